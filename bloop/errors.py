@@ -1,0 +1,141 @@
+"""Every error bloop raises on purpose.
+
+    BloopError
+    ├── ConfigError            a setting is missing, unknown or out of range; names the key
+    ├── WireError              the request never became an event
+    │   ├── BodyTooLarge       more bytes than the route takes, before or after inflating
+    │   ├── BadEncoding        the body does not inflate, or the encoding is not one we know
+    │   └── Unauthorized       no credential, or one that does not verify
+    ├── Forbidden              a good credential without the scope, role or project
+    ├── InvalidEvent           JSON that breaks the event contract; names the field
+    ├── InvalidParameter       a query or path parameter that cannot be read; names it
+    ├── RateLimited            this client spent its tokens; says when to come back
+    ├── NotFound               a row the caller asked for by name
+    ├── Conflict               the change contradicts what is stored
+    ├── RingError              the shared segment is missing, foreign or already owned
+    │   ├── RingMissing
+    │   ├── RingMismatch
+    │   └── LaneUnavailable
+    └── StorageError           the database refuses to open, migrate or answer
+        ├── SchemaTooNew       written by a later bloop
+        └── QueryTimeout       a read ran longer than its limit
+
+Messages are safe to show to the client that caused them. Status codes live in `web/errors.py`, exit codes in
+`workers/process.py`. A broken invariant is an `assert`, never one of these.
+"""
+
+from __future__ import annotations
+
+
+class BloopError(Exception):
+    """Base of the tree; catch it only where every expected trouble gets the same answer."""
+
+
+class ConfigError(BloopError):
+    """A setting cannot be used: `key` is `section.name`, `reason` says what would be accepted."""
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(key, reason)
+        self.key, self.reason = key, reason
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.reason}"
+
+
+class WireError(BloopError):
+    """The bytes of a request are not acceptable."""
+
+
+class BodyTooLarge(WireError):
+    """The body passes `bytes_max` (after inflating, when it is compressed)."""
+
+    def __init__(self, bytes_max: int) -> None:
+        super().__init__(bytes_max)
+        self.bytes_max = bytes_max
+
+    def __str__(self) -> str:
+        return f"body exceeds {self.bytes_max} bytes"
+
+
+class BadEncoding(WireError):
+    """The body's Content-Encoding is unknown, or the body does not inflate."""
+
+
+class Unauthorized(WireError):
+    """No credential, or one that does not verify."""
+
+
+class Forbidden(BloopError):
+    """The credential is good and still may not do this."""
+
+
+class InvalidEvent(BloopError):
+    """The body is JSON but breaks the event contract: `path` names the field, `reason` is safe to show the client.
+
+    `path` is `""` when the body as a whole is at fault, else a dotted path such as `events[3].timestamp`.
+    """
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(path, reason)
+        self.path, self.reason = path, reason
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class InvalidParameter(BloopError):
+    """A query, path or form parameter cannot be read: `name` names it, `reason` says what would be accepted."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        super().__init__(name, reason)
+        self.name, self.reason = name, reason
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.reason}"
+
+
+class RateLimited(BloopError):
+    """This client spent its tokens; one comes back in `retry_after_s` seconds."""
+
+    def __init__(self, retry_after_s: int) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"too many requests, retry in {self.retry_after_s} s"
+
+
+class NotFound(BloopError):
+    """What the caller named does not exist, or is not theirs to see."""
+
+
+class Conflict(BloopError):
+    """The change contradicts what is stored."""
+
+
+class RingError(BloopError):
+    """The shared-memory ring cannot be used."""
+
+
+class RingMissing(RingError):
+    """No segment of that name; the process that creates it is not up yet."""
+
+
+class RingMismatch(RingError):
+    """The segment exists but is not ours: wrong magic, layout version or size."""
+
+
+class LaneUnavailable(RingError):
+    """Every lane is claimed, or the consumer's place is taken by a live process."""
+
+
+class StorageError(BloopError):
+    """The database refuses to open, migrate or answer."""
+
+
+class SchemaTooNew(StorageError):
+    """The database was written by a later bloop; this one would not understand it."""
+
+
+class QueryTimeout(StorageError):
+    """A read ran longer than its limit and was interrupted."""
