@@ -1,3 +1,3 @@
-"""bloop: self-hosted error tracking. The rooms, in the order an event walks through them, are in docs/architecture.md."""
+"""bloop: self-hosted error tracking. docs/architecture.md walks the path of one event."""
 
 __version__ = "0.1.0"
