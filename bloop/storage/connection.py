@@ -1,0 +1,103 @@
+"""How bloop opens SQLite. Three roles, one function each; every pragma says why it is there.
+
+Connections are opened after fork, one set per process, and used by one thread at a time.
+
+    writer   the one process that stores event data; owns checkpoints, fsyncs every commit
+    control  short BEGIN IMMEDIATE transactions on control-plane rows (projects, tokens, status changes)
+    reader   read-only, with a limit on how long one statement may run
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from bloop.errors import QueryTimeout, StorageError
+
+BUSY_TIMEOUT_MS = 5000
+PROGRESS_OPS = 2000  # virtual machine steps between looks at the clock: about 50 µs
+WRITER_CACHE_KIB = 24 * 1024
+READER_CACHE_KIB = 4 * 1024
+WAL_PAGES_MAX = 4096  # pages before the writer asks for a passive checkpoint: 16 MiB of WAL
+
+CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+
+def open_writer(path: Path | str) -> apsw.Connection:
+    """The writer's connection. `synchronous=FULL`: a commit is on the disk before its ring positions are released.
+
+    NORMAL could lose commits since the last checkpoint at a power cut (sqlite.org/pragma.html#pragma_synchronous);
+    with batched commits the extra fsync is a handful a second.
+    """
+    db = _open(path, CREATE_FLAGS)
+    _set_up_wal(db)
+    db.pragma("synchronous", "FULL")
+    db.pragma("cache_size", -WRITER_CACHE_KIB)
+    db.pragma("wal_autocheckpoint", 0)  # the writer checkpoints between batches, never inside a commit
+    db.pragma("journal_size_limit", 64 * 1024 * 1024)
+    db.transaction_mode = "IMMEDIATE"
+    return db
+
+
+def open_control(path: Path | str) -> apsw.Connection:
+    """A connection for control-plane changes: wrap each in `with db:`, keep it short, expect `apsw.BusyError`."""
+    db = _open(path, CREATE_FLAGS)
+    _set_up_wal(db)
+    db.pragma("synchronous", "FULL")
+    db.pragma("cache_size", -READER_CACHE_KIB)
+    db.pragma("wal_autocheckpoint", 0)
+    db.transaction_mode = "IMMEDIATE"
+    return db
+
+
+def open_reader(path: Path | str) -> apsw.Connection:
+    """A read-only connection. Opened read-write at the file level, because a WAL reader must be able to make `-shm`;
+    `query_only` is what keeps it from changing rows (sqlite.org/pragma.html#pragma_query_only)."""
+    db = _open(path, apsw.SQLITE_OPEN_READWRITE)
+    db.pragma("query_only", True)
+    db.pragma("cache_size", -READER_CACHE_KIB)
+    db.pragma("wal_autocheckpoint", 0)
+    return db
+
+
+@contextmanager
+def time_limit(db: apsw.Connection, limit_ms: int) -> Iterator[None]:
+    """Interrupt any statement on `db` that is still running `limit_ms` from now.
+
+    Raises:
+        QueryTimeout: from inside the block, in place of apsw's InterruptError.
+    """
+    deadline = time.monotonic() + limit_ms / 1000
+    db.set_progress_handler(lambda: time.monotonic() > deadline, PROGRESS_OPS)
+    try:
+        yield
+    except apsw.InterruptError as error:
+        raise QueryTimeout(f"the query ran longer than {limit_ms} ms") from error
+    finally:
+        db.set_progress_handler(None)
+
+
+def _open(path: Path | str, flags: int) -> apsw.Connection:
+    try:
+        db = apsw.Connection(str(path), flags=flags)
+    except apsw.CantOpenError as error:
+        raise StorageError(f"cannot open the database {path}: {error}") from error
+    db.set_busy_timeout(BUSY_TIMEOUT_MS)
+    db.pragma("foreign_keys", True)
+    db.pragma("temp_store", "MEMORY")
+    db.pragma("trusted_schema", False)
+    db.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)  # "text" in double quotes is a column or an error, never a string
+    db.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+    return db
+
+
+def _set_up_wal(db: apsw.Connection) -> None:
+    """WAL and incremental vacuum. `auto_vacuum` only takes effect before the first table exists."""
+    db.pragma("auto_vacuum", "INCREMENTAL")
+    mode = db.pragma("journal_mode", "wal")
+    if mode != "wal":  # a network filesystem, or a file system without shared memory
+        raise StorageError(f"SQLite refuses WAL mode (it answers {mode!r}); is the database on a network filesystem?")

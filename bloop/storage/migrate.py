@@ -1,0 +1,116 @@
+"""Numbered `.sql` migrations, each applied together with the record that it ran.
+
+G1  A migration and its row in `schema_migrations` are one transaction: it ran, or it left no trace.
+G2  Two processes that migrate at once do it one after the other; the second finds nothing to do.
+G3  A file that already ran never changes: its SHA-256 is compared at every start.
+G4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from bloop.errors import SchemaTooNew, StorageError
+from bloop.storage import connection
+
+log = logging.getLogger(__name__)
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version       INTEGER PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    sha256        TEXT    NOT NULL,
+    applied_at_ms INTEGER NOT NULL
+)
+"""
+_HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
+_SELECT_APPLIED = "SELECT version, sha256 FROM schema_migrations ORDER BY version"
+_INSERT_APPLIED = "INSERT INTO schema_migrations VALUES (:version, :name, :sha256, :applied_at_ms)"
+
+
+class Migration(NamedTuple):
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def shipped() -> list[Migration]:
+    """The migrations this bloop knows, in order, numbered 1, 2, 3 …"""
+    folder = resources.files("bloop.storage") / "migrations"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    found = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
+    assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations are numbered without gaps"
+    return found
+
+
+def pending(db: apsw.Connection, migrations: list[Migration] | None = None) -> list[Migration]:
+    """What `migrate` would apply. Reads only.
+
+    Raises:
+        SchemaTooNew: the database was written by a later bloop.
+        StorageError: a migration that already ran has been edited since.
+    """
+    migrations = shipped() if migrations is None else migrations
+    applied = dict(db.execute(_SELECT_APPLIED)) if db.execute(_HAS_TABLE).fetchone() else {}
+    if applied and max(applied) > len(migrations):
+        raise SchemaTooNew(
+            f"the database has schema version {max(applied)}, this bloop knows up to {len(migrations)}: upgrade bloop"
+        )
+    for migration in migrations:
+        if applied.get(migration.version, migration.sha256) != migration.sha256:
+            raise StorageError(f"migration {migration.version:04d}_{migration.name} changed after it was applied")
+    return [m for m in migrations if m.version not in applied]
+
+
+def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = None) -> list[Migration]:
+    """Bring the database at `path` up to date, creating it (mode 0600) if need be; return what was applied."""
+    _create_private(Path(path))
+    db = connection.open_control(path)
+    try:
+        todo = pending(db, migrations)
+        if todo and todo[0].version > 1:
+            _back_up(db, Path(path), todo[0].version)
+        return [m for m in todo if _apply(db, m, now_ms)]
+    finally:
+        db.close()
+
+
+def _create_private(path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    path.chmod(0o600)
+
+
+def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> bool:
+    with db:
+        db.execute(_TABLE)
+        if migration.version in dict(db.execute(_SELECT_APPLIED)):
+            return False  # another process was first (G2)
+        db.execute(migration.sql)
+        row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
+        db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
+    log.info("applied migration %04d_%s", migration.version, migration.name, extra={"action": "migrated"})
+    return True
+
+
+def _back_up(db: apsw.Connection, path: Path, version: int) -> None:
+    target = path.with_name(f"{path.name}.before-{version:04d}")
+    _create_private(target)
+    copy = apsw.Connection(str(target))
+    try:
+        with copy.backup("main", db, "main") as backup:
+            backup.step()
+    finally:
+        copy.close()
+    log.info("copied the database to %s", target, extra={"action": "backed_up"})
