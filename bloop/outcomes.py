@@ -2,7 +2,7 @@
 
 The ledger balances per project: RECEIVED = STORED + every other outcome + what still waits in the ring.
 A producer counts RECEIVED and the refusals in shared memory (they survive its death); the writer books STORED,
-DEAD_LETTER, TORN and INTERRUPTED. Codes are stored in shared memory and in SQLite: append, never renumber.
+DEAD_LETTER, DISCARDED and INTERRUPTED. Codes are stored in shared memory and in SQLite: append, never renumber.
 """
 
 from __future__ import annotations
@@ -23,10 +23,9 @@ class Outcome(IntEnum):
     TOO_LARGE = 8  # past a size limit, before or after inflating
     DUPLICATE = 9  # the same record twice (client retry with an idempotency key)
     FILTERED = 10  # an inbound filter of the project said no
-    INTERRUPTED = 11  # its worker was killed before it could answer
-    TORN = 12  # its worker was killed while writing it into the ring
-    DEAD_LETTER = 13  # readable but not storable; kept in dead_letters with the reason
-    DISCARDED = 14  # its project was deleted while it waited
+    INTERRUPTED = 11  # its worker was killed before it was in the ring; the client never got an answer
+    DEAD_LETTER = 12  # in the ring but not storable; kept in dead_letters with the reason
+    DISCARDED = 13  # its project was deleted while it waited
 
     @property
     def label(self) -> str:

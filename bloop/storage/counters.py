@@ -1,0 +1,87 @@
+"""Everything that is only ever added to: aggregates, hours, routes, releases, and the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apsw
+
+from bloop.outcomes import Outcome
+from bloop.storage.fold import Fold, IssueFold
+
+_UPSERT_AGGREGATE = """
+INSERT INTO aggregates (project_id, issue_id, status, release, environment, event_count, first_seen_ms, last_seen_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (issue_id, release, environment) DO UPDATE
+   SET event_count   = event_count + excluded.event_count,
+       last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
+"""
+
+_UPSERT_HOUR = """
+INSERT INTO hourly_counts (issue_id, hour_ms, environment, source, event_count) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_PROJECT_HOUR = """
+INSERT INTO project_hourly_counts (project_id, hour_ms, environment, source, event_count) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_ROUTE = """
+INSERT INTO route_counts (project_id, route, event_count) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_RELEASE = """
+INSERT INTO releases (project_id, release, environment, event_count, first_seen_ms, last_seen_ms)
+VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE
+   SET event_count  = event_count + excluded.event_count,
+       last_seen_ms = max(last_seen_ms, excluded.last_seen_ms)
+"""
+
+_UPSERT_LEDGER = """
+INSERT INTO ledger (minute_ms, project_id, outcome, count) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+"""
+
+_UPSERT_LEDGER_TOTAL = """
+INSERT INTO ledger_totals (project_id, outcome, count) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+"""
+
+
+def add_issues(db: apsw.Connection, rows: Iterable[tuple[int, int, str, IssueFold]]) -> None:
+    """Aggregates and hours of each (project id, issue id, status, fold)."""
+    rows = list(rows)
+    db.executemany(
+        _UPSERT_AGGREGATE,
+        (
+            (project_id, issue_id, status, release, environment, count, first_ms, last_ms)
+            for project_id, issue_id, status, issue in rows
+            for (release, environment), (count, first_ms, last_ms) in issue.aggregates.items()
+        ),
+    )
+    db.executemany(
+        _UPSERT_HOUR,
+        (
+            (issue_id, hour, environment, source, count)
+            for _, issue_id, _, issue in rows
+            for (hour, environment, source), count in issue.hours.items()
+        ),
+    )
+
+
+def add_projects(db: apsw.Connection, fold: Fold) -> None:
+    """Project hours, routes, releases, and the ledger's STORED lines."""
+    db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in fold.project_hours.items()))
+    db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in fold.routes.items()))
+    db.executemany(_UPSERT_RELEASE, ((*key, *counts) for key, counts in fold.releases.items()))
+    add_outcomes(db, ((minute, project, Outcome.STORED, n) for (minute, project), n in fold.stored.items()))
+
+
+def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int]]) -> None:
+    """Book ledger lines (minute in ms, project id, outcome, count), by minute and in total."""
+    for minute_ms, project_id, outcome, count in lines:
+        db.execute(_UPSERT_LEDGER, (minute_ms, project_id, int(outcome), count))
+        db.execute(_UPSERT_LEDGER_TOTAL, (project_id, int(outcome), count))

@@ -1,0 +1,45 @@
+"""How much of the ring is already in the database. Written only inside the transaction that stores the records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import apsw
+
+_SELECT_POSITIONS = "SELECT lane, position FROM ring_cursors WHERE ring_id = :ring_id"
+_UPSERT_POSITION = """
+INSERT INTO ring_cursors (ring_id, lane, position) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET position = excluded.position
+"""
+_SELECT_CELLS = "SELECT lane, project_id, outcome, folded FROM ring_cells WHERE ring_id = :ring_id"
+_UPSERT_CELL = """
+INSERT INTO ring_cells (ring_id, lane, project_id, outcome, folded) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET folded = excluded.folded
+"""
+_FORGET = ("DELETE FROM ring_cursors WHERE ring_id <> :ring_id", "DELETE FROM ring_cells WHERE ring_id <> :ring_id")
+
+CellKey = tuple[int, int, int]  # lane, project id, outcome
+
+
+def positions(db: apsw.Connection, ring_id: int) -> dict[int, int]:
+    """Stored position by lane; empty for a ring never seen."""
+    return dict(db.execute(_SELECT_POSITIONS, {"ring_id": ring_id}))
+
+
+def save_positions(db: apsw.Connection, ring_id: int, by_lane: Mapping[int, int]) -> None:
+    db.executemany(_UPSERT_POSITION, ((ring_id, lane, position) for lane, position in by_lane.items()))
+
+
+def cells(db: apsw.Connection, ring_id: int) -> dict[CellKey, int]:
+    """How much of each shared counter is in the ledger."""
+    return {(lane, p, o): n for lane, p, o, n in db.execute(_SELECT_CELLS, {"ring_id": ring_id})}
+
+
+def save_cells(db: apsw.Connection, ring_id: int, rows: Iterable[tuple[CellKey, int]]) -> None:
+    db.executemany(_UPSERT_CELL, ((ring_id, *key, value) for key, value in rows))
+
+
+def forget_other_rings(db: apsw.Connection, ring_id: int) -> None:
+    """Drop the bookkeeping of segments that no longer exist."""
+    for statement in _FORGET:
+        db.execute(statement, {"ring_id": ring_id})

@@ -1,0 +1,274 @@
+"""A batch of ring records becomes rows: one transaction, all of it or nothing.
+
+S1  The records, the ledger lines, the signals and the ring positions of a batch commit together. After a crash the
+    positions say where to go on, so nothing is stored twice and nothing acknowledged is skipped.
+S2  A record that cannot be stored becomes a dead letter with its reason; the records around it are stored.
+S3  When the database itself cannot store (full, locked, I/O error) the batch is rolled back whole and raised to the
+    caller, who keeps it in the ring and tries again.
+S4  Counters from shared memory enter the ledger as differences to what was folded before, in the same transaction.
+S5  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+import apsw
+import orjson
+
+from bloop.clock import minute_of
+from bloop.errors import BloopError
+from bloop.outcomes import REFUSALS, Outcome
+from bloop.record import ErrorRecord, Kind, decode_error
+from bloop.storage import counters, dead_letters, events, issues, ring_state, signals
+from bloop.storage.fold import fold
+
+log = logging.getLogger(__name__)
+
+# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
+# that ran into trouble is often remounted read-only.
+OPERATIONAL_ERRORS = (
+    apsw.FullError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.NoMemError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    MemoryError,
+)
+
+_SELECT_PROJECT_IDS = "SELECT id FROM projects"
+
+
+class RingRecord(NamedTuple):
+    """As `bloop.ring.Consumer.read` hands them out."""
+
+    kind: int
+    payload: bytes
+    lane: int
+
+
+class Cell(Protocol):
+    """A shared-memory counter, as `bloop.ring.Consumer.cells` hands them out."""
+
+    @property
+    def lane(self) -> int: ...
+    @property
+    def project_id(self) -> int: ...
+    @property
+    def outcome(self) -> int: ...
+    @property
+    def value(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Stored:
+    """What came of a batch, for the writer's log and statistics."""
+
+    events: int = 0
+    dead: int = 0
+    discarded: int = 0
+    signals: int = 0
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """A batch after decoding: what can be stored, what cannot and why."""
+
+    records: list[ErrorRecord] = field(default_factory=list)
+    dead: list[tuple[RingRecord, int, str]] = field(default_factory=list)  # record, project id, reason
+    discarded: list[int] = field(default_factory=list)  # project ids
+    drained: dict[tuple[int, int], int] = field(default_factory=dict)  # (lane, project) → records
+
+
+class Store:
+    """The writer's view of the database. One per writer process; `db` comes from `connection.open_writer`."""
+
+    def __init__(self, db: apsw.Connection, ring_id: int, *, culprit_of: issues.CulpritOf) -> None:
+        self._db = db
+        self._ring_id = ring_id
+        self._culprit_of = culprit_of
+        self._ids = issues.IssueIds()
+        self._folded = ring_state.cells(db, ring_id)
+
+    def positions(self) -> dict[int, int]:
+        """Where to go on in each lane."""
+        return ring_state.positions(self._db, self._ring_id)
+
+    def store(
+        self,
+        records: Sequence[RingRecord],
+        positions: Mapping[int, int],
+        cells: Sequence[Cell],
+        *,
+        now_ms: int,
+    ) -> Stored:
+        """Store one batch (S1 to S4).
+
+        Raises:
+            apsw.Error: one of OPERATIONAL_ERRORS; nothing was stored.
+        """
+        try:
+            return self._attempt(records, positions, cells, now_ms, self._insert_together)
+        except OPERATIONAL_ERRORS:
+            raise
+        except Exception:
+            log.exception("a batch of %d records failed, storing them one by one", len(records))
+            return self._attempt(records, positions, cells, now_ms, self._insert_one_by_one)
+
+    def _attempt(
+        self,
+        records: Sequence[RingRecord],
+        positions: Mapping[int, int],
+        cells: Sequence[Cell],
+        now_ms: int,
+        insert: Callable[[_Sorted], int],
+    ) -> Stored:
+        folded_before = dict(self._folded)
+        try:
+            with self._db:
+                batch = self._sort(records)
+                told = insert(batch)
+                self._bury(batch, now_ms)
+                self._settle_ledger(batch, cells, now_ms)
+                ring_state.save_positions(self._db, self._ring_id, positions)
+        except BaseException:
+            self._ids.rollback()
+            self._folded = folded_before
+            raise
+        self._ids.commit()
+        return Stored(len(batch.records), len(batch.dead), len(batch.discarded), told)
+
+    def _sort(self, records: Sequence[RingRecord]) -> _Sorted:
+        batch = _Sorted()
+        known = {row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)}
+        for entry in records:
+            kind, payload, lane = entry
+            try:
+                record = _decode(kind, payload)
+            except BloopError as error:
+                project_id = _project_hint(payload)
+                batch.dead.append((RingRecord(*entry), project_id, str(error)))
+            else:
+                project_id = record.project_id
+                if project_id in known:
+                    batch.records.append(record)
+                else:
+                    batch.discarded.append(project_id)
+            batch.drained[lane, project_id] = batch.drained.get((lane, project_id), 0) + 1
+        return batch
+
+    def _insert_together(self, batch: _Sorted) -> int:
+        return self._insert(batch.records)
+
+    def _insert_one_by_one(self, batch: _Sorted) -> int:
+        """Each record in a savepoint of its own; the ones that fail move to `batch.dead`."""
+        told, stored = 0, []
+        for record in batch.records:
+            try:
+                with self._db:
+                    told += self._insert([record])
+            except OPERATIONAL_ERRORS:
+                raise
+            except Exception as error:
+                self._ids.rollback()
+                reason = f"{type(error).__name__}: {error}"
+                payload = repr(record).encode("utf-8", "replace")
+                batch.dead.append((RingRecord(Kind.ERROR, payload, -1), record.project_id, reason))
+            else:
+                stored.append(record)
+        batch.records = stored
+        return told
+
+    def _insert(self, records: list[ErrorRecord]) -> int:
+        if not records:
+            return 0
+        folded = fold(records)
+        states, told = issues.apply(self._db, self._ids, folded.issues.items(), culprit_of=self._culprit_of)
+        events.append(self._db, (events.row_of(s.issue_id, r) for s in states for r in s.fold.records))
+        counters.add_issues(self._db, states)
+        counters.add_projects(self._db, folded)
+        signals.append(self._db, told)
+        return len(told)
+
+    def _bury(self, batch: _Sorted, now_ms: int) -> None:
+        for record, project_id, reason in batch.dead:
+            dead_letters.add(
+                self._db,
+                dead_at_ms=now_ms,
+                project_id=project_id,
+                record_kind=record.kind,
+                reason=reason,
+                payload=record.payload,
+            )
+
+    def _settle_ledger(self, batch: _Sorted, cells: Sequence[Cell], now_ms: int) -> None:
+        minute = minute_of(now_ms)
+        lines: dict[tuple[int, int], int] = {}
+        changed: dict[ring_state.CellKey, int] = {}
+        for cell in cells:
+            key = (cell.lane, cell.project_id, cell.outcome)
+            before = self._folded.get(key, 0)
+            if cell.value != before:
+                line = (cell.project_id, cell.outcome)
+                lines[line] = lines.get(line, 0) + cell.value - before
+                changed[key] = cell.value
+        for (lane, project_id), count in batch.drained.items():
+            key = (lane, project_id, Outcome.STORED)
+            changed[key] = self._folded.get(key, 0) + count
+        for _, project_id, _ in batch.dead:
+            lines[project_id, Outcome.DEAD_LETTER] = lines.get((project_id, Outcome.DEAD_LETTER), 0) + 1
+        for project_id in batch.discarded:
+            lines[project_id, Outcome.DISCARDED] = lines.get((project_id, Outcome.DISCARDED), 0) + 1
+        counters.add_outcomes(self._db, ((minute, project, outcome, n) for (project, outcome), n in lines.items()))
+        ring_state.save_cells(self._db, self._ring_id, changed.items())
+        self._folded.update(changed)
+
+    def settle_dead_lanes(self, lanes: Iterable[int], now_ms: int) -> int:
+        """Book INTERRUPTED for lanes that have no producer and nothing left to read (S5); return how many records.
+
+        Call it after `store` was given counters read while the lane already had no producer.
+
+        Raises:
+            apsw.Error: one of OPERATIONAL_ERRORS; nothing was booked.
+        """
+        changed: dict[ring_state.CellKey, int] = {}
+        for lane, project_id in {(lane, project_id) for lane, project_id, _ in self._folded if lane in set(lanes)}:
+            cell = self._folded.get
+            settled = sum(cell((lane, project_id, o), 0) for o in REFUSALS) + cell(
+                (lane, project_id, Outcome.STORED), 0
+            )
+            missing = cell((lane, project_id, Outcome.RECEIVED), 0) - settled
+            if missing > 0:
+                key = (lane, project_id, Outcome.INTERRUPTED)
+                changed[key] = cell(key, 0) + missing
+        if not changed:
+            return 0
+        minute = minute_of(now_ms)
+        lost = [(minute, key[1], Outcome.INTERRUPTED, n - self._folded.get(key, 0)) for key, n in changed.items()]
+        with self._db:
+            counters.add_outcomes(self._db, lost)
+            ring_state.save_cells(self._db, self._ring_id, changed.items())
+        self._folded.update(changed)
+        return sum(count for *_, count in lost)
+
+
+def _decode(kind: int, payload: bytes) -> ErrorRecord:
+    if kind != Kind.ERROR:
+        raise BloopError(f"record kind {kind} is not known to this writer")
+    return decode_error(payload)
+
+
+def _project_hint(payload: bytes) -> int:
+    """The project an undecodable record belongs to: every record starts with it. 0 when even that is unreadable."""
+    try:
+        project_id = orjson.loads(payload)[0]
+    except (orjson.JSONDecodeError, LookupError, TypeError):
+        return 0
+    return project_id if type(project_id) is int else 0

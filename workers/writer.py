@@ -1,0 +1,177 @@
+"""The writer: the only process that stores event data. `python -m workers.writer [--config PATH]`
+
+W1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
+W2  Records leave the ring only after the transaction that stored them committed (bloop.storage.store S1).
+W3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the state
+    word says why, and storing goes on by itself when the trouble is over.
+W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+import time
+
+import apsw
+
+from bloop import clock, config
+from bloop import log as logs
+from bloop.fingerprint.v1 import culprit
+from bloop.record import ErrorRecord
+from bloop.ring import Consumer, Segment, WriterState
+from bloop.storage import connection, migrate, projects, ring_state
+from bloop.storage.store import OPERATIONAL_ERRORS, Store
+from workers.process import StopFlag, run_worker
+
+log = logging.getLogger("bloop.writer")
+
+BATCH_RECORDS_MAX = 4000
+BATCH_BYTES_MAX = 8 * 1024 * 1024
+GATHER_STEP_S = 0.005
+BACKOFF_FIRST_S = 0.1
+BACKOFF_MAX_S = 2.0
+CHECKPOINT_WAL_BYTES = 64 * 1024 * 1024  # rewriting a page ten times in the WAL costs one write to the database
+DEAD_LANES_EVERY_S = 5.0
+
+
+class Writer:
+    """One drain loop. `run` returns after `stop` is set and the ring is empty, or as empty as the database allows."""
+
+    def __init__(self, settings: config.Settings, db: apsw.Connection, consumer: Consumer, store: Store) -> None:
+        self._settings = settings
+        self._db = db
+        self._consumer = consumer
+        self._store = store
+        self._state = WriterState.RUNNING
+        self._backoff_s = 0.0
+        self._dead_lanes_at = 0.0
+        self._wal = f"{settings.database_path}-wal"
+
+    def run(self, stop: StopFlag) -> None:
+        pipeline = self._settings.pipeline
+        while not stop.is_set():
+            self._consumer.heartbeat(clock.now_ms(), self._state)
+            if not self._consumer.pending():
+                self._look_after(idle=True)
+                self._consumer.wait(pipeline.flush_interval_secs)
+            self._gather(stop)
+            if self.drain_once() is None:
+                stop.wait(self._backoff_s)
+        self._drain_at_stop()
+
+    def drain_once(self) -> int | None:
+        """Store one batch; return how many records it held, None when the database would not take it."""
+        if self._disk_is_full():
+            self._trouble(WriterState.DISK_FULL, f"less than {self._settings.database.disk_free_bytes_min} bytes free")
+            return None
+        batch = self._consumer.read(BATCH_RECORDS_MAX, BATCH_BYTES_MAX)
+        if batch.torn:
+            log.warning("skipped %d torn records", batch.torn, extra={"action": "torn_records"})
+        try:
+            cells = self._consumer.cells()
+            done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms())
+        except OPERATIONAL_ERRORS as error:
+            full = isinstance(error, apsw.FullError)
+            self._trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
+            return None
+        self._consumer.release(batch)
+        self._recovered()
+        if done.dead:
+            log.warning("%d records could not be stored, see dead_letters", done.dead, extra={"action": "dead_letters"})
+        self._look_after(idle=False)
+        return len(batch.records)
+
+    def _gather(self, stop: StopFlag) -> None:
+        """Let a batch build up: commits cost the same for one record as for hundreds."""
+        deadline = time.monotonic() + self._settings.pipeline.gather_ms / 1000
+        while self._consumer.pending() < self._settings.pipeline.flush_batch_size and not stop.is_set():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                return
+            time.sleep(min(left_s, GATHER_STEP_S))
+
+    def _drain_at_stop(self) -> None:
+        """One ring's worth at most: live producers must not hold us here, and a full disk must not either."""
+        rounds = self._settings.lane_count * self._settings.lane_bytes // 1024 // BATCH_RECORDS_MAX + 2
+        for _ in range(rounds):
+            if not self._consumer.pending() or self.drain_once() is None:
+                break
+        with contextlib.suppress(*OPERATIONAL_ERRORS):
+            self._store.store([], {}, self._consumer.cells(), now_ms=clock.now_ms())
+            self._settle_dead_lanes()
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        self._consumer.heartbeat(clock.now_ms(), WriterState.STOPPED)
+
+    def _look_after(self, *, idle: bool) -> None:
+        """What must happen now and then: checkpoints, and the accounts of producers that died."""
+        with contextlib.suppress(*OPERATIONAL_ERRORS):
+            if self._wal_bytes() > (0 if idle else CHECKPOINT_WAL_BYTES):
+                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if idle and time.monotonic() > self._dead_lanes_at:
+                self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
+                self._settle_dead_lanes()
+
+    def _settle_dead_lanes(self) -> None:
+        dead = [lane.index for lane in self._consumer.lanes() if not lane.claimed and lane.used_bytes == 0]
+        lost = self._store.settle_dead_lanes(dead, clock.now_ms())
+        if lost:
+            log.warning("%d records were interrupted by the death of their worker", lost, extra={"action": "interrupted"})
+
+    def _wal_bytes(self) -> int:
+        try:
+            return os.stat(self._wal).st_size
+        except FileNotFoundError:
+            return 0
+
+    def _disk_is_full(self) -> bool:
+        disk = os.statvfs(self._settings.database_path.parent)
+        return disk.f_bavail * disk.f_frsize < self._settings.database.disk_free_bytes_min
+
+    def _trouble(self, state: WriterState, why: str) -> None:
+        if state is not self._state:
+            log.error("not storing, records wait in the ring: %s", why, extra={"action": "storing_stopped"})
+        self._state = state
+        self._backoff_s = min(max(self._backoff_s * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
+        self._consumer.heartbeat(clock.now_ms(), state)
+
+    def _recovered(self) -> None:
+        if self._state is not WriterState.RUNNING:
+            log.info("storing again", extra={"action": "storing_resumed"})
+        self._state = WriterState.RUNNING
+        self._backoff_s = 0.0
+        self._consumer.heartbeat(clock.now_ms(), WriterState.RUNNING)
+
+
+def culprit_of(record: ErrorRecord) -> str | None:
+    return culprit(record.event)
+
+
+def main(settings: config.Settings, stop: StopFlag) -> None:
+    """Open everything, drain until told to stop, close everything.
+
+    Raises:
+        BloopError: something this process cannot start without; `run_worker` turns it into the exit code.
+    """
+    migrate.migrate(settings.database_path, clock.now_ms())
+    with contextlib.ExitStack() as cleanup:
+        db = connection.open_writer(settings.database_path)
+        cleanup.callback(db.close)
+        projects.ensure_default(db, settings.auth.hmac_secret, clock.now_ms())
+        segment = Segment.create(settings.ring_name, lane_count=settings.lane_count, lane_bytes=settings.lane_bytes)
+        cleanup.callback(segment.close)
+        consumer = Consumer.claim(segment)
+        cleanup.callback(consumer.close)
+        store = Store(db, segment.ring_id, culprit_of=culprit_of)
+        consumer.resume(store.positions())
+        with db:
+            ring_state.forget_other_rings(db, segment.ring_id)
+        log.info("ready, %d records waiting", consumer.pending(), extra={"action": "ready"})
+        Writer(settings, db, consumer, store).run(stop)
+        log.info("stopped, %d records waiting", consumer.pending(), extra={"action": "stopped"})
+
+
+if __name__ == "__main__":
+    sys.exit(run_worker("writer", main, logs))
