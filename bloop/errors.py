@@ -6,9 +6,11 @@
     │   ├── BodyTooLarge       more bytes than the route takes, before or after inflating
     │   ├── BadEncoding        the body does not inflate, or the encoding is not one we know
     │   └── Unauthorized       no credential, or one that does not verify
+    │       └── UnknownKey     a project key nobody has
     ├── Forbidden              a good credential without the scope, role or project
     ├── InvalidEvent           JSON that breaks the event contract; names the field
     ├── InvalidParameter       a query or path parameter that cannot be read; names it
+    ├── UnreadableRecord       the payload of a ring record does not decode
     ├── RateLimited            this client spent its tokens; says when to come back
     ├── NotFound               a row the caller asked for by name
     ├── Conflict               the change contradicts what is stored
@@ -18,7 +20,8 @@
     │   └── LaneUnavailable
     └── StorageError           the database refuses to open, migrate or answer
         ├── SchemaTooNew       written by a later bloop
-        └── QueryTimeout       a read ran longer than its limit
+        ├── QueryTimeout       a read ran longer than its limit
+        └── DatabaseBusy       no connection or no write lock within the time allowed
 
 Messages are safe to show to the client that caused them. Status codes live in `web/errors.py`, exit codes in
 `workers/process.py`. A broken invariant is an `assert`, never one of these.
@@ -65,6 +68,10 @@ class Unauthorized(WireError):
     """No credential, or one that does not verify."""
 
 
+class UnknownKey(Unauthorized):
+    """The request names a project key that no project has."""
+
+
 class Forbidden(BloopError):
     """The credential is good and still may not do this."""
 
@@ -92,6 +99,10 @@ class InvalidParameter(BloopError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
+
+
+class UnreadableRecord(BloopError):
+    """A ring record verified its checksum and still does not decode: another version wrote it."""
 
 
 class RateLimited(BloopError):
@@ -139,3 +150,7 @@ class SchemaTooNew(StorageError):
 
 class QueryTimeout(StorageError):
     """A read ran longer than its limit and was interrupted."""
+
+
+class DatabaseBusy(StorageError):
+    """No free connection, or no write lock, within the time allowed; worth trying again."""

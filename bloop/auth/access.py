@@ -1,0 +1,66 @@
+"""The one place that decides who may call what. Pure: no database, no clock, no HTTP.
+
+A1  Every route says what it needs, per method; a route that says nothing admits nobody.
+A2  An API token never leaves its project, whatever the request names.
+A3  A credential that is wrong is refused even where another one on the same request would do.
+A4  Session-only routes take no token: tokens are for machines, and none of their scopes covers them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bloop.auth.principal import Kind, Principal
+from bloop.auth.scopes import Scope
+from bloop.errors import Forbidden, Unauthorized
+
+
+class Door(StrEnum):
+    OPEN = "open"  # anybody: health, the sign-in page
+    SIGNED = "signed"  # the route checks an HMAC signature over the body itself
+    CREDENTIAL = "credential"  # an API token with `scope`, or a session
+    SESSION = "session"  # a person
+    ADMIN = "admin"  # a person who is admin, or the operator
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one method of one route asks for. `page`: a visitor without a session is sent to the sign-in page."""
+
+    door: Door
+    scope: Scope | None = None
+    page: bool = False
+
+
+OPEN = Need(Door.OPEN)
+SIGNED = Need(Door.SIGNED)
+SESSION = Need(Door.SESSION)
+ADMIN = Need(Door.ADMIN)
+PAGE = Need(Door.SESSION, page=True)
+ADMIN_PAGE = Need(Door.ADMIN, page=True)
+
+
+def credential(scope: Scope) -> Need:
+    """A token with `scope`, or anybody signed in."""
+    return Need(Door.CREDENTIAL, scope)
+
+
+def check(principal: Principal, need: Need) -> None:
+    """Return when `principal` may pass.
+
+    Raises:
+        Unauthorized: no credential that this door takes.
+        Forbidden: a good one that lacks the scope or the role.
+    """
+    if need.door in (Door.OPEN, Door.SIGNED):
+        return
+    if principal.kind is Kind.ANONYMOUS:
+        raise Unauthorized("authentication required")
+    if principal.kind is Kind.TOKEN:
+        if need.door is not Door.CREDENTIAL:
+            raise Unauthorized("authentication required")
+        if need.scope not in principal.scopes:
+            raise Forbidden(f"token lacks required scope: {need.scope}")
+    if need.door is Door.ADMIN and not principal.is_admin:
+        raise Forbidden("admin access required")

@@ -1,0 +1,35 @@
+"""Who is asking. A value, made once per request by `web/authenticate.py` and never changed after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from bloop.auth.scopes import Scope
+
+
+class Kind(StrEnum):
+    ANONYMOUS = "anonymous"
+    TOKEN = "token"  # noqa: S105 - an API token: one project, some scopes
+    USER = "user"  # a person's session
+    OPERATOR = "operator"  # a session opened by a one-time link from the command line
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """`project_ids` are the rows of `projects` it may see; None means all of them, an empty tuple none."""
+
+    kind: Kind
+    id: str  # user id, token id, or 'operator': what the audit trail and `changed_by` show
+    name: str  # for people
+    project_ids: tuple[int, ...] | None
+    scopes: frozenset[Scope]
+    is_admin: bool = False
+
+    @property
+    def by_cookie(self) -> bool:
+        """A browser may send this credential on behalf of another site, so its writes are checked for their origin."""
+        return self.kind in (Kind.USER, Kind.OPERATOR)
+
+
+ANONYMOUS = Principal(Kind.ANONYMOUS, "", "", (), frozenset())

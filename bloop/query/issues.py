@@ -1,0 +1,280 @@
+"""Issues: the list, its tabs and sparklines, one issue. Every function takes the projects the caller may see.
+
+The list walks issues_by_last_seen, issues_by_first_seen or issues_by_events from the end (query/walk.py). `status` is
+in those indexes, so tabs never leave them; source, route and text look at each row passed, bounded by the query time
+limit; release and environment are looked up in the unique index of `aggregates`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import apsw
+import orjson
+
+from bloop.query.walk import ROWS_MAX, PageKey, Walk, keys
+
+TEXT_LENGTH_MAX = 200  # of the text searched for in titles
+REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
+
+
+class Sort(StrEnum):
+    LAST_SEEN = "last_seen"
+    FIRST_SEEN = "first_seen"
+    EVENTS = "events"
+
+
+class Tab(StrEnum):
+    """What the list shows. OPEN is what wants attention: unresolved and regressed."""
+
+    OPEN = "open"
+    UNRESOLVED = "unresolved"
+    REGRESSED = "regressed"
+    RESOLVED = "resolved"
+    IGNORED = "ignored"
+    MUTED = "muted"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFilter:
+    """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive."""
+
+    tab: Tab = Tab.ALL
+    release: str | None = None
+    environment: str | None = None
+    source: str | None = None
+    route: str | None = None
+    text: str | None = None  # contained in "type: message", ASCII letters in any case
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+
+class IssueRow(NamedTuple):
+    id: int
+    project_id: int
+    project_public_id: str
+    project_slug: str
+    project_name: str
+    short_id: str
+    fingerprint: str
+    fingerprint_algorithm: str
+    kind: str
+    level: str
+    status: str
+    error_type: str
+    message: str
+    source: str
+    route: str | None
+    screen: str | None
+    culprit: str | None
+    event_count: int
+    user_count: int
+    first_seen_ms: int
+    last_seen_ms: int
+    first_release: str
+    last_release: str
+    times_regressed: int
+    resolved_at_ms: int | None
+    resolved_in_release: str | None
+    assignee: str | None
+
+
+class IssuePage(NamedTuple):
+    rows: list[IssueRow]
+    next: PageKey | None  # give it back as `before`; None: this was the last page
+
+
+class HourCount(NamedTuple):
+    hour_ms: int
+    event_count: int
+
+
+_WALKS = {
+    Sort.LAST_SEEN: Walk(
+        select="SELECT i.last_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_last_seen",
+        arm="i.project_id = :arm",
+        ties="i.last_seen_ms = :value AND i.status = :tie AND i.id < :id",
+        rest="(i.last_seen_ms, i.status) < (:value, :tie)",
+        order="ORDER BY i.last_seen_ms DESC, i.status DESC, i.id DESC",
+    ),
+    Sort.FIRST_SEEN: Walk(
+        select="SELECT i.first_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_first_seen",
+        arm="i.project_id = :arm",
+        ties="i.first_seen_ms = :value AND i.status = :tie AND i.id < :id",
+        rest="(i.first_seen_ms, i.status) < (:value, :tie)",
+        order="ORDER BY i.first_seen_ms DESC, i.status DESC, i.id DESC",
+    ),
+    Sort.EVENTS: Walk(
+        select="SELECT i.event_count, i.status, i.id FROM issues AS i INDEXED BY issues_by_events",
+        arm="i.project_id = :arm",
+        ties="i.event_count = :value AND i.status = :tie AND i.id < :id",
+        rest="(i.event_count, i.status) < (:value, :tie)",
+        order="ORDER BY i.event_count DESC, i.status DESC, i.id DESC",
+    ),
+}
+
+_BY_TAB = {
+    Tab.OPEN: "i.status IN ('unresolved', 'regressed')",
+    Tab.UNRESOLVED: "i.status = 'unresolved'",
+    Tab.REGRESSED: "i.status = 'regressed'",
+    Tab.RESOLVED: "i.status = 'resolved'",
+    Tab.IGNORED: "i.status = 'ignored'",
+    Tab.MUTED: "i.status = 'muted'",
+}
+_BY_RELEASE = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.release = :release)"
+_BY_ENVIRONMENT = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.environment = :environment)"
+_BY_BOTH = (
+    "EXISTS (SELECT 1 FROM aggregates AS a"
+    " WHERE a.issue_id = i.id AND a.release = :release AND a.environment = :environment)"
+)
+_BY_SOURCE = "i.source = :source"
+_BY_ROUTE = "i.route = :route"
+_BY_TEXT = "i.error_type || ': ' || i.message LIKE :text ESCAPE '\\'"
+_SINCE = "i.last_seen_ms >= :since_ms"
+_UNTIL = "i.last_seen_ms <= :until_ms"
+
+_COLUMNS = """
+SELECT i.id, i.project_id, p.public_id, p.slug, p.name, p.short_prefix || '-' || i.short_number,
+       i.fingerprint, i.fingerprint_algorithm, i.kind, i.level, i.status, i.error_type, i.message, i.source,
+       i.route, i.screen, i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms,
+       i.first_release, i.last_release, i.times_regressed, i.resolved_at_ms, i.resolved_in_release, i.assignee
+"""
+_SELECT_BY_IDS = f"""{_COLUMNS}
+  FROM json_each(:ids) AS wanted
+  JOIN issues AS i ON i.id = wanted.value
+  JOIN projects AS p ON p.id = i.project_id
+"""
+# Served by the UNIQUE (project_id, fingerprint) index, once per project.
+_SELECT_BY_FINGERPRINT = f"""{_COLUMNS}
+  FROM projects AS p
+  JOIN issues AS i ON i.project_id = p.id AND i.fingerprint = :fingerprint
+ WHERE p.id IN (SELECT value FROM json_each(:project_ids))
+ ORDER BY i.last_seen_ms DESC, i.id DESC
+ LIMIT :limit
+"""  # noqa: S608
+# Served by the UNIQUE (project_id, short_number) index, once per project with that prefix.
+_SELECT_BY_SHORT_ID = f"""{_COLUMNS}
+  FROM projects AS p
+  JOIN issues AS i ON i.project_id = p.id AND i.short_number = :short_number
+ WHERE p.id IN (SELECT value FROM json_each(:project_ids)) AND p.short_prefix = :short_prefix COLLATE NOCASE
+ ORDER BY i.last_seen_ms DESC, i.id DESC
+ LIMIT :limit
+"""  # noqa: S608
+_SELECT_STATUS_COUNTS = """
+SELECT status, sum(issue_count)
+  FROM status_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY status
+"""
+# Served by the primary key (issue_id, hour_ms, …).
+_SELECT_SPARKLINES = """
+SELECT h.issue_id, h.hour_ms, sum(h.event_count)
+  FROM json_each(:issue_ids) AS wanted
+  JOIN hourly_counts AS h ON h.issue_id = wanted.value AND h.hour_ms >= :since_ms
+ GROUP BY h.issue_id, h.hour_ms
+ ORDER BY h.issue_id, h.hour_ms
+"""
+
+
+def list_issues(
+    db: apsw.Connection,
+    project_ids: Sequence[int],
+    wanted: IssueFilter,
+    *,
+    sort: Sort = Sort.LAST_SEEN,
+    limit: int,
+    before: PageKey | None = None,
+    skip: int = 0,
+) -> IssuePage:
+    """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
+    assert 0 < limit <= ROWS_MAX
+    filters, bindings = _conditions(wanted)
+    found = keys(
+        db,
+        _WALKS[sort],
+        project_ids,
+        filters=filters,
+        bindings=bindings,
+        before=before,
+        skip=skip,
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
+    return IssuePage([rows[key.id] for key in page if key.id in rows], page[-1] if len(found) > limit else None)
+
+
+def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:
+    """The issues with these row ids, in no order. For ids that came from a list already limited to what may be seen."""
+    return [IssueRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": _json(ids)})]
+
+
+def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
+    """Every issue that `reference` names: a fingerprint (one issue per project), else a short id such as SHOP-12."""
+    bindings: dict[str, Any] = {"project_ids": _json(project_ids), "limit": REFERENCE_ROWS_MAX}
+    found = list(db.execute(_SELECT_BY_FINGERPRINT, bindings | {"fingerprint": reference}))
+    short_id = re.fullmatch(r"(.+)-([0-9]{1,18})", reference, re.DOTALL)
+    if not found and short_id:
+        bindings |= {"short_prefix": short_id[1], "short_number": int(short_id[2])}
+        found = list(db.execute(_SELECT_BY_SHORT_ID, bindings))
+    return [IssueRow(*row) for row in found]
+
+
+def get_issue(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> IssueRow | None:
+    """The issue that `reference` names, the most recently seen one if several projects have it."""
+    return next(iter(find_issues(db, project_ids, reference)), None)
+
+
+def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, int]:
+    """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
+    return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": _json(project_ids)}))
+
+
+def sparklines(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> dict[int, list[HourCount]]:
+    """Events per hour of each issue from `since_ms` on, ascending, empty hours left out. Every id is a key."""
+    found: dict[int, list[HourCount]] = {issue_id: [] for issue_id in issue_ids}
+    for issue_id, hour_ms, count in db.execute(
+        _SELECT_SPARKLINES, {"issue_ids": _json(issue_ids), "since_ms": since_ms}
+    ):
+        found[issue_id].append(HourCount(hour_ms, count))
+    return found
+
+
+def _conditions(wanted: IssueFilter) -> tuple[list[str], dict[str, Any]]:
+    """The fragments that apply, and every value they may name."""
+    chosen = [
+        (_BY_TAB.get(wanted.tab, ""), wanted.tab is not Tab.ALL),
+        (_BY_BOTH, wanted.release is not None and wanted.environment is not None),
+        (_BY_RELEASE, wanted.release is not None and wanted.environment is None),
+        (_BY_ENVIRONMENT, wanted.environment is not None and wanted.release is None),
+        (_BY_SOURCE, wanted.source is not None),
+        (_BY_ROUTE, wanted.route is not None),
+        (_BY_TEXT, bool(wanted.text)),
+        (_SINCE, wanted.since_ms is not None),
+        (_UNTIL, wanted.until_ms is not None),
+    ]
+    bindings = {
+        "release": wanted.release,
+        "environment": wanted.environment,
+        "source": wanted.source,
+        "route": wanted.route,
+        "text": contains(wanted.text or ""),
+        "since_ms": wanted.since_ms,
+        "until_ms": wanted.until_ms,
+    }
+    return [fragment for fragment, applies in chosen if applies], bindings
+
+
+def contains(text: str) -> str:
+    """A LIKE pattern (ESCAPE '\\') for strings that contain `text`, cut to TEXT_LENGTH_MAX."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", text[:TEXT_LENGTH_MAX])
+    return f"%{escaped}%"
+
+
+def _json(ids: Sequence[int]) -> str:
+    return orjson.dumps(list(ids)).decode()

@@ -1,0 +1,44 @@
+"""What the resources of the dashboard process are built from. Made once per process, handed down whole.
+
+A group of pages or API resources is mounted by a function of this shape, called by `create_dashboard_app`:
+
+    def mount_pages(routes: Routes, deps: Deps) -> None:
+        routes.add("/issues/{ref}", IssuePage(deps), GET=PAGE)
+
+Inside a responder:
+
+    principal = principal_of(req)                # bloop/web/authenticate.py
+    with deps.database.reader() as db:           # read-only, one snapshot, time-limited
+        project_ids = visible_projects(db, principal, req.get_param("project_id"))
+    deps.database.change(lambda db: …)           # one IMMEDIATE transaction on the control connection
+
+Every unsafe request that carries a cookie has passed the origin check (bloop/web/origin.py) before a responder runs, so
+forms need no hidden token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from bloop.config import Settings
+from bloop.web.database import Database
+
+
+class RingStat(NamedTuple):
+    """What the dashboard shows of the shared ring; see `Deps.ring_stat`."""
+
+    fill: float  # 0.0-1.0 of the fullest lane
+    waiting: int  # records not stored yet
+    writer_seen_ms: int | None  # the writer's last heartbeat, Unix ms; None: never
+
+
+@dataclass(frozen=True, slots=True)
+class Deps:
+    settings: Settings
+    database: Database
+    ring_stat: Callable[[], RingStat | None]  # None: the ring does not exist yet
+    bump_generation: Callable[[], None]  # after a change to projects or their keys: ingest workers reload them
+    render: Callable[[str, Mapping[str, Any]], str]  # template name, its context → HTML
+    now_ms: Callable[[], int]
