@@ -33,7 +33,7 @@ BATCH_BYTES_MAX = 8 * 1024 * 1024
 GATHER_STEP_S = 0.005
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
-CHECKPOINT_WAL_BYTES = 64 * 1024 * 1024  # rewriting a page ten times in the WAL costs one write to the database
+CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
 DEAD_LANES_EVERY_S = 5.0
 
 
@@ -48,7 +48,8 @@ class Writer:
         self._state = WriterState.RUNNING
         self._backoff_s = 0.0
         self._dead_lanes_at = 0.0
-        self._wal = f"{settings.database_path}-wal"
+        self._wal_pages = 0
+        db.set_wal_hook(self._on_commit)
 
     def run(self, stop: StopFlag) -> None:
         pipeline = self._settings.pipeline
@@ -108,8 +109,9 @@ class Writer:
     def _look_after(self, *, idle: bool) -> None:
         """What must happen now and then: checkpoints, and the accounts of producers that died."""
         with contextlib.suppress(*OPERATIONAL_ERRORS):
-            if self._wal_bytes() > (0 if idle else CHECKPOINT_WAL_BYTES):
+            if self._wal_pages > (0 if idle else CHECKPOINT_WAL_PAGES):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if idle and time.monotonic() > self._dead_lanes_at:
                 self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
                 self._settle_dead_lanes()
@@ -118,13 +120,13 @@ class Writer:
         dead = [lane.index for lane in self._consumer.lanes() if not lane.claimed and lane.used_bytes == 0]
         lost = self._store.settle_dead_lanes(dead, clock.now_ms())
         if lost:
-            log.warning("%d records were interrupted by the death of their worker", lost, extra={"action": "interrupted"})
+            log.warning(
+                "%d records were interrupted by the death of their worker", lost, extra={"action": "interrupted"}
+            )
 
-    def _wal_bytes(self) -> int:
-        try:
-            return os.stat(self._wal).st_size
-        except FileNotFoundError:
-            return 0
+    def _on_commit(self, _db: apsw.Connection, _schema: str, wal_pages: int) -> int:
+        self._wal_pages = wal_pages  # counts from zero again once a checkpoint emptied the log
+        return apsw.SQLITE_OK
 
     def _disk_is_full(self) -> bool:
         disk = os.statvfs(self._settings.database_path.parent)

@@ -1,6 +1,6 @@
-"""Numbered `.sql` migrations, each applied together with the record that it ran.
+"""Numbered `.sql` migrations, applied together with the record that they ran.
 
-G1  A migration and its row in `schema_migrations` are one transaction: it ran, or it left no trace.
+G1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all of them ran, or none.
 G2  Two processes that migrate at once do it one after the other; the second finds nothing to do.
 G3  A file that already ran never changes: its SHA-256 is compared at every start.
 G4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
@@ -78,12 +78,19 @@ def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = 
     _create_private(Path(path))
     db = connection.open_control(path)
     try:
-        todo = pending(db, migrations)
-        if todo and todo[0].version > 1:
-            _back_up(db, Path(path), todo[0].version)
-        return [m for m in todo if _apply(db, m, now_ms)]
+        if not pending(db, migrations):
+            return []
+        with db:  # from here on other processes that migrate wait, and then find nothing to do
+            todo = pending(db, migrations)
+            if todo and todo[0].version > 1:
+                _back_up(Path(path), todo[0].version)
+            for migration in todo:
+                _apply(db, migration, now_ms)
     finally:
         db.close()
+    for migration in todo:
+        log.info("applied migration %04d_%s", migration.version, migration.name, extra={"action": "migrated"})
+    return todo
 
 
 def _create_private(path: Path) -> None:
@@ -92,25 +99,22 @@ def _create_private(path: Path) -> None:
     path.chmod(0o600)
 
 
-def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> bool:
-    with db:
-        db.execute(_TABLE)
-        if migration.version in dict(db.execute(_SELECT_APPLIED)):
-            return False  # another process was first (G2)
-        db.execute(migration.sql)
-        row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
-        db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
-    log.info("applied migration %04d_%s", migration.version, migration.name, extra={"action": "migrated"})
-    return True
+def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> None:
+    db.execute(_TABLE)
+    db.execute(migration.sql)
+    row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
+    db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
 
 
-def _back_up(db: apsw.Connection, path: Path, version: int) -> None:
+def _back_up(path: Path, version: int) -> None:
+    """Copy what is committed; the caller holds the write lock, so nothing newer can slip in between."""
     target = path.with_name(f"{path.name}.before-{version:04d}")
     _create_private(target)
-    copy = apsw.Connection(str(target))
+    source, copy = connection.open_reader(path), apsw.Connection(str(target))
     try:
-        with copy.backup("main", db, "main") as backup:
+        with copy.backup("main", source, "main") as backup:
             backup.step()
     finally:
         copy.close()
+        source.close()
     log.info("copied the database to %s", target, extra={"action": "backed_up"})

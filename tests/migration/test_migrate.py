@@ -1,0 +1,115 @@
+"""Invariants G1 to G4 of bloop/storage/migrate.py."""
+
+from __future__ import annotations
+
+import stat
+import threading
+
+import apsw
+import pytest
+
+from bloop.errors import SchemaTooNew, StorageError
+from bloop.storage import connection, migrate
+from bloop.storage.migrate import Migration
+
+FIRST = Migration(1, "first", "CREATE TABLE one (a INTEGER);")
+SECOND = Migration(2, "second", "CREATE TABLE two (b INTEGER); INSERT INTO two VALUES (7);")
+BROKEN = Migration(2, "broken", "CREATE TABLE two (b INTEGER); INSERT INTO nowhere VALUES (1);")
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "data" / "bloop.db"
+
+
+def query(path, sql):
+    db = connection.open_reader(path)
+    try:
+        return list(db.execute(sql))
+    finally:
+        db.close()
+
+
+def test_a_new_database_is_private_and_gets_every_migration(path):
+    applied = migrate.migrate(path, now_ms=1)
+
+    assert [m.version for m in applied] == [m.version for m in migrate.shipped()]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert query(path, "PRAGMA journal_mode") == [("wal",)]
+    assert query(path, "PRAGMA auto_vacuum") == [(2,)]
+
+
+def test_a_second_run_finds_nothing_to_do(path):
+    migrate.migrate(path, now_ms=1)
+
+    assert migrate.migrate(path, now_ms=2) == []
+
+
+def test_an_upgrade_that_fails_leaves_no_trace(path):
+    with pytest.raises(apsw.SQLError):
+        migrate.migrate(path, 1, [FIRST, BROKEN])
+
+    assert query(path, "SELECT name FROM sqlite_schema") == []
+
+
+def test_a_failed_migration_can_be_run_again_once_mended(path):
+    with pytest.raises(apsw.SQLError):
+        migrate.migrate(path, 1, [FIRST, BROKEN])
+
+    assert [m.name for m in migrate.migrate(path, 2, [FIRST, SECOND])] == ["first", "second"]
+    assert query(path, "SELECT b FROM two") == [(7,)]
+
+
+def test_processes_that_migrate_at_once_apply_each_migration_once(path):
+    migrate.migrate(path, 1, [FIRST])
+    applied: list[Migration] = []
+    threads = [
+        threading.Thread(target=lambda: applied.extend(migrate.migrate(path, 2, [FIRST, SECOND]))) for _ in range(6)
+    ]
+
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=20)
+
+    assert [m.name for m in applied] == ["second"]
+    assert query(path, "SELECT count(*) FROM two") == [(1,)]
+
+
+def test_an_edited_migration_is_refused(path):
+    migrate.migrate(path, 1, [FIRST])
+
+    with pytest.raises(StorageError, match="0001_first changed after it was applied"):
+        migrate.migrate(path, 2, [FIRST._replace(sql="CREATE TABLE one (a TEXT);")])
+
+
+def test_a_database_from_a_later_bloop_is_refused(path):
+    migrate.migrate(path, 1, [FIRST, SECOND])
+
+    with pytest.raises(SchemaTooNew, match="schema version 2, this bloop knows up to 1"):
+        migrate.migrate(path, 2, [FIRST])
+
+
+def test_a_database_with_data_is_copied_before_it_is_changed(path):
+    migrate.migrate(path, 1, [FIRST])
+    db = connection.open_control(path)
+    db.execute("INSERT INTO one VALUES (42)")
+    db.close()
+
+    migrate.migrate(path, 2, [FIRST, SECOND])
+
+    copy = path.with_name("bloop.db.before-0002")
+    assert query(copy, "SELECT a FROM one") == [(42,)]
+    assert query(copy, "SELECT name FROM sqlite_schema WHERE name = 'two'") == []
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def test_listing_what_is_pending_never_writes(path):
+    migrate.migrate(path, 1, [FIRST])
+    reader = connection.open_reader(path)
+
+    try:
+        assert [m.name for m in migrate.pending(reader, [FIRST, SECOND])] == ["second"]
+    finally:
+        reader.close()
+    assert query(path, "SELECT version FROM schema_migrations") == [(1,)]
