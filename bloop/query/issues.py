@@ -1,4 +1,4 @@
-"""Issues: the list, its tabs and sparklines, one issue. Every function takes the projects the caller may see.
+"""Issues: the list, its tabs, one issue. Every function takes the projects the caller may see.
 
 The list walks issues_by_last_seen, issues_by_first_seen or issues_by_events from the end (query/walk.py). `status` is
 in those indexes, so tabs never leave them; source, route and text look at each row passed, bounded by the query time
@@ -14,8 +14,8 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 import apsw
-import orjson
 
+from bloop.query.rows import ids_json
 from bloop.query.walk import ROWS_MAX, PageKey, Walk, keys
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
@@ -87,11 +87,6 @@ class IssueRow(NamedTuple):
 class IssuePage(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
-
-
-class HourCount(NamedTuple):
-    hour_ms: int
-    event_count: int
 
 
 _WALKS = {
@@ -171,14 +166,6 @@ SELECT status, sum(issue_count)
  WHERE project_id IN (SELECT value FROM json_each(:project_ids))
  GROUP BY status
 """
-# Served by the primary key (issue_id, hour_ms, …).
-_SELECT_SPARKLINES = """
-SELECT h.issue_id, h.hour_ms, sum(h.event_count)
-  FROM json_each(:issue_ids) AS wanted
-  JOIN hourly_counts AS h ON h.issue_id = wanted.value AND h.hour_ms >= :since_ms
- GROUP BY h.issue_id, h.hour_ms
- ORDER BY h.issue_id, h.hour_ms
-"""
 
 
 def list_issues(
@@ -206,17 +193,17 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssuePage([rows[key.id] for key in page if key.id in rows], page[-1] if len(found) > limit else None)
+    return IssuePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
 def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:
     """The issues with these row ids, in no order. For ids that came from a list already limited to what may be seen."""
-    return [IssueRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": _json(ids)})]
+    return [IssueRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
 
 
 def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
     """Every issue that `reference` names: a fingerprint (one issue per project), else a short id such as SHOP-12."""
-    bindings: dict[str, Any] = {"project_ids": _json(project_ids), "limit": REFERENCE_ROWS_MAX}
+    bindings: dict[str, Any] = {"project_ids": ids_json(project_ids), "limit": REFERENCE_ROWS_MAX}
     found = list(db.execute(_SELECT_BY_FINGERPRINT, bindings | {"fingerprint": reference}))
     short_id = re.fullmatch(r"(.+)-([0-9]{1,18})", reference, re.DOTALL)
     if not found and short_id:
@@ -232,17 +219,7 @@ def get_issue(db: apsw.Connection, project_ids: Sequence[int], reference: str) -
 
 def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, int]:
     """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
-    return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": _json(project_ids)}))
-
-
-def sparklines(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> dict[int, list[HourCount]]:
-    """Events per hour of each issue from `since_ms` on, ascending, empty hours left out. Every id is a key."""
-    found: dict[int, list[HourCount]] = {issue_id: [] for issue_id in issue_ids}
-    for issue_id, hour_ms, count in db.execute(
-        _SELECT_SPARKLINES, {"issue_ids": _json(issue_ids), "since_ms": since_ms}
-    ):
-        found[issue_id].append(HourCount(hour_ms, count))
-    return found
+    return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
 def _conditions(wanted: IssueFilter) -> tuple[list[str], dict[str, Any]]:
@@ -274,7 +251,3 @@ def contains(text: str) -> str:
     """A LIKE pattern (ESCAPE '\\') for strings that contain `text`, cut to TEXT_LENGTH_MAX."""
     escaped = re.sub(r"([\\%_])", r"\\\1", text[:TEXT_LENGTH_MAX])
     return f"%{escaped}%"
-
-
-def _json(ids: Sequence[int]) -> str:
-    return orjson.dumps(list(ids)).decode()

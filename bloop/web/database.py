@@ -70,7 +70,7 @@ class Database:
             db.set_busy_timeout(connection.BUSY_TIMEOUT_MS if wait else 0)
             with db:
                 result = do(db)
-            return result
+            return result  # noqa: RET504 - typed `with db` may swallow, so a return inside it does not satisfy mypy
         except apsw.BusyError as error:
             raise DatabaseBusy("the database is busy; try again") from error
         finally:
