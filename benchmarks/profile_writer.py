@@ -1,0 +1,220 @@
+"""The store alone, without ring or processes: events per second, µs per event by step, bytes of WAL.
+
+Records are encoded before the clock starts. Beside it the same rows go into the same columns of a plain table with one
+prepared INSERT and the same pragmas and batches: what SQLite itself costs.
+"""
+
+from __future__ import annotations
+
+import cProfile
+import pstats
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import apsw
+
+from benchmarks.corpus import Corpus
+from benchmarks.stopwatch import Steps
+from bloop.clock import now_ms
+from bloop.fingerprint.normalize import top_frame
+from bloop.fingerprint.v1 import ALGORITHM, compute
+from bloop.record import ErrorRecord, Kind, decode_error, encode_error
+from bloop.storage import connection, counters, dead_letters, events, issues, migrate, ring_state, signals, store
+from bloop.storage.store import RingRecord, Store
+from bloop.validate.event import parse_event
+from bloop.validate.json_body import decode_json
+from bloop.validate.limits import Limits
+
+PROJECT_ID = 1
+LANES = 2
+CHECKPOINT_WAL_PAGES = 16_384  # as workers/writer.py
+PAGE_BYTES = 4096
+WARM_UP = 10_000  # events stored before the clock starts: the issues exist, as in a server that has run for an hour
+
+_INSERT_PROJECT = """
+INSERT INTO projects (id, public_id, slug, name, api_key, short_prefix, created_at_ms)
+VALUES (?, 'bench', 'bench', 'bench', 'bench', 'BENCH', ?) ON CONFLICT DO NOTHING
+"""
+_BARE_TABLE = "CREATE TABLE bare AS SELECT * FROM events WHERE 0"
+_BARE_INSERT = f"INSERT INTO bare VALUES (NULL, {', '.join('?' * 20)}, NULL)"
+
+
+@dataclass
+class StoreRun:
+    """What one pass over the records cost."""
+
+    batch: int
+    events: int
+    wall_s: float
+    cpu_s: float
+    wal_bytes: int = 0
+    steps: dict[str, float] = field(default_factory=dict)  # seconds
+
+    @property
+    def per_s(self) -> float:
+        return self.events / self.wall_s
+
+    def us(self, seconds: float) -> float:
+        """Seconds of the whole run as µs per event."""
+        return seconds / self.events * 1e6
+
+
+def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) -> list[RingRecord]:
+    """What the writer would read from the ring, made with the code of the ingest path."""
+    corpus = corpus or Corpus(timestamp_ms=now_ms() - 3_600_000)
+    limits, at_ms = Limits(), now_ms()
+    records = []
+    for n in range(start, start + count):
+        event, _ = parse_event(decode_json(corpus.body(n)), limits, at_ms)
+        fingerprint = compute(event.source, event.error_type, event.route, event.message, event.stack)
+        payload = encode_error(PROJECT_ID, at_ms, fingerprint, ALGORITHM, event)
+        records.append(RingRecord(Kind.ERROR, payload, n % LANES))
+    return records
+
+
+def culprit_of(record: ErrorRecord) -> str | None:
+    return top_frame(record.event.stack, record.event.error_type)
+
+
+@contextmanager
+def fresh_database() -> Iterator[tuple[apsw.Connection, Path]]:
+    """A migrated database with one project, on disk, gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="bloop-bench-") as folder:
+        path = Path(folder) / "bench.db"
+        migrate.migrate(path, now_ms())
+        with closing(connection.open_writer(path)) as db:
+            db.execute(_INSERT_PROJECT, (PROJECT_ID, now_ms()))
+            yield db, path
+
+
+class WalMeter:
+    """Counts the bytes committed to the WAL and checkpoints it as the writer does."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.bytes = 0
+        self._pages = 0
+        self._db = db
+        db.set_wal_hook(self._on_commit)
+
+    def _on_commit(self, _db: apsw.Connection, _schema: str, pages: int) -> int:
+        grown = pages - self._pages
+        self.bytes += (grown if grown > 0 else pages) * PAGE_BYTES
+        self._pages = pages
+        return apsw.SQLITE_OK
+
+    def checkpoint_if_due(self) -> None:
+        if self._pages > CHECKPOINT_WAL_PAGES:
+            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            self._pages = 0
+
+
+def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreRun:
+    """Store every record in batches of `batch`; with `by_step` the run is slower by the cost of the stopwatch."""
+    with fresh_database() as (db, _):
+        subject = Store(db, ring_id=1, culprit_of=culprit_of)
+        meter = WalMeter(db)
+        warm = min(WARM_UP, len(records) // 4)
+        _store_all(subject, records[:warm], batch, meter)
+        meter.bytes = 0
+        steps = Steps()
+        if not by_step:
+            wall_s, cpu_s = _timed(lambda: _store_all(subject, records[warm:], batch, meter))
+        else:
+            with steps.watching(*_STEPS):
+                wall_s, cpu_s = _timed(lambda: _store_all(subject, records[warm:], batch, meter, steps))
+        run = StoreRun(batch, len(records) - warm, wall_s, cpu_s, meter.bytes, dict(steps.seconds))
+        stored = db.execute("SELECT count(*) FROM events").get
+        assert stored == len(records), f"{stored} rows of {len(records)} records"
+        return run
+
+
+# Own time of each, so `insert`, `store` hold only what their callees do not.
+_STEPS = (
+    (Store, "store", "commit"),  # own time of the whole call: entering and leaving the transaction
+    (Store, "_sort", "sort by kind and project"),
+    (store, "_decode", "decode"),
+    (store, "fold", "fold"),
+    (Store, "_insert", "event rows, made in Python"),
+    (issues, "apply", "issues: look up, count"),
+    (issues, "_create", "issues: create"),
+    (issues, "_add_users", "issues: users"),
+    (events, "append", "event rows, inserted"),
+    (events, "row_of", "event rows, made in Python"),
+    (counters, "add_issues", "aggregates and hours"),
+    (counters, "add_projects", "project counters"),
+    (signals, "append", "signals"),
+    (Store, "_settle_ledger", "ledger and cells"),
+    (dead_letters, "add", "dead letters"),
+    (ring_state, "save_positions", "ring positions"),
+)
+
+
+def _store_all(
+    subject: Store, records: list[RingRecord], batch: int, meter: WalMeter, steps: Steps | None = None
+) -> None:
+    position = 0
+    for start in range(0, len(records), batch):
+        part = records[start : start + batch]
+        position += sum(len(r.payload) for r in part)
+        done = subject.store(part, dict.fromkeys(range(LANES), position), (), now_ms=now_ms())
+        assert done.events == len(part), done
+        if steps is None:
+            meter.checkpoint_if_due()
+        else:
+            with steps.step("checkpoint"):
+                meter.checkpoint_if_due()
+
+
+def run_bare(records: list[RingRecord], batch: int) -> StoreRun:
+    """The same event rows into a plain table without keys or indexes."""
+    rows = [events.row_of(1, decode_error(record.payload)) for record in records]
+    with fresh_database() as (db, _):
+        db.execute(_BARE_TABLE)
+        meter = WalMeter(db)
+
+        def insert_all() -> None:
+            for start in range(0, len(rows), batch):
+                with db:
+                    db.executemany(_BARE_INSERT, rows[start : start + batch])
+                meter.checkpoint_if_due()
+
+        wall_s, cpu_s = _timed(insert_all)
+        return StoreRun(batch, len(rows), wall_s, cpu_s, meter.bytes)
+
+
+def _timed(work: Callable[[], None]) -> tuple[float, float]:
+    wall, cpu = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - wall, time.process_time() - cpu
+
+
+def report(count: int, batches: tuple[int, ...], *, deep: bool) -> None:
+    """Print everything; `deep` adds cProfile's view of one run."""
+    started = time.perf_counter()
+    records = encoded_records(count)
+    payload_bytes = sum(len(r.payload) for r in records)
+    took = time.perf_counter() - started
+    print(
+        f"{count} records, {payload_bytes / count:.0f} B each, made in {took:.1f} s ({took / count * 1e6:.1f} µs each)"
+    )
+    print(f"\n{'':28}{'events/s':>10}{'µs wall':>10}{'µs cpu':>9}{'WAL B':>8}   of bare")
+    for batch in batches:
+        bare = run_bare(records, batch)
+        full = run_store(records, batch, by_step=False)
+        for name, run in (("bare INSERT", bare), ("Store.store", full)):
+            print(
+                f"{name + f', batches of {batch}':28}{run.per_s:10.0f}{run.us(run.wall_s):10.1f}{run.us(run.cpu_s):9.1f}"
+                f"{run.wal_bytes / run.events:8.0f}   {run.per_s / bare.per_s:.2f}"
+            )
+    steps = run_store(records, batches[-1], by_step=True)
+    print(f"\nby step, batches of {steps.batch}, µs wall per event (own time; the stopwatch itself is in it)")
+    for label, seconds in sorted(steps.steps.items(), key=lambda item: -item[1]):
+        print(f"  {label:32}{steps.us(seconds):8.2f}")
+    if deep:
+        profiler = cProfile.Profile()
+        profiler.runcall(run_store, records, batches[-1], by_step=False)
+        pstats.Stats(profiler).sort_stats("tottime").print_stats(25)
