@@ -3,18 +3,20 @@
 Order, later wins: defaults, `config.toml` (or `--config PATH`), `BLOOP__SECTION__KEY` variables (any case), and
 `BLOOP__SECTION__KEY_FILE` for a value that lives in a file (systemd credentials, container secrets). Values from the
 environment are read by the declared type of their key, so a secret made only of digits stays a string.
-Unknown sections and keys are errors: a typing mistake must not silently mean the default.
+Unknown sections and keys are errors: a typing mistake must not silently mean the default. No error shows a secret.
 """
 
 from __future__ import annotations
 
 import ipaddress
+import math
 import os
+import re
 import tomllib
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,8 +26,10 @@ import xxhash
 from bloop.errors import ConfigError
 
 SECRET_LENGTH_MIN = 32
+INGEST_WORKERS_AUTO_MAX = 4
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
 UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
+RING_NAME = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # a file name below /dev/shm, with room for suffixes
 
 
 def setting(
@@ -92,7 +96,7 @@ class Retention:
 class Auth:
     hmac_secret: str = setting("", "signing key of the default project, at least 32 characters", secret=True)
     rp_id: str = setting("localhost", "WebAuthn relying party: your domain, no scheme, no port")
-    rp_origin: str = setting("http://localhost:5332", "URL people open in the browser")
+    rp_origin: str = setting("", "URL people open in the browser; empty = `http://localhost:` and the port")
     session_ttl_secs: int = setting(604_800, "seconds a sign-in lasts", low=60, high=31_536_000)
     login_link_ttl_secs: int = setting(900, "seconds a one-time sign-in link stays good", low=30, high=86_400)
 
@@ -196,7 +200,7 @@ class Settings:
 
     @property
     def ingest_workers(self) -> int:
-        return self.server.workers or min(os.cpu_count() or 1, 4)
+        return self.server.workers or min(len(os.sched_getaffinity(0)), INGEST_WORKERS_AUTO_MAX)
 
     @property
     def lane_bytes(self) -> int:
@@ -212,8 +216,15 @@ class Settings:
         return self.auth.rp_origin.startswith("https://")
 
 
-def load(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] | None = None) -> Settings:
+def load(
+    path: str | os.PathLike[str] | None = None,
+    environ: Mapping[str, str] | None = None,
+    *,
+    secret_required: bool = True,
+) -> Settings:
     """Read, merge and check everything.
+
+    `secret_required=False` is for operator commands that sign nothing: they work where the secret is out of reach.
 
     Raises:
         ConfigError: the first problem found, naming the key (`auth.hmac_secret`) and what would be accepted.
@@ -222,8 +233,26 @@ def load(path: str | os.PathLike[str] | None = None, environ: Mapping[str, str] 
     values, source = _read_file(path)
     _overlay_environment(values, environ)
     settings = Settings(**{s.name: _build_section(s.name, values) for s in _sections()}, source=source)
+    if not settings.auth.rp_origin:
+        auth = replace(settings.auth, rp_origin=f"http://localhost:{settings.server.port}")
+        settings = replace(settings, auth=auth)
+    if secret_required or settings.auth.hmac_secret:
+        _check_secret(settings.auth.hmac_secret)
     _check_across(settings)
     return settings
+
+
+def describe(settings: Settings) -> list[tuple[str, Any, str]]:
+    """Every setting as (`section.key`, value, doc), secrets hidden: for people, never for programs."""
+    return [
+        (f"{s.name}.{_wire_name(f.name)}", _shown(getattr(getattr(settings, s.name), f.name), f), f.metadata["doc"])
+        for s in _sections()
+        for f in fields(_section_type(s.name))
+    ]
+
+
+def _shown(value: Any, f: Any) -> Any:
+    return value if not (f.metadata["secret"] and value) else f"({len(value)} characters, hidden)"
 
 
 def _sections() -> list[Any]:
@@ -261,13 +290,11 @@ def _overlay_environment(values: dict[str, dict[str, Any]], environ: Mapping[str
         if parts[0] != "bloop" or len(parts) < 2:
             continue
         section, key = parts[1], "__".join(parts[2:])
-        label = f"{section}.{key}"
-        text = environ[variable]
-        if key.endswith("_file") and key not in known.get(section, {}):
-            key = key.removesuffix("_file")
-            text = _read_secret_file(label, text)
-        if section not in known or key not in known[section]:
-            raise ConfigError(label, f"unknown setting (from the environment variable {variable})")
+        from_file = key.endswith("_file") and key.removesuffix("_file") in known.get(section, {})
+        key = key.removesuffix("_file") if from_file else key
+        if key not in known.get(section, {}):
+            raise ConfigError(f"{section}.{key}", f"unknown setting (from the environment variable {variable})")
+        text = _read_secret_file(f"{section}.{key}", environ[variable]) if from_file else environ[variable]
         values.setdefault(section, {})[key] = _FromText(text)
 
 
@@ -290,7 +317,10 @@ def _build_section(name: str, values: Mapping[str, Mapping[str, Any]]) -> Any:
     for f in fields(kind):
         wire = _wire_name(f.name)
         if wire in given:
-            kwargs[f.name] = _check(f"{name}.{wire}", _convert(f"{name}.{wire}", given.pop(wire), hints[f.name]), f)
+            label, value = f"{name}.{wire}", given.pop(wire)
+            if f.metadata["secret"] and not isinstance(value, str):
+                raise ConfigError(label, "must be a string")
+            kwargs[f.name] = _check(label, _convert(label, value, hints[f.name]), f)
     if given:
         known = ", ".join(_wire_name(f.name) for f in fields(kind))
         raise ConfigError(f"{name}.{min(given)}", f"unknown setting; known in [{name}]: {known}")
@@ -337,7 +367,9 @@ def _parse_text(label: str, text: str, kind: Any) -> Any:
 
 def _check(label: str, value: Any, f: Any) -> Any:
     low, high = f.metadata["low"], f.metadata["high"]
-    if low is not None and not (value >= low and value == value):
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(label, f"must be a finite number, not {value}")
+    if low is not None and value < low:
         raise ConfigError(label, f"must be at least {low}, not {value}")
     if high is not None and value > high:
         raise ConfigError(label, f"must be at most {high}, not {value}")
@@ -349,21 +381,46 @@ def _check_across(settings: Settings) -> None:
     _check_choice("server.log_level", settings.server.log_level, ("debug", "info", "warning", "error"))
     policies = ("none", "metadata_only", "full")
     _check_choice("llm_tracing.default_content_storage", settings.llm_tracing.default_content_storage, policies)
-    _check_secret(settings.auth.hmac_secret)
-    origin = urlsplit(settings.auth.rp_origin)
-    if origin.scheme not in ("http", "https") or not origin.hostname or origin.path not in ("", "/"):
-        raise ConfigError("auth.rp_origin", "must be a URL such as https://errors.example.com, without a path")
-    if not settings.auth.rp_id or "/" in settings.auth.rp_id or ":" in settings.auth.rp_id:
-        raise ConfigError("auth.rp_id", "must be a host name such as errors.example.com, without scheme or port")
+    _check_origin(settings.auth)
     for network in settings.server.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)
         except ValueError:
             raise ConfigError("server.trusted_proxies", f"{network!r} is not an address or network") from None
-    if len(os.fsencode(settings.dashboard_path)) > UNIX_PATH_BYTES_MAX:
+    _check_paths(settings)
+    if not RING_NAME.fullmatch(settings.ring_name):
+        raise ConfigError("ring.name", "must be a single name of letters, digits, dots, dashes and underscores")
+
+
+def _check_origin(auth: Auth) -> None:
+    """WebAuthn fails without a word in the browser when these two do not fit each other, so say it here."""
+    try:
+        origin = urlsplit(auth.rp_origin)
+        host, _ = origin.hostname, origin.port
+    except ValueError:
+        host = None
+    if not host or origin.scheme not in ("http", "https") or origin.path not in ("", "/"):
+        raise ConfigError("auth.rp_origin", "must be a URL such as https://errors.example.com, without a path")
+    if origin.query or origin.fragment or "@" in origin.netloc:
+        raise ConfigError("auth.rp_origin", "must be a scheme, a host and perhaps a port, nothing more")
+    if not auth.rp_id or "/" in auth.rp_id or ":" in auth.rp_id:
+        raise ConfigError("auth.rp_id", "must be a host name such as errors.example.com, without scheme or port")
+    if host != auth.rp_id.lower() and not host.endswith(f".{auth.rp_id.lower()}"):
+        raise ConfigError("auth.rp_id", f"must be the host of auth.rp_origin, {host!r}, or a domain above it")
+
+
+def _check_paths(settings: Settings) -> None:
+    if not settings.database.path:
+        raise ConfigError("database.path", "must name a file")
+    try:
+        socket_path = settings.dashboard_path
+        is_folder = settings.database_path.is_dir()
+    except (OSError, RuntimeError, ValueError) as error:  # an unknown ~user, a loop of links, a NUL byte
+        raise ConfigError("database.path", f"cannot be used: {error}") from error
+    if is_folder:
+        raise ConfigError("database.path", f"{settings.database_path} is a folder; name a file in it")
+    if len(os.fsencode(socket_path)) > UNIX_PATH_BYTES_MAX:
         raise ConfigError("server.run_dir", f"{settings.run_dir} is too long for Unix sockets; name a shorter folder")
-    if "/" in settings.ring_name[1:] or len(settings.ring_name) > 200:
-        raise ConfigError("ring.name", "must be a single name without slashes")
 
 
 def _check_choice(label: str, value: str, choices: tuple[str, ...]) -> None:
@@ -375,7 +432,9 @@ def _check_secret(secret: str) -> None:
     how = "make one with: openssl rand -hex 32"
     if not secret:
         raise ConfigError("auth.hmac_secret", f"is not set; {how}")
-    if secret.strip().lower() in PLACEHOLDER_SECRETS:
+    if secret != secret.strip():
+        raise ConfigError("auth.hmac_secret", "starts or ends with white space, which no HTTP header carries")
+    if secret.lower() in PLACEHOLDER_SECRETS:
         raise ConfigError("auth.hmac_secret", f"is a placeholder from the documentation; {how}")
     if len(secret) < SECRET_LENGTH_MIN:
         raise ConfigError(

@@ -18,7 +18,6 @@ import time
 import apsw
 
 from bloop import clock, config
-from bloop import log as logs
 from bloop.fingerprint.v1 import culprit
 from bloop.record import ErrorRecord
 from bloop.ring import Consumer, Segment, WriterState
@@ -176,4 +175,4 @@ def main(settings: config.Settings, stop: StopFlag) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(run_worker("writer", main, logs))
+    sys.exit(run_worker("writer", main))

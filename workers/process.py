@@ -1,0 +1,120 @@
+"""What every bloop process does alike: read settings once, log, stop when asked, die with its parent, say why it ended.
+
+W1  A signal handler only stores a number. The loop that owns the work looks at it where stopping is safe.
+W2  A process started by another (`--parent PID`) is killed by the kernel the moment that one is gone, whatever killed
+    it. Nothing keeps a port, a lane or a lock after its family is dead; the ring makes the sudden end harmless.
+W3  `EXIT_CANNOT_START` means that trying again changes nothing: a setting, a foreign segment, a schema from the future.
+    Supervisors stop on it instead of looping (`RestartPreventExitStatus=78`).
+"""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from bloop import config
+from bloop import log as logs
+from bloop.config import Settings
+from bloop.errors import BloopError, ConfigError, QueryTimeout, RingMissing
+
+EXIT_OK = 0
+EXIT_FAILED = 1
+EXIT_CANNOT_START = 78  # EX_CONFIG of sysexits.h, so no shell or libc uses it for anything else
+
+_LOOK_EVERY_S = 0.05
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+log = logging.getLogger(__name__)
+
+
+class StopFlag:
+    """Set by SIGTERM or SIGINT. The handler only stores a number: no logging, no locks, no I/O there (W1)."""
+
+    signum: int | None = None
+
+    def install(self) -> None:
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(signum, self._on_signal)
+
+    def _on_signal(self, signum: int, frame: FrameType | None) -> None:
+        self.signum = signum
+
+    def is_set(self) -> bool:
+        return self.signum is not None
+
+    def wait(self, timeout_s: float) -> bool:
+        """Pause; return at once, or at most 50 ms late, when the flag is set. (`time.sleep` goes on after a signal.)"""
+        deadline = time.monotonic() + timeout_s
+        while not self.is_set() and (left_s := deadline - time.monotonic()) > 0:
+            time.sleep(min(left_s, _LOOK_EVERY_S))
+        return self.is_set()
+
+
+class Flags(argparse.Namespace):
+    """What a worker process is told on its command line."""
+
+    config: str | None
+    parent: int
+    listen_fd: int | None
+
+
+def parse_flags(process: str, argv: Sequence[str] | None = None) -> Flags:
+    parser = argparse.ArgumentParser(prog=f"python -m workers.{process}", allow_abbrev=False)
+    parser.add_argument("-c", "--config", metavar="PATH", help="settings file instead of ./config.toml")
+    parser.add_argument("--parent", type=int, default=0, metavar="PID", help="die when this process does")
+    parser.add_argument("--listen-fd", type=int, metavar="FD", help="an open, listening socket to serve on")
+    return parser.parse_args(argv, namespace=Flags())
+
+
+def run_worker(
+    process: str, main: Callable[[Settings, StopFlag], int | None], argv: Sequence[str] | None = None
+) -> int:
+    """Be the process `process`: `main` works until the flag is set. Returns the exit code for `sys.exit`."""
+    flags = parse_flags(process, argv)
+    stop = StopFlag()
+    stop.install()  # first: a stop during a slow start counts as well
+    return enter(process, flags, lambda settings: main(settings, stop))
+
+
+def enter(process: str, flags: Flags, main: Callable[[Settings], int | None]) -> int:
+    """Settings, log, parent; then `main`. An expected error becomes one line and a code, others a traceback and 1."""
+    if flags.parent:
+        die_with_parent(flags.parent)
+    try:
+        settings = config.load(flags.config)
+    except ConfigError as error:
+        print(f"bloop: {error}", file=sys.stderr)
+        return EXIT_CANNOT_START
+    logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format)
+    try:
+        return main(settings) or EXIT_OK
+    except (RingMissing, QueryTimeout) as error:  # somebody else is late: the next try may work
+        log.error("stopped: %s", error, extra={"action": "failed"})
+        return EXIT_FAILED
+    except BloopError as error:
+        log.error("cannot start: %s", error, extra={"action": "cannot_start"})
+        return EXIT_CANNOT_START
+    except Exception:
+        log.exception("stopped by an unexpected error", extra={"action": "crashed"})
+        return EXIT_FAILED
+
+
+def die_with_parent(parent: int) -> None:
+    """Have the kernel kill this process when `parent`, which started it, is gone (W2).
+
+    SIGKILL, because a parent that was killed could not ask nicely either, and a family that ends at once leaves its
+    port and its lanes to the next one. Linux sends it when the *thread* that started us ends: parents start their
+    children from the main thread.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    if os.getppid() != parent:  # it died before the line above took hold
+        os.kill(os.getpid(), signal.SIGKILL)
