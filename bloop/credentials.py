@@ -1,0 +1,37 @@
+"""How secrets are made and how they are kept: 32 random bytes out, a SHA-256 in.
+
+Tokens, session cookies and sign-in links are random enough that a fast hash is safe: there is nothing to guess.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import secrets
+import uuid
+
+API_TOKEN_PREFIX = "bloop_tk_"  # noqa: S105
+TOKEN_PREFIX_LENGTH = 16  # characters of an API token that are kept in clear, to recognise it by
+PROJECT_KEY_PATTERN = re.compile(r"bloop_[0-9a-f]{64}")
+
+
+def new_token() -> str:
+    """43 characters of base64url without padding."""
+    return secrets.token_urlsafe(32)
+
+
+def new_api_token() -> str:
+    return API_TOKEN_PREFIX + new_token()
+
+
+def new_project_key() -> str:
+    return "bloop_" + secrets.token_hex(32)
+
+
+def new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def token_hash(token: str) -> str:
+    """What is stored of a token: the lower-case hex SHA-256."""
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

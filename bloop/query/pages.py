@@ -1,0 +1,75 @@
+"""Reads that only the pages need: the way back in a list, and what the filter bar offers."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Any
+
+import apsw
+
+from bloop.query import issues
+from bloop.query.rows import ids_json
+from bloop.query.walk import PageKey
+
+SOURCES_MAX = 50
+
+# The walks of query/issues.py read the other way: same indexes, same order, ascending.
+_SELECTS = {
+    issues.Sort.LAST_SEEN: "SELECT i.last_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_last_seen",
+    issues.Sort.FIRST_SEEN: "SELECT i.first_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_first_seen",
+    issues.Sort.EVENTS: "SELECT i.event_count, i.status, i.id FROM issues AS i INDEXED BY issues_by_events",
+}
+_COLUMNS = {
+    issues.Sort.LAST_SEEN: "i.last_seen_ms",
+    issues.Sort.FIRST_SEEN: "i.first_seen_ms",
+    issues.Sort.EVENTS: "i.event_count",
+}
+
+# Served by the primary key (project_id, hour_ms, …).
+_SELECT_SOURCES = """
+SELECT h.source
+  FROM json_each(:project_ids) AS wanted
+  JOIN project_hourly_counts AS h ON h.project_id = wanted.value AND h.hour_ms >= :since_ms
+ GROUP BY h.source
+ ORDER BY sum(h.event_count) DESC, h.source
+ LIMIT :limit
+"""
+
+
+def page_before(
+    db: apsw.Connection,
+    project_ids: Sequence[int],
+    wanted: issues.IssueFilter,
+    *,
+    sort: issues.Sort,
+    first: PageKey,
+    limit: int,
+) -> PageKey | None:
+    """Where the page that ends just above `first` begins, to give to `list_issues` as `before`; None: at the top."""
+    filters, bindings = issues._conditions(wanted)
+    bindings |= first._asdict() | {"limit": limit + 1}
+    arms = [_ascending(db, sort, filters, bindings | {"arm": project_id}) for project_id in project_ids]
+    above = list(islice(heapq.merge(*arms), limit + 1))
+    return above[limit] if len(above) > limit else None
+
+
+def list_sources(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[str]:
+    """Sources seen in the hours that start at `since_ms` or later, most events first."""
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": SOURCES_MAX}
+    return [row[0] for row in db.execute(_SELECT_SOURCES, bindings)]
+
+
+def _ascending(
+    db: apsw.Connection, sort: issues.Sort, filters: Sequence[str], bindings: dict[str, Any]
+) -> Iterator[PageKey]:
+    """One project's keys above a place: first the rest of its ties, then what lies beyond."""
+    column = _COLUMNS[sort]
+    ties = f"{column} = :value AND i.status = :tie AND i.id > :id"
+    rest = f"({column}, i.status) > (:value, :tie)"
+    for bound in (ties, rest):
+        conditions = " AND ".join(["i.project_id = :arm", *filters, bound])
+        order = f"ORDER BY {column}, i.status, i.id LIMIT :limit"
+        for row in db.execute(f"{_SELECTS[sort]} WHERE {conditions} {order}", bindings).fetchall():
+            yield PageKey(*row)

@@ -1,0 +1,61 @@
+"""API tokens, for their list and for the request that carries one."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+
+class TokenRow(NamedTuple):
+    """Times in seconds."""
+
+    id: str
+    name: str
+    token_prefix: str
+    project_id: int
+    project_public_id: str
+    scopes: str  # space separated
+    created_by: str | None
+    created_at: int
+    expires_at: int | None
+    last_used_at: int | None
+    revoked_at: int | None
+
+
+class TokenGrant(NamedTuple):
+    """What a good token stands for."""
+
+    id: str
+    name: str
+    project_id: int
+    scopes: str
+    last_used_at: int | None
+
+
+# Served by the UNIQUE index of token_hash.
+_SELECT_GRANT = """
+SELECT id, name, project_id, scopes, last_used_at
+  FROM api_tokens
+ WHERE token_hash = :token_hash AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at >= :now_s)
+"""
+_COLUMNS = """
+SELECT t.id, t.name, t.token_prefix, t.project_id, p.public_id, t.scopes, t.created_by, t.created_at, t.expires_at,
+       t.last_used_at, t.revoked_at
+  FROM api_tokens AS t
+  JOIN projects AS p ON p.id = t.project_id
+"""
+_SELECT_BY_PROJECT = f"{_COLUMNS} WHERE t.project_id = :project_id ORDER BY t.created_at DESC, t.rowid DESC"
+_SELECT_ALL = f"{_COLUMNS} ORDER BY t.created_at DESC, t.rowid DESC"
+
+
+def find_grant(db: apsw.Connection, token_hash: str, now_ms: int) -> TokenGrant | None:
+    """The token with this hash, unless it was revoked or has expired."""
+    row = db.execute(_SELECT_GRANT, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
+    return TokenGrant(*row) if row else None
+
+
+def list_tokens(db: apsw.Connection, project_id: int | None = None) -> list[TokenRow]:
+    """Newest first, revoked and expired ones included; None lists every project's."""
+    statement = _SELECT_ALL if project_id is None else _SELECT_BY_PROJECT
+    return [TokenRow(*row) for row in db.execute(statement, {"project_id": project_id})]

@@ -1,0 +1,111 @@
+"""Projects: made, renamed, their keys rotated. Call inside a transaction, bump the ring's generation after it.
+
+P1  There is a project `default`. Unless its key was rotated it is the configured legacy secret, so that a secret
+    changed in the configuration stops working everywhere.
+"""
+
+from __future__ import annotations
+
+import re
+
+import apsw
+
+from bloop import credentials
+from bloop.errors import Conflict, InvalidParameter, NotFound
+from bloop.query.projects import ProjectRow, get_project
+
+DEFAULT = "default"
+NAME_LENGTH_MAX = 100
+SLUG_LENGTH_MAX = 64
+
+_INSERT = """
+INSERT INTO projects (public_id, slug, name, api_key, short_prefix, created_at_ms, created_by)
+VALUES (:public_id, :slug, :name, :api_key, :short_prefix, :created_at_ms, :created_by)
+"""
+_UPDATE_NAME = "UPDATE projects SET name = :name WHERE id = :id RETURNING id"
+_UPDATE_KEY = "UPDATE projects SET api_key = :api_key WHERE id = :id RETURNING id"
+_SELECT_DEFAULT_KEY = "SELECT id, api_key FROM projects WHERE public_id = 'default'"
+
+
+def create_project(
+    db: apsw.Connection,
+    *,
+    name: str,
+    slug: str,
+    now_ms: int,
+    created_by: str | None = None,
+    public_id: str | None = None,
+    api_key: str | None = None,
+) -> tuple[ProjectRow, str]:
+    """A new project and its key, the one time it is shown.
+
+    Raises:
+        InvalidParameter: the name or the slug will not do.
+        Conflict: the slug is taken.
+    """
+    api_key = api_key or credentials.new_project_key()
+    bindings = {
+        "public_id": public_id or credentials.new_id(),
+        "slug": _checked_slug(slug),
+        "name": _checked_name(name),
+        "api_key": api_key,
+        "short_prefix": slug.upper(),
+        "created_at_ms": now_ms,
+        "created_by": created_by,
+    }
+    if get_project(db, slug) is not None:
+        raise Conflict("a project with that slug already exists")
+    db.execute(_INSERT, bindings)
+    project = get_project(db, slug)
+    assert project is not None, "it was just inserted"
+    return project, api_key
+
+
+def ensure_default_project(db: apsw.Connection, legacy_secret: str, now_ms: int) -> bool:
+    """Make P1 true; say whether anything changed."""
+    row = db.execute(_SELECT_DEFAULT_KEY).fetchone()
+    if row is None:
+        create_project(db, name="Default", slug=DEFAULT, now_ms=now_ms, public_id=DEFAULT, api_key=legacy_secret)
+        return True
+    project_id, api_key = row
+    if api_key == legacy_secret or credentials.PROJECT_KEY_PATTERN.fullmatch(api_key):
+        return False
+    db.execute(_UPDATE_KEY, {"id": project_id, "api_key": legacy_secret})
+    return True
+
+
+def rename_project(db: apsw.Connection, project_id: int, name: str) -> None:
+    """Raises: InvalidParameter, NotFound."""
+    if not list(db.execute(_UPDATE_NAME, {"id": project_id, "name": _checked_name(name)})):
+        raise NotFound("project not found")
+
+
+def rotate_key(db: apsw.Connection, project_id: int) -> str:
+    """The new key. The old one stops working as soon as the ring's generation is bumped.
+
+    Raises:
+        NotFound: no such project.
+    """
+    api_key = credentials.new_project_key()
+    if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key})):
+        raise NotFound("project not found")
+    return api_key
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise InvalidParameter("name", "name is required")
+    if len(name) > NAME_LENGTH_MAX:
+        raise InvalidParameter("name", f"name must be at most {NAME_LENGTH_MAX} characters")
+    return name
+
+
+def _checked_slug(slug: str) -> str:
+    if not slug:
+        raise InvalidParameter("slug", "slug is required")
+    if not re.fullmatch(r"[a-z0-9-]+", slug):
+        raise InvalidParameter("slug", "slug must be lowercase alphanumeric with hyphens")
+    if len(slug) > SLUG_LENGTH_MAX:
+        raise InvalidParameter("slug", f"slug must be at most {SLUG_LENGTH_MAX} characters")
+    return slug
