@@ -167,7 +167,7 @@ def main(settings: config.Settings, stop: StopFlag) -> None:
         cleanup.callback(consumer.close)
         store = Store(db, segment.ring_id, culprit_of=culprit_of)
         consumer.resume(store.positions())
-        with db:
+        with connection.immediate(db):
             ring_state.forget_other_rings(db, segment.ring_id)
         log.info("ready, %d records waiting", consumer.pending(), extra={"action": "ready"})
         Writer(settings, db, consumer, store).run(stop)

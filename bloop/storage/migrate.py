@@ -8,6 +8,7 @@ G4  Before a database that holds data is migrated, it is copied to `<name>.befor
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 import os
@@ -80,7 +81,7 @@ def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = 
     try:
         if not pending(db, migrations):
             return []
-        with db:  # from here on other processes that migrate wait, and then find nothing to do
+        with connection.immediate(db):  # from here on other processes that migrate wait, and then find nothing to do
             todo = pending(db, migrations)
             if todo and todo[0].version > 1:
                 _back_up(Path(path), todo[0].version)
@@ -94,8 +95,11 @@ def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = 
 
 
 def _create_private(path: Path) -> None:
+    """Make the file, mode 0600. One that exists is never opened here: closing any descriptor of a database file drops
+    every POSIX lock this process holds on it (sqlite.org/howtocorrupt.html, section 2.2)."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     path.chmod(0o600)
 
 

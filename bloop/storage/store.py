@@ -23,7 +23,7 @@ from bloop.clock import minute_of
 from bloop.errors import BloopError
 from bloop.outcomes import REFUSALS, Outcome
 from bloop.record import ErrorRecord, Kind, decode_error
-from bloop.storage import counters, dead_letters, events, issues, ring_state, signals
+from bloop.storage import connection, counters, dead_letters, events, issues, ring_state, signals
 from bloop.storage.fold import fold
 
 log = logging.getLogger(__name__)
@@ -132,7 +132,7 @@ class Store:
     ) -> Stored:
         folded_before = dict(self._folded)
         try:
-            with self._db:
+            with connection.immediate(self._db):
                 batch = self._sort(records)
                 told = insert(batch)
                 self._bury(batch, now_ms)
@@ -172,7 +172,7 @@ class Store:
         told, stored = 0, []
         for record in batch.records:
             try:
-                with self._db:
+                with self._db:  # inside a transaction: a savepoint
                     told += self._insert([record])
             except OPERATIONAL_ERRORS:
                 raise
@@ -252,7 +252,7 @@ class Store:
             return 0
         minute = minute_of(now_ms)
         lost = [(minute, key[1], Outcome.INTERRUPTED, n - self._folded.get(key, 0)) for key, n in changed.items()]
-        with self._db:
+        with connection.immediate(self._db):
             counters.add_outcomes(self._db, lost)
             ring_state.save_cells(self._db, self._ring_id, changed.items())
         self._folded.update(changed)

@@ -68,7 +68,7 @@ class Database:
         try:
             db = self._control = self._control or connection.open_control(self._path)
             db.set_busy_timeout(connection.BUSY_TIMEOUT_MS if wait else 0)
-            with db:
+            with connection.immediate(db):
                 result = do(db)
             return result  # noqa: RET504 - typed `with db` may swallow, so a return inside it does not satisfy mypy
         except apsw.BusyError as error:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import threading
+
 import apsw
 import pytest
 
@@ -44,16 +46,56 @@ def test_a_read_inside_its_limit_is_left_alone(path):
     db.close()
 
 
-def test_the_writer_syncs_every_commit_and_begins_immediate(path):
+def test_the_writer_syncs_every_commit(path):
+    writer = connection.open_writer(path)
+
+    assert writer.pragma("synchronous") == 2  # FULL
+    writer.close()
+
+
+def test_a_transaction_takes_the_lock_when_it_begins(path):
     writer, other = connection.open_writer(path), connection.open_control(path)
     other.set_busy_timeout(1)
 
-    assert writer.pragma("synchronous") == 2  # FULL
-    with writer:
-        with pytest.raises(apsw.BusyError), other:
-            pass  # the lock is taken at BEGIN, not at the first write
+    with connection.immediate(writer), pytest.raises(apsw.BusyError), connection.immediate(other):
+        pass
     writer.close()
     other.close()
+
+
+def test_a_transaction_that_fails_leaves_nothing_and_the_connection_usable(path):
+    db = connection.open_control(path)
+
+    with pytest.raises(ZeroDivisionError), connection.immediate(db):
+        db.execute("INSERT INTO t VALUES (1)")
+        raise ZeroDivisionError
+
+    with connection.immediate(db):
+        db.execute("INSERT INTO t VALUES (2)")
+    assert db.execute("SELECT a FROM t").fetchall() == [(2,)]
+    db.close()
+
+
+def test_a_thread_that_waits_for_the_lock_lets_the_one_that_has_it_go_on(path):
+    first, second = connection.open_control(path), connection.open_control(path)
+    waiting = threading.Event()
+
+    def wait_for_the_lock() -> None:
+        waiting.set()
+        with connection.immediate(second):
+            second.execute("INSERT INTO t VALUES (2)")
+
+    with connection.immediate(first):
+        thread = threading.Thread(target=wait_for_the_lock)
+        thread.start()
+        assert waiting.wait(5)
+        for value in range(200):  # needs the GIL again and again
+            first.execute("INSERT INTO t VALUES (?)", (value,))
+    thread.join(timeout=connection.BUSY_TIMEOUT_MS / 1000)
+
+    assert first.execute("SELECT count(*) FROM t").get == 201
+    first.close()
+    second.close()
 
 
 def test_text_in_double_quotes_is_an_error_not_a_string(path):
