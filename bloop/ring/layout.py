@@ -1,0 +1,136 @@
+"""Where every byte of the shared-memory ring lives, and what holds whichever process is killed when.
+
+    header     4096 B       magic, layout version, ring id, geometry | generation | heartbeat, state, pid | doorbell
+    lane head  8192 B each  head, accepted, dropped, pid | tail, consumed | counts of project 0 | table of counts
+    area       lane_bytes   records: size u32, kind u16, flags u16, checksum u64, payload, padding to 8 bytes
+
+All lane heads come first, then all areas. Native byte order, every word eight bytes and aligned. Words written by
+different processes never share a cache line.
+
+A position counts bytes since the lane was made and only grows; `position % lane_bytes` is its place in the area. A
+record never crosses the end of the area: a wrap marker fills the rest.
+
+R1   tail <= head <= tail + lane_bytes. Only the lane's one producer moves head, only the one consumer moves tail.
+R2   Head moves after the record is whole, in one store. A producer killed before that store leaves no trace: its
+     successor writes over the same bytes. So no SIGKILL, at any instruction, leaves a torn record below head.
+R3   The checksum is bound to the position and to the first header word; a wrap marker is bound to its lap. Bytes of
+     an earlier lap, seen late on a weakly ordered CPU, therefore never pass for what was written this lap.
+R4   A record below head that does not verify is *not there yet* while its producer lives: the lane waits, the others
+     go on. It is *torn* (memory was overwritten, or the machine lies) once the lane's lock was seen free and it still
+     does not verify, or after VISIBLE_WITHIN_S with a live producer. Torn records are skipped and counted, never
+     silently.
+R5   After a torn record the consumer goes on right behind it if what follows there verifies, else at head. Whatever
+     the bytes say, it stays between tail and head, ends, and counts exactly the records it gave up.
+R6   Reading moves nothing; `release` moves the tails, after COMMIT. A consumer that died in between is set right by
+     `resume` with the positions its transaction stored: forward only. Nothing is stored twice, nothing is skipped.
+R7   A lane and the consumer's place are held by POSIX record locks: the kernel frees them with their process, however
+     it dies. A fork inherits no claim. One producer per lane, one consumer per ring, always.
+R8   `accepted` is exact after any kill: the low three bits of the head word count records modulo 8 in the very store
+     that publishes one, so a reader (and the next producer) sees when the counter lags behind.
+R9   Counts are cumulative for the life of the ring, over all producers of a lane. A cell never changes its key.
+R10  A full lane refuses the record, counts the drop, and takes records again once the tail has moved. An empty lane
+     takes any payload up to `payload_bytes_max`.
+R11  A sleeping consumer is rung, at most once per producer and sleep. A push that races with falling asleep is found
+     by the second look, LOOK_AGAIN_S later; the time-out is only a safety net.
+R12  The magic is written last: a segment whose creator was killed half way is made anew by the next one. A segment
+     that was replaced or unlinked has the RETIRED magic, and nobody can claim a lane in it any more.
+R13  The first six words, the lock bytes, and the first words of a lane head (head, tail) stay where they are in every
+     layout version: any bloop can tell whether another version's ring is empty and unused.
+
+Words go through `memoryview.cast("Q")`, one store each: `struct.pack_into` zeroes a field before it fills it, and
+another process could read that zero. Bytes that nobody looks at before head moves (record headers) may use either.
+"""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import dataclass
+
+MAGIC = int.from_bytes(b"bloopRNG", "little")
+RETIRED = int.from_bytes(b"bloopOLD", "little")
+LAYOUT_VERSION = 1
+
+HEADER_BYTES = 4096
+LANE_HEAD_BYTES = 8192
+LANE_COUNT_MAX = 256
+LANE_BYTES_MIN = 1024
+LANE_BYTES_MAX = 1 << 31  # sizes are u32, and a wrap marker must not look like one
+LANE_BYTES_STEP = 64
+
+# Words of the header, as indices into the segment cast to "Q".
+W_MAGIC, W_VERSION, W_RING_ID, W_LANE_COUNT, W_LANE_BYTES, W_LANE_HEAD_BYTES = range(6)
+W_GENERATION = 8
+W_HEARTBEAT, W_STATE, W_CONSUMER_PID = 16, 17, 18
+W_ASLEEP = 24  # 0 while the consumer is awake, else a number that is new for every sleep
+
+# Words of a lane head, relative to its first word.
+L_HEAD, L_ACCEPTED, L_DROPPED, L_PRODUCER_PID = range(4)
+L_TAIL, L_CONSUMED = 8, 9
+L_PROJECT_0 = 32  # one word per outcome, for project 0: what belongs to no project, or found the table full
+L_CELLS = 64  # pairs of (project_id << 8 | outcome, count); filled from the front, key 0 is free
+
+OUTCOME_MAX = 31
+CELL_COUNT = (LANE_HEAD_BYTES // 8 - L_CELLS) // 2
+
+# Bytes of the segment that stand for a claim. The locks do not touch what is stored there.
+LOCK_CREATE, LOCK_CONSUMER, LOCK_GENERATION, LOCK_LANE_0 = 0, 1, 2, 64
+
+RECORD = struct.Struct("=IHHQ")  # size, kind, flags, checksum
+POSITION_MASK = -8  # the head word without its record count
+WRAP = 0xFFFF_FFFF  # in place of a size: the rest of the area is unused
+
+VISIBLE_WITHIN_S = 1.0  # stores reach other cores within microseconds; this allows for anything
+LOOK_AGAIN_S = 0.001
+
+
+@dataclass(frozen=True, slots=True)
+class Geometry:
+    """How many lanes of how many bytes. `lane_bytes` is a multiple of LANE_BYTES_STEP."""
+
+    lane_count: int
+    lane_bytes: int
+
+    @classmethod
+    def fitting(cls, lane_count: int, lane_bytes: int) -> Geometry:
+        """The geometry that holds at least `lane_bytes` per lane; ValueError out of range."""
+        if not 1 <= lane_count <= LANE_COUNT_MAX:
+            raise ValueError(f"lane_count must be 1 to {LANE_COUNT_MAX}, not {lane_count}")
+        if not LANE_BYTES_MIN <= lane_bytes <= LANE_BYTES_MAX:
+            raise ValueError(f"lane_bytes must be {LANE_BYTES_MIN} to {LANE_BYTES_MAX}, not {lane_bytes}")
+        return cls(lane_count, -(-lane_bytes // LANE_BYTES_STEP) * LANE_BYTES_STEP)
+
+    @property
+    def total_bytes(self) -> int:
+        return HEADER_BYTES + self.lane_count * (LANE_HEAD_BYTES + self.lane_bytes)
+
+    def lane_word(self, lane: int) -> int:
+        """Index of the first word of a lane's head."""
+        return (HEADER_BYTES + lane * LANE_HEAD_BYTES) // 8
+
+    def area(self, lane: int) -> int:
+        """Offset of the first byte of a lane's area."""
+        return HEADER_BYTES + self.lane_count * LANE_HEAD_BYTES + lane * self.lane_bytes
+
+
+def payload_bytes_max(lane_bytes: int) -> int:
+    """The largest payload a lane takes.
+
+    A quarter of the lane: then a record and the bytes wasted before a wrap always fit an empty lane (R10), and one
+    record cannot push out everything else.
+    """
+    return lane_bytes // 4
+
+
+def footprint(size: int) -> int:
+    """Bytes a record with a payload of `size` takes in the area."""
+    return (size + 23) & -8
+
+
+def wrap_marker(position: int, lane_bytes: int) -> int:
+    """The word at `position` that says: this lap ends here."""
+    return WRAP | (position // lane_bytes & 0xFFFF_FFFF) << 32
+
+
+def accepted_exact(head: int, accepted: int) -> int:
+    """Records ever published in a lane, from its head word and a counter that may lag by up to seven (R8)."""
+    return accepted + (head - accepted & 7)

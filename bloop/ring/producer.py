@@ -1,0 +1,178 @@
+"""The ring's writing end: one lane, one process, one thread at a time.
+
+`push` keeps no state of its own between calls: where it stands is read from the shared head word. An exception raised
+in the middle (a signal handler that exits, say) therefore leaves what a kill leaves: nothing, or a whole record (R2,
+R8).
+"""
+
+from __future__ import annotations
+
+import os
+
+from xxhash import xxh3_64_intdigest
+
+from bloop.errors import LaneUnavailable, RingMismatch
+from bloop.ring import layout
+from bloop.ring.layout import POSITION_MASK, W_ASLEEP
+from bloop.ring.mapping import CLOSED, Mapping
+from bloop.ring.segment import Segment
+
+_pack_header_into = layout.RECORD.pack_into
+
+
+class Producer:
+    """Owner of one lane. Claim it after the fork: a forked child's copy is closed.
+
+    Not for several threads at once; a process with threads puts a lock around it. After `close` every call raises
+    ValueError, like a closed file.
+    """
+
+    __slots__ = (
+        "_accepted_word",
+        "_area",
+        "_area_start",
+        "_cells",
+        "_first_word",
+        "_head_word",
+        "_lane_bytes",
+        "_limit",
+        "_mapping",
+        "_next_cell",
+        "_payload_bytes_max",
+        "_rung",
+        "_words",
+        "lane",
+    )
+
+    @classmethod
+    def claim(cls, segment: Segment) -> Producer:
+        """Take the lowest free lane; LaneUnavailable when all are taken."""
+        producer, mapping = cls(), segment.shared()
+        for lane in range(segment.lane_count):
+            if mapping.claim(layout.LOCK_LANE_0 + lane, producer):
+                producer._take_over(mapping, lane)
+                return producer
+        raise LaneUnavailable(f"all {segment.lane_count} lanes of ring {segment.name} are taken")
+
+    def __init__(self) -> None:
+        self.lane = -1
+        self._mapping: Mapping | None = None
+        self._words = CLOSED
+        self._cells: dict[int, int] = {}
+
+    def _take_over(self, mapping: Mapping, lane: int) -> None:
+        words, first = mapping.words, mapping.geometry.lane_word(lane)
+        head, tail = words[first + layout.L_HEAD], words[first + layout.L_TAIL]
+        self._mapping, self.lane, self._first_word = mapping, lane, first
+        if not 0 <= (head & POSITION_MASK) - tail <= mapping.geometry.lane_bytes:
+            self.close()
+            raise RingMismatch(f"lane {lane} of ring {mapping.name} is damaged: head {head}, tail {tail}")
+        self._head_word = first + layout.L_HEAD
+        self._accepted_word = first + layout.L_ACCEPTED
+        self._lane_bytes = mapping.geometry.lane_bytes
+        self._payload_bytes_max = layout.payload_bytes_max(self._lane_bytes)
+        self._area, self._area_start = mapping.area, mapping.geometry.area(lane)
+        self._limit = tail + self._lane_bytes
+        self._rung = 0
+        # The last producer may have died between publishing a record and counting it (R8).
+        words[self._accepted_word] = layout.accepted_exact(head, words[self._accepted_word])
+        words[first + layout.L_PRODUCER_PID] = os.getpid()
+        self._words = words
+        self._load_cells()
+
+    def push(self, kind: int, payload: bytes) -> bool:
+        """Append one record; False when the lane is full, which the lane counts and the caller books by project.
+
+        `kind` is any u16. ValueError for a payload past `Segment.payload_bytes_max`: callers bound bodies before this.
+        """
+        size = len(payload)
+        words = self._words
+        head = words[self._head_word]
+        position = head & POSITION_MASK
+        need = (size + 23) & -8  # layout.footprint, inlined: this is the hot path
+        lane_bytes = self._lane_bytes
+        offset = position % lane_bytes
+        rest = lane_bytes - offset
+        wraps = need > rest
+        end = position + rest + need if wraps else position + need
+        if (end > self._limit or size > self._payload_bytes_max) and not self._has_room(end, size):
+            return False
+        start = self._area_start
+        if wraps:
+            words[(start + offset) >> 3] = layout.wrap_marker(position, lane_bytes)
+            position += rest
+            offset = 0
+        start += offset
+        checksum = xxh3_64_intdigest(payload) ^ (size | kind << 32) ^ position
+        _pack_header_into(self._area, start, size, kind, 0, checksum)
+        start += 16
+        self._area[start : start + size] = payload
+        words[self._head_word] = end | (head + 1) & 7  # published from here on (R2), and counted (R8)
+        words[self._accepted_word] += 1
+        asleep = words[W_ASLEEP]
+        if asleep and asleep != self._rung:
+            self._ring(asleep)
+        return True
+
+    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+        """Add `n` to what happened to a project's records in this lane; it is there even if we are killed next.
+
+        `project_id` 0 stands for no project. `outcome` is 1 to 31. When the lane's table is full, a project it does not
+        know yet is counted under project 0, its outcome kept.
+        """
+        index = self._cells.get(project_id << 8 | outcome)
+        if index is None:
+            index = self._new_cell(project_id, outcome)
+        self._words[index] += n
+
+    def close(self) -> None:
+        """Give the lane back; what is in it stays. Harmless when called again."""
+        if self._mapping is not None:
+            mapping, lane = self._mapping, self.lane
+            mapping.words[self._first_word + layout.L_PRODUCER_PID] = 0
+            self.disown()
+            mapping.give_back(layout.LOCK_LANE_0 + lane)
+
+    def disown(self) -> None:
+        """Stop working without touching the lane: it belongs to another process (see `mapping.Claim`)."""
+        self._mapping, self._words = None, CLOSED
+        self._cells.clear()
+
+    def _has_room(self, end: int, size: int) -> bool:
+        """Off the hot path: look at the tail again, or refuse a payload that could never fit."""
+        if size > self._payload_bytes_max:
+            raise ValueError(f"a payload of {size} bytes; this ring takes {self._payload_bytes_max}")
+        words = self._words
+        self._limit = words[self._first_word + layout.L_TAIL] + self._lane_bytes
+        if end <= self._limit:
+            return True
+        words[self._first_word + layout.L_DROPPED] += 1
+        return False
+
+    def _ring(self, asleep: int) -> None:
+        assert self._mapping is not None
+        self._rung = asleep  # at most one post per sleep (R11); the consumer's word is not ours to clear
+        self._mapping.bell.release()
+
+    def _load_cells(self) -> None:
+        words, first = self._words, self._first_word
+        for outcome in range(1, layout.OUTCOME_MAX + 1):
+            self._cells[outcome] = first + layout.L_PROJECT_0 + outcome
+        index, end = first + layout.L_CELLS, first + layout.LANE_HEAD_BYTES // 8
+        while index < end and words[index]:
+            self._cells[words[index]] = index + 1
+            index += 2
+        self._next_cell = index
+
+    def _new_cell(self, project_id: int, outcome: int) -> int:
+        """Where to count from now on. The key goes in first: a key without a count is harmless, the reverse is not."""
+        if not (0 <= project_id < 1 << 55 and 1 <= outcome <= layout.OUTCOME_MAX):
+            raise ValueError(f"cannot count outcome {outcome} of project {project_id}")
+        words, key, index = self._words, project_id << 8 | outcome, self._next_cell
+        if index == self._first_word + layout.LANE_HEAD_BYTES // 8:
+            self._cells[key] = self._cells[outcome]
+        else:
+            words[index] = key
+            self._cells[key] = index + 1
+            self._next_cell = index + 2
+        return self._cells[key]

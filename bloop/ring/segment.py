@@ -1,0 +1,173 @@
+"""The ring as a whole: make it, open it, read its shared words, look at its lanes.
+
+A `Segment` is a light handle. A process may hold several of one ring; they share one mapping, which is closed with
+the last `Segment`, `Producer` or `Consumer` that uses it. The ring itself outlives every process; only
+`Segment.unlink` ends it.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import NamedTuple
+
+from bloop.ring import layout, mapping
+from bloop.ring.layout import Geometry
+from bloop.ring.mapping import CLOSED, Mapping
+
+
+class WriterState(IntEnum):
+    """What the consumer is doing, for `/health`. Stored in shared memory: append, never renumber."""
+
+    STOPPED = 0
+    RUNNING = 1
+    DISK_FULL = 2
+    BUSY = 3
+
+
+class LaneStat(NamedTuple):
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody wants here
+    producer_pid: int  # 0 when the lane is free
+    head: int
+    tail: int
+    used_bytes: int
+    accepted: int
+    dropped: int
+    claimed: bool
+
+
+class RingStat(NamedTuple):
+    ring_id: int
+    lanes: list[LaneStat]
+    used_bytes: int
+    capacity_bytes: int
+    fill: float  # 0.0 to 1.0
+    pending_records: int
+    heartbeat_ms: int
+    writer_state: WriterState
+    generation: int
+    consumer_claimed: bool
+
+
+class Segment:
+    """A handle on one ring, for any thread. Only opening and `bump_generation` wait, for locks held briefly."""
+
+    __slots__ = ("_mapping", "_words", "lane_bytes", "lane_count", "name", "ring_id")
+
+    def __init__(self, owned: Mapping) -> None:
+        self._mapping: Mapping | None = owned
+        self._words = owned.words
+        self.name, self.ring_id = owned.name, owned.ring_id
+        self.lane_count, self.lane_bytes = owned.geometry.lane_count, owned.geometry.lane_bytes
+
+    @classmethod
+    def create(cls, name: str, *, lane_count: int, lane_bytes: int) -> Segment:
+        """Open the ring of this geometry, making it if need be; `lane_bytes` is rounded up to a multiple of 64.
+
+        A ring of another geometry or layout is replaced when it is empty and no process holds a claim in it.
+
+        Raises:
+            RingMismatch: it is not empty, in use, or no ring of ours.
+            RingError: shared memory has no room for it, or it belongs to another user.
+        """
+        return cls(mapping.create(mapping.checked_name(name), Geometry.fitting(lane_count, lane_bytes)))
+
+    @classmethod
+    def attach(cls, name: str) -> Segment:
+        """Open the ring that is there; RingMissing, RingMismatch."""
+        return cls(mapping.attach(mapping.checked_name(name)))
+
+    @classmethod
+    def unlink(cls, name: str) -> bool:
+        """Remove the ring and its doorbell, with whatever is in it; False when there was none."""
+        return mapping.unlink(mapping.checked_name(name))
+
+    @property
+    def payload_bytes_max(self) -> int:
+        """The largest payload `Producer.push` takes."""
+        return layout.payload_bytes_max(self.lane_bytes)
+
+    @property
+    def is_current(self) -> bool:
+        """False once the ring was replaced or unlinked: time to close this handle and attach again."""
+        return self._words[layout.W_MAGIC] == layout.MAGIC
+
+    @property
+    def generation(self) -> int:
+        """Changes whenever project keys or other control-plane rows did."""
+        return self._words[layout.W_GENERATION]
+
+    def bump_generation(self) -> None:
+        """Tell every process that control-plane rows changed; call after COMMIT. RingMissing when not `is_current`."""
+        self.shared().bump_generation()
+
+    @property
+    def heartbeat_ms(self) -> int:
+        """When the writer last said that it lives, in Unix ms; 0 before the first time."""
+        return self._words[layout.W_HEARTBEAT]
+
+    @property
+    def writer_state(self) -> WriterState:
+        return WriterState(self._words[layout.W_STATE])
+
+    @writer_state.setter
+    def writer_state(self, state: WriterState) -> None:
+        self._words[layout.W_STATE] = state
+
+    def stat(self) -> RingStat:
+        """What `bloop ring stat` prints. Figures of busy lanes are read one after the other, not at one instant."""
+        shared, words = self.shared(), self._words
+        lanes = [_lane_stat(shared, lane) for lane in range(self.lane_count)]
+        used_bytes = sum(lane.used_bytes for lane in lanes)
+        capacity_bytes = self.lane_count * self.lane_bytes
+        return RingStat(
+            ring_id=self.ring_id,
+            lanes=lanes,
+            used_bytes=used_bytes,
+            capacity_bytes=capacity_bytes,
+            fill=used_bytes / capacity_bytes,
+            pending_records=sum(pending(words, shared.geometry.lane_word(lane)) for lane in range(self.lane_count)),
+            heartbeat_ms=self.heartbeat_ms,
+            writer_state=self.writer_state,
+            generation=self.generation,
+            consumer_claimed=shared.claimed(layout.LOCK_CONSUMER),
+        )
+
+    def close(self) -> None:
+        """Let go of the handle; harmless when called again. Claims made through it stay until they are closed."""
+        if self._mapping is not None:
+            self._mapping.release()
+            self._mapping, self._words = None, CLOSED
+
+    def shared(self) -> Mapping:
+        """The mapping, for the other modules of this package; ValueError when the handle is closed."""
+        if self._mapping is None:
+            raise ValueError(f"ring {self.name} is closed")
+        return self._mapping
+
+
+def pending(words: memoryview, lane_word: int) -> int:
+    """Records of one lane that wait for the consumer: exact when nobody is pushing, never 0 while there is one."""
+    accepted = words[lane_word + layout.L_ACCEPTED]
+    consumed = words[lane_word + layout.L_CONSUMED]
+    tail = words[lane_word + layout.L_TAIL]
+    head = words[lane_word + layout.L_HEAD]
+    if head & layout.POSITION_MASK == tail:
+        return 0
+    return max(1, layout.accepted_exact(head, accepted) - consumed)
+
+
+def _lane_stat(shared: Mapping, lane: int) -> LaneStat:
+    words, first = shared.words, shared.geometry.lane_word(lane)
+    tail, head_word = words[first + layout.L_TAIL], words[first + layout.L_HEAD]
+    head = head_word & layout.POSITION_MASK
+    claimed = shared.claimed(layout.LOCK_LANE_0 + lane)
+    return LaneStat(
+        index=lane,
+        producer_pid=words[first + layout.L_PRODUCER_PID] if claimed else 0,
+        head=head,
+        tail=tail,
+        used_bytes=head - tail,
+        accepted=layout.accepted_exact(head_word, words[first + layout.L_ACCEPTED]),
+        dropped=words[first + layout.L_DROPPED],
+        claimed=claimed,
+    )
