@@ -206,10 +206,9 @@ def report(count: int, batches: tuple[int, ...], *, deep: bool) -> None:
         bare = run_bare(records, batch)
         full = run_store(records, batch, by_step=False)
         for name, run in (("bare INSERT", bare), ("Store.store", full)):
-            print(
-                f"{name + f', batches of {batch}':28}{run.per_s:10.0f}{run.us(run.wall_s):10.1f}{run.us(run.cpu_s):9.1f}"
-                f"{run.wal_bytes / run.events:8.0f}   {run.per_s / bare.per_s:.2f}"
-            )
+            per_event = f"{run.us(run.wall_s):10.1f}{run.us(run.cpu_s):9.1f}{run.wal_bytes / run.events:8.0f}"
+            label = f"{name}, batches of {batch}"
+            print(f"{label:28}{run.per_s:10.0f}{per_event}   {run.per_s / bare.per_s:.2f}")
     steps = run_store(records, batches[-1], by_step=True)
     print(f"\nby step, batches of {steps.batch}, µs wall per event (own time; the stopwatch itself is in it)")
     for label, seconds in sorted(steps.steps.items(), key=lambda item: -item[1]):
