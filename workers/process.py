@@ -63,6 +63,7 @@ class Flags(argparse.Namespace):
     config: str | None
     parent: int
     listen_fd: int | None
+    quiet: bool
 
 
 def parse_flags(process: str, argv: Sequence[str] | None = None) -> Flags:
@@ -70,6 +71,7 @@ def parse_flags(process: str, argv: Sequence[str] | None = None) -> Flags:
     parser.add_argument("-c", "--config", metavar="PATH", help="settings file instead of ./config.toml")
     parser.add_argument("--parent", type=int, default=0, metavar="PID", help="die when this process does")
     parser.add_argument("--listen-fd", type=int, metavar="FD", help="an open, listening socket to serve on")
+    parser.add_argument("--quiet", action="store_true", help="print no keys and links, only that it is ready")
     return parser.parse_args(argv, namespace=Flags())
 
 

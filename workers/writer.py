@@ -39,9 +39,12 @@ DEAD_LANES_EVERY_S = 5.0
 class Writer:
     """One drain loop. `run` returns after `stop` is set and the ring is empty, or as empty as the database allows."""
 
-    def __init__(self, settings: config.Settings, db: apsw.Connection, consumer: Consumer, store: Store) -> None:
+    def __init__(
+        self, settings: config.Settings, db: apsw.Connection, segment: Segment, consumer: Consumer, store: Store
+    ) -> None:
         self._settings = settings
         self._db = db
+        self._segment = segment
         self._consumer = consumer
         self._store = store
         self._state = WriterState.RUNNING
@@ -116,7 +119,7 @@ class Writer:
                 self._settle_dead_lanes()
 
     def _settle_dead_lanes(self) -> None:
-        dead = [lane.index for lane in self._consumer.lanes() if not lane.claimed and lane.used_bytes == 0]
+        dead = [lane.index for lane in self._segment.stat().lanes if not lane.claimed and lane.used_bytes == 0]
         lost = self._store.settle_dead_lanes(dead, clock.now_ms())
         if lost:
             log.warning(
@@ -160,7 +163,7 @@ def main(settings: config.Settings, stop: StopFlag) -> None:
     with contextlib.ExitStack() as cleanup:
         db = connection.open_writer(settings.database_path)
         cleanup.callback(db.close)
-        projects.ensure_default(db, settings.auth.hmac_secret, clock.now_ms())
+        projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
         segment = Segment.create(settings.ring_name, lane_count=settings.lane_count, lane_bytes=settings.lane_bytes)
         cleanup.callback(segment.close)
         consumer = Consumer.claim(segment)
@@ -170,7 +173,7 @@ def main(settings: config.Settings, stop: StopFlag) -> None:
         with connection.immediate(db):
             ring_state.forget_other_rings(db, segment.ring_id)
         log.info("ready, %d records waiting", consumer.pending(), extra={"action": "ready"})
-        Writer(settings, db, consumer, store).run(stop)
+        Writer(settings, db, segment, consumer, store).run(stop)
         log.info("stopped, %d records waiting", consumer.pending(), extra={"action": "stopped"})
 
 

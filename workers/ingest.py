@@ -1,0 +1,82 @@
+"""The ingest server, `python -m workers.ingest [--config PATH]`: takes records in, hands every other request over.
+
+N1  A request never touches the database. Keys are in memory, loaded again when the ring's generation changes.
+N2  Each worker owns one lane of the ring and works in one thread, so its lane needs no lock.
+N3  SIGTERM stops accepting and finishes what is in flight, for GRACEFUL_S at most.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import runpy
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from bloop import config
+from bloop.config import Settings
+from bloop.http.request import path_matcher
+from bloop.query.projects import ProjectKey as KeyRow
+from bloop.query.projects import project_keys
+from bloop.ring import Segment
+from bloop.storage import connection, projects
+from bloop.validate.limits import Limits
+from bloop.web.ingest_app import create_ingest_app
+from bloop.wire.keys import ProjectKey, ProjectKeys
+from bloop.wire.rate_limit import RateLimiter
+from workers import process, serving
+
+GRACEFUL_S = 10
+SETTINGS_FILE = Path(__file__).resolve().parent.parent / "gunicorn.conf.py"
+
+is_ours = path_matcher("/v1/ingest", "/v1/ingest/", "/v1/ingest/batch", "/v1/ingest/batch/")
+
+
+def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
+    """The app of one worker, with its lane and its keys. Runs after the fork."""
+    segment, lane = serving.join_ring(settings.ring_name, handles)
+    limit = settings.rate_limit
+    return create_ingest_app(
+        sink=lane,
+        keys=make_keys(settings, segment),
+        limits=Limits.of(settings.ingest),
+        rate_limit=RateLimiter(limit.per_second, limit.burst_size, share=1 / settings.ingest_workers),
+        trusted_proxies=settings.server.trusted_proxies,
+    )
+
+
+def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
+    """The key cache over the database, loaded anew for each generation of the ring's control word."""
+
+    def rows() -> list[KeyRow]:
+        # Opened for the moment: an idle connection would cost each worker its page cache and hold the -shm mapping.
+        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            return project_keys(db)
+
+    def load() -> Sequence[ProjectKey]:
+        return [ProjectKey(row.id, row.api_key) for row in rows()]
+
+    def default_project_id() -> int | None:
+        return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
+
+    return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
+
+
+def app() -> serving.WsgiApp:
+    """For `gunicorn -c gunicorn.conf.py`, which knows the app by name."""
+    return serving.build_in_worker(config.load(), build)
+
+
+def bind_address(settings: Settings) -> str:
+    host = settings.server.host
+    return f"[{host}]:{settings.server.port}" if ":" in host else f"{host}:{settings.server.port}"
+
+
+def options(settings: Settings, flags: process.Flags) -> Mapping[str, Any]:
+    """What gunicorn.conf.py says for these settings."""
+    return runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": flags.listen_fd})
+
+
+if __name__ == "__main__":
+    sys.exit(serving.serve("ingest", options, build))

@@ -1,0 +1,152 @@
+"""How bloop runs Gunicorn: the settings both of its servers share, and the run itself with bloop's exit codes.
+
+V1  Everything is imported in the master and frozen before the first fork, so workers share those pages. Connections,
+    lanes and other handles are opened after the fork and closed when the worker ends.
+V2  A worker dies with its master (process W2), so a killed master leaves nobody behind on the port.
+V3  A worker that waits for the ring waits a bounded time and is started again; what trying again cannot change ends
+    the whole server with EXIT_CANNOT_START.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import logging
+import sys
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gunicorn import glogging
+from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
+
+from bloop.config import Settings
+from bloop.errors import BloopError, LaneUnavailable, RingMissing
+from bloop.ring import Producer, Segment
+from workers import process
+
+RING_WAIT_S = 15.0  # below Gunicorn's `timeout`, which counts from the fork
+TIMEOUT_S = 30
+_LOOK_EVERY_S = 0.02
+
+WsgiApp = Callable[..., Any]
+Build = Callable[[Settings, contextlib.ExitStack], WsgiApp]
+
+log = logging.getLogger(__name__)
+
+
+class Log(glogging.Logger):
+    """Gunicorn's own messages through bloop's log. Starts and stops are ours to report, so only trouble passes."""
+
+    def setup(self, cfg: Any) -> None:
+        self.cfg = cfg
+        for logger in (self.error_log, self.access_log):
+            logger.handlers.clear()
+        self.error_log.propagate = True
+        self.error_log.setLevel(logging.DEBUG if logging.root.level <= logging.DEBUG else logging.WARNING)
+        self._access_log_enabled = False
+
+
+def house_rules(settings: Settings) -> dict[str, Any]:
+    """Gunicorn settings that hold for every server of bloop."""
+    return {
+        "control_socket_disable": True,  # it would open one below $HOME, which a hardened unit does not even see
+        "worker_tmp_dir": "/dev/shm",  # noqa: S108 - heartbeats must not wait for a disk
+        "logger_class": Log,
+        "accesslog": None,
+        "timeout": TIMEOUT_S,
+        "umask": 0o007,  # Unix sockets: this user and group; the default would let everybody in
+        # Who may say where a request came from is `server.trusted_proxies`, asked in one place (wire/client_address).
+        "forwarded_allow_ips": "",
+        "forwarder_headers": "",
+        "when_ready": _freeze,
+        "post_fork": _tie_to_master,
+        "worker_exit": _close_handles,
+    }
+
+
+def serve(name: str, options: Callable[[Settings, process.Flags], Mapping[str, Any]], build: Build) -> int:
+    """Be the Gunicorn master of the process `name`; `build` makes the app in each worker. Returns the exit code."""
+    flags = process.parse_flags(name)
+    return process.enter(name, flags, lambda settings: run(settings, options(settings, flags), build))
+
+
+def run(settings: Settings, options: Mapping[str, Any], build: Build) -> int:
+    try:
+        Arbiter(Application(settings, options, build)).run()
+    except SystemExit as ended:
+        if ended.code == Arbiter.APP_LOAD_ERROR:
+            return process.EXIT_CANNOT_START
+        return process.EXIT_FAILED if ended.code else process.EXIT_OK
+    return process.EXIT_OK
+
+
+class Application(BaseApplication):
+    """What Gunicorn asks for its settings and for the app."""
+
+    def __init__(self, settings: Settings, options: Mapping[str, Any], build: Build) -> None:
+        self._settings, self._options, self._build = settings, options, build
+        super().__init__()
+
+    def load_config(self) -> None:
+        for name, value in self._options.items():
+            if name in self.cfg.settings:  # a settings file has imports and helpers as well
+                self.cfg.set(name, value)
+
+    def load(self) -> WsgiApp:
+        return build_in_worker(self._settings, self._build)
+
+
+def build_in_worker(settings: Settings, build: Build) -> WsgiApp:
+    """The app with its handles; what cannot be opened ends this worker, or the server (V3)."""
+    try:
+        return build(settings, _handles)
+    except (RingMissing, LaneUnavailable) as error:
+        log.error("waited %.0f s: %s", RING_WAIT_S, error, extra={"action": "failed"})
+        sys.exit(process.EXIT_FAILED)
+    except BloopError as error:
+        log.error("cannot start: %s", error, extra={"action": "cannot_start"})
+        sys.exit(Arbiter.APP_LOAD_ERROR)
+
+
+def join_ring(name: str, handles: contextlib.ExitStack, wait_s: float = RING_WAIT_S) -> tuple[Segment, Producer]:
+    """This process's lane, waiting for the writer to make the ring and for a predecessor to leave its lane.
+
+    Raises:
+        RingMissing, LaneUnavailable: not within `wait_s`.
+        RingMismatch: what is there is not a ring of this bloop.
+    """
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            segment = Segment.attach(name)
+            try:
+                producer = Producer.claim(segment)
+            except BaseException:
+                segment.close()
+                raise
+        except (RingMissing, LaneUnavailable):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(_LOOK_EVERY_S)
+        else:
+            handles.callback(segment.close)
+            handles.callback(producer.close)
+            return segment, producer
+
+
+_handles = contextlib.ExitStack()  # of this worker; empty in the master
+
+
+def _freeze(_server: Arbiter) -> None:
+    gc.collect()
+    gc.freeze()
+
+
+def _tie_to_master(_server: Arbiter, worker: Any) -> None:
+    process.die_with_parent(worker.ppid)
+
+
+def _close_handles(_server: Arbiter, _worker: Any) -> None:
+    _handles.close()

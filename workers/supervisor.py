@@ -1,0 +1,267 @@
+"""`bloop up`: every process of bloop on one machine, started in order, kept alive, stopped in order.
+
+    writer ──▶ ingest, dashboard         started: the ring and the database exist before anybody needs them
+    ingest ──▶ dashboard ──▶ writer      stopped: producers first, so that the writer stores the very last record
+
+S1  The supervisor holds the public port. While the ingest server is restarted, connections wait in the kernel's queue.
+S2  A child that dies is started again after a back-off; the others do not notice. Until everything was ready once, a
+    child that says it cannot start stops the whole (process W3); later on it is only tried less and less often.
+S3  The ring is removed only when the writer ended well and it is empty. Records that wait are stored by the next start.
+S4  Nothing survives the supervisor, not even SIGKILL: the kernel kills its children (process W2), and the next start
+    waits for the last of them (instance I2).
+S5  Asked once to stop, every stage gets its time. Asked again, each has HURRY_S.
+
+Imports are few on purpose: this process only waits, and should cost next to nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import logging
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from bloop.clock import now_ms
+from bloop.config import Settings
+from bloop.errors import BloopError, ConfigError, RingError
+from bloop.ring.segment import Segment
+from workers import process
+from workers.child import Child
+from workers.instance import Instance
+from workers.probe import Probe
+
+STOP_S = {"ingest": 15.0, "dashboard": 10.0, "writer": 60.0}  # in this order; each above what the child allows itself
+HURRY_S = 1.0
+BACKLOG = 2048
+_PROBE_EVERY_S = 0.02
+_PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
+_SAY_EVERY_S = 10.0
+
+log = logging.getLogger("bloop.supervisor")
+
+
+class CannotStart(BloopError):
+    """A child said that trying again changes nothing. Its own message says why."""
+
+
+class Wakeups:
+    """Signals as readiness of a pipe. Handlers only count (process W1); the loop acts."""
+
+    def __init__(self) -> None:
+        self.stops = 0
+        self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
+        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            if signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:  # nohup means it
+                signal.signal(signum, self._on_stop)
+
+    def _on_stop(self, signum: int, frame: object) -> None:
+        self.stops += 1
+
+    def wait(self, timeout_s: float | None) -> None:
+        """Sleep until a signal or the time-out."""
+        if select.select([self._read_fd], [], [], timeout_s)[0]:
+            os.read(self._read_fd, 4096)
+
+
+class Supervisor:
+    """One run, from the first child to the last. Main thread only."""
+
+    def __init__(self, settings: Settings, flags: process.Flags, instance: Instance, port: socket.socket) -> None:
+        self._settings, self._instance, self._port = settings, instance, port
+        self._wakeups = Wakeups()
+        self._config = ["--config", flags.config] if flags.config else []
+        listen = ["--listen-fd", str(port.fileno())]
+        self._writer = Child("writer", self._config, [instance.fd])
+        self._ingest = Child("ingest", [*self._config, *listen], [instance.fd, port.fileno()])
+        self._dashboard = Child("dashboard", self._config, [instance.fd])
+        self._children = [self._writer, self._ingest, self._dashboard]
+        self._was_ready = False
+
+    def run(self, *, quiet: bool) -> None:
+        """Until asked to stop.
+
+        Raises:
+            CannotStart: after stopping what was started.
+        """
+        try:
+            self._start()
+            if not self._stopping:
+                self._say_ready(quiet=quiet)
+            while not self._stopping:
+                self._tend(None)
+        finally:
+            self._stop()
+
+    @property
+    def _stopping(self) -> bool:
+        return self._wakeups.stops > 0
+
+    def _start(self) -> None:
+        started_ms = now_ms()
+        self._begin(self._writer)
+        self._until(lambda: self._writer_is_ready(started_ms), "the writer")
+        if self._stopping:
+            return
+        self._begin(self._ingest)
+        self._begin(self._dashboard)
+        with Probe.of_port(self._port, "OPTIONS", "/v1/ingest") as ingest:
+            self._until(ingest.answered, "the ingest server")
+        with Probe.of_socket(self._settings.dashboard_path, "GET", "/health") as dashboard:
+            self._until(dashboard.answered, "the dashboard")
+        self._was_ready = not self._stopping
+
+    def _say_ready(self, *, quiet: bool) -> None:
+        if not quiet:
+            greeting = subprocess.Popen(
+                [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *self._config], stdin=subprocess.DEVNULL
+            )
+            self._until(lambda: greeting.poll() is not None, "the welcome")
+            greeting.wait()
+        print(f"ready {local_url(self._settings)}", flush=True)
+        log.info("ready on %s", local_url(self._settings), extra={"action": "ready"})
+
+    # Keeping alive
+
+    def _until(self, is_done: Callable[[], bool], what: str) -> None:
+        """Tend the children until `is_done` or a stop is asked for; says now and then what it waits for."""
+        say_at = time.monotonic() + _SAY_EVERY_S
+        while not self._stopping and not is_done():
+            self._tend(_PROBE_EVERY_S)
+            if time.monotonic() > say_at:
+                log.info("still waiting for %s", what, extra={"action": "waiting"})
+                say_at += _SAY_EVERY_S
+
+    def _tend(self, timeout_s: float | None) -> None:
+        """Sleep until something happens, then see to the dead and to those whose time has come."""
+        due = [child.start_at for child in self._children if child.start_at is not None]
+        if due:
+            until_due_s = max(0.0, min(due) - time.monotonic())
+            timeout_s = until_due_s if timeout_s is None else min(timeout_s, until_due_s)
+        self._wakeups.wait(timeout_s)
+        for child in self._children:
+            if child.reap():
+                self._on_death(child)
+            if not self._stopping and child.start_at is not None and child.start_at <= time.monotonic():
+                self._begin(child)
+
+    def _begin(self, child: Child) -> None:
+        child.start()
+        log.info("started %s[%d]", child.name, child.pid, extra={"action": "started"})
+
+    def _on_death(self, child: Child) -> None:
+        if self._stopping:
+            return
+        if child.exit_code == process.EXIT_CANNOT_START and not self._was_ready:
+            raise CannotStart(f"the {child.name} cannot start; its message is above")
+        assert child.start_at is not None
+        wait_s = max(0.0, child.start_at - time.monotonic())
+        message = "%s %s, starting it again in %.1f s"
+        log.warning(message, child.name, child.ending, wait_s, extra={"action": "died"})
+
+    def _writer_is_ready(self, started_ms: int) -> bool:
+        with contextlib.suppress(RingError), contextlib.closing(Segment.attach(self._settings.ring_name)) as ring:
+            return ring.heartbeat_ms >= started_ms
+        return False
+
+    # Stopping
+
+    def _stop(self) -> None:
+        log.info("stopping", extra={"action": "stopping"})
+        self._port.close()  # ours; the ingest workers close theirs
+        for child in (self._ingest, self._dashboard, self._writer):
+            self._end(child)
+        self._remove_ring()
+        log.info("stopped", extra={"action": "stopped"})
+
+    def _end(self, child: Child) -> None:
+        """SIGTERM, wait, SIGKILL if need be. A child that is between two starts stays down."""
+        child.start_at = None
+        child.send(signal.SIGTERM)
+        asked_at = time.monotonic()
+        while child.running and not child.reap():
+            allowed_s = HURRY_S if self._wakeups.stops > 1 else STOP_S[child.name]
+            left_s = asked_at + allowed_s - time.monotonic()
+            if left_s <= 0:
+                log.warning("%s did not stop in %.0f s, killing it", child.name, allowed_s, extra={"action": "killed"})
+                child.send(signal.SIGKILL)
+                left_s = HURRY_S
+            self._wakeups.wait(left_s)
+        child.start_at = None
+
+    def _remove_ring(self) -> None:
+        name = self._settings.ring_name
+        try:
+            with contextlib.closing(Segment.attach(name)) as ring:
+                stat = ring.stat()
+        except RingError:
+            return
+        if self._writer.exit_code == process.EXIT_OK and stat.used_bytes == 0:
+            Segment.unlink(name)
+        else:
+            message = "%d records wait in the ring, the next start stores them"
+            log.warning(message, stat.pending_records, extra={"action": "ring_kept"})
+
+
+def open_port(settings: Settings) -> socket.socket:
+    """The public port, listening (S1)."""
+    host, port = settings.server.host, settings.server.port
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((host, port))
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        key = "server.port" if error.errno in _PORT_ERRORS else "server.host"
+        raise ConfigError(key, f"cannot listen on {host} port {port}: {error.strerror or error}") from error
+    return listener
+
+
+def local_url(settings: Settings) -> str:
+    """Where this machine reaches the port."""
+    host = settings.server.host
+    if host in ("0.0.0.0", "::", ""):  # noqa: S104
+        host = "localhost"
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
+
+
+def main(settings: Settings, flags: process.Flags) -> None:
+    """Claim the data and the port, then run."""
+    run_dir = settings.run_dir
+    try:
+        settings.database_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        instance = Instance.claim(run_dir / "bloop.pid")
+    except OSError as error:
+        raise ConfigError("database.path", f"cannot use {error.filename}: {error.strerror}") from error
+    try:
+        for socket_path in (settings.handoff_path, settings.dashboard_path):
+            for leftover in run_dir.glob(f"{socket_path.name}*"):
+                leftover.unlink()
+        with open_port(settings) as port:
+            Supervisor(settings, flags, instance, port).run(quiet=flags.quiet)
+    finally:
+        instance.release()
+        with contextlib.suppress(OSError):  # somebody else's file in it, or a folder we may not remove
+            run_dir.rmdir()
+
+
+def start(argv: Sequence[str] | None = None) -> int:
+    flags = process.parse_flags("supervisor", argv)
+    return process.enter("supervisor", flags, lambda settings: main(settings, flags))
+
+
+if __name__ == "__main__":
+    sys.exit(start())
