@@ -26,5 +26,16 @@ def profile_writer(events: int, batches: tuple[int, ...], deep: bool) -> None:
     report(events, batches, deep=deep)
 
 
+@profile.command("ingest")
+@click.option("--events", default=20_000, show_default=True, help="events to send")
+@click.option("--batch", default=0, show_default=True, help="events per request; 0: one request each")
+@click.option("--deep", is_flag=True, help="add cProfile's view")
+def profile_ingest(events: int, batch: int, deep: bool) -> None:
+    """The ingest path from the bytes of a request to the bytes of a record, without system calls."""
+    from benchmarks.profile_ingest import report
+
+    report(events, batch=batch, deep=deep)
+
+
 if __name__ == "__main__":
     main(prog_name="python -m benchmarks")
