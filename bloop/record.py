@@ -1,0 +1,72 @@
+"""One event on its way to storage: the payload of a ring record, and what the web side pushes it into.
+
+R1  What `encode_error` wrote, `decode_error` reads back equal.
+R2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds and fields are only ever
+    appended, and a field appended later needs a default.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+from typing import Protocol
+
+import msgspec
+
+from bloop.errors import UnreadableRecord
+from bloop.validate.event import Event
+
+FINGERPRINT_BY_CLIENT = "client"
+
+
+class Kind(IntEnum):
+    """What a ring record holds. Append only: numbers outlive releases in shared memory."""
+
+    ERROR = 1
+    CRASH = 2
+    SESSION_START = 3
+    SESSION_END = 4
+    TRACE = 5
+    TRACE_UPDATE = 6
+
+
+class Sink(Protocol):
+    """Where accepted records and the counts of all others go; in production a lane of the ring."""
+
+    def push(self, kind: int, payload: bytes) -> bool:
+        """Hand a record over; False when there is no room, and the record is the caller's to report."""
+        ...
+
+    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+        """Book `n` records of a project under a `bloop.outcomes.Outcome`; project 0 is "nobody we know"."""
+        ...
+
+
+class ErrorRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """An event that was answered `accepted`. Its payload is a JSON array in field order."""
+
+    project_id: int
+    received_at_ms: int
+    fingerprint: str
+    algorithm: str  # which code made the fingerprint: "v1", or "client" when it came with the event
+    event: Event
+
+
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.Decoder(ErrorRecord).decode
+
+
+def encode_error(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
+    """The payload of a `Kind.ERROR` record."""
+    return _encode(ErrorRecord(project_id, received_at_ms, fingerprint, algorithm, event))
+
+
+def decode_error(payload: bytes) -> ErrorRecord:
+    """The record back.
+
+    Raises:
+        UnreadableRecord: the payload is not one `encode_error` of this or an earlier release wrote.
+    """
+    try:
+        return _decode(payload)
+    except msgspec.DecodeError as error:  # ValidationError included
+        raise UnreadableRecord(f"error record does not decode: {error}") from error
