@@ -39,7 +39,7 @@ class Database:
         self._control_lock = threading.Lock()
 
     @contextlib.contextmanager
-    def reader(self) -> Iterator[apsw.Connection]:
+    def reader(self, *, wait_s: float = WAIT_S) -> Iterator[apsw.Connection]:
         """A read-only connection inside a read transaction (D3). Not re-entrant: one at a time per thread.
 
         Raises:
@@ -47,13 +47,15 @@ class Database:
             DatabaseBusy: every connection is in use and none came back in time.
         """
         try:
-            db = self._places.get(timeout=WAIT_S)
+            db = self._places.get(timeout=wait_s)
         except queue.Empty:
             raise DatabaseBusy("too many queries are running; try again") from None
         try:
             db = db or connection.open_reader(self._path)
             with connection.time_limit(db, self._query_timeout_ms), db:
                 yield db
+        except apsw.BusyError as error:  # rare for a reader: the log is being recovered after a crash
+            raise DatabaseBusy("the database is busy; try again") from error
         finally:
             self._places.put(db)
 

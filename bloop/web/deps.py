@@ -20,25 +20,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 from bloop.config import Settings
+from bloop.ring.segment import RingStat
 from bloop.web.database import Database
-
-
-class RingStat(NamedTuple):
-    """What the dashboard shows of the shared ring; see `Deps.ring_stat`."""
-
-    fill: float  # 0.0-1.0 of the fullest lane
-    waiting: int  # records not stored yet
-    writer_seen_ms: int | None  # the writer's last heartbeat, Unix ms; None: never
 
 
 @dataclass(frozen=True, slots=True)
 class Deps:
     settings: Settings
     database: Database
-    ring_stat: Callable[[], RingStat | None]  # None: the ring does not exist yet
+    ring_stat: Callable[[], RingStat | None]  # None: the ring is not there (yet)
     bump_generation: Callable[[], None]  # after a change to projects or their keys: ingest workers reload them
     render: Callable[[str, Mapping[str, Any]], str]  # template name, its context → HTML
     now_ms: Callable[[], int]

@@ -46,6 +46,10 @@ class Routes:
     def need(self, template: str, method: str) -> Need | None:
         return self._needs.get((template, method))
 
+    def methods(self, template: str) -> list[str]:
+        """What a route answers, for the Allow header."""
+        return sorted({method for known, method in self._needs if known == template} | set(_AUTOMATIC))
+
     def table(self) -> dict[tuple[str, str], Need]:
         """Every (template, method) with its need: what the tests walk."""
         return dict(self._needs)

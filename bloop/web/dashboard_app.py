@@ -1,0 +1,153 @@
+"""The application of the dashboard process: JSON API, pages, sign-in, health, and the ingest routes besides.
+
+W1  Everything is answered here, also ingest: a connection that an ingest worker passed over may carry any request.
+W2  No route without its need (web/routes.py). A sink bypasses the access check, so ingest's are the only ones.
+W3  `create_dashboard_app` opens nothing; `assemble` opens what a worker needs, after the fork.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import falcon
+import falcon.inspect
+
+from bloop import clock
+from bloop.auth.access import OPEN, SIGNED, credential
+from bloop.auth.scopes import Scope
+from bloop.config import Settings
+from bloop.pages.render import Renderer
+from bloop.record import Sink
+from bloop.ring.segment import RingStat, Segment
+from bloop.validate.limits import Limits
+from bloop.web import errors
+from bloop.web.api.health import Health
+from bloop.web.api.issue import Issue, Trends
+from bloop.web.api.lists import Errors
+from bloop.web.api.paging import Pager
+from bloop.web.api.sign_in import SignIn
+from bloop.web.api.stats import Stats
+from bloop.web.authenticate import Access
+from bloop.web.database import Database
+from bloop.web.deps import Deps
+from bloop.web.ingest_app import mount_ingest
+from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
+from bloop.web.routes import Routes
+from bloop.wire.client_address import ClientAddresses
+from bloop.wire.keys import ProjectKeys
+from bloop.wire.rate_limit import RateLimiter
+
+App = falcon.App[Any, Any]
+Mount = Callable[[Routes, Deps], None]
+
+_READ = credential(Scope.ERRORS_READ)
+_WRITE = credential(Scope.ERRORS_WRITE)
+
+
+def create_dashboard_app(
+    deps: Deps, *, mount_pages: Mount | None = None, mount_signed: Callable[[App], None] | None = None
+) -> tuple[App, Routes]:
+    """The app and its table of routes. `mount_signed` adds the ingest routes, which check signatures themselves."""
+    app: App = falcon.App()
+    app.req_options.strip_url_path_trailing_slash = True
+    app.router_options.converters["ref"] = ReferenceConverter
+    errors.install(app)
+    routes = Routes(app)
+    limit, origin = deps.settings.rate_limit, deps.settings.auth.rp_origin
+    gatekeeper = Access(
+        routes,
+        deps.database,
+        rp_origin=origin,
+        now_ms=deps.now_ms,
+        auth_limit=RateLimiter(limit.auth_per_second, limit.auth_burst_size),
+        addresses=ClientAddresses(deps.settings.server.trusted_proxies),
+    )
+    app.add_middleware([SecurityHeaders(), Cors(routes, origin), Shape(), gatekeeper])
+    mount_api(routes, deps)
+    if mount_pages is not None:
+        mount_pages(routes, deps)
+    assert not falcon.inspect.inspect_sinks(app), "a sink bypasses the access check"
+    forgotten = sorted(routes.undeclared())
+    assert not forgotten, f"routes that do not say what they need: {forgotten}"
+    if mount_signed is not None:
+        mount_signed(app)
+        routes.declare_new(SIGNED)
+    return app, routes
+
+
+def mount_api(routes: Routes, deps: Deps) -> None:
+    """Every JSON route."""
+    pager = Pager()
+    lists, issue, health, sign_in = Errors(deps, pager), Issue(deps, pager), Health(deps), SignIn(deps)
+    routes.add("/v1/errors", lists, GET=_READ)
+    routes.add("/v1/releases/{release:ref}/errors", lists, suffix="release", GET=_READ)
+    routes.add("/v1/errors/{fingerprint:ref}", issue, GET=_READ)
+    for name in ("occurrences", "trend", "history"):
+        routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, GET=_READ)
+    for name in ("resolve", "ignore", "mute", "unresolve"):
+        routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, POST=_WRITE)
+    routes.add("/v1/trends", Trends(deps), GET=_READ)
+    routes.add("/v1/stats", Stats(deps), GET=_READ)
+    routes.add("/health", health, GET=OPEN)
+    routes.add("/ready", health, suffix="ready", GET=OPEN)
+    routes.add("/auth/login", sign_in, GET=OPEN, POST=OPEN)
+    routes.add("/auth/logout", sign_in, suffix="logout", POST=OPEN)
+    routes.add("/auth/status", sign_in, suffix="status", GET=OPEN)
+
+
+def assemble(
+    settings: Settings, *, segment: Segment, sink: Sink, keys: ProjectKeys, handles: contextlib.ExitStack
+) -> App:
+    """The app of one worker process; what it opens is closed with `handles`."""
+    from bloop.web.pages import mount_pages
+
+    database = Database(
+        settings.database_path,
+        pool_size=settings.database.pool_size,
+        query_timeout_ms=settings.database.query_timeout_ms,
+    )
+    handles.callback(database.close)
+
+    def ring_stat() -> RingStat | None:
+        return segment.stat() if segment.is_current else None
+
+    deps = Deps(
+        settings=settings,
+        database=database,
+        ring_stat=ring_stat,
+        bump_generation=segment.bump_generation,
+        render=Renderer(),
+        now_ms=clock.now_ms,
+    )
+    limit = settings.rate_limit
+
+    def mount_signed(app: App) -> None:
+        mount_ingest(
+            app,
+            sink=SharedSink(sink),
+            keys=keys,
+            limits=Limits.of(settings.ingest),
+            rate_limit=RateLimiter(limit.per_second, limit.burst_size),
+            trusted_proxies=settings.server.trusted_proxies,
+        )
+
+    app, _ = create_dashboard_app(deps, mount_pages=mount_pages, mount_signed=mount_signed)
+    return app
+
+
+class SharedSink:
+    """A lane belongs to one thread at a time; the dashboard has several."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self._lock = sink, threading.Lock()
+
+    def push(self, kind: int, payload: bytes) -> bool:
+        with self._lock:
+            return self._sink.push(kind, payload)
+
+    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+        with self._lock:
+            self._sink.count(project_id, outcome, n)
