@@ -81,8 +81,12 @@ class Pipeline:
     flush_interval_secs: float = setting(
         2, "seconds the writer may sleep without a look at the ring", low=0.05, high=60
     )
-    gather_ms: int = setting(50, "ms the writer collects records to commit them together", low=0, high=5000)
-    flush_batch_size: int = setting(500, "waiting records that end the collecting early", low=1, high=100_000)
+    gather_ms: int = setting(
+        100, "ms between two commits of a steady stream, and the most a lone record waits", low=0, high=5000
+    )
+    flush_batch_size: int = setting(
+        500, "waiting records that are committed without collecting more, after a quiet time", low=1, high=100_000
+    )
     sample_reservoir_size: int = setting(5, "newest events per issue that retention never deletes", low=1, high=100)
 
 
@@ -221,23 +225,27 @@ def load(
     environ: Mapping[str, str] | None = None,
     *,
     secret_required: bool = True,
+    defaults: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Settings:
     """Read, merge and check everything.
 
     `secret_required=False` is for operator commands that sign nothing: they work where the secret is out of reach.
+    `defaults` (section → key → value) stand in for the built-in ones where neither file nor environment says anything.
 
     Raises:
         ConfigError: the first problem found, naming the key (`auth.hmac_secret`) and what would be accepted.
     """
     environ = os.environ if environ is None else environ
     values, source = _read_file(path)
+    for section, given in (defaults or {}).items():
+        values[section] = {**given, **values.get(section, {})}
     _overlay_environment(values, environ)
     settings = Settings(**{s.name: _build_section(s.name, values) for s in _sections()}, source=source)
     if not settings.auth.rp_origin:
         auth = replace(settings.auth, rp_origin=f"http://localhost:{settings.server.port}")
         settings = replace(settings, auth=auth)
     if secret_required or settings.auth.hmac_secret:
-        _check_secret(settings.auth.hmac_secret)
+        check_secret(settings.auth.hmac_secret)
     _check_across(settings)
     return settings
 
@@ -428,7 +436,7 @@ def _check_choice(label: str, value: str, choices: tuple[str, ...]) -> None:
         raise ConfigError(label, f"must be one of {', '.join(choices)}, not {value!r}")
 
 
-def _check_secret(secret: str) -> None:
+def check_secret(secret: str) -> None:
     how = "make one with: openssl rand -hex 32"
     if not secret:
         raise ConfigError("auth.hmac_secret", f"is not set; {how}")

@@ -13,10 +13,11 @@ _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARN
 class TextFormatter(logging.Formatter):
     """`2026-01-02T03:04:05Z writer[123] info message`: short enough to read, regular enough to grep."""
 
-    converter = time.gmtime
-
     def __init__(self, process: str) -> None:
-        super().__init__(f"%(asctime)sZ {process}[%(process)d] %(levelname)s %(message)s", "%Y-%m-%dT%H:%M:%S")
+        super().__init__(f"%(asctime)s {process}[%(process)d] %(levelname)s %(message)s")
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802
+        return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(record.created))
 
     def format(self, record: logging.LogRecord) -> str:
         return super().format(record).replace(record.levelname, record.levelname.lower(), 1)

@@ -109,6 +109,10 @@ class Consumer:
         """Records that wait, those of an unreleased batch included; two words per lane, nothing is read."""
         return sum(segment.pending(self._words, lane.first_word) for lane in self._lanes)
 
+    def fullest(self) -> float:
+        """How full the fullest lane is, 0.0 to 1.0; two words per lane, nothing is read."""
+        return max(lane.fill() for lane in self._lanes)
+
     def wait(self, timeout_s: float) -> bool:
         """Sleep until something is pushed that the last `read` did not see; False after `timeout_s`, or on a signal.
 

@@ -68,6 +68,11 @@ class LaneReader:
         """Whether anything was pushed since the last `rewind`."""
         return self._mapping.words[self.first_word + L_HEAD] != self._seen
 
+    def fill(self) -> float:
+        """The part of the lane that is taken, 0.0 to 1.0."""
+        used = (self._mapping.words[self.first_word + L_HEAD] & POSITION_MASK) - self.tail
+        return used / self._mapping.geometry.lane_bytes
+
     def rewind(self) -> None:
         """Start a read: from the tail, up to the head of this moment."""
         self._seen = self._mapping.words[self.first_word + L_HEAD]

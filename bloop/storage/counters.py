@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import apsw
 
 from bloop.outcomes import Outcome
-from bloop.storage.fold import Fold, IssueFold
+from bloop.storage.fold import IssueCounts, ProjectCounts
 
 _UPSERT_AGGREGATE = """
 INSERT INTO aggregates (project_id, issue_id, status, release, environment, event_count, first_seen_ms, last_seen_ms)
@@ -51,33 +51,18 @@ INSERT INTO ledger_totals (project_id, outcome, count) VALUES (?, ?, ?)
 """
 
 
-def add_issues(db: apsw.Connection, rows: Iterable[tuple[int, int, str, IssueFold]]) -> None:
-    """Aggregates and hours of each (project id, issue id, status, fold)."""
-    rows = list(rows)
-    db.executemany(
-        _UPSERT_AGGREGATE,
-        (
-            (project_id, issue_id, status, release, environment, count, first_ms, last_ms)
-            for project_id, issue_id, status, issue in rows
-            for (release, environment), (count, first_ms, last_ms) in issue.aggregates.items()
-        ),
-    )
-    db.executemany(
-        _UPSERT_HOUR,
-        (
-            (issue_id, hour, environment, source, count)
-            for _, issue_id, _, issue in rows
-            for (hour, environment, source), count in issue.hours.items()
-        ),
-    )
+def add_issues(db: apsw.Connection, counts: IssueCounts) -> None:
+    """Aggregates and hours of the issues of a batch."""
+    db.executemany(_UPSERT_AGGREGATE, ((*key, *span) for key, span in counts.aggregates.items()))
+    db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in counts.hours.items()))
 
 
-def add_projects(db: apsw.Connection, fold: Fold) -> None:
+def add_projects(db: apsw.Connection, counts: ProjectCounts) -> None:
     """Project hours, routes, releases, and the ledger's STORED lines."""
-    db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in fold.project_hours.items()))
-    db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in fold.routes.items()))
-    db.executemany(_UPSERT_RELEASE, ((*key, *counts) for key, counts in fold.releases.items()))
-    add_outcomes(db, ((minute, project, Outcome.STORED, n) for (minute, project), n in fold.stored.items()))
+    db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in counts.hours.items()))
+    db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in counts.routes.items()))
+    db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in counts.releases.items()))
+    add_outcomes(db, ((minute, project, Outcome.STORED, n) for (minute, project), n in counts.stored.items()))
 
 
 def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int]]) -> None:

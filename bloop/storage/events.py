@@ -48,5 +48,5 @@ def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
 
 
 def append(db: apsw.Connection, rows: Iterable[EventRow]) -> None:
-    """Insert events in the order given, which is the order their ids rise in."""
+    """Insert events; ids rise in the order given."""
     db.executemany(_INSERT, rows)

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 
 import apsw
 
+from bloop.errors import BloopError
 from bloop.record import ErrorRecord
-from bloop.storage.fold import IssueFold
+from bloop.storage.fold import IssueGroup, IssueKey, last_seen_ms, user_keys
 from bloop.storage.signals import Signal, SignalKind
 
 CACHE_ISSUES_MAX = 200_000  # about 40 MB at worst; past it the oldest half goes
 
 CulpritOf = Callable[[ErrorRecord], str | None]
 
-_SELECT_ID = "SELECT id, status, resolved_at_ms FROM issues WHERE project_id = ? AND fingerprint = ?"
-_SELECT_STATE = "SELECT status, resolved_at_ms FROM issues WHERE id = ?"
+_SELECT_ID = "SELECT id FROM issues WHERE project_id = ? AND fingerprint = ?"
 _TAKE_NUMBER = """
 UPDATE projects SET next_short_number = next_short_number + 1 WHERE id = ? RETURNING next_short_number - 1
 """
@@ -25,17 +25,19 @@ _INSERT = """
 INSERT INTO issues (project_id, fingerprint, fingerprint_algorithm, short_number, level, status, error_type, message,
                     source, route, screen, culprit, first_seen_ms, last_seen_ms, first_release, last_release)
 VALUES (:project_id, :fingerprint, :algorithm, :short_number, :level, 'unresolved', :error_type, :message,
-        :source, :route, :screen, :culprit, :first_seen_ms, :last_seen_ms, :release, :release)
+        :source, :route, :screen, :culprit, :first_seen_ms, :first_seen_ms, :release, :release)
 RETURNING id
 """
 
-_INSERT_USER = "INSERT OR IGNORE INTO issue_users (issue_id, user_key) VALUES (?, ?)"
+# RETURNING answers only the rows that were not there before: that is the count of new users.
+_INSERT_USER = "INSERT OR IGNORE INTO issue_users (issue_id, user_key) VALUES (?, ?) RETURNING issue_id"
 
 _ADD = """
 UPDATE issues
    SET event_count = event_count + ?, user_count = user_count + ?,
        last_seen_ms = max(last_seen_ms, ?), last_release = ?
  WHERE id = ?
+RETURNING status, resolved_at_ms
 """
 
 _REGRESS = """
@@ -50,20 +52,15 @@ VALUES (?, ?, 'resolved', 'regressed', 'ingest', ?, ?)
 """
 
 
-class IssueState(NamedTuple):
-    """Where an issue stands after its part of the batch was counted."""
-
-    project_id: int
-    issue_id: int
-    status: str
-    fold: IssueFold
+class StaleIssueId(BloopError):
+    """A remembered issue was deleted meanwhile: roll back, `IssueIds.forget_all`, do the batch again."""
 
 
 class IssueIds:
     """(project id, fingerprint) → issue id, remembered between batches.
 
     Ids learnt in a transaction are kept only when `commit` is called after it: a rolled-back insert must not be
-    believed. A remembered issue may have been deleted since; `apply` notices and looks again.
+    believed. A remembered issue may have been deleted since; `apply` notices and raises StaleIssueId.
     """
 
     def __init__(self) -> None:
@@ -76,9 +73,9 @@ class IssueIds:
     def learn(self, key: tuple[int, str], issue_id: int) -> None:
         self._fresh[key] = issue_id
 
-    def forget(self, key: tuple[int, str]) -> None:
-        self._known.pop(key, None)
-        self._fresh.pop(key, None)
+    def forget_all(self) -> None:
+        self._known.clear()
+        self._fresh.clear()
 
     def commit(self) -> None:
         self._known.update(self._fresh)
@@ -92,46 +89,38 @@ class IssueIds:
 
 
 def apply(
-    db: apsw.Connection, ids: IssueIds, folds: Iterable[tuple[tuple[int, str], IssueFold]], *, culprit_of: CulpritOf
-) -> tuple[list[IssueState], list[Signal]]:
-    """Create or count every issue of a batch; return where each stands and what there is to tell."""
-    states: list[IssueState] = []
+    db: apsw.Connection, ids: IssueIds, groups: Mapping[IssueKey, Sequence[ErrorRecord]], *, culprit_of: CulpritOf
+) -> tuple[list[IssueGroup], list[Signal]]:
+    """Create or count every issue of a batch; return where each stands afterwards and what there is to tell.
+
+    Raises:
+        StaleIssueId: the transaction has to be rolled back and done again.
+    """
     signals: list[Signal] = []
-    for key, fold in folds:
-        issue_id, status, resolved_at_ms = _locate(db, ids, key) or (0, "", None)
-        if not issue_id:
-            issue_id, status = _create(db, key, fold, culprit_of), "unresolved"
+    by_id: dict[int, Sequence[ErrorRecord]] = {}
+    for key, records in groups.items():
+        issue_id = ids.get(key) or _find(db, ids, key)
+        if issue_id is None:
+            issue_id = _create(db, key, records, culprit_of)
             ids.learn(key, issue_id)
-            signals.append(_signal(SignalKind.ISSUE_NEW, key[0], issue_id, fold))
-        elif status == "resolved" and fold.last_seen_ms >= (resolved_at_ms or 0):  # not one that waited in the ring
-            _regress(db, key[0], issue_id, fold)
-            status = "regressed"
-            signals.append(_signal(SignalKind.ISSUE_REGRESSED, key[0], issue_id, fold))
-        db.execute(
-            _ADD,
-            (len(fold.records), _add_users(db, issue_id, fold), fold.last_seen_ms, fold.last.event.release, issue_id),
-        )
-        states.append(IssueState(key[0], issue_id, status, fold))
-    return states, signals
+            signals.append(_signal(SignalKind.ISSUE_NEW, issue_id, records))
+        by_id[issue_id] = records
+    new_users = _add_users(db, by_id)
+    standing = [_add(db, issue_id, records, new_users[issue_id], signals) for issue_id, records in by_id.items()]
+    return standing, signals
 
 
-def _locate(db: apsw.Connection, ids: IssueIds, key: tuple[int, str]) -> tuple[int, str, int | None] | None:
-    """(id, status, resolved at) of an existing issue; None when there is none."""
-    issue_id = ids.get(key)
-    if issue_id is not None:
-        state = db.execute(_SELECT_STATE, (issue_id,)).fetchone()
-        if state is not None:
-            return (issue_id, *state)
-        ids.forget(key)
-    found = db.execute(_SELECT_ID, key).fetchone()
-    if found is not None:
-        ids.learn(key, found[0])
-    return found
+def _find(db: apsw.Connection, ids: IssueIds, key: IssueKey) -> int | None:
+    row = db.execute(_SELECT_ID, key).fetchone()
+    if row is None:
+        return None
+    ids.learn(key, row[0])
+    return int(row[0])
 
 
-def _create(db: apsw.Connection, key: tuple[int, str], fold: IssueFold, culprit_of: CulpritOf) -> int:
+def _create(db: apsw.Connection, key: IssueKey, records: Sequence[ErrorRecord], culprit_of: CulpritOf) -> int:
     project_id, fingerprint = key
-    first = fold.first
+    first = records[0]
     event = first.event
     bindings = {
         "project_id": project_id,
@@ -145,8 +134,7 @@ def _create(db: apsw.Connection, key: tuple[int, str], fold: IssueFold, culprit_
         "route": event.route,
         "screen": event.screen,
         "culprit": culprit_of(first),
-        "first_seen_ms": fold.first_seen_ms,
-        "last_seen_ms": fold.last_seen_ms,
+        "first_seen_ms": min(record.received_at_ms for record in records),
         "release": event.release,
     }
     issue_id = db.execute(_INSERT, bindings).get
@@ -154,21 +142,30 @@ def _create(db: apsw.Connection, key: tuple[int, str], fold: IssueFold, culprit_
     return issue_id
 
 
-def _regress(db: apsw.Connection, project_id: int, issue_id: int, fold: IssueFold) -> None:
-    db.execute(_REGRESS, (issue_id,))
-    db.execute(_INSERT_CHANGE, (issue_id, project_id, fold.last.event.release, fold.last_seen_ms))
+def _add_users(db: apsw.Connection, by_id: Mapping[int, Sequence[ErrorRecord]]) -> Counter[int]:
+    """Remember who was hit; return how many each issue did not know before. In key order, which is page order."""
+    rows = [(issue_id, key) for issue_id in sorted(by_id) for key in sorted(user_keys(by_id[issue_id]))]
+    return Counter(row[0] for row in db.executemany(_INSERT_USER, rows))
 
 
-def _add_users(db: apsw.Connection, issue_id: int, fold: IssueFold) -> int:
-    """Remember who was hit; return how many were not known before."""
-    if not fold.user_keys:
-        return 0
-    before = db.total_changes()
-    db.executemany(_INSERT_USER, ((issue_id, key) for key in sorted(fold.user_keys)))
-    return db.total_changes() - before
+def _add(
+    db: apsw.Connection, issue_id: int, records: Sequence[ErrorRecord], users: int, signals: list[Signal]
+) -> IssueGroup:
+    last_ms = last_seen_ms(records)
+    state = db.execute(_ADD, (len(records), users, last_ms, records[-1].event.release, issue_id)).fetchone()
+    if state is None:
+        raise StaleIssueId(f"issue {issue_id} is gone")
+    status, resolved_at_ms = state
+    if status == "resolved" and last_ms >= (resolved_at_ms or 0):  # an event that waited in the ring does not reopen it
+        db.execute(_REGRESS, (issue_id,))
+        db.execute(_INSERT_CHANGE, (issue_id, records[0].project_id, records[-1].event.release, last_ms))
+        signals.append(_signal(SignalKind.ISSUE_REGRESSED, issue_id, records))
+        status = "regressed"
+    return IssueGroup(issue_id, status, records)
 
 
-def _signal(kind: SignalKind, project_id: int, issue_id: int, fold: IssueFold) -> Signal:
-    event = fold.last.event
+def _signal(kind: SignalKind, issue_id: int, records: Sequence[ErrorRecord]) -> Signal:
+    last = records[-1]
+    event = last.event
     data = {"release": event.release, "environment": event.environment, "source": event.source, "route": event.route}
-    return Signal(kind, project_id, issue_id, fold.last_seen_ms, data)
+    return Signal(kind, last.project_id, issue_id, last.received_at_ms, data)

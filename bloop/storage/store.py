@@ -14,17 +14,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import Protocol, TypeAlias
 
 import apsw
-import orjson
+import msgspec
 
 from bloop.clock import minute_of
 from bloop.errors import BloopError
 from bloop.outcomes import REFUSALS, Outcome
 from bloop.record import ErrorRecord, Kind, decode_error
-from bloop.storage import connection, counters, dead_letters, events, issues, ring_state, signals
-from bloop.storage.fold import fold
+from bloop.storage import connection, counters, dead_letters, events, fold, issues, ring_state, signals
 
 log = logging.getLogger(__name__)
 
@@ -46,12 +45,7 @@ OPERATIONAL_ERRORS = (
 _SELECT_PROJECT_IDS = "SELECT id FROM projects"
 
 
-class RingRecord(NamedTuple):
-    """As `bloop.ring.Consumer.read` hands them out."""
-
-    kind: int
-    payload: bytes
-    lane: int
+RingRecord: TypeAlias = tuple[int, bytes, int]  # kind, payload, lane: as `bloop.ring.Consumer.read` hands them out
 
 
 class Cell(Protocol):
@@ -82,7 +76,7 @@ class _Sorted:
     """A batch after decoding: what can be stored, what cannot and why."""
 
     records: list[ErrorRecord] = field(default_factory=list)
-    dead: list[tuple[RingRecord, int, str]] = field(default_factory=list)  # record, project id, reason
+    dead: list[tuple[int, bytes, int, str]] = field(default_factory=list)  # kind, payload, project id, reason
     discarded: list[int] = field(default_factory=list)  # project ids
     drained: dict[tuple[int, int], int] = field(default_factory=dict)  # (lane, project) → records
 
@@ -118,6 +112,9 @@ class Store:
             return self._attempt(records, positions, cells, now_ms, self._insert_together)
         except OPERATIONAL_ERRORS:
             raise
+        except issues.StaleIssueId:  # deleted by retention or with its project since we last wrote to it
+            self._ids.forget_all()
+            return self._attempt(records, positions, cells, now_ms, self._insert_together)
         except Exception:
             log.exception("a batch of %d records failed, storing them one by one", len(records))
             return self._attempt(records, positions, cells, now_ms, self._insert_one_by_one)
@@ -148,13 +145,12 @@ class Store:
     def _sort(self, records: Sequence[RingRecord]) -> _Sorted:
         batch = _Sorted()
         known = {row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)}
-        for entry in records:
-            kind, payload, lane = entry
+        for kind, payload, lane in records:
             try:
                 record = _decode(kind, payload)
             except BloopError as error:
                 project_id = _project_hint(payload)
-                batch.dead.append((RingRecord(*entry), project_id, str(error)))
+                batch.dead.append((kind, payload, project_id, str(error)))
             else:
                 project_id = record.project_id
                 if project_id in known:
@@ -180,7 +176,7 @@ class Store:
                 self._ids.rollback()
                 reason = f"{type(error).__name__}: {error}"
                 payload = repr(record).encode("utf-8", "replace")
-                batch.dead.append((RingRecord(Kind.ERROR, payload, -1), record.project_id, reason))
+                batch.dead.append((Kind.ERROR, payload, record.project_id, reason))
             else:
                 stored.append(record)
         batch.records = stored
@@ -189,23 +185,24 @@ class Store:
     def _insert(self, records: list[ErrorRecord]) -> int:
         if not records:
             return 0
-        folded = fold(records)
-        states, told = issues.apply(self._db, self._ids, folded.issues.items(), culprit_of=self._culprit_of)
-        events.append(self._db, (events.row_of(s.issue_id, r) for s in states for r in s.fold.records))
-        counters.add_issues(self._db, states)
-        counters.add_projects(self._db, folded)
+        groups = fold.group_by_issue(records)
+        standing, told = issues.apply(self._db, self._ids, groups, culprit_of=self._culprit_of)
+        by_issue = fold.count_by_issue(standing)
+        events.append(self._db, [events.row_of(group.issue_id, r) for group in standing for r in group.records])
+        counters.add_issues(self._db, by_issue)
+        counters.add_projects(self._db, fold.count_by_project(records, by_issue))
         signals.append(self._db, told)
         return len(told)
 
     def _bury(self, batch: _Sorted, now_ms: int) -> None:
-        for record, project_id, reason in batch.dead:
+        for kind, payload, project_id, reason in batch.dead:
             dead_letters.add(
                 self._db,
                 dead_at_ms=now_ms,
                 project_id=project_id,
-                record_kind=record.kind,
+                record_kind=kind,
                 reason=reason,
-                payload=record.payload,
+                payload=payload,
             )
 
     def _settle_ledger(self, batch: _Sorted, cells: Sequence[Cell], now_ms: int) -> None:
@@ -222,7 +219,7 @@ class Store:
         for (lane, project_id), count in batch.drained.items():
             key = (lane, project_id, Outcome.STORED)
             changed[key] = self._folded.get(key, 0) + count
-        for _, project_id, _ in batch.dead:
+        for _, _, project_id, _ in batch.dead:
             lines[project_id, Outcome.DEAD_LETTER] = lines.get((project_id, Outcome.DEAD_LETTER), 0) + 1
         for project_id in batch.discarded:
             lines[project_id, Outcome.DISCARDED] = lines.get((project_id, Outcome.DISCARDED), 0) + 1
@@ -268,7 +265,7 @@ def _decode(kind: int, payload: bytes) -> ErrorRecord:
 def _project_hint(payload: bytes) -> int:
     """The project an undecodable record belongs to: every record starts with it. 0 when even that is unreadable."""
     try:
-        project_id = orjson.loads(payload)[0]
-    except (orjson.JSONDecodeError, LookupError, TypeError):
+        project_id = msgspec.msgpack.decode(payload)[0]
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
         return 0
     return project_id if type(project_id) is int else 0

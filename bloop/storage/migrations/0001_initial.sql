@@ -174,7 +174,7 @@ CREATE TABLE releases (
 
 -- Raw events. The newest few of an issue are its samples: retention spares them, nothing is stored twice.
 CREATE TABLE events (
-    id             INTEGER PRIMARY KEY,                 -- rises with receive order
+    id             INTEGER PRIMARY KEY,                 -- rises with the batches they came in
     issue_id       INTEGER NOT NULL REFERENCES issues (id) ON DELETE CASCADE,
     project_id     INTEGER NOT NULL,
     timestamp_ms   INTEGER NOT NULL,                    -- the client's clock

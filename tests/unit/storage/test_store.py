@@ -1,0 +1,352 @@
+"""Invariants S1 to S5 of bloop/storage/store.py, and what a batch leaves in the tables, on real SQLite files."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+import pytest
+
+from bloop.clock import HOUR_MS, MINUTE_MS
+from bloop.outcomes import Outcome
+from bloop.record import Kind, encode_error
+from bloop.storage import connection, events, issues, migrate, projects
+from bloop.storage.store import Store
+from bloop.validate.event import Event
+
+T0 = 1_760_000_400_000  # a whole hour and a whole minute
+RING = 7
+PLAIN = {
+    "timestamp_ms": T0,
+    "source": "api",
+    "environment": "production",
+    "release": "1.0.0",
+    "error_type": "TypeError",
+    "message": "boom",
+    "stack": None,
+    "route": None,
+    "screen": None,
+    "http_status": None,
+    "request_id": None,
+    "user_id_hash": None,
+    "device_id_hash": None,
+    "app_version": None,
+    "build_number": None,
+    "metadata": None,
+    "level": "error",
+}
+
+
+class FakeCell(NamedTuple):
+    lane: int
+    project_id: int
+    outcome: int
+    value: int
+
+
+def record(fingerprint="aa", *, at_ms=T0, project_id=1, lane=0, **fields):
+    return Kind.ERROR, encode_error(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / "bloop.db"
+    migrate.migrate(path, T0)
+    return path
+
+
+@pytest.fixture
+def db(path):
+    db = connection.open_writer(path)
+    with connection.immediate(db):
+        projects.ensure_default_project(db, "s" * 40, T0)
+        projects.create_project(db, name="Shop", slug="shop", now_ms=T0)
+    yield db
+    db.close()
+
+
+@pytest.fixture
+def store(db):
+    return Store(db, RING, culprit_of=lambda record: "culprit")
+
+
+def put(store, *records, position=64, cells=(), now_ms=T0):
+    return store.store(list(records), {0: position}, list(cells), now_ms=now_ms)
+
+
+def rows(db, sql):
+    return db.execute(sql).fetchall()
+
+
+def totals(db):
+    found = rows(db, "SELECT project_id, outcome, count FROM ledger_totals")
+    return {(project, Outcome(outcome)): count for project, outcome, count in found}
+
+
+class TestIssues:
+    def test_equal_fingerprints_become_one_issue_with_exact_counts(self, store, db):
+        put(store, record(at_ms=T0), record(at_ms=T0 + 5), record("bb", at_ms=T0 + 9))
+        put(store, record(at_ms=T0 + 20))
+
+        found = rows(db, "SELECT fingerprint, event_count, first_seen_ms, last_seen_ms, short_number FROM issues")
+        assert found == [("aa", 3, T0, T0 + 20, 1), ("bb", 1, T0 + 9, T0 + 9, 2)]
+        assert rows(db, "SELECT count(*) FROM events") == [(4,)]
+
+    def test_the_same_fingerprint_in_two_projects_is_two_issues(self, store, db):
+        put(store, record(project_id=1), record(project_id=2))
+
+        assert rows(db, "SELECT project_id, short_number FROM issues ORDER BY 1") == [(1, 1), (2, 1)]
+
+    def test_users_are_counted_once_each_over_batches_and_devices_stand_in_for_nobody(self, store, db):
+        put(store, record(user_id_hash="u1"), record(user_id_hash="u1"), record(user_id_hash="u2"))
+        put(store, record(user_id_hash="u2"), record(device_id_hash="d1"), record(device_id_hash="d1"), record())
+        put(store, record(user_id_hash="d1"))  # a user who happens to be called like a device
+
+        assert rows(db, "SELECT user_count FROM issues") == [(4,)]
+
+    def test_aggregates_hours_routes_and_releases_add_up(self, store, db):
+        put(
+            store,
+            record(release="1", route="/a", at_ms=T0),
+            record(release="1", route="/a", at_ms=T0 + HOUR_MS),
+            record(release="2", environment="staging", source="ios", at_ms=T0),
+        )
+        put(store, record(release="1", route="/b", at_ms=T0 + 2))
+
+        assert rows(db, "SELECT release, environment, event_count, first_seen_ms, last_seen_ms FROM aggregates") == [
+            ("1", "production", 3, T0, T0 + HOUR_MS),
+            ("2", "staging", 1, T0, T0),
+        ]
+        hours = [(T0, "production", "api", 2), (T0, "staging", "ios", 1), (T0 + HOUR_MS, "production", "api", 1)]
+        assert rows(db, "SELECT hour_ms, environment, source, event_count FROM hourly_counts") == hours
+        assert rows(db, "SELECT hour_ms, environment, source, event_count FROM project_hourly_counts") == hours
+        assert rows(db, "SELECT route, event_count FROM route_counts") == [("/a", 2), ("/b", 1)]
+        assert rows(db, "SELECT release, environment, event_count FROM releases") == [
+            ("1", "production", 3),
+            ("2", "staging", 1),
+        ]
+
+    def test_a_lane_drained_late_does_not_move_last_seen_back(self, store, db):
+        put(store, record(at_ms=T0 + 100), record(at_ms=T0 + 50))
+        put(store, record(at_ms=T0 + 10))
+
+        assert rows(db, "SELECT first_seen_ms, last_seen_ms FROM issues") == [(T0 + 50, T0 + 100)]
+
+    def test_a_new_issue_is_told_once(self, store, db):
+        put(store, record(), record())
+        put(store, record())
+
+        assert rows(db, "SELECT kind, project_id, issue_id FROM signals") == [("issue.new", 1, 1)]
+
+    def test_every_field_of_an_event_is_stored(self, store, db):
+        full = PLAIN | {
+            "stack": "at f (a.js:1)",
+            "route": "/r",
+            "screen": "Home",
+            "http_status": 500,
+            "request_id": "req",
+            "user_id_hash": "u",
+            "device_id_hash": "d",
+            "app_version": "1",
+            "build_number": "2",
+            "metadata": '{"k":1}',
+            "level": "fatal",
+        }
+        put(store, record(at_ms=T0 + 1, **full))
+
+        columns = [*full, "received_at_ms"]
+        assert rows(db, f"SELECT {', '.join(columns)} FROM events") == [(*full.values(), T0 + 1)]
+
+
+class TestStatus:
+    def resolve(self, db, at_ms=T0, status="resolved"):
+        db.execute("UPDATE issues SET status = ?, resolved_at_ms = ?", (status, at_ms))
+
+    def test_a_resolved_issue_that_happens_again_is_regressed_with_an_audit_row_and_a_signal(self, store, db):
+        put(store, record(release="1"))
+        self.resolve(db)
+
+        put(store, record(release="2", at_ms=T0 + 5))
+
+        assert rows(db, "SELECT status, times_regressed, resolved_at_ms FROM issues") == [("regressed", 1, None)]
+        assert rows(db, "SELECT status FROM aggregates") == [("regressed",), ("regressed",)]
+        assert rows(db, "SELECT old_status, new_status, changed_via, release, changed_at_ms FROM status_changes") == [
+            ("resolved", "regressed", "ingest", "2", T0 + 5)
+        ]
+        assert rows(db, "SELECT kind FROM signals") == [("issue.new",), ("issue.regressed",)]
+
+    @pytest.mark.parametrize("status", ["muted", "ignored", "regressed", "unresolved"])
+    def test_other_states_stay_as_they_are(self, store, db, status):
+        put(store, record())
+        self.resolve(db, status=status)
+
+        put(store, record(at_ms=T0 + 5), record(at_ms=T0 + 5, release="9", environment="new"))
+
+        assert rows(db, "SELECT status, times_regressed, event_count FROM issues") == [(status, 0, 3)]
+        assert rows(db, "SELECT DISTINCT status FROM aggregates") == [(status,)]
+        assert rows(db, "SELECT count(*) FROM status_changes") == [(0,)]
+
+    def test_an_event_that_waited_in_the_ring_does_not_reopen_what_was_resolved_meanwhile(self, store, db):
+        put(store, record())
+        self.resolve(db, at_ms=T0 + 1000)
+
+        put(store, record(at_ms=T0 + 999))
+
+        assert rows(db, "SELECT status, event_count FROM issues") == [("resolved", 2)]
+
+    def test_status_counts_follow_every_change(self, store, db):
+        put(store, record("a"), record("b"), record("c", project_id=2))
+        db.execute("UPDATE issues SET status = 'resolved', resolved_at_ms = 0 WHERE fingerprint = 'a'")
+        put(store, record("a"))
+        db.execute("DELETE FROM issues WHERE fingerprint = 'b'")
+
+        found = rows(db, "SELECT project_id, status, issue_count FROM status_counts WHERE issue_count > 0")
+        assert found == [(1, "regressed", 1), (2, "unresolved", 1)]
+
+
+class TestExactlyOnce:
+    def test_positions_commit_with_the_records_and_are_found_again(self, store, db):
+        put(store, record(), position=640)
+
+        assert Store(db, RING, culprit_of=lambda r: None).positions() == {0: 640}
+        assert Store(db, RING + 1, culprit_of=lambda r: None).positions() == {}
+
+    def test_a_batch_the_disk_refuses_leaves_nothing_and_can_be_stored_again(self, store, db):
+        put(store, record("old"), position=64)
+        pages = db.pragma("page_count")
+        db.pragma("max_page_count", pages)
+
+        with pytest.raises(apsw.FullError):
+            put(store, *[record(f"f{n}", stack="x" * 8000) for n in range(50)], position=128)
+        assert rows(db, "SELECT count(*) FROM events") == [(1,)]
+        assert store.positions() == {0: 64}
+
+        db.pragma("max_page_count", 1_000_000)
+        put(store, *[record(f"f{n}", stack="x" * 8000) for n in range(50)], position=128)
+        assert rows(db, "SELECT count(*), count(DISTINCT fingerprint) FROM issues") == [(51, 51)]
+        assert rows(db, "SELECT count(*) FROM events") == [(51,)]
+        assert totals(db) == {(1, Outcome.STORED): 51}
+
+    def test_a_locked_database_is_reported_and_nothing_is_half_done(self, store, db, path):
+        db.set_busy_timeout(1)
+        other = connection.open_control(path)
+
+        with connection.immediate(other), pytest.raises(apsw.BusyError):
+            put(store, record())
+
+        other.close()
+        assert put(store, record()).events == 1
+
+    def test_an_issue_deleted_behind_our_back_is_made_again(self, store, db, path):
+        put(store, record(), record("other"))
+        other = connection.open_control(path)
+        other.execute("DELETE FROM issues WHERE fingerprint = 'aa'")
+        other.close()
+
+        put(store, record(), record("other"))
+
+        assert rows(db, "SELECT fingerprint, event_count FROM issues ORDER BY 1") == [("aa", 1), ("other", 2)]
+        assert rows(db, "SELECT count(*) FROM events WHERE issue_id NOT IN (SELECT id FROM issues)") == [(0,)]
+
+
+class TestDeadLetters:
+    def test_a_record_that_does_not_decode_is_kept_aside_and_its_neighbours_are_stored(self, store, db):
+        done = put(store, record(), (Kind.ERROR, b"\xc1 not a record", 0), (99, b"\x91\x02", 0), record("bb"))
+
+        assert (done.events, done.dead) == (2, 2)
+        letters = rows(db, "SELECT project_id, record_kind, payload FROM dead_letters")
+        assert letters == [(0, 1, b"\xc1 not a record"), (2, 99, b"\x91\x02")]
+        assert totals(db)[2, Outcome.DEAD_LETTER] == 1
+
+    def test_a_record_that_cannot_be_stored_is_kept_aside_and_its_neighbours_are_stored(self, store, db, monkeypatch):
+        row_of = events.row_of
+
+        def refuse(issue_id, record):
+            if record.event.message == "poison":
+                raise ValueError("cannot bind this")
+            return row_of(issue_id, record)
+
+        monkeypatch.setattr(events, "row_of", refuse)
+        done = put(store, record("a"), record("b", message="poison"), record("c"))
+
+        assert (done.events, done.dead) == (2, 1)
+        assert rows(db, "SELECT fingerprint, event_count FROM issues") == [("a", 1), ("c", 1)]
+        assert rows(db, "SELECT project_id, reason FROM dead_letters") == [(1, "ValueError: cannot bind this")]
+        assert totals(db) == {(1, Outcome.STORED): 2, (1, Outcome.DEAD_LETTER): 1}
+
+    def test_records_of_a_deleted_project_are_counted_not_stored(self, store, db):
+        done = put(store, record(), record(project_id=77))
+
+        assert (done.events, done.discarded) == (1, 1)
+        assert totals(db)[77, Outcome.DISCARDED] == 1
+
+    def test_dead_letters_are_bounded(self, store, db, monkeypatch):
+        monkeypatch.setattr("bloop.storage.dead_letters.ROWS_MAX", 3)
+        put(store, *[(99, b"\x91\x01", 0)] * 10)
+
+        assert rows(db, "SELECT count(*) FROM dead_letters") == [(3,)]
+        assert totals(db) == {(1, Outcome.DEAD_LETTER): 10}
+
+
+class TestLedger:
+    def test_shared_counters_are_booked_as_differences(self, store, db):
+        cell = FakeCell(0, 1, Outcome.INVALID, 5)
+        put(store, cells=[cell])
+        put(store, cells=[cell._replace(value=7)], now_ms=T0 + MINUTE_MS)
+        put(store, cells=[cell._replace(value=7)], now_ms=T0 + 2 * MINUTE_MS)
+
+        booked = rows(db, "SELECT minute_ms, project_id, outcome, count FROM ledger")
+        assert booked == [(T0, 1, Outcome.INVALID, 5), (T0 + MINUTE_MS, 1, Outcome.INVALID, 2)]
+        assert totals(db) == {(1, Outcome.INVALID): 7}
+
+    def test_a_writer_that_restarts_books_nothing_twice(self, store, db):
+        cells = [FakeCell(0, 1, Outcome.INVALID, 5), FakeCell(1, 1, Outcome.INVALID, 1)]
+        put(store, cells=cells)
+
+        put(Store(db, RING, culprit_of=lambda r: None), cells=cells)
+
+        assert totals(db) == {(1, Outcome.INVALID): 6}
+
+    def test_stored_events_are_booked_in_the_minute_they_were_received(self, store, db):
+        put(store, record(at_ms=T0), record(at_ms=T0 + MINUTE_MS), now_ms=T0 + 5 * MINUTE_MS)
+
+        assert rows(db, "SELECT minute_ms, count FROM ledger") == [(T0, 1), (T0 + MINUTE_MS, 1)]
+
+    def test_what_a_dead_producer_left_unanswered_is_booked_as_interrupted_once(self, store, db):
+        received = [FakeCell(0, 1, Outcome.RECEIVED, 5), FakeCell(0, 1, Outcome.INVALID, 1)]
+        put(store, record(), record(), cells=received)  # 5 received = 2 stored + 1 invalid + 2 unaccounted for
+
+        assert store.settle_dead_lanes([0], T0) == 2
+        assert store.settle_dead_lanes([0], T0) == 0
+        assert Store(db, RING, culprit_of=lambda r: None).settle_dead_lanes([0], T0) == 0
+
+        balance = totals(db)
+        assert balance.pop((1, Outcome.RECEIVED)) == sum(balance.values()) == 5
+
+    def test_a_living_lane_is_left_alone(self, store, db):
+        put(store, cells=[FakeCell(0, 1, Outcome.RECEIVED, 5)])
+
+        assert store.settle_dead_lanes([1, 2], T0) == 0
+
+    def test_dead_and_discarded_records_balance_too(self, store, db):
+        put(
+            store,
+            record(),
+            (99, b"\x91\x01", 0),
+            record(project_id=77),
+            cells=[FakeCell(0, 1, Outcome.RECEIVED, 2), FakeCell(0, 77, Outcome.RECEIVED, 1)],
+        )
+
+        assert store.settle_dead_lanes([0], T0) == 0
+        assert totals(db)[1, Outcome.RECEIVED] == totals(db)[1, Outcome.STORED] + totals(db)[1, Outcome.DEAD_LETTER]
+
+
+def test_ids_learnt_in_a_transaction_that_failed_are_forgotten():
+    ids = issues.IssueIds()
+    ids.learn((1, "a"), 10)
+    ids.rollback()
+    ids.learn((1, "b"), 11)
+    ids.commit()
+
+    assert ids.get((1, "a")) is None
+    assert ids.get((1, "b")) == 11
