@@ -18,7 +18,7 @@ import time
 import apsw
 
 from bloop import clock, config
-from bloop.fingerprint.normalize import top_frame
+from bloop.fingerprint.v1 import culprit
 from bloop.record import ErrorRecord
 from bloop.ring import Consumer, Segment, WriterState
 from bloop.storage import connection, migrate, projects, ring_state
@@ -159,7 +159,7 @@ class Writer:
 
 
 def culprit_of(record: ErrorRecord) -> str | None:
-    return top_frame(record.event.stack, record.event.error_type)
+    return culprit(record.event)
 
 
 def main(settings: config.Settings, stop: StopFlag) -> None:
