@@ -10,20 +10,15 @@ from __future__ import annotations
 import contextlib
 import runpy
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bloop import config
 from bloop.config import Settings
 from bloop.http.request import path_matcher
-from bloop.query.projects import ProjectKey as KeyRow
-from bloop.query.projects import project_keys
-from bloop.ring import Segment
-from bloop.storage import connection, projects
 from bloop.validate.limits import Limits
 from bloop.web.ingest_app import create_ingest_app
-from bloop.wire.keys import ProjectKey, ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
 from workers import process, serving
 
@@ -39,28 +34,11 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     limit = settings.rate_limit
     return create_ingest_app(
         sink=lane,
-        keys=make_keys(settings, segment),
+        keys=serving.make_keys(settings, segment),
         limits=Limits.of(settings.ingest),
         rate_limit=RateLimiter(limit.per_second, limit.burst_size, share=1 / settings.ingest_workers),
         trusted_proxies=settings.server.trusted_proxies,
     )
-
-
-def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
-    """The key cache over the database, loaded anew for each generation of the ring's control word."""
-
-    def rows() -> list[KeyRow]:
-        # Opened for the moment: an idle connection would cost each worker its page cache and hold the -shm mapping.
-        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
-            return project_keys(db)
-
-    def load() -> Sequence[ProjectKey]:
-        return [ProjectKey(row.id, row.api_key) for row in rows()]
-
-    def default_project_id() -> int | None:
-        return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
-
-    return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
 
 
 def app() -> serving.WsgiApp:

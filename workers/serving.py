@@ -14,7 +14,7 @@ import gc
 import logging
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from gunicorn import glogging
@@ -23,7 +23,11 @@ from gunicorn.arbiter import Arbiter
 
 from bloop.config import Settings
 from bloop.errors import BloopError, LaneUnavailable, RingMissing
+from bloop.query.projects import ProjectKey as KeyRow
+from bloop.query.projects import project_keys
 from bloop.ring import Producer, Segment
+from bloop.storage import connection, projects
+from bloop.wire.keys import ProjectKey, ProjectKeys
 from workers import process
 
 RING_WAIT_S = 15.0  # below Gunicorn's `timeout`, which counts from the fork
@@ -134,6 +138,23 @@ def join_ring(name: str, handles: contextlib.ExitStack, wait_s: float = RING_WAI
             handles.callback(segment.close)
             handles.callback(producer.close)
             return segment, producer
+
+
+def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
+    """The key cache over the database, loaded anew for each generation of the ring's control word."""
+
+    def rows() -> list[KeyRow]:
+        # Opened for the moment: an idle connection would cost each worker its page cache and hold the -shm mapping.
+        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            return project_keys(db)
+
+    def load() -> Sequence[ProjectKey]:
+        return [ProjectKey(row.id, row.api_key) for row in rows()]
+
+    def default_project_id() -> int | None:
+        return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
+
+    return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
 
 
 _handles = contextlib.ExitStack()  # of this worker; empty in the master

@@ -89,6 +89,18 @@ class TestSources:
     def test_other_variables_are_left_alone(self):
         assert load(None).server == config.load(None, {"BLOOP__AUTH__HMAC_SECRET": SECRET, "BLOOP_X": "1"}).server
 
+    def test_given_defaults_give_way_to_file_and_environment(self):
+        defaults = {"database": {"path": "given.db"}, "server": {"port": 1}}
+        Path("config.toml").write_text("[server]\nport = 2", encoding="utf-8")
+
+        settings = config.load(None, {"BLOOP__AUTH__HMAC_SECRET": SECRET}, defaults=defaults)
+        assert (settings.database.path, settings.server.port) == ("given.db", 2)
+
+        settings = config.load(
+            None, {"BLOOP__AUTH__HMAC_SECRET": SECRET, "BLOOP__DATABASE__PATH": "e.db"}, defaults=defaults
+        )
+        assert settings.database.path == "e.db"
+
     def test_process_environment_is_the_default_source(self, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setenv("BLOOP__AUTH__HMAC_SECRET", SECRET)
         monkeypatch.setenv("BLOOP__SERVER__PORT", "7001")

@@ -1,0 +1,29 @@
+"""`bloop`: the operator's commands. Start here to see which there are; each family has a module of its own."""
+
+from __future__ import annotations
+
+import click
+
+from bloop import __version__
+from bloop.cli.projects import project
+from bloop.cli.ring import ring
+from bloop.cli.sign_in import login_link, welcome
+from bloop.cli.system import config, migrate, up
+from bloop.cli.tokens import token
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="bloop", message="%(prog)s %(version)s")
+def main() -> None:
+    """Self-hosted error tracking.
+
+    Settings come from ./config.toml (or --config) and BLOOP__SECTION__KEY variables. `bloop config check` shows what
+    is in force.
+    """
+
+
+for command in (up, project, token, login_link, welcome, config, migrate, ring):
+    main.add_command(command)
+
+if __name__ == "__main__":
+    main()

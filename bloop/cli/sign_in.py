@@ -1,0 +1,84 @@
+"""`bloop login-link` and `bloop welcome`: the way in for whoever can write the database file."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shlex
+
+import apsw
+import click
+
+from bloop import clock
+from bloop.cli.context import as_json, change, database, print_json, with_settings
+from bloop.config import Settings
+from bloop.errors import NotFound
+from bloop.query.projects import project_keys
+from bloop.storage.login_links import create_login_link
+from bloop.storage.projects import DEFAULT
+
+SIGN_IN_PATH = "/auth/login"
+
+
+@click.command()
+@as_json
+@with_settings
+def login_link(settings: Settings, as_json: bool) -> None:
+    """Print a link that signs one browser in, once."""
+    url, ttl_s = _make_link(settings), settings.auth.login_link_ttl_secs
+    if as_json:
+        print_json({"url": url, "expires_in_s": ttl_s})
+        return
+    click.echo(f"Good once, for the next {_minutes(ttl_s)}:", err=True)
+    click.echo(url)
+
+
+@click.command()
+@with_settings
+def welcome(settings: Settings) -> None:
+    """Print the address, a sign-in link, the default project's key and a command that sends a first event."""
+    with database(settings) as db:
+        key = _default_key(db)
+    click.echo(
+        f"bloop: {settings.auth.rp_origin}\n\n"
+        f"Sign in, once, within {_minutes(settings.auth.login_link_ttl_secs)}:\n  {_make_link(settings)}\n\n"
+        f"Key of the project {DEFAULT!r}:\n  {key}\n\n"
+        f"Send a first event:\n  {first_event(settings.server.port, key, clock.now_ms())}\n"
+    )
+
+
+def first_event(port: int, key: str, now_ms: int) -> str:
+    """A curl command that can be pasted as it is: the signature is computed, no openssl is needed."""
+    event = {
+        "timestamp": now_ms,
+        "source": "api",
+        "environment": "production",
+        "release": "1.0.0",
+        "error_type": "HelloBloop",
+        "message": "The first event",
+    }
+    body = json.dumps(event, separators=(",", ":"))
+    signature = hmac.new(key.encode(), body.encode(), hashlib.sha256).hexdigest()
+    headers = ("Content-Type: application/json", f"X-Project-Key: {key}", f"X-Signature: {signature}")
+    arguments = [part for header in headers for part in ("-H", header)]
+    return shlex.join(["curl", "-X", "POST", f"http://localhost:{port}/v1/ingest", *arguments, "-d", body])
+
+
+def _make_link(settings: Settings) -> str:
+    token = change(
+        settings,
+        lambda db: create_login_link(db, now_ms=clock.now_ms(), ttl_s=settings.auth.login_link_ttl_secs),
+    )
+    return f"{settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
+
+
+def _default_key(db: apsw.Connection) -> str:
+    key = next((row.api_key for row in project_keys(db) if row.public_id == DEFAULT), None)
+    if key is None:
+        raise NotFound(f"there is no project {DEFAULT!r} yet: `bloop up` makes it")
+    return key
+
+
+def _minutes(seconds: int) -> str:
+    return f"{seconds // 60} minutes" if seconds >= 120 else f"{seconds} seconds"

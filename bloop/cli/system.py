@@ -1,0 +1,70 @@
+"""`bloop up`, `bloop migrate`, `bloop config check`: the installation as a whole."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+import click
+
+from bloop import clock
+from bloop import config as settings_module
+from bloop.cli.context import find_settings, refusing, with_settings
+from bloop.config import Settings
+from bloop.storage import migrate as migrations
+
+
+@click.command()
+@click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
+@click.option("--data", metavar="DIR", help="Folder for database and secret where no setting names them.")
+@click.option("--quiet", is_flag=True, help="Print no key and no sign-in link, only that it is ready.")
+def up(config_path: str | None, data: str | None, quiet: bool) -> None:
+    """Run everything: ingest, writer, dashboard. Ctrl-C stops it without losing a record.
+
+    With --data, the folder and a random signing secret are made if they are missing.
+    """
+    with refusing():
+        find_settings(config_path, data, os.environ, make_secret=data is not None)
+    flags = [*(["--config", config_path] if config_path else []), *(["--quiet"] if quiet else [])]
+    # In place of this process: the supervisor keeps our pid and terminal, and none of our imports.
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.supervisor", *flags])  # noqa: S606
+
+
+@click.command()
+@with_settings
+def migrate(settings: Settings) -> None:
+    """Bring the database up to date, making it if there is none. Safe at any time, also while bloop runs."""
+    applied = migrations.migrate(settings.database_path, clock.now_ms())
+    for migration in applied:
+        click.echo(f"{migration.version:04d} {migration.name}")
+    click.echo(f"{settings.database_path} is up to date", err=True)
+
+
+@click.group()
+def config() -> None:
+    """Look at the settings."""
+
+
+@config.command()
+@with_settings
+def check(settings: Settings) -> None:
+    """Print the settings in force, secrets hidden; fail with the first one that will not do."""
+    settings_module.check_secret(settings.auth.hmac_secret)
+    section = ""
+    click.echo(f"# from {settings.source} and the environment; ring {settings.ring_name}")
+    for key, value, doc in settings_module.describe(settings):
+        name, _, rest = key.partition(".")
+        if name != section:
+            section = name
+            click.echo(f"\n[{section}]")
+        click.echo(f"{f'{rest} = {_shown(value)}':<52} # {doc}")
+    click.echo("OK", err=True)
+
+
+def _shown(value: object) -> str:
+    """As TOML writes it, near enough to paste."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return "[" + ", ".join(_shown(item) for item in value) + "]"
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,48 @@
+"""Acceptance tests start real processes. They share one test worker, so that they do not starve each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.harness import BloopServer
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("processes"))
+
+
+@pytest.fixture
+def make_server(tmp_path: Path) -> Iterator[Callable[..., BloopServer]]:
+    """Servers that are not started yet; whatever became of them, they are ended and nothing is left."""
+    made: list[BloopServer] = []
+
+    def make(name: str = "a", **variables: str) -> BloopServer:
+        made.append(BloopServer(tmp_path / name, **variables))
+        return made[-1]
+
+    yield make
+    for server in made:
+        server.end()
+        for process in server.family():
+            process.kill()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., BloopServer]) -> BloopServer:
+    """One that runs."""
+    return make_server().start()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
+    """One that runs for all tests of a module, for tests that do not hurt it."""
+    server = BloopServer(tmp_path_factory.mktemp("server")).start()
+    yield server
+    server.end()

@@ -1,0 +1,43 @@
+"""The dashboard server, `python -m workers.dashboard [--config PATH]`: pages, API and streams, on threads.
+
+D1  Connections come from the ingest workers through the hand-off socket, or from a reverse proxy through a Unix socket
+    of its own. It has no TCP port.
+D2  One worker process: its threads share the read connections, the caches and one lane of the ring, for requests to the
+    ingest routes that arrive on a connection it already has.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from bloop.config import Settings
+from bloop.http.dashboard_worker import make_dashboard_worker
+from bloop.web.dashboard_app import assemble
+from workers import process, serving
+
+GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow queries, and they have a limit of their own
+
+
+def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
+    """The app of the worker. Runs after the fork."""
+    segment, lane = serving.join_ring(settings.ring_name, handles)
+    keys = serving.make_keys(settings, segment)
+    return assemble(settings, segment=segment, sink=lane, keys=keys, handles=handles)
+
+
+def options(settings: Settings, flags: process.Flags) -> Mapping[str, Any]:
+    return serving.house_rules(settings) | {
+        "bind": f"unix:{settings.dashboard_path}",
+        "workers": 1,
+        "threads": settings.server.threads,
+        "worker_class": make_dashboard_worker(handoff_path=str(settings.handoff_path)),
+        "graceful_timeout": GRACEFUL_S,
+        "proc_name": "bloop-dashboard",
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(serving.serve("dashboard", options, build))
