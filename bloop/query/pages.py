@@ -37,6 +37,13 @@ SELECT h.source
  LIMIT :limit
 """
 
+_SELECT_OPEN_COUNTS = """
+SELECT project_id, sum(issue_count)
+  FROM status_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids)) AND status IN ('unresolved', 'regressed')
+ GROUP BY project_id
+"""
+
 
 def page_before(
     db: apsw.Connection,
@@ -61,6 +68,11 @@ def list_sources(db: apsw.Connection, project_ids: Sequence[int], since_ms: int)
     return [row[0] for row in db.execute(_SELECT_SOURCES, bindings)]
 
 
+def open_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, int]:
+    """Open issues per project; projects that never had one are missing."""
+    return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
+
+
 def _ascending(
     db: apsw.Connection, sort: issues.Sort, filters: Sequence[str], bindings: dict[str, Any]
 ) -> Iterator[PageKey]:
@@ -71,5 +83,5 @@ def _ascending(
     for bound in (ties, rest):
         conditions = " AND ".join(["i.project_id = :arm", *filters, bound])
         order = f"ORDER BY {column}, i.status, i.id LIMIT :limit"
-        for row in db.execute(f"{_SELECTS[sort]} WHERE {conditions} {order}", bindings).fetchall():
+        for row in list(db.execute(f"{_SELECTS[sort]} WHERE {conditions} {order}", bindings)):
             yield PageKey(*row)

@@ -1,0 +1,206 @@
+"""Rows → the page of one issue and one of its events. Pure: the resource reads, this arranges."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+
+from bloop.pages import build, charts, frames
+from bloop.pages.contexts import (
+    NEW_MS,
+    Breakdown,
+    EventNav,
+    EventView,
+    Fact,
+    HistoryEntry,
+    IssueHead,
+    IssuePage,
+    Share,
+    Shell,
+)
+from bloop.pages.listing import IssueView
+from bloop.query.aggregates import AggregateRow
+from bloop.query.events import POSITION_MAX, EventRow, Neighbours
+from bloop.query.issues import IssueRow, Tab
+from bloop.query.status import StatusChangeRow
+from bloop.query.trends import HourCount
+
+DAY_HOURS = 24
+MONTH_DAYS = 30
+SHARES_MAX = 6
+FACTS_MAX = 60  # keys of metadata shown as a table; the raw JSON has all of them
+VALUE_CHARS_MAX = 600
+
+_VERBS = {
+    "resolved": "Resolved",
+    "ignored": "Ignored",
+    "muted": "Muted",
+    "unresolved": "Reopened",
+    "regressed": "Came back",
+}
+
+
+class DetailRows(NamedTuple):
+    """What was read for one issue page; `event` and `neighbours` are None when every body was pruned."""
+
+    issue: IssueRow
+    event: EventRow | None
+    neighbours: Neighbours | None
+    aggregates: Sequence[AggregateRow]
+    hours: Sequence[HourCount]  # of the last MONTH_DAYS days
+    changes: Sequence[StatusChangeRow]
+
+
+def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
+    """The whole context of `/issues/{ref}` and `/issues/{ref}/events/{id}`."""
+    issue, around = rows.issue, rows.neighbours
+    href = build.issue_href(issue.short_id)
+    return IssuePage(
+        shell=shell,
+        now_ms=now_ms,
+        issue=_head(issue, href, around, now_ms),
+        event=_event(rows.event) if rows.event else None,
+        nav=_nav(href, around) if around else None,
+        latest=around is not None and around.newer is None,
+        day=charts.hourly(rows.hours, now_ms, hours=DAY_HOURS),
+        month=charts.daily(rows.hours, now_ms, days=MONTH_DAYS),
+        breakdowns=tuple(_breakdowns(issue, rows.aggregates)),
+        history=tuple(_history(issue, rows.changes)),
+        back_href=IssueView(project=issue.project_slug).href,
+    )
+
+
+def _head(issue: IssueRow, href: str, around: Neighbours | None, now_ms: int) -> IssueHead:
+    total = around.total if around else 0
+    return IssueHead(
+        href=href,
+        short_id=issue.short_id,
+        project_name=issue.project_name,
+        status=issue.status,
+        level=issue.level,
+        error_type=issue.error_type,
+        message=issue.message,
+        where=build.where_of(issue),
+        event_count=issue.event_count,
+        stored_count=total if total <= POSITION_MAX else None,
+        user_count=issue.user_count,
+        first_seen_ms=issue.first_seen_ms,
+        last_seen_ms=issue.last_seen_ms,
+        first_release=issue.first_release,
+        last_release=issue.last_release,
+        times_regressed=issue.times_regressed,
+        resolved_at_ms=issue.resolved_at_ms,
+        resolved_in_release=issue.resolved_in_release or "",
+        is_new=now_ms - issue.first_seen_ms < NEW_MS,
+    )
+
+
+def _nav(href: str, around: Neighbours) -> EventNav:
+    """Oldest to the left, newest to the right; the ends lead nowhere. Numbers count from the oldest."""
+
+    def link(event_id: int | None) -> str:
+        return "" if event_id is None else f"{href}/events/{event_id}"
+
+    countable = around.total <= POSITION_MAX
+    return EventNav(
+        first_href=link(around.oldest) if around.older is not None else "",
+        previous_href=link(around.older),
+        next_href=link(around.newer),
+        last_href=href if around.newer is not None else "",
+        position=around.total - around.position + 1 if countable else None,
+        stored=around.total if countable else None,
+    )
+
+
+def _event(event: EventRow) -> EventView:
+    stack_text = event.stack or ""
+    metadata = _json(event.metadata)
+    return EventView(
+        at_ms=event.timestamp_ms,
+        error_type=event.error_type,
+        message=event.message,
+        stack_text=stack_text,
+        stack=frames.parse(stack_text),
+        facts=tuple(_facts(event)),
+        metadata=metadata,
+        metadata_facts=tuple(_metadata_facts(metadata)),
+    )
+
+
+def _facts(event: EventRow) -> Iterable[Fact]:
+    """Ids first, then where and what ran, then who; absent values are left out."""
+    yield Fact("Event", str(event.id), mono=True)
+    yield Fact("Happened", at_ms=event.timestamp_ms)
+    yield Fact("Received", at_ms=event.received_at_ms)
+    texts = (
+        ("Level", event.level, False),
+        ("Environment", event.environment, False),
+        ("Release", event.release, True),
+        ("App version", event.app_version, True),
+        ("Build", event.build_number, True),
+        ("Source", event.source, False),
+        ("Route", event.route, True),
+        ("Screen", event.screen, False),
+        ("HTTP status", None if event.http_status is None else str(event.http_status), True),
+        ("Request", event.request_id, True),
+        ("User", event.user_id_hash, True),
+        ("Device", event.device_id_hash, True),
+    )
+    for label, value, mono in texts:
+        if value:
+            yield Fact(label, value, mono)
+
+
+def _metadata_facts(metadata: Any) -> Iterable[Fact]:
+    """One line per key of an object, values that are not text as compact JSON; nothing for other JSON."""
+    if not isinstance(metadata, dict):
+        return
+    for key, value in list(metadata.items())[:FACTS_MAX]:
+        text = value if isinstance(value, str) else orjson.dumps(value).decode()
+        yield Fact(str(key), text if len(text) <= VALUE_CHARS_MAX else text[:VALUE_CHARS_MAX] + "…", mono=True)
+
+
+def _json(text: str | None) -> Any:
+    if not text:
+        return None
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return text  # stored by a version that checked less; shown as it is
+
+
+def _breakdowns(issue: IssueRow, aggregates: Sequence[AggregateRow]) -> Iterable[Breakdown]:
+    releases: Counter[str] = Counter()
+    environments: Counter[str] = Counter()
+    for row in aggregates:
+        releases[row.release] += row.event_count
+        environments[row.environment] += row.event_count
+    yield _breakdown("Releases", "release", releases, issue)
+    yield _breakdown("Environments", "environment", environments, issue)
+
+
+def _breakdown(title: str, filter_name: str, counts: Counter[str], issue: IssueRow) -> Breakdown:
+    total = counts.total() or 1
+    shares = []
+    for name, count in counts.most_common(SHARES_MAX):
+        view = IssueView.from_params({"project": issue.project_slug, "tab": Tab.ALL, filter_name: name})
+        shares.append(Share(name, count, count / total, view.href))
+    return Breakdown(title, tuple(shares), max(0, len(counts) - SHARES_MAX))
+
+
+def _history(issue: IssueRow, changes: Sequence[StatusChangeRow]) -> Iterable[HistoryEntry]:
+    """Newest first, down to the first time it was seen."""
+    for change in changes:
+        who = change.changed_by_name or ("a removed account" if change.changed_by else "")
+        yield HistoryEntry(
+            at_ms=change.changed_at_ms,
+            icon=change.new_status if change.new_status != "unresolved" else "regressed",
+            text=_VERBS.get(change.new_status, change.new_status),
+            who=who,
+            via="" if change.changed_via in ("dashboard", "ingest") else change.changed_via,
+            release=change.release or "",
+        )
+    yield HistoryEntry(issue.first_seen_ms, "new", "First seen", "", "", issue.first_release)

@@ -1,0 +1,144 @@
+"""Rows → the issue list. Pure: the resource reads, this arranges."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from bloop.pages import build, charts
+from bloop.pages.contexts import (
+    NEW_MS,
+    Chip,
+    Choice,
+    Empty,
+    IssueListPage,
+    IssueRow,
+    Option,
+    Setup,
+    Shell,
+    Stats,
+    TabLink,
+)
+from bloop.pages.listing import SORT_LABELS, TABS, IssueView
+from bloop.query import issues
+from bloop.query.issues import Tab
+from bloop.query.trends import HourCount
+from bloop.query.walk import PageKey
+
+TREND_HOURS = 72
+OPTIONS_MAX = 40  # of one select; older releases are found by typing them into the URL or from an issue's page
+FILTER_LABELS = {
+    "q": "Text",
+    "environment": "Environment",
+    "release": "Release",
+    "source": "Source",
+    "route": "Route",
+}
+_SHORT_ID = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}")
+
+
+class Offered(NamedTuple):
+    """The values the filter bar offers, best first."""
+
+    environments: Sequence[str]
+    releases: Sequence[str]
+    sources: Sequence[str]
+    routes: Sequence[str]
+
+
+class ListRows(NamedTuple):
+    """What was read for one page of the list."""
+
+    page: issues.IssuePage
+    sparks: Mapping[int, Sequence[HourCount]]
+    status_counts: Mapping[str, int]
+    trend: Sequence[HourCount]
+    offered: Offered
+    before: PageKey | None  # where the page above this one begins; None: at the top
+    anything_ever: bool  # whether any issue exists in the chosen projects
+
+
+def page(
+    shell: Shell, view: IssueView, rows: ListRows, stats: Stats, setup: Setup | None, now_ms: int
+) -> IssueListPage:
+    """The whole context of `/`. `setup` is shown when nothing has ever arrived."""
+    empty = None if rows.page.rows else _why_empty(view, rows)
+    return IssueListPage(
+        shell=shell,
+        now_ms=now_ms,
+        view=view,
+        tabs=tuple(_tab(view, tab, rows.status_counts) for tab in TABS),
+        choices=tuple(_choices(view, rows.offered)),
+        chips=tuple(Chip(FILTER_LABELS[n], v, view.without(n).href) for n, v in view.filters.items()),
+        sorts=tuple(Option(sort, label, sort == view.sort) for sort, label in SORT_LABELS.items()),
+        stats=stats,
+        trend=charts.hourly(rows.trend, now_ms, hours=TREND_HOURS),
+        rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms) for issue in rows.page.rows),
+        empty=empty,
+        setup=setup if empty is Empty.NEVER else None,
+        older_href=view.at(rows.page.next).href if rows.page.next else "",
+        newer_href=view.at(rows.before).href if view.before else "",
+    )
+
+
+def place_of(issue: issues.IssueRow, sort: issues.Sort) -> PageKey:
+    """Where an issue stands in the list ordered by `sort`."""
+    value = {
+        issues.Sort.LAST_SEEN: issue.last_seen_ms,
+        issues.Sort.FIRST_SEEN: issue.first_seen_ms,
+        issues.Sort.EVENTS: issue.event_count,
+    }[sort]
+    return PageKey(value, issue.status, issue.id)
+
+
+def is_short_id(text: str) -> bool:
+    """Whether a search reads like SHOP-12: then the issue itself is looked for first."""
+    return _SHORT_ID.fullmatch(text) is not None
+
+
+def _why_empty(view: IssueView, rows: ListRows) -> Empty:
+    if not rows.anything_ever:
+        return Empty.NEVER
+    if view.filters or view.before:
+        return Empty.FILTERED
+    return Empty.CAUGHT_UP if view.tab is Tab.OPEN else Empty.TAB
+
+
+def _tab(view: IssueView, tab: Tab, counts: Mapping[str, int]) -> TabLink:
+    statuses = {Tab.OPEN: ("unresolved", "regressed"), Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
+    count = None if view.filters else sum(counts.get(status, 0) for status in statuses)
+    return TabLink(tab.value.capitalize(), view.on_tab(tab).href, count, tab is view.tab)
+
+
+def _choices(view: IssueView, offered: Offered) -> list[Choice]:
+    found = []
+    for name, values in zip(("environment", "release", "source", "route"), offered, strict=True):
+        chosen = getattr(view, name)
+        shown = list(values[:OPTIONS_MAX])
+        if chosen and chosen not in shown:
+            shown.insert(0, chosen)
+        label = FILTER_LABELS[name]
+        options = (Option("", f"Any {label.lower()}", not chosen), *(Option(v, v, v == chosen) for v in shown))
+        found.append(Choice(name, label, bool(chosen), options))
+    return found
+
+
+def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int) -> IssueRow:
+    return IssueRow(
+        href=build.issue_href(issue.short_id),
+        short_id=issue.short_id,
+        status=issue.status,
+        level=issue.level,
+        error_type=issue.error_type,
+        message=issue.message,
+        where=build.where_of(issue),
+        release=issue.last_release,
+        event_count=issue.event_count,
+        user_count=issue.user_count,
+        first_seen_ms=issue.first_seen_ms,
+        last_seen_ms=issue.last_seen_ms,
+        spark=charts.sparkline(spark, now_ms),
+        events_24h=sum(hour.event_count for hour in spark),
+        is_new=now_ms - issue.first_seen_ms < NEW_MS,
+    )

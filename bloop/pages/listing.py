@@ -1,0 +1,126 @@
+"""Which issues a list page shows, as its URL says it: tab, filters, order, place. The URL is the whole state.
+
+L1  `IssueView.from_params(view.params())` is `view`: links, bookmarks and the back button always mean the same list.
+L2  A default is left out of the URL; a changed filter, tab or order starts again at the first page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from enum import StrEnum
+from typing import TypeVar
+from urllib.parse import urlencode
+
+from bloop.errors import InvalidParameter
+from bloop.query.issues import IssueFilter, Sort, Tab
+from bloop.query.walk import PageKey
+
+TEXT_CHARS_MAX = 200  # of one filter value
+PAGE_ROWS = 50
+TABS = (Tab.OPEN, Tab.REGRESSED, Tab.MUTED, Tab.IGNORED, Tab.RESOLVED, Tab.ALL)
+FILTERS = ("q", "environment", "release", "source", "route")
+SORT_LABELS = {Sort.LAST_SEEN: "Last seen", Sort.FIRST_SEEN: "First seen", Sort.EVENTS: "Most events"}
+
+E = TypeVar("E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class IssueView:
+    """The list a URL asks for. Empty text means no filter; `before` is the place to go on from, None for the top."""
+
+    project: str = ""
+    tab: Tab = Tab.OPEN
+    q: str = ""
+    environment: str = ""
+    release: str = ""
+    source: str = ""
+    route: str = ""
+    sort: Sort = Sort.LAST_SEEN
+    before: PageKey | None = None
+
+    @classmethod
+    def from_params(cls, params: Mapping[str, str]) -> IssueView:
+        """Read a query string; parameters it does not know are ignored.
+
+        Raises:
+            InvalidParameter: an unknown tab, order or place.
+        """
+        texts = {name: params.get(name, "").strip()[:TEXT_CHARS_MAX] for name in ("project", *FILTERS)}
+        return cls(
+            **texts,
+            tab=_choice(Tab, "tab", params.get("tab", "")) or Tab.OPEN,
+            sort=_choice(Sort, "sort", params.get("sort", "")) or Sort.LAST_SEEN,
+            before=_place("before", params.get("before", "")),
+        )
+
+    def params(self) -> dict[str, str]:
+        """The query parameters of this view, without defaults (L2)."""
+        defaults = IssueView()
+        pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
+        return {name: _text(value) for name, value in pairs if value != getattr(defaults, name)}
+
+    @property
+    def href(self) -> str:
+        query = urlencode(self.params())
+        return f"/?{query}" if query else "/"
+
+    @property
+    def filters(self) -> dict[str, str]:
+        """The filters that are set, by name."""
+        return {name: value for name in FILTERS if (value := getattr(self, name))}
+
+    @property
+    def wanted(self) -> IssueFilter:
+        """What to ask the database for."""
+        return IssueFilter(
+            tab=self.tab,
+            release=self.release or None,
+            environment=self.environment or None,
+            source=self.source or None,
+            route=self.route or None,
+            text=self.q or None,
+        )
+
+    def on_tab(self, tab: Tab) -> IssueView:
+        return replace(self, tab=tab, before=None)
+
+    def in_project(self, slug: str) -> IssueView:
+        """The same tab and order elsewhere. Filters stay behind: another project has other releases and routes."""
+        return IssueView(project=slug, tab=self.tab, sort=self.sort)
+
+    def without_filters(self) -> IssueView:
+        return IssueView(project=self.project, tab=self.tab, sort=self.sort)
+
+    def without(self, name: str) -> IssueView:
+        return IssueView.from_params({n: v for n, v in self.params().items() if n not in (name, "before")})
+
+    def at(self, place: PageKey | None) -> IssueView:
+        return replace(self, before=place)
+
+
+def _text(value: object) -> str:
+    return f"{value.value}.{value.tie}.{value.id}" if isinstance(value, PageKey) else str(value)
+
+
+def _choice(kind: type[E], name: str, text: str) -> E | None:
+    if not text:
+        return None
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidParameter(name, f"must be one of {', '.join(kind)}") from None
+
+
+def _place(name: str, text: str) -> PageKey | None:
+    if not text:
+        return None
+    value, _, rest = text.partition(".")
+    tie, _, row_id = rest.partition(".")
+    if not (_is_count(value) and _is_count(row_id) and tie.isalpha()):
+        raise InvalidParameter(name, "must be a place that a page has linked to")
+    return PageKey(int(value), tie, int(row_id))
+
+
+def _is_count(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 18

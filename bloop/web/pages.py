@@ -1,0 +1,267 @@
+"""The HTML routes and the assets they load. Resources read and hand rows to `bloop.pages`; nothing is decided here.
+
+W1  One page is one snapshot: everything it shows is read in a single read transaction.
+W2  A change is a POST that answers 303 back to the page it came from, so reloading never repeats it.
+W3  A browser that meets an error gets a page, every other client the JSON it would get anyway.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import parse_qs
+
+import apsw
+import falcon
+
+from bloop import errors
+from bloop.auth.access import OPEN, PAGE
+from bloop.auth.principal import Principal
+from bloop.clock import DAY_MS, HOUR_MS, hour_of, minute_of
+from bloop.errors import BodyTooLarge, InvalidParameter, NotFound
+from bloop.outcomes import REFUSALS, Outcome
+from bloop.pages import build, issue_detail, issue_list
+from bloop.pages.assets import Asset, Assets
+from bloop.pages.contexts import ErrorPage, Page, Shell, Stats
+from bloop.pages.listing import PAGE_ROWS, IssueView
+from bloop.pages.render import context_of
+from bloop.pages.setup import setup
+from bloop.query import aggregates, events, issues, ledger, pages, projects, releases, stats, status, trends
+from bloop.query.issues import IssueRow
+from bloop.query.walk import PageKey
+from bloop.storage.status import Status, change_status
+from bloop.web import errors as web_errors
+from bloop.web.authenticate import principal_of, visible_projects
+from bloop.web.deps import Deps
+from bloop.web.routes import Routes
+
+ASSET_MAX_AGE_S = 31_536_000
+FORM_BYTES_MAX = 4096
+SOURCES_SINCE_MS = 7 * DAY_MS
+# What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
+LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
+assert set(LOSSES) < set(REFUSALS)
+
+_MACHINE_PATHS = ("/v1/", "/api/", "/assets/")
+_TITLES = {
+    400: "That link does not work",
+    403: "Not allowed",
+    404: "Not found",
+    405: "Not possible here",
+    429: "Too many requests",
+    500: "Something broke in bloop",
+    503: "Not available right now",
+}
+_DETAILS = {
+    404: "There is nothing at this address, or it is not yours to see.",
+    500: "The error was written to the server's log. Trying again may help.",
+}
+
+
+def mount_pages(routes: Routes, deps: Deps) -> None:
+    """Add the pages, the assets, and pages for errors. Call after the API's error handlers are installed."""
+    routes.add("/", IssueList(deps), GET=PAGE)
+    routes.add("/issues/{ref}", Issue(deps), GET=PAGE)
+    routes.add("/issues/{ref}/events/{event_id:int}", Issue(deps), suffix="event", GET=PAGE)
+    routes.add("/issues/{ref}/status", IssueStatus(deps), POST=PAGE)
+    routes.add("/assets/{name}", AssetFiles(Assets()), GET=OPEN)
+    _answer_errors_with_pages(routes.app, deps)
+
+
+class IssueList:
+    """GET /"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        view, now_ms = IssueView.from_params(_params(req)), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            project_ids = visible_projects(db, principal_of(req), view.project)
+            if issue_list.is_short_id(view.q) and (named := issues.get_issue(db, project_ids, view.q)):
+                raise falcon.HTTPSeeOther(build.issue_href(named.short_id))
+            shell = _shell(db, principal_of(req), view, view.project)
+            rows = self._read(db, project_ids, view, now_ms)
+            numbers = self._stats(db, project_ids, now_ms)
+            target = projects.list_projects(db, project_ids[:1])
+        hint = setup(target[0].slug, target[0].name, self._deps.settings.auth.rp_origin) if target else None
+        _send(self._deps, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms))
+
+    def _read(
+        self, db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, now_ms: int
+    ) -> issue_list.ListRows:
+        page = issues.list_issues(db, project_ids, view.wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
+        since_ms = hour_of(now_ms) - 23 * HOUR_MS
+        counts = issues.status_counts(db, project_ids)
+        return issue_list.ListRows(
+            page=page,
+            sparks=trends.sparklines(db, [issue.id for issue in page.rows], since_ms),
+            status_counts=counts,
+            trend=trends.project_trend(db, project_ids, hour_of(now_ms) - (issue_list.TREND_HOURS - 1) * HOUR_MS),
+            offered=_offered(db, project_ids, now_ms),
+            before=_page_above(db, project_ids, view, page.rows),
+            anything_ever=sum(counts.values()) > 0,
+        )
+
+    def _stats(self, db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> Stats:
+        found = stats.stats(db, project_ids, now_ms)
+        outcomes = ledger.outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS))
+        ring = self._deps.ring_stat()
+        return Stats(
+            issues=found.issues_total,
+            unresolved=found.issues_open,
+            events_24h=found.events_24h,
+            ring_fill=ring.fill if ring else None,
+            dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
+        )
+
+
+class Issue:
+    """GET /issues/{ref} shows the newest event, GET /issues/{ref}/events/{event_id} a particular one."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
+        self._show(req, resp, ref, None)
+
+    def on_get_event(self, req: falcon.Request, resp: falcon.Response, ref: str, event_id: int) -> None:
+        self._show(req, resp, ref, event_id)
+
+    def _show(self, req: falcon.Request, resp: falcon.Response, ref: str, event_id: int | None) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            issue = _find(db, principal, ref)
+            shell = _shell(db, principal, IssueView(), issue.project_slug)
+            event = self._event(db, issue, event_id)
+            rows = issue_detail.DetailRows(
+                issue=issue,
+                event=event,
+                neighbours=events.neighbours(db, event) if event else None,
+                aggregates=aggregates.of_issues(db, [issue.id]),
+                hours=trends.issue_trend(db, [issue.id], now_ms - issue_detail.MONTH_DAYS * DAY_MS),
+                changes=status.history(db, [issue.id]),
+            )
+        _send(self._deps, resp, issue_detail.page(shell, rows, now_ms))
+
+    def _event(self, db: apsw.Connection, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
+        if event_id is None:
+            return next(iter(events.list_events(db, [issue.id], limit=1).rows), None)
+        event = events.get_event(db, issue.id, event_id)
+        if event is None:
+            raise NotFound("this event was pruned, or never belonged to this issue")
+        return event
+
+
+class IssueStatus:
+    """POST /issues/{ref}/status: a form with one field, `status`."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
+        principal, wanted, now_ms = principal_of(req), _status_field(req), self._deps.now_ms()
+
+        def change(db: apsw.Connection) -> str:
+            issue = _find(db, principal, ref)
+            change_status(db, [issue.id], wanted, changed_by=principal.id, changed_via="dashboard", now_ms=now_ms)
+            return build.issue_href(issue.short_id)
+
+        resp.status, resp.location = falcon.HTTP_303, self._deps.database.change(change)
+
+
+class AssetFiles:
+    """GET /assets/{name}: files under hashed names, immutable."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._assets = assets
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, name: str) -> None:
+        asset: Asset | None = self._assets.get(name)
+        if asset is None:
+            raise NotFound("no such file")
+        resp.content_type = asset.content_type
+        resp.set_header("Cache-Control", f"public, max-age={ASSET_MAX_AGE_S}, immutable")
+        resp.data = asset.body
+        if asset.gzipped is not None:
+            resp.set_header("Vary", "Accept-Encoding")
+            if "gzip" in (req.get_header("Accept-Encoding") or ""):
+                resp.set_header("Content-Encoding", "gzip")
+                resp.data = asset.gzipped
+
+
+def _send(deps: Deps, resp: falcon.Response, page: Page) -> None:
+    resp.content_type = falcon.MEDIA_HTML
+    resp.data = None
+    resp.text = deps.render(page.template, context_of(page))
+
+
+def _params(req: falcon.Request) -> dict[str, str]:
+    """Query parameters as text; of a repeated one the last counts."""
+    return {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
+
+
+def _find(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
+    issue = issues.get_issue(db, visible_projects(db, principal, None), ref)
+    if issue is None:
+        raise NotFound("no issue has this id")
+    return issue
+
+
+def _shell(db: apsw.Connection, principal: Principal, view: IssueView, slug: str) -> Shell:
+    seen = projects.list_projects(db, principal.project_ids)
+    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), view, slug)
+
+
+def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
+    return issue_list.Offered(
+        environments=releases.list_environments(db, project_ids),
+        releases=[row.release for row in releases.list_releases(db, project_ids)],
+        sources=pages.list_sources(db, project_ids, hour_of(now_ms - SOURCES_SINCE_MS)),
+        routes=[row.route for row in stats.top_routes(db, project_ids)],
+    )
+
+
+def _page_above(
+    db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, rows: list[IssueRow]
+) -> PageKey | None:
+    if view.before is None or not rows:
+        return None
+    first = issue_list.place_of(rows[0], view.sort)
+    return pages.page_before(db, project_ids, view.wanted, sort=view.sort, first=first, limit=PAGE_ROWS)
+
+
+def _status_field(req: falcon.Request) -> Status:
+    body = req.bounded_stream.read(FORM_BYTES_MAX + 1)
+    if len(body) > FORM_BYTES_MAX:
+        raise BodyTooLarge(FORM_BYTES_MAX)
+    try:
+        return Status(parse_qs(body.decode("ascii"), max_num_fields=4).get("status", [""])[-1])
+    except ValueError:  # not a form, or no status a person can set
+        raise InvalidParameter("status", f"must be one of {', '.join(Status)}") from None
+
+
+def _answer_errors_with_pages(app: falcon.App[Any, Any], deps: Deps) -> None:
+    """Wrap the JSON error handlers: same status and headers, another body for browsers (W3)."""
+
+    def dress(req: falcon.Request, resp: falcon.Response, said: str) -> None:
+        accept = req.get_header("Accept") or ""
+        if "text/html" not in accept or req.path.startswith(_MACHINE_PATHS) or resp.status_code < 400:
+            return
+        title = _TITLES.get(resp.status_code, "That did not work")
+        _send(deps, resp, ErrorPage(resp.status_code, title, _DETAILS.get(resp.status_code, said)))
+
+    def on_bloop(req: falcon.Request, resp: falcon.Response, error: errors.BloopError, params: Any) -> None:
+        web_errors.answer_bloop_error(req, resp, error, params)
+        dress(req, resp, str(error))
+
+    def on_falcon(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
+        web_errors.answer_falcon_error(req, resp, error, params)
+        dress(req, resp, error.description or error.title or "")
+
+    def on_unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
+        web_errors.answer_unexpected(req, resp, error, params)
+        dress(req, resp, "")
+
+    app.add_error_handler(errors.BloopError, on_bloop)
+    app.add_error_handler(falcon.HTTPError, on_falcon)
+    app.add_error_handler(Exception, on_unexpected)
