@@ -125,7 +125,7 @@ def database(settings: Settings) -> Iterator[apsw.Connection]:
 def change(settings: Settings, do: Callable[[apsw.Connection], T]) -> T:
     """Run `do` in one transaction, then tell the running processes that control-plane rows changed."""
     with database(settings) as db:
-        with db:
+        with connection.immediate(db):
             result = do(db)
         with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
             ring.bump_generation()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bloop import __version__
+from bloop.cli.demo import demo
 from bloop.cli.projects import project
 from bloop.cli.ring import ring
 from bloop.cli.sign_in import login_link, welcome
@@ -22,7 +23,7 @@ def main() -> None:
     """
 
 
-for command in (up, project, token, login_link, welcome, config, migrate, ring):
+for command in (up, demo, project, token, login_link, welcome, config, migrate, ring):
     main.add_command(command)
 
 if __name__ == "__main__":

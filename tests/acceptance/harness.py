@@ -1,4 +1,4 @@
-"""A real bloop for tests: started by its command on a free port, with data of its own, and gone without a trace after."""
+"""A real bloop for tests: started by its command on a free port, with its own data, and gone without a trace after."""
 
 from __future__ import annotations
 

@@ -1,0 +1,272 @@
+"""What each command prints where, and with which exit code."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+import shlex
+import tomllib
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from bloop import config, credentials
+from bloop.cli.sign_in import first_event
+from bloop.query.projects import project_keys
+from bloop.query.tokens import find_grant
+from bloop.ring import Producer, Segment
+from bloop.storage import connection
+from tests.unit.cli.conftest import SECRET, Run
+
+
+@pytest.fixture
+def db(database: config.Settings):
+    with closing(connection.open_reader(database.database_path)) as reader:
+        yield reader
+
+
+@pytest.fixture
+def ring(database: config.Settings):
+    segment = Segment.create(database.ring_name, lane_count=2, lane_bytes=64 * 1024)
+    yield segment
+    segment.close()
+    Segment.unlink(database.ring_name)
+
+
+def keys(db: apsw.Connection) -> dict[str, str]:
+    return {row.slug: row.api_key for row in project_keys(db)}
+
+
+class TestProject:
+    def test_create_prints_the_key_alone_on_stdout(self, run: Run, db: apsw.Connection):
+        done = run("project", "create", "Mobile App (iOS)")
+
+        assert done.exit_code == 0
+        assert done.stdout.strip() == keys(db)["mobile-app-ios"]
+        assert "not shown again" in done.stderr
+
+    def test_create_takes_a_slug_and_prints_json(self, run: Run, db: apsw.Connection):
+        done = run("project", "create", "Whatever", "--slug", "short", "--json")
+
+        assert json.loads(done.stdout) == {"slug": "short", "api_key": keys(db)["short"]}
+        assert done.stderr == ""
+
+    def test_slug_that_is_taken_is_refused(self, run: Run, database: config.Settings):
+        done = run("project", "create", "Default")
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == "bloop: a project with that slug already exists\n"
+
+    def test_name_without_a_letter_needs_a_slug(self, run: Run, database: config.Settings):
+        done = run("project", "create", "???")
+
+        assert (done.exit_code, done.stderr) == (1, "bloop: slug: slug is required\n")
+
+    def test_list_shows_no_keys(self, run: Run, database: config.Settings):
+        run("project", "create", "Other")
+
+        table, listed = run("project", "list").stdout, json.loads(run("project", "list", "--json").stdout)
+
+        assert [line.split()[0] for line in table.splitlines()] == ["SLUG", "default", "other"]
+        assert [row["slug"] for row in listed] == ["default", "other"]
+        assert SECRET not in table + str(listed)
+
+    def test_rotated_key_replaces_the_old_one_and_tells_the_workers(self, run: Run, db: apsw.Connection, ring: Segment):
+        before = ring.generation
+
+        done = run("project", "rotate-key", "default")
+
+        assert done.stdout.strip() == keys(db)["default"] != SECRET
+        assert ring.generation != before
+
+    def test_key_can_be_rotated_while_nothing_runs(self, run: Run, db: apsw.Connection):
+        assert run("project", "rotate-key", "default").exit_code == 0
+
+    def test_unknown_project_is_named_with_those_there_are(self, run: Run, database: config.Settings):
+        done = run("project", "rotate-key", "nope")
+
+        assert (done.exit_code, done.stderr) == (1, "bloop: there is no project 'nope'; there are: default\n")
+
+
+class TestToken:
+    def test_created_token_opens_its_project_with_its_scopes(self, run: Run, db: apsw.Connection):
+        done = run("token", "create", "ci", "--project", "default", "--scopes", "errors:read, alerts:write")
+
+        grant = find_grant(db, credentials.token_hash(done.stdout.strip()), 1_700_000_000_000)
+        assert grant is not None
+        assert (grant.name, grant.scopes) == ("ci", "errors:read alerts:write")
+
+    def test_token_with_days_expires(self, run: Run, database: config.Settings):
+        run("token", "create", "ci", "--project", "default", "--scopes", "errors:read", "--days", "30")
+
+        (listed,) = json.loads(run("token", "list", "--json").stdout)
+
+        assert listed["expires_at"] - listed["created_at"] == 30 * 86_400
+        assert listed["project"] == "default"
+        assert listed["scopes"] == ["errors:read"]
+
+    def test_list_can_be_narrowed_to_a_project(self, run: Run, database: config.Settings):
+        run("project", "create", "Other")
+        run("token", "create", "one", "--project", "default", "--scopes", "errors:read")
+        run("token", "create", "two", "--project", "other", "--scopes", "errors:read")
+
+        lines = run("token", "list", "--project", "other").stdout.splitlines()
+
+        assert len(lines) == 2
+        assert "two" in lines[1]
+
+    @pytest.mark.parametrize("by", ["id", "token_prefix"])
+    def test_revoked_token_opens_nothing(self, run: Run, db: apsw.Connection, by: str):
+        made = json.loads(
+            run("token", "create", "ci", "--project", "default", "--scopes", "errors:read", "--json").stdout
+        )
+
+        done = run("token", "revoke", made[by])
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert find_grant(db, credentials.token_hash(made["token"]), 1_700_000_000_000) is None
+        assert "revoked" in run("token", "list").stdout
+
+    @pytest.mark.parametrize(
+        ("arguments", "code", "said"),
+        [
+            (("create", "x", "--project", "nope", "--scopes", "errors:read"), 1, "there is no project 'nope'"),
+            (("create", "x", "--project", "default", "--scopes", "all"), 1, "scopes: invalid scope: all"),
+            (("create", "x", "--project", "default", "--scopes", ","), 1, "scopes: at least one scope is required"),
+            (("create", "x", "--project", "default"), 2, "Missing option '--scopes'"),
+            (("create", "x", "--project", "default", "--scopes", "errors:read", "--days", "0"), 1, "expires_in_days: "),
+            (("revoke", "nope"), 1, "there is no token 'nope'"),
+        ],
+    )
+    def test_refusals(self, run: Run, database: config.Settings, arguments: tuple[str, ...], code: int, said: str):
+        done = run("token", *arguments)
+
+        assert (done.exit_code, done.stdout) == (code, "")
+        assert said in done.stderr
+
+
+class TestSignIn:
+    def test_link_is_alone_on_stdout_and_its_token_is_stored_hashed(self, run: Run, db: apsw.Connection):
+        done = run("login-link")
+
+        found = re.fullmatch(r"http://localhost:5332/auth/login\?token=(\S{43})\n", done.stdout)
+        assert found
+        stored = db.execute("SELECT token_hash FROM login_links").get
+        assert stored == credentials.token_hash(found[1])
+
+    def test_link_as_json_says_how_long(self, run: Run, database: config.Settings):
+        assert json.loads(run("login-link", "--json").stdout)["expires_in_s"] == 900
+
+    def test_welcome_shows_key_link_and_a_command_that_is_signed(self, run: Run, database: config.Settings):
+        said = run("welcome").stdout
+
+        assert SECRET in said
+        assert "/auth/login?token=" in said
+        assert "curl -X POST http://localhost:5332/v1/ingest" in said
+
+    def test_signature_of_the_first_event_is_that_of_its_body(self):
+        words = shlex.split(first_event(5332, "it's a key", 1_700_000_000_000))
+
+        body = words[words.index("-d") + 1]
+        signature = hmac.new(b"it's a key", body.encode(), hashlib.sha256).hexdigest()
+        assert f"X-Signature: {signature}" in words
+        assert json.loads(body)["timestamp"] == 1_700_000_000_000
+
+    def test_welcome_before_the_first_start_says_what_is_missing(self, run: Run):
+        run("migrate")
+
+        done = run("welcome")
+
+        assert (done.exit_code, done.stderr) == (1, "bloop: there is no project 'default' yet: `bloop up` makes it\n")
+
+
+class TestRing:
+    def test_stat_shows_lanes_and_what_waits(self, run: Run, ring: Segment):
+        with closing(Producer.claim(ring)) as lane:
+            lane.push(1, b"waiting")
+
+            said, found = run("ring", "stat").stdout, json.loads(run("ring", "stat", "--json").stdout)
+
+        assert "waiting  1 records" in said
+        assert "writer   absent, seen never" in said
+        assert found["pending_records"] == 1
+        assert [lane["claimed"] for lane in found["lanes"]] == [True, False]
+
+    def test_ring_that_is_not_there_is_said(self, run: Run):
+        done = run("ring", "stat")
+
+        assert done.exit_code == 1
+        assert done.stderr.startswith("bloop: no ring /bloop-")
+
+
+class TestSystem:
+    def test_migrate_makes_the_database_and_then_has_nothing_to_do(self, run: Run, settings: config.Settings):
+        first, second = run("migrate"), run("migrate")
+
+        assert first.stdout.startswith("0001 initial\n")
+        assert (second.exit_code, second.stdout) == (0, "")
+        assert settings.database_path.exists()
+
+    def test_commands_say_how_a_database_comes_to_be(self, run: Run, settings: config.Settings):
+        done = run("project", "list")
+
+        assert done.exit_code == 1
+        assert f"there is no database {settings.database_path} yet" in done.stderr
+        assert not settings.database_path.exists()
+
+    def test_database_of_an_older_bloop_wants_to_be_migrated(self, run: Run, settings: config.Settings):
+        settings.database_path.touch()
+
+        done = run("project", "list")
+
+        assert done.exit_code == 1
+        assert "run `bloop migrate` first" in done.stderr
+
+    def test_config_check_shows_what_is_in_force_and_hides_secrets(self, run: Run, monkeypatch: pytest.MonkeyPatch):
+        Path("config.toml").write_text("[server]\nport = 6000\ntrusted_proxies = ['::1']")
+
+        done = run("config", "check")
+
+        assert done.exit_code == 0
+        assert "from config.toml" in done.stdout
+        assert re.search(r"^port = 6000 +# ", done.stdout, re.MULTILINE)
+        assert 'trusted_proxies = ["::1"]' in done.stdout
+        assert SECRET not in done.output
+        assert done.stderr == "OK\n"
+
+    def test_config_check_output_is_toml_but_for_the_secret(self, run: Run):
+        said = run("config", "check").stdout
+
+        parsed = tomllib.loads(said)
+        assert parsed["server"]["port"] == 5332
+        assert parsed["rate_limit"]["per_second"] == 100
+
+    def test_config_check_names_the_first_setting_that_will_not_do(self, run: Run, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("BLOOP__SERVER__PORT", "99999")
+
+        done = run("config", "check")
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert done.stderr == "bloop: server.port: must be at most 65535, not 99999\n"
+
+    def test_config_check_misses_a_secret(self, run: Run, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.delenv("BLOOP__AUTH__HMAC_SECRET")
+
+        done = run("config", "check")
+
+        assert done.exit_code == 1
+        assert done.stderr.startswith("bloop: auth.hmac_secret: is not set")
+
+    def test_unknown_command_is_misuse(self, run: Run):
+        assert run("fly").exit_code == 2
+
+    @pytest.mark.parametrize("command", [(), ("project",), ("token",), ("ring",), ("config",), ("up",), ("demo",)])
+    def test_every_command_explains_itself(self, run: Run, command: tuple[str, ...]):
+        done = run(*command, "--help")
+
+        assert done.exit_code == 0
+        assert "Usage: " in done.stdout
