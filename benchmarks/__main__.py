@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
+from rich.console import Console
 
 
-@click.group()
-def main() -> None:
+@click.group(invoke_without_command=True)
+@click.option("--only", multiple=True, metavar="NAME", help="one scenario; may be repeated")
+@click.option("--quick", is_flag=True, help="short runs, to see that everything works; not to be quoted")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
+@click.pass_context
+def main(context: click.Context, only: tuple[str, ...], quick: bool, folder: Path | None) -> None:
     """Benchmarks of bloop on this machine."""
+    if context.invoked_subcommand is not None:
+        return
+    from benchmarks.run import SCENARIOS, run
+
+    unknown = set(only) - SCENARIOS.keys()
+    if unknown:
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}")
+    console = Console()
+    report = run(only, quick=quick, folder=folder, console=console)
+    report.print_to(console)
+    if not quick and not only:
+        console.print(f"written to {report.save()}")
 
 
 @main.group()

@@ -20,14 +20,14 @@ import apsw
 from benchmarks.corpus import Corpus
 from benchmarks.stopwatch import Steps
 from bloop.clock import now_ms
-from bloop.fingerprint.normalize import top_frame
 from bloop.fingerprint.v1 import ALGORITHM, compute
-from bloop.record import ErrorRecord, Kind, decode_error, encode_error
-from bloop.storage import connection, counters, dead_letters, events, issues, migrate, ring_state, signals, store
+from bloop.record import Kind, decode_error, encode_error
+from bloop.storage import connection, counters, dead_letters, events, fold, issues, migrate, ring_state, signals, store
 from bloop.storage.store import RingRecord, Store
 from bloop.validate.event import parse_event
 from bloop.validate.json_body import decode_json
 from bloop.validate.limits import Limits
+from workers.writer import culprit_of
 
 PROJECT_ID = 1
 LANES = 2
@@ -67,17 +67,13 @@ def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) ->
     """What the writer would read from the ring, made with the code of the ingest path."""
     corpus = corpus or Corpus(timestamp_ms=now_ms() - 3_600_000)
     limits, at_ms = Limits(), now_ms()
-    records = []
+    records: list[RingRecord] = []
     for n in range(start, start + count):
         event, _ = parse_event(decode_json(corpus.body(n)), limits, at_ms)
         fingerprint = compute(event.source, event.error_type, event.route, event.message, event.stack)
         payload = encode_error(PROJECT_ID, at_ms, fingerprint, ALGORITHM, event)
         records.append((Kind.ERROR, payload, n % LANES))
     return records
-
-
-def culprit_of(record: ErrorRecord) -> str | None:
-    return top_frame(record.event.stack, record.event.error_type)
 
 
 @contextmanager
@@ -132,18 +128,18 @@ def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreR
         return run
 
 
-# Own time of each, so `insert`, `store` hold only what their callees do not.
+# Own time of each, so a caller's line holds only what its callees' lines do not.
 _STEPS = (
-    (Store, "store", "commit"),  # own time of the whole call: entering and leaving the transaction
-    (Store, "_sort", "sort by kind and project"),
+    (Store, "store", "transaction: begin, commit, fsync"),
+    (Store, "_sort", "sort by project"),
     (store, "_decode", "decode"),
-    (store, "fold", "fold"),
-    (Store, "_insert", "event rows, made in Python"),
-    (issues, "apply", "issues: look up, count"),
+    (fold, "group_by_issue", "group by issue"),
+    (fold, "count_by_issue", "count by issue"),
+    (fold, "count_by_project", "count by project"),
+    (Store, "_insert", "event rows, made"),
+    (issues, "apply", "issues: look up, count, users"),
     (issues, "_create", "issues: create"),
-    (issues, "_add_users", "issues: users"),
     (events, "append", "event rows, inserted"),
-    (events, "row_of", "event rows, made in Python"),
     (counters, "add_issues", "aggregates and hours"),
     (counters, "add_projects", "project counters"),
     (signals, "append", "signals"),
@@ -159,7 +155,7 @@ def _store_all(
     position = 0
     for start in range(0, len(records), batch):
         part = records[start : start + batch]
-        position += sum(len(r.payload) for r in part)
+        position += sum(len(payload) for _, payload, _ in part)
         done = subject.store(part, dict.fromkeys(range(LANES), position), (), now_ms=now_ms())
         assert done.events == len(part), done
         if steps is None:
@@ -171,7 +167,7 @@ def _store_all(
 
 def run_bare(records: list[RingRecord], batch: int) -> StoreRun:
     """The same event rows into a plain table without keys or indexes."""
-    rows = [events.row_of(1, decode_error(record.payload)) for record in records]
+    rows = [events.row_of(1, decode_error(payload)) for _, payload, _ in records]
     with fresh_database() as (db, _):
         db.execute(_BARE_TABLE)
         meter = WalMeter(db)
@@ -196,7 +192,7 @@ def report(count: int, batches: tuple[int, ...], *, deep: bool) -> None:
     """Print everything; `deep` adds cProfile's view of one run."""
     started = time.perf_counter()
     records = encoded_records(count)
-    payload_bytes = sum(len(r.payload) for r in records)
+    payload_bytes = sum(len(payload) for _, payload, _ in records)
     took = time.perf_counter() - started
     print(
         f"{count} records, {payload_bytes / count:.0f} B each, made in {took:.1f} s ({took / count * 1e6:.1f} µs each)"

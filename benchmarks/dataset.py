@@ -1,0 +1,159 @@
+"""A database that has seen a lot: by default 1,000,000 events of 100,000 issues over the last three days.
+
+Written by the real store, in this process, so that it is exactly what the writer would have left. Issues come and go:
+most live within one fiftieth of the time, and a few dozen happen throughout.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+import msgspec
+
+from benchmarks.corpus import Corpus
+from benchmarks.instance import SECRET
+from bloop.clock import DAY_MS, now_ms
+from bloop.fingerprint.v1 import ALGORITHM
+from bloop.record import Kind, encode_error
+from bloop.storage import connection, login_links, migrate, projects, tokens
+from bloop.storage.store import RingRecord, Store
+from bloop.validate.event import Event, parse_event
+from bloop.validate.json_body import decode_json
+from bloop.validate.limits import Limits
+from workers.writer import culprit_of
+
+WINDOWS = 50
+SPAN_MS = 3 * DAY_MS  # less than retention keeps
+HOT_ISSUES = 50
+HOT_SHARE = 5  # every fifth event belongs to one of them
+BATCH = 5000
+PROTOTYPES = 4000
+CHECKPOINT_EVERY = 10  # batches
+LINK_TTL_S = 3600
+
+# One in five resolved, one in twenty ignored, one in twenty muted; the rest stays open.
+_STATUSES = (
+    "UPDATE issues SET status = 'resolved', resolved_at_ms = last_seen_ms WHERE id % 5 = 0",
+    "UPDATE issues SET status = 'ignored' WHERE id % 20 = 1",
+    "UPDATE issues SET status = 'muted' WHERE id % 20 = 2",
+)
+_COUNTS = "SELECT (SELECT count(*) FROM events), (SELECT count(*) FROM issues)"
+_HOT = "SELECT fingerprint FROM issues ORDER BY event_count DESC LIMIT 1"
+_COLD = "SELECT fingerprint FROM issues ORDER BY event_count, id LIMIT 1"
+_DEEP = """
+SELECT last_seen_ms, status, id FROM issues WHERE project_id = :project_id
+ ORDER BY last_seen_ms DESC, status DESC, id DESC LIMIT 1 OFFSET :skip
+"""
+_LABELS = "SELECT release, environment FROM releases ORDER BY event_count DESC LIMIT 1"
+
+
+class Dataset(NamedTuple):
+    """What the queries need to know about it."""
+
+    events: int
+    issues: int
+    token: str
+    login_token: str
+    hot_fingerprint: str
+    cold_fingerprint: str
+    deep_place: tuple[int, str, int]  # last seen, status, id of the last issue of page 499
+    release: str
+    environment: str
+
+
+def build(path: Path, events: int, issues: int) -> Dataset:
+    """Make the database at `path`, which must not exist, and the credentials to read it with."""
+    migrate.migrate(path, now_ms())
+    with closing(connection.open_writer(path)) as db:
+        projects.ensure_default_project(db, SECRET, now_ms())
+        project_id = db.execute("SELECT id FROM projects").get
+        assert isinstance(project_id, int)
+        _store(db, project_id, events, issues)
+        with db:
+            for statement in _STATUSES:
+                db.execute(statement)
+            token = tokens.create_token(
+                db, name="bench", project_id=project_id, scopes=("errors:read",), now_ms=now_ms()
+            ).token
+            login_token = login_links.create_login_link(db, now_ms=now_ms(), ttl_s=LINK_TTL_S)
+        db.execute("PRAGMA optimize")
+        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        return _describe(db, project_id, token, login_token)
+
+
+def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str) -> Dataset:
+    def row(statement: str, **bindings: int) -> tuple[str, ...]:
+        found = db.execute(statement, bindings).fetchone()
+        assert found is not None, statement
+        return tuple(found)
+
+    event_count, issue_count = map(int, row(_COUNTS))
+    last_seen_ms, status, issue_id = row(_DEEP, project_id=project_id, skip=min(499 * 50, issue_count - 1) - 1)
+    release, environment = row(_LABELS)
+    return Dataset(
+        event_count,
+        issue_count,
+        token,
+        login_token,
+        row(_HOT)[0],
+        row(_COLD)[0],
+        (int(last_seen_ms), status, int(issue_id)),
+        release,
+        environment,
+    )
+
+
+def _store(db: apsw.Connection, project_id: int, events: int, issues: int) -> None:
+    store = Store(db, ring_id=1, culprit_of=culprit_of)
+    batch: list[RingRecord] = []
+    batches = 0
+    for record in _records(project_id, events, issues):
+        batch.append(record)
+        if len(batch) == BATCH:
+            store.store(batch, {}, (), now_ms=now_ms())
+            batch.clear()
+            batches += 1
+            if batches % CHECKPOINT_EVERY == 0:
+                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    if batch:
+        store.store(batch, {}, (), now_ms=now_ms())
+
+
+def _records(project_id: int, events: int, issues: int) -> Iterator[RingRecord]:
+    """Window by window; within one, events of its own issues mixed with the hot ones, times rising."""
+    prototypes = _prototypes()
+    fields = [msgspec.structs.asdict(event) for event in prototypes]
+    start_ms = now_ms() - SPAN_MS
+    cold = max(issues - HOT_ISSUES, 1)
+    kind = int(Kind.ERROR)
+    for n in range(events):
+        window = n * WINDOWS // events
+        if n % HOT_SHARE == 0:
+            issue = cold + n // HOT_SHARE % HOT_ISSUES
+        else:
+            first, end = window * cold // WINDOWS, (window + 1) * cold // WINDOWS
+            issue = first + n % max(end - first, 1)
+        at_ms = start_ms + SPAN_MS * n // events
+        variant = fields[(issue * 7 + n % 2) % len(fields)]  # an issue is seen in two releases or environments
+        base = fields[issue % len(fields)]
+        event = Event(
+            **{
+                **base,
+                "timestamp_ms": at_ms,
+                "release": variant["release"],
+                "environment": variant["environment"],
+                "message": f"{base['message']} in part {issue}",
+                "request_id": f"set-{n}",
+                "user_id_hash": f"{n % 50_000:032x}",
+            }
+        )
+        yield kind, encode_error(project_id, at_ms, f"{issue:016x}", ALGORITHM, event), 0
+
+
+def _prototypes() -> list[Event]:
+    corpus, limits, at_ms = Corpus("set", timestamp_ms=now_ms() - SPAN_MS), Limits(), now_ms()
+    return [parse_event(decode_json(corpus.body(n)), limits, at_ms)[0] for n in range(PROTOTYPES)]

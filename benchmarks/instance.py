@@ -1,0 +1,210 @@
+"""A throw-away bloop: `bloop up` on data of its own, on a free port of loopback, gone afterwards without a trace.
+
+I1  Everything it makes lies in one temporary folder, which must be on a disk: a WAL on tmpfs has no fsync to wait for.
+I2  After `stop` no process of it lives, its port is free and its shared memory is gone; if not, the run is an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple
+
+import psutil
+
+from bloop import config
+
+SECRET = "bench-" + "5e" * 32
+COMMAND = ("bloop.cli.main", "up", "--quiet")
+READY_WITHIN_S = 60.0
+STOP_WITHIN_S = 90.0
+SHARED_MEMORY = Path("/dev/shm")
+MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
+
+
+class InstanceError(Exception):
+    """bloop did not start, or left something behind."""
+
+
+class Usage(NamedTuple):
+    """CPU seconds since the start of each process, by (pid, what it is)."""
+
+    at: float  # time.monotonic()
+    cpu_s: dict[tuple[int, str], float]
+
+
+class Instance:
+    """One run. Use as a context manager; `folder` may already hold a database at `database`."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        check_on_disk(folder)
+        self.port = free_port()
+        self.database = folder / "bloop.db"
+        self.log = folder / "bloop.log"
+        self._folder = folder
+        self._environ = {
+            "BLOOP__SERVER__HOST": "127.0.0.1",
+            "BLOOP__SERVER__PORT": str(self.port),
+            "BLOOP__DATABASE__PATH": str(self.database),
+            "BLOOP__AUTH__HMAC_SECRET": SECRET,
+            "BLOOP__AUTH__RP_ORIGIN": f"http://localhost:{self.port}",
+            "BLOOP__RATE_LIMIT__PER_SECOND": "0",
+            **environ,
+        }
+        self.settings = config.load(None, self._environ)
+        self._process: subprocess.Popen[bytes] | None = None
+        self._seen: list[psutil.Process] = []
+
+    def __enter__(self) -> Instance:
+        try:
+            self._start()
+        except BaseException:
+            self._kill()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            self.stop()
+        else:
+            with contextlib.suppress(InstanceError):
+                self.stop()
+
+    def _start(self) -> None:
+        inherited = {name: value for name, value in os.environ.items() if not name.upper().startswith("BLOOP")}
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", *COMMAND],
+                cwd=self._folder,
+                env=inherited | self._environ,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,  # Ctrl-C is for the harness, which then stops us in order
+            )
+        self._await_ready()
+        self.processes()
+
+    def _await_ready(self) -> None:
+        assert self._process is not None
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + READY_WITHIN_S
+        printed = b""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._process.stdout, selectors.EVENT_READ)
+            while not any(line.startswith(b"ready") for line in printed.splitlines()):
+                if not selector.select(max(0.0, deadline - time.monotonic())):
+                    raise InstanceError(f"not ready within {READY_WITHIN_S:.0f} s\n{self.log_tail()}")
+                data = os.read(self._process.stdout.fileno(), 4096)
+                if not data:
+                    raise InstanceError(f"bloop up ended while starting\n{self.log_tail()}")
+                printed += data
+
+    def stop(self) -> None:
+        """End it in order and check that nothing is left (I2); harmless when called again."""
+        if self._process is None:
+            return
+        seen = self._seen
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            code = self._process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            raise InstanceError(f"still running {STOP_WITHIN_S:.0f} s after SIGTERM\n{self.log_tail()}") from None
+        finally:
+            self._kill()
+        alive = [process.pid for process in seen if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+        shared = [entry.name for entry in SHARED_MEMORY.iterdir() if self.settings.ring_name[1:] in entry.name]
+        if code or alive or shared:
+            left = f"exit code {code}, processes left {alive}, shared memory left {shared}"
+            raise InstanceError(f"bloop did not stop clean: {left}\n{self.log_tail()}")
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        for process in self._seen:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+        self._process = None
+
+    def log_tail(self, lines: int = 20) -> str:
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+    # What it costs
+
+    def processes(self) -> dict[int, str]:
+        """Every process by pid, named after its part: `writer`, `ingest`, `ingest worker` …"""
+        assert self._process is not None
+        root = psutil.Process(self._process.pid)
+        members = [root, *root.children(recursive=True)]
+        known = {process.pid for process in self._seen}
+        self._seen += [process for process in members if process.pid not in known]
+        return {process.pid: _part(process, root) for process in members}
+
+    def usage(self) -> Usage:
+        """CPU seconds, user and system, of every process."""
+        spent = {}
+        for pid, part in self.processes().items():
+            times = psutil.Process(pid).cpu_times()
+            spent[pid, part] = times.user + times.system
+        return Usage(time.monotonic(), spent)
+
+    def pss_bytes(self) -> dict[tuple[int, str], int]:
+        """Proportional set size of every process: shared pages are divided among those who share them."""
+        return {(pid, part): pss_bytes(pid) for pid, part in self.processes().items()}
+
+
+def spent(before: Usage, after: Usage) -> dict[str, float]:
+    """CPU seconds between two looks, by part. A process that ended in between is an error: its time is lost."""
+    gone = before.cpu_s.keys() - after.cpu_s.keys()
+    if gone:
+        raise InstanceError(f"processes ended while they were measured: {sorted(part for _, part in gone)}")
+    by_part: dict[str, float] = {}
+    for key, total in after.cpu_s.items():
+        by_part[key[1]] = by_part.get(key[1], 0.0) + total - before.cpu_s.get(key, 0.0)
+    return by_part
+
+
+def pss_bytes(pid: int) -> int:
+    with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
+        for line in rollup:
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def check_on_disk(folder: Path) -> None:
+    """Refuse a folder in memory (I1)."""
+    mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
+    mount = next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent in mounts)
+    if mounts[mount] in MEMORY_FILE_SYSTEMS:
+        raise InstanceError(f"{folder} is on {mounts[mount]}: name a folder on a disk with --dir")
+
+
+def _part(process: psutil.Process, root: psutil.Process) -> str:
+    if process.pid == root.pid:
+        return "supervisor"
+    arguments = process.cmdline()
+    name = next(
+        (a.partition(".")[2] for a in arguments if a.startswith("workers.")), arguments[0] if arguments else "?"
+    )
+    return name if process.ppid() == root.pid else f"{name} worker"

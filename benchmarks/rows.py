@@ -1,0 +1,101 @@
+"""What the database of a running bloop says, seen as any reader sees it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from types import TracebackType
+
+import apsw
+
+from bloop.outcomes import Outcome
+from bloop.storage import connection
+
+POLL_S = 0.002
+LOOK_S = 0.01
+
+_COUNT = "SELECT count(*) FROM events"  # walks the index on issue and time, not the rows
+_MAX_ID = "SELECT coalesce(max(id), 0) FROM events"
+_IDS_OF_RUN = """
+SELECT count(*), count(DISTINCT request_id) FROM events WHERE id > ? AND request_id BETWEEN ? || '-' AND ? || '.'
+"""
+_NEW_IDS = "SELECT request_id FROM events WHERE id > ? AND id <= ? ORDER BY id"
+_TOTALS = "SELECT outcome, sum(count) FROM ledger_totals GROUP BY outcome"
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[apsw.Connection]:
+    with closing(connection.open_reader(path)) as db:
+        yield db
+
+
+def max_id(db: apsw.Connection) -> int:
+    found = db.execute(_MAX_ID).get
+    assert isinstance(found, int)
+    return found
+
+
+def await_rows(db: apsw.Connection, after_id: int, count: int, within_s: float) -> float:
+    """Wait until `count` rows with ids above `after_id` are there; return time.monotonic() of seeing them.
+
+    Ids rise by one with each event, nothing deletes events meanwhile.
+
+    Raises:
+        TimeoutError: they did not come; says how many did.
+    """
+    deadline = time.monotonic() + within_s
+    while (there := max_id(db) - after_id) < count:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{there} of {count} events are in the database after {within_s:.0f} s")
+        time.sleep(LOOK_S)
+    return time.monotonic()
+
+
+def stored_of_run(db: apsw.Connection, run: str, after_id: int) -> tuple[int, int]:
+    """(rows, distinct request ids) of a run of the generator, among the rows above `after_id`."""
+    found = db.execute(_IDS_OF_RUN, (after_id, run, run)).fetchone()
+    assert found is not None
+    return found[0], found[1]
+
+
+def ledger(db: apsw.Connection) -> dict[str, int]:
+    """Records by outcome since the beginning."""
+    return {Outcome(outcome).label: total for outcome, total in db.execute(_TOTALS)}
+
+
+class VisibilityWatch:
+    """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
+
+    def __init__(self, path: Path, run: str) -> None:
+        self.visible_at: dict[int, float] = {}  # event number → time.monotonic()
+        self.watching = False  # what is stored from now on is noted
+        self._path, self._prefix = path, run + "-"
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> VisibilityWatch:
+        self._thread.start()
+        while not self.watching and self._thread.is_alive():
+            time.sleep(POLL_S)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        with reading(self._path) as db:
+            seen = max_id(db)
+            self.watching = True
+            while not self._stop.wait(POLL_S):
+                newest, at = max_id(db), time.monotonic()
+                if newest > seen:
+                    for (request_id,) in db.execute(_NEW_IDS, (seen, newest)):
+                        if request_id.startswith(self._prefix):
+                            self.visible_at[int(request_id[len(self._prefix) :])] = at
+                    seen = newest
