@@ -12,7 +12,7 @@ varying parts, so it must not reach the hash. A first line is a header when it d
     - starts with the event's error type, alone or followed by `:`, ` ` or `(`        TypeError: x is not a function
     - starts with a name and a colon, as most runtimes print an error                 com.acme.OrderFailed: order 17
     - is nothing but a name that ends in Error or Exception                           java.lang.NullPointerException
-    - opens with a phrase runtimes use        Traceback …, Uncaught …, Exception in thread …, goroutine 7 …, panic: …
+    - opens with a phrase runtimes use        Uncaught …, Exception in thread …, goroutine 7 …, panic: …
 The rest of a message of several lines goes with it: everything up to the next line that looks like a frame.
 
 A Python traceback runs the other way, so its innermost frame counts: the last `File "…"` line that is not a library's.
@@ -43,9 +43,9 @@ _BUILD_HASH = re.compile(r"[.-](?=[a-f]*[0-9])[0-9a-f]{8,64}(?=\.)")
 _ADDRESS = re.compile(r"\b0x[0-9a-fA-F]{6,16}\b ?| \+ \d+$")  # six digits: shorter ones are offsets and flags
 
 _FRAME_STARTS = ("at ", 'File "')
-_FRAME = re.compile(r'at |File "|#\d+ |\d+: |\d+ +\S+ +0x|\S*@\S+:\d+|\S+:\d+:in ')
+_FRAME = re.compile(r'at |File "|#\d+ |\d+: |\d+ +\S+ +0x|[^\s@]*@\S*:\d+|\S+:\d+:in ')
 _HEADER = re.compile(
-    r"Traceback\b|Uncaught\b|Unhandled\b|Exception in thread |Caused by: |goroutine \d|panic: |thread '"
+    r"Uncaught\b|Unhandled\b|Exception in thread |Caused by: |goroutine \d|panic: |thread '"
     r"|[A-Za-z_$][\w.$]*(?: \[\w+\])?:(?:\s|$)"
     r"|[\w.$]*(?:Error|Exception)$"
 )
@@ -86,9 +86,9 @@ def _top_frame(stack: str, error_type: str) -> str:
     lines = stack.split("\n")  # not splitlines(): it also breaks at U+2028, form feeds and others
     first = _first_text(lines)
     line = lines[first].strip()
+    if _PYTHON_TRACEBACK in line:
+        return _innermost_python_frame(lines)
     if _is_header(line, error_type):
-        if _PYTHON_TRACEBACK in line:
-            return _innermost_python_frame(lines)
         first = _after_header(lines, first)
     return _first_own_frame(lines, first)
 
@@ -119,7 +119,7 @@ def _is_header(line: str, error_type: str) -> bool:
 def _after_header(lines: list[str], header: int) -> int:
     for index in range(header + 1, len(lines)):
         line = lines[index].lstrip()
-        if line.startswith(_FRAME_STARTS) or _FRAME.match(line):
+        if line and (line.startswith(_FRAME_STARTS) or _FRAME.match(line)):
             return index
     return header + 1  # frames of a shape we do not know
 

@@ -31,8 +31,7 @@ HTTP_STATUS_MAX = 65535
 _KNOWN_SOURCES = frozenset({"api", "ios", "android", "python", "ruby", "rust"})
 _SOURCE = re.compile(rf"[a-z0-9._-]{{1,{bounds.SOURCE_CHARS_MAX}}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-# A character takes at most 4 bytes of UTF-8 and no bound in limits.py is below 256: up to here nothing is measured.
-_CHARS_NEVER_TOO_LONG = 64
+_UTF8_BYTES_MAX = 4  # of one character: text of a quarter of its bound need not be measured
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -135,7 +134,7 @@ def _text(name: str, value: Any) -> str:
 def _check_present(name: str, text: str, bytes_max: int) -> None:
     if not text:
         raise InvalidEvent(name, f"{name} is required")
-    if len(text) > _CHARS_NEVER_TOO_LONG:
+    if len(text) * _UTF8_BYTES_MAX > bytes_max:
         check_bytes(name, text, bytes_max)
 
 
@@ -144,7 +143,7 @@ def _optional(name: str, value: Any, bytes_max: int) -> str | None:
         return None
     if type(value) is not str:
         raise InvalidEvent(name, f"{name} must be a string or null")
-    if len(value) > _CHARS_NEVER_TOO_LONG:
+    if len(value) * _UTF8_BYTES_MAX > bytes_max:
         check_bytes(name, value, bytes_max)
     return value or None
 

@@ -65,6 +65,7 @@ class RateLimiter:
             if len(self._full_at) > self._addresses_max:
                 self._full_at.popitem(last=False)
 
-    def __len__(self) -> int:
+    @property
+    def address_count(self) -> int:
         """How many addresses have a bucket."""
         return len(self._full_at)

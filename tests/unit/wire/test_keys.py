@@ -1,0 +1,251 @@
+from __future__ import annotations
+
+import logging
+import threading
+
+import pytest
+
+from bloop.errors import StorageError, Unauthorized, UnknownKey
+from bloop.wire import keys as keys_module
+from bloop.wire.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys
+from bloop.wire.signature import sign
+
+A, B = "bloop_" + "a" * 64, "bloop_" + "b" * 64
+SECRET = "the legacy secret"
+BODY = b'{"message":"boom"}'
+DEFAULT_ID = 1
+
+
+class Control:
+    """A stand-in for the control plane: rows, their generation, a clock, and trouble on demand."""
+
+    def __init__(self, *rows: ProjectKey) -> None:
+        self.rows = list(rows)
+        self.generation, self.loads, self.now_s = 1, 0, 0.0
+        self.trouble: Exception | None = None
+        self.default_id: int | None = DEFAULT_ID
+
+    def load(self) -> list[ProjectKey]:
+        self.loads += 1
+        if self.trouble:
+            raise self.trouble
+        return list(self.rows)
+
+    def change(self, *rows: ProjectKey) -> None:
+        self.rows, self.generation = list(rows), self.generation + 1
+
+    def keys(self, secret: str = SECRET) -> ProjectKeys:
+        return ProjectKeys(
+            self.load, lambda: self.generation, secret, lambda: self.default_id, monotonic=lambda: self.now_s
+        )
+
+
+@pytest.fixture
+def control() -> Control:
+    return Control(ProjectKey(7, A), ProjectKey(8, B))
+
+
+def by(secret: str) -> bytes:
+    return sign(secret.encode(), BODY)
+
+
+@pytest.mark.parametrize(
+    ("claimed", "secret", "project_id"),
+    [
+        (A, A, 7),
+        (B, B, 8),
+        (A, SECRET, 7),
+        (SECRET, SECRET, DEFAULT_ID),
+        (None, SECRET, DEFAULT_ID),
+        ("", SECRET, DEFAULT_ID),
+        (None, A, 7),
+        (None, B, 8),
+    ],
+)
+def test_request_belongs_to_the_project_its_signature_proves(control, claimed, secret, project_id):
+    assert control.keys().authenticate(claimed, by(secret), BODY) == project_id
+
+
+@pytest.mark.parametrize(
+    ("claimed", "secret"), [(A, B), (A, "other"), (None, "other"), (SECRET, A), (None, ""), (A, ""), ("", "other")]
+)
+def test_signature_that_proves_nothing_is_invalid(control, claimed, secret):
+    with pytest.raises(Unauthorized, match=r"^invalid signature$") as raised:
+        control.keys().authenticate(claimed, by(secret), BODY)
+
+    assert type(raised.value) is Unauthorized
+
+
+@pytest.mark.parametrize("claimed", [A.upper(), A[:-1], A + "a", " " + A, "bloop_", "ключ"])
+def test_key_nobody_has_is_unknown_whatever_signed(control, claimed):
+    for secret in (A, SECRET, claimed):
+        with pytest.raises(UnknownKey, match=r"^invalid project key$"):
+            control.keys().authenticate(claimed, by(secret), BODY)
+
+
+def test_unset_legacy_secret_opens_nothing(control):
+    keys = control.keys(secret="")
+
+    for claimed in (None, "", A):
+        with pytest.raises(Unauthorized):
+            keys.authenticate(claimed, by(""), BODY)
+    assert keys.authenticate(None, by(A), BODY) == 7
+
+
+def test_legacy_secret_without_a_default_project_is_no_key(control):
+    control.default_id = None
+    keys = control.keys()
+
+    with pytest.raises(UnknownKey):
+        keys.authenticate(SECRET, by(SECRET), BODY)
+    with pytest.raises(Unauthorized, match="invalid signature"):
+        keys.authenticate(None, by(SECRET), BODY)
+    assert keys.authenticate(A, by(SECRET), BODY) == 7
+
+
+def test_secret_with_accents_is_known_as_the_header_carries_it(control):
+    keys = control.keys(secret="schlüssel")
+    header = "schlüssel".encode().decode("latin-1")  # how WSGI hands over the bytes a client sends
+
+    assert keys.authenticate(header, by("schlüssel"), BODY) == DEFAULT_ID
+
+
+def test_keys_are_loaded_once_per_generation(control):
+    keys = control.keys()
+
+    for _ in range(3):
+        keys.authenticate(A, by(A), BODY)
+
+    assert control.loads == 1
+
+
+def test_rotated_key_stops_working_with_the_next_request(control):
+    keys = control.keys()
+    keys.authenticate(A, by(A), BODY)
+    keys.authenticate(None, by(A), BODY)  # remembered as the last match
+    control.change(ProjectKey(7, "bloop_new"), ProjectKey(8, B))
+
+    with pytest.raises(UnknownKey):
+        keys.authenticate(A, by(A), BODY)
+    with pytest.raises(Unauthorized):
+        keys.authenticate(None, by(A), BODY)
+    assert keys.authenticate("bloop_new", by("bloop_new"), BODY) == 7
+
+
+def test_change_while_loading_is_seen_by_the_next_request(control):
+    def load() -> list[ProjectKey]:
+        rows = control.load()
+        if control.loads == 1:
+            control.change(ProjectKey(9, "bloop_late"))
+        return rows
+
+    keys = ProjectKeys(load, lambda: control.generation, SECRET, lambda: DEFAULT_ID)
+
+    assert keys.authenticate(A, by(A), BODY) == 7
+    assert keys.authenticate("bloop_late", by("bloop_late"), BODY) == 9
+
+
+def test_failing_load_keeps_the_old_keys_and_is_retried_once_a_second(control, caplog):
+    keys = control.keys()
+    keys.authenticate(A, by(A), BODY)
+    control.trouble = OSError("disk I/O error")
+    control.change(ProjectKey(9, "bloop_new"))
+
+    with caplog.at_level(logging.WARNING):
+        for control.now_s in (10.0, 10.5, 10.99, 11.0, 11.5):
+            assert keys.authenticate(A, by(A), BODY) == 7
+
+    assert control.loads == 1 + 2
+    assert [record.action for record in caplog.records] == ["keys_reload_failed"] * 2
+    control.trouble = None
+    control.now_s = 12.0
+    assert keys.authenticate("bloop_new", by("bloop_new"), BODY) == 9
+
+
+def test_before_the_first_load_succeeds_nothing_is_known_and_nothing_is_refused_as_wrong(control):
+    control.trouble = OSError("no such file")
+    keys = control.keys()
+
+    with pytest.raises(StorageError, match="project keys are not loaded yet"):
+        keys.authenticate(A, by(A), BODY)
+
+    control.trouble = None
+    control.now_s = 1.0
+    assert keys.authenticate(A, by(A), BODY) == 7
+
+
+def test_find_answers_from_memory_and_never_loads(control):
+    keys = control.keys()
+
+    assert keys.find(A) is None
+    assert control.loads == 0
+    keys.authenticate(A, by(A), BODY)
+    assert keys.find(A) == 7
+    assert keys.find("nobody") is None
+    assert keys.find(None) is None
+
+
+class CountedMatches:
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.secrets: list[bytes] = []
+        self._real = keys_module.matches
+        monkeypatch.setattr(keys_module, "matches", self)
+
+    def __call__(self, secret: bytes, signature: bytes, body: bytes) -> bool:
+        self.secrets.append(secret)
+        return self._real(secret, signature, body)
+
+
+def test_unnamed_requests_try_a_bounded_number_of_keys(monkeypatch):
+    control = Control(*(ProjectKey(n, f"bloop_{n}") for n in range(KEYS_TRIED_MAX + 100)))
+    keys = control.keys()
+    counted = CountedMatches(monkeypatch)
+
+    with pytest.raises(Unauthorized):
+        keys.authenticate(None, b"wrong", BODY)
+
+    assert len(counted.secrets) == 1 + KEYS_TRIED_MAX  # the legacy secret first
+
+
+def test_unnamed_requests_with_large_bodies_try_fewer_keys(monkeypatch):
+    control = Control(*(ProjectKey(n, f"bloop_{n}") for n in range(100)))
+    keys = control.keys()
+    counted = CountedMatches(monkeypatch)
+    body = bytes(1_000_000)
+
+    with pytest.raises(Unauthorized):
+        keys.authenticate(None, b"wrong", body)
+
+    assert 1 < len(counted.secrets) <= 1 + HASHED_BYTES_MAX // len(body)
+
+
+def test_key_that_matched_last_is_tried_right_after_the_secret(monkeypatch):
+    control = Control(*(ProjectKey(n, f"bloop_{n}") for n in range(50)))
+    keys = control.keys()
+    keys.authenticate(None, by("bloop_49"), BODY)
+    counted = CountedMatches(monkeypatch)
+
+    assert keys.authenticate(None, by("bloop_49"), BODY) == 49
+    assert counted.secrets == [SECRET.encode(), b"bloop_49"]
+
+
+def test_threads_that_find_no_keys_wait_for_the_one_that_loads(control):
+    loading, go_on = threading.Event(), threading.Event()
+
+    def slow_load() -> list[ProjectKey]:
+        loading.set()
+        assert go_on.wait(5)
+        return control.load()
+
+    keys = ProjectKeys(slow_load, lambda: control.generation, SECRET, lambda: DEFAULT_ID)
+    answers: list[int] = []
+    threads = [threading.Thread(target=lambda: answers.append(keys.authenticate(A, by(A), BODY))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    assert loading.wait(5)
+    go_on.set()
+    for thread in threads:
+        thread.join(5)
+
+    assert answers == [7] * 4
+    assert control.loads == 1
