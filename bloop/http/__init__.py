@@ -1,0 +1,1 @@
+"""The two Gunicorn worker classes: bytes and sockets, never events."""

@@ -1,0 +1,234 @@
+"""One client of an ingest worker: its requests in, their answers out, in order.
+
+        FRESH ──▶ HEAD ──▶ BODY ──▶ (answer) ──▶ IDLE ──▶ HEAD …
+                                     │   └─────▶ QUEUED      more requests are in hand than one turn allows
+                                     └─────────▶ WRITING     the peer does not take the answer as fast
+        any ──▶ LINGERING    refused; waits for the peer to notice
+
+A request whose bytes all arrive at once, the usual case, is answered from IDLE to IDLE in one call of `on_event`.
+
+C4  An event is a hint. The socket is asked, and says so when there is nothing: a descriptor number may have been
+    reused since the kernel reported it.
+C5  A request goes to the dashboard as soon as its head is whole, never earlier: slow clients cost it nothing.
+"""
+
+from __future__ import annotations
+
+import socket
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+from bloop.errors import BodyTooLarge
+from bloop.http.body import Body, ChunkedBody, SizedBody
+from bloop.http.limits import RECV_BYTES
+from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, QUEUED, WRITING, Peer
+from bloop.http.refusal import Refused
+from bloop.http.request import Environ, RequestLine, incomplete_head_fault, wants_keep_alive
+
+if TYPE_CHECKING:
+    from bloop.http.server import Server
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Connection(Peer):
+    """Driven by its server's loop: `on_event`, `on_turn` and `expire` are the only ways in."""
+
+    __slots__ = ("_address", "_pending", "_port")
+
+    def __init__(self, server: Server, sock: socket.socket, address: object) -> None:
+        super().__init__(server, sock)
+        self._address, self._port = "", ""  # a Unix-socket client has none
+        if isinstance(address, tuple):
+            self._address, self._port = address[0], str(address[1])
+        self._pending: tuple[RequestLine, Environ, Body] | None = None  # the request whose body is awaited
+
+    # -- ways in -------------------------------------------------------------------------------------------------
+
+    def on_event(self) -> None:
+        """The kernel reported something about the socket."""
+        phase = self.phase
+        if phase == WRITING:
+            self._flush()
+            return
+        if phase in (QUEUED, CLOSED):
+            return
+        try:
+            data = self.sock.recv(RECV_BYTES)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        if not data:
+            # Whatever was complete has been answered, so a half-closed peer has nothing more to get.
+            self.close()
+        elif phase == BODY:
+            self._take_body(data)
+        elif phase != LINGERING:
+            self._serve(self.buffer + data if self.buffer else data)
+
+    def on_turn(self) -> None:
+        """It is this queued connection's turn again."""
+        if self.phase == QUEUED:
+            self.phase = IDLE
+            self._serve(self.buffer)
+
+    def expire(self) -> None:
+        """The deadline passed: an unfinished request is told so, anything else just ends."""
+        if self.phase in (HEAD, BODY):
+            self.refuse(Refused(408, "request took too long"))
+        else:
+            self.close()
+
+    def close(self) -> None:
+        self._pending = None
+        super().close()
+
+    def refuse(self, refused: Refused) -> None:
+        self._pending = None
+        super().refuse(refused)
+
+    # -- requests ------------------------------------------------------------------------------------------------
+
+    def _serve(self, data: bytes) -> None:
+        """Answer the complete requests in `data`, in order; keep what is left of it."""
+        server = self._server
+        lines = server.heads.lines
+        if self._bytes_held:
+            self._hold(0)
+        try:
+            for _ in range(server.limits.pipeline_max):
+                if data[:2] == b"\r\n":  # empty lines before a request are allowed (RFC 9112 section 2.2)
+                    data = data.lstrip(b"\r\n")
+                if not data:
+                    break
+                end = data.find(b"\r\n\r\n") + 4
+                if end == 3:
+                    self._await_head(data)
+                    return
+                raw_line = data[: data.find(b"\r\n")]
+                line = lines.get(raw_line) or server.heads.line(raw_line)
+                if not line.is_ours:
+                    self._hand_over(data)
+                    return
+                rest = self._begin(line, data[:end], data[end:])
+                if rest is None:
+                    return
+                data = rest
+            self._rest(data)
+        except Refused as refused:
+            self.refuse(refused)
+
+    def _await_head(self, data: bytes) -> None:
+        fault = incomplete_head_fault(data, self._server.limits)
+        if fault is not None:
+            raise fault
+        self.buffer = data
+        if not self._hold(len(data)):
+            raise _crowded()
+        if self.phase != HEAD:  # the clock runs from the first byte, however many follow one by one
+            self._enter(HEAD, self._server.limits.header_timeout_s)
+
+    def _begin(self, line: RequestLine, head: bytes, data: bytes) -> bytes | None:
+        """Answer a request whose head is whole, if its body is too; None unless the caller may go on with the rest."""
+        environ = self._server.heads.environ(line, head)
+        announced = environ.get("CONTENT_LENGTH")
+        if announced is None and "HTTP_TRANSFER_ENCODING" not in environ:
+            return self._answer(line, environ, BytesIO(), data)
+        bytes_max = self._server.limits.body_bytes_max
+        if announced is None:
+            # The app gets the decoded body with its length, as if it had been sent that way.
+            check_transfer_encoding(environ.pop("HTTP_TRANSFER_ENCODING"), line)
+            return self._await_body(line, environ, ChunkedBody(bytes_max), data)
+        length = int(announced)
+        if length > bytes_max:
+            raise Refused(413, str(BodyTooLarge(bytes_max)))
+        if len(data) < length:
+            return self._await_body(line, environ, SizedBody(length), data)
+        return self._answer(line, environ, BytesIO(data[:length]), data[length:])
+
+    def _await_body(self, line: RequestLine, environ: Environ, body: Body, data: bytes) -> bytes | None:
+        expectation = environ.get("HTTP_EXPECT")
+        if expectation is not None and not line.is_http_10:
+            if expectation.lower() != "100-continue":
+                raise Refused(417, "expectation not supported")
+            if not data and not self._send_interim(_CONTINUE):
+                return None
+        self._pending = (line, environ, body)
+        self.buffer = b""
+        self._enter(BODY, self._server.limits.body_timeout_s)
+        return self._feed(data)
+
+    def _take_body(self, data: bytes) -> None:
+        try:
+            rest = self._feed(data)
+        except Refused as refused:
+            self.refuse(refused)
+            return
+        if rest is not None:
+            self._serve(rest)
+
+    def _feed(self, data: bytes) -> bytes | None:
+        """Add to the awaited body and, once it is whole, answer; None unless the caller may go on with the rest."""
+        assert self._pending is not None
+        line, environ, body = self._pending
+        rest = body.feed(data)
+        if rest is None:
+            if not self._hold(body.bytes_held):
+                raise _crowded()
+            return None
+        self._pending = None
+        self._hold(0)
+        self.phase = IDLE
+        environ["CONTENT_LENGTH"] = str(body.stream.tell())
+        body.stream.seek(0)
+        return self._answer(line, environ, body.stream, rest)
+
+    def _answer(self, line: RequestLine, environ: Environ, body: BytesIO, rest: bytes) -> bytes | None:
+        """Call the app and send what it says; `rest`, or None when the conversation pauses (keeping it) or ends."""
+        server = self._server
+        environ["wsgi.input"] = body
+        environ["REMOTE_ADDR"] = self._address
+        environ["REMOTE_PORT"] = self._port
+        keep_alive = not server.is_stopping and wants_keep_alive(environ, line)
+        server.request_count += 1
+        payload, keep_alive = server.gateway.call(environ, line, keep_alive)
+        self._lingers = bool(rest) and not keep_alive
+        if not self._send(payload, rest, closes=not keep_alive):
+            return None
+        if not keep_alive:
+            self._finish()
+            return None
+        return rest
+
+    def _hand_over(self, data: bytes) -> None:
+        """Give the connection to the dashboard, this request and all later ones included."""
+        sender = self._server.handoff
+        assert sender is not None, "without a hand-off every path is ours"
+        sender.send(self.sock, data)
+        # The dashboard's copy keeps the open file alive, and with it our epoll registration: take that out first.
+        self._server.unwatch(self)
+        self.close()
+
+    def _send_interim(self, payload: bytes) -> bool:
+        """Send a few bytes with nothing else in flight; a peer that cannot take them is not worth keeping."""
+        try:
+            is_sent = self.sock.send(payload) == len(payload)
+        except OSError:
+            is_sent = False
+        if not is_sent:
+            self.close()
+        return is_sent
+
+
+def check_transfer_encoding(coding: str, line: RequestLine) -> None:
+    """Raise Refused unless a Transfer-Encoding header means what it says and we can decode it."""
+    if line.is_http_10:
+        raise Refused(400, "Transfer-Encoding in an HTTP/1.0 request")
+    if coding.lower() != "chunked":
+        raise Refused(501, "transfer coding not implemented")
+
+
+def _crowded() -> Refused:
+    return Refused(503, "too many unfinished requests", retry_after_s=1)

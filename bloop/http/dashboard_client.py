@@ -1,0 +1,87 @@
+"""What a thread of the dashboard worker holds of a client: a socket that gives up, and Gunicorn's connection on it."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from gunicorn import http, util
+from gunicorn.workers.gthread import TConn
+
+from bloop.http.limits import HttpLimits
+
+
+class BoundedSocket(socket.socket):
+    """A client socket on which nothing takes for ever: a client that stalls looks like one that has gone.
+
+    The errno makes Gunicorn log it at debug level; a slow client is not a failure of ours.
+    """
+
+    def __init__(self, fileno: int, limits: HttpLimits) -> None:
+        super().__init__(fileno=fileno)
+        self._limits = limits
+        self._body_deadline_s: float | None = None
+
+    def expect_body(self) -> None:
+        """A request is about to be handled; its body's time begins when the app first asks for it."""
+        self._body_deadline_s = None
+
+    def setblocking(self, flag: bool, /) -> None:
+        self.settimeout(self._limits.write_timeout_s if flag else 0.0)
+
+    def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
+        allowed_s = self.gettimeout()
+        if not allowed_s:
+            return super().recv(bufsize, flags)
+        now_s = time.monotonic()
+        if self._body_deadline_s is None:
+            self._body_deadline_s = now_s + self._limits.body_timeout_s
+        left_s = self._body_deadline_s - now_s
+        if left_s <= 0:
+            raise ConnectionResetError(errno.ECONNRESET, "the request body took too long")
+        self.settimeout(min(allowed_s, left_s))
+        try:
+            return super().recv(bufsize, flags)
+        except TimeoutError:
+            raise ConnectionResetError(errno.ECONNRESET, "the request body stalled") from None
+        finally:
+            self.settimeout(allowed_s)
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        try:
+            super().sendall(data, flags)
+        except TimeoutError:
+            raise ConnectionResetError(errno.ECONNRESET, "the client does not read") from None
+
+
+class DashboardClient(TConn):
+    """Gunicorn's connection, ready for requests whose head is already in `parser.unreader`."""
+
+    sock: BoundedSocket
+
+    def __init__(self, cfg: Any, sock: BoundedSocket, linger: Callable[[DashboardClient], bool]) -> None:
+        """Raises OSError when the client has left already."""
+        super().__init__(cfg, sock, sock.getpeername(), sock.getsockname())
+        self.parser = http.get_parser(cfg, sock, self.client)
+        self.initialized = True
+        self._linger = linger
+
+    def take_unread(self) -> bytes:
+        """The bytes received beyond what has been parsed; they are the caller's now."""
+        unread: bytes = self.parser.unreader.take_buffered()
+        return unread
+
+    def give_back(self, data: bytes) -> None:
+        """The next bytes to be parsed."""
+        self.parser.unreader.unread(data)
+
+    def close(self, graceful: bool = False) -> None:
+        """Close; gracefully means after the peer had time to read the answer, which the main loop waits for.
+
+        Gunicorn waits for it in place, up to two seconds per connection, with the main loop standing still.
+        """
+        if not graceful or not self._linger(self):
+            util.close(self.sock)

@@ -1,0 +1,37 @@
+"""Every bound of the HTTP workers, in one place: what a peer may make us hold, and for how long."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+KIB = 1024
+MIB = 1024 * 1024
+
+RECV_BYTES = 64 * KIB  # one read from a socket; the most that can arrive beyond what was asked for
+
+
+@dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """Bounds per request and connection unless the name says otherwise; times are in seconds."""
+
+    request_line_bytes_max: int = 8190
+    header_bytes_max: int = 16 * KIB  # request line, headers and the empty line together
+    header_count_max: int = 100
+    body_bytes_max: int = 4 * MIB  # as sent; what it inflates to is the app's business
+    response_bytes_max: int = 16 * MIB
+    held_bytes_max: int = 32 * MIB  # per worker: unfinished heads, unfinished bodies and unread answers together
+    connections_max: int = 10_000  # per worker
+    pipeline_max: int = 16  # requests answered on one connection before the others get their turn
+
+    header_timeout_s: float = 10.0  # from the first byte (or the connect) to the end of the headers
+    body_timeout_s: float = 30.0  # from the end of the headers to the end of the body
+    write_timeout_s: float = 30.0  # for a peer to take an answer
+    keepalive_timeout_s: float = 75.0  # between requests
+    linger_timeout_s: float = 2.0  # how long a refused peer may keep sending, so that it sees the refusal
+
+    def __post_init__(self) -> None:
+        # A handed-over request must fit one message of the hand-off socket (handoff.MESSAGE_BYTES_MAX).
+        assert 0 < self.request_line_bytes_max < self.header_bytes_max <= 64 * KIB
+        assert 0 < self.body_bytes_max <= self.held_bytes_max
+        assert self.pipeline_max > 0
+        assert self.connections_max > 0

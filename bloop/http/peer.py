@@ -1,0 +1,140 @@
+"""The socket of one client, and what it owes us or we owe it: unsent answers, deadlines, the bytes kept for it.
+
+C1  At most one answer is unsent at a time, and while one is, nothing is read: a peer that does not read stops being
+    read, and holds one answer at most.
+C2  What is kept between two events (an unfinished head or body, an unsent answer, requests not yet reached) counts
+    against the worker's `held_bytes_max`. A peer that is idle keeps nothing.
+C3  Every phase has a deadline.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+from typing import TYPE_CHECKING
+
+from bloop.http.refusal import Refused
+
+if TYPE_CHECKING:
+    from bloop.http.server import Server
+
+# Plain integers: enum members cost a lookup on every event.
+FRESH, IDLE, HEAD, BODY, QUEUED, WRITING, LINGERING, CLOSED = range(8)
+
+
+class Peer:
+    """The sending and closing half of a connection; `Connection` adds the requests."""
+
+    __slots__ = ("_bytes_held", "_closes", "_lingers", "_server", "_unsent", "buffer", "deadline_s", "phase", "sock")
+
+    def __init__(self, server: Server, sock: socket.socket) -> None:
+        self.sock = sock
+        self.phase = FRESH
+        self.deadline_s = server.now_s + server.limits.header_timeout_s
+        self.buffer = b""  # read and not yet used
+        self._server = server
+        self._bytes_held = 0
+        self._unsent: memoryview | None = None
+        self._closes = False  # once the answer is out …
+        self._lingers = False  # … and only after the peer had time to see it
+
+    def on_turn(self) -> None:
+        """The server's answer to being put on its `ready` list."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the socket, whatever the phase; idempotent."""
+        if self.phase == CLOSED:
+            return
+        self._server.forget(self)
+        self.phase = CLOSED
+        self._unsent = None
+        self.buffer = b""
+        self._hold(0)
+        self.sock.close()
+
+    def refuse(self, refused: Refused) -> None:
+        """Answer with an error and close; what the peer still sends is read and dropped for a moment.
+
+        Closing at once with bytes unread would make the kernel send a reset, which can overtake the answer.
+        """
+        self.buffer = b""
+        self._hold(0)
+        self._lingers = True
+        if self._send(self._server.gateway.refuse(refused), b"", closes=True):
+            self._finish()
+
+    def _send(self, payload: bytes, rest: bytes, closes: bool) -> bool:
+        """Send; False when the peer is gone, or does not take it all now: then the requests in `rest` wait."""
+        try:
+            sent = self.sock.send(payload)
+        except (BlockingIOError, InterruptedError):
+            sent = 0
+        except OSError:
+            self.close()
+            return False
+        if sent == len(payload):
+            return True
+        self._unsent = memoryview(payload)[sent:]
+        self._closes = closes
+        self.buffer = rest
+        self._enter(WRITING, self._server.limits.write_timeout_s)
+        self._server.watch(self, select.EPOLLOUT)
+        if not self._hold(len(payload) + len(rest)):
+            self.close()
+        return False
+
+    def _flush(self) -> None:
+        """Send more of the unsent answer; with the last of it, close or go on with what waits in `buffer`."""
+        assert self._unsent is not None
+        try:
+            sent = self.sock.send(self._unsent)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        if sent < len(self._unsent):
+            self._unsent = self._unsent[sent:]
+            return
+        self._unsent = None
+        self._hold(0)
+        self._server.watch(self, select.EPOLLIN)
+        if self._closes:
+            self._finish()
+        else:
+            self._rest(self.buffer)
+
+    def _rest(self, data: bytes) -> None:
+        """The turn is over: the requests in `data` wait for the next one, or there are none and the peer is idle."""
+        self.buffer = data
+        if not data:
+            self._enter(IDLE, self._server.limits.keepalive_timeout_s)
+            return
+        self._enter(QUEUED, self._server.limits.keepalive_timeout_s)
+        self._server.ready.append(self)
+        if not self._hold(len(data)):
+            self.close()
+
+    def _finish(self) -> None:
+        """The last answer is out: close, or linger until the peer has seen it."""
+        if not self._lingers:
+            self.close()
+            return
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.close()
+            return
+        self._enter(LINGERING, self._server.limits.linger_timeout_s)
+
+    def _enter(self, phase: int, for_s: float) -> None:
+        self.phase = phase
+        self.deadline_s = self._server.now_s + for_s
+
+    def _hold(self, byte_count: int) -> bool:
+        """Account for what is kept between events (C2); False when the worker as a whole keeps too much."""
+        server = self._server
+        server.bytes_held += byte_count - self._bytes_held
+        self._bytes_held = byte_count
+        return server.bytes_held <= server.limits.held_bytes_max

@@ -1,0 +1,199 @@
+"""The head of a request: bytes in, a WSGI environ out. No socket in sight.
+
+R1  A head that two servers could read differently is refused: conflicting lengths, bare CR or LF, folded headers,
+    spaces before a colon, a second Host. llhttp, in its strict mode, does most of that.
+R2  A header name with an underscore never reaches the environ, where it could pass for the one with a dash.
+R3  Both caches are bounded, whatever the clients send.
+
+SDKs repeat themselves, so the request line is looked up before it is parsed: the entry carries a ready environ to
+copy. Each head gets a parser of its own (0.4 µs): nothing of one request can leak into the next, and a body, whose
+end only our own framing knows, never passes through it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+from urllib.parse import unquote_to_bytes
+
+import httptools
+
+from bloop.http.limits import HttpLimits
+from bloop.http.refusal import Refused
+
+Environ = dict[str, Any]
+
+_LINES_CACHED_MAX = 256
+_NAMES_CACHED_MAX = 512
+
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) HTTP/([0-9]\.[0-9])")
+_ABSOLUTE_TARGET = re.compile(rb"https?://[^/?#]+(?=[/?]|$)", re.IGNORECASE)
+_LINE_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r\Z")
+_BARE_LF = re.compile(rb"(?<!\r)\n")
+_SLASHES = re.compile(rb"/{2,}")
+
+# Fields that cannot be a list: a second one means somebody between us and the client reads the request differently.
+_SINGLETONS = frozenset(
+    {
+        "HTTP_HOST",
+        "HTTP_AUTHORIZATION",
+        "HTTP_EXPECT",
+        "HTTP_TRANSFER_ENCODING",
+        "CONTENT_TYPE",
+        "CONTENT_LENGTH",
+    }
+)
+_UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
+
+
+class RequestLine(NamedTuple):
+    """What one request line means. `environ` is a template: copy it, never change it."""
+
+    environ: Environ
+    is_http_10: bool
+    is_head: bool
+    is_ours: bool  # False: the request belongs to the dashboard
+
+
+def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[bytes], bool]) -> RequestLine:
+    """Read `METHOD target HTTP/x.y`; `is_ours` sees the raw path without query, repeated slashes collapsed."""
+    match = _REQUEST_LINE.fullmatch(raw)
+    if match is None:
+        raise Refused(400, "malformed request line")
+    method, target, version = match.groups()
+    if version not in (b"1.1", b"1.0"):
+        raise Refused(505, "HTTP/1.1 and HTTP/1.0 only")
+    if method == b"CONNECT":
+        raise Refused(501, "method not implemented")
+    path, _, query = _origin_form(method, target).partition(b"?")
+    environ = base_environ | {
+        "REQUEST_METHOD": method.decode("ascii"),
+        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "QUERY_STRING": query.decode("latin-1"),
+        "RAW_URI": target.decode("latin-1"),
+        "REQUEST_URI": target.decode("latin-1"),
+        "SERVER_PROTOCOL": "HTTP/" + version.decode("ascii"),
+    }
+    route = _SLASHES.sub(b"/", path) if b"//" in path else path
+    return RequestLine(environ, version == b"1.0", method == b"HEAD", is_ours(route))
+
+
+def _origin_form(method: bytes, target: bytes) -> bytes:
+    """The target as path and query, whichever of the three forms (RFC 9112 section 3.2) it came in."""
+    if b"#" in target:
+        raise Refused(400, "malformed request target")
+    if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
+        return target
+    absolute = _ABSOLUTE_TARGET.match(target)
+    if absolute is None:
+        raise Refused(400, "malformed request target")
+    rest = target[absolute.end() :]
+    return rest if rest.startswith(b"/") else b"/" + rest
+
+
+class HeadReader:
+    """Turns heads into environs for one worker; its own caches, no locks, one thread."""
+
+    def __init__(self, base_environ: Environ, is_ours: Callable[[bytes], bool], limits: HttpLimits) -> None:
+        self._base_environ = base_environ
+        self._is_ours = is_ours
+        self._limits = limits
+        self.lines: dict[bytes, RequestLine] = {}  # read directly on the hot path; filled by line()
+        self._keys: dict[bytes, str] = {}
+        self._environ: Environ = {}
+
+    def line(self, raw: bytes) -> RequestLine:
+        """The meaning of a request line, remembered for the next time."""
+        if len(raw) > self._limits.request_line_bytes_max:
+            raise Refused(414, "request line too long")
+        line = parse_request_line(raw, self._base_environ, self._is_ours)
+        if len(self.lines) >= _LINES_CACHED_MAX:
+            self.lines.clear()
+        self.lines[raw] = line
+        return line
+
+    def environ(self, line: RequestLine, head: bytes) -> Environ:
+        """The environ of a complete head (it ends with the empty line), without what depends on the connection."""
+        if len(head) > self._limits.header_bytes_max:
+            raise Refused(431, "headers too large")
+        if head.count(b"\n") - 2 > self._limits.header_count_max:
+            raise Refused(431, f"more than {self._limits.header_count_max} headers")
+        environ = self._environ = line.environ.copy()
+        try:
+            httptools.HttpRequestParser(self).feed_data(head)
+        except httptools.HttpParserUpgrade:
+            pass  # an offer to switch protocols may be ignored, and is; the headers are all in
+        except httptools.HttpParserInvalidMethodError:
+            raise Refused(501, "method not implemented") from None
+        except httptools.HttpParserCallbackError as error:
+            cause = error.__context__
+            raise cause if isinstance(cause, Refused) else error from None
+        except httptools.HttpParserError as error:
+            raise Refused(400, f"malformed request: {error}") from None
+        if "HTTP_HOST" not in environ and not line.is_http_10:
+            raise Refused(400, "missing Host header")
+        return environ
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Called by llhttp for each header."""
+        key = self._keys.get(name)
+        if key is None:
+            key = self._learn(name)
+        if not key:
+            return
+        environ = self._environ
+        text = value.decode("latin-1").rstrip(" \t")
+        if key not in environ:
+            environ[key] = text
+        elif key in _SINGLETONS:
+            raise Refused(400, f"repeated {name.decode('latin-1')} header")
+        else:
+            environ[key] += ("; " if key == "HTTP_COOKIE" else ",") + text
+
+    def _learn(self, name: bytes) -> str:
+        """The environ key of a header name; "" for one that is dropped (R2, and `Proxy`, which CGI code misreads)."""
+        key = name.decode("latin-1").upper()
+        if "_" in key or key == "PROXY":
+            key = ""
+        else:
+            key = key.replace("-", "_")
+            key = key if key in _UNPREFIXED else "HTTP_" + key
+        if len(self._keys) >= _NAMES_CACHED_MAX:
+            self._keys.clear()
+        self._keys[name] = key
+        return key
+
+
+def incomplete_head_fault(data: bytes, limits: HttpLimits) -> Refused | None:
+    """Why waiting for the rest of this head is pointless, if it is: TLS on a plain port should not take ten seconds."""
+    if _LINE_START.match(data) is None:
+        return Refused(400, "malformed request line")
+    if _BARE_LF.search(data) is not None:
+        return Refused(400, "malformed request: lines end with CRLF")
+    if len(data) > limits.request_line_bytes_max and b"\r\n" not in data:
+        return Refused(414, "request line too long")
+    if len(data) > limits.header_bytes_max:
+        return Refused(431, "headers too large")
+    return None
+
+
+def wants_keep_alive(environ: Environ, line: RequestLine) -> bool:
+    """Whether the client means to send more on this connection (RFC 9112 section 9.3)."""
+    wish = environ.get("HTTP_CONNECTION")
+    if wish is None:
+        return not line.is_http_10
+    if wish in ("keep-alive", "Keep-Alive"):
+        return True
+    options = {option.strip() for option in wish.lower().split(",")}
+    if "close" in options:
+        return False
+    return not line.is_http_10 or "keep-alive" in options
+
+
+def path_matcher(*patterns: str) -> Callable[[bytes], bool]:
+    """A predicate on raw paths; `{name}` in a pattern stands for one segment. `path_matcher("/v1/traces/{id}")`."""
+    alternatives = (re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(pattern)) for pattern in patterns)
+    regex = re.compile("|".join(alternatives).encode("ascii"))
+    return lambda path: regex.fullmatch(path) is not None

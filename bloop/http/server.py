@@ -1,0 +1,199 @@
+"""The epoll loop of an ingest worker: accepts, dispatches, expires, stops.
+
+L1  One thread. Nothing here or below blocks, except the app while it answers.
+L2  At `connections_max` the idlest kept-alive connection makes room; only when none is idle is a newcomer refused.
+L3  Running out of descriptors pauses accepting until the next sweep, it does not spin.
+L4  Deadlines are checked once per `serve` call (about a second): no timer per request.
+
+Sharing a listener between workers: the kernel wakes the first waiter in the listener's queue (EPOLLEXCLUSIVE), which
+by itself hands nearly every connection to the same worker, and kept-alive connections stay where they are. So a worker
+takes one connection per wake-up and then goes to the end of the queue, by registering anew: a round robin that needs no
+shared state, skips whoever is busy, and loses nothing when a worker dies, as SO_REUSEPORT would.
+"""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import resource
+import select
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from bloop.http.connection import Connection
+from bloop.http.gateway import Gateway
+from bloop.http.handoff import HandoffSender
+from bloop.http.limits import HttpLimits
+from bloop.http.peer import FRESH, IDLE, Peer
+from bloop.http.refusal import Refused
+from bloop.http.request import HeadReader
+
+logger = logging.getLogger(__name__)
+
+_SPARE_DESCRIPTORS = 128  # listeners, logs, the ring, what the app opens
+_REFUSED_MAX = 64  # connections beyond the cap that are being told so
+_EVICTED_SHARE = 64  # evict 1/64 of the idle at once, so that looking for them is paid for
+
+
+class Server:
+    """Owns the listeners' readiness and every connection; `wake_fd` becoming readable ends the current `serve`."""
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        gateway: Gateway,
+        heads: HeadReader,
+        handoff: HandoffSender | None,
+        limits: HttpLimits,
+        wake_fd: int,
+    ) -> None:
+        self.gateway, self.heads, self.handoff, self.limits = gateway, heads, handoff, limits
+        self.now_s = time.monotonic()
+        self.bytes_held = 0
+        self.request_count = 0
+        self.is_stopping = False
+        self.ready: deque[Peer] = deque()
+        self.connections: dict[int, Connection] = {}
+        self.connections_max = min(limits.connections_max, _descriptors(limits.connections_max) - _SPARE_DESCRIPTORS)
+        self._listeners = {listener.fileno(): listener for listener in listeners}
+        self._is_accepting = False
+        self._wake_fd = wake_fd
+        self._is_woken = False
+        self._epoll = select.epoll()
+        self._epoll.register(wake_fd, select.EPOLLIN)
+        self.gateway.set_date(time.time())
+        self._set_accepting(True)
+
+    def serve(self, for_s: float) -> None:
+        """Work for about `for_s` seconds, or until woken; then see to the deadlines."""
+        poll, connections, ready = self._epoll.poll, self.connections, self.ready
+        until_s = time.monotonic() + for_s
+        self._is_woken = False
+        while not self._is_woken:
+            wait_s = until_s - time.monotonic()
+            if wait_s <= 0:
+                break
+            events = poll(0 if ready else wait_s)
+            self.now_s = time.monotonic()
+            for fd, _ in events:
+                connection = connections.get(fd)
+                if connection is None:
+                    self._on_other_event(fd)
+                    continue
+                try:
+                    connection.on_event()
+                except Exception:
+                    self._drop(connection)
+            for _ in range(len(ready)):
+                peer = ready.popleft()
+                try:
+                    peer.on_turn()
+                except Exception:
+                    self._drop(peer)
+        self._sweep()
+
+    def stop(self) -> None:
+        """Take no more connections; answer what has already arrived, and close what is idle."""
+        self._set_accepting(False)
+        self._listeners.clear()
+        self.is_stopping = True
+        self.serve(0.001)
+        for connection in list(self.connections.values()):
+            if connection.phase in (IDLE, FRESH):
+                connection.close()
+
+    def close(self) -> None:
+        """Drop whatever is left."""
+        for connection in list(self.connections.values()):
+            connection.close()
+        self._epoll.close()
+        if self.handoff is not None:
+            self.handoff.close()
+
+    # -- called by connections -----------------------------------------------------------------------------------
+
+    def watch(self, peer: Peer, events: int) -> None:
+        self._epoll.modify(peer.sock.fileno(), events)
+
+    def unwatch(self, peer: Peer) -> None:
+        self._epoll.unregister(peer.sock.fileno())
+
+    def forget(self, peer: Peer) -> None:
+        self.connections.pop(peer.sock.fileno(), None)
+
+    # -- connections in ------------------------------------------------------------------------------------------
+
+    def _on_other_event(self, fd: int) -> None:
+        listener = self._listeners.get(fd)
+        if listener is not None:
+            self._accept(listener)
+            if self._is_accepting:
+                self._epoll.unregister(fd)
+                self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        elif fd == self._wake_fd:
+            os.read(fd, 4096)
+            self._is_woken = True
+        # else: a connection closed by an earlier event of the same batch
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            sock, address = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionError):
+            return  # another worker was faster, or the client has left
+        except OSError as error:
+            logger.warning("cannot accept connections: %s", error)
+            self._set_accepting(False)  # until the next sweep
+            return
+        is_crowded = len(self.connections) >= self.connections_max and not self._evict()
+        if is_crowded and len(self.connections) >= self.connections_max + _REFUSED_MAX:
+            sock.close()
+            return
+        sock.setblocking(False)  # TCP_NODELAY is inherited from the listener
+        connection = Connection(self, sock, address)
+        self.connections[sock.fileno()] = connection
+        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        if is_crowded:
+            connection.refuse(Refused(503, "too many connections", retry_after_s=1))
+
+    def _evict(self) -> bool:
+        """Close some of the connections that have been idle longest; False when none is idle."""
+        idle = [connection for connection in self.connections.values() if connection.phase == IDLE]
+        for connection in heapq.nsmallest(len(idle) // _EVICTED_SHARE + 1, idle, key=lambda one: one.deadline_s):
+            connection.close()
+        return bool(idle)
+
+    def _drop(self, peer: Peer) -> None:
+        """A safety net that should never be needed: a fault of ours costs one connection, not all of them."""
+        logger.exception("a connection failed and was closed")
+        peer.close()
+
+    def _set_accepting(self, wanted: bool) -> None:
+        if wanted != self._is_accepting:
+            self._is_accepting = wanted
+            for fd in self._listeners:
+                if wanted:
+                    self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+                else:
+                    self._epoll.unregister(fd)
+
+    def _sweep(self) -> None:
+        self.now_s = now_s = time.monotonic()
+        self.gateway.set_date(time.time())
+        for connection in list(self.connections.values()):
+            if connection.deadline_s <= now_s:
+                connection.expire()
+        if not self.is_stopping:
+            self._set_accepting(True)
+
+
+def _descriptors(wanted: int) -> int:
+    """How many descriptors this process may open, after raising its own limit as far as allowed and needed."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = wanted + _SPARE_DESCRIPTORS + _REFUSED_MAX
+    if soft != resource.RLIM_INFINITY and soft < needed:
+        soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return needed if soft == resource.RLIM_INFINITY else min(soft, needed)
