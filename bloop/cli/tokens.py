@@ -32,9 +32,7 @@ def list_(settings: Settings, slug: str | None, as_json: bool) -> None:
         rows = list_tokens(db, find_project(db, slug).id if slug else None)
         slugs = {row.id: row.slug for row in list_projects(db)}
     if as_json:
-        print_json(
-            [row._asdict() | {"scopes": row.scopes.split(), "project_id": slugs[row.project_id]} for row in rows]
-        )
+        print_json([_public(row, slugs[row.project_id]) for row in rows])
         return
     print_table(
         ("ID", "NAME", "STARTS WITH", "PROJECT", "SCOPES", "EXPIRES", "LAST USED"),

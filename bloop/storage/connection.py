@@ -24,6 +24,8 @@ WRITER_CACHE_KIB = 24 * 1024
 READER_CACHE_KIB = 4 * 1024
 WAL_PAGES_MAX = 4096  # pages before the writer asks for a passive checkpoint: 16 MiB of WAL
 
+AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
+
 CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 
@@ -103,9 +105,10 @@ def time_limit(db: apsw.Connection, limit_ms: int) -> Iterator[None]:
 def _open(path: Path | str, flags: int) -> apsw.Connection:
     try:
         db = apsw.Connection(str(path), flags=flags)
-    except apsw.CantOpenError as error:
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+        db.pragma("schema_version")  # reads the header: a file that is no database says so here
+    except (apsw.CantOpenError, apsw.NotADBError, apsw.CorruptError) as error:
         raise StorageError(f"cannot open the database {path}: {error}") from error
-    db.set_busy_timeout(BUSY_TIMEOUT_MS)
     db.pragma("foreign_keys", True)
     db.pragma("temp_store", "MEMORY")
     db.pragma("trusted_schema", False)
@@ -116,7 +119,8 @@ def _open(path: Path | str, flags: int) -> apsw.Connection:
 
 def _set_up_wal(db: apsw.Connection) -> None:
     """WAL and incremental vacuum. `auto_vacuum` only takes effect before the first table exists."""
-    db.pragma("auto_vacuum", "INCREMENTAL")
+    if db.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:  # saying it again would take the write lock
+        db.pragma("auto_vacuum", "INCREMENTAL")
     mode = db.pragma("journal_mode", "wal")
     if mode != "wal":  # a network filesystem, or a file system without shared memory
         raise StorageError(f"SQLite refuses WAL mode (it answers {mode!r}); is the database on a network filesystem?")

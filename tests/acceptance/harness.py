@@ -195,7 +195,8 @@ class BloopServer:
         with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)) as client:
             client.request(method, path, body, dict(headers or {}))
             response = client.getresponse()
-            return Answer(response.status, dict(response.getheaders()), response.read())
+            headers = {name.lower(): value for name, value in response.getheaders()}
+            return Answer(response.status, headers, response.read())
 
     def send(self, *events: dict[str, Any], key: str | None = None) -> Answer:
         """One event by the single route, several as a batch; signed with `key` or the secret."""

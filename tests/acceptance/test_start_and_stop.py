@@ -1,0 +1,331 @@
+"""`bloop up` from the outside: what it says, that it comes back, and that it leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import stat
+import time
+from collections.abc import Callable
+
+import psutil
+import pytest
+
+from bloop.outcomes import REFUSALS, Outcome
+from tests.acceptance.harness import STOP_S, BloopServer, event, sign_in_link, until
+
+Make = Callable[..., BloopServer]
+
+START_S_MAX = 5.0  # measured 1.2 s alone on two cores; the rest is for a machine that is busy with other tests
+EVENTS = 500
+
+
+def send_ids(server: BloopServer, prefix: str, count: int = EVENTS) -> set[str]:
+    """`count` events in batches of 50, all answered as accepted."""
+    ids = [f"{prefix}-{number}" for number in range(count)]
+    for start in range(0, count, 50):
+        answer = server.send(*(event(one) for one in ids[start : start + 50]))
+        assert answer.json == {"accepted": 50, "dropped": 0, "errors": []}
+    return set(ids)
+
+
+class TestOneRun:
+    """On one server, in this order: each test leaves it usable."""
+
+    @pytest.fixture
+    def server(self, shared_server: BloopServer) -> BloopServer:
+        return shared_server
+
+    def test_one_port_answers_ingest_api_and_pages(self, server: BloopServer):
+        token = server.token()
+
+        accepted = server.send(event("first"))
+        health = server.request("GET", "/health")
+        page = server.request("GET", "/")
+
+        assert (accepted.status, accepted.json) == (200, {"status": "accepted"})
+        assert (health.status, health.json["status"]) == (200, "ok")
+        assert page.status in (302, 303)
+        (row,) = until(lambda: server.errors(token), "the event in the list")
+        assert (row["error_type"], row["total_count"]) == ("TestError", 1)
+
+    def test_event_is_visible_within_a_second(self, server: BloopServer):
+        token = server.token()
+        seen = {row["error_type"] for row in server.errors(token)}
+        server.send(event("fast", error_type="FastError"))
+
+        def visible() -> bool:
+            return "FastError" in {row["error_type"] for row in server.errors(token)} - seen
+
+        until(visible, "the event in the list", within_s=1.0)
+
+    def test_welcome_is_on_stdout_and_the_log_holds_no_key(self, server: BloopServer):
+        assert server.secret in server.output
+        assert server.output.endswith(f"ready http://127.0.0.1:{server.port}\n")
+        assert server.secret not in server.log
+
+    def test_link_in_the_welcome_signs_in_once(self, server: BloopServer):
+        link = sign_in_link(server.output)
+        path = link[link.index("/auth/login") :]
+        assert link.startswith(f"http://localhost:{server.port}/")
+
+        looked = server.request("GET", path)
+        token = path.partition("token=")[2]
+        origin = {"Origin": f"http://localhost:{server.port}", "Content-Type": "application/x-www-form-urlencoded"}
+        used = server.request("POST", "/auth/login", f"token={token}".encode(), origin)
+        again = server.request("POST", "/auth/login", f"token={token}".encode(), origin)
+
+        assert looked.status == 200
+        assert used.status in (302, 303)
+        assert "bloop_session=" in used.headers["set-cookie"]
+        assert "bloop_session=" not in again.headers.get("set-cookie", "")
+
+    def test_files_are_for_this_user_only(self, server: BloopServer):
+        for path in (server.database_path, server.settings.handoff_path):
+            assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+        assert stat.S_IMODE(os.stat(f"/dev/shm{server.settings.ring_name}").st_mode) == 0o600
+        assert not server.settings.dashboard_path.stat().st_mode & stat.S_IRWXO
+
+    def test_everything_idles_without_work(self, server: BloopServer):
+        def cpu_s() -> float:
+            return sum(sum(process.cpu_times()[:2]) for process in server.family())
+
+        ids = send_ids(server, "warm", 50)
+        until(lambda: ids <= set(server.stored_ids()), "the events to be stored")
+        before, started = cpu_s(), time.monotonic()
+        until(lambda: time.monotonic() - started > 2, "two idle seconds")
+
+        assert (cpu_s() - before) / (time.monotonic() - started) < 0.05
+
+    def test_one_process_more_than_needed_is_not_there(self, server: BloopServer):
+        kinds = ["supervisor", "writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker"]
+
+        assert [len(server.pids(kind)) for kind in kinds] == [1, 1, 1, 2, 1, 1]
+        assert len(server.family()) == 7
+
+
+class TestStop:
+    def test_ctrl_c_stores_what_was_accepted_and_leaves_nothing(self, server: BloopServer):
+        ids = send_ids(server, "last")
+
+        code = server.stop()
+
+        assert code == 0
+        assert sorted(server.stored_ids()) == sorted(ids)
+        assert server.leftovers() == []
+
+    def test_ledger_balances_after_a_stop(self, server: BloopServer):
+        send_ids(server, "good", 50)
+        server.send({"no": "event"})
+        server.send(event("bad-key"), key="bloop_" + "0" * 64)
+        server.stop()
+
+        totals = {outcome: n for (project, outcome), n in server.ledger().items() if project}
+
+        assert totals[Outcome.RECEIVED] == 51
+        assert totals[Outcome.STORED] == 50
+        assert totals[Outcome.INVALID] == 1
+        assert server.ledger()[0, Outcome.UNKNOWN_KEY] == 1
+        assert totals[Outcome.RECEIVED] == totals[Outcome.STORED] + sum(totals.get(o, 0) for o in REFUSALS)
+
+    def test_sigterm_does_the_same(self, server: BloopServer):
+        ids = send_ids(server, "term", 100)
+        assert server.process
+
+        server.process.send_signal(signal.SIGTERM)
+
+        assert server.wait_ended() == 0
+        assert len(server.stored_ids()) == len(ids)
+        assert server.leftovers() == []
+
+    def test_stop_during_the_start_leaves_nothing(self, make_server: Make):
+        server = make_server().start(wait=False)
+        until(lambda: server.stderr_path.exists() and "started writer" in server.log, "the first child")
+
+        assert server.stop() == 0
+        assert server.leftovers() == []
+
+    def test_second_ctrl_c_does_not_wait_and_keeps_what_is_not_stored(self, server: BloopServer):
+        (writer,) = server.pids("writer")
+        os.kill(writer, signal.SIGSTOP)
+        ids = send_ids(server, "kept", 100)
+        started = time.monotonic()
+
+        server.interrupt()
+        until(lambda: "stopping" in server.log, "the stop to begin")
+        server.interrupt()
+        server.wait_ended()
+
+        assert time.monotonic() - started < STOP_S / 2
+        assert "records wait in the ring" in server.log
+        assert os.path.exists(f"/dev/shm{server.settings.ring_name}")
+        server.start()
+        until(lambda: sorted(server.stored_ids()) == sorted(ids), "the records of the last run")
+        server.stop()
+        assert server.leftovers() == []
+
+    def test_log_has_one_line_per_event(self, server: BloopServer):
+        server.stop()
+
+        for line in server.log.splitlines():
+            assert line.split()[1].partition("[")[0] in ("supervisor", "writer", "ingest", "dashboard"), server.log
+            assert line.split()[2] == "info", server.log
+
+    def test_quiet_start_prints_neither_key_nor_link(self, make_server: Make):
+        server = make_server()
+        server.command.append("--quiet")
+
+        server.start()
+
+        assert server.output == f"ready http://127.0.0.1:{server.port}\n"
+
+
+class TestAgain:
+    def test_second_start_finds_everything(self, server: BloopServer):
+        token = server.token()
+        key = server.cli("project", "create", "Mobile").stdout.strip()
+        send_ids(server, "before", 50)
+        server.send(event("mobile"), key=key)
+        server.stop()
+        started = time.monotonic()
+
+        server.start()
+
+        assert time.monotonic() - started < START_S_MAX
+        (row,) = server.errors(token)
+        assert row["total_count"] == 50
+        assert server.send(event("after"), key=key).json == {"status": "accepted"}
+
+    def test_supervisor_that_was_killed_is_followed_by_another(self, server: BloopServer):
+        family = server.family()
+        ids = send_ids(server, "killed")
+
+        server.kill_supervisor()
+        server.start()
+
+        until(lambda: sorted(server.stored_ids()) == sorted(ids), "the records of the killed run")
+        assert not [process for process in family if process.is_running() and process.status() != "zombie"]
+        server.stop()
+        assert server.leftovers() == []
+
+    def test_killed_supervisor_takes_everyone_along(self, server: BloopServer):
+        server.kill_supervisor()
+
+        until(lambda: not server.family(), "every process to end", within_s=5)
+
+    def test_second_bloop_on_the_same_data_is_refused(self, server: BloopServer):
+        other = BloopServer(server.folder, BLOOP__DATABASE__PATH=str(server.database_path))
+        other.runs = 100
+
+        other.start(wait=False)
+
+        assert other.wait_ended(5) == 78
+        assert f"bloop already runs on this data: process {server.pids('supervisor')[0]}" in other.log
+        assert server.request("GET", "/health").status == 200
+
+    def test_two_copies_run_beside_each_other(self, make_server: Make):
+        first, second = make_server("a").start(), make_server("b").start()
+
+        first.send(event("of-first"))
+        second.send(event("of-second"))
+
+        until(lambda: first.stored_ids() == ["of-first"], "the first copy's event")
+        until(lambda: second.stored_ids() == ["of-second"], "the second copy's event")
+        assert first.send(event(), key=second.secret).status == 401
+        assert first.stop() == second.stop() == 0
+
+
+class TestChildren:
+    @pytest.mark.parametrize("kind", ["writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker"])
+    def test_killed_process_is_replaced_and_nothing_is_lost(self, server: BloopServer, kind: str):
+        ids = send_ids(server, "before", 100)
+        (pid, *_) = server.pids(kind)
+        count = len(server.pids(kind))
+
+        os.kill(pid, signal.SIGKILL)
+
+        until(lambda: pid not in server.pids(kind) and len(server.pids(kind)) == count, f"another {kind}")
+        until(lambda: server.request("GET", "/ready").status == 200, "bloop to be ready again")
+        ids |= send_ids(server, "after", 100)
+        until(lambda: sorted(server.stored_ids()) == sorted(ids), "every event, once")
+
+    def test_connections_wait_while_the_ingest_server_is_replaced(self, server: BloopServer):
+        """The supervisor holds the port: nobody is refused."""
+        for pid in server.pids("ingest"):
+            os.kill(pid, signal.SIGKILL)
+
+        answer = server.send(event("patient"))
+
+        assert answer.json == {"status": "accepted"}
+
+    def test_pages_are_refused_and_events_taken_while_the_dashboard_is_away(self, server: BloopServer):
+        (dashboard,) = server.pids("dashboard-worker")
+        master = psutil.Process(dashboard).parent()
+        assert master
+        master.suspend()  # so that it does not start another
+        os.kill(dashboard, signal.SIGKILL)
+        until(lambda: psutil.Process(dashboard).status() == psutil.STATUS_ZOMBIE, "the dashboard to be gone")
+
+        page, sent = server.request("GET", "/health"), server.send(event("during"))
+        master.resume()
+
+        assert (page.status, sent.json) == (503, {"status": "accepted"})
+        until(lambda: server.request("GET", "/health").status == 200, "the dashboard again")
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        ("variable", "value", "said"),
+        [
+            ("BLOOP__AUTH__HMAC_SECRET", "short", "bloop: auth.hmac_secret: has 5 characters"),
+            ("BLOOP__AUTH__HMAC_SECRET", "change-me-in-production", "bloop: auth.hmac_secret: is a placeholder"),
+            ("BLOOP__SERVER__PROT", "1", "bloop: server.prot: unknown setting"),
+        ],
+    )
+    def test_bad_setting_stops_the_start_by_its_name(self, make_server: Make, variable: str, value: str, said: str):
+        server = make_server()
+        server.env[variable] = value
+
+        server.start(wait=False)
+
+        assert server.wait_ended(5) == 1
+        assert server.log.startswith(said)
+        assert server.log.count("\n") == 1
+        assert server.leftovers() == []
+
+    def test_missing_secret_stops_the_start_by_its_name(self, make_server: Make):
+        server = make_server()
+        del server.env["BLOOP__AUTH__HMAC_SECRET"]
+
+        server.start(wait=False)
+
+        assert server.wait_ended(5) != 0
+        assert server.log.startswith("bloop: auth.hmac_secret: is not set; make one with: openssl rand -hex 32")
+
+    def test_port_that_is_taken_stops_the_start_by_its_name(self, make_server: Make):
+        server = make_server()
+        with socket.create_server(("127.0.0.1", server.port)):
+            server.start(wait=False)
+
+            assert server.wait_ended(5) == 78
+
+        assert f"server.port: cannot listen on 127.0.0.1 port {server.port}: Address already in use" in server.log
+        assert server.leftovers() == []
+
+    def test_address_that_is_not_ours_stops_the_start_by_its_name(self, make_server: Make):
+        server = make_server(BLOOP__SERVER__HOST="192.0.2.1").start(wait=False)
+
+        assert server.wait_ended(5) == 78
+        assert "server.host: cannot listen on 192.0.2.1" in server.log
+
+    def test_child_that_cannot_start_stops_the_whole_with_its_message(self, make_server: Make):
+        server = make_server()
+        server.folder.mkdir()
+        server.database_path.write_text("this is not a database, not at all, and longer than a header")
+
+        server.start(wait=False)
+
+        assert server.wait_ended(10) == 78
+        assert "the writer cannot start; its message is above" in server.log
+        assert server.leftovers() == []
