@@ -15,6 +15,7 @@ import apsw
 from bloop.query.rows import ids_json
 from bloop.query.walk import ROWS_MAX, PageKey, Walk, keys
 
+ROW_ID_MAX = 2**63 - 1  # larger numbers from a URL are nobody's id, and SQLite does not take them
 POSITION_MAX = 10_000  # how far "12 of 340" counts
 
 
@@ -122,6 +123,8 @@ def list_events(
 
 def get_event(db: apsw.Connection, issue_id: int, event_id: int) -> EventRow | None:
     """The event, if it belongs to this issue."""
+    if event_id > ROW_ID_MAX:
+        return None
     row = db.execute(_SELECT_ONE, {"issue_id": issue_id, "event_id": event_id}).fetchone()
     return EventRow(*row) if row else None
 

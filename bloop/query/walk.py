@@ -6,7 +6,8 @@ K2  A row that does not change while somebody pages is seen exactly once, whatev
 K3  Lists over several projects merge one walk per project; each reads at most one row more than it hands out.
 K4  Only keys are walked, inside the index where the filter allows; whole rows are fetched for the page alone.
 
-Pages at an offset that nobody has a key for skip inside the index, which costs about 20 ns a row skipped.
+Pages at an offset that nobody has a key for skip inside the index: 24 ns a row within one project, 1.6 µs a row where
+several are merged (measured at row 25 000 of 100 000).
 """
 
 from __future__ import annotations

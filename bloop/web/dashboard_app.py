@@ -1,7 +1,8 @@
 """The application of the dashboard process: JSON API, pages, sign-in, health, and the ingest routes besides.
 
 W1  Everything is answered here, also ingest: a connection that an ingest worker passed over may carry any request.
-W2  No route without its need (web/routes.py). A sink bypasses the access check, so ingest's are the only ones.
+W2  No route without its need (web/routes.py). A sink bypasses the access check, so only ingest, which checks
+    signatures itself, has any.
 W3  `create_dashboard_app` opens nothing; `assemble` opens what a worker needs, after the fork.
 """
 
@@ -13,7 +14,6 @@ from collections.abc import Callable
 from typing import Any
 
 import falcon
-import falcon.inspect
 
 from bloop import clock
 from bloop.auth.access import OPEN, SIGNED, credential
@@ -35,27 +35,25 @@ from bloop.web.database import Database
 from bloop.web.deps import Deps
 from bloop.web.ingest_app import mount_ingest
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
+from bloop.web.pages import mount_pages
 from bloop.web.routes import Routes
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
 
 App = falcon.App[Any, Any]
-Mount = Callable[[Routes, Deps], None]
 
 _READ = credential(Scope.ERRORS_READ)
 _WRITE = credential(Scope.ERRORS_WRITE)
 
 
-def create_dashboard_app(
-    deps: Deps, *, mount_pages: Mount | None = None, mount_signed: Callable[[App], None] | None = None
-) -> tuple[App, Routes]:
+def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None = None) -> tuple[App, Routes]:
     """The app and its table of routes. `mount_signed` adds the ingest routes, which check signatures themselves."""
-    app: App = falcon.App()
+    routes = Routes()
+    app: App = routes.app
     app.req_options.strip_url_path_trailing_slash = True
     app.router_options.converters["ref"] = ReferenceConverter
     errors.install(app)
-    routes = Routes(app)
     limit, origin = deps.settings.rate_limit, deps.settings.auth.rp_origin
     gatekeeper = Access(
         routes,
@@ -67,9 +65,7 @@ def create_dashboard_app(
     )
     app.add_middleware([SecurityHeaders(), Cors(routes, origin), Shape(), gatekeeper])
     mount_api(routes, deps)
-    if mount_pages is not None:
-        mount_pages(routes, deps)
-    assert not falcon.inspect.inspect_sinks(app), "a sink bypasses the access check"
+    mount_pages(routes, deps)
     forgotten = sorted(routes.undeclared())
     assert not forgotten, f"routes that do not say what they need: {forgotten}"
     if mount_signed is not None:
@@ -102,8 +98,6 @@ def assemble(
     settings: Settings, *, segment: Segment, sink: Sink, keys: ProjectKeys, handles: contextlib.ExitStack
 ) -> App:
     """The app of one worker process; what it opens is closed with `handles`."""
-    from bloop.web.pages import mount_pages
-
     database = Database(
         settings.database_path,
         pool_size=settings.database.pool_size,
@@ -134,7 +128,7 @@ def assemble(
             trusted_proxies=settings.server.trusted_proxies,
         )
 
-    app, _ = create_dashboard_app(deps, mount_pages=mount_pages, mount_signed=mount_signed)
+    app, _ = create_dashboard_app(deps, mount_signed)
     return app
 
 

@@ -10,6 +10,7 @@ D4  A change is one BEGIN IMMEDIATE transaction. SQLite waits for the writer at 
 from __future__ import annotations
 
 import contextlib
+import logging
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -18,12 +19,14 @@ from typing import TypeVar
 
 import apsw
 
-from bloop.errors import DatabaseBusy
+from bloop.errors import DatabaseBusy, StorageError
 from bloop.storage import connection
 
 T = TypeVar("T")
 
 WAIT_S = 5.0  # for a free connection
+
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -64,6 +67,7 @@ class Database:
 
         Raises:
             DatabaseBusy: another process or thread held the write lock for too long.
+            StorageError: the disk is full or fails.
         """
         if not self._control_lock.acquire(timeout=WAIT_S if wait else 0):
             raise DatabaseBusy("the database is busy; try again")
@@ -75,6 +79,9 @@ class Database:
             return result  # noqa: RET504 - typed `with db` may swallow, so a return inside it does not satisfy mypy
         except apsw.BusyError as error:
             raise DatabaseBusy("the database is busy; try again") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            log.error("a change was not stored: %s", error, extra={"action": "change_failed"})
+            raise StorageError("the database cannot be written right now; is the disk full?") from error
         finally:
             self._control_lock.release()
 

@@ -3,7 +3,8 @@
     routes.add("/issues/{ref}", resource, GET=PAGE, POST=SESSION)
 
 A route without its need is refused twice: `create_dashboard_app` fails when one is missing, and the access middleware
-admits nobody to a route that is not in the table (access A1).
+admits nobody to a route that is not in the table (access A1). The router keeps its own list of what it answers, because
+`falcon.inspect` reads and parses source files, which takes a third of a second at every start.
 """
 
 from __future__ import annotations
@@ -12,27 +13,37 @@ from collections.abc import Iterator
 from typing import Any
 
 import falcon
-import falcon.inspect
+from falcon.routing import CompiledRouter
 
 from bloop.auth.access import Need
 
 _AUTOMATIC = ("OPTIONS",)  # Falcon answers it by itself where a resource does not
 
 
+class ListedRouter(CompiledRouter):
+    """Falcon's router, which also remembers every (template, method) it was given a responder for."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.answered: list[tuple[str, str]] = []
+
+    def add_route(self, uri_template: str, resource: object, **kwargs: Any) -> None:
+        super().add_route(uri_template, resource, **kwargs)
+        methods = self.map_http_methods(resource, **kwargs)
+        self.answered += [(uri_template, method) for method in methods if method not in _AUTOMATIC]
+
+
 class Routes:
     """The app and its access table."""
 
-    def __init__(self, app: falcon.App[Any, Any]) -> None:
-        self.app = app
+    def __init__(self) -> None:
+        self._router = ListedRouter()
+        self.app: falcon.App[Any, Any] = falcon.App(router=self._router)
         self._needs: dict[tuple[str, str], Need] = {}
 
     def add(self, template: str, resource: object, *, suffix: str | None = None, **needs: Need) -> None:
         """Mount `resource` at `template`; `needs` maps each method it answers (`GET=PAGE`) to what it asks for."""
         self.app.add_route(template, resource, suffix=suffix)
-        self.declare(template, **needs)
-
-    def declare(self, template: str, **needs: Need) -> None:
-        """Say what a route needs that was added to the app by someone else."""
         for method, need in needs.items():
             self._needs[template, method] = need
             if method == "GET":
@@ -56,9 +67,4 @@ class Routes:
 
     def undeclared(self) -> Iterator[tuple[str, str]]:
         """(template, method) pairs the app answers and the table does not know."""
-        for route in falcon.inspect.inspect_routes(self.app):
-            for method in route.methods:
-                if not method.internal and method.method not in _AUTOMATIC:
-                    key = (route.path, method.method)
-                    if key not in self._needs:
-                        yield key
+        return (answered for answered in self._router.answered if answered not in self._needs)

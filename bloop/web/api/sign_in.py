@@ -76,15 +76,11 @@ class SignIn:
         resp.text = self._deps.render("pages/login.html", {"token": token, "next_path": next_path, "problem": problem})
 
     def _set_cookie(self, resp: falcon.Response, value: str, *, max_age_s: int) -> None:
+        # By hand: Falcon's set_cookie leaves Max-Age=0 out, and with it the one thing that clears a cookie.
         # Secure exactly where the dashboard is on https: over plain http in a home network it would never come back.
-        resp.set_cookie(
-            COOKIE,
-            value,
-            max_age=max_age_s,
-            path="/",
-            http_only=True,
-            same_site="Lax",
-            secure=self._deps.settings.https,
+        secure = "; Secure" if self._deps.settings.https else ""
+        resp.append_header(
+            "Set-Cookie", f"{COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}{secure}"
         )
 
 

@@ -1,0 +1,145 @@
+"""The dashboard app over a real database file, without a server: falcon's test client calls it in this thread."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import falcon
+import pytest
+from falcon import testing
+
+from bloop.config import Auth, RateLimit, Settings
+from bloop.config import Database as DatabaseSettings
+from bloop.pages.render import Renderer
+from bloop.ring.segment import RingStat, WriterState
+from bloop.validate.limits import Limits
+from bloop.web.dashboard_app import App, create_dashboard_app
+from bloop.web.database import Database
+from bloop.web.deps import Deps
+from bloop.web.ingest_app import mount_ingest
+from bloop.web.routes import Routes
+from bloop.wire.keys import ProjectKey, ProjectKeys
+from bloop.wire.rate_limit import RateLimiter
+from tests.seed import NOW_MS, Seed
+
+RP_ORIGIN = "https://errors.example.com"
+
+WELL = RingStat(
+    ring_id=1,
+    lanes=[],
+    used_bytes=100,
+    capacity_bytes=10_000,
+    fill=0.01,
+    pending_records=0,
+    heartbeat_ms=NOW_MS,
+    writer_state=WriterState.RUNNING,
+    generation=1,
+    consumer_claimed=True,
+)
+
+
+class CollectingSink:
+    """Takes everything, keeps the kinds."""
+
+    def __init__(self) -> None:
+        self.pushed: list[int] = []
+
+    def push(self, kind: int, payload: bytes) -> bool:
+        self.pushed.append(kind)
+        return True
+
+    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+        pass
+
+
+@dataclass
+class Server:
+    """The app with its clock, ring and database in the test's hands."""
+
+    seed: Seed
+    settings: Settings
+    now_ms: int = NOW_MS
+    ring: RingStat | None = WELL
+    sink: CollectingSink = field(default_factory=CollectingSink)
+    app: App = field(init=False)
+    routes: Routes = field(init=False)
+    database: Database = field(init=False)
+    client: testing.TestClient = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.database = Database(
+            self.seed.path,
+            pool_size=self.settings.database.pool_size,
+            query_timeout_ms=self.settings.database.query_timeout_ms,
+        )
+        deps = Deps(
+            settings=self.settings,
+            database=self.database,
+            ring_stat=lambda: self.ring,
+            bump_generation=lambda: None,
+            render=Renderer(),
+            now_ms=lambda: self.now_ms,
+        )
+        self.app, self.routes = create_dashboard_app(deps, self._mount_signed)
+        self.client = testing.TestClient(self.app)
+
+    def _mount_signed(self, app: App) -> None:
+        mount_ingest(
+            app,
+            sink=self.sink,
+            keys=ProjectKeys(lambda: [ProjectKey(1, "key-of-shop")], lambda: 1, "", lambda: None),
+            limits=Limits.of(self.settings.ingest),
+            rate_limit=RateLimiter(0, 1),
+            trusted_proxies=(),
+            now_ms=lambda: self.now_ms,
+        )
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        cookie: str | None = None,
+        headers: dict[str, str] | None = None,
+        **options: Any,
+    ) -> testing.Result:
+        """One request as an API client or a browser would send it."""
+        sent = dict(headers or {})
+        if token is not None:
+            sent["Authorization"] = f"Bearer {token}"
+        if cookie is not None:
+            sent["Cookie"] = f"bloop_session={cookie}"
+        return self.client.simulate_request(method, path, headers=sent, **options)
+
+    def get(self, path: str, **options: Any) -> Any:
+        """The JSON of a GET that is expected to work."""
+        result = self.call("GET", path, **options)
+        assert result.status == falcon.HTTP_200, result.text
+        return result.json
+
+
+def settings_for(path: Path, **sections: Any) -> Settings:
+    base = Settings(
+        auth=Auth(hmac_secret="s" * 40, rp_origin=RP_ORIGIN, rp_id="errors.example.com"),
+        database=DatabaseSettings(path=str(path), pool_size=2, disk_free_bytes_min=0),
+        rate_limit=RateLimit(auth_per_second=0),
+    )
+    return replace(base, **sections)
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Iterator[Seed]:
+    made = Seed(tmp_path / "bloop.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def server(seed: Seed) -> Iterator[Server]:
+    made = Server(seed, settings_for(seed.path))
+    yield made
+    made.database.close()

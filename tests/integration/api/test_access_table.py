@@ -1,0 +1,218 @@
+"""Every route of the dashboard process × every kind of credential. A route missing here fails the first test."""
+
+from __future__ import annotations
+
+import falcon
+import falcon.inspect
+import pytest
+
+from bloop.auth.access import Door
+from bloop.auth.scopes import Scope
+from tests.integration.api.conftest import Server
+from tests.seed import NOW_MS, Seed
+
+# What is answered to: nobody · a reading token · a writing token · a person · an admin · the operator.
+# "in" means past the door, whatever the resource then says.
+READ = "401 in 403 in in in"
+WRITE = "401 403 in in in in"
+OPEN = "in in in in in in"
+PAGE = "303 303 303 in in in"
+SIGNED = "401 401 401 401 401 401"  # no signature on these requests
+
+EXPECTED = {
+    "GET /": PAGE,
+    "GET /issues/{ref}": PAGE,
+    "GET /issues/{ref}/events/{event_id:int}": PAGE,
+    "POST /issues/{ref}/status": PAGE,
+    "GET /assets/{name}": OPEN,
+    "GET /v1/errors": READ,
+    "GET /v1/errors/{fingerprint:ref}": READ,
+    "GET /v1/errors/{fingerprint:ref}/occurrences": READ,
+    "GET /v1/errors/{fingerprint:ref}/trend": READ,
+    "GET /v1/errors/{fingerprint:ref}/history": READ,
+    "POST /v1/errors/{fingerprint:ref}/resolve": WRITE,
+    "POST /v1/errors/{fingerprint:ref}/ignore": WRITE,
+    "POST /v1/errors/{fingerprint:ref}/mute": WRITE,
+    "POST /v1/errors/{fingerprint:ref}/unresolve": WRITE,
+    "GET /v1/releases/{release:ref}/errors": READ,
+    "GET /v1/trends": READ,
+    "GET /v1/stats": READ,
+    "GET /health": OPEN,
+    "GET /ready": OPEN,
+    "GET /auth/login": OPEN,
+    "POST /auth/login": OPEN,
+    "POST /auth/logout": OPEN,
+    "GET /auth/status": OPEN,
+    "POST /v1/ingest": SIGNED,
+    "POST /v1/ingest/batch": SIGNED,
+}
+FIELDS = {
+    "{ref}": "SHOP-1",
+    "{event_id:int}": "1",
+    "{name}": "app.css",
+    "{fingerprint:ref}": "f00d",
+    "{release:ref}": "1.0",
+}
+
+
+def test_every_route_is_in_the_table(server: Server) -> None:
+    known = {f"{method} {template}" for template, method in server.routes.table() if method != "HEAD"}
+    ingest = {line for line in known if " /v1/ingest" in line and not line.startswith("POST ")}  # these answer 405
+
+    assert known - ingest == set(EXPECTED)
+    assert list(server.routes.undeclared()) == []
+
+
+@pytest.mark.parametrize("line", EXPECTED)
+def test_each_credential_gets_what_the_table_says(server: Server, seed: Seed, line: str) -> None:
+    method, template = line.split(" ", 1)
+    path = template
+    for name, value in FIELDS.items():
+        path = path.replace(name, value)
+    project = seed.project("shop")
+    seed.event(seed.issue(project, "f00d"))
+    credentials = [
+        {},
+        {"token": seed.token(project, "errors:read")},
+        {"token": seed.token(project, "errors:write", "alerts:read", "sourcemaps:write")},
+        {"cookie": seed.session(seed.user("ada"))},
+        {"cookie": seed.session(seed.user("grace", is_admin=True))},
+        {"cookie": seed.session()},
+    ]
+
+    for credential, expected in zip(credentials, EXPECTED[line].split(), strict=True):
+        status = server.call(method, path, **credential).status_code
+        if expected == "in":
+            # 401 on the sign-in form is its own answer to an empty form, not the door's.
+            assert status in (200, 303, 400, 404) or line == "POST /auth/login", (credential, status)
+        else:
+            assert status == int(expected), (credential, status)
+
+
+def test_only_ingest_has_sinks_because_they_bypass_the_door(server: Server) -> None:
+    sinks = [sink.prefix for sink in falcon.inspect.inspect_sinks(server.app)]
+
+    assert len(sinks) == 2
+    assert all("ingest" in prefix for prefix in sinks)
+
+
+def test_every_read_needs_a_scope_and_every_write_a_writing_one(server: Server) -> None:
+    for (_, method), need in server.routes.table().items():
+        if need.door is Door.CREDENTIAL:
+            assert need.scope is (Scope.ERRORS_READ if method in ("GET", "HEAD") else Scope.ERRORS_WRITE)
+
+
+def test_a_route_that_says_nothing_admits_nobody(server: Server, seed: Seed) -> None:
+    class Forgotten:
+        def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+            resp.text = "secret"
+
+    server.app.add_route("/forgotten", Forgotten())
+
+    result = server.call("GET", "/forgotten", cookie=seed.session())
+    assert (result.status_code, "secret" in result.text) == (405, False)
+    assert list(server.routes.undeclared()) == [("/forgotten", "GET")]
+
+
+@pytest.mark.parametrize(
+    ("headers", "error"),
+    [
+        ({}, "authentication required"),
+        ({"Authorization": "Basic dTpw"}, "authentication required"),
+        ({"Authorization": "Bearer"}, "invalid or expired token"),
+        ({"Authorization": "Bearer bloop_tk_wrong"}, "invalid or expired token"),
+        ({"Cookie": "bloop_session=wrong"}, "invalid or expired session"),
+        ({"Cookie": "session=wrong"}, "invalid or expired session"),
+        ({"Cookie": "bloop_session="}, "authentication required"),
+    ],
+)
+def test_refusals_use_the_words_clients_know(server: Server, headers: dict[str, str], error: str) -> None:
+    result = server.call("GET", "/v1/errors", headers=headers)
+
+    assert (result.status_code, result.json) == (401, {"error": error})
+    assert result.headers["WWW-Authenticate"] == 'Bearer realm="bloop"'
+
+
+def test_a_wrong_token_is_refused_even_beside_a_good_cookie(server: Server, seed: Seed) -> None:
+    cookie = seed.session()
+
+    assert server.call("GET", "/v1/errors", cookie=cookie).status_code == 200
+    assert server.call("GET", "/v1/errors", cookie=cookie, token="wrong").json == {"error": "invalid or expired token"}
+
+
+def test_the_scheme_is_read_in_any_case_and_the_cookie_under_its_alias(server: Server, seed: Seed) -> None:
+    token, cookie = seed.token(seed.project("shop"), "errors:read"), seed.session()
+
+    for headers in ({"Authorization": f"bearer {token}"}, {"Authorization": f"BEARER  {token}"},
+                    {"Cookie": f"session={cookie}"}, {"Cookie": f"other=1; bloop_session={cookie}"}):  # fmt: skip
+        assert server.call("GET", "/v1/errors", headers=headers).status_code == 200
+
+
+def test_revoking_and_expiring_take_effect_with_the_next_request(server: Server, seed: Seed) -> None:
+    project = seed.project("shop")
+    token, short = seed.token(project, "errors:read"), seed.token(project, "errors:read", expires_in_days=1)
+    cookie = seed.session(ttl_s=60)
+    assert [server.call("GET", "/v1/stats", token=t).status_code for t in (token, short)] == [200, 200]
+
+    seed.db.execute("UPDATE api_tokens SET revoked_at = 1 WHERE expires_at IS NULL")
+    server.now_ms = NOW_MS + 60_000
+
+    assert server.call("GET", "/v1/stats", token=token).status_code == 401
+    assert server.call("GET", "/v1/stats", cookie=cookie).status_code == 401
+    server.now_ms = NOW_MS + 86_401_000
+    assert server.call("GET", "/v1/stats", token=short).status_code == 401
+
+
+def test_use_of_a_token_is_noted_at_most_once_a_minute(server: Server, seed: Seed) -> None:
+    token = seed.token(seed.project("shop"), "errors:read")
+    noted = []
+
+    for after_ms in (0, 59_000, 60_000):
+        server.now_ms = NOW_MS + after_ms
+        server.get("/v1/stats", token=token)
+        noted.append(seed.value("SELECT last_used_at FROM api_tokens") - NOW_MS // 1000)
+
+    assert noted == [0, 0, 60]
+
+
+def test_a_busy_database_does_not_fail_a_request_for_want_of_a_note(server: Server, seed: Seed) -> None:
+    token = seed.token(seed.project("shop"), "errors:read")
+
+    seed.db.execute("BEGIN IMMEDIATE")  # as the writer does while it commits
+    server.get("/v1/stats", token=token)
+    seed.db.execute("ROLLBACK")
+
+    assert seed.value("SELECT last_used_at FROM api_tokens") is None
+    server.get("/v1/stats", token=token)
+    assert seed.value("SELECT last_used_at FROM api_tokens") == NOW_MS // 1000
+
+
+@pytest.mark.parametrize("path", ["/v1/errors/f00d/resolve", "/issues/SHOP-1/status", "/auth/logout", "/auth/login"])
+def test_another_site_cannot_write_with_a_persons_cookie(server: Server, seed: Seed, path: str) -> None:
+    seed.issue(seed.project("shop"), "f00d")
+    cookie = seed.session()
+    evil = {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"}
+
+    result = server.call("POST", path, cookie=cookie, headers=evil, body="status=resolved")
+
+    assert result.status_code == 403
+    assert seed.value("SELECT status FROM issues") == "unresolved"
+    assert server.call("GET", "/v1/stats", cookie=cookie).status_code == 200
+
+
+def test_tokens_are_not_asked_for_an_origin(server: Server, seed: Seed) -> None:
+    project = seed.project("shop")
+    seed.issue(project, "f00d")
+    token = seed.token(project, "errors:write")
+
+    result = server.call("POST", "/v1/errors/f00d/resolve", token=token, headers={"Origin": "https://ci.example"})
+
+    assert result.status_code == 200
+
+
+def test_a_visitor_without_a_session_is_sent_to_sign_in_and_back(server: Server, seed: Seed) -> None:
+    assert server.call("GET", "/").headers["Location"] == "/auth/login"
+    there = server.call("GET", "/issues/SHOP-1", query_string="tab=a%26b").headers["Location"]
+    assert there == "/auth/login?next=%2Fissues%2FSHOP-1%3Ftab%3Da%2526b"
+    assert server.call("POST", "/issues/SHOP-1/status").headers["Location"] == "/auth/login"
+    assert server.call("GET", "/", cookie="stale").headers["Location"] == "/auth/login"

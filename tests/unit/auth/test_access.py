@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import pytest
+
+from bloop.auth import access, scopes
+from bloop.auth.access import ADMIN, OPEN, PAGE, SESSION, SIGNED, Need, credential
+from bloop.auth.principal import ANONYMOUS, Kind, Principal
+from bloop.auth.scopes import Scope
+from bloop.errors import Forbidden, InvalidParameter, Unauthorized
+
+READER = Principal(Kind.TOKEN, "t1", "ci", (1,), frozenset({Scope.ERRORS_READ}))
+PERSON = Principal(Kind.USER, "u1", "Ada", None, scopes.ALL)
+BOSS = Principal(Kind.USER, "u2", "Grace", None, scopes.ALL, is_admin=True)
+OPERATOR = Principal(Kind.OPERATOR, "operator", "operator", None, scopes.ALL, is_admin=True)
+
+READ, WRITE = credential(Scope.ERRORS_READ), credential(Scope.ERRORS_WRITE)
+
+
+@pytest.mark.parametrize(
+    ("need", "admitted"),
+    [
+        (OPEN, {ANONYMOUS, READER, PERSON, BOSS, OPERATOR}),
+        (SIGNED, {ANONYMOUS, READER, PERSON, BOSS, OPERATOR}),
+        (READ, {READER, PERSON, BOSS, OPERATOR}),
+        (WRITE, {PERSON, BOSS, OPERATOR}),
+        (SESSION, {PERSON, BOSS, OPERATOR}),
+        (PAGE, {PERSON, BOSS, OPERATOR}),
+        (ADMIN, {BOSS, OPERATOR}),
+    ],
+)
+def test_each_door_admits_exactly_these(need: Need, admitted: set[Principal]) -> None:
+    for principal in (ANONYMOUS, READER, PERSON, BOSS, OPERATOR):
+        if principal in admitted:
+            access.check(principal, need)
+        else:
+            with pytest.raises((Unauthorized, Forbidden)):
+                access.check(principal, need)
+
+
+@pytest.mark.parametrize(
+    ("principal", "need", "error", "text"),
+    [
+        (ANONYMOUS, READ, Unauthorized, "authentication required"),
+        (ANONYMOUS, ADMIN, Unauthorized, "authentication required"),
+        (READER, SESSION, Unauthorized, "authentication required"),
+        (READER, WRITE, Forbidden, "token lacks required scope: errors:write"),
+        (PERSON, ADMIN, Forbidden, "admin access required"),
+    ],
+)
+def test_refusals_say_why(principal: Principal, need: Need, error: type[Exception], text: str) -> None:
+    with pytest.raises(error, match=f"^{text}$"):
+        access.check(principal, need)
+
+
+def test_scopes_are_read_with_aliases_and_without_repeats() -> None:
+    assert scopes.parse(["errors:read", "sourcemaps:upload", "errors:read"]) == (
+        Scope.ERRORS_READ,
+        Scope.SOURCEMAPS_WRITE,
+    )
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [(["errors:delete"], "invalid scope: errors:delete"), ([], "at least one scope is required"), ([""], "invalid")],
+)
+def test_scopes_that_nobody_knows_are_refused(names: list[str], text: str) -> None:
+    with pytest.raises(InvalidParameter, match=text):
+        scopes.parse(names)
+
+
+def test_reading_errors_opens_what_is_made_of_errors_and_writing_does_not() -> None:
+    assert scopes.from_stored("errors:read") == {Scope.ERRORS_READ, Scope.ANALYTICS_READ, Scope.LLM_READ}
+    assert scopes.from_stored("errors:write") == {Scope.ERRORS_WRITE}
+    assert scopes.from_stored("errors:fly of:tomorrow") == frozenset()

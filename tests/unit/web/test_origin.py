@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import falcon
+import pytest
+from falcon import testing
+
+from bloop.errors import Forbidden
+from bloop.web.origin import check_origin
+
+RP_ORIGIN = "https://errors.example.com"
+
+
+def request(method: str, headers: dict[str, str]) -> falcon.Request:
+    return testing.create_req(method=method, headers={"Host": "box.lan:5332"} | headers)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},  # curl
+        {"Sec-Fetch-Site": "same-origin", "Origin": "http://box.lan:5332"},
+        {"Sec-Fetch-Site": "same-origin", "Origin": "null"},
+        {"Sec-Fetch-Site": "none"},
+        {"Origin": "http://box.lan:5332"},  # plain http in a home network: no Sec-Fetch-Site
+        {"Origin": "http://BOX.lan:5332"},
+        {"Origin": RP_ORIGIN, "Sec-Fetch-Site": "cross-site"},
+        {"Origin": "HTTPS://errors.example.com"},
+    ],
+)
+def test_writes_of_our_own_pages_and_of_tools_pass(headers: dict[str, str]) -> None:
+    check_origin(request("POST", headers), RP_ORIGIN)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "cross-site", "Origin": "http://box.lan:5332"},
+        {"Sec-Fetch-Site": "something-new"},
+        {"Origin": "https://evil.example"},
+        {"Origin": "http://box.lan"},
+        {"Origin": "http://box.lan:5332.evil.example"},
+        {"Origin": "null"},
+        {"Origin": ""},
+    ],
+)
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE"])
+def test_writes_of_other_sites_are_refused(method: str, headers: dict[str, str]) -> None:
+    with pytest.raises(Forbidden, match="another site"):
+        check_origin(request(method, headers), RP_ORIGIN)
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
+def test_reading_is_not_asked_for_its_origin(method: str) -> None:
+    check_origin(request(method, {"Origin": "https://evil.example"}), RP_ORIGIN)
