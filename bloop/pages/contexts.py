@@ -282,11 +282,15 @@ class EventNav:
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """One stored event. `stack` has no sections when the text has no frames; `metadata` is parsed JSON or None."""
+    """One stored event. `stack` has no sections when the text has no frames; `metadata` is parsed JSON or None.
+
+    `same_as_issue`: its type and message stand in full at the top of the page already.
+    """
 
     at_ms: int
     error_type: str
     message: str
+    same_as_issue: bool
     stack_text: str
     stack: Stack
     facts: tuple[Fact, ...]

@@ -1,7 +1,7 @@
 """Text stacks → frames. Pure; reads what JavaScript, Python, Java/Kotlin, Swift, Ruby, Go, Rust and .NET print.
 
-R1  `parse` never raises and its work is bounded: LINES_MAX lines of LINE_CHARS_MAX characters, patterns without
-    nested repetition. What was left out is counted in `lines_cut`.
+R1  `parse` never raises and its work is bounded: TEXT_CHARS_MAX characters, LINES_MAX lines of LINE_CHARS_MAX each,
+    patterns without nested repetition. What was left out is counted in `lines_cut`.
 R2  Frames run from the call that failed outwards, whatever order the language prints, and the exception that was
     reported comes first, its causes after it.
 R3  A line that is no frame is not lost: it becomes part of a heading or a note.
@@ -18,6 +18,7 @@ from itertools import groupby
 
 from bloop.pages.grammars import GRAMMARS, Frame, Grammar
 
+TEXT_CHARS_MAX = 65_536
 LINES_MAX = 400
 LINE_CHARS_MAX = 600
 SNIFF_LINES = 60  # lines looked at to tell the language
@@ -80,8 +81,9 @@ class Stack:
 
 def parse(text: str) -> Stack:
     """The frames of a text stack; no sections when it has none (R4)."""
-    lines = [line[:LINE_CHARS_MAX].rstrip("\r") for line in text.split("\n")]
-    kept = lines[:LINES_MAX]
+    lines = text[:TEXT_CHARS_MAX].split("\n")
+    kept = [line[:LINE_CHARS_MAX].rstrip() for line in lines[:LINES_MAX]]
+    lines_cut = len(lines) - len(kept) + text.count("\n", TEXT_CHARS_MAX)
     grammar = _grammar_of(kept[:SNIFF_LINES])
     if grammar is None:
         return Stack("", (), 0)
@@ -90,7 +92,7 @@ def parse(text: str) -> Stack:
         return Stack("", (), 0)
     if not grammar.newest_first:
         drafts = _innermost_first(drafts)
-    return Stack(grammar.language, tuple(draft.finish() for draft in drafts), len(lines) - len(kept))
+    return Stack(grammar.language, tuple(draft.finish() for draft in drafts), lines_cut)
 
 
 @dataclass(slots=True)

@@ -33,6 +33,8 @@ MONTH_DAYS = 30
 SHARES_MAX = 6
 FACTS_MAX = 60  # keys of metadata shown as a table; the raw JSON has all of them
 VALUE_CHARS_MAX = 600
+HEADING_CHARS_MAX = 200  # of a message at the top of the page, before it is clamped to HEADING_LINES_MAX lines
+HEADING_LINES_MAX = 3
 
 _VERBS = {
     "resolved": "Resolved",
@@ -62,7 +64,7 @@ def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
         shell=shell,
         now_ms=now_ms,
         issue=_head(issue, href, around, now_ms),
-        event=_event(rows.event) if rows.event else None,
+        event=_event(rows.event, issue) if rows.event else None,
         nav=_nav(href, around) if around else None,
         latest=around is not None and around.newer is None,
         day=charts.hourly(rows.hours, now_ms, hours=DAY_HOURS),
@@ -115,19 +117,26 @@ def _nav(href: str, around: Neighbours) -> EventNav:
     )
 
 
-def _event(event: EventRow) -> EventView:
+def _event(event: EventRow, issue: IssueRow) -> EventView:
     stack_text = event.stack or ""
     metadata = _json(event.metadata)
     return EventView(
         at_ms=event.timestamp_ms,
         error_type=event.error_type,
         message=event.message,
+        same_as_issue=(event.error_type, event.message) == (issue.error_type, issue.message)
+        and _is_short(event.message),
         stack_text=stack_text,
         stack=frames.parse(stack_text),
         facts=tuple(_facts(event)),
         metadata=metadata,
         metadata_facts=tuple(_metadata_facts(metadata)),
     )
+
+
+def _is_short(message: str) -> bool:
+    """Whether the top of the page shows it in full."""
+    return len(message) <= HEADING_CHARS_MAX and message.count("\n") < HEADING_LINES_MAX
 
 
 def _facts(event: EventRow) -> Iterable[Fact]:

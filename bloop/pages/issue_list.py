@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
+from bloop.outcomes import Outcome
 from bloop.pages import build, charts
 from bloop.pages.contexts import (
     NEW_MS,
@@ -35,7 +36,17 @@ FILTER_LABELS = {
     "source": "Source",
     "route": "Route",
 }
+OPEN_STATUSES = ("unresolved", "regressed")
+# What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
+LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
 _SHORT_ID = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}")
+
+
+class RingUse(Protocol):
+    """What the page asks of the ring."""
+
+    @property
+    def fill(self) -> float: ...
 
 
 class Offered(NamedTuple):
@@ -56,7 +67,6 @@ class ListRows(NamedTuple):
     trend: Sequence[HourCount]
     offered: Offered
     before: PageKey | None  # where the page above this one begins; None: at the top
-    anything_ever: bool  # whether any issue exists in the chosen projects
 
 
 def page(
@@ -82,6 +92,17 @@ def page(
     )
 
 
+def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], ring: RingUse | None) -> Stats:
+    """The numbers on top. `outcomes` are those of the last 24 hours."""
+    return Stats(
+        issues=sum(status_counts.values()),
+        unresolved=sum(status_counts.get(status, 0) for status in OPEN_STATUSES),
+        events_24h=outcomes.get(Outcome.STORED, 0),
+        ring_fill=ring.fill if ring else None,
+        dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
+    )
+
+
 def place_of(issue: issues.IssueRow, sort: issues.Sort) -> PageKey:
     """Where an issue stands in the list ordered by `sort`."""
     value = {
@@ -98,7 +119,7 @@ def is_short_id(text: str) -> bool:
 
 
 def _why_empty(view: IssueView, rows: ListRows) -> Empty:
-    if not rows.anything_ever:
+    if not any(rows.status_counts.values()):
         return Empty.NEVER
     if view.filters or view.before:
         return Empty.FILTERED
@@ -106,7 +127,7 @@ def _why_empty(view: IssueView, rows: ListRows) -> Empty:
 
 
 def _tab(view: IssueView, tab: Tab, counts: Mapping[str, int]) -> TabLink:
-    statuses = {Tab.OPEN: ("unresolved", "regressed"), Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
+    statuses = {Tab.OPEN: OPEN_STATUSES, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
     count = None if view.filters else sum(counts.get(status, 0) for status in statuses)
     return TabLink(tab.value.capitalize(), view.on_tab(tab).href, count, tab is view.tab)
 
@@ -119,7 +140,7 @@ def _choices(view: IssueView, offered: Offered) -> list[Choice]:
         if chosen and chosen not in shown:
             shown.insert(0, chosen)
         label = FILTER_LABELS[name]
-        options = (Option("", f"Any {label.lower()}", not chosen), *(Option(v, v, v == chosen) for v in shown))
+        options = (Option("", label, not chosen), *(Option(v, v, v == chosen) for v in shown))
         found.append(Choice(name, label, bool(chosen), options))
     return found
 

@@ -7,6 +7,8 @@ W3  A browser that meets an error gets a page, every other client the JSON it wo
 
 from __future__ import annotations
 
+import gzip
+import re
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -18,10 +20,10 @@ from bloop.auth.access import OPEN, PAGE
 from bloop.auth.principal import Principal
 from bloop.clock import DAY_MS, HOUR_MS, hour_of, minute_of
 from bloop.errors import BodyTooLarge, InvalidParameter, NotFound
-from bloop.outcomes import REFUSALS, Outcome
 from bloop.pages import build, issue_detail, issue_list
 from bloop.pages.assets import Asset, Assets
-from bloop.pages.contexts import ErrorPage, Page, Shell, Stats
+from bloop.pages.charts import SPARK_HOURS
+from bloop.pages.contexts import ErrorPage, Page, Shell
 from bloop.pages.listing import PAGE_ROWS, IssueView
 from bloop.pages.render import context_of
 from bloop.pages.setup import setup
@@ -36,10 +38,8 @@ from bloop.web.routes import Routes
 
 ASSET_MAX_AGE_S = 31_536_000
 FORM_BYTES_MAX = 4096
+GZIP_LEVEL = 4  # measured on a full list: 1 ms and 12 KB; level 9 takes 1.7 ms for 8 % less
 SOURCES_SINCE_MS = 7 * DAY_MS
-# What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
-LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
-assert set(LOSSES) < set(REFUSALS)
 
 _MACHINE_PATHS = ("/v1/", "/api/", "/assets/")
 _TITLES = {
@@ -80,39 +80,12 @@ class IssueList:
             if issue_list.is_short_id(view.q) and (named := issues.get_issue(db, project_ids, view.q)):
                 raise falcon.HTTPSeeOther(build.issue_href(named.short_id))
             shell = _shell(db, principal_of(req), view, view.project)
-            rows = self._read(db, project_ids, view, now_ms)
-            numbers = self._stats(db, project_ids, now_ms)
+            rows = _list_rows(db, project_ids, view, now_ms)
+            outcomes = ledger.outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS))
             target = projects.list_projects(db, project_ids[:1])
         hint = setup(target[0].slug, target[0].name, self._deps.settings.auth.rp_origin) if target else None
-        _send(self._deps, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms))
-
-    def _read(
-        self, db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, now_ms: int
-    ) -> issue_list.ListRows:
-        page = issues.list_issues(db, project_ids, view.wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
-        since_ms = hour_of(now_ms) - 23 * HOUR_MS
-        counts = issues.status_counts(db, project_ids)
-        return issue_list.ListRows(
-            page=page,
-            sparks=trends.sparklines(db, [issue.id for issue in page.rows], since_ms),
-            status_counts=counts,
-            trend=trends.project_trend(db, project_ids, hour_of(now_ms) - (issue_list.TREND_HOURS - 1) * HOUR_MS),
-            offered=_offered(db, project_ids, now_ms),
-            before=_page_above(db, project_ids, view, page.rows),
-            anything_ever=sum(counts.values()) > 0,
-        )
-
-    def _stats(self, db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> Stats:
-        found = stats.stats(db, project_ids, now_ms)
-        outcomes = ledger.outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS))
-        ring = self._deps.ring_stat()
-        return Stats(
-            issues=found.issues_total,
-            unresolved=found.issues_open,
-            events_24h=found.events_24h,
-            ring_fill=ring.fill if ring else None,
-            dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
-        )
+        numbers = issue_list.stats(rows.status_counts, outcomes, self._deps.ring_stat())
+        _send(self._deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms))
 
 
 class Issue:
@@ -141,7 +114,7 @@ class Issue:
                 hours=trends.issue_trend(db, [issue.id], now_ms - issue_detail.MONTH_DAYS * DAY_MS),
                 changes=status.history(db, [issue.id]),
             )
-        _send(self._deps, resp, issue_detail.page(shell, rows, now_ms))
+        _send(self._deps, req, resp, issue_detail.page(shell, rows, now_ms))
 
     def _event(self, db: apsw.Connection, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
         if event_id is None:
@@ -184,15 +157,33 @@ class AssetFiles:
         resp.data = asset.body
         if asset.gzipped is not None:
             resp.set_header("Vary", "Accept-Encoding")
-            if "gzip" in (req.get_header("Accept-Encoding") or ""):
+            if _takes_gzip(req):
                 resp.set_header("Content-Encoding", "gzip")
                 resp.data = asset.gzipped
 
 
-def _send(deps: Deps, resp: falcon.Response, page: Page) -> None:
+def _send(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page) -> None:
+    """Answer with `page`, packed for clients that take gzip: fifty rows are 75 KB, of which 12 travel.
+
+    Packing is safe here although requests reflect into pages (BREACH needs a secret beside the reflection): no page
+    that goes through here carries a token, a key or a cookie's value.
+    """
+    body = deps.render(page.template, context_of(page)).encode()
     resp.content_type = falcon.MEDIA_HTML
-    resp.data = None
-    resp.text = deps.render(page.template, context_of(page))
+    resp.append_header("Vary", "Accept-Encoding")
+    if _takes_gzip(req):
+        resp.set_header("Content-Encoding", "gzip")
+        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
+    resp.text, resp.data = None, body
+
+
+def _takes_gzip(req: falcon.Request) -> bool:
+    """Whether Accept-Encoding names gzip without refusing it."""
+    accepted = (req.get_header("Accept-Encoding") or "").lower()
+    return any(
+        coding.strip() == "gzip" and not re.fullmatch(r"\s*q=0(?:\.0*)?\s*", parameter)
+        for coding, _, parameter in (part.partition(";") for part in accepted.split(","))
+    )
 
 
 def _params(req: falcon.Request) -> dict[str, str]:
@@ -210,6 +201,19 @@ def _find(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
 def _shell(db: apsw.Connection, principal: Principal, view: IssueView, slug: str) -> Shell:
     seen = projects.list_projects(db, principal.project_ids)
     return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), view, slug)
+
+
+def _list_rows(db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, now_ms: int) -> issue_list.ListRows:
+    page = issues.list_issues(db, project_ids, view.wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
+    this_hour_ms = hour_of(now_ms)
+    return issue_list.ListRows(
+        page=page,
+        sparks=trends.sparklines(db, [row.id for row in page.rows], this_hour_ms - (SPARK_HOURS - 1) * HOUR_MS),
+        status_counts=issues.status_counts(db, project_ids),
+        trend=trends.project_trend(db, project_ids, this_hour_ms - (issue_list.TREND_HOURS - 1) * HOUR_MS),
+        offered=_offered(db, project_ids, now_ms),
+        before=_page_above(db, project_ids, view, page.rows),
+    )
 
 
 def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
@@ -248,7 +252,7 @@ def _answer_errors_with_pages(app: falcon.App[Any, Any], deps: Deps) -> None:
         if "text/html" not in accept or req.path.startswith(_MACHINE_PATHS) or resp.status_code < 400:
             return
         title = _TITLES.get(resp.status_code, "That did not work")
-        _send(deps, resp, ErrorPage(resp.status_code, title, _DETAILS.get(resp.status_code, said)))
+        _send(deps, req, resp, ErrorPage(resp.status_code, title, _DETAILS.get(resp.status_code, said)))
 
     def on_bloop(req: falcon.Request, resp: falcon.Response, error: errors.BloopError, params: Any) -> None:
         web_errors.answer_bloop_error(req, resp, error, params)

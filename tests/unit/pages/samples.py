@@ -1,0 +1,213 @@
+"""A context of every page, built from a few values; the same with a text of one's own in every text field."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any
+
+from bloop.clock import DAY_MS, HOUR_MS
+from bloop.outcomes import Outcome
+from bloop.pages import issue_detail, issue_list
+from bloop.pages.build import shell
+from bloop.pages.contexts import (
+    ErrorPage,
+    IssueListPage,
+    IssuePage,
+    LoginPage,
+    Page,
+    Shell,
+)
+from bloop.pages.listing import IssueView
+from bloop.pages.setup import setup
+from bloop.query.aggregates import AggregateRow
+from bloop.query.events import EventRow, Neighbours
+from bloop.query.issues import IssuePage as IssueRows
+from bloop.query.issues import IssueRow, Tab
+from bloop.query.projects import ProjectRow
+from bloop.query.status import StatusChangeRow
+from bloop.query.trends import HourCount
+from bloop.query.walk import PageKey
+
+NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
+STACK = """\
+TypeError: x is undefined
+    at Cart.total (https://shop.example/cart.js:1:2)
+    at render (https://shop.example/node_modules/react/index.js:3:4)
+Caused by: Error: no cart
+    at load (https://shop.example/cart.js:9:9)
+    and something else"""
+
+Text = Callable[[str], str]
+
+
+def plain(text: str) -> str:
+    return text
+
+
+def a_shell(say: Text = plain) -> Shell:
+    rows = [
+        ProjectRow(1, "p1", "shop", say("Shop"), "SHOP", 0, None),
+        ProjectRow(2, "p2", "api", "API", "API", 0, None),
+    ]
+    return shell(say("operator"), rows, {1: 3}, IssueView(), "shop")
+
+
+def an_issue(say: Text = plain, **changes: Any) -> IssueRow:
+    row = IssueRow(
+        id=7,
+        project_id=1,
+        project_public_id="p1",
+        project_slug="shop",
+        project_name=say("Shop"),
+        short_id="SHOP-7",
+        fingerprint="c6be5b205cdb4fae",
+        fingerprint_algorithm="v1",
+        kind="error",
+        level="error",
+        status="unresolved",
+        error_type=say("TypeError"),
+        message=say("x is undefined"),
+        source="web",
+        route=say("/cart"),
+        screen=None,
+        culprit=say("at Cart.total (https://shop.example/cart.js)"),
+        event_count=340,
+        user_count=1200,
+        first_seen_ms=NOW_MS - HOUR_MS,
+        last_seen_ms=NOW_MS - 60_000,
+        first_release=say("1.0.0"),
+        last_release=say("1.1.0"),
+        times_regressed=2,
+        resolved_at_ms=NOW_MS - 2 * HOUR_MS,
+        resolved_in_release=say("1.0.5"),
+        assignee=None,
+    )
+    return row._replace(**changes)
+
+
+def an_event(say: Text = plain, **changes: Any) -> EventRow:
+    row = EventRow(
+        id=99,
+        issue_id=7,
+        project_id=1,
+        project_public_id="p1",
+        fingerprint="c6be5b205cdb4fae",
+        timestamp_ms=NOW_MS - 61_000,
+        received_at_ms=NOW_MS - 60_000,
+        source=say("web"),
+        environment=say("production"),
+        release=say("1.1.0"),
+        level="error",
+        error_type=say("TypeError"),
+        message=say("x is undefined for user 7"),
+        stack=STACK.replace("Cart.total", say("Cart.total")).replace("something else", say("something else")),
+        route=say("/cart"),
+        screen=say("Cart"),
+        http_status=500,
+        request_id=say("req_1"),
+        user_id_hash=say("user"),
+        device_id_hash=say("device"),
+        app_version=say("5.9"),
+        build_number=say("5907"),
+        metadata=issue_detail.orjson.dumps(
+            {say("browser"): say("Chrome"), "cart": {"items": [1, say("two")]}}
+        ).decode(),
+        extra=None,
+    )
+    return row._replace(**changes)
+
+
+def list_page(
+    say: Text = plain, view: IssueView | None = None, rows: list[IssueRow] | None = None, *, ever: bool = True
+) -> IssueListPage:
+    view = view or IssueView(project="shop", q=say("x"), release=say("1.1.0"), before=PageKey(1, "unresolved", 1))
+    rows = (
+        [an_issue(say), an_issue(say, id=8, status="regressed", level="fatal", user_count=0)] if rows is None else rows
+    )
+    read = issue_list.ListRows(
+        page=IssueRows(rows, PageKey(5, "unresolved", 5) if rows else None),
+        sparks={7: [HourCount(NOW_MS - HOUR_MS, 3)]},
+        status_counts={"unresolved": 3, "regressed": 1, "muted": 12_345} if ever else {},
+        trend=[HourCount(NOW_MS - HOUR_MS, 3)],
+        offered=issue_list.Offered([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
+        before=None,
+    )
+    outcomes = {Outcome.STORED: 5788, Outcome.RING_FULL: 12}
+    numbers = issue_list.stats(read.status_counts, outcomes, None)
+    hint = setup("shop", say("Shop"), "https://errors.example")
+    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS)
+
+
+def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool = False, **changes: Any) -> IssuePage:
+    event = None if pruned else event or an_event(say)
+    issue = an_issue(say, **changes)
+    change = StatusChangeRow(
+        3, 7, 1, "p1", "f", "unresolved", "resolved", "u1", say("Ada"), say("api"), say("1.0.5"), NOW_MS - 2 * HOUR_MS
+    )
+    aggregate = AggregateRow(
+        1,
+        7,
+        1,
+        "p1",
+        "f",
+        "SHOP-7",
+        say("1.1.0"),
+        say("production"),
+        "unresolved",
+        340,
+        0,
+        NOW_MS,
+        "",
+        "",
+        "",
+        None,
+        None,
+    )
+    rows = issue_detail.DetailRows(
+        issue=issue,
+        event=event,
+        neighbours=Neighbours(120, None, 98, 1, 1, 340) if event else None,
+        aggregates=[aggregate._replace(release=f"{say('r')}{n}") for n in range(9)],
+        hours=[HourCount(NOW_MS - HOUR_MS, 3), HourCount(NOW_MS - 9 * DAY_MS, 30)],
+        changes=[
+            change,
+            change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
+        ],
+    )
+    return issue_detail.page(a_shell(say), rows, NOW_MS)
+
+
+def every_page(say: Text = plain) -> Iterator[Page]:
+    """Each page in each of its states."""
+    yield list_page(say)
+    yield list_page(say, IssueView(), [], ever=False)
+    yield list_page(say, IssueView(q=say("x")), [])
+    yield list_page(say, IssueView(), [])
+    yield list_page(say, IssueView(tab=Tab.MUTED), [])
+    yield issue_page(say)
+    yield issue_page(say, status="resolved")
+    yield issue_page(say, pruned=True)
+    yield issue_page(say, an_event(say, stack=say("no frames in here"), metadata=None))
+    yield issue_page(say, an_event(say, stack=None, metadata=f'"{"x"}"'))
+    yield LoginPage(token=say("token"), problem=say("It was used before"))
+    yield LoginPage(token="", problem="")
+    yield ErrorPage(404, "Not found", say("There is nothing here"))
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """Every string inside a context."""
+    if isinstance(value, Enum):
+        return
+    if isinstance(value, str):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for f in dataclasses.fields(value):
+            yield from texts_of(getattr(value, f.name))
+    elif isinstance(value, dict):
+        for item in value.items():
+            yield from texts_of(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from texts_of(item)

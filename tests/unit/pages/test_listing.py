@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bloop.errors import InvalidParameter
+from bloop.pages.listing import TEXT_CHARS_MAX, IssueView
+from bloop.query.issues import Sort, Tab
+from bloop.query.walk import PageKey
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40).map(str.strip)
+VIEWS = st.builds(
+    IssueView,
+    project=TEXT,
+    tab=st.sampled_from(Tab),
+    q=TEXT,
+    environment=TEXT,
+    release=TEXT,
+    source=TEXT,
+    route=TEXT,
+    sort=st.sampled_from(Sort),
+    before=st.none()
+    | st.builds(
+        PageKey,
+        st.integers(0, 2**53),
+        st.sampled_from(["unresolved", "resolved", "regressed"]),
+        st.integers(0, 2**53),
+    ),
+)
+
+
+@given(VIEWS)
+def test_a_url_means_the_same_list_when_it_is_read_again(view: IssueView) -> None:
+    query = {name: values[-1] for name, values in parse_qs(urlsplit(view.href).query).items()}
+
+    assert IssueView.from_params(query) == view
+
+
+def test_defaults_are_left_out_of_the_url() -> None:
+    assert IssueView().href == "/"
+    assert IssueView(project="shop", tab=Tab.ALL).href == "/?project=shop&tab=all"
+
+
+def test_a_new_tab_or_a_cleared_filter_starts_at_the_top_and_keeps_the_rest() -> None:
+    view = IssueView(project="shop", q="x", release="1.0", sort=Sort.EVENTS, before=PageKey(5, "unresolved", 7))
+
+    assert view.on_tab(Tab.MUTED) == IssueView(project="shop", tab=Tab.MUTED, q="x", release="1.0", sort=Sort.EVENTS)
+    assert view.without("q") == IssueView(project="shop", release="1.0", sort=Sort.EVENTS)
+    assert view.without_filters() == IssueView(project="shop", sort=Sort.EVENTS)
+    assert view.in_project("other") == IssueView(project="other", sort=Sort.EVENTS)
+
+
+@pytest.mark.parametrize(
+    ("params", "name"),
+    [
+        ({"tab": "closed"}, "tab"),
+        ({"sort": "id; DROP"}, "sort"),
+        ({"before": "1"}, "before"),
+        ({"before": "1.unresolved.x"}, "before"),
+        ({"before": "9" * 30 + ".unresolved.1"}, "before"),
+        ({"before": "1.'.1"}, "before"),
+        ({"before": "-1.unresolved.1"}, "before"),
+    ],
+)
+def test_what_cannot_be_read_is_refused_by_name(params: dict[str, str], name: str) -> None:
+    with pytest.raises(InvalidParameter) as caught:
+        IssueView.from_params(params)
+
+    assert caught.value.name == name
+
+
+def test_texts_are_trimmed_and_bounded_and_unknown_parameters_ignored() -> None:
+    view = IssueView.from_params({"q": "  " + "x" * 5000, "utm_source": "mail"})
+
+    assert view == IssueView(q="x" * TEXT_CHARS_MAX)
