@@ -29,6 +29,15 @@ def main(context: click.Context, only: tuple[str, ...], quick: bool, folder: Pat
         console.print(f"written to {report.save()}")
 
 
+@main.command("publish")
+@click.argument("result", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
+def publish(result: Path | None) -> None:
+    """Put a saved result, the newest unless named, into docs/performance.md."""
+    from benchmarks.markdown import DOCUMENT, newest_result, put_into
+
+    put_into(DOCUMENT, result or newest_result())
+
+
 @main.group()
 def profile() -> None:
     """Where the time of one part goes, in this process, without the others."""

@@ -136,7 +136,8 @@ def _records(project_id: int, events: int, issues: int) -> Iterator[RingRecord]:
             issue = cold + n // HOT_SHARE % HOT_ISSUES
         else:
             first, end = window * cold // WINDOWS, (window + 1) * cold // WINDOWS
-            issue = first + n % max(end - first, 1)
+            nth = n - n // HOT_SHARE - 1  # of the events that are not of hot issues
+            issue = first + nth % max(end - first, 1)
         at_ms = start_ms + SPAN_MS * n // events
         variant = fields[(issue * 7 + n % 2) % len(fields)]  # an issue is seen in two releases or environments
         base = fields[issue % len(fields)]

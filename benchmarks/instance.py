@@ -41,6 +41,15 @@ class Usage(NamedTuple):
     cpu_s: dict[tuple[int, str], float]
 
 
+class Memory(NamedTuple):
+    """Proportional set size in bytes: shared pages are divided among those who share them."""
+
+    pss: int
+    own: int  # anonymous: heap, SQLite's page cache
+    shared: int  # the ring, SQLite's -shm
+    files: int  # code
+
+
 class Instance:
     """One run. Use as a context manager; `folder` may already hold a database at `database`."""
 
@@ -162,9 +171,9 @@ class Instance:
             spent[pid, part] = times.user + times.system
         return Usage(time.monotonic(), spent)
 
-    def pss_bytes(self) -> dict[tuple[int, str], int]:
-        """Proportional set size of every process: shared pages are divided among those who share them."""
-        return {(pid, part): pss_bytes(pid) for pid, part in self.processes().items()}
+    def memory(self) -> dict[tuple[int, str], Memory]:
+        """Of every process."""
+        return {(pid, part): memory_of(pid) for pid, part in self.processes().items()}
 
 
 def spent(before: Usage, after: Usage) -> dict[str, float]:
@@ -178,12 +187,11 @@ def spent(before: Usage, after: Usage) -> dict[str, float]:
     return by_part
 
 
-def pss_bytes(pid: int) -> int:
+def memory_of(pid: int) -> Memory:
     with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as rollup:
-        for line in rollup:
-            if line.startswith("Pss:"):
-                return int(line.split()[1]) * 1024
-    return 0
+        sizes = {name: value for name, _, value in (line.partition(":") for line in rollup)}
+    kinds = ("Pss", "Pss_Anon", "Pss_Shmem", "Pss_File")
+    return Memory(*(int(sizes[kind].split()[0]) * 1024 for kind in kinds))
 
 
 def free_port() -> int:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from dataclasses import dataclass, field
 from types import TracebackType
 
 from benchmarks.bench import Bench, Measured, measure, target
-from benchmarks.instance import Instance, spent
+from benchmarks.instance import Instance, Memory, spent
 from benchmarks.load import CONNECTIONS, Load
 from benchmarks.percentiles import summary_ms
 
-ATTEMPTS_MAX = 6
-STEP_DOWN = 0.93
-FIRST_GUESS = 0.98  # of what the probe saw stored
+ATTEMPTS_MAX = 5
+STEP = 1.08
+FIRST_GUESS = 0.9  # of what the probe's CPU times allow
+BACK_OFF = 0.95  # when the full run does not hold what a short one did
+STORED_SHARE = 0.97  # of what a failed run stored per second: the next try is not above that
 KEPT_UP = 0.985  # of the schedule, or the rate was not held
+DRAIN_S_MAX = 0.5  # what may wait in the ring at the end; more means that it was filling up
+CORES = os.cpu_count() or 1
 REQUESTS_PER_S_MAX = 45_000  # rendered for a closed loop; more than any two cores take
 BATCHES_PER_S_MAX = 1_600
 MIB = 1024 * 1024
@@ -26,7 +31,7 @@ class MemoryWatch:
     """Samples the PSS of every process once a second, in a thread; keeps the moment with the largest sum."""
 
     instance: Instance
-    peak: dict[tuple[int, str], int] = field(default_factory=dict)
+    peak: dict[tuple[int, str], Memory] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._stop = threading.Event()
@@ -44,8 +49,8 @@ class MemoryWatch:
 
     def _watch(self) -> None:
         while not self._stop.wait(1.0):
-            sample = self.instance.pss_bytes()
-            if sum(sample.values()) > sum(self.peak.values()):
+            sample = self.instance.memory()
+            if sum(one.pss for one in sample.values()) > sum(one.pss for one in self.peak.values()):
                 self.peak = sample
 
 
@@ -56,7 +61,7 @@ def run(bench: Bench) -> None:
         measure(instance, Load(target(instance), "warm", requests=4000, rate=2000))
         singles, memory = _held(bench, instance, batch=0)
         _report_held(bench, "singles", singles, "events/s", batch=1)
-        _report_memory(bench, memory)
+        _report_memory(bench, "memory.pss_under_load", memory.peak)
         batches, memory = _held(bench, instance, batch=50)
         _report_held(bench, "batches", batches, "events/s", batch=50)
         _report_idle(bench, instance)
@@ -83,16 +88,48 @@ def _held(bench: Bench, instance: Instance, batch: int) -> tuple[Measured, Memor
         latency_ms=summary_ms(result.latency_s),
         generator_us=result.generator_us,
     )
-    rate = FIRST_GUESS * probe.stored_per_s / per_request
-    for attempt in range(1, ATTEMPTS_MAX + 1):
-        bench.say(f"{name}: {rate * per_request:,.0f} events/s for {scale.held_s:.0f} s, attempt {attempt}")
-        load = Load(target(instance), f"{name}-{attempt}", requests=int(rate * scale.held_s), batch=batch, rate=rate)
+    return _search(bench, instance, name, batch, _affordable(probe) / per_request)
+
+
+def _affordable(probe: Measured) -> float:
+    """Events per second that the cores allow at the probe's CPU times, if the writer gets what it needs."""
+    result, cpu_s = probe.result, probe.cpu_s
+    writer_s = cpu_s.pop("writer") / result.accepted
+    taking_in_s = (sum(cpu_s.values()) + result.generator_cpu_s) / result.sent_events
+    return FIRST_GUESS * min(CORES / (writer_s + taking_in_s), 1 / writer_s)
+
+
+def _search(bench: Bench, instance: Instance, name: str, batch: int, rate: float) -> tuple[Measured, MemoryWatch]:
+    """Short runs up or down from `rate` until one holds and the next does not; then the full one."""
+    attempt, best, failed = 0, 0.0, False
+
+    def hold(rate: float, seconds: float) -> tuple[Measured, MemoryWatch]:
+        nonlocal attempt
+        attempt += 1
+        bench.say(f"{name}: {rate * max(batch, 1):,.0f} events/s for {seconds:.0f} s")
+        load = Load(target(instance), f"{name}-{attempt}", requests=int(rate * seconds), batch=batch, rate=rate)
         with MemoryWatch(instance) as memory:
-            measured = measure(instance, load)
-        if measured.clean and measured.result.requests_per_s >= KEPT_UP * rate:
+            return measure(instance, load), memory
+
+    while attempt < ATTEMPTS_MAX and not (best and failed):
+        measured, _ = hold(rate, bench.scale.probe_s)
+        if _is_held(measured, rate):
+            best, rate = rate, rate * STEP
+        else:
+            failed, rate = True, min(rate / STEP, STORED_SHARE * measured.stored_per_s / max(batch, 1))
+    rate = best or rate
+    for _ in range(ATTEMPTS_MAX):
+        measured, memory = hold(rate, bench.scale.held_s)
+        if _is_held(measured, rate):
             return measured, memory
-        rate *= STEP_DOWN
-    raise RuntimeError(f"no rate down to {rate * per_request:,.0f} events/s was held without a drop")
+        rate = min(rate * BACK_OFF, STORED_SHARE * measured.stored_per_s / max(batch, 1))
+    bench.report.warn(f"{name}: no rate down to {rate * max(batch, 1):,.0f} events/s was held; is the machine busy?")
+    return measured, memory
+
+
+def _is_held(measured: Measured, rate: float) -> bool:
+    in_time = measured.result.requests_per_s >= KEPT_UP * rate
+    return measured.clean and in_time and measured.drain_s <= DRAIN_S_MAX
 
 
 def _report_held(bench: Bench, name: str, held: Measured, unit: str, batch: int) -> None:
@@ -121,14 +158,15 @@ def _report_held(bench: Bench, name: str, held: Measured, unit: str, batch: int)
     )
 
 
-def _report_memory(bench: Bench, memory: MemoryWatch) -> None:
-    parts = [(part, size / MIB) for (_, part), size in memory.peak.items()]
+def _report_memory(bench: Bench, name: str, memory: dict[tuple[int, str], Memory]) -> None:
+    parts = sorted(((part, one) for (_, part), one in memory.items()), key=lambda item: -item[1].pss)
     bench.report.add(
-        "memory.pss_under_load",
-        sum(size for _, size in parts),
+        name,
+        sum(one.pss for _, one in parts) / MIB,
         "MiB, all processes",
-        ", ".join(f"{part} {size:.0f}" for part, size in sorted(parts, key=lambda item: -item[1])),
-        by_process=parts,
+        ", ".join(f"{part} {one.pss / MIB:.0f}" for part, one in parts)
+        + f"; of it shared memory {sum(one.shared for _, one in parts) / MIB:.0f}",
+        by_process=[(part, {kind: size / MIB for kind, size in one._asdict().items()}) for part, one in parts],
     )
 
 
@@ -148,11 +186,4 @@ def _report_idle(bench: Bench, instance: Instance) -> None:
         or "below the kernel's clock tick of 10 ms",
         by_part=percent,
     )
-    resting = [(part, size / MIB) for (_, part), size in instance.pss_bytes().items()]
-    bench.report.add(
-        "idle.pss",
-        sum(size for _, size in resting),
-        "MiB, all processes",
-        ", ".join(f"{part} {size:.0f}" for part, size in sorted(resting, key=lambda item: -item[1])),
-        by_process=resting,
-    )
+    _report_memory(bench, "idle.pss", instance.memory())
