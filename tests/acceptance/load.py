@@ -1,0 +1,96 @@
+"""Clients that never tire: they send events with ids of their own, and remember what they were told about each."""
+
+from __future__ import annotations
+
+import http.client
+import itertools
+import json
+import threading
+import time
+from dataclasses import dataclass, field
+
+from tests.acceptance.harness import BloopServer, event, signed
+
+PER_SECOND = 120.0  # of each client: some load on every lane, and time left for the processes on two cores
+BATCH_EVERY, BATCH_EVENTS = 5, 7  # every fifth request is a batch
+TIMEOUT_S = 20.0
+RETRY_S = 0.02
+
+
+@dataclass
+class Told:
+    """What one client was told. Every id it ever sent is in exactly one of these."""
+
+    accepted: list[str] = field(default_factory=list)
+    dropped: list[str] = field(default_factory=list)
+    unanswered: list[str] = field(default_factory=list)  # the connection died first: stored once, or not at all
+    refused: list[str] = field(default_factory=list)  # any other status; none is expected
+
+
+class Client(threading.Thread):
+    """One kept-alive connection after another, until told to stop."""
+
+    def __init__(self, server: BloopServer, name: str) -> None:
+        super().__init__(name=name, daemon=True)
+        self.told = Told()
+        self.refusals: list[str] = []
+        self._server = server
+        self._stop_asked = threading.Event()
+        self._connection: http.client.HTTPConnection | None = None
+
+    def run(self) -> None:
+        next_at = time.monotonic()
+        for number in itertools.count():
+            if self._stop_asked.is_set():
+                break
+            size = BATCH_EVENTS if number % BATCH_EVERY == 0 else 1
+            self._send([f"{self.name}-{number}-{index}" for index in range(size)])
+            next_at = max(next_at + 1 / PER_SECOND, time.monotonic() - 1)
+            self._stop_asked.wait(max(0.0, next_at - time.monotonic()))
+        self._hang_up()
+
+    def stop(self) -> Told:
+        self._stop_asked.set()
+        self.join(TIMEOUT_S * 2)
+        assert not self.is_alive()
+        return self.told
+
+    def _send(self, ids: list[str]) -> None:
+        events = [event(one) for one in ids]
+        path, body = ("/v1/ingest", events[0]) if len(ids) == 1 else ("/v1/ingest/batch", {"events": events})
+        raw = json.dumps(body).encode()
+        try:
+            status, answer = self._exchange(path, raw)
+        except ConnectionRefusedError:
+            # Nobody listens, so nobody saw it. Between two supervisors this is what clients get.
+            self._hang_up()
+            self._stop_asked.wait(RETRY_S)
+        except (OSError, http.client.HTTPException):
+            self.told.unanswered += ids
+            self._hang_up()
+        else:
+            self._note(ids, status, answer)
+
+    def _exchange(self, path: str, raw: bytes) -> tuple[int, bytes]:
+        if self._connection is None:
+            self._connection = http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=TIMEOUT_S)
+        self._connection.request("POST", path, raw, signed(raw, self._server.secret))
+        response = self._connection.getresponse()
+        return response.status, response.read()
+
+    def _note(self, ids: list[str], status: int, answer: bytes) -> None:
+        said = json.loads(answer) if status == 200 else {}
+        if said in ({"status": "accepted"}, {"accepted": len(ids), "dropped": 0, "errors": []}):
+            self.told.accepted += ids
+        elif said == {"status": "dropped"} or said.get("dropped") == len(ids):
+            self.told.dropped += ids
+        elif status == 200:  # a batch of which the lane took a part: which part is not said
+            self.told.unanswered += ids
+        else:
+            self.told.refused += ids
+            self.refusals.append(f"{status} {answer[:200]!r}")
+
+    def _hang_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
