@@ -35,7 +35,7 @@ class Cell(NamedTuple):
 class Consumer:
     """The one reader of a ring; claim it after the fork. After `close` every call raises ValueError, as on a file."""
 
-    __slots__ = ("_backlog", "_lanes", "_mapping", "_turn", "_words")
+    __slots__ = ("_backlog", "_mapping", "_readers", "_turn", "_words")
 
     @classmethod
     def claim(cls, ring: Segment, *, monotonic: Callable[[], float] = time.monotonic) -> Consumer:
@@ -45,7 +45,7 @@ class Consumer:
             raise LaneUnavailable(f"another process is reading ring {ring.name}")
         consumer._mapping, consumer._words = shared, shared.words
         try:
-            consumer._lanes = [LaneReader(shared, index, monotonic) for index in range(ring.lane_count)]
+            consumer._readers = [LaneReader(shared, index, monotonic) for index in range(ring.lane_count)]
         except BaseException:
             consumer.close()
             raise
@@ -56,14 +56,14 @@ class Consumer:
     def __init__(self) -> None:
         self._mapping: RingMapping | None = None
         self._words = CLOSED
-        self._lanes: list[LaneReader] = []
+        self._readers: list[LaneReader] = []
         self._turn = 0
         self._backlog = False
 
     def resume(self, positions: Mapping[int, int]) -> None:
         """Skip what an earlier consumer committed but did not release: tails move forward to `positions`, never back.
 
-        RingMismatch when a position is past its lane's head: it was not stored for this ring.
+        Call it before the first read. RingMismatch when a position is past its lane's head: it is not of this ring.
         """
         for index, position in positions.items():
             self._lanes[index].resume(position)
@@ -81,6 +81,7 @@ class Consumer:
         for lane in lanes:
             if lane.position != lane.tail:
                 batch.positions[lane.index], batch.passed[lane.index] = lane.position, lane.passed
+                lane.announce()
         self._backlog = False
         return batch
 
@@ -155,7 +156,13 @@ class Consumer:
 
     def disown(self) -> None:
         """Stop working without touching the ring: it belongs to another process (see `mapping.Claim`)."""
-        self._mapping, self._words = None, CLOSED
+        self._mapping, self._words, self._backlog = None, CLOSED, False
+
+    @property
+    def _lanes(self) -> list[LaneReader]:
+        if self._mapping is None:
+            raise ValueError("this consumer is closed, or was claimed by the process we were forked from")
+        return self._readers
 
     def _news(self) -> bool:
         return any(lane.has_news() for lane in self._lanes)

@@ -12,7 +12,7 @@ from xxhash import xxh3_64_intdigest
 
 from bloop.errors import RingMismatch
 from bloop.ring import layout
-from bloop.ring.layout import L_ACCEPTED, L_CONSUMED, L_HEAD, L_TAIL, POSITION_MASK
+from bloop.ring.layout import L_ACCEPTED, L_CONSUMED, L_HEAD, L_READ_COUNT, L_READ_TO, L_TAIL, POSITION_MASK
 from bloop.ring.mapping import Mapping
 
 _TURN_RECORDS = 64  # a lane's turn within a batch: short enough to be fair, long enough to cost nothing
@@ -57,7 +57,7 @@ class LaneReader:
         if not 0 <= self._head - self.tail <= mapping.geometry.lane_bytes:
             raise RingMismatch(f"lane {index} of ring {mapping.name} is damaged: head {head_word}, tail {self.tail}")
         self._seen = head_word if self._head == self.tail else -1  # what waits from before us is news
-        self._recount()
+        self._finish_count()  # our predecessor may have died in a release
 
     @property
     def tail(self) -> int:
@@ -114,12 +114,18 @@ class LaneReader:
         batch.full = batch.full or len(records) >= records_max
         return position < self._head and not waits
 
+    def announce(self) -> None:
+        """Note where this read will leave the lane, for whoever comes after us (R8)."""
+        words, first = self._mapping.words, self.first_word
+        words[first + L_READ_TO] = self.position  # first: from here on the pair cannot match the tail by accident
+        words[first + L_READ_COUNT] = words[first + L_CONSUMED] + self.passed
+
     def release(self, position: int, passed: int) -> None:
         """Move the tail; the bytes before it may be overwritten from now on (R6)."""
         words, first = self._mapping.words, self.first_word
         assert self.tail <= position <= words[first + L_HEAD] & POSITION_MASK, "released twice, or not ours"
-        words[first + L_CONSUMED] += passed
         words[first + L_TAIL] = position
+        words[first + L_CONSUMED] += passed
 
     def resume(self, position: int) -> None:
         """Move the tail to a position that was committed but not released; RingMismatch when nothing reaches there."""
@@ -128,7 +134,13 @@ class LaneReader:
             raise RingMismatch(f"lane {self.index} was stored up to {position}, past the end of what was pushed")
         if position > self.tail:
             words[first + L_TAIL] = position
-            self._recount()
+            self._finish_count()
+
+    def _finish_count(self) -> None:
+        """Let the consumed count follow the tail; only where the last read ended can have been committed (R8)."""
+        words, first = self._mapping.words, self.first_word
+        if words[first + L_TAIL] == words[first + L_READ_TO]:
+            words[first + L_CONSUMED] = words[first + L_READ_COUNT]
 
     def _past_no_record(self, batch: Batch, position: int) -> int | None:
         """Where to go on when no record verifies here: None means wait, the same position means look again."""
@@ -192,16 +204,3 @@ class LaneReader:
             accepted = words[first + L_ACCEPTED]
             if words[first + L_HEAD] == head:  # ends: a push takes longer than these two reads
                 return head & POSITION_MASK, layout.accepted_exact(head, accepted)
-
-    def _recount(self) -> None:
-        """Set the consumed count from what is left: a consumer may have died between moving a tail and counting."""
-        self._head, accepted = self._published()
-        position, waiting = self.tail, 0
-        while position < self._head:
-            if rest := self._wrap(position):
-                position += rest
-                continue
-            waiting += 1
-            need = self._record(position)
-            position = position + need if need else self._head  # behind damage nothing can be counted
-        self._mapping.words[self.first_word + L_CONSUMED] = accepted - waiting

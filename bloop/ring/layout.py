@@ -26,7 +26,8 @@ R6   Reading moves nothing; `release` moves the tails, after COMMIT. A consumer 
 R7   A lane and the consumer's place are held by POSIX record locks: the kernel frees them with their process, however
      it dies. A fork inherits no claim. One producer per lane, one consumer per ring, always.
 R8   `accepted` is exact after any kill: the low three bits of the head word count records modulo 8 in the very store
-     that publishes one, so a reader (and the next producer) sees when the counter lags behind.
+     that publishes one, so a reader (and the next producer) sees when the counter lags behind. `consumed` is exact
+     after any kill: `read` notes what both words will be after the batch, before anything can commit or release it.
 R9   Counts are cumulative for the life of the ring, over all producers of a lane. A cell never changes its key.
 R10  A full lane refuses the record, counts the drop, and takes records again once the tail has moved. An empty lane
      takes any payload up to `payload_bytes_max`.
@@ -65,7 +66,7 @@ W_ASLEEP = 24  # 0 while the consumer is awake, else a number that is new for ev
 
 # Words of a lane head, relative to its first word.
 L_HEAD, L_ACCEPTED, L_DROPPED, L_PRODUCER_PID = range(4)
-L_TAIL, L_CONSUMED = 8, 9
+L_TAIL, L_CONSUMED, L_READ_TO, L_READ_COUNT = range(8, 12)  # the last two: what tail and consumed are about to become
 L_PROJECT_0 = 32  # one word per outcome, for project 0: what belongs to no project, or found the table full
 L_CELLS = 64  # pairs of (project_id << 8 | outcome, count); filled from the front, key 0 is free
 

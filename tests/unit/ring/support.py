@@ -1,0 +1,79 @@
+"""What the tests of the ring share: names nobody else uses, proof that nothing is left behind, and kills."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+from bloop.ring import Producer, Segment, layout, mapping
+
+SHM = "/dev/shm"
+
+
+@contextmanager
+def fresh_ring_name() -> Iterator[str]:
+    """A name for one test; afterwards no shared memory, semaphore, mapping or descriptor of it may be left."""
+    name = f"/bloop-test-{os.getpid()}-{secrets.token_hex(4)}"
+    try:
+        yield name
+        assert [m.name for m in mapping._open if m.name == name] == [], "a handle was not closed"
+    finally:
+        Segment.unlink(name)
+    assert [entry for entry in os.listdir(SHM) if name[1:] in entry] == []
+
+
+def eventually(condition: Callable[[], bool], *, within_s: float = 5.0) -> None:
+    """Return as soon as the condition holds; fail at the deadline."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.001)
+
+
+class Killed(BaseException):
+    """Stands in for SIGKILL inside one process: nothing in the ring catches it."""
+
+
+def run_until_killed(function: Callable[..., Any], *args: Any, instruction: int) -> bool:
+    """Call a function and kill it before its n-th bytecode instruction, inner calls counted. True when it was."""
+    left = instruction
+
+    def trace(frame: FrameType, event: str, arg: object) -> Any:
+        nonlocal left
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            left -= 1
+            if left < 0:
+                raise Killed
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        function(*args)
+    except Killed:
+        return True
+    finally:
+        sys.settrace(before)
+    return False
+
+
+def abandon(producer: Producer) -> None:
+    """What the kernel does for a killed producer: its lock is free, nothing else happens."""
+    shared, lane = producer._mapping, producer.lane
+    assert shared is not None
+    producer.disown()
+    shared.give_back(layout.LOCK_LANE_0 + lane)
+
+
+def overwrite(segment: Segment, lane: int, position: int, data: bytes) -> None:
+    """Damage the area of a lane, as a stray write would."""
+    shared = segment.shared()
+    at = shared.geometry.area(lane) + position % segment.lane_bytes
+    shared.area[at : at + len(data)] = data
