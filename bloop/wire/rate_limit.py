@@ -59,7 +59,7 @@ class RateLimiter:
             wait_s = ahead_s - self._ahead_s_max
             # Sums of token times are not exact: without the slack the last token of a burst could be refused.
             if wait_s > self._token_s * 1e-6:
-                raise RateLimited(max(1, math.ceil(wait_s)))
+                raise RateLimited(math.ceil(wait_s))
             self._full_at[bucket] = now + ahead_s + self._token_s
             self._full_at.move_to_end(bucket)
             if len(self._full_at) > self._addresses_max:
