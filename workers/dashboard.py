@@ -29,6 +29,7 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
 
 
 def options(settings: Settings, flags: process.Flags) -> Mapping[str, Any]:
+    settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     return serving.house_rules(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,

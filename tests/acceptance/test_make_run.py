@@ -1,0 +1,100 @@
+"""`make run` as the README shows it: one command, then what it prints is pasted.
+
+The environment is set up already here; `RUNNABLE=` keeps make from looking at it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.harness import BloopServer, sign_in_link, until
+
+ROOT = Path(__file__).parents[2]
+
+
+class MadeServer(BloopServer):
+    """Started by make, with nothing set but the port and the database."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        for name in [name for name in self.env if name.startswith("BLOOP__")]:
+            if name not in ("BLOOP__DATABASE__PATH", "BLOOP__SERVER__PORT"):
+                del self.env[name]
+        self.command = ["make", "-C", str(ROOT), "run", "RUNNABLE="]
+
+    @property
+    def secret_path(self) -> Path:
+        return self.folder / "secret"
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Iterator[Callable[[str], MadeServer]]:
+    servers: list[MadeServer] = []
+
+    def make(name: str) -> MadeServer:
+        servers.append(MadeServer(tmp_path / name))
+        return servers[-1]
+
+    yield make
+    for server in servers:
+        server.end()
+        for process in server.family():
+            process.kill()
+
+
+def pasted_curl(output: str) -> str:
+    found = re.search(r"^  (curl .*)$", output, re.MULTILINE)
+    assert found, output
+    return found[1]
+
+
+def test_pasted_curl_stores_an_event_and_ctrl_c_ends_it_all(made: Callable[[str], MadeServer]):
+    server = made("a").start()
+    key_line = server.output.splitlines()[server.output.splitlines().index("Key of the project 'default':") + 1]
+
+    done = subprocess.run(["bash", "-c", pasted_curl(server.output)], capture_output=True, text=True, timeout=20)
+
+    assert json.loads(done.stdout) == {"status": "accepted"}
+    assert key_line.strip() == server.secret_path.read_text().strip()
+    assert stat.S_IMODE(server.secret_path.stat().st_mode) == 0o600
+    assert sign_in_link(server.output).startswith(f"http://localhost:{server.port}/auth/login?token=")
+    server.interrupt()
+    server.wait_ended()
+    with server.reader() as db:
+        assert db.execute("SELECT message FROM events").fetchall() == [("The first event",)]
+    assert server.leftovers() == []
+
+
+def test_second_start_keeps_the_key_and_finds_the_events(made: Callable[[str], MadeServer]):
+    server = made("a").start()
+    curl, key = pasted_curl(server.output), server.secret_path.read_text()
+    subprocess.run(["bash", "-c", curl], capture_output=True, check=True, timeout=20)
+    server.interrupt()
+    server.wait_ended()
+
+    server.start()
+
+    assert server.secret_path.read_text() == key
+    done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=20)
+    assert json.loads(done.stdout) == {"status": "accepted"}
+    (row,) = until(lambda: server.errors(server.token()), "the issue")
+    until(lambda: server.errors(server.token())[0]["total_count"] == 2, "both events")
+    assert row["error_type"] == "HelloBloop"
+
+
+def test_two_copies_have_ports_secrets_and_data_of_their_own(made: Callable[[str], MadeServer]):
+    first, second = made("a").start(), made("b").start()
+
+    assert first.secret_path.read_text() != second.secret_path.read_text()
+    done = subprocess.run(["bash", "-c", pasted_curl(second.output)], capture_output=True, text=True, timeout=20)
+
+    assert json.loads(done.stdout) == {"status": "accepted"}
+    assert until(lambda: second.errors(second.token()), "the event in the second copy")
+    assert first.errors(first.token()) == []

@@ -1,0 +1,149 @@
+"""docs/openapi.yaml against a running bloop: every operation, with data it describes and data it forbids.
+
+Requests go over real connections: those to ingest routes reach an ingest worker, all others are handed over to the
+dashboard. What fuzzing got accepted is stored by the real writer, and the read routes then show it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import hmac
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import brotli
+import pytest
+import requests
+import schemathesis
+import zstandard
+from hypothesis import HealthCheck, settings
+from requests.auth import AuthBase
+from schemathesis.checks import CHECKS
+
+from bloop.outcomes import REFUSALS, Outcome
+from tests.acceptance.harness import BloopServer, event, sign_in_link, until
+
+SPEC = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+EXAMPLES_MAX = 15
+
+PACKERS: dict[str, Callable[[bytes], bytes]] = {
+    "gzip": gzip.compress,
+    "x-gzip": gzip.compress,
+    "deflate": zlib.compress,
+    "br": brotli.compress,
+    "zstd": zstandard.compress,
+}
+# Who may do what is walked route by route in tests/integration/api/test_access_table.py.
+UNCHECKED = ("ignored_auth",)
+
+schema = schemathesis.openapi.from_path(SPEC)
+schema.config.generation.update(deterministic=True, with_security_parameters=False)
+
+
+@schema.hook
+def map_body(_context: Any, body: Any) -> Any:
+    """To JSON Schema 37.0 is an integer; the wire format wants whole numbers written as such."""
+    if isinstance(body, dict):
+        whole = {name: int(v) for name, v in body.items() if isinstance(v, float) and v.is_integer()}
+        return body | whole
+    return body
+
+
+@schema.hook
+def map_body(_context: Any, body: Any) -> Any:
+    """To JSON Schema 37.0 is an integer; the wire format wants whole numbers written as such."""
+    if isinstance(body, dict):
+        whole = {name: int(v) for name, v in body.items() if isinstance(v, float) and v.is_integer()}
+        return body | whole
+    return body
+
+
+class Client:
+    """Credentials of every kind, and a kept-alive connection for each of the two servers."""
+
+    def __init__(self, server: BloopServer) -> None:
+        self.server = server
+        self.url = f"http://127.0.0.1:{server.port}"
+        self.ingest, self.dashboard = requests.Session(), requests.Session()
+        self._token = server.token(scopes="errors:read,errors:write")
+        self._cookie = self._sign_in()
+
+    def close(self) -> None:
+        self.ingest.close()
+        self.dashboard.close()
+
+    def how_to_send(self, case: schemathesis.Case) -> dict[str, Any]:
+        """Connection and credential for a case, by what its operation asks for."""
+        if case.path.startswith("/v1/ingest"):
+            return {"session": self.ingest, "auth": Signature(self.server.secret)}
+        sent: dict[str, Any] = {"session": self.dashboard}
+        if case.path.startswith("/v1/") and case.method == "POST":
+            sent["headers"] = {"Authorization": f"Bearer {self._token}"}
+        elif case.path.startswith(("/v1/", "/issues/")) or case.path == "/":
+            sent["headers"] = {"Cookie": f"bloop_session={self._cookie}"}
+        return sent
+
+    def _sign_in(self) -> str:
+        token = sign_in_link(self.server.output).rpartition("=")[2]
+        answer = self.dashboard.post(f"{self.url}/auth/login", data={"token": token}, allow_redirects=False)
+        self.dashboard.cookies.clear()
+        assert answer.status_code == 303, answer.text
+        return answer.cookies["bloop_session"]
+
+
+class Signature(AuthBase):
+    """Packs the body as its Content-Encoding says, then signs what is sent."""
+
+    def __init__(self, secret: str) -> None:
+        self._secret = secret.encode()
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        body = request.body or b""
+        raw = body if isinstance(body, bytes) else body.encode()
+        pack = PACKERS.get(str(request.headers.get("Content-Encoding")))
+        if pack is not None:
+            request.prepare_body(pack(raw), None)
+            assert isinstance(request.body, bytes)
+            raw = request.body
+        request.headers["X-Signature"] = hmac.new(self._secret, raw, hashlib.sha256).hexdigest()
+        return request
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
+    server = BloopServer(tmp_path_factory.mktemp("openapi"), BLOOP__RATE_LIMIT__AUTH_PER_SECOND="0").start()
+    try:
+        client = Client(server)
+        # The event of the document's examples: its fingerprint is the one the examples ask for.
+        server.send(event("example", error_type="TypeError", message="Cannot read property 'id' of undefined",
+                          route_or_procedure="/users", release="1.4.2"))  # fmt: skip
+        until(lambda: server.stored_ids() == ["example"], "the first event")
+        yield client
+        client.close()
+    finally:
+        server.end()
+
+
+@schema.parametrize()
+@settings(max_examples=EXAMPLES_MAX, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+def test_operation_answers_as_documented(client: Client, case: schemathesis.Case) -> None:
+    case.call_and_validate(
+        base_url=client.url,
+        excluded_checks=[CHECKS.get_one(name) for name in UNCHECKED],
+        **client.how_to_send(case),
+    )
+
+
+def test_everything_that_was_accepted_is_stored_and_accounted_for(client: Client) -> None:
+    def balance() -> bool:
+        ledger = client.server.ledger()
+        received, stored = (sum(n for (_, o), n in ledger.items() if o == want) for want in (1, 2))
+        refused = sum(n for (_, o), n in ledger.items() if o in REFUSALS)
+        return 1 < stored < received == stored + refused
+
+    until(balance, "the ledger to balance")
+    assert not [n for (_, outcome), n in client.server.ledger().items() if outcome == Outcome.DEAD_LETTER]
+    assert client.server.log.count(" error ") == 0, client.server.log
