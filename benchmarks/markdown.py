@@ -24,9 +24,10 @@ def newest_result(folder: Path = RESULTS) -> Path:
 def render(content: dict[str, Any]) -> str:
     """Machine, then a table of all figures."""
     about = content["machine"]
-    versions = f"Linux {about['kernel']}, Python {about['python']}, SQLite {about['sqlite']}"
+    hardware = f"{about['cores']} cores ({about['cpu']}), {about['memory_gib']} GiB"
+    versions = f"Linux {about['kernel']}, {about['python']}, SQLite {about['sqlite']}"
     lines = [
-        f"Commit `{about['commit']}` on {about['cores']} cores ({about['cpu']}), {about['memory_gib']} GiB, {versions}.",
+        f"Commit `{about['commit']}` on {hardware}, {versions}.",
         "",
         "| figure | value | unit | what bounds it |",
         "|---|---:|---|---|",

@@ -103,7 +103,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "kernel": platform.release(),
-        "python": sys.version.split()[0],
+        "python": f"Python {sys.version.split()[0]} from {sys.base_prefix} ({platform.python_compiler()})",
         "sqlite": apsw.sqlite_lib_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
         "commit": _commit(),

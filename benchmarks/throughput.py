@@ -13,7 +13,8 @@ from benchmarks.instance import Instance, Memory, spent
 from benchmarks.load import CONNECTIONS, Load
 from benchmarks.percentiles import summary_ms
 
-ATTEMPTS_MAX = 5
+ATTEMPTS_MAX = 5  # short runs
+FULL_RUNS_MAX = 3
 STEP = 1.08
 FIRST_GUESS = 0.9  # of what the probe's CPU times allow
 BACK_OFF = 0.95  # when the full run does not hold what a short one did
@@ -118,7 +119,7 @@ def _search(bench: Bench, instance: Instance, name: str, batch: int, rate: float
         else:
             failed, rate = True, min(rate / STEP, STORED_SHARE * measured.stored_per_s / max(batch, 1))
     rate = best or rate
-    for _ in range(ATTEMPTS_MAX):
+    for _ in range(FULL_RUNS_MAX):
         measured, memory = hold(rate, bench.scale.held_s)
         if _is_held(measured, rate):
             return measured, memory
