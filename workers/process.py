@@ -10,13 +10,14 @@ W3  `EXIT_CANNOT_START` means that trying again changes nothing: a setting, a fo
 from __future__ import annotations
 
 import argparse
+import contextlib
 import ctypes
 import logging
 import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from types import FrameType
 
 from bloop import config
@@ -29,7 +30,7 @@ EXIT_FAILED = 1
 EXIT_CANNOT_START = 78  # EX_CONFIG of sysexits.h, so no shell or libc uses it for anything else
 
 _LOOK_EVERY_S = 0.05
-_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
 
 log = logging.getLogger(__name__)
 
@@ -115,8 +116,27 @@ def die_with_parent(parent: int) -> None:
     port and its lanes to the next one. Linux sends it when the *thread* that started us ends: parents start their
     children from the main thread.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
-        raise OSError(ctypes.get_errno(), "prctl(PR_SET_PDEATHSIG) failed")
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it died before the line above took hold
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def adopt_orphans() -> None:
+    """Have processes whose parent died become children of this one, which then has to bury them (`bury_orphans`).
+
+    In a container, where a supervisor is process 1, that is so anyway; this makes it so everywhere.
+    """
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+
+def bury_orphans(own: Container[int]) -> None:
+    """Collect the exit status of dead children that are not in `own`, so that none stays a zombie."""
+    with contextlib.suppress(ChildProcessError):
+        while (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and dead.si_pid not in own:
+            os.waitpid(dead.si_pid, 0)
+
+
+def _prctl(option: int, value: int) -> None:
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(option, value, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

@@ -84,6 +84,7 @@ class Supervisor:
         self._ingest = Child("ingest", [*self._config, *listen], [instance.fd, port.fileno()])
         self._dashboard = Child("dashboard", self._config, [instance.fd])
         self._children = [self._writer, self._ingest, self._dashboard]
+        self._greeting: subprocess.Popen[bytes] | None = None
         self._was_ready = False
 
     def run(self, *, quiet: bool) -> None:
@@ -121,11 +122,11 @@ class Supervisor:
 
     def _say_ready(self, *, quiet: bool) -> None:
         if not quiet:
-            greeting = subprocess.Popen(
-                [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *self._config], stdin=subprocess.DEVNULL
-            )
+            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *self._config]
+            self._greeting = greeting = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             self._until(lambda: greeting.poll() is not None, "the welcome")
             greeting.wait()
+            self._greeting = None
         print(f"ready {local_url(self._settings)}", flush=True)
         log.info("ready on %s", local_url(self._settings), extra={"action": "ready"})
 
@@ -152,6 +153,7 @@ class Supervisor:
                 self._on_death(child)
             if not self._stopping and child.start_at is not None and child.start_at <= time.monotonic():
                 self._begin(child)
+        process.bury_orphans({child.pid for child in self._children} | {self._greeting.pid if self._greeting else 0})
 
     def _begin(self, child: Child) -> None:
         child.start()
@@ -246,6 +248,7 @@ def main(settings: Settings, flags: process.Flags) -> None:
         instance = Instance.claim(run_dir / "bloop.pid")
     except OSError as error:
         raise ConfigError("database.path", f"cannot use {error.filename}: {error.strerror}") from error
+    process.adopt_orphans()
     try:
         for socket_path in (settings.handoff_path, settings.dashboard_path):
             for leftover in run_dir.glob(f"{socket_path.name}*"):

@@ -23,7 +23,7 @@ from bloop.record import ErrorRecord
 from bloop.ring import Consumer, Segment, WriterState
 from bloop.storage import connection, migrate, projects, ring_state
 from bloop.storage.store import OPERATIONAL_ERRORS, Store
-from workers.process import StopFlag, run_worker
+from workers.process import EXIT_FAILED, EXIT_OK, StopFlag, run_worker
 
 log = logging.getLogger("bloop.writer")
 
@@ -37,7 +37,10 @@ DEAD_LANES_EVERY_S = 5.0
 
 
 class Writer:
-    """One drain loop. `run` returns after `stop` is set and the ring is empty, or as empty as the database allows."""
+    """One drain loop. `run` returns after `stop` is set and the ring is empty, or as empty as the database allows.
+
+    It returns whether the accounts are settled as well: whoever removes the ring needs to know.
+    """
 
     def __init__(
         self, settings: config.Settings, db: apsw.Connection, segment: Segment, consumer: Consumer, store: Store
@@ -54,7 +57,7 @@ class Writer:
         self._wal_pages = 0
         db.set_wal_hook(self._on_commit)
 
-    def run(self, stop: StopFlag) -> None:
+    def run(self, stop: StopFlag) -> bool:
         pipeline = self._settings.pipeline
         while not stop.is_set():
             self._consumer.heartbeat(clock.now_ms(), self._state)
@@ -64,7 +67,7 @@ class Writer:
             self._gather(stop)
             if self.drain_once() is None:
                 stop.wait(self._backoff_s)
-        self._drain_at_stop()
+        return self._drain_at_stop()
 
     def drain_once(self) -> int | None:
         """Store one batch; return how many records it held, None when the database would not take it."""
@@ -105,17 +108,20 @@ class Writer:
                 return
             time.sleep(min(ready_at - now, GATHER_STEP_S))
 
-    def _drain_at_stop(self) -> None:
+    def _drain_at_stop(self) -> bool:
         """One ring's worth at most: live producers must not hold us here, and a full disk must not either."""
         rounds = self._settings.lane_count * self._settings.lane_bytes // 1024 // BATCH_RECORDS_MAX + 2
         for _ in range(rounds):
             if not self._consumer.pending() or self.drain_once() is None:
                 break
+        is_settled = False
         with contextlib.suppress(*OPERATIONAL_ERRORS):
             self._store.store([], {}, self._consumer.cells(), now_ms=clock.now_ms())
             self._settle_dead_lanes()
+            is_settled = True
             self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         self._consumer.heartbeat(clock.now_ms(), WriterState.STOPPED)
+        return is_settled
 
     def _look_after(self, *, idle: bool) -> None:
         """What must happen now and then: checkpoints, and the accounts of producers that died."""
@@ -162,8 +168,8 @@ def culprit_of(record: ErrorRecord) -> str | None:
     return culprit(record.event)
 
 
-def main(settings: config.Settings, stop: StopFlag) -> None:
-    """Open everything, drain until told to stop, close everything.
+def main(settings: config.Settings, stop: StopFlag) -> int:
+    """Open everything, drain until told to stop, close everything. EXIT_FAILED when counts are left in the ring.
 
     Raises:
         BloopError: something this process cannot start without; `run_worker` turns it into the exit code.
@@ -182,8 +188,9 @@ def main(settings: config.Settings, stop: StopFlag) -> None:
         with connection.immediate(db):
             ring_state.forget_other_rings(db, segment.ring_id)
         log.info("ready, %d records waiting", consumer.pending(), extra={"action": "ready"})
-        Writer(settings, db, segment, consumer, store).run(stop)
+        is_settled = Writer(settings, db, segment, consumer, store).run(stop)
         log.info("stopped, %d records waiting", consumer.pending(), extra={"action": "stopped"})
+        return EXIT_OK if is_settled else EXIT_FAILED
 
 
 if __name__ == "__main__":

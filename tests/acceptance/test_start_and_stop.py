@@ -182,6 +182,22 @@ class TestStop:
 
 
 class TestAgain:
+    def test_records_that_could_not_be_stored_wait_for_the_next_start(self, make_server: Make):
+        server = make_server()
+        server.env["BLOOP__DATABASE__DISK_FREE_BYTES_MIN"] = str(1 << 60)
+        server.start()
+        ids = send_ids(server, "patient", 100)
+        until(lambda: "not storing, records wait in the ring" in server.log, "the writer to notice")
+
+        assert server.stop() == 0
+        assert "100 records wait in the ring" in server.log
+        del server.env["BLOOP__DATABASE__DISK_FREE_BYTES_MIN"]
+        server.start()
+
+        until(lambda: sorted(server.stored_ids()) == sorted(ids), "the records of the last run")
+        server.stop()
+        assert server.leftovers() == []
+
     def test_second_start_finds_everything(self, server: BloopServer):
         token = server.token()
         key = server.cli("project", "create", "Mobile").stdout.strip()
@@ -249,6 +265,12 @@ class TestChildren:
         until(lambda: server.request("GET", "/ready").status == 200, "bloop to be ready again")
         ids |= send_ids(server, "after", 100)
         until(lambda: sorted(server.stored_ids()) == sorted(ids), "every event, once")
+
+    def test_orphans_of_a_killed_server_are_buried(self, server: BloopServer):
+        orphans = server.pids("ingest-worker")
+        os.kill(server.pids("ingest")[0], signal.SIGKILL)
+
+        until(lambda: not any(psutil.pid_exists(pid) for pid in orphans), "the orphans to be buried")
 
     def test_connections_wait_while_the_ingest_server_is_replaced(self, server: BloopServer):
         """The supervisor holds the port: nobody is refused."""
