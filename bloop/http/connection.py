@@ -191,9 +191,8 @@ class Connection(Peer):
         environ["wsgi.input"] = body
         environ["REMOTE_ADDR"] = self._address
         environ["REMOTE_PORT"] = self._port
-        keep_alive = not server.is_stopping and wants_keep_alive(environ, line)
         server.request_count += 1
-        payload, keep_alive = server.gateway.call(environ, line, keep_alive)
+        payload, keep_alive = server.gateway.call(environ, line, wants_keep_alive(environ, line))
         self._lingers = bool(rest) and not keep_alive
         if not self._send(payload, rest, closes=not keep_alive):
             return None

@@ -55,6 +55,7 @@ class Gateway:
         self._headers: Headers = []
         self._written: list[bytes] = []
         self.date_line = b""
+        self.announces_close = False  # set (by a signal handler, say) when no connection is to be kept any longer
 
     def set_date(self, unix_s: float) -> None:
         self.date_line = f"Date: {formatdate(unix_s, usegmt=True)}\r\n".encode("ascii")
@@ -67,6 +68,7 @@ class Gateway:
         try:
             body = self._body_of(self._app(environ, self._start_response))
             head = self._head()
+            keep_alive = keep_alive and not self.announces_close  # asked now: the app may have taken its time
             return self._join(head, body, line, keep_alive), keep_alive
         except Exception:
             logger.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])

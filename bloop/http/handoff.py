@@ -16,6 +16,7 @@ import contextlib
 import errno
 import os
 import socket
+import sys
 
 from bloop.http.limits import KIB
 from bloop.http.refusal import Refused
@@ -24,6 +25,7 @@ from bloop.http.refusal import Refused
 MESSAGE_BYTES_MAX = 128 * KIB
 _SEND_BUFFER_BYTES = 256 * KIB
 _BACKLOG = 64
+_CONTROL_BYTES = socket.CMSG_LEN(4)  # room for one descriptor, a C int, and for no second
 _RETRY_AFTER_S = 2
 _OVERLOADED = frozenset({errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.ENOMEM})
 
@@ -112,11 +114,13 @@ def receive(peer: socket.socket) -> tuple[int, bytes] | None:
     """
     while True:
         try:
-            data, descriptors, _, _ = socket.recv_fds(peer, MESSAGE_BYTES_MAX, 1, socket.MSG_CMSG_CLOEXEC)
+            # Not socket.recv_fds(): Python 3.11's drops the flags, and children would inherit every client.
+            data, control, _, _ = peer.recvmsg(MESSAGE_BYTES_MAX, _CONTROL_BYTES, socket.MSG_CMSG_CLOEXEC)
         except BlockingIOError:
             return None
-        if descriptors:
-            return descriptors[0], data
+        for level, kind, descriptor in control:
+            if (level, kind) == (socket.SOL_SOCKET, socket.SCM_RIGHTS):
+                return int.from_bytes(descriptor, sys.byteorder), data
         if not data:
             raise EOFError
         # Out of descriptors: the kernel delivered the bytes and dropped the client. Try the next one.

@@ -38,6 +38,7 @@ class IngestWorker(Worker):
     limits: ClassVar[HttpLimits] = HttpLimits()
     handoff_path: ClassVar[str | None] = None
     is_ours: ClassVar[Callable[[bytes], bool]] = staticmethod(lambda path: True)
+    _gateway: Gateway | None = None
 
     @classmethod
     def check_config(cls, cfg: object, log: object) -> None:
@@ -48,6 +49,7 @@ class IngestWorker(Worker):
         for listener in self.sockets:
             listener.setblocking(False)
         server = self._make_server()
+        self._gateway = server.gateway
         # What is loaded by now stays: keep the collector from walking it again and again.
         gc.collect()
         gc.freeze()
@@ -58,6 +60,12 @@ class IngestWorker(Worker):
                 self.log.info("%s restarts after %d requests", self, server.request_count)
                 break
         self._stop(server)
+
+    def handle_exit(self, sig: int, frame: object) -> None:
+        """SIGTERM. The answer being made at this moment already says that the connection closes."""
+        super().handle_exit(sig, frame)
+        if self._gateway is not None:
+            self._gateway.announces_close = True
 
     def _make_server(self) -> Server:
         heads = HeadReader(self._base_environ(), type(self).is_ours, self.limits)

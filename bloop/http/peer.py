@@ -109,7 +109,10 @@ class Peer:
         """The turn is over: the requests in `data` wait for the next one, or there are none and the peer is idle."""
         self.buffer = data
         if not data:
-            self._enter(IDLE, self._server.limits.keepalive_timeout_s)
+            if self._server.gateway.announces_close:  # the server is stopping: nobody may idle
+                self.close()
+            else:
+                self._enter(IDLE, self._server.limits.keepalive_timeout_s)
             return
         self._enter(QUEUED, self._server.limits.keepalive_timeout_s)
         self._server.ready.append(self)

@@ -54,7 +54,6 @@ class Server:
         self.now_s = time.monotonic()
         self.bytes_held = 0
         self.request_count = 0
-        self.is_stopping = False
         self.ready: deque[Peer] = deque()
         self.connections: dict[int, Connection] = {}
         self.connections_max = min(limits.connections_max, _descriptors(limits.connections_max) - _SPARE_DESCRIPTORS)
@@ -99,7 +98,7 @@ class Server:
         """Take no more connections; answer what has already arrived, and close what is idle."""
         self._set_accepting(False)
         self._listeners.clear()
-        self.is_stopping = True
+        self.gateway.announces_close = True
         self.serve(0.001)
         for connection in list(self.connections.values()):
             if connection.phase in (IDLE, FRESH):
@@ -185,8 +184,7 @@ class Server:
         for connection in list(self.connections.values()):
             if connection.deadline_s <= now_s:
                 connection.expire()
-        if not self.is_stopping:
-            self._set_accepting(True)
+        self._set_accepting(True)  # in case it was paused; without effect once there is no listener left
 
 
 def _descriptors(wanted: int) -> int:

@@ -1,0 +1,132 @@
+"""The ingest worker as a process: signals, restarts, several workers on one socket."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+from threading import Thread
+
+import pytest
+
+from tests.integration.http.conftest import Gunicorn, Start, wait_until
+from tests.integration.http.wire import Response, get_bytes, post_bytes
+
+
+def test_sigterm_finishes_what_is_in_flight_and_closes_what_is_idle(start_ingest: Start, tmp_path: Path):
+    server = start_ingest()
+    began = tmp_path / "began"
+    with server.wire() as idle, server.wire() as halfway, server.wire() as busy, server.wire() as deaf:
+        assert idle.get("/v1/echo").status == 200
+        deaf.send(get_bytes("/v1/big?16000000"))
+        assert deaf.receive()
+        halfway.send(post_bytes("/v1/echo", b"0123456789")[:-1])
+        busy.send(get_bytes(f"/v1/slow?s=0.3&began={began}"))
+        wait_until(began.exists)
+
+        server.send_signal(signal.SIGTERM)
+
+        answer = busy.response()
+        assert answer.status == 200
+        assert answer.headers["connection"] == "close"
+        assert idle.is_closed()
+        halfway.send(b"9")
+        assert halfway.response().json()["body_bytes"] == 10
+        assert len(deaf.response().body) == 16_000_000
+        assert server.wait() == 0
+    with pytest.raises(ConnectionRefusedError):
+        server.wire()
+
+
+def test_graceful_stop_is_bounded(start_ingest: Start):
+    server = start_ingest(extra="graceful_timeout = 1")
+    with server.wire() as stuck:
+        stuck.send(b"GET /v1/echo HTTP/1.1\r\n")
+        with server.wire() as other:
+            assert other.get("/v1/echo").status == 200
+
+        server.send_signal(signal.SIGTERM)
+
+        assert server.wait() == 0
+
+
+def test_killed_worker_is_replaced_and_waiting_connections_are_kept(start_ingest: Start):
+    server = start_ingest()
+    with server.wire() as wire:
+        victim = wire.get("/v1/echo").json()["pid"]
+        os.kill(victim, signal.SIGKILL)
+        assert wire.is_closed()
+
+    with server.wire() as wire:  # accepted by the kernel, answered by the successor
+        assert wire.get("/v1/echo").json()["pid"] != victim
+
+
+def test_workers_share_connections_that_come_one_after_the_other(start_ingest: Start):
+    server = start_ingest(workers=2)
+    booted: set[int] = set()
+
+    def both_booted() -> bool:
+        with server.wire() as wire:
+            booted.add(wire.get("/v1/echo").json()["pid"])
+        return len(booted) == 2
+
+    wait_until(both_booted)
+    wires = []
+    try:
+        pids = []
+        for _ in range(20):
+            wires.append(server.wire())
+            pids.append(wires[-1].get("/v1/echo").json()["pid"])
+    finally:
+        for wire in wires:
+            wire.sock.close()
+
+    assert min(pids.count(pid) for pid in booted) >= 5
+
+
+def test_worker_restarts_after_max_requests(start_ingest: Start):
+    server = start_ingest(extra="max_requests = 3")
+    with server.wire() as wire:
+        first = {wire.get("/v1/echo").json()["pid"] for _ in range(3)}
+
+    def is_replaced() -> bool:
+        with server.wire() as wire:
+            return wire.get("/v1/echo").json()["pid"] not in first
+
+    assert len(first) == 1
+    wait_until(is_replaced)
+
+
+def test_reload_drops_no_request(start_ingest: Start, folder: Path):
+    server = start_ingest()
+    with server.wire() as wire:
+        old = wire.get("/v1/echo").json()["pid"]
+    answers: list[Response] = []
+    done = False
+
+    def ask() -> None:
+        while not done:
+            with server.wire() as wire:
+                answers.append(wire.get("/v1/echo", headers="Connection: close\r\n"))
+
+    asking = Thread(target=ask)
+    asking.start()
+    try:
+        server.send_signal(signal.SIGHUP)
+        wait_until(lambda: answers and answers[-1].json()["pid"] != old)
+    finally:
+        done = True
+        asking.join()
+
+    assert {answer.status for answer in answers} == {200}
+
+
+def test_worker_notices_that_its_master_is_gone(start_ingest: Start):
+    server: Gunicorn = start_ingest()
+    with server.wire() as wire:
+        pid = wire.get("/v1/echo").json()["pid"]
+
+        server.send_signal(signal.SIGKILL)
+
+        assert wire.is_closed()
+        wait_until(lambda: not Path(f"/proc/{pid}").exists())
