@@ -62,14 +62,6 @@ def relative(at_ms: int, now_ms: int) -> str:
     return f"{amount} ago" if at_ms <= now_ms else f"in {amount}"
 
 
-def duration(milliseconds: int) -> str:
-    """A length of time in its largest unit: `40 min`, `12 d`."""
-    if milliseconds < MINUTE_MS:
-        return "under 1 min"
-    unit_ms, name = next((unit, name) for unit, below, name in _UNITS if milliseconds < below or name == "y")
-    return f"{milliseconds // unit_ms} {name}"
-
-
 def iso(at_ms: int) -> str:
     """`2026-01-18T12:00:00Z`; times outside the calendar are clamped to it."""
     return _utc(at_ms).isoformat(timespec="seconds")[:19] + "Z"
@@ -140,7 +132,7 @@ def pretty_json(value: Any) -> str:
 def _label(match: re.Match[str]) -> str:
     character = match.group()
     code = ord(character)
-    name = _NAMED.get(character) or (chr(0x2400 + code) if code < 0x20 else f"{code:02X}")
+    name = _NAMED.get(character) or (f"^{chr(code + 64)}" if code < 0x20 else f"{code:02X}")  # ^[ as terminals say it
     return f'<span class="hidden-char" title="U+{code:04X}">{name}</span>'
 
 
@@ -150,7 +142,6 @@ def _utc(at_ms: int) -> datetime:
 
 FILTERS: dict[str, Callable[..., Any]] = {
     "compact": compact,
-    "duration": duration,
     "exact": exact,
     "headline": headline,
     "iso": iso,

@@ -69,15 +69,6 @@ class Stack:
     sections: tuple[Section, ...]
     lines_cut: int
 
-    @property
-    def frame_count(self) -> int:
-        return sum(len(section.frames) for section in self.sections)
-
-    @property
-    def top_app_frame(self) -> Frame | None:
-        """The innermost frame of the application's own code, if any."""
-        return next((f for section in self.sections for f in section.frames if f.in_app), None)
-
 
 def parse(text: str) -> Stack:
     """The frames of a text stack; no sections when it has none (R4)."""

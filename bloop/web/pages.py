@@ -2,20 +2,15 @@
 
 W1  One page is one snapshot: everything it shows is read in a single read transaction.
 W2  A change is a POST that answers 303 back to the page it came from, so reloading never repeats it.
-W3  A browser that meets an error gets a page, every other client the JSON it would get anyway.
 """
 
 from __future__ import annotations
 
-import gzip
-import re
-from typing import Any
 from urllib.parse import parse_qs
 
 import apsw
 import falcon
 
-from bloop import errors
 from bloop.auth.access import OPEN, PAGE
 from bloop.auth.principal import Principal
 from bloop.clock import DAY_MS, HOUR_MS, hour_of, minute_of
@@ -23,38 +18,21 @@ from bloop.errors import BodyTooLarge, InvalidParameter, NotFound
 from bloop.pages import build, issue_detail, issue_list
 from bloop.pages.assets import Asset, Assets
 from bloop.pages.charts import SPARK_HOURS
-from bloop.pages.contexts import ErrorPage, Page, Shell
+from bloop.pages.contexts import Shell
 from bloop.pages.listing import PAGE_ROWS, IssueView
-from bloop.pages.render import context_of
 from bloop.pages.setup import setup
 from bloop.query import aggregates, events, issues, ledger, pages, projects, releases, stats, status, trends
 from bloop.query.issues import IssueRow
 from bloop.query.walk import PageKey
 from bloop.storage.status import Status, change_status
-from bloop.web import errors as web_errors
 from bloop.web.authenticate import principal_of, visible_projects
 from bloop.web.deps import Deps
+from bloop.web.html import answer_errors_with_pages, send_page, takes_gzip
 from bloop.web.routes import Routes
 
 ASSET_MAX_AGE_S = 31_536_000
 FORM_BYTES_MAX = 4096
-GZIP_LEVEL = 4  # measured on a full list: 1 ms and 12 KB; level 9 takes 1.7 ms for 8 % less
 SOURCES_SINCE_MS = 7 * DAY_MS
-
-_MACHINE_PATHS = ("/v1/", "/api/", "/assets/")
-_TITLES = {
-    400: "That link does not work",
-    403: "Not allowed",
-    404: "Not found",
-    405: "Not possible here",
-    429: "Too many requests",
-    500: "Something broke in bloop",
-    503: "Not available right now",
-}
-_DETAILS = {
-    404: "There is nothing at this address, or it is not yours to see.",
-    500: "The error was written to the server's log. Trying again may help.",
-}
 
 
 def mount_pages(routes: Routes, deps: Deps) -> None:
@@ -64,7 +42,7 @@ def mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add("/issues/{ref}/events/{event_id:int}", Issue(deps), suffix="event", GET=PAGE)
     routes.add("/issues/{ref}/status", IssueStatus(deps), POST=PAGE)
     routes.add("/assets/{name}", AssetFiles(Assets()), GET=OPEN)
-    _answer_errors_with_pages(routes.app, deps)
+    answer_errors_with_pages(routes.app, deps)
 
 
 class IssueList:
@@ -85,7 +63,7 @@ class IssueList:
             target = projects.list_projects(db, project_ids[:1])
         hint = setup(target[0].slug, target[0].name, self._deps.settings.auth.rp_origin) if target else None
         numbers = issue_list.stats(rows.status_counts, outcomes, self._deps.ring_stat())
-        _send(self._deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms))
+        send_page(self._deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms))
 
 
 class Issue:
@@ -114,7 +92,7 @@ class Issue:
                 hours=trends.issue_trend(db, [issue.id], now_ms - issue_detail.MONTH_DAYS * DAY_MS),
                 changes=status.history(db, [issue.id]),
             )
-        _send(self._deps, req, resp, issue_detail.page(shell, rows, now_ms))
+        send_page(self._deps, req, resp, issue_detail.page(shell, rows, now_ms))
 
     def _event(self, db: apsw.Connection, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
         if event_id is None:
@@ -157,33 +135,9 @@ class AssetFiles:
         resp.data = asset.body
         if asset.gzipped is not None:
             resp.set_header("Vary", "Accept-Encoding")
-            if _takes_gzip(req):
+            if takes_gzip(req):
                 resp.set_header("Content-Encoding", "gzip")
                 resp.data = asset.gzipped
-
-
-def _send(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page) -> None:
-    """Answer with `page`, packed for clients that take gzip: fifty rows are 75 KB, of which 12 travel.
-
-    Packing is safe here although requests reflect into pages (BREACH needs a secret beside the reflection): no page
-    that goes through here carries a token, a key or a cookie's value.
-    """
-    body = deps.render(page.template, context_of(page)).encode()
-    resp.content_type = falcon.MEDIA_HTML
-    resp.append_header("Vary", "Accept-Encoding")
-    if _takes_gzip(req):
-        resp.set_header("Content-Encoding", "gzip")
-        body = gzip.compress(body, GZIP_LEVEL, mtime=0)
-    resp.text, resp.data = None, body
-
-
-def _takes_gzip(req: falcon.Request) -> bool:
-    """Whether Accept-Encoding names gzip without refusing it."""
-    accepted = (req.get_header("Accept-Encoding") or "").lower()
-    return any(
-        coding.strip() == "gzip" and not re.fullmatch(r"\s*q=0(?:\.0*)?\s*", parameter)
-        for coding, _, parameter in (part.partition(";") for part in accepted.split(","))
-    )
 
 
 def _params(req: falcon.Request) -> dict[str, str]:
@@ -242,30 +196,3 @@ def _status_field(req: falcon.Request) -> Status:
         return Status(parse_qs(body.decode("ascii"), max_num_fields=4).get("status", [""])[-1])
     except ValueError:  # not a form, or no status a person can set
         raise InvalidParameter("status", f"must be one of {', '.join(Status)}") from None
-
-
-def _answer_errors_with_pages(app: falcon.App[Any, Any], deps: Deps) -> None:
-    """Wrap the JSON error handlers: same status and headers, another body for browsers (W3)."""
-
-    def dress(req: falcon.Request, resp: falcon.Response, said: str) -> None:
-        accept = req.get_header("Accept") or ""
-        if "text/html" not in accept or req.path.startswith(_MACHINE_PATHS) or resp.status_code < 400:
-            return
-        title = _TITLES.get(resp.status_code, "That did not work")
-        _send(deps, req, resp, ErrorPage(resp.status_code, title, _DETAILS.get(resp.status_code, said)))
-
-    def on_bloop(req: falcon.Request, resp: falcon.Response, error: errors.BloopError, params: Any) -> None:
-        web_errors.answer_bloop_error(req, resp, error, params)
-        dress(req, resp, str(error))
-
-    def on_falcon(req: falcon.Request, resp: falcon.Response, error: falcon.HTTPError, params: Any) -> None:
-        web_errors.answer_falcon_error(req, resp, error, params)
-        dress(req, resp, error.description or error.title or "")
-
-    def on_unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
-        web_errors.answer_unexpected(req, resp, error, params)
-        dress(req, resp, "")
-
-    app.add_error_handler(errors.BloopError, on_bloop)
-    app.add_error_handler(falcon.HTTPError, on_falcon)
-    app.add_error_handler(Exception, on_unexpected)
