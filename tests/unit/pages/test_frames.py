@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.pages import frames
-from bloop.pages.frames import Frame, parse
+from bloop.pages.frames import Frame, Stack, parse
 
 V8 = """\
 TypeError: Cannot read properties of undefined (reading 'id')
@@ -73,6 +73,10 @@ System.InvalidOperationException: Sequence contains no elements
    at Acme.Orders.OrderService.Latest(Guid id) in C:\\src\\OrderService.cs:line 42
 --- End of stack trace from previous location ---"""
 ALL = (V8, GECKO, PYTHON, JAVA, SWIFT, RUBY, GO, RUST, DOTNET)
+
+
+def frame_count(stack: Stack) -> int:
+    return sum(len(section.frames) for section in stack.sections)
 
 
 @pytest.mark.parametrize(
@@ -149,7 +153,6 @@ def test_a_stack_without_application_frames_says_so() -> None:
     (section,) = parse("E: x\n    at f (node:internal/a:1:2)\n    at g (/a/node_modules/b.js:3:4)").sections
 
     assert not section.has_app_frames
-    assert parse("E: x\n    at f (node:internal/a:1:2)").top_app_frame is None
 
 
 def test_what_is_beyond_the_bounds_is_left_out_and_counted() -> None:
@@ -157,16 +160,16 @@ def test_what_is_beyond_the_bounds_is_left_out_and_counted() -> None:
     many = parse("\n".join([line] * (frames.LINES_MAX + 7)))
     huge = parse("\n".join([line + " " * 5000] * 30))
 
-    assert (many.frame_count, many.lines_cut) == (frames.LINES_MAX, 7)
+    assert (frame_count(many), many.lines_cut) == (frames.LINES_MAX, 7)
     assert huge.lines_cut > 0
-    assert huge.frame_count + huge.lines_cut == 30
+    assert frame_count(huge) + huge.lines_cut == 30
 
 
 @given(st.lists(st.sampled_from("\n".join(ALL).split("\n")) | st.text(max_size=60), max_size=40).map("\n".join))
 def test_any_mixture_of_lines_is_read_without_an_error(text: str) -> None:
     stack = parse(text)
 
-    assert stack.frame_count <= text.count("\n") + 1
+    assert frame_count(stack) <= text.count("\n") + 1
     for section in stack.sections:
         assert sum(len(run.frames) for run in section.runs) == len(section.frames)
 
@@ -175,4 +178,4 @@ def test_any_mixture_of_lines_is_read_without_an_error(text: str) -> None:
 def test_a_stack_cut_anywhere_is_read_without_an_error(text: str, length: int) -> None:
     cut = parse(text[:length])
 
-    assert cut.frame_count <= parse(text).frame_count
+    assert frame_count(cut) <= frame_count(parse(text))
