@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from tests.acceptance.harness import BloopServer, event, signed
 
 PER_SECOND = 120.0  # of each client: some load on every lane, and time left for the processes on two cores
-BATCH_EVERY, BATCH_EVENTS = 5, 7  # every fifth request is a batch
+BATCH_EVERY, BATCH_EVENTS = 5, 20  # every fifth request is a batch: long enough to be killed in the middle of
 TIMEOUT_S = 20.0
 RETRY_S = 0.02
 
