@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import re
 from dataclasses import fields
 from html.parser import HTMLParser
@@ -8,13 +10,19 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError, meta, nodes
 
-from bloop.pages import contexts
+from bloop import pages
 from bloop.pages.assets import TEMPLATES
 from bloop.pages.contexts import Page
 from bloop.pages.render import Renderer, context_of
 from tests.unit.pages.samples import every_page, issue_page, list_page, texts_of
 
-PAGES = [cls for cls in vars(contexts).values() if isinstance(cls, type) and issubclass(cls, Page) and cls is not Page]
+MODULES = [importlib.import_module(found.name) for found in pkgutil.iter_modules(pages.__path__, "bloop.pages.")]
+PAGES = [
+    cls
+    for module in MODULES
+    for cls in vars(module).values()
+    if isinstance(cls, type) and issubclass(cls, Page) and cls is not Page and cls.__module__ == module.__name__
+]
 URL_ATTRIBUTES = ("href", "src", "action", "formaction")
 
 # Each tries another way out of where it is printed: an element, an attribute, a comment, a script, a template, a URL.

@@ -1,0 +1,36 @@
+"""The side navigation of the settings: one list, from which each page shows what its visitor may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class Section(NamedTuple):
+    """A page of the settings. `admin_only` hides the link; whether the page opens is decided by its route's need."""
+
+    label: str
+    href: str
+    admin_only: bool
+
+
+ACCOUNT = Section("Account", "/settings/account", admin_only=False)
+PEOPLE = Section("People", "/settings/people", admin_only=True)
+
+SECTIONS = (ACCOUNT, PEOPLE)
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    label: str
+    href: str
+    current: bool
+
+
+def settings_nav(current: Section, *, is_admin: bool) -> tuple[NavLink, ...]:
+    """What stands beside the page of `current`."""
+    return tuple(
+        NavLink(section.label, section.href, section is current)
+        for section in SECTIONS
+        if is_admin or not section.admin_only
+    )
