@@ -113,11 +113,18 @@ def test_half_closed_client_gets_its_page(wire: Wire):
 
 def test_ingest_keeps_no_descriptor_of_what_it_handed_over(ingest: Gunicorn, wire: Wire):
     wire.get("/v1/echo")
-    before = ingest.worker_fds()
+    open_before, watched_before = ingest.worker_fds(), watched_fds(ingest)
 
     wire.get("/page")
 
-    assert ingest.worker_fds() == before - 1
+    assert ingest.worker_fds() == open_before - 1
+    assert watched_fds(ingest) == watched_before - 1
+
+
+def watched_fds(server: Gunicorn) -> int:
+    """What the worker's epoll watches. It goes on watching a closed descriptor whose file is open elsewhere."""
+    (pid,) = server.worker_pids()
+    return sum(info.read_text().count("tfd:") for info in Path(f"/proc/{pid}/fdinfo").iterdir())
 
 
 def test_clients_come_and_go_without_leaking_descriptors(ingest: Gunicorn, dashboard: Gunicorn):
