@@ -29,6 +29,7 @@ SECRET_LENGTH_MIN = 32
 INGEST_WORKERS_AUTO_MAX = 4
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
 UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
+EVENT_REST_BYTES_MAX = 8192  # of a record: all but message, stack and metadata, by the bounds of validate/limits.py
 RING_NAME = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # a file name below /dev/shm, with room for suffixes
 
 
@@ -390,6 +391,7 @@ def _check_across(settings: Settings) -> None:
     policies = ("none", "metadata_only", "full")
     _check_choice("llm_tracing.default_content_storage", settings.llm_tracing.default_content_storage, policies)
     _check_origin(settings.auth)
+    _check_largest_event(settings)
     for network in settings.server.trusted_proxies:
         try:
             ipaddress.ip_network(network, strict=False)
@@ -398,6 +400,15 @@ def _check_across(settings: Settings) -> None:
     _check_paths(settings)
     if not RING_NAME.fullmatch(settings.ring_name):
         raise ConfigError("ring.name", "must be a single name of letters, digits, dots, dashes and underscores")
+
+
+def _check_largest_event(settings: Settings) -> None:
+    """A record may take a quarter of a lane (ring/layout.py), and every event that the limits allow must fit."""
+    ingest = settings.ingest
+    bytes_max = ingest.max_message_bytes + ingest.max_stack_bytes + ingest.max_metadata_bytes + EVENT_REST_BYTES_MAX
+    if bytes_max * 4 > settings.lane_bytes:
+        needed = -(-bytes_max * 4 // 1024)
+        raise ConfigError("ingest.channel_capacity", f"must be at least {needed} for stacks and metadata this large")
 
 
 def _check_origin(auth: Auth) -> None:

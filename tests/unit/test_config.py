@@ -206,6 +206,15 @@ class TestRanges:
     def test_value_out_of_range_is_refused(self, variable: str, text: str, said: str):
         assert refusal(None, **{variable: text}) == said
 
+    def test_lane_too_small_for_the_largest_event_is_refused(self):
+        large = {"INGEST__MAX_STACK_BYTES": "1048576"}
+
+        said = refusal(None, INGEST__CHANNEL_CAPACITY="256", **large)
+
+        assert said == "ingest.channel_capacity: must be at least 4152 for stacks and metadata this large"
+        assert load(None, INGEST__CHANNEL_CAPACITY="4152", **large)
+        assert load(None, INGEST__CHANNEL_CAPACITY="256")
+
     @pytest.mark.parametrize(
         ("section", "field"),
         [

@@ -5,9 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bloop.config import EVENT_REST_BYTES_MAX, Ingest
 from bloop.errors import UnreadableRecord
 from bloop.record import ErrorRecord, Kind, decode_error, encode_error
-from bloop.validate.event import Event
+from bloop.validate import limits as bounds
+from bloop.validate.event import Event, parse_event
+from bloop.validate.limits import Limits
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | text
@@ -90,3 +93,30 @@ def test_records_are_immutable():
     with pytest.raises(AttributeError):
         event.message = "other"  # type: ignore[misc]
     assert msgspec.structs.asdict(event)["message"] == "m"
+
+
+def test_largest_event_the_limits_allow_fits_what_the_settings_reckon_with():
+    limits = Limits.of(Ingest())
+    label = "x" * bounds.LABEL_BYTES_MAX
+    body = {
+        "timestamp": 2**62,
+        "source": "x" * bounds.SOURCE_CHARS_MAX,
+        "environment": "x" * bounds.ENVIRONMENT_BYTES_MAX,
+        "release": "x" * bounds.RELEASE_BYTES_MAX,
+        "error_type": "x" * bounds.ERROR_TYPE_BYTES_MAX,
+        "message": "x" * limits.message_bytes_max,
+        "stack": "x" * limits.stack_bytes_max,
+        "route_or_procedure": "x" * bounds.ROUTE_BYTES_MAX,
+        "screen": "x" * bounds.SCREEN_BYTES_MAX,
+        "http_status": 65535,
+        **dict.fromkeys(("request_id", "user_id_hash", "device_id_hash", "app_version", "build_number"), label),
+        "metadata": "x" * (limits.metadata_bytes_max - 2),
+        "level": "warning",
+        "fingerprint": "\U0001f600" * bounds.FINGERPRINT_CHARS_MAX,
+    }
+    event, fingerprint = parse_event(body, limits, 2**62)
+
+    payload = encode_error(2**55, 2**62, fingerprint or "", "client", event)
+
+    large = limits.message_bytes_max + limits.stack_bytes_max + limits.metadata_bytes_max
+    assert large < len(payload) <= large + EVENT_REST_BYTES_MAX
