@@ -10,6 +10,7 @@
     ├── Forbidden              a good credential without the scope, role or project
     ├── InvalidEvent           JSON that breaks the event contract; names the field
     ├── InvalidParameter       a query or path parameter that cannot be read; names it
+    ├── Declined               a request turned down in the words its clients know
     ├── UnreadableRecord       the payload of a ring record does not decode
     ├── RateLimited            this client spent its tokens; says when to come back
     ├── NotFound               a row the caller asked for by name
@@ -99,6 +100,10 @@ class InvalidParameter(BloopError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
+
+
+class Declined(BloopError):
+    """The request can be read and is turned down: a 400 whose text is exactly this message."""
 
 
 class UnreadableRecord(BloopError):

@@ -1,4 +1,4 @@
-"""Who is behind a session cookie, and whether a sign-in link is still good."""
+"""Who is behind a session cookie, and where else they are signed in."""
 
 from __future__ import annotations
 
@@ -13,16 +13,33 @@ class SessionRow(NamedTuple):
     display_name: str | None
     is_admin: bool
     expires_at: int  # seconds
+    last_seen_at: int | None  # seconds
+
+
+class OpenSession(NamedTuple):
+    """A session as its owner sees it."""
+
+    handle: str  # names it in a form
+    agent: str
+    network: str
+    created_at: int  # seconds
+    last_seen_at: int | None  # seconds
 
 
 # Served by the primary key of sessions. A session of a user who is gone went with them (ON DELETE CASCADE).
 _SELECT = """
-SELECT s.user_id, u.username, u.display_name, coalesce(u.is_admin, 0), s.expires_at
+SELECT s.user_id, u.username, u.display_name, coalesce(u.is_admin, 0), s.expires_at, s.last_seen_at
   FROM sessions AS s
   LEFT JOIN webauthn_users AS u ON u.id = s.user_id
  WHERE s.token = :token_hash AND s.expires_at > :now_s
 """
-_SELECT_HAS_USERS = "SELECT EXISTS (SELECT 1 FROM webauthn_users)"
+# Served by sessions_by_user.
+_SELECT_OF_USER = """
+SELECT substr(token, 1, 16), agent, network, created_at, last_seen_at
+  FROM sessions
+ WHERE user_id = :user_id AND expires_at > :now_s
+ ORDER BY coalesce(last_seen_at, created_at) DESC, created_at DESC
+"""
 
 
 def find_session(db: apsw.Connection, token_hash: str, now_ms: int) -> SessionRow | None:
@@ -30,10 +47,10 @@ def find_session(db: apsw.Connection, token_hash: str, now_ms: int) -> SessionRo
     row = db.execute(_SELECT, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     if row is None:
         return None
-    user_id, username, display_name, is_admin, expires_at = row
-    return SessionRow(user_id, username, display_name, bool(is_admin), expires_at)
+    user_id, username, display_name, is_admin, expires_at, last_seen_at = row
+    return SessionRow(user_id, username, display_name, bool(is_admin), expires_at, last_seen_at)
 
 
-def has_users(db: apsw.Connection) -> bool:
-    row = db.execute(_SELECT_HAS_USERS).fetchone()
-    return bool(row and row[0])
+def list_sessions(db: apsw.Connection, user_id: str, now_ms: int) -> list[OpenSession]:
+    """This person's live sessions, the one used last first."""
+    return [OpenSession(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id, "now_s": now_ms // 1000})]

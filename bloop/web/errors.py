@@ -22,6 +22,7 @@ _STATUS: dict[type[Exception], str] = {
     errors.Forbidden: falcon.HTTP_403,
     errors.InvalidEvent: falcon.HTTP_400,
     errors.InvalidParameter: falcon.HTTP_400,
+    errors.Declined: falcon.HTTP_400,
     errors.RateLimited: falcon.HTTP_429,
     errors.NotFound: falcon.HTTP_404,
     errors.Conflict: falcon.HTTP_409,

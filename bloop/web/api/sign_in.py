@@ -14,7 +14,7 @@ import falcon
 import orjson
 
 from bloop.errors import BodyTooLarge, InvalidParameter
-from bloop.query.sessions import has_users
+from bloop.query.users import has_users
 from bloop.storage.login_links import consume_login_link
 from bloop.storage.sessions import create_session, delete_session, sweep_sessions
 from bloop.web.authenticate import COOKIE, SIGN_IN_PATH, session_cookie

@@ -207,7 +207,9 @@ def test_deleting_a_user_ends_their_sessions(seed: Seed) -> None:
 def test_a_sign_in_link_works_once(seed: Seed) -> None:
     token = login_links.create_login_link(seed.db, now_ms=NOW_MS, ttl_s=900)
 
-    assert [login_links.consume_login_link(seed.db, token, NOW_MS + n) for n in range(3)] == [True, False, False]
+    consumed = [login_links.consume_login_link(seed.db, token, NOW_MS + n) for n in range(3)]
+
+    assert consumed == [login_links.Consumed(user_id=None), None, None]
     assert token not in str(seed.rows("SELECT * FROM login_links"))
 
 

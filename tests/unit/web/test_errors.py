@@ -20,6 +20,7 @@ ANSWERS = [
     ),
     (errors.InvalidEvent("", "failed to read body"), 400, {"error": "failed to read body"}),
     (errors.InvalidParameter("sort", "use a or b"), 400, {"error": "sort: use a or b", "path": "sort"}),
+    (errors.Declined("name is required"), 400, {"error": "name is required"}),
     (errors.BadEncoding("body is not valid gzip"), 400, {"error": "body is not valid gzip"}),
     (errors.Unauthorized("invalid signature"), 401, {"error": "invalid signature"}),
     (errors.UnknownKey("invalid project key"), 401, {"error": "invalid project key"}),

@@ -1,0 +1,45 @@
+"""Invitations, for the list of an admin and for whoever opens the link."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+ROWS_MAX = 200
+
+
+class InviteRow(NamedTuple):
+    id: str
+    token_prefix: str
+    created_by_name: str | None
+    created_at: int  # seconds
+    expires_at: int  # seconds
+    used_at: int | None  # seconds
+    used_by_name: str | None
+
+
+# Served by invites_by_age.
+_SELECT_ALL = """
+SELECT i.id, i.token_prefix, c.username, i.created_at, i.expires_at, i.used_at, u.username
+  FROM invites AS i
+  LEFT JOIN webauthn_users AS c ON c.id = i.created_by
+  LEFT JOIN webauthn_users AS u ON u.id = i.used_by
+ ORDER BY i.created_at DESC, i.rowid DESC
+ LIMIT :limit
+"""
+# Served by the UNIQUE index of token_hash.
+_SELECT_IS_GOOD = """
+SELECT EXISTS (SELECT 1 FROM invites WHERE token_hash = :token_hash AND used_at IS NULL AND expires_at > :now_s)
+"""
+
+
+def list_invites(db: apsw.Connection) -> list[InviteRow]:
+    """Newest first, used and expired ones included, at most ROWS_MAX."""
+    return [InviteRow(*row) for row in db.execute(_SELECT_ALL, {"limit": ROWS_MAX})]
+
+
+def is_good(db: apsw.Connection, token_hash: str, now_ms: int) -> bool:
+    """Whether this invite would be accepted right now."""
+    row = db.execute(_SELECT_IS_GOOD, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
+    return bool(row and row[0])

@@ -1,0 +1,30 @@
+"""What a one-time link would do, without using it up."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+
+class GoodLink(NamedTuple):
+    """`username` None: the set-up link."""
+
+    user_id: str | None
+    username: str | None
+
+
+# Served by the primary key of login_links.
+_SELECT = """
+SELECT l.user_id, u.username
+  FROM login_links AS l
+  LEFT JOIN webauthn_users AS u ON u.id = l.user_id
+ WHERE l.token_hash = :token_hash AND l.used_at_ms IS NULL AND l.expires_at_ms > :now_ms
+   AND (l.user_id IS NOT NULL OR NOT EXISTS (SELECT 1 FROM webauthn_users))
+"""
+
+
+def find_link(db: apsw.Connection, token_hash: str, now_ms: int) -> GoodLink | None:
+    """The link, while it would still be accepted."""
+    row = db.execute(_SELECT, {"token_hash": token_hash, "now_ms": now_ms}).fetchone()
+    return GoodLink(*row) if row else None

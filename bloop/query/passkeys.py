@@ -1,0 +1,62 @@
+"""Passkeys, for signing in and for the page of their owner; and the key that seals challenges."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+
+class PasskeyRow(NamedTuple):
+    id: str
+    user_id: str
+    credential_id: bytes
+    public_key: bytes
+    sign_count: int
+    transports: str  # space separated
+    name: str
+    is_synced: bool
+    created_at: int  # seconds
+    last_used_at: int | None  # seconds
+    suspect_at: int | None  # seconds
+
+
+_SELECT_OF_USER = """
+SELECT id, user_id, credential_id, public_key, sign_count, transports, name, is_synced, created_at, last_used_at,
+       suspect_at
+  FROM passkeys
+ WHERE user_id = :user_id
+ ORDER BY created_at, rowid
+"""
+# Served by the UNIQUE index of credential_id.
+_SELECT_BY_CREDENTIAL = """
+SELECT id, user_id, credential_id, public_key, sign_count, transports, name, is_synced, created_at, last_used_at,
+       suspect_at
+  FROM passkeys
+ WHERE credential_id = :credential_id
+"""
+_SELECT_EXISTS = "SELECT EXISTS (SELECT 1 FROM passkeys)"
+_SELECT_KEY = "SELECT value FROM secrets WHERE name = 'challenges'"
+
+
+def list_passkeys(db: apsw.Connection, user_id: str) -> list[PasskeyRow]:
+    """Oldest first."""
+    return [PasskeyRow(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id})]
+
+
+def find_passkey(db: apsw.Connection, credential_id: bytes) -> PasskeyRow | None:
+    """By what the authenticator calls it."""
+    row = db.execute(_SELECT_BY_CREDENTIAL, {"credential_id": credential_id}).fetchone()
+    return PasskeyRow(*row) if row else None
+
+
+def has_passkeys(db: apsw.Connection) -> bool:
+    row = db.execute(_SELECT_EXISTS).fetchone()
+    return bool(row and row[0])
+
+
+def challenge_key(db: apsw.Connection) -> bytes:
+    """32 bytes that only this database knows."""
+    row = db.execute(_SELECT_KEY).fetchone()
+    assert row is not None, "migration 0002 made it"
+    return bytes(row[0])

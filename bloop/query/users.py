@@ -1,0 +1,84 @@
+"""Who has an account."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+
+class UserRow(NamedTuple):
+    id: str
+    username: str
+    display_name: str
+    is_admin: bool
+    created_at: int  # seconds
+
+
+class Person(NamedTuple):
+    """An account as the list of people shows it."""
+
+    user: UserRow
+    passkey_count: int
+    last_seen_at: int | None  # seconds
+
+
+_SELECT_ALL = """
+SELECT id, username, display_name, is_admin, created_at
+  FROM webauthn_users
+ ORDER BY created_at, rowid
+"""
+_SELECT = """
+SELECT id, username, display_name, is_admin, created_at
+  FROM webauthn_users
+ WHERE id = :id
+"""
+# A name is one person's whatever its case. No index: people are few.
+_SELECT_BY_NAME = """
+SELECT id, username, display_name, is_admin, created_at
+  FROM webauthn_users
+ WHERE username = :username COLLATE NOCASE
+ ORDER BY username = :username DESC
+ LIMIT 1
+"""
+# Served by passkeys_by_user and sessions_by_user.
+_SELECT_PEOPLE = """
+SELECT u.id, u.username, u.display_name, u.is_admin, u.created_at,
+       (SELECT count(*) FROM passkeys AS p WHERE p.user_id = u.id),
+       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sessions AS s WHERE s.user_id = u.id),
+           (SELECT coalesce(max(p.last_used_at), 0) FROM passkeys AS p WHERE p.user_id = u.id))
+  FROM webauthn_users AS u
+ ORDER BY u.created_at, u.rowid
+"""
+_SELECT_EXISTS = "SELECT EXISTS (SELECT 1 FROM webauthn_users)"
+
+
+def list_users(db: apsw.Connection) -> list[UserRow]:
+    """Oldest first."""
+    return [_user(row) for row in db.execute(_SELECT_ALL)]
+
+
+def list_people(db: apsw.Connection) -> list[Person]:
+    """Oldest first, each with how many passkeys they have and when they were last here."""
+    return [Person(_user(row[:5]), row[5], row[6] or None) for row in db.execute(_SELECT_PEOPLE)]
+
+
+def get_user(db: apsw.Connection, user_id: str) -> UserRow | None:
+    row = db.execute(_SELECT, {"id": user_id}).fetchone()
+    return _user(row) if row else None
+
+
+def find_user(db: apsw.Connection, username: str) -> UserRow | None:
+    """By name, in whatever case; the exact one first."""
+    row = db.execute(_SELECT_BY_NAME, {"username": username}).fetchone()
+    return _user(row) if row else None
+
+
+def has_users(db: apsw.Connection) -> bool:
+    row = db.execute(_SELECT_EXISTS).fetchone()
+    return bool(row and row[0])
+
+
+def _user(row: apsw.SQLiteValues) -> UserRow:
+    user_id, username, display_name, is_admin, created_at = row
+    return UserRow(str(user_id), str(username), str(display_name), bool(is_admin), int(created_at or 0))
