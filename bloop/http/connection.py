@@ -23,7 +23,7 @@ from bloop.http.body import Body, ChunkedBody, SizedBody
 from bloop.http.limits import RECV_BYTES
 from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, QUEUED, WRITING, Peer
 from bloop.http.refusal import Refused
-from bloop.http.request import Environ, RequestLine, incomplete_head_fault, wants_keep_alive
+from bloop.http.request import Environ, RequestLine, incomplete_head_fault, skip_empty_lines, wants_keep_alive
 
 if TYPE_CHECKING:
     from bloop.http.server import Server
@@ -99,8 +99,8 @@ class Connection(Peer):
             self._hold(0)
         try:
             for _ in range(server.limits.pipeline_max):
-                if data[:2] == b"\r\n":  # empty lines before a request are allowed (RFC 9112 section 2.2)
-                    data = data.lstrip(b"\r\n")
+                if data[:2] == b"\r\n":
+                    data = skip_empty_lines(data)
                 if not data:
                     break
                 end = data.find(b"\r\n\r\n") + 4

@@ -31,7 +31,7 @@ from bloop.http.handoff import HandoffListener, receive
 from bloop.http.ingest_worker import refuse_tls
 from bloop.http.limits import RECV_BYTES, HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
-from bloop.http.request import incomplete_head_fault
+from bloop.http.request import incomplete_head_fault, skip_empty_lines
 
 DASHBOARD_LIMITS = HttpLimits(body_timeout_s=120.0)  # source maps are uploaded here
 
@@ -175,7 +175,7 @@ class DashboardWorker(ThreadWorker):
 
     def _collect_head(self, client: DashboardClient, data: bytes, deadline_s: float) -> None:
         try:
-            while not self._is_complete(data := data.lstrip(b"\r\n")):
+            while not self._is_complete(data := skip_empty_lines(data)):
                 more = client.sock.recv(RECV_BYTES)
                 if not more:
                     self._drop(client)

@@ -71,7 +71,9 @@ class IngestWorker(Worker):
         heads = HeadReader(self._base_environ(), type(self).is_ours, self.limits)
         handoff = HandoffSender(self.handoff_path) if self.handoff_path is not None else None
         listeners = [getattr(listener, "sock", listener) for listener in self.sockets]
-        return Server(listeners, Gateway(self.wsgi, self.limits), heads, handoff, self.limits, self.PIPE[0])
+        gateway = Gateway(self.wsgi, self.limits)
+        shares = self.cfg.workers > 1
+        return Server(listeners, gateway, heads, handoff, self.limits, self.PIPE[0], shares_listeners=shares)
 
     def _stop(self, server: Server) -> None:
         """Finish what is in flight, for `graceful_timeout` at most."""

@@ -32,6 +32,7 @@ _REQUEST_LINE = re.compile(rb"(" + _TOKEN + rb") ([\x21-\x7e\x80-\xff]+) HTTP/([
 _ABSOLUTE_TARGET = re.compile(rb"https?://[^/?#]+(?=[/?]|$)", re.IGNORECASE)
 _LINE_START = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]|\r\Z")
 _BARE_LF = re.compile(rb"(?<!\r)\n")
+_EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 _SLASHES = re.compile(rb"/{2,}")
 
 # Fields that cannot be a list: a second one means somebody between us and the client reads the request differently.
@@ -164,6 +165,13 @@ class HeadReader:
             self._keys.clear()
         self._keys[name] = key
         return key
+
+
+def skip_empty_lines(data: bytes) -> bytes:
+    """Without the empty lines a client may send before a request (RFC 9112 section 2.2)."""
+    match = _EMPTY_LINES.match(data)
+    assert match is not None, "zero lines are a match"
+    return data[match.end() :]
 
 
 def incomplete_head_fault(data: bytes, limits: HttpLimits) -> Refused | None:

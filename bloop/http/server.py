@@ -2,13 +2,14 @@
 
 L1  One thread. Nothing here or below blocks, except the app while it answers.
 L2  At `connections_max` the idlest kept-alive connection makes room; only when none is idle is a newcomer refused.
-L3  Running out of descriptors pauses accepting until the next sweep, it does not spin.
+L3  Running out of descriptors pauses accepting for a second, it does not spin.
 L4  Deadlines are checked once per `serve` call (about a second): no timer per request.
 
 Sharing a listener between workers: the kernel wakes the first waiter in the listener's queue (EPOLLEXCLUSIVE), which
 by itself hands nearly every connection to the same worker, and kept-alive connections stay where they are. So a worker
-takes one connection per wake-up and then goes to the end of the queue, by registering anew: a round robin that needs no
-shared state, skips whoever is busy, and loses nothing when a worker dies, as SO_REUSEPORT would.
+that took a connection stops waiting for others for a millisecond and then goes to the end of the queue: a round robin
+that needs no shared state, skips whoever is busy, and loses nothing when a worker dies, as SO_REUSEPORT would. Each
+time more are waiting than it may take it takes twice as many, so a storm of connections is not held up.
 """
 
 from __future__ import annotations
@@ -35,6 +36,9 @@ logger = logging.getLogger(__name__)
 
 _SPARE_DESCRIPTORS = 128  # listeners, logs, the ring, what the app opens
 _REFUSED_MAX = 64  # connections beyond the cap that are being told so
+_ACCEPTED_AT_ONCE_MAX = 64
+_ACCEPT_PAUSE_S = 0.001
+_EXHAUSTED_PAUSE_S = 1.0
 _EVICTED_SHARE = 64  # evict 1/64 of the idle at once, so that looking for them is paid for
 
 
@@ -49,6 +53,7 @@ class Server:
         handoff: HandoffSender | None,
         limits: HttpLimits,
         wake_fd: int,
+        shares_listeners: bool = False,
     ) -> None:
         self.gateway, self.heads, self.handoff, self.limits = gateway, heads, handoff, limits
         self.now_s = time.monotonic()
@@ -58,7 +63,10 @@ class Server:
         self.connections: dict[int, Connection] = {}
         self.connections_max = min(limits.connections_max, _descriptors(limits.connections_max) - _SPARE_DESCRIPTORS)
         self._listeners = {listener.fileno(): listener for listener in listeners}
+        self._shares_listeners = shares_listeners
         self._is_accepting = False
+        self._accept_again_s = 0.0  # while not accepting
+        self._accept_max = 1
         self._wake_fd = wake_fd
         self._is_woken = False
         self._epoll = select.epoll()
@@ -72,9 +80,12 @@ class Server:
         until_s = time.monotonic() + for_s
         self._is_woken = False
         while not self._is_woken:
-            wait_s = until_s - time.monotonic()
+            now_s = time.monotonic()
+            wait_s = until_s - now_s
             if wait_s <= 0:
                 break
+            if not self._is_accepting:
+                wait_s = self._wait_to_accept(now_s, wait_s)
             events = poll(0 if ready else wait_s)
             self.now_s = time.monotonic()
             for fd, _ in events:
@@ -128,24 +139,39 @@ class Server:
     def _on_other_event(self, fd: int) -> None:
         listener = self._listeners.get(fd)
         if listener is not None:
-            self._accept(listener)
-            if self._is_accepting:
-                self._epoll.unregister(fd)
-                self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+            self._accept_some(listener)
         elif fd == self._wake_fd:
             os.read(fd, 4096)
             self._is_woken = True
         # else: a connection closed by an earlier event of the same batch
 
-    def _accept(self, listener: socket.socket) -> None:
+    def _accept_some(self, listener: socket.socket) -> None:
         try:
-            sock, address = listener.accept()
+            for _ in range(self._accept_max):
+                self._open(*listener.accept())
+            self._accept_max = min(2 * self._accept_max, _ACCEPTED_AT_ONCE_MAX)
         except (BlockingIOError, InterruptedError, ConnectionError):
-            return  # another worker was faster, or the client has left
+            self._accept_max = 1  # that was all, or another worker was faster, or the client has left
         except OSError as error:
             logger.warning("cannot accept connections: %s", error)
-            self._set_accepting(False)  # until the next sweep
+            self._pause_accepting(_EXHAUSTED_PAUSE_S)
             return
+        if self._shares_listeners:
+            self._pause_accepting(_ACCEPT_PAUSE_S)
+
+    def _pause_accepting(self, for_s: float) -> None:
+        self._set_accepting(False)
+        self._accept_again_s = time.monotonic() + for_s
+
+    def _wait_to_accept(self, now_s: float, wait_s: float) -> float:
+        """End a pause that is over; how long to wait for events, `wait_s` at most."""
+        left_s = self._accept_again_s - now_s
+        if left_s > 0:
+            return min(left_s, wait_s)
+        self._set_accepting(True)
+        return wait_s
+
+    def _open(self, sock: socket.socket, address: object) -> None:
         is_crowded = len(self.connections) >= self.connections_max and not self._evict()
         if is_crowded and len(self.connections) >= self.connections_max + _REFUSED_MAX:
             sock.close()
@@ -184,7 +210,6 @@ class Server:
         for connection in list(self.connections.values()):
             if connection.deadline_s <= now_s:
                 connection.expire()
-        self._set_accepting(True)  # in case it was paused; without effect once there is no listener left
 
 
 def _descriptors(wanted: int) -> int:

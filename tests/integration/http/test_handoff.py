@@ -112,6 +112,8 @@ def test_half_closed_client_gets_its_page(wire: Wire):
 
 
 def test_ingest_keeps_no_descriptor_of_what_it_handed_over(ingest: Gunicorn, wire: Wire):
+    with ingest.wire() as other:  # the connection to the dashboard is there to stay
+        other.get("/page")
     wire.get("/v1/echo")
     open_before, watched_before = ingest.worker_fds(), watched_fds(ingest)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 
@@ -61,7 +62,9 @@ def test_killed_worker_is_replaced_and_waiting_connections_are_kept(start_ingest
         assert wire.get("/v1/echo").json()["pid"] != victim
 
 
-def test_workers_share_connections_that_come_one_after_the_other(start_ingest: Start):
+@pytest.fixture(scope="module")
+def pair(start_ingest: Start) -> Gunicorn:
+    """A server whose two workers are both up."""
     server = start_ingest(workers=2)
     booted: set[int] = set()
 
@@ -71,17 +74,21 @@ def test_workers_share_connections_that_come_one_after_the_other(start_ingest: S
         return len(booted) == 2
 
     wait_until(both_booted)
-    wires = []
-    try:
-        pids = []
-        for _ in range(20):
-            wires.append(server.wire())
-            pids.append(wires[-1].get("/v1/echo").json()["pid"])
-    finally:
-        for wire in wires:
-            wire.sock.close()
+    return server
 
-    assert min(pids.count(pid) for pid in booted) >= 5
+
+@pytest.mark.parametrize("in_a_burst", [False, True])
+def test_workers_share_connections(pair: Gunicorn, in_a_burst: bool):
+    with ExitStack() as connected:
+        pids = []
+        if in_a_burst:
+            wires = [connected.enter_context(pair.wire()) for _ in range(20)]
+            pids = [wire.get("/v1/echo").json()["pid"] for wire in wires]
+        else:
+            for _ in range(20):
+                pids.append(connected.enter_context(pair.wire()).get("/v1/echo").json()["pid"])
+
+    assert min(pids.count(pid) for pid in pair.worker_pids()) >= 5
 
 
 def test_worker_restarts_after_max_requests(start_ingest: Start):
