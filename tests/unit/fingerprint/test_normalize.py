@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.fingerprint.normalize import CACHED_STACK_CHARS_MAX, _cached_top_frame, normalize_message, top_frame
+from bloop.fingerprint.normalize import (
+    CACHED_LINE_CHARS_MAX,
+    _cached_own_frame,
+    _without_uuids,
+    normalize_message,
+    top_frame,
+)
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 FRAMEWORKS = (
@@ -159,12 +165,12 @@ def test_content_hashes_are_taken_out(hash_):
     assert top_frame(f"at f (https://x.example/app{hash_}js:1:2)", "E") == "at f (https://x.example/app.<hash>.js)"
 
 
-def test_long_stacks_are_computed_and_not_kept():
-    _cached_top_frame.cache_clear()
-    stack = "at f (a.js:1:2)\n" + "x" * CACHED_STACK_CHARS_MAX
+def test_long_lines_are_computed_and_not_kept():
+    _cached_own_frame.cache_clear()
+    name = "x" * CACHED_LINE_CHARS_MAX
 
-    assert top_frame(stack, "E") == "at f (a.js)"
-    assert _cached_top_frame.cache_info().currsize == 0
+    assert top_frame(f"at {name} (a.js:1:2)", "E") == f"at {name} (a.js)"
+    assert _cached_own_frame.cache_info().currsize == 0
 
 
 @pytest.mark.parametrize(
@@ -199,3 +205,13 @@ def test_hostile_stacks_take_no_longer_than_their_size_deserves(stack):
 @given(st.text(max_size=300), st.text(max_size=20))
 def test_any_text_gives_one_line(stack, error_type):
     assert "\n" not in top_frame(stack, error_type)
+
+
+UUID_PARTS = ["-", "4f0c2d7a", "90b1-4c55", "4f0c2d7a-90b1-4c55-8a3e-00000000000a", "a", " "]
+
+
+@given(st.text(alphabet="0aF9g -", max_size=3), st.lists(st.sampled_from(UUID_PARTS), max_size=12))
+def test_uuids_are_found_where_the_regular_expression_finds_them(noise, parts):
+    message = noise.join(parts)
+
+    assert _without_uuids(message) == re.sub(_UUID, "<uuid>", message)
