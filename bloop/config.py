@@ -27,6 +27,7 @@ from bloop.errors import ConfigError
 
 SECRET_LENGTH_MIN = 32
 INGEST_WORKERS_AUTO_MAX = 4
+NO_FILE = "defaults"  # Settings.source when there is no file
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
 UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
 EVENT_REST_BYTES_MAX = 8192  # of a record: all but message, stack and metadata, by the bounds of validate/limits.py
@@ -172,7 +173,7 @@ class Settings:
     analytics: Analytics = field(default_factory=Analytics)
     llm_tracing: LlmTracing = field(default_factory=LlmTracing)
     ring: Ring = field(default_factory=Ring)
-    source: str = "defaults"  # where the file part came from, for people
+    source: str = NO_FILE  # the file the settings came from
 
     @property
     def database_path(self) -> Path:
@@ -279,7 +280,7 @@ def _read_file(path: str | os.PathLike[str] | None) -> tuple[dict[str, dict[str,
     except FileNotFoundError:
         if path is not None:
             raise ConfigError("--config", f"{file} does not exist") from None
-        return {}, "defaults"
+        return {}, NO_FILE
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise ConfigError(str(file), f"cannot be read: {error}") from error
     known = {s.name for s in _sections()}

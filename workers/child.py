@@ -11,6 +11,8 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from bloop.clock import now_ms
+
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
 STEADY_AFTER_S = 60.0  # a child that lived this long did not die of what killed the one before it
@@ -39,6 +41,7 @@ class Child:
     def __init__(self, name: str, flags: Sequence[str], fds: Sequence[int], backoff: Backoff | None = None) -> None:
         self.name = name
         self.start_at: float | None = None  # monotonic; None: not wanted, or running
+        self.started_ms = 0  # Unix time of the last start
         self.exit_code: int | None = None  # of the last run; negative: the signal that killed it
         self._flags, self._fds = tuple(flags), tuple(fds)
         self._backoff = backoff or Backoff()
@@ -56,6 +59,7 @@ class Child:
     def start(self) -> None:
         # -P: a folder named `workers` where the operator stands must not be imported in place of ours.
         command = [sys.executable, "-P", "-m", f"workers.{self.name}", "--parent", str(os.getpid()), *self._flags]
+        self.started_ms = now_ms()
         self._process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -64,7 +68,7 @@ class Child:
             start_new_session=True,
         )
         self._started_at = time.monotonic()
-        self.start_at = None
+        self.start_at = self.exit_code = None
 
     def reap(self) -> bool:
         """True once after each death; `exit_code` says how it ended and `start_at` when to try again."""

@@ -28,7 +28,6 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-from bloop.clock import now_ms
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, RingError
 from bloop.ring.segment import Segment
@@ -107,9 +106,8 @@ class Supervisor:
         return self._wakeups.stops > 0
 
     def _start(self) -> None:
-        started_ms = now_ms()
         self._begin(self._writer)
-        self._until(lambda: self._writer_is_ready(started_ms), "the writer")
+        self._until(self._writer_is_ready, "the writer")
         if self._stopping:
             return
         self._begin(self._ingest)
@@ -169,9 +167,10 @@ class Supervisor:
         message = "%s %s, starting it again in %.1f s"
         log.warning(message, child.name, child.ending, wait_s, extra={"action": "died"})
 
-    def _writer_is_ready(self, started_ms: int) -> bool:
+    def _writer_is_ready(self) -> bool:
+        """This one, not the one before it, has the ring open and handles signals."""
         with contextlib.suppress(RingError), contextlib.closing(Segment.attach(self._settings.ring_name)) as ring:
-            return ring.heartbeat_ms >= started_ms
+            return ring.heartbeat_ms >= self._writer.started_ms
         return False
 
     # Stopping
@@ -179,10 +178,25 @@ class Supervisor:
     def _stop(self) -> None:
         log.info("stopping", extra={"action": "stopping"})
         self._port.close()  # ours; the ingest workers close theirs
-        for child in (self._ingest, self._dashboard, self._writer):
-            self._end(child)
+        self._end(self._ingest)
+        self._end(self._dashboard)
+        self._raise_writer()
+        self._end(self._writer)
         self._remove_ring()
         log.info("stopped", extra={"action": "stopped"})
+
+    def _raise_writer(self) -> None:
+        """Have a writer that can drain. One that just died would leave its records in the ring until the next start."""
+        if not self._was_ready:
+            return
+        if not self._writer.running:
+            self._begin(self._writer)
+        deadline = time.monotonic() + STOP_S["writer"]
+        while self._writer.running and not self._writer_is_ready():
+            if self._wakeups.stops > 1 or time.monotonic() > deadline:
+                return
+            self._wakeups.wait(_PROBE_EVERY_S)
+            self._writer.reap()
 
     def _end(self, child: Child) -> None:
         """SIGTERM, wait, SIGKILL if need be. A child that is between two starts stays down."""

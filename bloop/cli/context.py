@@ -13,9 +13,10 @@ import functools
 import json
 import os
 import secrets
+import sys
 from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, TypeVar
 
 import apsw
 import click
@@ -33,7 +34,6 @@ SECRET_NAME = "secret"  # noqa: S105
 SECRET_VARIABLE = "BLOOP__AUTH__HMAC_SECRET_FILE"  # noqa: S105
 DATABASE_VARIABLE = "BLOOP__DATABASE__PATH"
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -64,15 +64,31 @@ def refusing() -> Iterator[None]:
 
 def with_settings(command: Callable[..., T]) -> Callable[..., T]:
     """Give a command `--config` and `--data`, and pass it the settings they lead to."""
+    return _with_settings(command, make_secret=False)
 
+
+def with_settings_and_secret(command: Callable[..., T]) -> Callable[..., T]:
+    """The same for commands that start processes: where `--data` is given, a missing secret is generated there."""
+    return _with_settings(command, make_secret=True)
+
+
+def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[..., T]:
     @click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
-    @click.option("--data", metavar="DIR", help="Folder of the database when no setting names one.")
+    @click.option("--data", metavar="DIR", help="Folder of database and secret where no setting names them.")
     @functools.wraps(command)
     def run(*args: Any, config_path: str | None, data: str | None, **kwargs: Any) -> T:
         with refusing():
-            return command(find_settings(config_path, data, os.environ), *args, **kwargs)
+            settings = find_settings(config_path, data, os.environ, make_secret=make_secret and data is not None)
+            return command(settings, *args, **kwargs)
 
     return run
+
+
+def worker_command(settings: Settings, name: str, *flags: str) -> list[str]:
+    """The command line of a process that is to work on these settings; the rest of them is in the environment."""
+    config_flags = [] if settings.source == config.NO_FILE else ["--config", settings.source]
+    # -P: a folder named `workers` where the operator stands must not be imported in place of ours.
+    return [sys.executable, "-P", "-m", f"workers.{name}", *config_flags, *flags]
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -19,7 +18,7 @@ import apsw
 import click
 
 from bloop import clock
-from bloop.cli.context import as_json, change, database, find_settings, print_json, refusing
+from bloop.cli.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.config import Settings
 from bloop.demo import PROJECTS, DemoChange, demo_changes, demo_events
 from bloop.errors import BloopError, RingError
@@ -44,20 +43,17 @@ T = TypeVar("T")
 
 
 @click.command()
-@click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
-@click.option("--data", metavar="DIR", help="Folder of the database when no setting names one.")
 @click.option("--issues", type=click.IntRange(1, 5000), default=120, show_default=True)
 @click.option("--events", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True)
 @click.option("--seed", type=int, default=1, show_default=True, help="Another number, another month.")
 @as_json
-def demo(config_path: str | None, data: str | None, issues: int, events: int, seed: int, as_json: bool) -> None:
+@with_settings_and_secret
+def demo(settings: Settings, issues: int, events: int, seed: int, as_json: bool) -> None:
     """Store invented events in projects of their own, to look around with."""
     if issues > events:
         raise click.BadParameter("must be at least --issues", param_hint="--events")
-    with refusing():
-        settings = find_settings(config_path, data, os.environ, make_secret=data is not None)
-        with writing(settings, config_path) as segment:
-            stored = Feed(settings, segment).run(clock.now_ms(), issues, events, seed)
+    with writing(settings) as segment:
+        stored = Feed(settings, segment).run(clock.now_ms(), issues, events, seed)
     if as_json:
         print_json({"projects": [slug for slug, _ in PROJECTS], "events": stored})
     else:
@@ -128,7 +124,7 @@ class Feed:
 
 
 @contextlib.contextmanager
-def writing(settings: Settings, config_path: str | None) -> Iterator[Segment]:
+def writing(settings: Settings) -> Iterator[Segment]:
     """The ring with a live writer behind it: the one that runs, or one of our own, stopped afterwards."""
     segment = _attach(settings)
     if segment is not None and segment.stat().consumer_claimed:
@@ -137,8 +133,7 @@ def writing(settings: Settings, config_path: str | None) -> Iterator[Segment]:
         return
     if segment is not None:
         segment.close()
-    flags = ["--config", config_path] if config_path else []
-    command = [sys.executable, "-P", "-m", "workers.writer", "--parent", str(os.getpid()), *flags]
+    command = worker_command(settings, "writer", "--parent", str(os.getpid()))
     writer = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
         with contextlib.closing(_attach_running(settings, writer)) as segment:

@@ -3,31 +3,27 @@
 from __future__ import annotations
 
 import os
-import sys
 
 import click
 
 from bloop import clock
 from bloop import config as settings_module
-from bloop.cli.context import find_settings, refusing, with_settings
+from bloop.cli.context import with_settings, with_settings_and_secret, worker_command
 from bloop.config import Settings
 from bloop.storage import migrate as migrations
 
 
 @click.command()
-@click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
-@click.option("--data", metavar="DIR", help="Folder for database and secret where no setting names them.")
 @click.option("--quiet", is_flag=True, help="Print no key and no sign-in link, only that it is ready.")
-def up(config_path: str | None, data: str | None, quiet: bool) -> None:
+@with_settings_and_secret
+def up(settings: Settings, quiet: bool) -> None:
     """Run everything: ingest, writer, dashboard. Ctrl-C stops it without losing a record.
 
     With --data, the folder and a random signing secret are made if they are missing.
     """
-    with refusing():
-        find_settings(config_path, data, os.environ, make_secret=data is not None)
-    flags = [*(["--config", config_path] if config_path else []), *(["--quiet"] if quiet else [])]
+    command = worker_command(settings, "supervisor", *(["--quiet"] if quiet else []))
     # In place of this process: the supervisor keeps our pid and terminal, and none of our imports.
-    os.execv(sys.executable, [sys.executable, "-P", "-m", "workers.supervisor", *flags])  # noqa: S606
+    os.execv(command[0], command)  # noqa: S606
 
 
 @click.command()

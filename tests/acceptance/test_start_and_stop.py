@@ -129,6 +129,19 @@ class TestStop:
         assert server.ledger()[0, Outcome.UNKNOWN_KEY] == 1
         assert totals[Outcome.RECEIVED] == totals[Outcome.STORED] + sum(totals.get(o, 0) for o in REFUSALS)
 
+    def test_writer_that_just_died_does_not_keep_the_last_records_from_being_stored(self, server: BloopServer):
+        for _ in range(3):  # each death is followed by a longer wait
+            pid = until(lambda: server.pids("writer"), "a writer")[0]
+            os.kill(pid, signal.SIGKILL)
+            until(lambda pid=pid: pid not in server.pids("writer"), "its death")
+        ids = send_ids(server, "orphaned", 100)
+
+        code = server.stop()
+
+        assert code == 0
+        assert sorted(server.stored_ids()) == sorted(ids)
+        assert server.leftovers() == []
+
     def test_sigterm_does_the_same(self, server: BloopServer):
         ids = send_ids(server, "term", 100)
         assert server.process
