@@ -94,9 +94,9 @@ def top_frame(stack: str | None, error_type: str) -> str:
     lines = stack.split("\n")  # not splitlines(): it also breaks at U+2028, form feeds and others
     first = _first_text(lines)
     line = lines[first].strip()
+    if _PYTHON_TRACEBACK in line:
+        return _innermost_python_frame(lines)
     if _is_header(line, error_type):
-        if _PYTHON_TRACEBACK in line:
-            return _innermost_python_frame(lines)
         first = _after_header(lines, first)
     return _first_own_frame(lines, first)
 
