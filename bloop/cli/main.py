@@ -11,6 +11,7 @@ from bloop.cli.ring import ring
 from bloop.cli.sign_in import login_link, welcome
 from bloop.cli.system import config, migrate, up
 from bloop.cli.tokens import token
+from bloop.cli.users import user
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -23,7 +24,7 @@ def main() -> None:
     """
 
 
-for command in (up, demo, project, token, login_link, welcome, config, migrate, ring):
+for command in (up, demo, project, token, user, login_link, welcome, config, migrate, ring):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -12,9 +12,11 @@ import click
 
 from bloop import clock
 from bloop.cli.context import as_json, change, database, print_json, with_settings
+from bloop.cli.users import named_user
 from bloop.config import Settings
-from bloop.errors import NotFound
+from bloop.errors import Conflict, NotFound
 from bloop.query.projects import project_keys
+from bloop.query.users import has_users, list_users
 from bloop.storage.login_links import create_login_link
 from bloop.storage.projects import DEFAULT
 
@@ -22,11 +24,15 @@ SIGN_IN_PATH = "/auth/login"
 
 
 @click.command()
+@click.option("--user", "username", metavar="NAME", help="Let this person back in, whose passkey is lost.")
 @as_json
 @with_settings
-def login_link(settings: Settings, as_json: bool) -> None:
-    """Print a link that signs one browser in, once."""
-    url, ttl_s = _make_link(settings), settings.auth.login_link_ttl_secs
+def login_link(settings: Settings, username: str | None, as_json: bool) -> None:
+    """Print a one-time link: to set bloop up, or with --user to let somebody back in.
+
+    While nobody has an account, the link leads to making the first one. Later it is for one person.
+    """
+    url, ttl_s = change(settings, lambda db: _make_link(settings, db, username)), settings.auth.login_link_ttl_secs
     if as_json:
         print_json({"url": url, "expires_in_s": ttl_s})
         return
@@ -37,12 +43,17 @@ def login_link(settings: Settings, as_json: bool) -> None:
 @click.command()
 @with_settings
 def welcome(settings: Settings) -> None:
-    """Print the address, a sign-in link, the default project's key and a command that sends a first event."""
+    """Print the address, the set-up link, the default project's key and a command that sends a first event."""
     with database(settings) as db:
-        key = _default_key(db)
+        key, is_set_up = _default_key(db), has_users(db)
+    if is_set_up:
+        way_in = f"Sign in:\n  {settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}"
+    else:
+        link = change(settings, lambda db: _make_link(settings, db, None))
+        way_in = f"Set up your account, once, within {_minutes(settings.auth.login_link_ttl_secs)}:\n  {link}"
     click.echo(
         f"bloop: {settings.auth.rp_origin}\n\n"
-        f"Sign in, once, within {_minutes(settings.auth.login_link_ttl_secs)}:\n  {_make_link(settings)}\n\n"
+        f"{way_in}\n\n"
         f"Key of the project {DEFAULT!r}:\n  {key}\n\n"
         f"Send a first event:\n  {first_event(settings.server.port, key, clock.now_ms())}\n"
     )
@@ -65,11 +76,12 @@ def first_event(port: int, key: str, now_ms: int) -> str:
     return shlex.join(["curl", "-X", "POST", f"http://localhost:{port}/v1/ingest", *arguments, "-d", body])
 
 
-def _make_link(settings: Settings) -> str:
-    token = change(
-        settings,
-        lambda db: create_login_link(db, now_ms=clock.now_ms(), ttl_s=settings.auth.login_link_ttl_secs),
-    )
+def _make_link(settings: Settings, db: apsw.Connection, username: str | None) -> str:
+    if username is None and has_users(db):
+        known = ", ".join(row.username for row in list_users(db))
+        raise Conflict(f"bloop is set up: name whom the link is for with --user, one of: {known}")
+    user_id = None if username is None else named_user(db, username).id
+    token = create_login_link(db, now_ms=clock.now_ms(), ttl_s=settings.auth.login_link_ttl_secs, user_id=user_id)
     return f"{settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
 
 

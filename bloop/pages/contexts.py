@@ -365,16 +365,6 @@ class IssuePage(Page):
 
 
 @dataclass(frozen=True, slots=True)
-class LoginPage(Page):
-    """`/auth/login`. `token` comes from a one-time link and is empty without one; `problem` says why it failed."""
-
-    template: ClassVar[str] = "pages/login.html"
-
-    token: str
-    problem: str
-
-
-@dataclass(frozen=True, slots=True)
 class ErrorPage(Page):
     """Any answer that is not the page asked for. `detail` is safe to show."""
 

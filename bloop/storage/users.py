@@ -2,7 +2,8 @@
 
 U1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two admins
     do it to each other at the same moment, because the check runs under the write lock.
-U2  Removing an account removes its passkeys, sessions and links. What the person made and did stays.
+U2  Removing an account removes its passkeys, sessions and links. What the person made and did stays. Invites and links
+    that a removed or demoted person handed out and nobody has used yet go too: no way back in by the side door.
 U3  The first account is an admin, and ends every session that was opened without an account.
 """
 
@@ -28,6 +29,10 @@ _DELETE = "DELETE FROM webauthn_users WHERE id = :id"
 _SELECT_IS_LAST_ADMIN = """
 SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id = :id)
    AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id <> :id)
+"""
+_TAKE_BACK = """
+DELETE FROM invites WHERE created_by = :id AND used_at IS NULL;
+DELETE FROM login_links WHERE created_by = :id AND used_at_ms IS NULL;
 """
 _END_OPERATOR_SESSIONS = "DELETE FROM sessions WHERE user_id IS NULL"
 _END_SETUP_LINKS = "DELETE FROM login_links WHERE user_id IS NULL"
@@ -85,6 +90,7 @@ def set_role(db: apsw.Connection, user_id: str, *, is_admin: bool) -> None:
     """
     if not is_admin:
         _ensure_not_last_admin(db, user_id)
+        db.execute(_TAKE_BACK, {"id": user_id})
     if not list(db.execute(_SET_ROLE, {"id": user_id, "is_admin": is_admin})):
         raise NotFound("user not found")
 
@@ -96,6 +102,7 @@ def delete_user(db: apsw.Connection, user_id: str) -> None:
         Conflict: it is the last admin (U1).
     """
     _ensure_not_last_admin(db, user_id)
+    db.execute(_TAKE_BACK, {"id": user_id})
     db.execute(_DELETE, {"id": user_id})
 
 

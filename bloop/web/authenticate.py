@@ -20,17 +20,17 @@ from bloop.auth.access import Door
 from bloop.auth.principal import ANONYMOUS, Kind, Principal
 from bloop.errors import NotFound, StorageError, Unauthorized
 from bloop.query import projects, sessions, tokens
+from bloop.storage.sessions import touch_session
 from bloop.storage.tokens import touch_token
 from bloop.web.database import Database
 from bloop.web.origin import check_origin
 from bloop.web.routes import Routes
+from bloop.web.sessions import session_cookie
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.rate_limit import RateLimiter
 
-COOKIE = "bloop_session"
-COOKIE_ALIAS = "session"  # read, never set
 SIGN_IN_PATH = "/auth/login"
-TOUCH_INTERVAL_MS = 60_000  # how exact `last_used_at` of a token is
+TOUCH_INTERVAL_MS = 60_000  # how exact `last_used_at` of a token and `last_seen_at` of a session are
 OPERATOR = "operator"
 
 
@@ -56,11 +56,6 @@ def visible_projects(db: apsw.Connection, principal: Principal, reference: str |
     if project is None or (principal.project_ids is not None and project.id not in principal.project_ids):
         raise NotFound("project not found")
     return (project.id,)
-
-
-def session_cookie(req: falcon.Request) -> str | None:
-    """The value of the session cookie, under either name; None without one."""
-    return req.cookies.get(COOKIE) or req.cookies.get(COOKIE_ALIAS) or None
 
 
 class Access:
@@ -122,20 +117,26 @@ class Access:
             grant = tokens.find_grant(db, credentials.token_hash(token), now_ms)
         if grant is None:
             raise Unauthorized("invalid or expired token")
-        if grant.last_used_at is None or now_ms - grant.last_used_at * 1000 >= TOUCH_INTERVAL_MS:
-            with contextlib.suppress(StorageError, apsw.Error):  # a note on the side never fails the request
-                self._database.change(lambda db: touch_token(db, grant.id, now_ms), wait=False)
+        self._note(grant.last_used_at, now_ms, lambda db: touch_token(db, grant.id, now_ms))
         return Principal(Kind.TOKEN, grant.id, grant.name, (grant.project_id,), scopes.from_stored(grant.scopes))
 
     def _by_session(self, cookie: str) -> Principal:
+        now_ms, token_hash = self._now_ms(), credentials.token_hash(cookie)
         with self._database.reader() as db:
-            session = sessions.find_session(db, credentials.token_hash(cookie), self._now_ms())
+            session = sessions.find_session(db, token_hash, now_ms)
         if session is None:
             raise Unauthorized("invalid or expired session")
+        self._note(session.last_seen_at, now_ms, lambda db: touch_session(db, token_hash, now_ms))
         if session.user_id is None:
             return Principal(Kind.OPERATOR, OPERATOR, OPERATOR, None, scopes.ALL, is_admin=True)
         name = session.display_name or session.username or session.user_id
         return Principal(Kind.USER, session.user_id, name, None, scopes.ALL, is_admin=session.is_admin)
+
+    def _note(self, noted_at_s: int | None, now_ms: int, note: Callable[[apsw.Connection], None]) -> None:
+        """Remember that a credential was used, unless it was noted a moment ago."""
+        if noted_at_s is None or now_ms - noted_at_s * 1000 >= TOUCH_INTERVAL_MS:
+            with contextlib.suppress(StorageError, apsw.Error):  # a note on the side never fails the request
+                self._database.change(note, wait=False)
 
 
 def _sign_in_url(req: falcon.Request) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 import falcon
 
 from bloop import clock
-from bloop.auth.access import OPEN, SIGNED, credential
+from bloop.auth.access import ADMIN, OPEN, SESSION, SIGNED, credential
 from bloop.auth.scopes import Scope
 from bloop.config import Settings
 from bloop.pages.render import Renderer
@@ -28,6 +28,8 @@ from bloop.web.api.health import Health
 from bloop.web.api.issue import Issue, Trends
 from bloop.web.api.lists import Errors
 from bloop.web.api.paging import Pager
+from bloop.web.api.passkeys import AddPasskey, Invited, Login, Register
+from bloop.web.api.people import Invites, Reset, Users
 from bloop.web.api.sign_in import SignIn
 from bloop.web.api.stats import Stats
 from bloop.web.authenticate import Access
@@ -37,6 +39,7 @@ from bloop.web.ingest_app import mount_ingest
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
 from bloop.web.pages import mount_pages
 from bloop.web.routes import Routes
+from bloop.web.settings_pages import mount_settings
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
@@ -65,6 +68,8 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     )
     app.add_middleware([SecurityHeaders(), Cors(routes, origin), Shape(), gatekeeper])
     mount_api(routes, deps)
+    mount_accounts(routes, deps)
+    mount_settings(routes, deps)
     mount_pages(routes, deps)
     forgotten = sorted(routes.undeclared())
     assert not forgotten, f"routes that do not say what they need: {forgotten}"
@@ -75,9 +80,9 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
 
 
 def mount_api(routes: Routes, deps: Deps) -> None:
-    """Every JSON route."""
+    """The JSON routes about errors, and health."""
     pager = Pager()
-    lists, issue, health, sign_in = Errors(deps, pager), Issue(deps, pager), Health(deps), SignIn(deps)
+    lists, issue, health = Errors(deps, pager), Issue(deps, pager), Health(deps)
     routes.add("/v1/errors", lists, GET=_READ)
     routes.add("/v1/releases/{release:ref}/errors", lists, suffix="release", GET=_READ)
     routes.add("/v1/errors/{fingerprint:ref}", issue, GET=_READ)
@@ -89,9 +94,29 @@ def mount_api(routes: Routes, deps: Deps) -> None:
     routes.add("/v1/stats", Stats(deps), GET=_READ)
     routes.add("/health", health, GET=OPEN)
     routes.add("/ready", health, suffix="ready", GET=OPEN)
+
+
+def mount_accounts(routes: Routes, deps: Deps) -> None:
+    """Signing in and out, and who may."""
+    sign_in, users, invites = SignIn(deps), Users(deps), Invites(deps)
     routes.add("/auth/login", sign_in, GET=OPEN, POST=OPEN)
     routes.add("/auth/logout", sign_in, suffix="logout", POST=OPEN)
     routes.add("/auth/status", sign_in, suffix="status", GET=OPEN)
+    for path, ceremony, need in (
+        ("/auth/register", Register(deps), OPEN),
+        ("/auth/invite/register", Invited(deps), OPEN),
+        ("/auth/login", Login(deps), OPEN),
+        ("/auth/passkeys", AddPasskey(deps), SESSION),
+    ):
+        routes.add(f"{path}/start", ceremony, suffix="start", POST=need)
+        routes.add(f"{path}/finish", ceremony, suffix="finish", POST=need)
+    routes.add("/v1/admin/users", users, GET=ADMIN)
+    routes.add("/v1/admin/users/{user_id}", users, suffix="one", DELETE=ADMIN)
+    routes.add("/v1/admin/users/{user_id}/role", users, suffix="role", PUT=ADMIN)
+    routes.add("/v1/admin/users/{user_id}/link", users, suffix="link", POST=ADMIN)
+    routes.add("/v1/admin/invites", invites, GET=ADMIN, POST=ADMIN)
+    routes.add("/v1/admin/invites/{invite_id}", invites, suffix="one", DELETE=ADMIN)
+    routes.add("/v1/admin/reset", Reset(deps), POST=ADMIN)
 
 
 def assemble(

@@ -1,99 +1,104 @@
-"""/auth/*: in by a one-time link, out again.
+"""/auth/login, /auth/logout, /auth/status: the page one signs in on, in by a one-time link, out again.
 
 GET shows a button and uses nothing up, because mail clients and chat previews open links by themselves; the POST behind
-the button consumes the link and sets the cookie, in one transaction.
+the button consumes the link and sets the cookie, in one transaction. Passkeys are in passkeys.py.
 """
 
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl
 
 import apsw
 import falcon
-import orjson
 
-from bloop.errors import BodyTooLarge, InvalidParameter
+from bloop import credentials
+from bloop.pages.account_contexts import InvitePage, LinkPage, LoginPage, SetUpPage
+from bloop.pages.contexts import Page
+from bloop.pages.render import context_of
+from bloop.query.invites import is_good
+from bloop.query.login_links import find_link
 from bloop.query.users import has_users
-from bloop.storage.login_links import consume_login_link
-from bloop.storage.sessions import create_session, delete_session, sweep_sessions
-from bloop.web.authenticate import COOKIE, SIGN_IN_PATH, session_cookie
+from bloop.storage.login_links import Consumed, consume_login_link
+from bloop.storage.sessions import delete_session
+from bloop.web.authenticate import SIGN_IN_PATH
+from bloop.web.bodies import answer_json, read_form
 from bloop.web.deps import Deps
+from bloop.web.sessions import Sessions, session_cookie
 
-FORM_BYTES_MAX = 4096
-FIELDS_MAX = 10
 TOKEN_LENGTH_MAX = 128
-PROBLEM = "This sign-in link was used before or has run out. Make a new one on the server with: bloop login-link"
+ACCOUNT_PATH = "/settings/account?by=link"
+LINK_PROBLEM = "This link was used before or has run out. Make a new one on the server with: bloop login-link"
+INVITE_PROBLEM = "This invitation was used before or has run out. Ask for a new one."
 
 
 class SignIn:
     def __init__(self, deps: Deps) -> None:
-        self._deps = deps
-        self._ttl_s = deps.settings.auth.session_ttl_secs
+        self._deps, self._sessions = deps, Sessions(deps.settings)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        token = (req.get_param("token") or "")[:TOKEN_LENGTH_MAX]
-        self._page(resp, token, next_path=local_path(req.get_param("next")), problem="")
+        token, invite = ((req.get_param(name) or "")[:TOKEN_LENGTH_MAX] for name in ("token", "invite"))
+        next_path, now_ms = local_path(req.get_param("next")), self._deps.now_ms()
+        page: Page
+        with self._deps.database.reader() as db:
+            has_accounts = has_users(db)
+            link = find_link(db, credentials.token_hash(token), now_ms) if token else None
+            is_invited = bool(invite) and is_good(db, credentials.token_hash(invite), now_ms)
+        if link is not None and link.username is not None:
+            page = LinkPage(token=token, username=link.username)
+        elif link is not None:
+            page = SetUpPage(token=token, next_path=next_path, origin=self._origin)
+        elif is_invited:
+            page = InvitePage(token=invite, origin=self._origin)
+        else:
+            problem = LINK_PROBLEM if token else INVITE_PROBLEM if invite else ""
+            page = LoginPage(has_accounts=has_accounts, next_path=next_path, origin=self._origin, problem=problem)
+        self._send(resp, page)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        form, now_ms = _form(req), self._deps.now_ms()
+        form, now_ms = read_form(req), self._deps.now_ms()
         token, next_path = form.get("token", ""), local_path(form.get("next"))
 
-        def sign_in(db: apsw.Connection) -> str | None:
-            if not consume_login_link(db, token, now_ms):
-                return None
-            sweep_sessions(db, now_ms)
-            return create_session(db, None, now_ms=now_ms, ttl_s=self._ttl_s)
+        def sign_in(db: apsw.Connection) -> tuple[Consumed, str] | None:
+            link = consume_login_link(db, token, now_ms)
+            return None if link is None else (link, self._sessions.open(db, req, link.user_id, now_ms))
 
-        cookie = self._deps.database.change(sign_in)
-        if cookie is None:
+        found = self._deps.database.change(sign_in)
+        if found is None:
+            with self._deps.database.reader() as db:
+                has_accounts = has_users(db)
             resp.status = falcon.HTTP_401
-            self._page(resp, "", next_path=next_path, problem=PROBLEM)
+            self._send(resp, LoginPage(has_accounts, next_path, self._origin, LINK_PROBLEM))
             return
-        self._set_cookie(resp, cookie, max_age_s=self._ttl_s)
-        resp.status, resp.location = falcon.HTTP_303, next_path
+        link, cookie = found
+        self._sessions.set_cookie(resp, cookie)
+        resp.status, resp.location = falcon.HTTP_303, next_path if link.user_id is None else ACCOUNT_PATH
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
         cookie = session_cookie(req)
         if cookie is not None:
             self._deps.database.change(lambda db: delete_session(db, cookie))
-        self._set_cookie(resp, "", max_age_s=0)
+        self._sessions.clear_cookie(resp)
         if "text/html" in (req.get_header("Accept") or ""):
             resp.status, resp.location = falcon.HTTP_303, SIGN_IN_PATH
             return
-        resp.content_type = falcon.MEDIA_JSON
-        resp.data = orjson.dumps({"status": "ok"})
+        answer_json(resp, {"status": "ok"})
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response) -> None:
         with self._deps.database.reader() as db:
             body = {"setup_complete": has_users(db)}
-        resp.content_type = falcon.MEDIA_JSON
-        resp.data = orjson.dumps(body)
+        answer_json(resp, body)
 
-    def _page(self, resp: falcon.Response, token: str, *, next_path: str, problem: str) -> None:
+    @property
+    def _origin(self) -> str:
+        return self._deps.settings.auth.rp_origin.rstrip("/")
+
+    def _send(self, resp: falcon.Response, page: Page) -> None:
+        """Never kept and never packed: the link's token is in it."""
         resp.content_type = falcon.MEDIA_HTML
-        resp.set_header("Cache-Control", "no-store")  # the token is in it
-        resp.text = self._deps.render("pages/login.html", {"token": token, "next_path": next_path, "problem": problem})
-
-    def _set_cookie(self, resp: falcon.Response, value: str, *, max_age_s: int) -> None:
-        # By hand: Falcon's set_cookie leaves Max-Age=0 out, and with it the one thing that clears a cookie.
-        # Secure exactly where the dashboard is on https: over plain http in a home network it would never come back.
-        secure = "; Secure" if self._deps.settings.https else ""
-        resp.append_header(
-            "Set-Cookie", f"{COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}{secure}"
-        )
+        resp.set_header("Cache-Control", "no-store")
+        resp.text = self._deps.render(page.template, context_of(page))
 
 
 def local_path(text: str | None) -> str:
     """Where to go after signing in: a path of ours, or `/` for anything that could lead elsewhere."""
     return text if text is not None and re.fullmatch(r"/(?![/\\])[!-~]*", text) else "/"
-
-
-def _form(req: falcon.Request) -> dict[str, str]:
-    body = req.bounded_stream.read(FORM_BYTES_MAX + 1)
-    if len(body) > FORM_BYTES_MAX:
-        raise BodyTooLarge(FORM_BYTES_MAX)
-    try:
-        return dict(parse_qsl(body.decode("ascii"), max_num_fields=FIELDS_MAX))
-    except ValueError:  # UnicodeDecodeError is one
-        raise InvalidParameter("body", "the form cannot be read") from None

@@ -45,7 +45,7 @@ def test_the_button_signs_in_once(server: Server, seed: Seed) -> None:
     result = press_the_button(server, token)
 
     assert (result.status_code, result.headers["Location"]) == (303, "/")
-    cookie = result.cookies["bloop_session"]
+    cookie = result.cookies["__Host-bloop_session"]
     assert re.fullmatch(r"[A-Za-z0-9_-]{43}", cookie.value)
     assert (cookie.http_only, cookie.same_site, cookie.path, cookie.max_age, cookie.secure) == (
         True,
@@ -95,7 +95,7 @@ def test_signing_out_ends_the_session_and_clears_the_cookie(server: Server, seed
     result = server.call("POST", "/auth/logout", cookie=cookie)
 
     assert result.json == {"status": "ok"}
-    cleared = result.cookies["bloop_session"]
+    cleared = result.cookies["__Host-bloop_session"]
     assert cleared.value == ""
     assert "Max-Age=0" in result.headers["Set-Cookie"]
     assert server.call("GET", "/v1/stats", cookie=cookie).status_code == 401
