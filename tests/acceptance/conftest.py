@@ -29,9 +29,7 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., BloopServer]]:
 
     yield make
     for server in made:
-        server.end()
-        for process in server.family():
-            process.kill()
+        server.remove_traces()
 
 
 @pytest.fixture
@@ -45,4 +43,4 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopSer
     """One that runs for all tests of a module, for tests that do not hurt it."""
     server = BloopServer(tmp_path_factory.mktemp("server")).start()
     yield server
-    server.end()
+    server.remove_traces()

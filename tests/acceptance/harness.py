@@ -23,6 +23,7 @@ import apsw
 import psutil
 
 from bloop import config
+from bloop.ring import Segment
 from bloop.storage import connection
 
 BLOOP = Path(sys.executable).with_name("bloop")
@@ -145,6 +146,14 @@ class BloopServer:
                 self.process.kill()
                 self.process.wait()
             self.process = None
+
+    def remove_traces(self) -> None:
+        """End it, and remove what a test that failed half way has left."""
+        self.end()
+        for process in self.family():
+            process.kill()
+        until(lambda: not self.family(), "its processes to end")
+        Segment.unlink(self.settings.ring_name)
 
     # What it says
 

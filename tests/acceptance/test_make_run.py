@@ -44,9 +44,7 @@ def made(tmp_path: Path) -> Iterator[Callable[[str], MadeServer]]:
 
     yield make
     for server in servers:
-        server.end()
-        for process in server.family():
-            process.kill()
+        server.remove_traces()
 
 
 def pasted_curl(output: str) -> str:

@@ -287,8 +287,9 @@ class TestChildren:
 
     def test_connections_wait_while_the_ingest_server_is_replaced(self, server: BloopServer):
         """The supervisor holds the port: nobody is refused."""
-        for pid in server.pids("ingest"):
-            os.kill(pid, signal.SIGKILL)
+        workers = server.pids("ingest-worker")
+        os.kill(server.pids("ingest")[0], signal.SIGKILL)
+        until(lambda: not any(psutil.pid_exists(pid) for pid in workers), "the last worker to end")
 
         answer = server.send(event("patient"))
 
