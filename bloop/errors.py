@@ -10,6 +10,7 @@
     ├── Forbidden              a good credential without the scope, role or project
     ├── InvalidEvent           JSON that breaks the event contract; names the field
     ├── InvalidParameter       a query or path parameter that cannot be read; names it
+    │   └── InvalidField       a field of a form or a JSON body; its reason is a whole sentence
     ├── Declined               a request turned down in the words its clients know
     ├── UnreadableRecord       the payload of a ring record does not decode
     ├── RateLimited            this client spent its tokens; says when to come back
@@ -100,6 +101,13 @@ class InvalidParameter(BloopError):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.reason}"
+
+
+class InvalidField(InvalidParameter):
+    """A field of a form or of a JSON body will not do. `reason` says which one in its own words: clients know them."""
+
+    def __str__(self) -> str:
+        return self.reason
 
 
 class Declined(BloopError):

@@ -1,6 +1,6 @@
 """One event on its way to storage: the payload of a ring record, and what the web side pushes it into.
 
-R1  What `encode_error` wrote, `decode_error` reads back equal.
+R1  What an `encode_…` wrote, its `decode_…` reads back equal.
 R2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds and fields are only ever
     appended, and a field appended later needs a default.
 """
@@ -8,11 +8,12 @@ R2  A record is read by the writer that runs when it is drained, perhaps a newer
 from __future__ import annotations
 
 from enum import IntEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
 import msgspec
 
 from bloop.errors import UnreadableRecord
+from bloop.outcomes import Outcome
 from bloop.validate.event import Event
 
 FINGERPRINT_BY_CLIENT = "client"
@@ -27,6 +28,7 @@ class Kind(IntEnum):
     SESSION_END = 4
     TRACE = 5
     TRACE_UPDATE = 6
+    REJECTION = 7  # a note about a refused request: no record of the ledger's
 
 
 class Sink(Protocol):
@@ -54,8 +56,22 @@ class ErrorRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     event: Event
 
 
+class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What a refused request looked like; nothing secret, nothing personal (web/rejections.py)."""
+
+    project_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    rejected_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    outcome: Outcome
+    detail: str
+    key_prefix: str
+    size_bytes: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)] | None
+    client: str
+    user_agent: str
+
+
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ErrorRecord).decode
+_decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 
 
 def encode_error(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
@@ -73,3 +89,20 @@ def decode_error(payload: bytes) -> ErrorRecord:
         return _decode(payload)
     except msgspec.DecodeError as error:  # ValidationError included
         raise UnreadableRecord(f"error record does not decode: {error}") from error
+
+
+def encode_rejection(rejection: Rejection) -> bytes:
+    """The payload of a `Kind.REJECTION` record."""
+    return _encode(rejection)
+
+
+def decode_rejection(payload: bytes) -> Rejection:
+    """The note back.
+
+    Raises:
+        UnreadableRecord: another release wrote it in a way this one does not know.
+    """
+    try:
+        return _decode_rejection(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(f"rejection does not decode: {error}") from error

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from bloop.errors import InvalidParameter
+from bloop.errors import InvalidField
 
 
 class Scope(StrEnum):
@@ -32,16 +32,16 @@ def parse(names: Iterable[str]) -> tuple[Scope, ...]:
     """The scopes in the order given, aliases resolved, each once.
 
     Raises:
-        InvalidParameter: a name bloop does not know, or none at all.
+        InvalidField: a name bloop does not know, or none at all.
     """
     found: dict[Scope, None] = {}
     for name in names:
         try:
             found[ALIASES.get(name) or Scope(name)] = None
         except ValueError:
-            raise InvalidParameter("scopes", f"invalid scope: {name}") from None
+            raise InvalidField("scopes", f"invalid scope: {name}") from None
     if not found:
-        raise InvalidParameter("scopes", "at least one scope is required")
+        raise InvalidField("scopes", "at least one scope is required")
     return tuple(found)
 
 

@@ -51,7 +51,7 @@ def create(settings: Settings, name: str, slug: str | None, as_json: bool) -> No
 @with_settings
 def rotate_key(settings: Settings, slug: str, as_json: bool) -> None:
     """Give a project a new key and print it. The old one stops working at once."""
-    key = change(settings, lambda db: projects.rotate_key(db, find_project(db, slug).id))
+    key = change(settings, lambda db: projects.rotate_key(db, find_project(db, slug).id, clock.now_ms()))
     _print_key(slug, key, as_json=as_json)
 
 

@@ -1,4 +1,7 @@
-"""Projects, for lists, for names in paths and parameters, and for the ingest workers' key cache."""
+"""Projects, for lists, for names in paths and parameters, and for the ingest workers' key cache.
+
+Q1  A deleted project is in no answer but `to_purge`; its row only keeps its number from being used again.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,16 @@ class ProjectRow(NamedTuple):
     short_prefix: str
     created_at_ms: int
     created_by: str | None
+    key_made_at_ms: int | None = None  # None: the key is as old as the project
+
+
+class ProjectContents(NamedTuple):
+    """What would be lost with a project."""
+
+    issues: int
+    events: int  # counted, whether their raw text is still stored or not
+    releases: int
+    tokens: int  # that still work
 
 
 class ProjectKey(NamedTuple):
@@ -28,26 +41,37 @@ class ProjectKey(NamedTuple):
 
 
 _SELECT_ALL = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
   FROM projects
+ WHERE deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 _SELECT_BY_IDS = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
   FROM projects
- WHERE id IN (SELECT value FROM json_each(:ids))
+ WHERE id IN (SELECT value FROM json_each(:ids)) AND deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 # Served by the UNIQUE indexes of public_id and slug. The public id wins where both match.
 _SELECT_BY_REFERENCE = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
   FROM projects
- WHERE public_id = :reference OR slug = :reference
+ WHERE (public_id = :reference OR slug = :reference) AND deleted_at_ms IS NULL
  ORDER BY public_id = :reference DESC
  LIMIT 1
 """
-_SELECT_IDS = "SELECT id FROM projects ORDER BY id"
-_SELECT_KEYS = "SELECT id, public_id, slug, api_key FROM projects ORDER BY id"
+_SELECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+_SELECT_KEYS = "SELECT id, public_id, slug, api_key FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+# Served by projects_to_purge.
+_SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"
+# Sums of counters: nothing here walks events.
+_SELECT_CONTENTS = """
+SELECT (SELECT coalesce(sum(issue_count), 0) FROM status_counts WHERE project_id = :project_id),
+       (SELECT coalesce(sum(event_count), 0) FROM releases WHERE project_id = :project_id),
+       (SELECT count(DISTINCT release) FROM releases WHERE project_id = :project_id),
+       (SELECT count(*) FROM api_tokens WHERE project_id = :project_id AND revoked_at IS NULL
+                                              AND (expires_at IS NULL OR expires_at >= :now_s))
+"""
 
 
 def list_projects(db: apsw.Connection, project_ids: Sequence[int] | None = None) -> list[ProjectRow]:
@@ -70,3 +94,15 @@ def project_ids(db: apsw.Connection) -> tuple[int, ...]:
 def project_keys(db: apsw.Connection) -> list[ProjectKey]:
     """Every project with its key: what the ingest workers load. The only read that returns keys."""
     return [ProjectKey(*row) for row in db.execute(_SELECT_KEYS)]
+
+
+def project_contents(db: apsw.Connection, project_id: int, now_ms: int) -> ProjectContents:
+    """What deleting this project would take along."""
+    row = db.execute(_SELECT_CONTENTS, {"project_id": project_id, "now_s": now_ms // 1000}).fetchone()
+    assert row is not None
+    return ProjectContents(*row)
+
+
+def to_purge(db: apsw.Connection) -> list[int]:
+    """Deleted projects that still have rows, oldest first."""
+    return [row[0] for row in db.execute(_SELECT_TO_PURGE)]

@@ -7,6 +7,7 @@ S3  When the database itself cannot store (full, locked, I/O error) the batch is
     caller, who keeps it in the ring and tries again.
 S4  Counters from shared memory enter the ledger as differences to what was folded before, in the same transaction.
 S5  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
+S6  Notes about refusals are stored beside all this and counted nowhere: the refusals themselves are counted already.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from bloop.clock import minute_of
 from bloop.errors import BloopError
 from bloop.outcomes import REFUSALS, Outcome
 from bloop.record import ErrorRecord, Kind, decode_error
-from bloop.storage import connection, counters, dead_letters, events, fold, issues, ring_state, signals
+from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, ring_state, signals
 
 log = logging.getLogger(__name__)
 
@@ -42,7 +43,7 @@ OPERATIONAL_ERRORS = (
     MemoryError,
 )
 
-_SELECT_PROJECT_IDS = "SELECT id FROM projects"
+_SELECT_PROJECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL"
 
 
 RingRecord: TypeAlias = tuple[int, bytes, int]  # kind, payload, lane: as `bloop.ring.Consumer.read` hands them out
@@ -79,6 +80,7 @@ class _Sorted:
     dead: list[tuple[int, bytes, int, str]] = field(default_factory=list)  # kind, payload, project id, reason
     discarded: list[int] = field(default_factory=list)  # project ids
     drained: dict[tuple[int, int], int] = field(default_factory=dict)  # (lane, project) → records
+    notes: list[bytes] = field(default_factory=list)  # S6
 
 
 class Store:
@@ -133,6 +135,7 @@ class Store:
                 batch = self._sort(records)
                 told = insert(batch)
                 self._bury(batch, now_ms)
+                rejections.add(self._db, batch.notes)
                 self._settle_ledger(batch, cells, now_ms)
                 ring_state.save_positions(self._db, self._ring_id, positions)
         except BaseException:
@@ -146,6 +149,9 @@ class Store:
         batch = _Sorted()
         known = {row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)}
         for kind, payload, lane in records:
+            if kind == Kind.REJECTION:
+                batch.notes.append(payload)
+                continue
             try:
                 record = _decode(kind, payload)
             except BloopError as error:

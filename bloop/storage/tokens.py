@@ -8,7 +8,7 @@ from typing import NamedTuple
 import apsw
 
 from bloop import credentials
-from bloop.errors import InvalidParameter, NotFound
+from bloop.errors import InvalidField, NotFound
 
 NAME_LENGTH_MAX = 100
 EXPIRES_IN_DAYS_MAX = 3650
@@ -46,12 +46,12 @@ def create_token(
     """`scopes` have been through auth/scopes.parse.
 
     Raises:
-        InvalidParameter: the name or the days will not do.
+        InvalidField: the name or the days will not do.
     """
     if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX:
-        raise InvalidParameter("name", f"name must be 1-{NAME_LENGTH_MAX} characters")
+        raise InvalidField("name", f"name must be 1-{NAME_LENGTH_MAX} characters")
     if expires_in_days is not None and not 1 <= expires_in_days <= EXPIRES_IN_DAYS_MAX:
-        raise InvalidParameter("expires_in_days", f"expires_in_days must be between 1 and {EXPIRES_IN_DAYS_MAX}")
+        raise InvalidField("expires_in_days", f"expires_in_days must be between 1 and {EXPIRES_IN_DAYS_MAX}")
     now_s, token = now_ms // 1000, credentials.new_api_token()
     made = NewToken(
         id=credentials.new_id(),

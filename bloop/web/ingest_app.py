@@ -17,6 +17,7 @@ middleware compresses. Size limits hold before and after inflating.
 from __future__ import annotations
 
 import abc
+import io
 import re
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -42,11 +43,12 @@ from bloop.validate.event import Event, parse_event
 from bloop.validate.json_body import decode_json
 from bloop.validate.limits import Limits
 from bloop.web import errors
+from bloop.web.rejections import Rejections
 from bloop.wire.body import content_encoding, inflate, read_body
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
-from bloop.wire.signature import parse_signature
+from bloop.wire.signature import parse_signature, sign
 
 NOBODY = 0  # the project of refusals that name none
 
@@ -103,7 +105,7 @@ def mount_ingest(
     Paths with repeated or trailing slashes, which some clients build, are the same routes. They go through sinks, asked
     only when no route matched, so well-formed paths pay nothing for it.
     """
-    gate = Gate(sink, keys, rate_limit, ClientAddresses(trusted_proxies))
+    gate = Gate(sink, keys, rate_limit, ClientAddresses(trusted_proxies), now_ms)
     for path, resource in (
         ("/v1/ingest", SingleResource(gate, sink, limits, now_ms)),
         ("/v1/ingest/batch", BatchResource(gate, sink, limits, now_ms)),
@@ -112,11 +114,44 @@ def mount_ingest(
         app.add_sink(resource.on_sloppy_path, re.compile(path.replace("/", "/+") + "/*$"))
 
 
+def make_sender(
+    *, sink: Sink, keys: ProjectKeys, limits: Limits, now_ms: Callable[[], int] = clock.now_ms
+) -> Callable[[str, bytes], bool]:
+    """A client inside this process, for test events: what it sends passes every check but the rate limit.
+
+    It is called with a project's key and a body, says whether the record was taken (False: the ring is full), and
+    raises what the route would refuse the body with.
+    """
+    gate = Gate(sink, keys, RateLimiter(0, 1), ClientAddresses(), now_ms)
+    route = SingleResource(gate, sink, limits, now_ms)
+
+    def send(key: str, body: bytes) -> bool:
+        env = {
+            "HTTP_X_PROJECT_KEY": key,
+            "HTTP_X_SIGNATURE": sign(key.encode(), body).hex(),
+            "HTTP_USER_AGENT": "bloop",
+            "CONTENT_LENGTH": str(len(body)),
+            "wsgi.input": io.BytesIO(body),
+            "REMOTE_ADDR": "127.0.0.1",
+        }
+        return route.answer(env) == _ACCEPTED
+
+    return send
+
+
 class Gate:
     """Everything between a request and the JSON in it; the same for every signed route."""
 
-    def __init__(self, sink: Sink, keys: ProjectKeys, rate_limit: RateLimiter, addresses: ClientAddresses) -> None:
+    def __init__(
+        self,
+        sink: Sink,
+        keys: ProjectKeys,
+        rate_limit: RateLimiter,
+        addresses: ClientAddresses,
+        now_ms: Callable[[], int],
+    ) -> None:
         self._sink, self._keys, self._rate_limit, self._addresses = sink, keys, rate_limit, addresses
+        self._rejections, self._now_ms = Rejections(sink, addresses), now_ms
 
     def admit(self, env: dict[str, Any], bytes_max: int) -> tuple[int, bytes]:
         """The proven project and the plain body. A refusal is counted before it is raised.
@@ -135,15 +170,21 @@ class Gate:
                 return self._keys.authenticate(claimed, signature, body), body
             return self._admit_compressed(claimed, signature, body, coding, bytes_max)
         except BloopError as error:
-            self.refuse(self._keys.find(env.get("HTTP_X_PROJECT_KEY")) or NOBODY, _OUTCOMES[type(error)])
+            project_id = self._keys.find(env.get("HTTP_X_PROJECT_KEY")) or NOBODY
+            self.refuse(env, project_id, _OUTCOMES[type(error)], error)
             if isinstance(error, BodyTooLarge):  # the contract's words for it, and its 400
                 raise InvalidEvent("", "failed to read body") from error
             raise
 
-    def refuse(self, project_id: int, outcome: Outcome, n: int = 1) -> None:
+    def refuse(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError, n: int = 1) -> None:
         """Book `n` records that came in and go no further."""
         self._sink.count(project_id, Outcome.RECEIVED, n)
         self._sink.count(project_id, outcome, n)
+        self.note(env, project_id, outcome, error)
+
+    def note(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError) -> None:
+        """Leave a note for people who look for these records; they are counted elsewhere."""
+        self._rejections.note(project_id, outcome, str(error), env, self._now_ms())
 
     def _admit_compressed(
         self, claimed: str | None, signature: bytes, body: bytes, coding: str, bytes_max: int
@@ -163,7 +204,7 @@ class _Resource(abc.ABC):
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_header(*_ANY_ORIGIN)
-        resp.data = self._answer(req.env)
+        resp.data = self.answer(req.env)
 
     def on_options(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.set_header(*_ANY_ORIGIN)
@@ -180,7 +221,7 @@ class _Resource(abc.ABC):
         {"POST": self.on_post, "OPTIONS": self.on_options}.get(req.method, self.on_get)(req, resp)
 
     @abc.abstractmethod
-    def _answer(self, env: dict[str, Any]) -> bytes:
+    def answer(self, env: dict[str, Any]) -> bytes:
         """Take in what the request holds and say what became of it."""
 
     def _push(self, project_id: int, received_at_ms: int, event: Event, fingerprint: str | None) -> bool:
@@ -194,13 +235,13 @@ class _Resource(abc.ABC):
 class SingleResource(_Resource):
     """`POST /v1/ingest`: the body is one event."""
 
-    def _answer(self, env: dict[str, Any]) -> bytes:
+    def answer(self, env: dict[str, Any]) -> bytes:
         project_id, body = self._gate.admit(env, self._limits.payload_bytes_max)
         received_at_ms = self._now_ms()
         try:
             event, fingerprint = parse_event(decode_json(body), self._limits, received_at_ms)
-        except InvalidEvent:
-            self._gate.refuse(project_id, Outcome.INVALID)
+        except InvalidEvent as error:
+            self._gate.refuse(env, project_id, Outcome.INVALID, error)
             raise
         self._sink.count(project_id, Outcome.RECEIVED)
         if self._push(project_id, received_at_ms, event, fingerprint):
@@ -212,17 +253,20 @@ class SingleResource(_Resource):
 class BatchResource(_Resource):
     """`POST /v1/ingest/batch`: the body is `{"events": […]}`. One bad element costs only itself."""
 
-    def _answer(self, env: dict[str, Any]) -> bytes:
+    def answer(self, env: dict[str, Any]) -> bytes:
         project_id, body = self._gate.admit(env, self._limits.batch_bytes_max)
         received_at_ms = self._now_ms()
-        elements = self._elements(project_id, body)
+        elements = self._elements(env, project_id, body)
         if elements:
             self._sink.count(project_id, Outcome.RECEIVED, len(elements))
-        accepted, dropped, faults = 0, 0, []
+        accepted, dropped = 0, 0
+        faults: list[dict[str, Any]] = []
         for index, element in enumerate(elements):
             try:
                 event, fingerprint = parse_event(element, self._limits, received_at_ms)
             except InvalidEvent as error:
+                if not faults:  # one note for the batch
+                    self._gate.note(env, project_id, Outcome.INVALID, error)
                 faults.append(_fault(index, error))
                 continue
             if self._push(project_id, received_at_ms, event, fingerprint):
@@ -235,16 +279,17 @@ class BatchResource(_Resource):
             self._sink.count(project_id, Outcome.RING_FULL, dropped)
         return orjson.dumps({"accepted": accepted, "dropped": dropped, "errors": faults})
 
-    def _elements(self, project_id: int, body: bytes) -> list[Any]:
+    def _elements(self, env: dict[str, Any], project_id: int, body: bytes) -> list[Any]:
         """The array in the body; a batch refused as a whole is counted here."""
         try:
             elements = _events_of(decode_json(body))
-        except InvalidEvent:
-            self._gate.refuse(project_id, Outcome.INVALID)
+        except InvalidEvent as error:
+            self._gate.refuse(env, project_id, Outcome.INVALID, error)
             raise
         if len(elements) > self._limits.batch_events_tolerated:
-            self._gate.refuse(project_id, Outcome.TOO_LARGE, len(elements))
-            raise InvalidEvent("events", f"batch exceeds max size of {self._limits.batch_events_max}")
+            refusal = InvalidEvent("events", f"batch exceeds max size of {self._limits.batch_events_max}")
+            self._gate.refuse(env, project_id, Outcome.TOO_LARGE, refusal, len(elements))
+            raise refusal
         return elements
 
 

@@ -62,6 +62,7 @@ def test_kinds_keep_their_numbers():
         "SESSION_END": 4,
         "TRACE": 5,
         "TRACE_UPDATE": 6,
+        "REJECTION": 7,
     }
 
 

@@ -83,7 +83,7 @@ def test_a_rotated_key_of_the_default_project_is_left_alone(db: apsw.Connection)
     projects.ensure_default_project(db, SECRET, NOW_MS)
     default = get_project(db, "default")
     assert default is not None
-    key = projects.rotate_key(db, default.id)
+    key = projects.rotate_key(db, default.id, NOW_MS)
 
     assert not projects.ensure_default_project(db, "t" * 40, NOW_MS)
     assert [row.api_key for row in project_keys(db)] == [key]
@@ -97,7 +97,7 @@ def test_projects_are_renamed_and_unknown_ones_are_not_found(db: apsw.Connection
     renamed = get_project(db, "shop")
     assert renamed is not None
     assert renamed.name == "Store"
-    for call in (lambda: projects.rename_project(db, 99, "x"), lambda: projects.rotate_key(db, 99)):
+    for call in (lambda: projects.rename_project(db, 99, "x"), lambda: projects.rotate_key(db, 99, NOW_MS)):
         with pytest.raises(NotFound, match="project not found"):
             call()
 

@@ -9,7 +9,7 @@ from typing import Any
 from falcon import testing
 
 from bloop.outcomes import Outcome
-from bloop.record import ErrorRecord, Kind, decode_error
+from bloop.record import ErrorRecord, Kind, Rejection, decode_error, decode_rejection
 from bloop.validate.limits import Limits
 from bloop.web.ingest_app import create_ingest_app
 from bloop.wire.keys import ProjectKey, ProjectKeys
@@ -29,11 +29,15 @@ class RecordingSink:
 
     def __init__(self) -> None:
         self.payloads: list[bytes] = []
+        self.notes: list[Rejection] = []
         self.counts: Counter[tuple[int, Outcome]] = Counter()
         self.room: int | None = None
         self.log: list[str] = []
 
     def push(self, kind: int, payload: bytes) -> bool:
+        if kind == Kind.REJECTION:
+            self.notes.append(decode_rejection(payload))
+            return True
         assert kind == Kind.ERROR
         if self.room is not None:
             if self.room == 0:

@@ -1,0 +1,184 @@
+"""Deleting a project: gone at once for everybody, its rows in small steps, nothing left but counts without a name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bloop.errors import InvalidField, NotFound
+from bloop.outcomes import Outcome
+from bloop.query import projects as read_projects
+from bloop.query import tokens as read_tokens
+from bloop.storage import connection, projects, purge
+from tests.seed import NOW_MS, Seed
+
+HOUR_MS = 3_600_000
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Iterator[Seed]:
+    made = Seed(tmp_path / "bloop.db")
+    yield made
+    made.close()
+
+
+def fill(seed: Seed, slug: str, issues: int = 3) -> int:
+    """A project with at least one row in every table that can hold one."""
+    project = seed.project(slug)
+    for number in range(issues):
+        issue = seed.issue(project, f"f{number}")
+        for hour in range(4):
+            seed.event(issue)
+            seed.hour(issue, hour * HOUR_MS, 1)
+            seed.db.execute("INSERT INTO issue_users VALUES (?, ?)", (issue, bytes([hour])))
+        seed.db.execute(
+            "INSERT INTO status_changes (issue_id, project_id, old_status, new_status, changed_via, changed_at_ms)"
+            " VALUES (?, ?, 'unresolved', 'resolved', 'api', 0)",
+            (issue, project),
+        )
+        seed.db.execute(
+            "INSERT INTO signals (kind, project_id, issue_id, at_ms) VALUES ('issue.new', ?, ?, 0)", (project, issue)
+        )
+    seed.route(project, "/a", 1)
+    seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 12, 0, 0)", (project,))
+    seed.token(project, "errors:read")
+    seed.db.execute(
+        "INSERT INTO rejections (rejected_at_ms, project_id, outcome, detail, key_prefix, client, user_agent)"
+        " VALUES (0, ?, 5, '', '', '', '')",
+        (project,),
+    )
+    seed.db.execute(
+        "INSERT INTO dead_letters (dead_at_ms, project_id, record_kind, reason, payload) VALUES (0, ?, 1, '', x'')",
+        (project,),
+    )
+    seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, 12)", (project, Outcome.STORED))
+    return project
+
+
+def delete(seed: Seed, slug: str) -> None:
+    row = read_projects.get_project(seed.db, slug)
+    assert row is not None
+    with connection.immediate(seed.db):
+        projects.delete_project(seed.db, row, NOW_MS)
+
+
+def purge_all(seed: Seed, project_id: int, rows_max: int) -> list[int]:
+    """Purge to the end; how many rows each step changed."""
+    steps = []
+    for _ in range(1000):
+        before = seed.db.total_changes()
+        signal_ids = purge.some_signals(seed.db, project_id, rows_max)
+        with connection.immediate(seed.db):
+            done = purge.purge_some(seed.db, project_id, signal_ids, rows_max=rows_max, now_ms=NOW_MS)
+        steps.append(seed.db.total_changes() - before)
+        if done:
+            return steps
+    raise AssertionError("the purge does not end")
+
+
+def rows_of(seed: Seed, project_id: int) -> dict[str, int]:
+    """Rows by table that belong to a project, directly or through its issues; tables without any are left out."""
+    found = {}
+    for (table,) in seed.rows("SELECT name FROM sqlite_schema WHERE type = 'table'"):
+        columns = {row[1] for row in seed.rows(f"PRAGMA table_info({table})")}
+        by_issue = f"SELECT count(*) FROM {table} WHERE issue_id IN (SELECT id FROM issues WHERE project_id = ?)"
+        by_project = f"SELECT count(*) FROM {table} WHERE project_id = ?"
+        if columns & {"project_id", "issue_id"}:
+            count = seed.value(by_project if "project_id" in columns else by_issue, project_id)
+            found |= {table: count} if count else {}
+    return found
+
+
+def test_every_table_with_rows_of_a_project_is_purged_or_spared_by_name(seed: Seed) -> None:
+    tables = {
+        table
+        for (table,) in seed.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
+        if {row[1] for row in seed.rows(f"PRAGMA table_info({table})")} & {"project_id", "issue_id"}
+    }
+
+    assert tables == purge.PURGED_TABLES | purge.SPARED_TABLES
+    assert set(rows_of(seed, fill(seed, "shop"))) == purge.PURGED_TABLES | {"ledger_totals"}
+
+
+def test_a_deleted_project_is_gone_at_once_for_everybody(seed: Seed) -> None:
+    project = fill(seed, "shop")
+    seed.project("other")
+
+    delete(seed, "shop")
+
+    assert [row.slug for row in read_projects.list_projects(seed.db)] == ["other"]
+    assert read_projects.list_projects(seed.db, [project]) == []
+    assert [key.slug for key in read_projects.project_keys(seed.db)] == ["other"]
+    assert project not in read_projects.project_ids(seed.db)
+    for reference in ("shop", "id-of-shop", f"#{project}"):
+        assert read_projects.get_project(seed.db, reference) is None
+    assert read_tokens.list_tokens(seed.db) == []
+    assert seed.rows("SELECT count(*) FROM projects WHERE api_key = 'key-of-shop' OR name = 'Shop'") == [(0,)]
+
+
+def test_the_slug_is_free_at_once_and_the_number_is_never_given_again(seed: Seed) -> None:
+    project = fill(seed, "shop")
+    delete(seed, "shop")
+    purge_all(seed, project, 100)
+
+    again, _ = projects.create_project(seed.db, name="Shop", slug="shop", now_ms=NOW_MS)
+
+    assert again.id > project
+    assert rows_of(seed, again.id) == {}
+
+
+@pytest.mark.parametrize("rows_max", [1, 2, 7, 1000])
+def test_a_purge_leaves_nothing_but_the_ledger_and_no_step_is_large(seed: Seed, rows_max: int) -> None:
+    kept = fill(seed, "kept")
+    before = rows_of(seed, kept)
+    project = fill(seed, "shop", issues=12)
+    delete(seed, "shop")
+
+    steps = purge_all(seed, project, rows_max)
+
+    assert rows_of(seed, project) == {"ledger_totals": 1}
+    assert rows_of(seed, kept) == before
+    # Beside `rows_max` rows, a step deletes issues that have no rows left, and a trigger runs for each.
+    assert max(steps) <= rows_max + 2 * 12 + 2
+    assert read_projects.to_purge(seed.db) == []
+
+
+def test_a_purge_that_was_interrupted_anywhere_goes_on(seed: Seed) -> None:
+    project = fill(seed, "shop")
+    delete(seed, "shop")
+    for _ in range(7):
+        signal_ids = purge.some_signals(seed.db, project, 3)
+        with connection.immediate(seed.db):
+            purge.purge_some(seed.db, project, signal_ids, rows_max=3, now_ms=NOW_MS)
+    assert read_projects.to_purge(seed.db) == [project]
+
+    purge_all(seed, project, 5)
+
+    assert rows_of(seed, project) == {"ledger_totals": 1}
+
+
+def test_the_default_project_stays(seed: Seed) -> None:
+    projects.ensure_default_project(seed.db, "s" * 40, NOW_MS)
+
+    with pytest.raises(InvalidField, match="cannot delete the default project"):
+        delete(seed, "default")
+
+
+def test_deleting_twice_is_not_found(seed: Seed) -> None:
+    seed.project("shop")
+    row = read_projects.get_project(seed.db, "shop")
+    assert row is not None
+    projects.delete_project(seed.db, row, NOW_MS)
+
+    with pytest.raises(NotFound, match="project not found"):
+        projects.delete_project(seed.db, row, NOW_MS)
+
+
+def test_contents_count_what_would_be_lost(seed: Seed) -> None:
+    project = fill(seed, "shop")
+    seed.token(project, "errors:read", expires_in_days=1)
+
+    assert read_projects.project_contents(seed.db, project, NOW_MS) == (3, 12, 1, 2)
+    assert read_projects.project_contents(seed.db, project, NOW_MS + 2 * 86_400_000).tokens == 1

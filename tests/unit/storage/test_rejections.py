@@ -1,0 +1,76 @@
+"""Invariant S6 of bloop/storage/store.py: notes are kept, bounded, and change no account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bloop.outcomes import Outcome
+from bloop.query.rejections import list_rejections
+from bloop.record import Kind, Rejection, encode_error, encode_rejection
+from bloop.storage import rejections
+from bloop.storage.store import RingRecord, Store
+from bloop.validate.event import Event
+from tests.seed import NOW_MS, Seed
+
+LANE = 0
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Iterator[Seed]:
+    made = Seed(tmp_path / "bloop.db")
+    yield made
+    made.close()
+
+
+def a_rejection(number: int = 0, project_id: int = 0) -> Rejection:
+    return Rejection(
+        project_id, NOW_MS + number, Outcome.UNKNOWN_KEY, f"no {number}", "bloop_", 12, "192.0.2.0/24", "x/1"
+    )
+
+
+def a_note(number: int = 0, project_id: int = 0) -> RingRecord:
+    return Kind.REJECTION, encode_rejection(a_rejection(number, project_id)), LANE
+
+
+def an_event(project_id: int) -> RingRecord:
+    event = Event(NOW_MS, "api", "test", "1.0", "E", "m", *[None] * 10, "error")
+    return Kind.ERROR, encode_error(project_id, NOW_MS, "f", "v1", event), LANE
+
+
+def test_notes_are_stored_beside_events_and_counted_nowhere(seed: Seed) -> None:
+    shop = seed.project("shop")
+    store = Store(seed.db, 1, culprit_of=lambda record: None)
+
+    done = store.store([a_note(1, shop), an_event(shop), a_note(2)], {LANE: 64}, [], now_ms=NOW_MS)
+
+    assert (done.events, done.dead, done.discarded) == (1, 0, 0)
+    assert seed.rows("SELECT project_id, outcome, count FROM ledger_totals") == [(shop, Outcome.STORED, 1)]
+    assert seed.rows("SELECT project_id, outcome, folded FROM ring_cells") == [(shop, Outcome.STORED, 1)]
+    newest, oldest = list_rejections(seed.db, [0, shop], 10)
+    assert (newest.detail, newest.project_name, oldest.detail, oldest.project_name) == ("no 2", None, "no 1", "Shop")
+    assert oldest[4:] == (Outcome.UNKNOWN_KEY, "no 1", "bloop_", 12, "192.0.2.0/24", "x/1")
+    assert [row.detail for row in list_rejections(seed.db, [shop], 10)] == ["no 1"]
+
+
+def test_a_note_nobody_can_read_costs_only_itself(seed: Seed) -> None:
+    store = Store(seed.db, 1, culprit_of=lambda record: None)
+    bad = [b"", b"\xc1", b"\x91\x01", encode_rejection(a_rejection())[:-1], b"\x98" + b"\xcf" + b"\xff" * 8]
+
+    done = store.store([*((Kind.REJECTION, payload, LANE) for payload in bad), a_note(7)], {}, [], now_ms=NOW_MS)
+
+    assert done.dead == 0
+    assert [row.detail for row in list_rejections(seed.db, [0], 10)] == ["no 7"]
+    assert seed.rows("SELECT * FROM ledger_totals") == []
+
+
+def test_only_the_newest_are_kept(seed: Seed) -> None:
+    store = Store(seed.db, 1, culprit_of=lambda record: None)
+
+    for start in (0, 600):
+        store.store([a_note(n) for n in range(start, start + 600)], {}, [], now_ms=NOW_MS)
+
+    kept = [row.detail for row in list_rejections(seed.db, [0], 5000)]
+    assert (len(kept), kept[0], kept[-1]) == (rejections.ROWS_MAX, "no 1199", "no 200")
