@@ -4,6 +4,8 @@ A1  Every route says what it needs, per method; a route that says nothing admits
 A2  An API token never leaves its project, whatever the request names.
 A3  A credential that is wrong is refused even where another one on the same request would do.
 A4  Session-only routes take no token: tokens are for machines, and none of their scopes covers them.
+A5  Everybody signed in may make a project. What is hard to undo (rename, rotate, delete, its tokens) is for admins and
+    for whoever made it; the route lets people in, `may_manage` asks about the row.
 """
 
 from __future__ import annotations
@@ -64,3 +66,22 @@ def check(principal: Principal, need: Need) -> None:
             raise Forbidden(f"token lacks required scope: {need.scope}")
     if need.door is Door.ADMIN and not principal.is_admin:
         raise Forbidden("admin access required")
+
+
+def may_manage(principal: Principal, project_created_by: str | None) -> bool:
+    """A5, for one project."""
+    return principal.is_admin or _made_by(principal, project_created_by)
+
+
+def may_revoke(principal: Principal, token_created_by: str | None, project_created_by: str | None) -> bool:
+    """Whoever may manage the project, and whoever made the token."""
+    return may_manage(principal, project_created_by) or _made_by(principal, token_created_by)
+
+
+def creator_id(principal: Principal) -> str | None:
+    """What `created_by` holds for something `principal` makes: a person's id, None for the operator."""
+    return principal.id if principal.kind is Kind.USER else None
+
+
+def _made_by(principal: Principal, created_by: str | None) -> bool:
+    return principal.kind is Kind.USER and created_by == principal.id

@@ -19,6 +19,12 @@ class MinuteCount(NamedTuple):
     record_count: int
 
 
+class BucketCount(NamedTuple):
+    start_ms: int
+    outcome: Outcome
+    record_count: int
+
+
 # Served by the primary key (minute_ms, project_id, outcome): a day is 1440 minutes of a few rows each.
 _SELECT_SINCE = """
 SELECT l.outcome, sum(l.count)
@@ -33,6 +39,14 @@ SELECT l.minute_ms, l.outcome, sum(l.count)
  GROUP BY l.minute_ms, l.outcome
  ORDER BY l.minute_ms, l.outcome
 """
+_SELECT_BUCKETS = """
+SELECT l.minute_ms - l.minute_ms % :bucket_ms, l.outcome, sum(l.count)
+  FROM ledger AS l
+ WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY 1, l.outcome
+ ORDER BY 1, l.outcome
+"""
+_SELECT_PROJECT_IDS = "SELECT id FROM projects UNION SELECT project_id FROM ledger_totals ORDER BY 1"
 _SELECT_TOTALS = """
 SELECT t.outcome, sum(t.count)
   FROM ledger_totals AS t
@@ -56,3 +70,18 @@ def minutes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int
 def totals(db: apsw.Connection, project_ids: Sequence[int]) -> dict[Outcome, int]:
     """Records per outcome since the beginning."""
     return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, {"project_ids": ids_json(project_ids)})}
+
+
+def buckets_since(
+    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, bucket_ms: int
+) -> list[BucketCount]:
+    """Hour by hour or day by day (UTC), ascending; `since_ms` starts a bucket."""
+    assert since_ms % bucket_ms == 0
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "bucket_ms": bucket_ms}
+    rows = db.execute(_SELECT_BUCKETS, bindings)
+    return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
+
+
+def all_project_ids(db: apsw.Connection) -> tuple[int, ...]:
+    """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
+    return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))

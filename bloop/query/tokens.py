@@ -47,6 +47,7 @@ SELECT t.id, t.name, t.token_prefix, t.project_id, p.public_id, t.scopes, t.crea
 """
 _SELECT_BY_PROJECT = f"{_COLUMNS} WHERE t.project_id = :project_id ORDER BY t.created_at DESC, t.rowid DESC"
 _SELECT_ALL = f"{_COLUMNS} ORDER BY t.created_at DESC, t.rowid DESC"
+_SELECT_ONE = f"{_COLUMNS} WHERE t.id = :id"
 
 
 def find_grant(db: apsw.Connection, token_hash: str, now_ms: int) -> TokenGrant | None:
@@ -59,3 +60,8 @@ def list_tokens(db: apsw.Connection, project_id: int | None = None) -> list[Toke
     """Newest first, revoked and expired ones included; None lists every project's."""
     statement = _SELECT_ALL if project_id is None else _SELECT_BY_PROJECT
     return [TokenRow(*row) for row in db.execute(statement, {"project_id": project_id})]
+
+
+def get_token(db: apsw.Connection, token_id: str) -> TokenRow | None:
+    row = db.execute(_SELECT_ONE, {"id": token_id}).fetchone()
+    return TokenRow(*row) if row else None

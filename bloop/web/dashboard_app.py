@@ -26,18 +26,22 @@ from bloop.validate.limits import Limits
 from bloop.web import errors
 from bloop.web.api.health import Health
 from bloop.web.api.issue import Issue, Trends
+from bloop.web.api.ledger import Ledger
 from bloop.web.api.lists import Errors
 from bloop.web.api.paging import Pager
 from bloop.web.api.passkeys import AddPasskey, Invited, Login, Register
 from bloop.web.api.people import Invites, Reset, Users
+from bloop.web.api.projects import Projects
 from bloop.web.api.sign_in import SignIn
 from bloop.web.api.stats import Stats
+from bloop.web.api.tokens import Tokens
 from bloop.web.authenticate import Access
 from bloop.web.database import Database
 from bloop.web.deps import Deps
-from bloop.web.ingest_app import mount_ingest
+from bloop.web.ingest_app import make_sender, mount_ingest
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
 from bloop.web.pages import mount_pages
+from bloop.web.purger import Purger
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import mount_settings
 from bloop.wire.client_address import ClientAddresses
@@ -68,6 +72,7 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     )
     app.add_middleware([SecurityHeaders(), Cors(routes, origin), Shape(), gatekeeper])
     mount_api(routes, deps)
+    mount_projects(routes, deps)
     mount_accounts(routes, deps)
     mount_settings(routes, deps)
     mount_pages(routes, deps)
@@ -94,6 +99,18 @@ def mount_api(routes: Routes, deps: Deps) -> None:
     routes.add("/v1/stats", Stats(deps), GET=_READ)
     routes.add("/health", health, GET=OPEN)
     routes.add("/ready", health, suffix="ready", GET=OPEN)
+
+
+def mount_projects(routes: Routes, deps: Deps) -> None:
+    """Projects, their tokens, and the accounts of what they sent."""
+    ledger, projects, tokens = Ledger(deps), Projects(deps), Tokens(deps)
+    routes.add("/v1/projects", projects, GET=SESSION, POST=SESSION)
+    routes.add("/v1/projects/{slug}", projects, suffix="one", GET=SESSION, PUT=SESSION, DELETE=SESSION)
+    routes.add("/v1/projects/{slug}/rotate-key", projects, suffix="rotate_key", POST=SESSION)
+    routes.add("/v1/tokens", tokens, GET=SESSION, POST=SESSION)
+    routes.add("/v1/tokens/{token_id}", tokens, suffix="one", DELETE=SESSION)
+    routes.add("/v1/ledger", ledger, GET=_READ)
+    routes.add("/v1/rejections", ledger, suffix="rejections", GET=_READ)
 
 
 def mount_accounts(routes: Routes, deps: Deps) -> None:
@@ -133,6 +150,10 @@ def assemble(
     def ring_stat() -> RingStat | None:
         return segment.stat() if segment.is_current else None
 
+    shared_sink, limits = SharedSink(sink), Limits.of(settings.ingest)
+    purger = Purger(settings.database_path, clock.now_ms)
+    purger.start()
+    handles.callback(purger.stop)
     deps = Deps(
         settings=settings,
         database=database,
@@ -140,15 +161,17 @@ def assemble(
         bump_generation=segment.bump_generation,
         render=Renderer(),
         now_ms=clock.now_ms,
+        wake_purger=purger.wake,
+        send_signed=make_sender(sink=shared_sink, keys=keys, limits=limits),
     )
     limit = settings.rate_limit
 
     def mount_signed(app: App) -> None:
         mount_ingest(
             app,
-            sink=SharedSink(sink),
+            sink=shared_sink,
             keys=keys,
-            limits=Limits.of(settings.ingest),
+            limits=limits,
             rate_limit=RateLimiter(limit.per_second, limit.burst_size),
             trusted_proxies=settings.server.trusted_proxies,
         )

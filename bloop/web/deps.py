@@ -35,3 +35,5 @@ class Deps:
     bump_generation: Callable[[], None]  # after a change to projects or their keys: ingest workers reload them
     render: Callable[[str, Mapping[str, Any]], str]  # template name, its context → HTML
     now_ms: Callable[[], int]
+    wake_purger: Callable[[], None] = lambda: None  # after a project was deleted
+    send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → taken, the way of an SDK

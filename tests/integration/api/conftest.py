@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -64,6 +64,9 @@ class Server:
     now_ms: int = NOW_MS
     ring: RingStat | None = WELL
     sink: CollectingSink = field(default_factory=CollectingSink)
+    on_generation: Callable[[], None] = lambda: None
+    on_purge: Callable[[], None] = lambda: None
+    on_send: Callable[[str, bytes], bool] = lambda key, body: True
     app: App = field(init=False)
     routes: Routes = field(init=False)
     database: Database = field(init=False)
@@ -79,9 +82,11 @@ class Server:
             settings=self.settings,
             database=self.database,
             ring_stat=lambda: self.ring,
-            bump_generation=lambda: None,
+            bump_generation=lambda: self.on_generation(),
             render=Renderer(),
             now_ms=lambda: self.now_ms,
+            wake_purger=lambda: self.on_purge(),
+            send_signed=lambda key, body: self.on_send(key, body),
         )
         self.app, self.routes = create_dashboard_app(deps, self._mount_signed)
         self.client = testing.TestClient(self.app)

@@ -20,6 +20,7 @@ PAGE = "303 303 303 in in in"
 ADMIN_PAGE = "303 303 303 403 in in"
 SESSION = "401 401 401 in in in"
 ADMIN = "401 401 401 403 in in"
+MINE = "401 401 401 403 in in"  # a project somebody else made
 SIGNED = "401 401 401 401 401 401"  # no signature on these requests
 
 EXPECTED = {
@@ -40,6 +41,17 @@ EXPECTED = {
     "GET /v1/releases/{release:ref}/errors": READ,
     "GET /v1/trends": READ,
     "GET /v1/stats": READ,
+    "GET /v1/ledger": READ,
+    "GET /v1/rejections": READ,
+    "GET /v1/projects": SESSION,
+    "POST /v1/projects": SESSION,
+    "GET /v1/projects/{slug}": SESSION,
+    "PUT /v1/projects/{slug}": MINE,
+    "DELETE /v1/projects/{slug}": MINE,
+    "POST /v1/projects/{slug}/rotate-key": MINE,
+    "GET /v1/tokens": SESSION,
+    "POST /v1/tokens": SESSION,
+    "DELETE /v1/tokens/{token_id}": MINE,
     "GET /health": OPEN,
     "GET /ready": OPEN,
     "GET /auth/login": OPEN,
@@ -89,6 +101,8 @@ FIELDS = {
     "{name}": "app.css",
     "{fingerprint:ref}": "f00d",
     "{release:ref}": "1.0",
+    "{slug}": "shop",
+    "{token_id}": "token-of-shop",
 }
 
 
@@ -108,6 +122,8 @@ def test_each_credential_gets_what_the_table_says(server: Server, seed: Seed, li
         path = path.replace(name, value)
     project = seed.project("shop")
     seed.event(seed.issue(project, "f00d"))
+    seed.token(project, "errors:read")
+    seed.db.execute("UPDATE api_tokens SET id = 'token-of-shop'")
     credentials = [
         {},
         {"token": seed.token(project, "errors:read")},

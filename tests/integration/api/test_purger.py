@@ -1,0 +1,98 @@
+"""The thread that clears up after deleted projects, on a real file, beside a writer that does not wait."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bloop import clock
+from bloop.query import projects as read_projects
+from bloop.storage import connection, projects
+from bloop.web.purger import Purger
+from tests.seed import NOW_MS, Seed, many_issues
+
+WAIT_S = 20.0
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Seed:
+    return Seed(tmp_path / "bloop.db")
+
+
+def delete(seed: Seed, slug: str) -> None:
+    row = read_projects.get_project(seed.db, slug)
+    assert row is not None
+    with connection.immediate(seed.db):
+        projects.delete_project(seed.db, row, NOW_MS)
+
+
+def test_a_woken_purger_clears_up_while_others_write_and_nobody_waits_long(seed: Seed) -> None:
+    many_issues(seed, seed.project("big"), 20_000)
+    seed.project("small")
+    purger = Purger(seed.path, lambda: NOW_MS)
+    purger.start()
+
+    delete(seed, "big")
+    purger.wake()
+    waits = []
+    while read_projects.to_purge(seed.db):
+        started = time.monotonic()
+        with connection.immediate(seed.db):
+            seed.db.execute("UPDATE projects SET next_short_number = next_short_number + 1 WHERE slug = 'small'")
+        waits.append(time.monotonic() - started)
+        time.sleep(0.002)
+    purger.stop()
+
+    assert seed.value("SELECT count(*) FROM issues") == 0
+    assert len(waits) > 10
+    assert sorted(waits)[len(waits) * 95 // 100] < 0.25, max(waits)  # a step takes 10 to 20 ms here; the rest is slack
+    seed.close()
+
+
+def test_what_a_killed_process_left_is_cleared_up_at_the_next_start(seed: Seed) -> None:
+    many_issues(seed, seed.project("big"), 5_000)
+    delete(seed, "big")
+    first = Purger(seed.path, lambda: NOW_MS)
+    first.start()
+    until(lambda: seed.value("SELECT count(*) FROM issues") < 5_000, "the first purger to begin")
+    first.stop()
+
+    second = Purger(seed.path, lambda: NOW_MS)
+    second.start()
+    until(lambda: not read_projects.to_purge(seed.db), "the second purger to finish")
+    second.stop()
+
+    assert seed.value("SELECT count(*) FROM issues") == 0
+    assert seed.value("SELECT purged_at_ms FROM projects") == NOW_MS
+    seed.close()
+
+
+def test_a_purger_survives_a_locked_database(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 10)
+    seed.project("shop")
+    delete(seed, "shop")
+    seed.db.execute("BEGIN IMMEDIATE")
+    purger = Purger(seed.path, clock.now_ms)
+    purger.start()
+    time.sleep(0)
+    seed.db.execute("ROLLBACK")
+
+    def is_purged() -> bool:
+        purger.wake()
+        return not read_projects.to_purge(seed.db)
+
+    until(is_purged, "the purge")
+    purger.stop()
+    assert "purger" not in {thread.name for thread in threading.enumerate()}
+    seed.close()
