@@ -208,15 +208,16 @@ class Action:
 
     status: str
     label: str
+    key: str
     icon: str
     primary: bool
     hint: str
 
 
-_RESOLVE = Action("resolved", "Resolve", "resolved", True, "Fixed and deployed. It comes back if it happens again.")
-_MUTE = Action("muted", "Mute", "muted", False, "Keep counting, send no alerts for now.")
-_IGNORE = Action("ignored", "Ignore", "ignored", False, "Keep counting, never alert: known and not worth fixing.")
-_REOPEN = Action("unresolved", "Reopen", "regressed", True, "Back to the open issues.")
+_RESOLVE = Action("resolved", "Resolve", "r", "resolved", True, "Fixed and deployed. It comes back if it happens again.")
+_MUTE = Action("muted", "Mute", "m", "muted", False, "Keep counting, send no alerts for now.")
+_IGNORE = Action("ignored", "Ignore", "i", "ignored", False, "Keep counting, never alert: known and not worth fixing.")
+_REOPEN = Action("unresolved", "Reopen", "o", "regressed", True, "Back to the open issues.")
 
 
 @dataclass(frozen=True, slots=True)
