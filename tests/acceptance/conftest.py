@@ -41,6 +41,8 @@ def server(make_server: Callable[..., BloopServer]) -> BloopServer:
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
     """One that runs for all tests of a module, for tests that do not hurt it."""
-    server = BloopServer(tmp_path_factory.mktemp("server")).start()
-    yield server
-    server.remove_traces()
+    server = BloopServer(tmp_path_factory.mktemp("server"))
+    try:
+        yield server.start()
+    finally:
+        server.remove_traces()
