@@ -20,6 +20,7 @@ from bloop.query.projects import project_keys
 from bloop.query.tokens import find_grant
 from bloop.ring import Producer, Segment
 from bloop.storage import connection
+from bloop.storage.users import create_user
 from tests.unit.cli.conftest import SECRET, Run
 
 
@@ -153,6 +154,57 @@ class TestToken:
         assert said in done.stderr
 
 
+@pytest.fixture
+def people(database: config.Settings) -> dict[str, str]:
+    """Two accounts; the first is an admin. Name → id."""
+    with closing(connection.open_control(database.database_path)) as db, connection.immediate(db):
+        return {name: create_user(db, username=name, now_ms=1_700_000_000_000) for name in ("ada", "ben")}
+
+
+class TestUser:
+    def test_list_shows_who_is_admin(self, run: Run, people: dict[str, str]):
+        lines = run("user", "list").stdout.splitlines()
+
+        assert [line.split() for line in lines] == [
+            ["NAME", "ROLE", "PASSKEYS", "JOINED", "LAST", "SEEN"],
+            ["ada", "admin", "0", "2023-11-14", "never"],
+            ["ben", "user", "0", "2023-11-14", "never"],
+        ]
+        assert json.loads(run("user", "list", "--json").stdout)[1] == {
+            "id": people["ben"],
+            "username": "ben",
+            "is_admin": False,
+            "created_at": 1_700_000_000,
+            "passkeys": 0,
+            "last_seen_at": None,
+        }
+
+    def test_roles_change_and_the_last_admin_stays(self, run: Run, people: dict[str, str], db: apsw.Connection):
+        def admins() -> list[str]:
+            return [name for (name,) in db.execute("SELECT username FROM webauthn_users WHERE is_admin ORDER BY 1")]
+
+        refused = run("user", "demote", "ada")
+        assert (refused.exit_code, refused.stderr) == (
+            1,
+            "bloop: there must be an admin: promote somebody else first\n",
+        )
+        assert run("user", "promote", "Ben").stderr == "ben is an admin\n"
+        assert admins() == ["ada", "ben"]
+        assert run("user", "demote", "ada").stderr == "ada is an ordinary user\n"
+        assert admins() == ["ben"]
+
+    def test_remove_asks_first(self, run: Run, people: dict[str, str], db: apsw.Connection):
+        def names() -> list[str]:
+            return [name for (name,) in db.execute("SELECT username FROM webauthn_users ORDER BY 1")]
+
+        assert run("user", "remove", "ben").exit_code == 1  # nobody answers
+        assert names() == ["ada", "ben"]
+        assert run("user", "remove", "ben", "--yes").stderr == "Removed ben\n"
+        assert names() == ["ada"]
+        assert run("user", "remove", "eve", "--yes").stderr == "bloop: there is no account 'eve'; there is: ada\n"
+        assert "there must be an admin" in run("user", "remove", "ada", "--yes").stderr
+
+
 class TestSignIn:
     def test_link_is_alone_on_stdout_and_its_token_is_stored_hashed(self, run: Run, db: apsw.Connection):
         done = run("login-link")
@@ -171,6 +223,28 @@ class TestSignIn:
         assert SECRET in said
         assert "/auth/login?token=" in said
         assert "curl -X POST http://localhost:5332/v1/ingest" in said
+
+    def test_once_somebody_has_an_account_links_are_for_one_person(
+        self, run: Run, database: config.Settings, people: dict[str, str], db: apsw.Connection
+    ):
+        refused = run("login-link")
+
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert refused.stderr == "bloop: bloop is set up: name whom the link is for with --user, one of: ada, ben\n"
+        made = run("login-link", "--user", "BEN")
+        token = made.stdout.strip().rpartition("=")[2]
+        found = list(db.execute("SELECT token_hash, user_id FROM login_links"))
+        assert found == [(credentials.token_hash(token), people["ben"])]
+        unknown = run("login-link", "--user", "eve")
+        assert (unknown.exit_code, unknown.stderr) == (1, "bloop: there is no account 'eve'; there is: ada, ben\n")
+
+    def test_welcome_makes_no_link_once_somebody_has_an_account(
+        self, run: Run, database: config.Settings, people: dict[str, str], db: apsw.Connection
+    ):
+        said = run("welcome").stdout
+
+        assert "Sign in:\n  http://localhost:5332/auth/login\n" in said
+        assert list(db.execute("SELECT * FROM login_links")) == []
 
     def test_signature_of_the_first_event_is_that_of_its_body(self):
         words = shlex.split(first_event(5332, "it's a key", 1_700_000_000_000))
