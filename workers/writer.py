@@ -27,13 +27,16 @@ from workers.process import EXIT_FAILED, EXIT_OK, StopFlag, run_worker
 
 log = logging.getLogger("bloop.writer")
 
-BATCH_RECORDS_MAX = 4000
+BATCH_RECORDS_MAX = 2000
 BATCH_BYTES_MAX = 8 * 1024 * 1024
 GATHER_STEP_S = 0.005
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
 CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
 DEAD_LANES_EVERY_S = 5.0
+SETTLE_EVERY_S = 0.25  # at most this long do counters follow the events under load
+SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
+SETTLE_WITHIN_S = 0.05  # of the last record of a burst
 
 
 class Writer:
@@ -54,6 +57,7 @@ class Writer:
         self._backoff_s = 0.0
         self._dead_lanes_at = 0.0
         self._committed_at = 0.0
+        self._settled_at = 0.0
         self._wal_pages = 0
         db.set_wal_hook(self._on_commit)
 
@@ -62,9 +66,11 @@ class Writer:
         while not stop.is_set():
             self._consumer.heartbeat(clock.now_ms(), self._state)
             if not self._consumer.pending():
-                self._look_after(idle=True)
-                self._consumer.wait(pipeline.flush_interval_secs)
-            self._gather(stop)
+                if not self._store.unsettled:
+                    self._look_after(idle=True)
+                self._consumer.wait(SETTLE_WITHIN_S if self._store.unsettled else pipeline.flush_interval_secs)
+            if self._consumer.pending():
+                self._gather(stop)
             if self.drain_once() is None:
                 stop.wait(self._backoff_s)
         return self._drain_at_stop()
@@ -78,19 +84,24 @@ class Writer:
         if batch.torn:
             log.warning("skipped %d torn records", batch.torn, extra={"action": "torn_records"})
         try:
-            cells = self._consumer.cells()
-            done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms())
+            cells, settle = self._consumer.cells(), self._is_time_to_settle(len(batch.records))
+            done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms(), settle=settle)
         except OPERATIONAL_ERRORS as error:
             full = isinstance(error, apsw.FullError)
             self._trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
         self._committed_at = time.monotonic()
+        if settle:
+            self._settled_at = self._committed_at
         self._recovered()
         if done.dead:
             log.warning("%d records could not be stored, see dead_letters", done.dead, extra={"action": "dead_letters"})
         self._look_after(idle=False)
         return len(batch.records)
+
+    def _is_time_to_settle(self, records: int) -> bool:
+        return records <= SETTLE_AT_ONCE_RECORDS_MAX or time.monotonic() - self._settled_at >= SETTLE_EVERY_S
 
     def _gather(self, stop: StopFlag) -> None:
         """Let a batch build up: a commit writes most of the same pages for ten records as for a thousand.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 import apsw
 
-from bloop.outcomes import Outcome
-from bloop.storage.fold import IssueCounts, ProjectCounts
+from bloop.storage.fold import Totals
 
 _UPSERT_AGGREGATE = """
-INSERT INTO aggregates (project_id, issue_id, status, release, environment, event_count, first_seen_ms, last_seen_ms)
+INSERT INTO aggregates (project_id, status, issue_id, release, environment, event_count, first_seen_ms, last_seen_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (issue_id, release, environment) DO UPDATE
    SET event_count   = event_count + excluded.event_count,
@@ -36,8 +35,9 @@ _UPSERT_RELEASE = """
 INSERT INTO releases (project_id, release, environment, event_count, first_seen_ms, last_seen_ms)
 VALUES (?, ?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE
-   SET event_count  = event_count + excluded.event_count,
-       last_seen_ms = max(last_seen_ms, excluded.last_seen_ms)
+   SET event_count   = event_count + excluded.event_count,
+       first_seen_ms = min(first_seen_ms, excluded.first_seen_ms),
+       last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
 """
 
 _UPSERT_LEDGER = """
@@ -51,18 +51,17 @@ INSERT INTO ledger_totals (project_id, outcome, count) VALUES (?, ?, ?)
 """
 
 
-def add_issues(db: apsw.Connection, counts: IssueCounts) -> None:
-    """Aggregates and hours of the issues of a batch."""
-    db.executemany(_UPSERT_AGGREGATE, ((*key, *span) for key, span in counts.aggregates.items()))
-    db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in counts.hours.items()))
-
-
-def add_projects(db: apsw.Connection, counts: ProjectCounts) -> None:
-    """Project hours, routes, releases, and the ledger's STORED lines."""
-    db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in counts.hours.items()))
-    db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in counts.routes.items()))
-    db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in counts.releases.items()))
-    add_outcomes(db, ((minute, project, Outcome.STORED, n) for (minute, project), n in counts.stored.items()))
+def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> None:
+    """Increase everything that hangs on issues and projects; `statuses` names the issues that (still) exist."""
+    projects = {issue_id: last[1] for issue_id, (_, last) in totals.issues.items()}
+    db.executemany(
+        _UPSERT_AGGREGATE,
+        ((projects[k[0]], statuses[k[0]], *k, *span) for k, span in totals.aggregates.items() if k[0] in statuses),
+    )
+    db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in totals.hours.items() if key[0] in statuses))
+    db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in totals.project_hours.items()))
+    db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in totals.routes.items()))
+    db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in totals.releases.items()))
 
 
 def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int]]) -> None:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 import apsw
 
 from bloop.record import ErrorRecord
+from bloop.storage.fold import Seen, user_key
 
 EventRow: TypeAlias = tuple[object, ...]
 
@@ -18,6 +19,15 @@ INSERT INTO events (issue_id, project_id, timestamp_ms, received_at_ms, source, 
                     device_id_hash, app_version, build_number, metadata)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
+
+_SELECT_UNSETTLED = """
+SELECT issue_id, project_id, received_at_ms, release, environment, source, route, user_id_hash, device_id_hash
+  FROM events
+ WHERE id > (SELECT event_id FROM settled)
+ ORDER BY id
+"""
+
+_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT ifnull(max(id), 0) FROM events)"
 
 
 def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
@@ -50,3 +60,13 @@ def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
 def append(db: apsw.Connection, rows: Iterable[EventRow]) -> None:
     """Insert events; ids rise in the order given."""
     db.executemany(_INSERT, rows)
+
+
+def unsettled(db: apsw.Connection) -> list[Seen]:
+    """Stored events that are not in the counters yet: at most what the writer stores between two settlings."""
+    return [(*row[:7], user_key(row[7], row[8])) for row in db.execute(_SELECT_UNSETTLED)]
+
+
+def mark_settled(db: apsw.Connection) -> None:
+    """Every event stored so far is in the counters, or will be by the end of this transaction."""
+    db.execute(_MARK_SETTLED)

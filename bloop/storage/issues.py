@@ -7,9 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import apsw
 
-from bloop.errors import BloopError
 from bloop.record import ErrorRecord
-from bloop.storage.fold import IssueGroup, IssueKey, last_seen_ms, user_keys
+from bloop.storage.fold import IssueKey, Seen, Totals, seen
 from bloop.storage.signals import Signal, SignalKind
 
 CACHE_ISSUES_MAX = 200_000  # about 40 MB at worst; past it the oldest half goes
@@ -31,6 +30,7 @@ RETURNING id
 
 # RETURNING answers only the rows that were not there before: that is the count of new users.
 _INSERT_USER = "INSERT OR IGNORE INTO issue_users (issue_id, user_key) VALUES (?, ?) RETURNING issue_id"
+_EXISTS = "SELECT 1 FROM issues WHERE id = ?"
 
 _ADD = """
 UPDATE issues
@@ -52,15 +52,12 @@ VALUES (?, ?, 'resolved', 'regressed', 'ingest', ?, ?)
 """
 
 
-class StaleIssueId(BloopError):
-    """A remembered issue was deleted meanwhile: roll back, `IssueIds.forget_all`, do the batch again."""
-
-
 class IssueIds:
     """(project id, fingerprint) → issue id, remembered between batches.
 
     Ids learnt in a transaction are kept only when `commit` is called after it: a rolled-back insert must not be
-    believed. A remembered issue may have been deleted since; `apply` notices and raises StaleIssueId.
+    believed. A remembered issue may have been deleted since: its events then break the foreign key, and the store calls
+    `forget_all` and tries again.
     """
 
     def __init__(self) -> None:
@@ -88,14 +85,10 @@ class IssueIds:
         self._fresh.clear()
 
 
-def apply(
+def locate(
     db: apsw.Connection, ids: IssueIds, groups: Mapping[IssueKey, Sequence[ErrorRecord]], *, culprit_of: CulpritOf
-) -> tuple[list[IssueGroup], list[Signal]]:
-    """Create or count every issue of a batch; return where each stands afterwards and what there is to tell.
-
-    Raises:
-        StaleIssueId: the transaction has to be rolled back and done again.
-    """
+) -> tuple[dict[int, Sequence[ErrorRecord]], list[Signal]]:
+    """Each group under the id of its issue, made if there is none, and what there is to tell of the new ones."""
     signals: list[Signal] = []
     by_id: dict[int, Sequence[ErrorRecord]] = {}
     for key, records in groups.items():
@@ -103,11 +96,38 @@ def apply(
         if issue_id is None:
             issue_id = _create(db, key, records, culprit_of)
             ids.learn(key, issue_id)
-            signals.append(_signal(SignalKind.ISSUE_NEW, issue_id, records))
+            signals.append(_signal(SignalKind.ISSUE_NEW, seen(issue_id, records[0])))
         by_id[issue_id] = records
-    new_users = _add_users(db, by_id)
-    standing = [_add(db, issue_id, records, new_users[issue_id], signals) for issue_id, records in by_id.items()]
-    return standing, signals
+    return by_id, signals
+
+
+def count(db: apsw.Connection, totals: Totals) -> tuple[dict[int, str], list[Signal]]:
+    """Increase the issues' counters and reopen what was resolved; the status of each issue that still exists.
+
+    An issue deleted since its events were stored has taken them with it, and is passed over.
+    """
+    statuses: dict[int, str] = {}
+    signals: list[Signal] = []
+    new_users = Counter(row[0] for row in db.executemany(_INSERT_USER, totals.users))
+    for issue_id, (events, last) in totals.issues.items():
+        state = db.execute(_ADD, (events, new_users[issue_id], last[2], last[3], issue_id)).fetchone()
+        if state is None:
+            continue
+        status, resolved_at_ms = state
+        # An event that waited in the ring while somebody resolved the issue does not reopen it.
+        if status == "resolved" and last[2] >= (resolved_at_ms or 0):
+            db.execute(_REGRESS, (issue_id,))
+            db.execute(_INSERT_CHANGE, (issue_id, last[1], last[3], last[2]))
+            signals.append(_signal(SignalKind.ISSUE_REGRESSED, last))
+            status = "regressed"
+        statuses[issue_id] = status
+    return statuses, signals
+
+
+def still_there(db: apsw.Connection, events: Sequence[Seen]) -> list[Seen]:
+    """The events whose issue has not been deleted."""
+    gone = {issue_id for issue_id in {e[0] for e in events} if db.execute(_EXISTS, (issue_id,)).fetchone() is None}
+    return [event for event in events if event[0] not in gone]
 
 
 def _find(db: apsw.Connection, ids: IssueIds, key: IssueKey) -> int | None:
@@ -142,30 +162,7 @@ def _create(db: apsw.Connection, key: IssueKey, records: Sequence[ErrorRecord], 
     return issue_id
 
 
-def _add_users(db: apsw.Connection, by_id: Mapping[int, Sequence[ErrorRecord]]) -> Counter[int]:
-    """Remember who was hit; return how many each issue did not know before. In key order, which is page order."""
-    rows = [(issue_id, key) for issue_id in sorted(by_id) for key in sorted(user_keys(by_id[issue_id]))]
-    return Counter(row[0] for row in db.executemany(_INSERT_USER, rows))
-
-
-def _add(
-    db: apsw.Connection, issue_id: int, records: Sequence[ErrorRecord], users: int, signals: list[Signal]
-) -> IssueGroup:
-    last_ms = last_seen_ms(records)
-    state = db.execute(_ADD, (len(records), users, last_ms, records[-1].event.release, issue_id)).fetchone()
-    if state is None:
-        raise StaleIssueId(f"issue {issue_id} is gone")
-    status, resolved_at_ms = state
-    if status == "resolved" and last_ms >= (resolved_at_ms or 0):  # an event that waited in the ring does not reopen it
-        db.execute(_REGRESS, (issue_id,))
-        db.execute(_INSERT_CHANGE, (issue_id, records[0].project_id, records[-1].event.release, last_ms))
-        signals.append(_signal(SignalKind.ISSUE_REGRESSED, issue_id, records))
-        status = "regressed"
-    return IssueGroup(issue_id, status, records)
-
-
-def _signal(kind: SignalKind, issue_id: int, records: Sequence[ErrorRecord]) -> Signal:
-    last = records[-1]
-    event = last.event
-    data = {"release": event.release, "environment": event.environment, "source": event.source, "route": event.route}
-    return Signal(kind, last.project_id, issue_id, last.received_at_ms, data)
+def _signal(kind: SignalKind, event: Seen) -> Signal:
+    issue_id, project_id, at_ms, release, environment, source, route, _ = event
+    data = {"release": release, "environment": environment, "source": source, "route": route}
+    return Signal(kind, project_id, issue_id, at_ms, data)

@@ -6,13 +6,18 @@ S2  A record that cannot be stored becomes a dead letter with its reason; the re
 S3  When the database itself cannot store (full, locked, I/O error) the batch is rolled back whole and raised to the
     caller, who keeps it in the ring and tries again.
 S4  Counters from shared memory enter the ledger as differences to what was folded before, in the same transaction.
-S5  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
+S5  Counters are a fold over stored events and may follow them by `SETTLE_EVERY_S` under load: events are cheap to store
+    at once, and the longer their counts are added up in memory, the fewer rows they touch. `settled` says, in the same
+    transactions, which events are counted, so a crash in between loses no count and counts nothing twice.
+S6  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
 S6  Notes about refusals are stored beside all this and counted nowhere: the refusals themselves are counted already.
 """
 
 from __future__ import annotations
 
+import functools
 import logging
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeAlias
@@ -25,6 +30,8 @@ from bloop.errors import BloopError
 from bloop.outcomes import REFUSALS, Outcome
 from bloop.record import ErrorRecord, Kind, decode_error
 from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, ring_state, signals
+from bloop.storage.fold import Seen
+from bloop.storage.signals import Signal
 
 log = logging.getLogger(__name__)
 
@@ -80,6 +87,8 @@ class _Sorted:
     dead: list[tuple[int, bytes, int, str]] = field(default_factory=list)  # kind, payload, project id, reason
     discarded: list[int] = field(default_factory=list)  # project ids
     drained: dict[tuple[int, int], int] = field(default_factory=dict)  # (lane, project) → records
+    seen: list[Seen] = field(default_factory=list)
+    told: list[Signal] = field(default_factory=list)
     notes: list[bytes] = field(default_factory=list)  # S6
 
 
@@ -92,6 +101,12 @@ class Store:
         self._culprit_of = culprit_of
         self._ids = issues.IssueIds()
         self._folded = ring_state.cells(db, ring_id)
+        self._unsettled = events.unsettled(db)
+
+    @property
+    def unsettled(self) -> int:
+        """Stored events that are not in the counters yet; the next `store` with `settle` counts them."""
+        return len(self._unsettled)
 
     def positions(self) -> dict[int, int]:
         """Where to go on in each lane."""
@@ -104,22 +119,31 @@ class Store:
         cells: Sequence[Cell],
         *,
         now_ms: int,
+        settle: bool = True,
     ) -> Stored:
-        """Store one batch (S1 to S4).
+        """Store one batch (S1 to S4) and, with `settle`, bring every counter up to date (S5).
 
         Raises:
             apsw.Error: one of OPERATIONAL_ERRORS; nothing was stored.
         """
+        attempt = functools.partial(self._attempt, records, positions, cells, now_ms, settle)
         try:
-            return self._attempt(records, positions, cells, now_ms, self._insert_together)
+            return attempt(self._insert)
         except OPERATIONAL_ERRORS:
             raise
-        except issues.StaleIssueId:  # deleted by retention or with its project since we last wrote to it
+        except apsw.ConstraintError:  # an issue was deleted, by retention or with its project, since we last saw it
             self._ids.forget_all()
-            return self._attempt(records, positions, cells, now_ms, self._insert_together)
+            self._unsettled = issues.still_there(self._db, self._unsettled)
         except Exception:
             log.exception("a batch of %d records failed, storing them one by one", len(records))
-            return self._attempt(records, positions, cells, now_ms, self._insert_one_by_one)
+            return attempt(self._insert_one_by_one)
+        try:
+            return attempt(self._insert)
+        except OPERATIONAL_ERRORS:
+            raise
+        except Exception:
+            log.exception("a batch of %d records failed twice, storing them one by one", len(records))
+            return attempt(self._insert_one_by_one)
 
     def _attempt(
         self,
@@ -127,13 +151,19 @@ class Store:
         positions: Mapping[int, int],
         cells: Sequence[Cell],
         now_ms: int,
-        insert: Callable[[_Sorted], int],
+        settle: bool,
+        insert: Callable[[_Sorted], None],
     ) -> Stored:
         folded_before = dict(self._folded)
         try:
             with connection.immediate(self._db):
                 batch = self._sort(records)
-                told = insert(batch)
+                if not settle and not self._unsettled:
+                    events.mark_settled(self._db)  # what follows is not: count from here after a crash
+                insert(batch)
+                if settle:
+                    self._settle(batch)
+                signals.append(self._db, batch.told)
                 self._bury(batch, now_ms)
                 rejections.add(self._db, batch.notes)
                 self._settle_ledger(batch, cells, now_ms)
@@ -143,7 +173,8 @@ class Store:
             self._folded = folded_before
             raise
         self._ids.commit()
-        return Stored(len(batch.records), len(batch.dead), len(batch.discarded), told)
+        self._unsettled = [] if settle else [*self._unsettled, *batch.seen]
+        return Stored(len(batch.records), len(batch.dead), len(batch.discarded), len(batch.told))
 
     def _sort(self, records: Sequence[RingRecord]) -> _Sorted:
         batch = _Sorted()
@@ -166,16 +197,16 @@ class Store:
             batch.drained[lane, project_id] = batch.drained.get((lane, project_id), 0) + 1
         return batch
 
-    def _insert_together(self, batch: _Sorted) -> int:
-        return self._insert(batch.records)
+    def _insert(self, batch: _Sorted) -> None:
+        batch.seen, batch.told = self._insert_records(batch.records)
 
-    def _insert_one_by_one(self, batch: _Sorted) -> int:
+    def _insert_one_by_one(self, batch: _Sorted) -> None:
         """Each record in a savepoint of its own; the ones that fail move to `batch.dead`."""
-        told, stored = 0, []
+        stored = []
         for record in batch.records:
             try:
                 with self._db:  # inside a transaction: a savepoint
-                    told += self._insert([record])
+                    seen, told = self._insert_records([record])
             except OPERATIONAL_ERRORS:
                 raise
             except Exception as error:
@@ -185,20 +216,25 @@ class Store:
                 batch.dead.append((Kind.ERROR, payload, record.project_id, reason))
             else:
                 stored.append(record)
+                batch.seen += seen
+                batch.told += told
         batch.records = stored
-        return told
 
-    def _insert(self, records: list[ErrorRecord]) -> int:
+    def _insert_records(self, records: Sequence[ErrorRecord]) -> tuple[list[Seen], list[Signal]]:
         if not records:
-            return 0
-        groups = fold.group_by_issue(records)
-        standing, told = issues.apply(self._db, self._ids, groups, culprit_of=self._culprit_of)
-        by_issue = fold.count_by_issue(standing)
-        events.append(self._db, [events.row_of(group.issue_id, r) for group in standing for r in group.records])
-        counters.add_issues(self._db, by_issue)
-        counters.add_projects(self._db, fold.count_by_project(records, by_issue))
-        signals.append(self._db, told)
-        return len(told)
+            return [], []
+        groups, told = issues.locate(self._db, self._ids, fold.group_by_issue(records), culprit_of=self._culprit_of)
+        events.append(self._db, [events.row_of(issue_id, r) for issue_id, group in groups.items() for r in group])
+        return [fold.seen(issue_id, r) for issue_id, group in groups.items() for r in group], told
+
+    def _settle(self, batch: _Sorted) -> None:
+        uncounted = self._unsettled + batch.seen
+        if uncounted:
+            totals = fold.add_up(uncounted)
+            statuses, told = issues.count(self._db, totals)
+            counters.add(self._db, totals, statuses)
+            batch.told += told
+            events.mark_settled(self._db)
 
     def _bury(self, batch: _Sorted, now_ms: int) -> None:
         for kind, payload, project_id, reason in batch.dead:
@@ -225,6 +261,8 @@ class Store:
         for (lane, project_id), count in batch.drained.items():
             key = (lane, project_id, Outcome.STORED)
             changed[key] = self._folded.get(key, 0) + count
+        stored = Counter((minute_of(r.received_at_ms), r.project_id, Outcome.STORED) for r in batch.records)
+        counters.add_outcomes(self._db, ((*line, count) for line, count in stored.items()))
         for _, _, project_id, _ in batch.dead:
             lines[project_id, Outcome.DEAD_LETTER] = lines.get((project_id, Outcome.DEAD_LETTER), 0) + 1
         for project_id in batch.discarded:
@@ -234,7 +272,7 @@ class Store:
         self._folded.update(changed)
 
     def settle_dead_lanes(self, lanes: Iterable[int], now_ms: int) -> int:
-        """Book INTERRUPTED for lanes that have no producer and nothing left to read (S5); return how many records.
+        """Book INTERRUPTED for lanes that have no producer and nothing left to read (S6); return how many records.
 
         Call it after `store` was given counters read while the lane already had no producer.
 

@@ -248,6 +248,14 @@ CREATE TABLE dead_letters (
     payload     BLOB    NOT NULL
 );
 
+-- Events up to this id are in the counters (issues, users, aggregates, hours, routes, releases). Under load the writer
+-- stores events at once and adds them up a few times a second; what a crash leaves uncounted is counted at the start.
+CREATE TABLE settled (
+    id       INTEGER PRIMARY KEY CHECK (id = 1),
+    event_id INTEGER NOT NULL
+);
+INSERT INTO settled VALUES (1, 0);
+
 -- How far each lane of the ring is stored, written in the transaction that stores the records.
 CREATE TABLE ring_cursors (
     ring_id  INTEGER NOT NULL,

@@ -1,4 +1,4 @@
-"""Invariants S1 to S5 of bloop/storage/store.py, and what a batch leaves in the tables, on real SQLite files."""
+"""Invariants S1 to S6 of bloop/storage/store.py, and what a batch leaves in the tables, on real SQLite files."""
 
 from __future__ import annotations
 
@@ -70,8 +70,8 @@ def store(db):
     return Store(db, RING, culprit_of=lambda record: "culprit")
 
 
-def put(store, *records, position=64, cells=(), now_ms=T0):
-    return store.store(list(records), {0: position}, list(cells), now_ms=now_ms)
+def put(store, *records, position=64, cells=(), now_ms=T0, settle=True):
+    return store.store(list(records), {0: position}, list(cells), now_ms=now_ms, settle=settle)
 
 
 def rows(db, sql):
@@ -247,6 +247,113 @@ class TestExactlyOnce:
 
         assert rows(db, "SELECT fingerprint, event_count FROM issues ORDER BY 1") == [("aa", 1), ("other", 2)]
         assert rows(db, "SELECT count(*) FROM events WHERE issue_id NOT IN (SELECT id FROM issues)") == [(0,)]
+
+
+COUNTERS = (
+    "SELECT fingerprint, status, event_count, user_count, last_seen_ms, last_release FROM issues ORDER BY id",
+    "SELECT release, environment, event_count, first_seen_ms, last_seen_ms FROM aggregates ORDER BY 1, 2",
+    "SELECT * FROM hourly_counts",
+    "SELECT * FROM project_hourly_counts",
+    "SELECT * FROM route_counts",
+    "SELECT * FROM releases",
+    "SELECT project_id, status, issue_count FROM status_counts",
+)
+
+
+class TestSettling:
+    """Events first, their counts a little later (S5): whatever happens in between, the sums are the same."""
+
+    FIRST = [
+        record("a", user_id_hash="u1", route="/x", at_ms=T0 + 3),
+        record("b", user_id_hash="u1", release="2", at_ms=T0 + 1),
+    ]
+    SECOND = [
+        record("a", user_id_hash="u1", at_ms=T0 + 4),
+        record("a", user_id_hash="u2", environment="staging", at_ms=T0 + HOUR_MS),
+        record("c", device_id_hash="d"),
+    ]
+
+    def counters(self, db):
+        return [rows(db, sql) for sql in COUNTERS]
+
+    @pytest.fixture
+    def expected(self, tmp_path):
+        path = tmp_path / "expected.db"
+        migrate.migrate(path, T0)
+        db = connection.open_writer(path)
+        projects.ensure_default_project(db, "s" * 40, T0)
+        store = Store(db, RING, culprit_of=lambda record: "culprit")
+        put(store, *self.FIRST)
+        put(store, *self.SECOND)
+        yield self.counters(db)
+        db.close()
+
+    def test_counts_wait_and_then_are_what_they_would_have_been(self, store, db, expected):
+        put(store, *self.FIRST, settle=False)
+        put(store, *self.SECOND, settle=False)
+        assert (store.unsettled, rows(db, "SELECT count(*) FROM events")) == (5, [(5,)])
+        assert rows(db, "SELECT sum(event_count) FROM issues") == [(0,)]
+
+        put(store)
+
+        assert store.unsettled == 0
+        assert self.counters(db) == expected
+
+    @pytest.mark.parametrize("settled_before", [False, True])
+    def test_a_writer_killed_before_counting_counts_at_its_next_start(self, store, db, expected, settled_before):
+        put(store, *self.FIRST, settle=settled_before)
+        put(store, *self.SECOND, settle=False)
+
+        successor = Store(db, RING, culprit_of=lambda record: None)
+        put(successor)
+        put(Store(db, RING, culprit_of=lambda record: None))
+
+        assert self.counters(db) == expected
+
+    def test_a_settling_the_disk_refuses_is_made_up_for(self, store, db, expected, monkeypatch):
+        put(store, *self.FIRST, settle=False)
+
+        def refuse(*_):
+            raise apsw.FullError("disk full")
+
+        with monkeypatch.context() as patch, pytest.raises(apsw.FullError):
+            patch.setattr("bloop.storage.counters.add", refuse)
+            put(store, *self.SECOND)
+
+        put(store, *self.SECOND)
+        assert self.counters(db) == expected
+
+    def test_an_issue_deleted_before_its_events_were_counted_is_left_out(self, store, db, path):
+        put(store, record("a", user_id_hash="u"), record("b", user_id_hash="u"), settle=False)
+        other = connection.open_control(path)
+        other.execute("DELETE FROM issues WHERE fingerprint = 'a'")
+        other.close()
+
+        put(store, record("b"))
+
+        assert rows(db, "SELECT fingerprint, event_count, user_count FROM issues") == [("b", 2, 1)]
+        assert rows(db, "SELECT event_count FROM aggregates") == [(2,)]
+
+    def test_ids_given_again_after_a_deletion_are_still_counted_after_a_crash(self, store, db, path):
+        put(store, record("a"), record("b"), record("b"))
+        other = connection.open_control(path)
+        other.execute("DELETE FROM issues WHERE fingerprint = 'b'")  # the newest events go, their ids are free again
+        other.close()
+
+        put(store, record("a"), settle=False)
+        put(Store(db, RING, culprit_of=lambda record: None))
+
+        assert rows(db, "SELECT fingerprint, event_count FROM issues") == [("a", 2)]
+
+    def test_a_resolved_issue_is_reopened_when_its_events_are_counted(self, store, db):
+        put(store, record("a"))
+        db.execute("UPDATE issues SET status = 'resolved', resolved_at_ms = ?", (T0,))
+
+        put(store, record("a", at_ms=T0 + 1), settle=False)
+        put(store)
+
+        assert rows(db, "SELECT status, event_count FROM issues") == [("regressed", 2)]
+        assert rows(db, "SELECT kind FROM signals") == [("issue.new",), ("issue.regressed",)]
 
 
 class TestDeadLetters:
