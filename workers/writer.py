@@ -23,7 +23,8 @@ from bloop.record import ErrorRecord
 from bloop.ring import Consumer, Segment, WriterState
 from bloop.storage import connection, migrate, projects, ring_state
 from bloop.storage.store import OPERATIONAL_ERRORS, Store
-from workers.process import EXIT_FAILED, EXIT_OK, StopFlag, run_worker
+from workers import process
+from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 
 log = logging.getLogger("bloop.writer")
 
@@ -34,7 +35,7 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
 CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
 DEAD_LANES_EVERY_S = 5.0
-SETTLE_EVERY_S = 0.25  # at most this long do counters follow the events under load
+SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load
 SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
 SETTLE_WITHIN_S = 0.05  # of the last record of a burst
 
@@ -183,7 +184,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
     """Open everything, drain until told to stop, close everything. EXIT_FAILED when counts are left in the ring.
 
     Raises:
-        BloopError: something this process cannot start without; `run_worker` turns it into the exit code.
+        BloopError: something this process cannot start without; `process.guard` turns it into the exit code.
     """
     migrate.migrate(settings.database_path, clock.now_ms())
     with contextlib.ExitStack() as cleanup:
@@ -204,5 +205,12 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
         return EXIT_OK if is_settled else EXIT_FAILED
 
 
+def run(settings: config.Settings) -> int:
+    """Be the writer until SIGTERM or SIGINT. Returns the exit code."""
+    stop = StopFlag()
+    stop.install()  # first: a stop during a slow start counts as well
+    return main(settings, stop)
+
+
 if __name__ == "__main__":
-    sys.exit(run_worker("writer", main))
+    sys.exit(process.run("writer", run))
