@@ -16,7 +16,7 @@ import falcon
 from bloop import credentials
 from bloop.auth.access import ADMIN_PAGE, PAGE
 from bloop.auth.principal import Kind, Principal
-from bloop.errors import Conflict, Declined, InvalidParameter
+from bloop.errors import Conflict, InvalidParameter
 from bloop.pages import account, build
 from bloop.pages.account_contexts import FreshLink
 from bloop.pages.contexts import Shell
@@ -118,7 +118,7 @@ class Account:
     ) -> None:
         principal = principal_of(req)
         if principal.kind is not Kind.USER:
-            raise Declined("this needs an account")
+            raise Conflict("this needs an account")
         self._deps.database.change(lambda db: do(db, principal.id))
         _back_to(resp, ACCOUNT.href, done)
 

@@ -144,6 +144,7 @@ def test_api_document_asks_for_the_credentials_the_routes_ask_for(routes: Routes
         Door.SIGNED: [{"signature": []}, {"signature": [], "projectKey": []}],
         Door.CREDENTIAL: [{"token": []}, {"session": []}],
         Door.SESSION: [{"session": []}],
+        Door.ADMIN: [{"session": []}],
     }
     for (template, method), need in routes.table().items():
         operation = API["paths"].get(_plain(template), {}).get(method.lower())

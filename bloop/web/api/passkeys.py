@@ -24,7 +24,7 @@ from bloop.auth.browser import agent_of
 from bloop.auth.challenges import Challenge, Purpose, new_challenge, seal, unseal
 from bloop.auth.passkeys import Copied, NewPasskey, NotVerified, RelyingParty
 from bloop.auth.principal import Kind, Principal
-from bloop.errors import Declined, Forbidden, Unauthorized
+from bloop.errors import Conflict, Declined, Forbidden, Unauthorized
 from bloop.query.invites import is_good
 from bloop.query.login_links import find_link
 from bloop.query.passkeys import challenge_key, find_passkey, has_passkeys, list_passkeys
@@ -247,7 +247,7 @@ class AddPasskey(Ceremony):
 def _person(req: falcon.Request) -> Principal:
     principal = principal_of(req)
     if principal.kind is not Kind.USER:
-        raise Declined(NO_ACCOUNT)
+        raise Conflict(NO_ACCOUNT)
     return principal
 
 

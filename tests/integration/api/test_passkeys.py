@@ -543,7 +543,7 @@ def test_nobody_adds_a_passkey_to_another_account(
 def test_the_operator_has_no_account_to_add_a_passkey_to(server: Server, seed: Seed) -> None:
     result = server.call("POST", "/auth/passkeys/start", cookie=seed.session())
 
-    assert (result.status_code, result.json) == (400, {"error": "passkeys belong to accounts: set one up first"})
+    assert (result.status_code, result.json) == (409, {"error": "passkeys belong to accounts: set one up first"})
 
 
 def test_an_account_has_twenty_passkeys_at_most(server: Server, seed: Seed, ada: Person) -> None:
