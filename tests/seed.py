@@ -11,7 +11,7 @@ import apsw
 
 from bloop import credentials
 from bloop.outcomes import Outcome
-from bloop.storage import connection, migrate
+from bloop.storage import connection, migrate, search
 from bloop.storage.sessions import create_session
 from bloop.storage.tokens import create_token
 
@@ -76,6 +76,7 @@ class Seed:
             "last_release": "1.0",
         } | columns
         issue_id = self._insert("issues", row)
+        search.index(self.db, [issue_id])
         if aggregates:
             self.aggregate(
                 issue_id,
@@ -189,3 +190,5 @@ def many_issues(seed: Seed, project_id: int, count: int) -> None:
         """,
         bindings,
     )
+    made = seed.rows("SELECT id FROM issues WHERE project_id = ?", project_id)
+    search.index(seed.db, [row[0] for row in made])

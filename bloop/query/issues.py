@@ -2,7 +2,8 @@
 
 The list walks issues_by_last_seen, issues_by_first_seen or issues_by_events from the end (query/walk.py). `status` is
 in those indexes, so tabs never leave them; source, route and text look at each row passed, bounded by the query time
-limit; release and environment are looked up in the unique index of `aggregates`.
+limit; release and environment are looked up in the unique index of `aggregates`. When the search or a filter is known
+to hold for few issues only, those are looked at instead of the whole list (query/search.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from bloop.query import search
 from bloop.query.rows import ids_json
+from bloop.query.terms import NO_QUERY, Query
 from bloop.query.walk import ROWS_MAX, PageKey, Walk, keys
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
@@ -42,7 +45,10 @@ class Tab(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class IssueFilter:
-    """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive."""
+    """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive.
+
+    `now_ms` is what the times of `query` are counted back from.
+    """
 
     tab: Tab = Tab.ALL
     release: str | None = None
@@ -52,6 +58,8 @@ class IssueFilter:
     text: str | None = None  # contained in "type: message", ASCII letters in any case
     since_ms: int | None = None
     until_ms: int | None = None
+    query: Query = NO_QUERY
+    now_ms: int = 0
 
 
 class IssueRow(NamedTuple):
@@ -84,6 +92,15 @@ class IssueRow(NamedTuple):
     assignee: str | None
 
 
+class Plan(NamedTuple):
+    """How a list is read: the walk, what it is repeated for, and the conditions on its rows."""
+
+    walk: Walk
+    arms: Sequence[int | str]
+    filters: list[str]
+    bindings: dict[str, Any]
+
+
 class IssuePage(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
@@ -112,6 +129,9 @@ _WALKS = {
         order="ORDER BY i.event_count DESC, i.status DESC, i.id DESC",
     ),
 }
+
+_FEW = "FROM json_each(:candidates) AS few CROSS JOIN issues AS i ON i.id = few.value"
+_FEW_ARM = "i.project_id IN (SELECT value FROM json_each(:arm))"
 
 _BY_TAB = {
     Tab.OPEN: "i.status IN ('unresolved', 'regressed')",
@@ -180,13 +200,13 @@ def list_issues(
 ) -> IssuePage:
     """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
     assert 0 < limit <= ROWS_MAX
-    filters, bindings = _conditions(wanted)
+    way = plan(db, project_ids, wanted, sort)
     found = keys(
         db,
-        _WALKS[sort],
-        project_ids,
-        filters=filters,
-        bindings=bindings,
+        way.walk,
+        way.arms,
+        filters=way.filters,
+        bindings=way.bindings,
         before=before,
         skip=skip,
         limit=limit + 1,
@@ -194,6 +214,18 @@ def list_issues(
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
     return IssuePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+
+
+def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
+    """The list itself, walked once per project, or the few issues that an index finds."""
+    few = search.candidates(db, project_ids, _hints(wanted))
+    filters, bindings = _conditions(wanted, by_words=few is not None and few.by_words)
+    walk = _WALKS[sort]
+    if few is None:
+        return Plan(walk, project_ids, filters, bindings)
+    select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
+    bindings["candidates"] = ids_json(few.ids)
+    return Plan(walk._replace(select=select, arm=_FEW_ARM), [ids_json(project_ids)], filters, bindings)
 
 
 def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:
@@ -222,7 +254,17 @@ def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, 
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
-def _conditions(wanted: IssueFilter) -> tuple[list[str], dict[str, Any]]:
+def _hints(wanted: IssueFilter) -> search.Hints:
+    """What the search says, and the plain filters beside it where it says nothing."""
+    said = search.hints(wanted.query)
+    return search.Hints(
+        said.words,
+        said.releases or ((wanted.release,) if wanted.release is not None else ()),
+        said.environments or ((wanted.environment,) if wanted.environment is not None else ()),
+    )
+
+
+def _conditions(wanted: IssueFilter, *, by_words: bool) -> tuple[list[str], dict[str, Any]]:
     """The fragments that apply, and every value they may name."""
     chosen = [
         (_BY_TAB.get(wanted.tab, ""), wanted.tab is not Tab.ALL),
@@ -244,7 +286,8 @@ def _conditions(wanted: IssueFilter) -> tuple[list[str], dict[str, Any]]:
         "since_ms": wanted.since_ms,
         "until_ms": wanted.until_ms,
     }
-    return [fragment for fragment, applies in chosen if applies], bindings
+    asked = search.conditions(wanted.query, wanted.now_ms, by_words=by_words)
+    return [fragment for fragment, applies in chosen if applies] + asked.fragments, bindings | asked.bindings
 
 
 def contains(text: str) -> str:

@@ -15,12 +15,6 @@ from bloop.query.walk import PageKey
 
 SOURCES_MAX = 50
 
-# The walks of query/issues.py read the other way: same indexes, same order, ascending.
-_SELECTS = {
-    issues.Sort.LAST_SEEN: "SELECT i.last_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_last_seen",
-    issues.Sort.FIRST_SEEN: "SELECT i.first_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_first_seen",
-    issues.Sort.EVENTS: "SELECT i.event_count, i.status, i.id FROM issues AS i INDEXED BY issues_by_events",
-}
 _COLUMNS = {
     issues.Sort.LAST_SEEN: "i.last_seen_ms",
     issues.Sort.FIRST_SEEN: "i.first_seen_ms",
@@ -55,9 +49,9 @@ def page_before(
     limit: int,
 ) -> PageKey | None:
     """Where the page that ends just above `first` begins, to give to `list_issues` as `before`; None: at the top."""
-    filters, bindings = issues._conditions(wanted)
-    bindings |= first._asdict() | {"limit": limit + 1}
-    arms = [_ascending(db, sort, filters, bindings | {"arm": project_id}) for project_id in project_ids]
+    way = issues.plan(db, project_ids, wanted, sort)
+    bindings = way.bindings | first._asdict() | {"limit": limit + 1}
+    arms = [_ascending(db, way, sort, bindings | {"arm": arm}) for arm in way.arms]
     above = list(islice(heapq.merge(*arms), limit + 1))
     return above[limit] if len(above) > limit else None
 
@@ -73,15 +67,13 @@ def open_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, in
     return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
-def _ascending(
-    db: apsw.Connection, sort: issues.Sort, filters: Sequence[str], bindings: dict[str, Any]
-) -> Iterator[PageKey]:
-    """One project's keys above a place: first the rest of its ties, then what lies beyond."""
+def _ascending(db: apsw.Connection, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
+    """One arm's keys above a place, the walk read the other way: first the rest of its ties, then what lies beyond."""
     column = _COLUMNS[sort]
     ties = f"{column} = :value AND i.status = :tie AND i.id > :id"
     rest = f"({column}, i.status) > (:value, :tie)"
     for bound in (ties, rest):
-        conditions = " AND ".join(["i.project_id = :arm", *filters, bound])
+        conditions = " AND ".join([way.walk.arm, *way.filters, bound])
         order = f"ORDER BY {column}, i.status, i.id LIMIT :limit"
-        for row in list(db.execute(f"{_SELECTS[sort]} WHERE {conditions} {order}", bindings)):
+        for row in list(db.execute(f"{way.walk.select} WHERE {conditions} {order}", bindings)):
             yield PageKey(*row)

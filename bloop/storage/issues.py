@@ -9,6 +9,7 @@ from operator import itemgetter
 import apsw
 
 from bloop.record import ErrorRecord
+from bloop.storage import search
 from bloop.storage.fold import IssueKey, Seen, Totals, seen
 from bloop.storage.signals import Signal, SignalKind
 
@@ -91,13 +92,16 @@ def locate(
     """Each group under the id of its issue, made if there is none, and what there is to tell of the new ones."""
     signals: list[Signal] = []
     by_id: dict[int, Sequence[ErrorRecord]] = {}
+    made: list[int] = []
     for key, records in groups.items():
         issue_id = ids.get(key) or _find(db, ids, key)
         if issue_id is None:
             issue_id = _create(db, key, records, culprit_of)
             ids.learn(key, issue_id)
+            made.append(issue_id)
             signals.append(_signal(SignalKind.ISSUE_NEW, seen(issue_id, records[0])))
         by_id[issue_id] = records
+    search.index(db, made)
     return by_id, signals
 
 

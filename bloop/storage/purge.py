@@ -15,6 +15,7 @@ from typing import Any
 import apsw
 
 from bloop.query.rows import ids_json
+from bloop.storage import search
 
 ISSUES_MAX = 200  # looked after together: many small issues cost few statements
 
@@ -87,6 +88,7 @@ def purge_some(db: apsw.Connection, project_id: int, signal_ids: list[int], *, r
     if issue_ids:
         ids = ids_json(issue_ids)
         if _delete(db, _OF_ISSUES.values(), {"ids": ids}, rows_max):
+            search.forget(db, issue_ids)
             db.execute(_DELETE_ISSUES, {"ids": ids})
         return False
     if not _delete(db, _OF_PROJECT.values(), {"project_id": project_id}, rows_max):

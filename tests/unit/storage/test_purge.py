@@ -140,8 +140,9 @@ def test_a_purge_leaves_nothing_but_the_ledger_and_no_step_is_large(seed: Seed, 
 
     assert rows_of(seed, project) == {"ledger_totals": 1}
     assert rows_of(seed, kept) == before
-    # Beside `rows_max` rows, a step deletes issues that have no rows left, and a trigger runs for each.
-    assert max(steps) <= rows_max + 2 * 12 + 2
+    # Beside `rows_max` rows, a step deletes issues that have no rows left; for each a trigger runs, and the full-text
+    # index changes a few rows of its own.
+    assert max(steps) <= rows_max + 7 * 12 + 2
     assert read_projects.to_purge(seed.db) == []
 
 

@@ -1,0 +1,15 @@
+-- Search over issues: every three characters of type, message, route and place, so that any part of them is found.
+-- Without the text itself (content=''): the rows of `issues` have it. storage/search.py keeps it; triggers would make
+-- FTS5 write a segment for every row, at ten times the cost.
+
+CREATE VIRTUAL TABLE issue_search USING fts5 (
+    text, content = '', contentless_delete = 1, tokenize = 'trigram'
+);
+
+INSERT INTO issue_search (rowid, text)
+SELECT id, error_type || ': ' || substr(message, 1, 1000) || char(10) || coalesce(substr(route, 1, 200), '')
+           || char(10) || coalesce(substr(culprit, 1, 200), '')
+  FROM issues;
+
+-- A rare environment is found by it; a common one is met soon enough on the way through any list.
+CREATE INDEX aggregates_by_environment ON aggregates (project_id, environment);

@@ -1,0 +1,189 @@
+"""What searches find, and F1 to F3 of bloop/query/search.py."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+import pytest
+
+from bloop.clock import DAY_MS
+from bloop.query import issues, search
+from bloop.query.issues import IssueFilter, Sort, Tab
+from bloop.query.pages import page_before
+from bloop.query.terms import parse
+from bloop.query.walk import PageKey
+from bloop.storage.search import forget
+from tests.seed import NOW_MS, Seed, many_issues
+
+
+def shown(db: apsw.Connection, projects: list[int], text: str, **filters: Any) -> set[str]:
+    wanted = IssueFilter(query=parse(text), now_ms=NOW_MS, **filters)
+    return {row.fingerprint for row in issues.list_issues(db, projects, wanted, limit=50).rows}
+
+
+@pytest.fixture
+def shop(seed: Seed) -> int:
+    project = seed.project("shop")
+    seed.issue(
+        project,
+        "price",
+        message="Cannot read properties of undefined (reading 'price')",
+        route="/cart/:id",
+        culprit="at CartStore.total (cart.js)",
+    )
+    again = seed.issue(project, "again", status="regressed", source="ios", level="fatal", message="100% Äpfel_")
+    seed.aggregate(again, release="2.0", environment="staging")
+    seed.issue(project, "done", status="resolved", error_type="PaymentError", message="card 4711 declined")
+    seed.issue(project, "hushed", status="muted", error_type="Payment", first_seen_ms=NOW_MS - 3 * DAY_MS,
+               last_seen_ms=NOW_MS - 2 * DAY_MS, message="x" * 1000 + " far away")  # fmt: skip
+    seed.issue(seed.project("api"), "other", message="card 4711 declined")
+    return project
+
+
+CASES = [
+    ("undefined (reading 'price')", {"price"}),
+    ("\"undefined (reading 'price')\"", {"price"}),
+    ("ading 'pri", {"price"}),
+    ("TYPEERROR cannot", {"price"}),
+    ("CartStore.total", {"price"}),
+    ("/cart/:id", {"price"}),
+    ("4711", {"done", "other"}),
+    ("47", {"done", "other"}),
+    ("äpfel", {"again"}),
+    ("%", {"again"}),
+    ("fel_", {"again"}),
+    ("declined -card", set()),
+    ("-card", {"price", "again", "hushed"}),
+    ("is:open", {"price", "again", "other"}),
+    ("is:regressed,muted", {"again", "hushed"}),
+    ("-is:open", {"done", "hushed"}),
+    ("source:iOS", {"again"}),
+    ("level:fatal,error", {"price", "again", "done", "hushed", "other"}),
+    ("-level:error", {"again"}),
+    ("type:payment", {"hushed"}),
+    ("type:payment*", {"done", "hushed"}),
+    ("type:payment*,typeerror", {"price", "again", "done", "hushed", "other"}),
+    ("route:/cart/*", {"price"}),
+    ("route:/cart", set()),
+    ("-route:/cart/*", {"again", "done", "hushed", "other"}),
+    ("project:api", {"other"}),
+    ("-project:api card", {"done"}),
+    ("env:staging", {"again"}),
+    ("env:staging release:2.0", {"again"}),
+    ("env:staging release:1.0", set()),
+    ("env:staging env:production", {"again"}),
+    ("release:2*", {"again"}),
+    ("-release:2.0 -project:api", {"price", "done", "hushed"}),
+    ("last:24h -project:api", {"price", "again", "done"}),
+    ("-last:24h", {"hushed"}),
+    ("first:2d payment", {"done"}),
+    ("first:2025-01-01 project:api", {"other"}),
+    ("nothing-has-this", set()),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+def test_a_search_finds(seed: Seed, db: apsw.Connection, shop: int, text: str, expected: set[str]) -> None:
+    projects = [row[0] for row in seed.rows("SELECT id FROM projects")]
+
+    assert shown(db, projects, text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), CASES)
+def test_it_finds_the_same_where_nothing_is_rare(
+    seed: Seed, db: apsw.Connection, shop: int, text: str, expected: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES_MAX", -1)
+    projects = [row[0] for row in seed.rows("SELECT id FROM projects")]
+
+    if text != "äpfel":  # F2
+        assert shown(db, projects, text) == expected
+
+
+def test_a_search_never_reaches_into_projects_that_are_not_visible(seed: Seed, db: apsw.Connection, shop: int) -> None:
+    assert shown(db, [shop], "4711") == {"done"}
+    assert shown(db, [shop], "project:api") == set()
+    assert shown(db, [], "4711") == set()
+
+
+def test_a_search_and_the_plain_filters_hold_together(seed: Seed, db: apsw.Connection, shop: int) -> None:
+    assert shown(db, [shop], "type:typeerror", tab=Tab.REGRESSED) == {"again"}
+    assert shown(db, [shop], "type:typeerror", environment="staging", release="2.0") == {"again"}
+    assert shown(db, [shop], "type:typeerror", environment="staging", release="1.0") == set()
+
+
+def test_a_deleted_issue_is_not_found_and_its_id_not_by_its_words(seed: Seed, db: apsw.Connection, shop: int) -> None:
+    before = seed.issue(shop, "last one", message="a word of the past")
+    seed.db.execute("DELETE FROM issues WHERE id = ?", (before,))
+    assert shown(db, [shop], "past") == set()
+
+    after = seed.issue(shop, "new", message="now")
+
+    assert after == before
+    assert shown(db, [shop], "past") == set()
+    assert shown(db, [shop], '"now"') == {"new"}
+
+
+def test_forgotten_issues_leave_nothing_in_the_index(seed: Seed, shop: int) -> None:
+    forget(seed.db, [row[0] for row in seed.rows("SELECT id FROM issues WHERE project_id = ?", shop)])
+
+    assert seed.rows("SELECT rowid FROM issue_search WHERE issue_search MATCH 'price'") == []
+    assert len(seed.rows("SELECT rowid FROM issue_search WHERE issue_search MATCH '4711'")) == 1
+
+
+@pytest.mark.parametrize("sort", Sort)
+@pytest.mark.parametrize("candidates_max", [5000, -1])
+def test_pages_of_a_search_repeat_and_skip_nothing_down_and_up(
+    seed: Seed, db: apsw.Connection, sort: Sort, candidates_max: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES_MAX", candidates_max)
+    one, two = seed.project("one"), seed.project("two")
+    many_issues(seed, one, 60)
+    many_issues(seed, two, 40)
+    wanted = IssueFilter(query=parse("message is:open"), now_ms=NOW_MS)
+    places: list[PageKey | None] = [None]
+    seen: list[int] = []
+
+    while True:
+        page = issues.list_issues(db, [one, two], wanted, sort=sort, limit=7, before=places[-1])
+        seen += [row.id for row in page.rows]
+        if page.next is None:
+            break
+        places.append(page.next)
+
+    assert len(seen) == len(set(seen)) == 90
+    rows = {row.id: row for row in issues.by_ids(db, seen)}
+    column = {Sort.LAST_SEEN: "last_seen_ms", Sort.FIRST_SEEN: "first_seen_ms", Sort.EVENTS: "event_count"}[sort]
+    keys = [PageKey(getattr(rows[i], column), rows[i].status, i) for i in seen]
+    assert keys == sorted(keys, reverse=True)
+    for number, place in enumerate(places[1:], 1):
+        first = keys[seen.index(place.id if place else 0) + 1]
+        assert page_before(db, [one, two], wanted, sort=sort, first=first, limit=7) == places[number - 1]
+
+
+def test_only_what_is_rare_makes_a_list_of_candidates(
+    seed: Seed, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search, "CANDIDATES_MAX", 3)
+    project = seed.project("shop")
+    many_issues(seed, project, 40)
+
+    def found(text: str) -> int | None:
+        few = search.candidates(db, [project], search.hints(parse(text)))
+        return None if few is None else len(few.ids)
+
+    assert found("message") is None
+    assert found('"message 17"') == 1
+    assert found("message release:1.3") == 2
+    assert found("release:1.*") is None
+    assert found("env:production") is None
+    assert found("env:nowhere") == 0
+    assert found("type:Nothing") == 0
+    assert found("-nothing") is None
+    assert found("no") is None
+
+
+def test_the_words_of_a_search_are_never_syntax(seed: Seed, db: apsw.Connection, shop: int) -> None:
+    for text in ('a"b"c', "NEAR(a", "AND", "text:*", "^abc", "(((", "'; DROP TABLE issues", "{x}:", "\\\\\\"):
+        assert shown(db, [shop], text) == set()
