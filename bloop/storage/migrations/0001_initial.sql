@@ -88,6 +88,9 @@ CREATE TABLE issues (
 CREATE INDEX issues_by_last_seen ON issues (project_id, last_seen_ms, status);
 CREATE INDEX issues_by_events ON issues (project_id, event_count, status);
 CREATE INDEX issues_by_first_seen ON issues (project_id, first_seen_ms, status);
+-- Never updated, because these never change.
+CREATE INDEX issues_by_route ON issues (project_id, route);
+CREATE INDEX issues_by_source ON issues (project_id, source);
 
 CREATE TABLE aggregates (
     id            INTEGER PRIMARY KEY,
@@ -101,9 +104,14 @@ CREATE TABLE aggregates (
     last_seen_ms  INTEGER NOT NULL,
     UNIQUE (issue_id, release, environment)
 );
-CREATE INDEX aggregates_by_last_seen ON aggregates (project_id, last_seen_ms, status);
-CREATE INDEX aggregates_by_events ON aggregates (project_id, event_count, status);
-CREATE INDEX aggregates_by_first_seen ON aggregates (project_id, first_seen_ms, status);
+-- As for issues; release, environment and issue ride along too, so every filter of the list is decided in
+-- the index. `id` stands before them because it breaks ties between equal values.
+CREATE INDEX aggregates_by_last_seen
+    ON aggregates (project_id, last_seen_ms, status, id, release, environment, issue_id);
+CREATE INDEX aggregates_by_events
+    ON aggregates (project_id, event_count, status, id, release, environment, issue_id);
+CREATE INDEX aggregates_by_first_seen
+    ON aggregates (project_id, first_seen_ms, status, id, release, environment, issue_id);
 CREATE INDEX aggregates_by_release ON aggregates (project_id, release);
 
 -- How many issues a project has in each status, kept by the triggers below: no page ever counts them.
