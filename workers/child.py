@@ -1,4 +1,10 @@
-"""One process under supervision: how it is started, how long to wait before it is started again, how it is ended."""
+"""One process under supervision: how it is forked, how long to wait before it is started again, how it is ended.
+
+C1  A child is a fork of its supervisor, which has imported everything already: seven processes share the pages of one
+    set of modules (30 MB less in all, measured), and a child that died is back without importing anything again.
+C2  It starts with signals, session, standard streams and descriptors of its own. A signal sent to it from the first
+    instant on does what it does to any process; none is lost to the supervisor's handlers.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +12,14 @@ import contextlib
 import os
 import random
 import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Collection
+from typing import NoReturn
 
 from bloop.clock import now_ms
+from workers import process
 
 BACKOFF_FIRST_S = 0.2
 BACKOFF_MAX_S = 30.0
@@ -33,57 +41,84 @@ class Backoff:
 
 
 class Child:
-    """`python -m workers.<name>` in a session of its own, so that a terminal's Ctrl-C reaches the supervisor only.
+    """`main` in a process of its own, in a session of its own, so that a terminal's Ctrl-C reaches the supervisor only.
 
     Used by the supervisor's main thread: the kernel ties the child's life to the thread that started it.
+    `closes` says which descriptors of the supervisor this child must not hold open.
     """
 
-    def __init__(self, name: str, flags: Sequence[str], fds: Sequence[int], backoff: Backoff | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        main: Callable[[], int],
+        closes: Callable[[], Collection[int]] = tuple,
+        backoff: Backoff | None = None,
+    ) -> None:
         self.name = name
+        self.pid = 0  # 0: not running
         self.start_at: float | None = None  # monotonic; None: not wanted, or running
         self.started_ms = 0  # Unix time of the last start
         self.exit_code: int | None = None  # of the last run; negative: the signal that killed it
-        self._flags, self._fds = tuple(flags), tuple(fds)
+        self._main, self._closes = main, closes
         self._backoff = backoff or Backoff()
-        self._process: subprocess.Popen[bytes] | None = None
         self._started_at = 0.0
 
     @property
-    def pid(self) -> int:
-        return self._process.pid if self._process else 0
-
-    @property
     def running(self) -> bool:
-        return self._process is not None
+        return self.pid != 0
 
     def start(self) -> None:
-        # -P: a folder named `workers` where the operator stands must not be imported in place of ours.
-        command = [sys.executable, "-P", "-m", f"workers.{self.name}", "--parent", str(os.getpid()), *self._flags]
-        self.started_ms = now_ms()
-        self._process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=sys.stderr.fileno(),  # our stdout is for the operator
-            pass_fds=self._fds,
-            start_new_session=True,
-        )
-        self._started_at = time.monotonic()
+        self.started_ms, self._started_at = now_ms(), time.monotonic()
         self.start_at = self.exit_code = None
+        parent = os.getpid()
+        sys.stdout.flush()  # what is buffered would be written twice
+        held_back = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        self.pid = os.fork()
+        if self.pid == 0:
+            self._be(parent, held_back)
+        signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+
+    def _be(self, parent: int, mask: Collection[int]) -> NoReturn:
+        """The child's whole life."""
+        code = process.EXIT_FAILED
+        try:
+            signal.set_wakeup_fd(-1)
+            for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+                signal.signal(signum, signal.SIG_DFL)
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # what came in meanwhile is delivered here
+            process.die_with_parent(parent)
+            os.setsid()
+            with open(os.devnull, "rb") as nothing:
+                os.dup2(nothing.fileno(), 0)
+            os.dup2(2, 1)  # the supervisor's stdout is for the operator
+            for fd in self._closes():
+                os.close(fd)
+            code = self._main()
+        except SystemExit as ended:  # Gunicorn's workers end so; they are forks of this child and come by here too
+            code = ended.code if isinstance(ended.code, int) else bool(ended.code)
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(code)  # never back into the supervisor's code
 
     def reap(self) -> bool:
         """True once after each death; `exit_code` says how it ended and `start_at` when to try again."""
-        if self._process is None or self._process.poll() is None:
+        if not self.pid:
             return False
-        self.exit_code = self._process.returncode
-        self._process = None
+        pid, status = os.waitpid(self.pid, os.WNOHANG)
+        if not pid:
+            return False
+        self.pid, self.exit_code = 0, os.waitstatus_to_exitcode(status)
         now = time.monotonic()
         self.start_at = now + self._backoff.next_s(now - self._started_at)
         return True
 
     def send(self, signum: int) -> None:
-        if self._process is not None:
+        if self.pid:  # dead or alive, the pid is ours until `reap`
             with contextlib.suppress(ProcessLookupError):
-                self._process.send_signal(signum)
+                os.kill(self.pid, signum)
 
     @property
     def ending(self) -> str:

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Mapping
-from typing import Any
 
 from bloop.config import Settings
 from bloop.http.dashboard_worker import make_dashboard_worker
@@ -28,9 +26,10 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     return assemble(settings, segment=segment, sink=lane, keys=keys, handles=handles)
 
 
-def options(settings: Settings, flags: process.Flags) -> Mapping[str, Any]:
+def run(settings: Settings) -> int:
+    """Be the dashboard server. Returns the exit code."""
     settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    return serving.house_rules(settings) | {
+    options = serving.house_rules(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,
         "threads": settings.server.threads,
@@ -38,7 +37,8 @@ def options(settings: Settings, flags: process.Flags) -> Mapping[str, Any]:
         "graceful_timeout": GRACEFUL_S,
         "proc_name": "bloop-dashboard",
     }
+    return serving.run(settings, options, build)
 
 
 if __name__ == "__main__":
-    sys.exit(serving.serve("dashboard", options, build))
+    sys.exit(process.run("dashboard", run))

@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import runpy
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from bloop import config
 from bloop.config import Settings
@@ -51,10 +49,11 @@ def bind_address(settings: Settings) -> str:
     return f"[{host}]:{settings.server.port}" if ":" in host else f"{host}:{settings.server.port}"
 
 
-def options(settings: Settings, flags: process.Flags) -> Mapping[str, Any]:
-    """What gunicorn.conf.py says for these settings."""
-    return runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": flags.listen_fd})
+def run(settings: Settings, listen_fd: int | None = None) -> int:
+    """Be the ingest server, on a socket that listens already or on one of its own. Returns the exit code."""
+    options = runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": listen_fd})
+    return serving.run(settings, options, build)
 
 
 if __name__ == "__main__":
-    sys.exit(serving.serve("ingest", options, build))
+    sys.exit(process.run("ingest", run))

@@ -1,7 +1,7 @@
 """What every bloop process does alike: read settings once, log, stop when asked, die with its parent, say why it ended.
 
 W1  A signal handler only stores a number. The loop that owns the work looks at it where stopping is safe.
-W2  A process started by another (`--parent PID`) is killed by the kernel the moment that one is gone, whatever killed
+W2  A process started by another is killed by the kernel the moment that one is gone, whatever killed
     it. Nothing keeps a port, a lane or a lock after its family is dead; the ring makes the sudden end harmless.
 W3  `EXIT_CANNOT_START` means that trying again changes nothing: a setting, a foreign segment, a schema from the future.
     Supervisors stop on it instead of looping (`RestartPreventExitStatus=78`).
@@ -30,7 +30,7 @@ EXIT_FAILED = 1
 EXIT_CANNOT_START = 78  # EX_CONFIG of sysexits.h, so no shell or libc uses it for anything else
 
 _LOOK_EVERY_S = 0.05
-_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl.h
 
 log = logging.getLogger(__name__)
 
@@ -59,11 +59,10 @@ class StopFlag:
 
 
 class Flags(argparse.Namespace):
-    """What a worker process is told on its command line."""
+    """What a process is told on its command line."""
 
     config: str | None
     parent: int
-    listen_fd: int | None
     quiet: bool
 
 
@@ -71,23 +70,13 @@ def parse_flags(process: str, argv: Sequence[str] | None = None) -> Flags:
     parser = argparse.ArgumentParser(prog=f"python -m workers.{process}", allow_abbrev=False)
     parser.add_argument("-c", "--config", metavar="PATH", help="settings file instead of ./config.toml")
     parser.add_argument("--parent", type=int, default=0, metavar="PID", help="die when this process does")
-    parser.add_argument("--listen-fd", type=int, metavar="FD", help="an open, listening socket to serve on")
     parser.add_argument("--quiet", action="store_true", help="print no keys and links, only that it is ready")
     return parser.parse_args(argv, namespace=Flags())
 
 
-def run_worker(
-    process: str, main: Callable[[Settings, StopFlag], int | None], argv: Sequence[str] | None = None
-) -> int:
-    """Be the process `process`: `main` works until the flag is set. Returns the exit code for `sys.exit`."""
+def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str] | None = None) -> int:
+    """Be the process `process` of its own command line. Returns the exit code for `sys.exit`."""
     flags = parse_flags(process, argv)
-    stop = StopFlag()
-    stop.install()  # first: a stop during a slow start counts as well
-    return enter(process, flags, lambda settings: main(settings, stop))
-
-
-def enter(process: str, flags: Flags, main: Callable[[Settings], int | None]) -> int:
-    """Settings, log, parent; then `main`. An expected error becomes one line and a code, others a traceback and 1."""
     if flags.parent:
         die_with_parent(flags.parent)
     try:
@@ -95,9 +84,15 @@ def enter(process: str, flags: Flags, main: Callable[[Settings], int | None]) ->
     except ConfigError as error:
         print(f"bloop: {error}", file=sys.stderr)
         return EXIT_CANNOT_START
+    return guard(process, settings, lambda: main(settings))
+
+
+def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> int:
+    """Name and log, then `main`. An expected error becomes one line and a code, others a traceback and EXIT_FAILED."""
+    _prctl(_PR_SET_NAME, f"bloop-{process}".encode())
     logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format)
     try:
-        return main(settings) or EXIT_OK
+        return main() or EXIT_OK
     except (RingMissing, QueryTimeout) as error:  # somebody else is late: the next try may work
         log.error("stopped: %s", error, extra={"action": "failed"})
         return EXIT_FAILED
@@ -136,7 +131,7 @@ def bury_orphans(own: Container[int]) -> None:
             os.waitpid(dead.si_pid, 0)
 
 
-def _prctl(option: int, value: int) -> None:
+def _prctl(option: int, value: int | bytes) -> None:
     libc = ctypes.CDLL(None, use_errno=True)
     if libc.prctl(option, value, 0, 0, 0) != 0:
         raise OSError(ctypes.get_errno(), f"prctl({option}) failed")

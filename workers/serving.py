@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import logging
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -70,16 +71,14 @@ def house_rules(settings: Settings) -> dict[str, Any]:
     }
 
 
-def serve(name: str, options: Callable[[Settings, process.Flags], Mapping[str, Any]], build: Build) -> int:
-    """Be the Gunicorn master of the process `name`; `build` makes the app in each worker. Returns the exit code."""
-    flags = process.parse_flags(name)
-    return process.enter(name, flags, lambda settings: run(settings, options(settings, flags), build))
-
-
 def run(settings: Settings, options: Mapping[str, Any], build: Build) -> int:
+    """Be a Gunicorn master with these options; `build` makes the app in each worker. Returns the exit code."""
+    master = os.getpid()
     try:
         Arbiter(Application(settings, options, build)).run()
     except SystemExit as ended:
+        if os.getpid() != master:  # a worker: its codes are for the master
+            raise
         if ended.code == Arbiter.APP_LOAD_ERROR:
             return process.EXIT_CANNOT_START
         return process.EXIT_FAILED if ended.code else process.EXIT_OK

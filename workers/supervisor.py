@@ -11,36 +11,34 @@ S4  Nothing survives the supervisor, not even SIGKILL: the kernel kills its chil
     waits for the last of them (instance I2).
 S5  Asked once to stop, every stage gets its time. Asked again, each has HURRY_S.
 
-Imports are few on purpose: this process only waits, and should cost next to nothing.
+Everything any child needs is imported here, once, and shared with them by forking (child C1).
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
+import gc
 import logging
-import os
-import select
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, RingError
 from bloop.ring.segment import Segment
-from workers import process
+from workers import dashboard, ingest, process, writer
 from workers.child import Child
 from workers.instance import Instance
+from workers.port import local_url, open_port
 from workers.probe import Probe
+from workers.wakeups import Wakeups
 
 STOP_S = {"ingest": 15.0, "dashboard": 10.0, "writer": 60.0}  # in this order; each above what the child allows itself
 HURRY_S = 1.0
-BACKLOG = 2048
 _PROBE_EVERY_S = 0.02
-_PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
 _SAY_EVERY_S = 10.0
 
 log = logging.getLogger("bloop.supervisor")
@@ -50,41 +48,25 @@ class CannotStart(BloopError):
     """A child said that trying again changes nothing. Its own message says why."""
 
 
-class Wakeups:
-    """Signals as readiness of a pipe. Handlers only count (process W1); the loop acts."""
-
-    def __init__(self) -> None:
-        self.stops = 0
-        self._read_fd, write_fd = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
-        signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda signum, frame: None)
-        for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:  # nohup means it
-                signal.signal(signum, self._on_stop)
-
-    def _on_stop(self, signum: int, frame: object) -> None:
-        self.stops += 1
-
-    def wait(self, timeout_s: float | None) -> None:
-        """Sleep until a signal or the time-out."""
-        if select.select([self._read_fd], [], [], timeout_s)[0]:
-            os.read(self._read_fd, 4096)
-
-
 class Supervisor:
     """One run, from the first child to the last. Main thread only."""
 
-    def __init__(self, settings: Settings, flags: process.Flags, instance: Instance, port: socket.socket) -> None:
-        self._settings, self._instance, self._port = settings, instance, port
+    def __init__(self, settings: Settings, flags: process.Flags, port: socket.socket) -> None:
+        self._settings, self._port, self._config = settings, port, flags.config
         self._wakeups = Wakeups()
-        self._config = ["--config", flags.config] if flags.config else []
-        listen = ["--listen-fd", str(port.fileno())]
-        self._writer = Child("writer", self._config, [instance.fd])
-        self._ingest = Child("ingest", [*self._config, *listen], [instance.fd, port.fileno()])
-        self._dashboard = Child("dashboard", self._config, [instance.fd])
+        self._writer = self._child("writer", lambda: writer.run(settings))
+        self._ingest = self._child("ingest", lambda: ingest.run(settings, port.fileno()), has_port=True)
+        self._dashboard = self._child("dashboard", lambda: dashboard.run(settings))
         self._children = [self._writer, self._ingest, self._dashboard]
         self._greeting: subprocess.Popen[bytes] | None = None
         self._was_ready = False
+
+    def _child(self, name: str, main: Callable[[], int], *, has_port: bool = False) -> Child:
+        def closes() -> list[int]:
+            port_fd = self._port.fileno()  # -1 once it is closed
+            return [*self._wakeups.fds, *([] if has_port or port_fd < 0 else [port_fd])]
+
+        return Child(name, lambda: process.guard(name, self._settings, main), closes)
 
     def run(self, *, quiet: bool) -> None:
         """Until asked to stop.
@@ -92,6 +74,8 @@ class Supervisor:
         Raises:
             CannotStart: after stopping what was started.
         """
+        gc.collect()
+        gc.freeze()  # the collector would write to every page the children share
         try:
             self._start()
             if not self._stopping:
@@ -120,7 +104,8 @@ class Supervisor:
 
     def _say_ready(self, *, quiet: bool) -> None:
         if not quiet:
-            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *self._config]
+            config_flags = ["--config", self._config] if self._config else []
+            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *config_flags]
             self._greeting = greeting = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             self._until(lambda: greeting.poll() is not None, "the welcome")
             greeting.wait()
@@ -227,32 +212,6 @@ class Supervisor:
             log.warning(message, stat.pending_records, extra={"action": "ring_kept"})
 
 
-def open_port(settings: Settings) -> socket.socket:
-    """The public port, listening (S1)."""
-    host, port = settings.server.host, settings.server.port
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError as error:
-        listener.close()
-        key = "server.port" if error.errno in _PORT_ERRORS else "server.host"
-        raise ConfigError(key, f"cannot listen on {host} port {port}: {error.strerror or error}") from error
-    return listener
-
-
-def local_url(settings: Settings) -> str:
-    """Where this machine reaches the port."""
-    host = settings.server.host
-    if host in ("0.0.0.0", "::", ""):  # noqa: S104
-        host = "localhost"
-    return f"http://{f'[{host}]' if ':' in host else host}:{settings.server.port}"
-
-
 def main(settings: Settings, flags: process.Flags) -> None:
     """Claim the data and the port, then run."""
     run_dir = settings.run_dir
@@ -268,17 +227,12 @@ def main(settings: Settings, flags: process.Flags) -> None:
             for leftover in run_dir.glob(f"{socket_path.name}*"):
                 leftover.unlink()
         with open_port(settings) as port:
-            Supervisor(settings, flags, instance, port).run(quiet=flags.quiet)
+            Supervisor(settings, flags, port).run(quiet=flags.quiet)
     finally:
         instance.release()
         with contextlib.suppress(OSError):  # somebody else's file in it, or a folder we may not remove
             run_dir.rmdir()
 
 
-def start(argv: Sequence[str] | None = None) -> int:
-    flags = process.parse_flags("supervisor", argv)
-    return process.enter("supervisor", flags, lambda settings: main(settings, flags))
-
-
 if __name__ == "__main__":
-    sys.exit(start())
+    sys.exit(process.run("supervisor", lambda settings: main(settings, process.parse_flags("supervisor"))))

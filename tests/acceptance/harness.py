@@ -182,7 +182,7 @@ class BloopServer:
         if kind == "supervisor":
             return [self.process.pid]
         name, _, is_worker = kind.partition("-")
-        masters = [p for p in _children(self.process.pid) if f"workers.{name}" in _command(p)]
+        masters = [p for p in _children(self.process.pid) if _name(p) == f"bloop-{name}"]
         found = [child for master in masters for child in _children(master.pid)] if is_worker else masters
         return [p.pid for p in found]
 
@@ -208,6 +208,13 @@ class BloopServer:
             response = client.getresponse()
             headers = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, headers, response.read())
+
+    def status(self, method: str, path: str) -> int:
+        """The status of the answer; 0 when the connection is refused or dies."""
+        try:
+            return self.request(method, path).status
+        except (OSError, http.client.HTTPException):
+            return 0
 
     def send(self, *events: dict[str, Any], key: str | None = None) -> Answer:
         """One event by the single route, several as a batch; signed with `key` or the secret."""
@@ -279,6 +286,14 @@ def _children(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children()
     except psutil.NoSuchProcess:
         return []
+
+
+def _name(process: psutil.Process) -> str:
+    """What the kernel calls it; forks share their supervisor's command line."""
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip()
+    except OSError:
+        return ""
 
 
 def _command(process: psutil.Process) -> str:

@@ -38,18 +38,11 @@ def run(make_server: Callable[..., BloopServer]) -> Iterator[tuple[BloopServer, 
     Segment.unlink(server.settings.ring_name)
 
 
-def is_up(server: BloopServer, path: str) -> bool:
-    try:
-        return server.request("OPTIONS", path).status < 500
-    except OSError:
-        return False
-
-
 def test_gunicorn_runs_the_ingest_server_by_its_settings_file(run: tuple[BloopServer, Run]):
     server, start = run
     start(sys.executable, "-P", "-m", "workers.writer")
     start(str(GUNICORN), "-c", str(ROOT / "gunicorn.conf.py"))
-    until(lambda: is_up(server, "/v1/ingest"), "ingest to answer", 20)
+    until(lambda: server.status("OPTIONS", "/v1/ingest") == 204, "ingest to answer", 20)
 
     sent, page = server.send(event("by-gunicorn")), server.request("GET", "/health")
 
@@ -65,7 +58,7 @@ def test_processes_find_each_other_in_any_order(run: tuple[BloopServer, Run]):
     until(lambda: server.settings.run_dir.exists(), "the first process")
     start(sys.executable, "-P", "-m", "workers.writer")
 
-    until(lambda: is_up(server, "/v1/ingest") and server.request("GET", "/ready").status == 200, "readiness", 20)
+    until(lambda: server.status("GET", "/ready") == 200, "readiness", 20)
     sent = server.send(event("any-order"))
 
     assert sent.json == {"status": "accepted"}
@@ -80,3 +73,15 @@ def test_ingest_that_cannot_start_says_so_by_its_exit_code(run: tuple[BloopServe
 
     assert process.wait(20) == 78
     assert "auth.hmac_secret" in server.log
+
+
+def test_ring_that_is_not_ours_ends_the_ingest_server(run: tuple[BloopServer, Run]):
+    """Trying again changes nothing, so the worker's refusal ends its master, with the code that says so."""
+    server, start = run
+    name = server.settings.ring_name
+    Path(f"/dev/shm{name}").write_bytes(b"x" * 8192)
+
+    process = start(sys.executable, "-P", "-m", "workers.ingest")
+
+    assert process.wait(20) == 78
+    assert f"cannot start: shared memory {name} is not a bloop ring" in server.log

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import ast
 import graphlib
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,17 +42,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 # Both halves of the demonstration data are one room.
 ROOM_OF = {"demo_faults": "demo"}
-SUPERVISOR_MAY_NOT_LOAD = (
-    "falcon",
-    "jinja2",
-    "rich",
-    "click",
-    "apsw",
-    "msgspec",
-    "gunicorn",
-    "requests",
-    "http.client",
-)
 
 
 def modules() -> list[Path]:
@@ -112,13 +99,3 @@ def test_only_settings_read_the_environment():
 
     # The commands hand `os.environ` on: to the settings, and to the processes they start.
     assert readers <= {"bloop.config", "bloop.cli.context", "bloop.cli.system"}
-
-
-def test_supervisor_loads_nothing_heavy():
-
-    code = "import sys, workers.supervisor; print(*sys.modules)"
-    loaded = subprocess.run(
-        [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True
-    ).stdout.split()
-
-    assert not [name for name in SUPERVISOR_MAY_NOT_LOAD if name in loaded]

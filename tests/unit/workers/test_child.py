@@ -1,16 +1,15 @@
-"""Starting, ending and waiting between starts, with small real processes in place of bloop's own."""
+"""Starting, ending and waiting between starts, with functions of the test in place of bloop's own processes."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
 from tests.acceptance.harness import until
-from workers import child
+from workers import child, process
 from workers.child import Backoff, Child
 
 
@@ -39,79 +38,125 @@ class TestBackoff:
         assert [backoff.next_s(lived_s=0) for _ in range(10_000)][-1] == child.BACKOFF_MAX_S
 
 
+# The supervisor has one thread. The test runner may have more; what these children do is safe all the same.
+pytestmark = pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+
+Start = Callable[..., Child]
+
+
 @pytest.fixture
-def fake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Child]:
-    """A child whose module is `workers.fake`: it exits with the code it is told, or waits for a signal."""
-    package = tmp_path / "workers"
-    package.mkdir()
-    (package / "__init__.py").touch()
-    (package / "fake.py").write_text(
-        "import signal, sys\n"
-        f"open({str(tmp_path / 'argv')!r}, 'w').write(' '.join(sys.argv[1:]))\n"
-        "if '--exit' in sys.argv: sys.exit(int(sys.argv[-1]))\n"
-        "signal.pause()\n"
-    )
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    running = Child("fake", ["--flag"], [])
-    yield running
-    running.send(signal.SIGKILL)
-    until(lambda: not running.running or running.reap(), "the child to end")
+def started() -> Iterator[Start]:
+    """Starts children whose life is a function of the test; ends them with it."""
+    children: list[Child] = []
+
+    def start(main: Callable[[], int], closes: Sequence[int] = ()) -> Child:
+        children.append(Child("test", main, lambda: closes))
+        children[-1].start()
+        return children[-1]
+
+    yield start
+    for one in children:
+        one.send(signal.SIGKILL)
+        until(lambda one=one: not one.running or one.reap(), "the child to end")
 
 
-def test_child_is_told_its_parent(fake: Child, tmp_path: Path):
-    fake.start()
-
-    said = until(lambda: (tmp_path / "argv").exists() and (tmp_path / "argv").read_text(), "the child's arguments")
-
-    assert said == f"--parent {os.getpid()} --flag"
+def wait_for_a_signal() -> int:
+    signal.pause()
+    return 0
 
 
-def test_child_has_a_session_of_its_own(fake: Child):
-    fake.start()
-
-    assert os.getsid(fake.pid) == fake.pid
-
-
-def test_death_is_told_once_and_asks_for_another_start(fake: Child):
-    fake.start()
-    assert not fake.reap()
-    fake.send(signal.SIGKILL)
-
-    until(fake.reap, "the death")
-
-    assert fake.exit_code == -signal.SIGKILL
-    assert fake.ending == "was killed by SIGKILL"
-    assert fake.start_at is not None
-    assert not fake.running
-    assert not fake.reap()
+def ended(one: Child) -> Child:
+    until(one.reap, "the end")
+    return one
 
 
-def test_exit_code_is_kept(tmp_path: Path, fake: Child):
-    leaving = Child("fake", ["--exit", "78"], [])
-    leaving.start()
+def test_what_main_returns_is_the_exit_code(started: Start):
+    one = ended(started(lambda: 78))
 
-    until(leaving.reap, "the end")
-
-    assert leaving.exit_code == 78
-    assert leaving.ending == "ended with code 78"
+    assert one.exit_code == 78
+    assert one.ending == "ended with code 78"
 
 
-def test_signal_to_a_child_that_is_not_there_is_nothing(fake: Child):
-    fake.send(signal.SIGTERM)
+def test_bug_in_main_is_a_traceback_and_a_failure(started: Start, capfd: pytest.CaptureFixture[str]):
+    one = ended(started(lambda: 1 // 0))
 
-    assert not fake.running
-    assert fake.pid == 0
+    assert one.exit_code == process.EXIT_FAILED
+    assert "ZeroDivisionError" in capfd.readouterr().err
 
 
-def test_folder_of_the_operator_is_not_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """A folder `workers` where the operator stands has nothing to do with ours."""
-    (tmp_path / "workers").mkdir()
-    (tmp_path / "workers" / "__init__.py").touch()
-    (tmp_path / "workers" / "planted.py").write_text("import sys; sys.exit(3)")
-    monkeypatch.chdir(tmp_path)
-    planted = Child("planted", [], [])
+@pytest.mark.parametrize(("raised", "code"), [(SystemExit(), 0), (SystemExit(4), 4), (SystemExit("why"), 1)])
+def test_exit_from_deep_inside_is_an_exit_of_the_child_only(started: Start, raised: SystemExit, code: int):
+    def main() -> int:
+        raise raised
 
-    planted.start()
-    until(planted.reap, "the end")
+    assert ended(started(main)).exit_code == code
 
-    assert planted.exit_code == 1  # not found, rather than run
+
+def test_death_is_told_once_and_asks_for_another_start(started: Start):
+    one = started(wait_for_a_signal)
+    assert not one.reap()
+    one.send(signal.SIGKILL)
+
+    ended(one)
+
+    assert one.exit_code == -signal.SIGKILL
+    assert one.ending == "was killed by SIGKILL"
+    assert one.start_at is not None
+    assert not one.running
+    assert not one.reap()
+
+
+def test_child_has_a_session_of_its_own(started: Start):
+    one = started(wait_for_a_signal)
+
+    until(lambda: os.getsid(one.pid) == one.pid, "its session")
+
+
+def test_child_writes_to_stderr_and_reads_nothing(started: Start, capfd: pytest.CaptureFixture[str]):
+    def main() -> int:
+        os.write(1, b"said\n")
+        return len(os.read(0, 1))
+
+    assert ended(started(main)).exit_code == 0
+    assert capfd.readouterr() == ("", "said\n")
+
+
+def test_child_closes_what_it_must_not_hold(started: Start):
+    read_fd, write_fd = os.pipe()
+
+    started(wait_for_a_signal, closes=[write_fd])
+    os.close(write_fd)
+
+    assert os.read(read_fd, 1) == b"", "the pipe has no writer left"
+    os.close(read_fd)
+
+
+@pytest.mark.parametrize("signum", [signal.SIGTERM, signal.SIGINT])
+def test_signal_sent_at_once_ends_the_child_and_not_its_parents_handler(started: Start, signum: int):
+    """The parent handles the signal; a child that inherited the handler would swallow it."""
+    seen: list[int] = []
+    before = signal.signal(signum, lambda number, frame: seen.append(number))
+    try:
+        one = started(wait_for_a_signal)
+        one.send(signum)
+
+        assert ended(one).exit_code == -signum
+        assert seen == []
+    finally:
+        signal.signal(signum, before)
+
+
+def test_starting_leaves_the_signal_mask_as_it_was(started: Start):
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+    started(wait_for_a_signal)
+
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == before
+
+
+def test_signal_to_a_child_that_is_not_there_is_nothing():
+    one = Child("test", wait_for_a_signal)
+
+    one.send(signal.SIGTERM)
+
+    assert not one.running

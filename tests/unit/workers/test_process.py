@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -78,33 +79,33 @@ class TestExitCodes:
         ],
     )
     def test_what_ended_the_process_decides(self, raised: Exception | None, code: int):
-        def main(settings: object, stop: object) -> None:
+        def main(settings: object) -> None:
             if raised is not None:
                 raise raised
 
-        assert process.run_worker("writer", main, []) == code
+        assert process.run("test", main, []) == code
 
     def test_main_may_choose_its_code(self):
-        assert process.run_worker("writer", lambda settings, stop: 5, []) == 5
+        assert process.run("test", lambda settings: 5, []) == 5
 
     def test_bad_setting_is_one_line_with_its_key(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ):
         monkeypatch.setenv("BLOOP__SERVER__PORT", "no")
 
-        code = process.run_worker("writer", never, [])
+        code = process.run("test", never, [])
 
         assert code == process.EXIT_CANNOT_START
         assert capsys.readouterr().err == "bloop: server.port: must be a whole number, not 'no'\n"
 
     def test_expected_trouble_is_one_line_of_log(self, capsys: pytest.CaptureFixture[str]):
-        process.run_worker("writer", raising(RingMismatch("another layout")), [])
+        process.run("test", raising(RingMismatch("another layout")), [])
 
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.endswith(f"writer[{os.getpid()}] error cannot start: another layout")
+        assert line.endswith(f"test[{os.getpid()}] error cannot start: another layout")
 
     def test_unexpected_trouble_shows_where(self, capsys: pytest.CaptureFixture[str]):
-        process.run_worker("writer", raising(ZeroDivisionError("oops")), [])
+        process.run("test", raising(ZeroDivisionError("oops")), [])
 
         assert "ZeroDivisionError: oops" in capsys.readouterr().err
 
@@ -114,19 +115,19 @@ class TestExitCodes:
             file.write("[server]\nport = 7777")
         seen = []
 
-        process.run_worker("writer", lambda settings, stop: seen.append(settings.server.port), ["--config", path])
+        process.run("test", lambda settings: seen.append(settings.server.port), ["--config", path])
 
         assert seen == [7777]
 
-    def test_stop_before_the_loop_begins_is_not_lost(self):
-        def main(settings: object, stop: StopFlag) -> int:
-            return 0 if stop.is_set() else 1
+    def test_process_is_named_for_what_it_does(self):
+        name = Path("/proc/self/comm")
+        before = name.read_text()
+        seen = []
 
-        def stopped_early(settings: object, stop: StopFlag) -> int:
-            os.kill(os.getpid(), signal.SIGTERM)
-            return main(settings, stop)
+        process.run("test", lambda settings: seen.append(name.read_text()), [])
 
-        assert process.run_worker("writer", stopped_early, []) == 0
+        assert seen == ["bloop-test\n"]
+        name.write_text(before)
 
 
 ORPHAN = """
@@ -174,12 +175,12 @@ def alive(pid: int) -> bool:
         return False
 
 
-def raising(error: Exception) -> Callable[[object, object], None]:
-    def main(settings: object, stop: object) -> None:
+def raising(error: Exception) -> Callable[[object], None]:
+    def main(settings: object) -> None:
         raise error
 
     return main
 
 
-def never(settings: object, stop: object) -> None:
+def never(settings: object) -> None:
     raise AssertionError("must not be reached")
