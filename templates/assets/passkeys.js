@@ -67,6 +67,7 @@ function sentence(error) {
 
 function attach(form) {
   const page = form.parentElement;
+  page.querySelector("[data-passkey-off]").hidden = true; // for browsers that do not know the media feature scripting
   if (location.origin !== new URL(form.dataset.origin).origin) {
     page.querySelector("[data-passkey-elsewhere]").hidden = false;
     return;
