@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from bloop.errors import LaneUnavailable, RingError
-from bloop.ring import Consumer, Producer, Segment
+from bloop.ring import Consumer, Producer, Segment, layout, locks, mapping
 from tests.integration.ring.processes import Board, sleep_for_ever
 from tests.unit.ring.support import eventually
 
@@ -141,12 +141,12 @@ def test_a_ring_in_use_by_another_process_is_never_replaced(name, processes, boa
 
 
 def test_processes_that_create_at_once_get_the_same_ring(name, processes, board):
-    for _ in range(15):
+    for _ in range(10):
         board[63] = 0
 
         def create(slot: int) -> None:
             while not board[63]:
-                pass
+                os.sched_yield()
             segment = Segment.create(name, lane_count=8, lane_bytes=1 << 16)
             Producer.claim(segment)
             board[slot] = segment.ring_id
@@ -166,12 +166,12 @@ def test_processes_that_create_at_once_get_the_same_ring(name, processes, board)
 def test_whoever_races_to_replace_a_ring_claims_end_up_in_one(name, processes, board):
     """Two configurations start at once: some get a ring and a lane, the others an error, nobody a ring of their own."""
     refused = 1
-    for _ in range(15):
+    for _ in range(10):
         board[63] = 0
 
         def create(slot: int) -> None:
             while not board[63]:
-                pass
+                os.sched_yield()
             try:
                 segment = Segment.create(name, lane_count=4, lane_bytes=4096 * (1 + slot % 2))
                 Producer.claim(segment)
@@ -202,6 +202,27 @@ def test_a_new_generation_is_seen_by_every_process(name):
     subprocess.run([sys.executable, "-c", code, name], check=True, timeout=30, cwd=os.getcwd())
 
     assert segment.generation > before
+    segment.close()
+
+
+def test_nobody_else_bumps_between_reading_a_generation_and_writing_the_next(name, processes, board, monkeypatch):
+    segment = Segment.create(name, lane_count=1, lane_bytes=4096)
+    shared, time_ns = segment.shared(), mapping.time.time_ns
+
+    def try_lock_elsewhere() -> None:
+        board[0] = 1 + locks.try_lock(shared.fd, layout.LOCK_GENERATION)
+
+    def overtaken() -> int:
+        processes.finish(processes.start(try_lock_elsewhere))
+        return time_ns()
+
+    monkeypatch.setattr(mapping.time, "time_ns", overtaken)
+    segment.bump_generation()
+    assert board[0] == 1, "refused"
+
+    monkeypatch.undo()
+    processes.finish(processes.start(try_lock_elsewhere))
+    assert board[0] == 2, "free again"
     segment.close()
 
 

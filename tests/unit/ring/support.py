@@ -14,6 +14,7 @@ from typing import Any
 from bloop.ring import Producer, Segment, layout, mapping
 
 SHM = "/dev/shm"
+RING_CODE = os.path.dirname(layout.__file__)
 
 
 @contextmanager
@@ -41,11 +42,13 @@ class Killed(BaseException):
 
 
 def run_until_killed(function: Callable[..., Any], *args: Any, instruction: int) -> bool:
-    """Call a function and kill it before its n-th bytecode instruction, inner calls counted. True when it was."""
+    """Call a function and kill it before the ring's n-th bytecode instruction in it; True when it got that far."""
     left = instruction
 
     def trace(frame: FrameType, event: str, arg: object) -> Any:
         nonlocal left
+        if RING_CODE not in frame.f_code.co_filename:  # a finalizer of somebody else's, run by the garbage collector
+            return None
         frame.f_trace_opcodes = True
         if event == "opcode":
             left -= 1

@@ -163,6 +163,28 @@ def test_a_consumer_killed_at_any_instruction_of_a_release_stores_nothing_twice(
     assert instruction > 30
 
 
+def test_a_consumer_killed_at_any_instruction_of_a_read_leaves_the_count_of_what_waits_exact(segment, producer):
+    """R8"""
+    for instruction in count():
+        dying = Consumer.claim(segment)
+        assert producer.push(1, b"one")
+        dying.release(dying.read(*ALL))
+        assert producer.push(1, b"two")
+        assert producer.push(1, b"three")
+        killed = run_until_killed(dying.read, *ALL, instruction=instruction)
+        dying.close()
+
+        successor = Consumer.claim(segment)
+        assert successor.pending() == 2
+        successor.release(successor.read(*ALL))
+        assert successor.pending() == 0
+        successor.close()
+        if not killed:
+            break
+
+    assert instruction > 100
+
+
 def test_a_record_that_does_not_verify_waits_while_its_producer_lives(segment, producer):
     """R4: on a weakly ordered CPU the head may be seen before the bytes below it."""
     clock = Clock()

@@ -55,11 +55,18 @@ class Lane:
                 stored.append(self.waiting[index].payload)
                 index += 1
                 continue
-            alone = index + 1 == len(self.waiting) or not self.waiting[index + 1].damaged
-            lost = 1 if alone else len(self.waiting) - index
+            lost = 1 if self.found_again_after(index) else len(self.waiting) - index
             torn, index = torn + lost, index + lost
         assert index == passed, "a torn stretch is given up as a whole"
         return stored, torn
+
+    def found_again_after(self, index: int) -> bool:
+        """Whether something that verifies is right behind a damaged record: the head, a whole record, a wrap marker."""
+        if index + 1 == len(self.waiting):
+            return True
+        damaged, following = self.waiting[index : index + 2]
+        wraps = following.position != damaged.position + layout.footprint(len(damaged.payload))
+        return wraps or not following.damaged
 
 
 class RingMachine(RuleBasedStateMachine):

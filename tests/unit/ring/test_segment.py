@@ -8,7 +8,7 @@ import posix_ipc
 import pytest
 
 from bloop.errors import RingError, RingMismatch, RingMissing
-from bloop.ring import Consumer, Producer, Segment, WriterState, layout, mapping
+from bloop.ring import Consumer, Producer, Segment, WriterState, layout, locks, mapping
 from tests.unit.ring.support import SHM, Killed, run_until_killed
 
 
@@ -304,6 +304,34 @@ def test_a_replacement_that_was_killed_half_way_is_finished_by_the_next(name):
 
     assert segment.is_current
     segment.close()
+
+
+def test_a_ring_unlinked_between_opening_and_locking_it_is_looked_up_again(name, monkeypatch):
+    """R12: its name is gone, so nobody else would ever see what we put there."""
+    Segment.create(name, lane_count=1, lane_bytes=1024).close()
+    lock, calls = locks.lock, []
+
+    def overtaken(fd: int, byte: int, *, within_s: float) -> None:
+        lock(fd, byte, within_s=within_s)
+        calls.append(byte)
+        if len(calls) == 1:
+            posix_ipc.unlink_shared_memory(name)
+
+    monkeypatch.setattr(locks, "lock", overtaken)
+    segment = Segment.create(name, lane_count=1, lane_bytes=1024)
+
+    assert len(calls) == 2
+    assert os.fstat(segment.shared().fd).st_ino == os.stat(SHM + name).st_ino
+    segment.close()
+
+
+def test_a_lock_that_is_never_let_go_is_an_error_and_not_a_hang(name, monkeypatch):
+    Segment.create(name, lane_count=1, lane_bytes=1024).close()
+    monkeypatch.setattr(mapping, "LOCK_WAIT_S", 0.01)
+    monkeypatch.setattr(locks, "try_lock", lambda fd, byte: False)
+
+    with pytest.raises(RingError, match="another process holds the ring's lock 0"):
+        Segment.attach(name)
 
 
 def test_every_bump_gives_a_generation_that_was_never_there(segment):
