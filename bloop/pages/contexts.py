@@ -41,12 +41,22 @@ class ProjectLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Banner:
+    """Something that ails bloop right now, and where it says what to do about it."""
+
+    text: str
+    href: str
+    is_severe: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """The frame around a page: who is signed in, which projects they see, which one is chosen."""
 
     user_name: str
     projects: tuple[ProjectLink, ...]
     current: ProjectLink
+    banners: tuple[Banner, ...] = ()  # put in by `send_page`: what ails bloop is the same on every page
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +177,7 @@ class Setup:
     """How to send the first event to `project`. The key is never part of a page; `key_command` prints one."""
 
     project: str
+    page_href: str
     ingest_url: str
     key_note: str
     key_command: str

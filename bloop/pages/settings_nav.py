@@ -17,7 +17,10 @@ class Section(NamedTuple):
 ACCOUNT = Section("Account", "/settings/account", admin_only=False)
 PEOPLE = Section("People", "/settings/people", admin_only=True)
 
-SECTIONS = (ACCOUNT, PEOPLE)
+PROJECTS = Section("Projects", "/settings/projects", admin_only=False)
+TOKENS = Section("API tokens", "/settings/tokens", admin_only=False)
+
+SECTIONS = (ACCOUNT, PROJECTS, TOKENS, PEOPLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from urllib.parse import quote
 
 from bloop.pages.contexts import Setup
 
@@ -32,6 +33,7 @@ def setup(project_slug: str, project_name: str, origin: str) -> Setup:
     url = f"{origin.rstrip('/')}/v1/ingest"
     return Setup(
         project=project_name,
+        page_href=f"/projects/{quote(project_slug)}/setup",
         ingest_url=url,
         key_command="bloop welcome" if is_default else f"bloop project rotate-key {project_slug}",
         key_note=_DEFAULT_NOTE if is_default else _OTHER_NOTE,

@@ -62,6 +62,7 @@ SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_m
 """
 _SELECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
 _SELECT_KEYS = "SELECT id, public_id, slug, api_key FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+_SELECT_KEY = "SELECT api_key FROM projects WHERE id = :project_id"
 # Served by projects_to_purge.
 _SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"
 # Sums of counters: nothing here walks events.
@@ -92,7 +93,7 @@ def project_ids(db: apsw.Connection) -> tuple[int, ...]:
 
 
 def project_keys(db: apsw.Connection) -> list[ProjectKey]:
-    """Every project with its key: what the ingest workers load. The only read that returns keys."""
+    """Every project with its key: what the ingest workers load."""
     return [ProjectKey(*row) for row in db.execute(_SELECT_KEYS)]
 
 
@@ -101,6 +102,13 @@ def project_contents(db: apsw.Connection, project_id: int, now_ms: int) -> Proje
     row = db.execute(_SELECT_CONTENTS, {"project_id": project_id, "now_s": now_ms // 1000}).fetchone()
     assert row is not None
     return ProjectContents(*row)
+
+
+def signing_key(db: apsw.Connection, project_id: int) -> str:
+    """The key of one project, for events this process sends itself. Not for showing."""
+    row = db.execute(_SELECT_KEY, {"project_id": project_id}).fetchone()
+    assert row is not None, "the caller has just found the project"
+    return str(row[0])
 
 
 def to_purge(db: apsw.Connection) -> list[int]:

@@ -39,8 +39,10 @@ from bloop.web.authenticate import Access
 from bloop.web.database import Database
 from bloop.web.deps import Deps
 from bloop.web.ingest_app import make_sender, mount_ingest
+from bloop.web.ledger_pages import mount_ledger_pages
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
 from bloop.web.pages import mount_pages
+from bloop.web.project_pages import mount_project_pages
 from bloop.web.purger import Purger
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import mount_settings
@@ -75,6 +77,8 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_projects(routes, deps)
     mount_accounts(routes, deps)
     mount_settings(routes, deps)
+    mount_project_pages(routes, deps)
+    mount_ledger_pages(routes, deps)
     mount_pages(routes, deps)
     forgotten = sorted(routes.undeclared())
     assert not forgotten, f"routes that do not say what they need: {forgotten}"

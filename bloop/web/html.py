@@ -1,20 +1,25 @@
 """A page as an answer: packed for those who take it, and in place of JSON where a browser meets an error.
 
 H1  A browser that meets an error gets a page with the same status and headers; every other client gets the JSON.
+H2  Every page with a frame says what ails bloop at that moment, and where it says what to do.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
+from dataclasses import replace
 from typing import Any
 
 import falcon
 
 from bloop import errors
-from bloop.pages.contexts import ErrorPage, Page
+from bloop.pages.contexts import ErrorPage, Page, Shell
 from bloop.pages.render import context_of
+from bloop.pages.system import banners, wrong
+from bloop.query.health import reasons
 from bloop.web import errors as web_errors
+from bloop.web.api.health import vitals
 from bloop.web.deps import Deps
 
 GZIP_LEVEL = 4  # measured on a full list: 1 ms and 12 KB; level 9 takes 1.7 ms for 8 % less
@@ -41,6 +46,7 @@ def send_page(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page
     Packing is safe here although requests reflect into pages (BREACH needs a secret beside the reflection): no page
     that goes through here carries a token, a key or a cookie's value.
     """
+    page = _with_banners(deps, page)
     body = deps.render(page.template, context_of(page)).encode()
     resp.content_type = falcon.MEDIA_HTML
     resp.append_header("Vary", "Accept-Encoding")
@@ -48,6 +54,30 @@ def send_page(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page
         resp.set_header("Content-Encoding", "gzip")
         body = gzip.compress(body, GZIP_LEVEL, mtime=0)
     resp.text, resp.data = None, body
+
+
+def send_secret_page(deps: Deps, resp: falcon.Response, page: Page) -> None:
+    """Answer with a page that shows a key or a token this once: never packed (see `send_page`), never kept."""
+    page = _with_banners(deps, page)
+    resp.content_type = falcon.MEDIA_HTML
+    resp.set_header("Cache-Control", "no-store")
+    resp.text = deps.render(page.template, context_of(page))
+
+
+def _with_banners(deps: Deps, page: Page) -> Page:
+    """H2. The page has just been read from the database, so that is known to answer."""
+    shell = getattr(page, "shell", None)
+    if not isinstance(shell, Shell):
+        return page
+    found = wrong_now(deps, db_ok=True)
+    return replace(page, shell=replace(shell, banners=banners(found))) if found else page  # type: ignore[call-arg]
+
+
+def wrong_now(deps: Deps, *, db_ok: bool | None = None) -> list[str]:
+    """What ails bloop, worst first, in the words of `pages.system`; `db_ok` saves asking when it is known."""
+    seen = vitals(deps, db_ok=db_ok)
+    minimum = deps.settings.database.disk_free_bytes_min
+    return wrong(reasons(seen, now_ms=deps.now_ms(), disk_free_bytes_min=minimum), seen)
 
 
 def takes_gzip(req: falcon.Request) -> bool:

@@ -75,8 +75,12 @@ def fit(case: schemathesis.Case) -> None:
     if not isinstance(case.body, dict):
         return
     asked = case.operation.definition.raw.get("operationId")
-    if asked == "createProject" and re.fullmatch("[a-z0-9-]{1,50}", str(case.body.get("slug"))):
+    if asked in ("createProject", "makeProject") and re.fullmatch("[a-z0-9-]{1,50}", str(case.body.get("slug"))):
         case.body = case.body | {"slug": f"{case.body['slug']}-{next(numbers)}"}
+    if asked == "makeToken" and case.body.get("project"):
+        case.body = case.body | {"project": "default", "errors:read": "on", "expires_in_days": "90"}
+    if asked == "deleteProjectByForm" and case.body.get("confirm"):
+        case.body = case.body | {"confirm": case.path_parameters["slug"]}
     if asked == "createToken" and isinstance(case.body.get("project_id"), str) and case.body["project_id"]:
         case.body = case.body | {"project_id": "default"}
 

@@ -23,11 +23,11 @@ CONNECTION_WAIT_S = 1.0  # a probe that waits longer has its answer
 log = logging.getLogger(__name__)
 
 
-def vitals(deps: Deps) -> Vitals:
-    """Look at the database, the disk and the ring. Never raises for what it finds."""
+def vitals(deps: Deps, *, db_ok: bool | None = None) -> Vitals:
+    """Look at the database (unless `db_ok` says how it is), the disk and the ring. Never raises for what it finds."""
     ring = deps.ring_stat()
     return Vitals(
-        db_ok=_database_answers(deps),
+        db_ok=_database_answers(deps) if db_ok is None else db_ok,
         disk_free_bytes=_disk_free_bytes(deps),
         ring_fill=None if ring is None else ring.fill,
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,

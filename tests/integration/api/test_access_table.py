@@ -20,6 +20,7 @@ PAGE = "303 303 303 in in in"
 ADMIN_PAGE = "303 303 303 403 in in"
 SESSION = "401 401 401 in in in"
 ADMIN = "401 401 401 403 in in"
+MY_PAGE = "303 303 303 403 in in"
 MINE = "401 401 401 403 in in"  # a project somebody else made
 SIGNED = "401 401 401 401 401 401"  # no signature on these requests
 
@@ -41,6 +42,20 @@ EXPECTED = {
     "GET /v1/releases/{release:ref}/errors": READ,
     "GET /v1/trends": READ,
     "GET /v1/stats": READ,
+    "GET /settings/projects": PAGE,
+    "POST /settings/projects": PAGE,
+    "GET /settings/projects/{slug}": PAGE,
+    "POST /settings/projects/{slug}": MY_PAGE,
+    "POST /settings/projects/{slug}/rotate": MY_PAGE,
+    "POST /settings/projects/{slug}/delete": MY_PAGE,
+    "GET /settings/tokens": PAGE,
+    "POST /settings/tokens": PAGE,
+    "POST /settings/tokens/{token_id}/revoke": MY_PAGE,
+    "GET /projects/{slug}/setup": PAGE,
+    "GET /projects/{slug}/setup/status": SESSION,
+    "POST /projects/{slug}/test-event": PAGE,
+    "GET /ledger": PAGE,
+    "GET /system": PAGE,
     "GET /v1/ledger": READ,
     "GET /v1/rejections": READ,
     "GET /v1/projects": SESSION,

@@ -29,6 +29,7 @@ from bloop.query.status import StatusChangeRow
 from bloop.query.trends import HourCount
 from bloop.query.walk import PageKey
 from tests.unit.pages.account_samples import account_pages
+from tests.unit.pages.project_samples import project_pages
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 STACK = """\
@@ -192,6 +193,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield issue_page(say, an_event(say, stack=say("no frames in here"), metadata=None))
     yield issue_page(say, an_event(say, stack=None, metadata=f'"{"x"}"'))
     yield from account_pages(a_shell(say), say)
+    yield from project_pages(a_shell(say), say)
     yield ErrorPage(404, "Not found", say("There is nothing here"))
 
 

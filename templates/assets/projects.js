@@ -1,0 +1,11 @@
+// A slug as the name suggests it, until somebody writes one of their own.
+
+const name = document.querySelector("[data-slug-for]");
+const slug = document.querySelector(name.dataset.slugFor);
+let suggested = slug.value;
+
+name.addEventListener("input", () => {
+  if (slug.value !== suggested) return;
+  suggested = name.value.toLowerCase().replace(/[^a-z0-9]+/g, "-").replace(/^-+|-+$/g, "").slice(0, 64);
+  slug.value = suggested;
+});
