@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
@@ -15,6 +16,8 @@ from benchmarks.bench import QUICK, Bench, Scale
 from benchmarks.instance import check_on_disk
 from benchmarks.report import Report
 
+OTHERS_CORES_MAX = 0.1
+
 SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "throughput": throughput.run,
     "latency": latency.run,
@@ -22,6 +25,27 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "ring": ring.run,
     "peers": peers.run,
 }
+
+
+class Others:
+    """What the rest of the machine does meanwhile: busy time of all cores less our own and that of ended children."""
+
+    def __init__(self) -> None:
+        self._started, self._busy_s, self._own_s = time.monotonic(), _busy_s(), _own_s()
+
+    def cores(self) -> float:
+        """Cores in use by others, on average since the start. Call when our children have ended."""
+        others_s = _busy_s() - self._busy_s - (_own_s() - self._own_s)
+        return max(0.0, others_s / (time.monotonic() - self._started))
+
+
+def _busy_s() -> float:
+    times = psutil.cpu_times()
+    return float(times.user + times.nice + times.system)
+
+
+def _own_s() -> float:
+    return float(sum(psutil.Process().cpu_times()[:4]))  # user, system, and both of children that were waited for
 
 
 def run(only: Sequence[str], *, quick: bool, folder: Path | None, console: Console) -> Report:
@@ -42,11 +66,14 @@ def run(only: Sequence[str], *, quick: bool, folder: Path | None, console: Conso
             def say(text: str, name: str = name, task: object = task) -> None:
                 progress.update(task, description=f"{name}: {text}")  # type: ignore[arg-type]
 
+            others = Others()
             try:
                 SCENARIOS[name](Bench(report, QUICK if quick else Scale(), home, say))
             except Exception:
                 report.print_to(console)
                 raise
             progress.update(task, description=name, total=1, completed=1)
+            if (cores := others.cores()) > OTHERS_CORES_MAX:
+                report.warn(f"{name}: other programs used {cores:.1f} cores, so rates are too low and times too high")
     report.seconds = time.monotonic() - started
     return report
