@@ -153,6 +153,30 @@ def test_one_set_up_link_makes_one_account(server: Server, seed: Seed, newcomer:
     assert seed.value("SELECT count(*) FROM webauthn_users") == 1
 
 
+def test_a_link_used_otherwise_during_the_ceremony_makes_nobody(
+    server: Server, seed: Seed, device: Authenticator
+) -> None:
+    link, person = setup_link(seed), Person(server, device)
+    begun = person.start("/auth/register/start", username="ada", setup_token=link)
+    answer = device.create(begun["publicKey"])
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert server.call("POST", "/auth/login", body=f"token={link}", headers=form).status_code == 303
+
+    result = person.post("/auth/register/finish", challenge_id=begun["challenge_id"], credential=answer)
+
+    assert (result.status_code, "set-up link" in result.json["error"]) == (403, True)
+    assert seed.value("SELECT count(*) FROM webauthn_users") == 0
+
+
+def test_a_set_up_link_is_no_good_once_anybody_has_an_account(server: Server, seed: Seed) -> None:
+    link = setup_link(seed)
+    seed.user("ada")  # as a seeding script would: past everything that ends such links
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+
+    assert "Set up bloop" not in server.call("GET", "/auth/login", query_string=f"token={link}").text
+    assert server.call("POST", "/auth/login", body=f"token={link}", headers=form).status_code == 401
+
+
 def test_an_account_closes_registration_and_ends_sessions_without_one(
     server: Server, seed: Seed, device: Authenticator
 ) -> None:
