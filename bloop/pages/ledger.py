@@ -92,6 +92,7 @@ def ledger_page(
         spans=tuple(TabLink(s.words, href(slug, s), None, s is span) for s in Span),
         span_words=span.words,
         received=received,
+        received_recent=recent.get(Outcome.RECEIVED, 0),
         in_flight=in_flight,
         balance=_balance(in_flight, waiting, is_whole=chosen is None),
         outcomes=tuple(

@@ -256,6 +256,7 @@ class LedgerPage(Page):
     spans: tuple[TabLink, ...]
     span_words: str
     received: int
+    received_recent: int
     in_flight: int
     balance: Balance
     outcomes: tuple[OutcomeLine, ...]

@@ -106,9 +106,7 @@ def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_says_what_is_
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 1234, 0, 0)", (project,))
     seed.token(project, "errors:read")
     cookie = seed.session()
-    assert (
-        "1 issues, 1,234 events of 1 releases and 1 API tokens" in page(server, "/settings/projects/shop", cookie).text
-    )
+    assert "1 issue, 1,234 events of 1 release and 1 API token." in page(server, "/settings/projects/shop", cookie).text
 
     refused = post(server, "/settings/projects/shop/delete", cookie, confirm="Shop")
     assert refused.status_code == 400
