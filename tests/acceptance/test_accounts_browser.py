@@ -80,7 +80,7 @@ class Device:
 
     def sign_out(self) -> None:
         self.goto("/")
-        self.page.locator(".menu-right summary").click()
+        self.page.locator(".topbar summary", has_text="Signed in as").click()
         self.press("Sign out")
         self.page.wait_for_url("**/auth/login")
 
