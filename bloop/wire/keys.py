@@ -28,7 +28,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from bloop.errors import StorageError, Unauthorized, UnknownKey
-from bloop.wire.signature import matches
+from bloop.wire.signature import SigningKey
 
 KEYS_TRIED_MAX = 512
 HASHED_BYTES_MAX = 4 * 1024 * 1024
@@ -47,7 +47,7 @@ class ProjectKey(NamedTuple):
 
 class _Secret(NamedTuple):
     project_id: int
-    secret: bytes
+    signing: SigningKey
 
 
 class _Snapshot(NamedTuple):
@@ -79,6 +79,7 @@ class ProjectKeys:
     ) -> None:
         self._load, self._generation, self._default_project_id = load, generation, default_project_id
         self._legacy_secret = legacy_secret.encode()
+        self._legacy_signing = SigningKey(self._legacy_secret)
         self._monotonic = monotonic
         self._snapshot: _Snapshot | None = None
         self._retry_at = float("-inf")
@@ -109,11 +110,11 @@ class ProjectKeys:
             return self._verify_unnamed(snapshot, signature, body)
         known = snapshot.by_key.get(claimed)
         if known is not None:
-            proven = matches(known.secret, signature, body) or matches(self._legacy_secret, signature, body)
+            proven = known.signing.matches(signature, body) or self._legacy_signing.matches(signature, body)
             return known.project_id if proven else None
         if not self._is_legacy_key(claimed) or snapshot.default_project_id is None:
             raise UnknownKey("invalid project key")
-        return snapshot.default_project_id if matches(self._legacy_secret, signature, body) else None
+        return snapshot.default_project_id if self._legacy_signing.matches(signature, body) else None
 
     def authenticate(self, claimed: str | None, signature: bytes, body: bytes) -> int:
         """As `verify`, but a signature that proves nothing raises Unauthorized."""
@@ -129,14 +130,14 @@ class ProjectKeys:
         )
 
     def _verify_unnamed(self, snapshot: _Snapshot, signature: bytes, body: bytes) -> int | None:
-        if snapshot.default_project_id is not None and matches(self._legacy_secret, signature, body):
+        if snapshot.default_project_id is not None and self._legacy_signing.matches(signature, body):
             return snapshot.default_project_id
         last = snapshot.by_key.get(self._last_match)  # None once that key was rotated
-        if last is not None and matches(last.secret, signature, body):
+        if last is not None and last.signing.matches(signature, body):
             return last.project_id
         tries_max = min(KEYS_TRIED_MAX, max(1, HASHED_BYTES_MAX // (len(body) + HASHED_BYTES_PER_KEY)))
         for key, known in islice(snapshot.by_key.items(), tries_max):
-            if matches(known.secret, signature, body):
+            if known.signing.matches(signature, body):
                 self._last_match = key
                 return known.project_id
         return None
@@ -148,7 +149,7 @@ class ProjectKeys:
             if (snapshot is None or snapshot.generation != generation) and now >= self._retry_at:
                 self._retry_at = now + RELOAD_INTERVAL_S
                 try:
-                    by_key = {row.key: _Secret(row.project_id, row.key.encode()) for row in self._load()}
+                    by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in self._load()}
                     self._snapshot = snapshot = _Snapshot(generation, by_key, self._default_project_id())
                     self._retry_at = float("-inf")
                 except Exception:  # the loader is injected: whatever it raises, yesterday's keys beat none

@@ -6,9 +6,14 @@ Nothing but the body is signed, so a signature proves who wrote the body, not wh
 from __future__ import annotations
 
 import binascii
+import hashlib
 import hmac
 
 from bloop.errors import Unauthorized
+
+_BLOCK_BYTES = 64  # of SHA-256
+_INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
+_OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 
 
 def parse_signature(header: str | None) -> bytes:
@@ -30,9 +35,26 @@ def sign(secret: bytes, body: bytes) -> bytes:
     return hmac.digest(secret, body, "sha256")  # one C call; hmac.new costs twice as much on small bodies
 
 
-def matches(secret: bytes, signature: bytes, body: bytes) -> bool:
-    """Whether `signature` is `secret`'s over `body`; takes the same time wherever they differ.
+class SigningKey:
+    """A secret, ready to verify with: the two blocks HMAC makes of it (RFC 2104, section 2) are hashed once, here.
 
-    An empty secret signs nothing: an unset one must never open the door.
+    `hmac.digest` does that again for every body, and looks its algorithm up again. With warm caches the difference is
+    1.5 of 3.5 µs; in a server that does other things in between it was measured at 4 to 40.
     """
-    return bool(secret) and hmac.compare_digest(hmac.digest(secret, body, "sha256"), signature)
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, secret: bytes) -> None:
+        block = (hashlib.sha256(secret).digest() if len(secret) > _BLOCK_BYTES else secret).ljust(_BLOCK_BYTES, b"\0")
+        # An empty secret signs nothing: an unset one must never open the door.
+        self._inner = hashlib.sha256(block.translate(_INNER_PAD)) if secret else None
+        self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
+
+    def matches(self, signature: bytes, body: bytes) -> bool:
+        """Whether `signature` is this key's over `body`; takes the same time wherever they differ."""
+        if self._inner is None:
+            return False
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(body)
+        outer.update(inner.digest())
+        return hmac.compare_digest(outer.digest(), signature)

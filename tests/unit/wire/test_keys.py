@@ -8,7 +8,7 @@ import pytest
 from bloop.errors import StorageError, Unauthorized, UnknownKey
 from bloop.wire import keys as keys_module
 from bloop.wire.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys
-from bloop.wire.signature import sign
+from bloop.wire.signature import SigningKey, sign
 
 A, B = "bloop_" + "a" * 64, "bloop_" + "b" * 64
 SECRET = "the legacy secret"
@@ -185,48 +185,53 @@ def test_find_answers_from_memory_and_never_loads(control):
     assert keys.find(None) is None
 
 
-class CountedMatches:
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.secrets: list[bytes] = []
-        self._real = keys_module.matches
-        monkeypatch.setattr(keys_module, "matches", self)
+@pytest.fixture
+def tried(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """The secrets that were tried, in order."""
+    secrets: list[bytes] = []
 
-    def __call__(self, secret: bytes, signature: bytes, body: bytes) -> bool:
-        self.secrets.append(secret)
-        return self._real(secret, signature, body)
+    class WatchedKey(SigningKey):
+        def __init__(self, secret: bytes) -> None:
+            super().__init__(secret)
+            self.secret = secret
+
+        def matches(self, signature: bytes, body: bytes) -> bool:
+            secrets.append(self.secret)
+            return super().matches(signature, body)
+
+    monkeypatch.setattr(keys_module, "SigningKey", WatchedKey)
+    return secrets
 
 
-def test_unnamed_requests_try_a_bounded_number_of_keys(monkeypatch):
+def test_unnamed_requests_try_a_bounded_number_of_keys(tried):
     control = Control(*(ProjectKey(n, f"bloop_{n}") for n in range(KEYS_TRIED_MAX + 100)))
     keys = control.keys()
-    counted = CountedMatches(monkeypatch)
 
     with pytest.raises(Unauthorized):
         keys.authenticate(None, b"wrong", BODY)
 
-    assert len(counted.secrets) == 1 + KEYS_TRIED_MAX  # the legacy secret first
+    assert len(tried) == 1 + KEYS_TRIED_MAX  # the legacy secret first
 
 
-def test_unnamed_requests_with_large_bodies_try_fewer_keys(monkeypatch):
+def test_unnamed_requests_with_large_bodies_try_fewer_keys(tried):
     control = Control(*(ProjectKey(n, f"bloop_{n}") for n in range(100)))
     keys = control.keys()
-    counted = CountedMatches(monkeypatch)
     body = bytes(1_000_000)
 
     with pytest.raises(Unauthorized):
         keys.authenticate(None, b"wrong", body)
 
-    assert 1 < len(counted.secrets) <= 1 + HASHED_BYTES_MAX // len(body)
+    assert 1 < len(tried) <= 1 + HASHED_BYTES_MAX // len(body)
 
 
-def test_key_that_matched_last_is_tried_right_after_the_secret(monkeypatch):
+def test_key_that_matched_last_is_tried_right_after_the_secret(tried):
     control = Control(*(ProjectKey(n, f"bloop_{n}") for n in range(50)))
     keys = control.keys()
     keys.authenticate(None, by("bloop_49"), BODY)
-    counted = CountedMatches(monkeypatch)
+    tried.clear()
 
     assert keys.authenticate(None, by("bloop_49"), BODY) == 49
-    assert counted.secrets == [SECRET.encode(), b"bloop_49"]
+    assert tried == [SECRET.encode(), b"bloop_49"]
 
 
 def test_threads_that_find_no_keys_wait_for_the_one_that_loads(control):
