@@ -67,7 +67,8 @@ def normalize_message(message: str) -> str:
 
 def _without_uuids(message: str) -> str:
     """What `_UUID.sub("<uuid>", message)` gives, five times as fast: only places before a hyphen are tried."""
-    parts, done = [], 0
+    parts: list[str] = []
+    done = 0
     hyphen = message.find("-", 8)
     while hyphen >= 0:
         if message[hyphen + 5 : hyphen + 6] == "-" and _UUID.match(message, hyphen - 8):
