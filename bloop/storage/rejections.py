@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import apsw
 import msgspec
@@ -22,14 +22,17 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
 _TRIM = "DELETE FROM rejections WHERE id <= (SELECT max(id) FROM rejections) - :rows_max"
 
 
-def add(db: apsw.Connection, payloads: Iterable[bytes]) -> None:
-    """Keep these; one that another release wrote in a way we cannot read is left out."""
+def add(db: apsw.Connection, payloads: Iterable[bytes], projects: Container[int]) -> None:
+    """Keep those about `projects`; one that another release wrote in a way we cannot read is left out."""
     rows = []
     for payload in payloads:
         try:
-            rows.append(msgspec.structs.astuple(decode_rejection(payload)))
+            rejection = decode_rejection(payload)
         except UnreadableRecord as error:
             log.warning("%s", error, extra={"action": "rejection_unreadable"})
+            continue
+        if rejection.project_id in projects:
+            rows.append(msgspec.structs.astuple(rejection))
     if rows:
         db.executemany(_INSERT, rows)
         db.execute(_TRIM, {"rows_max": ROWS_MAX})

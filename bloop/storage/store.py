@@ -28,6 +28,7 @@ import msgspec
 from bloop.clock import minute_of
 from bloop.errors import BloopError
 from bloop.outcomes import REFUSALS, Outcome
+from bloop.query.ledger import NO_PROJECT
 from bloop.record import ErrorRecord, Kind, decode_error
 from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, ring_state, signals
 from bloop.storage.fold import Seen
@@ -81,8 +82,9 @@ class Stored:
 
 @dataclass(slots=True)
 class _Sorted:
-    """A batch after decoding: what can be stored, what cannot and why."""
+    """A batch after decoding: what can be stored, what cannot and why. `projects` are those that are not deleted."""
 
+    projects: frozenset[int] = frozenset()
     records: list[ErrorRecord] = field(default_factory=list)
     dead: list[tuple[int, bytes, int, str]] = field(default_factory=list)  # kind, payload, project id, reason
     discarded: list[int] = field(default_factory=list)  # project ids
@@ -165,7 +167,7 @@ class Store:
                     self._settle(batch)
                 signals.append(self._db, batch.told)
                 self._bury(batch, now_ms)
-                rejections.add(self._db, batch.notes)
+                rejections.add(self._db, batch.notes, batch.projects | {NO_PROJECT})
                 self._settle_ledger(batch, cells, now_ms)
                 ring_state.save_positions(self._db, self._ring_id, positions)
         except BaseException:
@@ -177,8 +179,7 @@ class Store:
         return Stored(len(batch.records), len(batch.dead), len(batch.discarded), len(batch.told))
 
     def _sort(self, records: Sequence[RingRecord]) -> _Sorted:
-        batch = _Sorted()
-        known = {row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)}
+        batch = _Sorted(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
         for kind, payload, lane in records:
             if kind == Kind.REJECTION:
                 batch.notes.append(payload)
@@ -190,7 +191,7 @@ class Store:
                 batch.dead.append((kind, payload, project_id, str(error)))
             else:
                 project_id = record.project_id
-                if project_id in known:
+                if project_id in batch.projects:
                     batch.records.append(record)
                 else:
                     batch.discarded.append(project_id)
@@ -230,7 +231,8 @@ class Store:
     def _settle(self, batch: _Sorted) -> None:
         uncounted = self._unsettled + batch.seen
         if uncounted:
-            totals = fold.add_up(uncounted)
+            # Element 1 is the project: of one deleted meanwhile nothing may come back once its rows are purged.
+            totals = fold.add_up([seen for seen in uncounted if seen[1] in batch.projects])
             statuses, told = issues.count(self._db, totals)
             counters.add(self._db, totals, statuses)
             batch.told += told
@@ -238,6 +240,8 @@ class Store:
 
     def _bury(self, batch: _Sorted, now_ms: int) -> None:
         for kind, payload, project_id, reason in batch.dead:
+            if project_id != NO_PROJECT and project_id not in batch.projects:
+                continue  # nothing is kept of a deleted project, only counted
             dead_letters.add(
                 self._db,
                 dead_at_ms=now_ms,

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from msgspec import msgpack
 
 from bloop.outcomes import Outcome
+from bloop.query.projects import get_project
 from bloop.query.rejections import list_rejections
 from bloop.record import Kind, Rejection, encode_error, encode_rejection
-from bloop.storage import rejections
+from bloop.storage import connection, projects, rejections
+from bloop.storage.purge import PURGED_TABLES, purge_some, some_signals
 from bloop.storage.store import RingRecord, Store
 from bloop.validate.event import Event
 from tests.seed import NOW_MS, Seed
@@ -74,3 +77,24 @@ def test_only_the_newest_are_kept(seed: Seed) -> None:
 
     kept = [row.detail for row in list_rejections(seed.db, [0], 5000)]
     assert (len(kept), kept[0], kept[-1]) == (rejections.ROWS_MAX, "no 1199", "no 200")
+
+
+def test_of_a_deleted_project_nothing_is_written_any_more(seed: Seed) -> None:
+    shop = seed.project("shop")
+    store = Store(seed.db, 1, culprit_of=lambda record: None)
+    store.store([an_event(shop)], {LANE: 64}, [], now_ms=NOW_MS, settle=False)
+    project = get_project(seed.db, "shop")
+    assert project is not None
+    with connection.immediate(seed.db):
+        projects.delete_project(seed.db, project, NOW_MS)
+    while not purge_some(seed.db, shop, some_signals(seed.db, shop, 10), rows_max=10, now_ms=NOW_MS):
+        pass
+    unreadable = (Kind.ERROR, msgpack.encode([shop, "not a time"]), LANE)
+
+    done = store.store([an_event(shop), a_note(1, shop), unreadable], {LANE: 128}, [], now_ms=NOW_MS, settle=True)
+
+    assert (done.events, done.discarded, done.dead, store.unsettled) == (0, 1, 1, 0)
+    for table in sorted(PURGED_TABLES):
+        assert seed.rows(f"SELECT * FROM {table}") == [], table
+    totals = dict(seed.rows("SELECT outcome, count FROM ledger_totals"))
+    assert totals == {Outcome.STORED: 1, Outcome.DISCARDED: 1, Outcome.DEAD_LETTER: 1}
