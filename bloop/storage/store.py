@@ -10,7 +10,7 @@ S5  Counters are a fold over stored events and may follow them by `SETTLE_EVERY_
     at once, and the longer their counts are added up in memory, the fewer rows they touch. `settled` says, in the same
     transactions, which events are counted, so a crash in between loses no count and counts nothing twice.
 S6  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
-S6  Notes about refusals are stored beside all this and counted nowhere: the refusals themselves are counted already.
+S7  Notes about refusals are stored beside all this and counted nowhere: the refusals themselves are counted already.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class _Sorted:
     drained: dict[tuple[int, int], int] = field(default_factory=dict)  # (lane, project) → records
     seen: list[Seen] = field(default_factory=list)
     told: list[Signal] = field(default_factory=list)
-    notes: list[bytes] = field(default_factory=list)  # S6
+    notes: list[bytes] = field(default_factory=list)  # S7
 
 
 class Store:

@@ -24,6 +24,7 @@ from bloop.config import Settings
 from bloop.pages.render import Renderer
 from bloop.query.health import Reason
 from bloop.query.issues import Sort, Tab
+from bloop.storage import migrate
 from bloop.storage.status import Status
 from bloop.validate import event, limits
 from bloop.web.dashboard_app import create_dashboard_app
@@ -180,6 +181,14 @@ def test_architecture_names_every_outcome() -> None:
     text = _part(ARCHITECTURE, "The ledger")
 
     assert [outcome.label for outcome in outcomes.Outcome if f"`{outcome.label}`" not in text] == []
+
+
+def test_architecture_names_every_table() -> None:
+    sql = "".join(migration.sql for migration in migrate.shipped())
+    tables = re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", sql, re.MULTILINE)
+    text = _part(ARCHITECTURE, "Storage")
+
+    assert [table for table in tables if f"`{table}`" not in text] == []
 
 
 def test_readme_names_every_scope() -> None:

@@ -1,4 +1,4 @@
-"""Invariant S6 of bloop/storage/store.py: notes are kept, bounded, and change no account."""
+"""Invariant S7 of bloop/storage/store.py: notes are kept, bounded, and change no account."""
 
 from __future__ import annotations
 
