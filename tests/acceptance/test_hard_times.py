@@ -1,0 +1,78 @@
+"""A writer that stands still, a disk that takes no more: what was answered `accepted` is stored, the rest counted."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import time
+
+from bloop.outcomes import REFUSALS, Outcome
+from tests.acceptance.harness import BloopServer, event, until
+
+STANDSTILL_S = 10.0
+PADDING = "x" * 900  # so that the lanes fill within the time
+
+
+def send_batch(server: BloopServer, prefix: str, number: int) -> tuple[list[str], int, float]:
+    """(ids in the order sent, how many were accepted, seconds until the answer)."""
+    ids = [f"{prefix}-{number}-{n}" for n in range(50)]
+    before = time.monotonic()
+    answer = server.send(*(event(one, metadata={"padding": PADDING}) for one in ids))
+    assert answer.status == 200
+    assert answer.json["accepted"] + answer.json["dropped"] == 50
+    return ids, answer.json["accepted"], time.monotonic() - before
+
+
+def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accepted(server: BloopServer):
+    (writer,) = server.pids("writer")
+    sent, accepted, slowest_s, batches = set(), 0, 0.0, 0
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + STANDSTILL_S
+        while time.monotonic() < deadline:
+            ids, taken, answer_s = send_batch(server, "stop", batches)
+            sent.update(ids)
+            accepted, slowest_s, batches = accepted + taken, max(slowest_s, answer_s), batches + 1
+        not_ready = until(lambda: server.status("GET", "/ready") == 503, "/ready to notice", 15)
+    finally:
+        os.kill(writer, signal.SIGCONT)
+
+    stored = until(lambda: len(found) == accepted and found if (found := server.stored_ids()) else None, "the rest", 30)
+    assert not_ready
+    assert slowest_s < 2.0  # ingest does not wait for the writer
+    assert len(set(stored)) == len(stored)
+    assert set(stored) <= sent
+    assert 0 < accepted < len(sent)  # the lanes did run over
+    until(lambda: server.ledger().get((1, Outcome.RING_FULL)) == len(sent) - accepted, "the drops in the ledger")
+    until(lambda: server.status("GET", "/ready") == 200, "/ready to recover")
+
+
+def test_a_disk_that_takes_no_more_is_said_and_got_over(server: BloopServer):
+    (writer,) = server.pids("writer")
+    send_batch(server, "before", 0)
+    until(lambda: len(server.stored_ids()) == 50, "the first batch")
+    # Python ignores SIGXFSZ, so a write past the limit is an error to SQLite, as on a full disk.
+    resource.prlimit(writer, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))
+    try:
+        _, accepted, _ = send_batch(server, "full", 0)
+        health = until(
+            lambda: found if (found := server.request("GET", "/health").json)["status"] == "degraded" else None,
+            "/health to say so",
+        )
+        is_ready = server.status("GET", "/ready") == 200
+        stored_meanwhile = len(server.stored_ids())
+    finally:
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    assert (accepted, stored_meanwhile, is_ready) == (50, 50, False)
+    assert health["reasons"]
+    until(lambda: len(server.stored_ids()) == 100, "the batch that waited")
+    until(lambda: server.status("GET", "/ready") == 200, "/ready to recover")
+    assert server.pids("writer") == [writer]  # it never ended
+    until(lambda: balanced(server.ledger()), "the ledger to balance")
+
+
+def balanced(ledger: dict[tuple[int, int], int]) -> bool:
+    settled = sum(ledger.get((1, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
+    return ledger.get((1, Outcome.RECEIVED), 0) == settled == 100
