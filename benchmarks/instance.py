@@ -209,10 +209,8 @@ def check_on_disk(folder: Path) -> None:
 
 
 def _part(process: psutil.Process, root: psutil.Process) -> str:
+    """bloop's processes are forks of each other and tell themselves apart by their thread name, `bloop-writer` …"""
     if process.pid == root.pid:
         return "supervisor"
-    arguments = process.cmdline()
-    name = next(
-        (a.partition(".")[2] for a in arguments if a.startswith("workers.")), arguments[0] if arguments else "?"
-    )
+    name = Path(f"/proc/{process.pid}/comm").read_text().strip().removeprefix("bloop-")
     return name if process.ppid() == root.pid else f"{name} worker"

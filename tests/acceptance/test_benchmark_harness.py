@@ -1,0 +1,52 @@
+"""The benchmark's view of a running bloop: right parts, right counts, nothing left behind. No figure is looked at."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from benchmarks.bench import CountError, measure, target
+from benchmarks.instance import Instance, InstanceError, free_port
+from benchmarks.load import Load
+
+
+def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
+    tmp_path: Path,
+) -> None:
+    with Instance(tmp_path) as instance:
+        parts = Counter(instance.processes().values())
+        singles = measure(instance, Load(target(instance), "one", requests=200, rate=2000, connections=4))
+        batches = measure(instance, Load(target(instance), "many", requests=10, batch=50, rate=100, connections=4))
+        memory = instance.memory()
+
+    assert parts == {
+        "supervisor": 1,
+        "writer": 1,
+        "ingest": 1,
+        "ingest worker": instance.settings.ingest_workers,
+        "dashboard": 1,
+        "dashboard worker": 1,
+    }
+    assert (singles.result.accepted, batches.result.accepted) == (200, 500)
+    assert singles.clean
+    assert batches.clean
+    assert set(singles.cpu_s) == set(parts)
+    assert {part for _, part in memory} == set(parts)
+    assert all(one.pss > 0 for one in memory.values())
+
+
+def test_a_missing_event_ends_the_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("benchmarks.bench.stored_of_run", lambda db, run, after_id: (19, 19))
+
+    with Instance(tmp_path) as instance, pytest.raises(CountError, match="20 accepted, 19 rows"):
+        measure(instance, Load(target(instance), "one", requests=20, rate=1000, connections=2))
+
+
+def test_an_instance_that_cannot_start_says_why(tmp_path: Path) -> None:
+    port = free_port()
+    with Instance(tmp_path, BLOOP__SERVER__PORT=str(port)):
+        (tmp_path / "second").mkdir()
+        with pytest.raises(InstanceError, match=f"cannot listen on 127.0.0.1 port {port}"):
+            Instance(tmp_path / "second", BLOOP__SERVER__PORT=str(port)).__enter__()
