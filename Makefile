@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
-.PHONY: help run test lint kill-test bench lock chromium clean
+.PHONY: help run test lint kill-test bench screenshots lock chromium clean
 
 # The distribution's interpreter first: it is built with profile-guided optimisation, most version managers' builds are
 # not, and bloop runs 1.6 times as fast on it (measured, 3.11).
@@ -20,6 +20,7 @@ ARGS ?=
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
 RUNTIME := $(VENV)/.runtime-$(call hash,requirements/runtime.txt pyproject.toml)
 DEV := $(VENV)/.dev-$(call hash,requirements/dev.txt pyproject.toml)
+AXE := tests/browser/node_modules/.done-$(call hash,tests/browser/package-lock.json)
 RUNNABLE := $(firstword $(wildcard $(DEV)) $(RUNTIME))  # the test set holds the runtime set
 
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet --no-input
@@ -42,7 +43,7 @@ help: ## This list
 run: $(RUNNABLE) ## Start bloop on http://localhost:5332; data and a generated secret live in ./data
 	@exec $(BIN)/bloop up --data data $(ARGS)
 
-test: $(DEV) chromium lint ## Lint, type check and every test
+test: $(DEV) $(AXE) chromium lint ## Lint, type check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(DEV)
@@ -56,6 +57,9 @@ kill-test: $(DEV) ## Kill random processes under load: make kill-test KILLS=1000
 bench: $(DEV) ## Measure throughput, latency and memory
 	@$(BIN)/python -m benchmarks $(ARGS)
 
+screenshots: $(DEV) chromium ## Take the pictures of the manual again
+	@$(BIN)/python -m tests.browser.screenshots docs/images
+
 lock: ## Pin the newest versions that fit pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }
 	@uv pip compile --quiet --upgrade --python-version 3.11 --generate-hashes --no-annotate --no-header \
@@ -64,7 +68,7 @@ lock: ## Pin the newest versions that fit pyproject.toml (needs uv)
 		--extra build --extra dev -c requirements/runtime.txt pyproject.toml -o requirements/dev.txt
 
 clean: ## Remove what make made; ./data stays
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	@rm -rf $(VENV) tests/browser/node_modules .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The last thing a finished venv gets is pip, so an interrupted one is made again.
@@ -85,6 +89,12 @@ $(DEV): | $(BIN)/pip
 	@echo "Installing what bloop is tested with"
 	@$(call INSTALL,requirements/dev.txt)
 	@rm -f $(VENV)/.runtime-* $(VENV)/.dev-* && touch $@
+
+$(AXE):
+	@command -v npm >/dev/null || { $(call apt,npm); }
+	@echo "Installing what pages are checked with"
+	@cd tests/browser && npm ci --silent
+	@touch $@
 
 chromium:
 	@[ -x /usr/bin/chromium ] || { $(call apt,chromium); }

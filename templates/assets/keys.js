@@ -14,10 +14,6 @@ const HELP = {
     "?": "This help",
     "/": "Search",
     "Ctrl K": "Find a page or an action",
-    "g i": "Go to the issues",
-    "g l": "Go to the ledger",
-    "g p": "Go to the projects",
-    "g s": "Go to the settings",
   },
   "In the list": {
     "j k": "Next, previous issue",
@@ -216,13 +212,20 @@ function make(tag, properties, ...children) {
 
 const caps = (keys) => keys.split(" ").flatMap((key) => [make("kbd", {}, key === "Ctrl" && IS_MAC ? "⌘" : key), " "]);
 
+const labelOf = (element) => element.dataset.label ?? element.textContent.trim();
+
+function withPlaces(keys) {
+  const places = [...document.querySelectorAll('[data-key^="g "]')];
+  return { ...keys, ...Object.fromEntries(places.map((link) => [link.dataset.key, `Go to: ${labelOf(link)}`])) };
+}
+
 function makeHelp() {
   const box = make("input", { type: "checkbox" });
   const dialog = make(
     "dialog",
     { className: "dialog keys" },
     make("h2", { id: "keys-title" }, "Keyboard"),
-    ...Object.entries(HELP).map(([place, keys]) =>
+    ...Object.entries({ ...HELP, Everywhere: withPlaces(HELP.Everywhere) }).map(([place, keys]) =>
       make(
         "section",
         {},
@@ -258,13 +261,14 @@ document.querySelectorAll("[data-keys-help]").forEach((button) => {
 for (const element of document.querySelectorAll("[data-key]")) {
   if (element.dataset.key.length === 1) element.setAttribute("aria-keyshortcuts", element.dataset.key);
 }
+document.addEventListener("focusin", (event) => {
+  const row = event.target.closest("[data-rows] > li");
+  if (row) cursor = hrefOf(row);
+  if (row) mark();
+});
 const list = document.querySelector("[data-rows]");
 if (list) {
-  list.addEventListener("focusin", (event) => {
-    cursor = hrefOf(event.target.closest("[data-rows] > li"));
-    mark();
-  });
-  new MutationObserver(mark).observe(list, { childList: true });
+  new MutationObserver(mark).observe(list.parentElement, { childList: true, subtree: true }); // rows may be replaced
   addEventListener("pagehide", rememberList);
   restoreList();
 } else if (document.referrer && !lastList()) {

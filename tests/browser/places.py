@@ -1,0 +1,57 @@
+"""Where every page of the route table is, in all its states. A test fails while a page is missing here."""
+
+from __future__ import annotations
+
+from tests.browser.site import Site
+
+# Answers that are no pages.
+MACHINES = ("/v1/", "/api/", "/assets/", "/health", "/ready", "/auth/status", "/projects/{slug}/setup/status")
+
+# By route. Words in braces: an open issue of a project, an event, a link.
+PLACES: dict[str, list[str]] = {
+    "/": [
+        "/?project=web-shop&tab=all&environment=production&sort=events",
+        "/?project=hostile",
+        "/?project=empty",
+        "/?project=web-shop&tab=muted",
+        "/?q=nothing-is-called-so&release=x",
+    ],
+    "/issues/{ref}": [
+        "{issue web-shop}",
+        "{issue worker}",
+        "{issue android-app}",
+        "{issue ios-app}",
+        "{issue checkout-api}",
+        "/issues/HOSTILE-1",
+    ],
+    "/issues/{ref}/events/{event_id:int}": ["{event web-shop}"],
+    "/auth/login": ["/auth/login", "/auth/login?token=used", "{invite}", "{link}"],
+    "/settings": ["/settings"],
+    "/settings/account": ["/settings/account"],
+    "/settings/people": ["/settings/people"],
+    "/settings/projects": ["/settings/projects"],
+    "/settings/projects/{slug}": ["/settings/projects/hostile"],
+    "/settings/tokens": ["/settings/tokens"],
+    "/projects/{slug}/setup": ["/projects/empty/setup", "/projects/hostile/setup"],
+    "/ledger": ["/ledger", "/ledger?project=hostile"],
+    "/system": ["/system"],
+}
+ERRORS = ["/issues/NONE-1", "/nothing/here", "/?tab=none"]
+FRESH = [
+    "/",
+    "/auth/login",
+    "{set-up}",
+    "/settings/account",
+    "/settings/people",
+    "/settings/projects",
+    "/settings/tokens",
+]
+FRESH += ["/ledger", "/system"]
+EVERYWHERE = [*(place for places in PLACES.values() for place in places), *ERRORS]
+
+
+def resolve(site: Site, place: str) -> str:
+    name, _, project = place.strip("{}").partition(" ")
+    if name in ("issue", "event"):
+        return site.open_issue(project) if name == "issue" else site.event(project)
+    return site.links.get(name, place)

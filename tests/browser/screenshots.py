@@ -1,0 +1,95 @@
+"""Pictures of the demo for the manual: `make screenshots`. The clock stands still, so only a change of a page shows.
+
+Usage: python -m tests.browser.screenshots FOLDER
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from playwright.sync_api import Browser, sync_playwright
+
+from bloop.storage import connection
+from bloop.storage.users import create_user
+from tests.browser.conftest import CHROMIUM, FLAGS, WAIT_MS
+from tests.browser.png import shrink
+from tests.browser.site import Filled, Site, session
+from tests.seeding import Seeder
+
+NOW_MS = 1_795_183_200_000  # a Friday, 14:00 UTC
+LIST = "/?project=web-shop"
+
+
+class Shot(NamedTuple):
+    """`keys` are pressed first. `height` 0: as long as the page is."""
+
+    name: str
+    path: str
+    width: int
+    scheme: str
+    height: int = 900
+    keys: tuple[str, ...] = ()
+
+
+SHOTS = (
+    Shot("issues", LIST, 1440, "light", keys=("j", "j")),
+    Shot("issues-dark", LIST, 1440, "dark"),
+    Shot("issues-768", LIST, 768, "light"),
+    Shot("issues-360", LIST, 360, "dark", 740),
+    Shot("issue", "{issue}", 1440, "light"),
+    Shot("issue-dark", "{issue}", 1440, "dark"),
+    Shot("issue-768", "{issue}", 768, "dark"),
+    Shot("issue-360", "{issue}", 360, "light", 740),
+    Shot("keys", LIST, 1440, "light", keys=("?",)),
+    Shot("first-event", "/projects/new/setup", 1440, "light"),
+    Shot("ledger", "/ledger", 1440, "light"),
+    Shot("account", "/settings/account", 1440, "light", 700),
+    Shot("people", "/settings/people", 1440, "dark", 700),
+)
+
+
+def fill(seeder: Seeder) -> Filled:
+    seeder.demo(issues=120, events=20_000)
+    seeder.project("new", "Backoffice")
+    with connection.immediate(seeder.db):
+        for number, name in enumerate(("ada", "grace", "radia")):
+            create_user(seeder.db, username=name, now_ms=seeder.now_ms - number * 86_400_000, user_id=f"u{number}")
+        return Filled(session(seeder, "u0"), {})
+
+
+def take(browser: Browser, site: Site, shot: Shot, issue: str) -> bytes:
+    context = browser.new_context(
+        viewport={"width": shot.width, "height": shot.height or 900},
+        color_scheme=shot.scheme,  # type: ignore[arg-type]
+        reduced_motion="reduce",
+    )
+    context.set_default_timeout(WAIT_MS)
+    context.add_cookies([{"name": "bloop_session", "value": site.cookie, "url": site.url}])
+    page = context.new_page()
+    page.goto(site.url + shot.path.format(issue=issue))
+    for key in shot.keys:
+        page.keyboard.press(key)
+    picture = page.screenshot(full_page=not shot.height)
+    context.close()
+    return shrink(picture)
+
+
+def main(folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
+        site = Site(Path(data), fill, now=lambda: NOW_MS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        issue = site.issue_called("web-shop", "TypeError: Cannot read properties")
+        for shot in SHOTS:
+            picture = take(browser, site, shot, issue)
+            (folder / f"{shot.name}.png").write_bytes(picture)
+            print(f"{len(picture) // 1024:5} KB  {shot.name}")
+        browser.close()
+        site.stop()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

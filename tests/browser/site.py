@@ -1,0 +1,176 @@
+"""The dashboard app on a free port of loopback, over a database filled for the purpose."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from socketserver import ThreadingMixIn
+from typing import Any, NamedTuple
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+import apsw
+
+from bloop import clock
+from bloop.config import Auth, RateLimit, Settings
+from bloop.config import Database as DatabaseSettings
+from bloop.pages.build import issue_href
+from bloop.pages.render import Renderer
+from bloop.query.events import list_events
+from bloop.query.issues import IssueFilter, IssueRow, list_issues
+from bloop.query.projects import get_project
+from bloop.ring.segment import RingStat, WriterState
+from bloop.storage import connection
+from bloop.storage.invites import create_invite
+from bloop.storage.login_links import create_login_link
+from bloop.storage.passkeys import add_passkey
+from bloop.storage.sessions import Browser, create_session
+from bloop.storage.users import checked_username, create_user
+from bloop.web.dashboard_app import create_dashboard_app
+from bloop.web.database import Database
+from bloop.web.deps import Deps
+from tests.seeding import Seeder
+from tests.unit.pages.test_render import XSS
+
+LONG_WORD = "W" * 120
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """Answers the page and its assets side by side."""
+
+    daemon_threads = True  # a live stream ends with its page, which may be later
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: Any) -> None:
+        pass
+
+
+class Filled(NamedTuple):
+    """What a database was filled with: the cookie that signs in, and the paths of one-time links."""
+
+    cookie: str
+    links: dict[str, str]
+
+
+class Site:
+    """Serves what `fill` put in until `stop`. `now` is what the pages take for the time."""
+
+    def __init__(
+        self,
+        folder: Path,
+        fill: Callable[[Seeder], Filled],
+        *,
+        now: Callable[[], int] = clock.now_ms,
+        has_ring: bool = True,
+    ) -> None:
+        path = folder / "bloop.db"
+        seeder = Seeder(path, now())
+        self.cookie, self.links = fill(seeder)
+        seeder.close()
+        self.database = Database(path, pool_size=4, query_timeout_ms=5000)
+        self._server = make_server("127.0.0.1", 0, None, server_class=_Server, handler_class=_Quiet)  # type: ignore[arg-type]
+        self.url = f"http://localhost:{self._server.server_port}"
+        settings = Settings(
+            auth=Auth(hmac_secret="s" * 40, rp_origin=self.url),
+            database=DatabaseSettings(path=str(path)),
+            rate_limit=RateLimit(auth_per_second=0),
+        )
+        deps = Deps(
+            settings=settings,
+            database=self.database,
+            ring_stat=lambda: _ring(now()) if has_ring else None,
+            bump_generation=lambda: None,
+            render=Renderer(),
+            now_ms=now,
+        )
+        app, self.routes = create_dashboard_app(deps)
+        self._server.set_app(app)
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
+        self._thread.start()
+
+    def open_issue(self, project: str) -> str:
+        """The path of the one seen last."""
+        return issue_href(self._newest(project).short_id)
+
+    def event(self, project: str) -> str:
+        """The path of the newest event of that issue."""
+        issue = self._newest(project)
+        with self.database.reader() as db:
+            return f"{issue_href(issue.short_id)}/events/{list_events(db, [issue.id], limit=1).rows[0].id}"
+
+    def issue_called(self, project: str, text: str) -> str:
+        """The path of the one whose type and message begin so."""
+        return issue_href(self._newest(project, text).short_id)
+
+    def _newest(self, project: str, text: str | None = None) -> IssueRow:
+        with self.database.reader() as db:
+            row = get_project(db, project)
+            assert row is not None
+            return list_issues(db, [row.id], IssueFilter(text=text), limit=1).rows[0]
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self.database.close()
+
+
+def _ring(now_ms: int) -> RingStat:
+    """One that is read, and nearly empty."""
+    return RingStat(0, [], 0, 1, 0.02, 0, now_ms, WriterState.RUNNING, 0, True)
+
+
+def hostile(seeder: Seeder) -> Filled:
+    """The demo, and everything that people and events can do to a page, in every text there is."""
+    seeder.demo(issues=60, events=1500)
+    seeder.project("empty", f"Empty {XSS[0]}")
+    seeder.project("hostile", f"Hostile {XSS[1]}")
+    seeder.store(hostile_events(seeder.now_ms))
+    with connection.immediate(seeder.db):
+        links = _people(seeder.db, seeder.now_ms)
+        return Filled(session(seeder, "u0"), links)
+
+
+def fresh(seeder: Seeder) -> Filled:
+    """Nothing: the operator has followed the set-up link."""
+    with connection.immediate(seeder.db):
+        return Filled(session(seeder, None), {"set-up": _link(seeder.db, None, seeder.now_ms)})
+
+
+def session(seeder: Seeder, user_id: str | None) -> str:
+    return create_session(seeder.db, user_id, now_ms=seeder.now_ms, ttl_s=3600)
+
+
+def hostile_events(now_ms: int) -> Iterator[tuple[str, dict[str, Any], int]]:
+    """An event per payload, with the payload in every field that takes text, and words longer than any screen."""
+    for number, payload in enumerate((*XSS, LONG_WORD)):
+        text = payload.replace("\x00", "")
+        stack = f"{text}\n    at {text} (https://x.example/{text}.js:1:2)\n    at ok (/srv/app.js:1:2)"
+        body = {
+            "timestamp": now_ms - 1000 * number,
+            "source": "web",
+            "error_type": f"E{number}{text}",
+            "stack": stack,
+            "metadata": {text: text, "nested": {text: [text]}},
+        }
+        names = ("environment", "release", "message", "route_or_procedure", "screen", "request_id", "user_id_hash")
+        yield "hostile", body | dict.fromkeys(names, text), now_ms - 1000 * number
+
+
+def _people(db: apsw.Connection, now_ms: int) -> dict[str, str]:
+    """A person per payload that a name may hold, the first one admin; paths of the links that are open."""
+    names = ["ada", *(payload[:64] for payload in XSS if payload.isascii() and payload.isprintable()), "W" * 64]
+    for number, name in enumerate(names):
+        create_user(db, username=checked_username(name), now_ms=now_ms, user_id=f"u{number}")
+        key = {"credential_id": name.encode(), "public_key": b"", "sign_count": 0, "transports": ()}
+        add_passkey(db, f"u{number}", **key, name=name[:64], is_synced=True, now_ms=now_ms)  # type: ignore[arg-type]
+    add_passkey(db, "u0", **key | {"credential_id": b"2"}, name=XSS[1], is_synced=False, now_ms=now_ms)  # type: ignore[arg-type]
+    create_session(db, "u0", now_ms=now_ms, ttl_s=3600, browser=Browser(XSS[0], "192.0.2.0/24"))
+    invite = create_invite(db, created_by="u1", now_ms=now_ms)
+    return {"invite": f"/auth/login?invite={invite.token}", "link": _link(db, "u1", now_ms)}
+
+
+def _link(db: apsw.Connection, user_id: str | None, now_ms: int) -> str:
+    token = create_login_link(db, now_ms=now_ms, ttl_s=3600, user_id=user_id)
+    return f"/auth/login?token={token}"
