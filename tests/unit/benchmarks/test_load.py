@@ -10,7 +10,7 @@ from benchmarks.corpus import Corpus
 from benchmarks.driver import LoadError
 from benchmarks.load import Load, render, run_load
 from benchmarks.rendering import Target, batch, single
-from bloop.wire.signature import matches, parse_signature
+from bloop.wire.signature import SigningKey, parse_signature
 from tests.unit.benchmarks.stub_server import ACCEPTED, StubServer, answer, headers_of
 
 SECRET = "s" * 32
@@ -30,7 +30,7 @@ def test_rendered_requests_carry_a_signature_that_verifies_and_their_own_length(
     for request in (single(target(), corpus, 7), batch(target(), corpus, 100, size)):
         headers, body = split(b"".join(request))
 
-        assert matches(SECRET.encode(), parse_signature(headers["x-signature"]), body)
+        assert SigningKey(SECRET.encode()).matches(parse_signature(headers["x-signature"]), body)
         assert int(headers["content-length"]) == len(body)
 
 

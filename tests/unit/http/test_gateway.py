@@ -37,7 +37,11 @@ def test_response_is_head_date_and_body_in_one_piece():
     assert keep_alive
 
 
-@pytest.mark.parametrize("result", [[b"abc"], [b"a", b"bc"], (b"abc",), iter([b"abc"]), [b"", b"abc"]], ids=repr)
+@pytest.mark.parametrize(
+    "result",
+    [[b"abc"], [b"a", b"bc"], (b"abc",), iter([b"abc"]), [b"", b"abc"]],
+    ids=["list", "parts", "tuple", "iterator", "empty part first"],
+)
 def test_missing_length_is_computed(result):
     response, _ = call(answering(result))
 
