@@ -12,6 +12,7 @@ from gunicorn import http, util
 from gunicorn.workers.gthread import TConn
 
 from bloop.http.limits import HttpLimits
+from bloop.http.streams import Channel
 
 
 class BoundedSocket(socket.socket):
@@ -24,10 +25,29 @@ class BoundedSocket(socket.socket):
         super().__init__(fileno=fileno)
         self._limits = limits
         self._body_deadline_s: float | None = None
+        self._channel: Channel | None = None
+        self._answer: Any = None
 
     def expect_body(self) -> None:
         """A request is about to be handled; its body's time begins when the app first asks for it."""
         self._body_deadline_s = None
+
+    def listen_to(self, channel: Channel) -> None:
+        """For the app: when it has said what it has to say, the answer goes on with what `channel` gives."""
+        self._channel = channel
+
+    def leave_open(self, answer: Any) -> None:
+        """Have Gunicorn's `answer` written so that it can go on (no framing, closed at its end), if it is to."""
+        if self._channel is not None:
+            self._answer = answer
+            answer.chunked = False
+            answer.force_close()
+
+    def take_channel(self) -> tuple[Channel | None, bool]:
+        """The channel that was given, and whether the answer has begun."""
+        channel, answer = self._channel, self._answer
+        self._channel = self._answer = None
+        return channel, answer is not None and answer.headers_sent
 
     def setblocking(self, flag: bool, /) -> None:
         self.settimeout(self._limits.write_timeout_s if flag else 0.0)

@@ -5,12 +5,14 @@ D1  A thread only ever sees a request whose headers are complete. The main loop 
 D2  A thread waits a bounded time for a body, and for a peer to take what it writes. A client that is too slow looks
     to the app like one that has gone: ConnectionResetError.
 D3  While the worker is full it stops receiving hand-offs; they wait in a bounded queue, then ingest answers 503.
-D4  A stopping worker serves every client that was already passed to it, and tells open streams to end through
-    `environ["bloop.is_stopping"]`, a callable.
+D4  A stopping worker serves every client that was already passed to it, and ends open streams. An app that streams by
+    itself is told through `environ["bloop.is_stopping"]`, a callable.
+D5  An answer that never ends costs no thread: the app gives a channel to `environ["bloop.stream"]`, says how the answer
+    begins and returns; the client then belongs to one thread that writes to all of them (streams.py).
 
-One process: the hand-off path belongs to the newest worker, so `workers = 1`, and as many `threads` as there may be
-open streams, and some. Gunicorn needs a `bind` all the same (a Unix socket, or a loopback port for the proxy). Its
-`limit_request_line` should be 8190, as long as ingest lets request lines be, and `control_socket_disable = True`.
+One process: the hand-off path belongs to the newest worker, so `workers = 1`. Gunicorn needs a `bind` all the same (a
+Unix socket, or a loopback port for the proxy). Its `limit_request_line` should be 8190, as long as ingest lets request
+lines be, and `control_socket_disable = True`.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from bloop.http.ingest_worker import refuse_tls
 from bloop.http.limits import RECV_BYTES, HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
 from bloop.http.request import incomplete_head_fault, skip_empty_lines
+from bloop.http.streams import Streams
 
 DASHBOARD_LIMITS = HttpLimits(body_timeout_s=120.0)  # source maps are uploaded here
 
@@ -40,7 +43,8 @@ _LINGERING_MAX = 256
 
 
 class DashboardWorker(ThreadWorker):
-    """Made by `make_dashboard_worker`. All of this runs in the main thread; only `handle` runs in the pool."""
+    """Made by `make_dashboard_worker`. All of this runs in the main thread; only `handle` runs in the pool, and what it
+    calls: the app with the two functions it finds in its environ."""
 
     handoff_path: ClassVar[str]
     limits: ClassVar[HttpLimits] = DASHBOARD_LIMITS
@@ -53,6 +57,8 @@ class DashboardWorker(ThreadWorker):
         self._heads: dict[DashboardClient, tuple[bytes, float]] = {}  # incomplete, with the time the rest must be in
         self._lingering: dict[DashboardClient, float] = {}  # answered, with the time they are closed
         self._stop_by_s = float("inf")
+        self._streams: Streams | None = None
+        self._has_run = False
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -66,22 +72,28 @@ class DashboardWorker(ThreadWorker):
         super().load_wsgi()
         app: Any = self.wsgi
 
-        def app_told_of_stopping(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def app_with_ways_out(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+            sock: BoundedSocket = environ["gunicorn.socket"]
             environ["bloop.is_stopping"] = self._is_stopping
+            environ["bloop.stream"] = sock.listen_to
             answer: Iterable[bytes] = app(environ, start_response)
+            sock.leave_open(start_response.__self__)  # the response it is a method of
             return answer
 
-        self.wsgi = app_told_of_stopping
+        self.wsgi = app_with_ways_out
 
     def _is_stopping(self) -> bool:
         return not self.alive
 
     def run(self) -> None:
         self._handoff = HandoffListener(self.handoff_path)
+        self._streams = Streams(on_closed=self._stream_ended)
         try:
             super().run()
         finally:
             self._leave_handoff(adopt=False)
+            self._has_run = True
+            self._end_streams()
             for client in [*self._heads, *self._lingering]:
                 client.close()
 
@@ -93,6 +105,7 @@ class DashboardWorker(ThreadWorker):
             self._watch_handoff(enabled)
         super().set_accept_enabled(enabled)
         if not self.alive:
+            self._end_streams()
             self._stop_by_s = time.monotonic() + STOP_KEEPALIVE_LINGER
             self._leave_handoff(adopt=True)
 
@@ -204,6 +217,32 @@ class DashboardWorker(ThreadWorker):
     def _on_head_readable(self, client: DashboardClient, sock: socket.socket) -> None:
         self.poller.unregister(sock)
         self._collect_head(client, *self._heads.pop(client))
+
+    # -- streams (D5) --------------------------------------------------------------------------------------------
+
+    def finish_request(self, conn: DashboardClient, fs: Any) -> None:
+        """Gunicorn's end of a request; a client that listens stays, and counts as a connection."""
+        channel, has_begun = conn.sock.take_channel()
+        if channel is None:
+            super().finish_request(conn, fs)
+        elif has_begun and self._streams is not None and fs.exception() is None:
+            self._streams.add(conn.sock, channel)
+        else:
+            channel.closed()
+            super().finish_request(conn, fs)
+
+    def _stream_ended(self) -> None:
+        """In the streaming thread. Nobody counts any more once the loop is left and its queue closed."""
+        if not self._has_run:
+            self.method_queue.defer(self._forget_stream)
+
+    def _forget_stream(self) -> None:
+        self.nr_conns -= 1
+
+    def _end_streams(self) -> None:
+        if self._streams is not None:
+            self._streams.close()
+            self._streams = None
 
     def _refuse(self, client: DashboardClient, refused: Refused) -> None:
         self.nr_conns -= 1
