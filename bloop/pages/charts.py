@@ -3,12 +3,13 @@
 C1  A chart shows every bucket of its span, empty ones included, so a gap in the data is a gap on the screen.
 C2  The scale starts at zero and never ends below SCALE_MIN: two events do not look like an outage.
 C3  Whatever a chart shows, its `bars` carry as numbers too; templates print them as a table.
+C4  Releases are marked where they were first seen, the newest MARKERS_MAX; those of one bucket together.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from bloop.clock import DAY_MS, HOUR_MS
@@ -16,10 +17,11 @@ from bloop.clock import DAY_MS, HOUR_MS
 SCALE_MIN = 4
 SPARK_HOURS = 24
 SPARK_HEIGHT = 24
-SPARK_STEP = 4  # width of one hour, of which 3 are bar
 CHART_HEIGHT = 80  # px; across, a chart is measured in percent, so it fits any width without distorting its labels
 TICK_SHARE = 0.94  # of the width that may carry a label: one further right would stick out
 BAR_SHARE = 0.76  # of its step that a bar fills
+MARKERS_MAX = 12
+MARKER_NAMES_MAX = 3  # named in one marker; of the rest the number
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,15 @@ class Bar:
     height: float
     partial: bool
     label: str  # the bucket's start, as the tooltip and the table print it
+    releases: str = ""  # first seen in this bucket, by name
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """Releases first seen at `x` percent."""
+
+    x: float
+    text: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +60,7 @@ class Chart:
 
     bars: tuple[Bar, ...]
     ticks: tuple[Tick, ...]
+    markers: tuple[Marker, ...]
     height: int
     bar_width: float
     top: int
@@ -62,6 +74,19 @@ class Chart:
     def peak(self) -> Bar:
         """The fullest bucket, the newest of equals."""
         return max(reversed(self.bars), key=lambda bar: bar.count)
+
+    @property
+    def path(self) -> str:
+        """Every full bar as the `d` of one path to be stroked, a unit apart: a tenth of a rectangle's bytes per bar."""
+        return "".join(self._stroke(n, bar) for n, bar in enumerate(self.bars) if bar.count and not bar.partial)
+
+    @property
+    def partial_path(self) -> str:
+        """The bar that is still being filled, by itself."""
+        return "".join(self._stroke(n, bar) for n, bar in enumerate(self.bars) if bar.count and bar.partial)
+
+    def _stroke(self, number: int, bar: Bar) -> str:
+        return f"M{number} {self.height}V{bar.y:g}"
 
     @property
     def daily(self) -> bool:
@@ -78,10 +103,26 @@ def daily(counts: Iterable[tuple[int, int]], now_ms: int, *, days: int) -> Chart
     return _chart(counts, now_ms, buckets=days, bucket_ms=DAY_MS)
 
 
+def marked(chart: Chart, releases: Iterable[tuple[str, int]]) -> Chart:
+    """The chart with its releases, given by name and the time each was first seen; others are left out (C4)."""
+    first_ms, step = chart.bars[0].at_ms, 100 / len(chart.bars)
+    numbered = sorted((at_ms, name) for name, at_ms in releases if at_ms >= first_ms)
+    inside = [(at_ms, name) for at_ms, name in numbered if (at_ms - first_ms) // chart.bucket_ms < len(chart.bars)]
+    named: dict[int, list[str]] = {}
+    for at_ms, name in inside[-MARKERS_MAX:]:
+        named.setdefault((at_ms - first_ms) // chart.bucket_ms, []).append(name)
+    texts = {number: _names(names) for number, names in named.items()}
+    return replace(
+        chart,
+        bars=tuple(replace(bar, releases=texts.get(number, "")) for number, bar in enumerate(chart.bars)),
+        markers=tuple(Marker(round((n + BAR_SHARE / 2) * step, 2), texts[n]) for n in sorted(texts)),
+    )
+
+
 def sparkline(counts: Iterable[tuple[int, int]], now_ms: int) -> str:
     """The last 24 hours as the `d` of one SVG path, a vertical stroke per hour that has events; `""` for none.
 
-    One path instead of 24 rectangles, with y pointing up, keeps a list of 50 issues small: about 150 bytes each.
+    One path instead of 24 rectangles, with y pointing up and an hour a unit wide, keeps a list small: 7 bytes an hour.
     """
     series = _series(counts, now_ms, SPARK_HOURS, HOUR_MS)
     top = max(SCALE_MIN, *series)
@@ -89,7 +130,7 @@ def sparkline(counts: Iterable[tuple[int, int]], now_ms: int) -> str:
     for hour, count in enumerate(series):
         if count:
             height = max(2, round(count * SPARK_HEIGHT / top))
-            strokes.append(f"M{hour * SPARK_STEP + 2} 0V{height}")
+            strokes.append(f"M{hour} 0V{height}")
     return "".join(strokes)
 
 
@@ -136,7 +177,12 @@ def _chart(counts: Iterable[tuple[int, int]], now_ms: int, *, buckets: int, buck
         )
     ticks = tuple(_ticks(bars, bucket_ms))
     bar_width = round(step * BAR_SHARE, 2)
-    return Chart(tuple(bars), ticks, CHART_HEIGHT, bar_width, top, bucket_ms)
+    return Chart(tuple(bars), ticks, (), CHART_HEIGHT, bar_width, top, bucket_ms)
+
+
+def _names(releases: Sequence[str]) -> str:
+    shown = ", ".join(releases[:MARKER_NAMES_MAX])
+    return f"{shown} and {len(releases) - MARKER_NAMES_MAX} more" if len(releases) > MARKER_NAMES_MAX else shown
 
 
 def _ticks(bars: list[Bar], bucket_ms: int) -> list[Tick]:

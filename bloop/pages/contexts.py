@@ -148,6 +148,8 @@ class IssueRow:
     spark: str
     events_24h: int
     is_new: bool
+    ticked: bool
+    failed: str  # why an action did not take it, "" when it did or there was none
 
     @property
     def mark(self) -> str:
@@ -168,6 +170,7 @@ class Empty(StrEnum):
 
     NEVER = "never"  # nothing has ever arrived
     FILTERED = "filtered"  # the filters match nothing
+    UNREADABLE = "unreadable"  # the search cannot be understood
     CAUGHT_UP = "caught_up"  # no open issues
     TAB = "tab"  # nothing in this status
 
@@ -185,11 +188,20 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What became of the last action, in a sentence; `failed` when not all of it was done."""
+
+    text: str
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
 class IssueListPage(Page):
     """`/`: issues of one project or of all, filtered, ordered, a page at a time.
 
     `rows` is empty exactly when `empty` says why; `setup` is there when nothing has ever arrived. `older_href` and
-    `newer_href` are empty at the ends.
+    `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
+    ticked rows, `signal_id` the last signal that this page knows of.
     """
 
     template: ClassVar[str] = "pages/issues.html"
@@ -203,6 +215,10 @@ class IssueListPage(Page):
     sorts: tuple[Option, ...]
     stats: Stats
     trend: Chart
+    problem: str
+    notice: Notice | None
+    actions: tuple[Action, ...]
+    signal_id: int
     rows: tuple[IssueRow, ...]
     empty: Empty | None
     setup: Setup | None
@@ -225,7 +241,9 @@ class Action:
     hint: str
 
 
-_RESOLVE = Action("resolved", "Resolve", "r", "resolved", True, "Fixed and deployed. It comes back if it happens again.")
+_RESOLVE = Action(
+    "resolved", "Resolve", "r", "resolved", True, "Fixed and deployed. It comes back if it happens again."
+)
 _MUTE = Action("muted", "Mute", "m", "muted", False, "Keep counting, send no alerts for now.")
 _IGNORE = Action("ignored", "Ignore", "i", "ignored", False, "Keep counting, never alert: known and not worth fixing.")
 _REOPEN = Action("unresolved", "Reopen", "o", "regressed", True, "Back to the open issues.")
@@ -267,7 +285,7 @@ class IssueHead:
     @property
     def actions(self) -> tuple[Action, ...]:
         """What can be done next; the way back from every status that is not open."""
-        return (_RESOLVE, _MUTE, _IGNORE) if self.is_open else (_REOPEN,)
+        return actions_of(self.is_open)
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +335,7 @@ class EventView:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """A slice of the issue's events, as a count and a part of all."""
+    """A slice of the issue's events, as a count and a part of all; `href` is empty where no list shows it."""
 
     name: str
     count: int
@@ -332,9 +350,13 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Breakdown:
-    """Events by release or environment, largest first; `others` counts the slices that are not listed."""
+    """Events by release, environment …, largest first; `others` counts the slices that are not listed.
+
+    `sample` is how many events were looked at, None when it is all of them.
+    """
 
     title: str
+    sample: int | None
     shares: tuple[Share, ...]
     others: int
 
@@ -385,6 +407,12 @@ class ErrorPage(Page):
     status: int
     title: str
     detail: str
+
+
+def actions_of(is_open: bool | None) -> tuple[Action, ...]:
+    """What can be done to issues that are open, that are not, or of which that is not known (None)."""
+    triage = () if is_open is False else (_RESOLVE, _MUTE, _IGNORE)
+    return triage if is_open else (*triage, _REOPEN)
 
 
 def badges_of(status: str, is_new: bool) -> tuple[Badge, ...]:

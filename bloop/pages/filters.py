@@ -18,7 +18,8 @@ from markupsafe import Markup, escape
 from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIME_MS_MAX = 253_402_300_799_999  # the last millisecond datetime can hold: 9999-12-31
-TITLE_CHARS_MAX = 300  # of a message in a list: one line shows about a third of it
+TITLE_CHARS_MAX = 300  # of a message where it is a title
+ROW_CHARS_MAX = 140  # of a message in a row of the list
 
 # Bidirectional controls, invisible characters and terminal escapes, by the short name Unicode gives them. The joiners
 # U+200C and U+200D stay as they are: Persian words and emoji families need them.
@@ -80,6 +81,12 @@ def when(at_ms: int, now_ms: int) -> Markup:
     return Markup(text)  # noqa: S704
 
 
+def seen(at_ms: int, now_ms: int) -> Markup:
+    """Like `when` where there are many: the exact time stands once, and the stylesheet shows it on focus and hover."""
+    text = f'<time datetime="{iso(at_ms)[:10]} {iso(at_ms)[11:]}">{relative(at_ms, now_ms)}</time>'
+    return Markup(text)  # noqa: S704
+
+
 def number(value: int) -> str:
     """All digits, grouped: `1,234,567`."""
     return f"{value:,}"
@@ -119,6 +126,13 @@ def headline(text: str) -> Markup:
     return visible(first)
 
 
+def row_title(text: str) -> Markup:
+    """A headline of a row among many: cut to what the widest screen has room for."""
+    if len(text) <= ROW_CHARS_MAX and text.isascii() and text.isprintable():
+        return escape(text.strip())  # nothing in it can run the other way, so it needs no isolation (F2)
+    return headline(text if len(text) <= ROW_CHARS_MAX else text[:ROW_CHARS_MAX] + "…")
+
+
 def plain(text: str) -> str:
     """Like `headline` for places that take no markup (<title>, aria-label): hidden characters become spaces."""
     return " ".join(_HIDDEN.sub(" ", text).split())[:TITLE_CHARS_MAX]
@@ -150,6 +164,8 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "plain": plain,
     "pretty_json": pretty_json,
     "relative": relative,
+    "row_title": row_title,
+    "seen": seen,
     "visible": visible,
     "when": when,
 }

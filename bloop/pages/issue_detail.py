@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -23,7 +23,7 @@ from bloop.pages.contexts import (
 )
 from bloop.pages.listing import IssueView
 from bloop.query.aggregates import AggregateRow
-from bloop.query.events import POSITION_MAX, EventRow, Neighbours
+from bloop.query.events import POSITION_MAX, EventRow, Neighbours, Traits
 from bloop.query.issues import IssueRow, Tab
 from bloop.query.status import StatusChangeRow
 from bloop.query.trends import HourCount
@@ -31,6 +31,7 @@ from bloop.query.trends import HourCount
 DAY_HOURS = 24
 MONTH_DAYS = 30
 SHARES_MAX = 6
+TRAITS_MAX = 200  # newest events looked at for what no counter keeps
 FACTS_MAX = 60  # keys of metadata shown as a table; the raw JSON has all of them
 VALUE_CHARS_MAX = 600
 HEADING_CHARS_MAX = 200  # of a message at the top of the page, before it is clamped to HEADING_LINES_MAX lines
@@ -54,6 +55,8 @@ class DetailRows(NamedTuple):
     aggregates: Sequence[AggregateRow]
     hours: Sequence[HourCount]  # of the last MONTH_DAYS days
     changes: Sequence[StatusChangeRow]
+    releases: Sequence[tuple[str, int]] = ()  # of the project, first seen in the last MONTH_DAYS days
+    traits: Sequence[Traits] = ()  # of the newest TRAITS_MAX events
 
 
 def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
@@ -67,9 +70,9 @@ def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
         event=_event(rows.event, issue) if rows.event else None,
         nav=_nav(href, around) if around else None,
         latest=around is not None and around.newer is None,
-        day=charts.hourly(rows.hours, now_ms, hours=DAY_HOURS),
-        month=charts.daily(rows.hours, now_ms, days=MONTH_DAYS),
-        breakdowns=tuple(_breakdowns(issue, rows.aggregates)),
+        day=charts.marked(charts.hourly(rows.hours, now_ms, hours=DAY_HOURS), rows.releases),
+        month=charts.marked(charts.daily(rows.hours, now_ms, days=MONTH_DAYS), rows.releases),
+        breakdowns=(*_breakdowns(issue, rows.aggregates), *_trait_breakdowns(issue, rows.traits)),
         history=tuple(_history(issue, rows.changes)),
         back_href=IssueView(project=issue.project_slug).href,
     )
@@ -187,17 +190,35 @@ def _breakdowns(issue: IssueRow, aggregates: Sequence[AggregateRow]) -> Iterable
     for row in aggregates:
         releases[row.release] += row.event_count
         environments[row.environment] += row.event_count
-    yield _breakdown("Releases", "release", releases, issue)
-    yield _breakdown("Environments", "environment", environments, issue)
+    yield _breakdown("Releases", None, releases, lambda name: _href(issue, release=name))
+    yield _breakdown("Environments", None, environments, lambda name: _href(issue, environment=name))
 
 
-def _breakdown(title: str, filter_name: str, counts: Counter[str], issue: IssueRow) -> Breakdown:
+def _trait_breakdowns(issue: IssueRow, traits: Sequence[Traits]) -> Iterable[Breakdown]:
+    """What the newest events say. A source or level that all of them share is on the page already."""
+    sources, levels = Counter(t.source for t in traits), Counter(t.level for t in traits)
+    statuses = Counter(str(t.http_status) for t in traits if t.http_status is not None)
+    versions = Counter(t.app_version for t in traits if t.app_version)
+    sample = len(traits) if len(traits) < issue.event_count else None
+    if len(sources) > 1:
+        yield _breakdown("Sources", sample, sources, lambda name: _href(issue, source=name))
+    if len(levels) > 1:
+        yield _breakdown("Levels", sample, levels, lambda name: _href(issue, q=f"level:{name}"))
+    if statuses:
+        yield _breakdown("HTTP status", sample, statuses, lambda name: "")
+    if versions:
+        yield _breakdown("App versions", sample, versions, lambda name: "")
+
+
+def _breakdown(title: str, sample: int | None, counts: Counter[str], href: Callable[[str], str]) -> Breakdown:
     total = counts.total() or 1
-    shares = []
-    for name, count in counts.most_common(SHARES_MAX):
-        view = IssueView.from_params({"project": issue.project_slug, "tab": Tab.ALL, filter_name: name})
-        shares.append(Share(name, count, count / total, view.href))
-    return Breakdown(title, tuple(shares), max(0, len(counts) - SHARES_MAX))
+    shares = (Share(name, count, count / total, href(name)) for name, count in counts.most_common(SHARES_MAX))
+    return Breakdown(title, sample, tuple(shares), max(0, len(counts) - SHARES_MAX))
+
+
+def _href(issue: IssueRow, **filters: str) -> str:
+    """The issues of the same project that share this, whatever their status."""
+    return IssueView.from_params({"project": issue.project_slug, "tab": Tab.ALL, **filters}).href
 
 
 def _history(issue: IssueRow, changes: Sequence[StatusChangeRow]) -> Iterable[HistoryEntry]:

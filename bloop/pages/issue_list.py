@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from bloop.outcomes import Outcome
 from bloop.pages import build, charts
 from bloop.pages.contexts import (
     NEW_MS,
+    Action,
     Chip,
     Choice,
     Empty,
     IssueListPage,
     IssueRow,
+    Notice,
     Option,
     Setup,
     Shell,
     Stats,
     TabLink,
+    actions_of,
 )
 from bloop.pages.listing import SORT_LABELS, TABS, IssueView
 from bloop.query import issues
@@ -30,7 +33,7 @@ from bloop.query.walk import PageKey
 TREND_HOURS = 72
 OPTIONS_MAX = 40  # of one select; older releases are found by typing them into the URL or from an issue's page
 FILTER_LABELS = {
-    "q": "Text",
+    "q": "Search",
     "environment": "Environment",
     "release": "Release",
     "source": "Source",
@@ -39,7 +42,7 @@ FILTER_LABELS = {
 OPEN_STATUSES = ("unresolved", "regressed")
 # What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
 LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
-_SHORT_ID = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}")
+_REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
 
 
 class RingUse(Protocol):
@@ -67,13 +70,33 @@ class ListRows(NamedTuple):
     trend: Sequence[HourCount]
     offered: Offered
     before: PageKey | None  # where the page above this one begins; None: at the top
+    signal_id: int = 0
+    releases: Sequence[tuple[str, int]] = ()  # first seen within TREND_HOURS
+
+
+class Said(NamedTuple):
+    """What a page has to say beside its rows. `failed` is why an action did not take an issue, by short id."""
+
+    problem: str = ""
+    notice: Notice | None = None
+    ticked: Collection[str] = ()
+    failed: Mapping[str, str] = {}
+
+
+NOTHING_SAID = Said()
 
 
 def page(
-    shell: Shell, view: IssueView, rows: ListRows, stats: Stats, setup: Setup | None, now_ms: int
+    shell: Shell,
+    view: IssueView,
+    rows: ListRows,
+    stats: Stats,
+    setup: Setup | None,
+    now_ms: int,
+    said: Said = NOTHING_SAID,
 ) -> IssueListPage:
     """The whole context of `/`. `setup` is shown when nothing has ever arrived."""
-    empty = None if rows.page.rows else _why_empty(view, rows)
+    empty = None if rows.page.rows else _why_empty(view, rows, said.problem)
     return IssueListPage(
         shell=shell,
         now_ms=now_ms,
@@ -83,8 +106,12 @@ def page(
         chips=tuple(Chip(FILTER_LABELS[n], v, view.without(n).href) for n, v in view.filters.items()),
         sorts=tuple(Option(sort, label, sort == view.sort) for sort, label in SORT_LABELS.items()),
         stats=stats,
-        trend=charts.hourly(rows.trend, now_ms, hours=TREND_HOURS),
-        rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms) for issue in rows.page.rows),
+        trend=charts.marked(charts.hourly(rows.trend, now_ms, hours=TREND_HOURS), rows.releases),
+        problem=said.problem,
+        notice=said.notice,
+        actions=_actions(view),
+        signal_id=rows.signal_id,
+        rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms, said) for issue in rows.page.rows),
         empty=empty,
         setup=setup if empty is Empty.NEVER else None,
         older_href=view.at(rows.page.next).href if rows.page.next else "",
@@ -113,12 +140,20 @@ def place_of(issue: issues.IssueRow, sort: issues.Sort) -> PageKey:
     return PageKey(value, issue.status, issue.id)
 
 
-def is_short_id(text: str) -> bool:
-    """Whether a search reads like SHOP-12: then the issue itself is looked for first."""
-    return _SHORT_ID.fullmatch(text) is not None
+def is_reference(text: str) -> bool:
+    """Whether a search reads like SHOP-12 or like a fingerprint: then the issue itself is looked for first."""
+    return _REFERENCE.fullmatch(text) is not None
 
 
-def _why_empty(view: IssueView, rows: ListRows) -> Empty:
+def _actions(view: IssueView) -> tuple[Action, ...]:
+    """What can be done to the rows of this list, as far as their status is known from the tab."""
+    tab = view.shown_tab
+    return actions_of(None if tab in (None, Tab.ALL) else tab in (Tab.OPEN, Tab.UNRESOLVED, Tab.REGRESSED))
+
+
+def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
+    if problem:
+        return Empty.UNREADABLE
     if not any(rows.status_counts.values()):
         return Empty.NEVER
     if view.filters or view.before:
@@ -129,7 +164,7 @@ def _why_empty(view: IssueView, rows: ListRows) -> Empty:
 def _tab(view: IssueView, tab: Tab, counts: Mapping[str, int]) -> TabLink:
     statuses = {Tab.OPEN: OPEN_STATUSES, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
     count = None if view.filters else sum(counts.get(status, 0) for status in statuses)
-    return TabLink(tab.value.capitalize(), view.on_tab(tab).href, count, tab is view.tab)
+    return TabLink(tab.value.capitalize(), view.on_tab(tab).href, count, tab is view.shown_tab)
 
 
 def _choices(view: IssueView, offered: Offered) -> list[Choice]:
@@ -145,7 +180,7 @@ def _choices(view: IssueView, offered: Offered) -> list[Choice]:
     return found
 
 
-def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int) -> IssueRow:
+def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: Said) -> IssueRow:
     return IssueRow(
         href=build.issue_href(issue.short_id),
         short_id=issue.short_id,
@@ -162,4 +197,6 @@ def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int) -> Iss
         spark=charts.sparkline(spark, now_ms),
         events_24h=sum(hour.event_count for hour in spark),
         is_new=now_ms - issue.first_seen_ms < NEW_MS,
+        ticked=issue.short_id in said.ticked,
+        failed=said.failed.get(issue.short_id, ""),
     )

@@ -2,6 +2,8 @@
 
 L1  `IssueView.from_params(view.params())` is `view`: links, bookmarks and the back button always mean the same list.
 L2  A default is left out of the URL; a changed filter, tab or order starts again at the first page.
+L3  What is typed into the search box (query/terms.py) holds beside the other filters. Where it names statuses itself,
+    with `is:`, it stands in for the tab.
 """
 
 from __future__ import annotations
@@ -13,11 +15,14 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 from bloop.errors import InvalidParameter
+from bloop.query import terms
 from bloop.query.issues import IssueFilter, Sort, Tab
+from bloop.query.terms import Field, Query
 from bloop.query.walk import PageKey
 
 TEXT_CHARS_MAX = 200  # of one filter value
-PAGE_ROWS = 50
+SEARCH_CHARS_MAX = terms.TEXT_CHARS_MAX
+PAGE_ROWS = 36  # with long titles and full sparklines, a page of them stays below 60 KB
 TABS = (Tab.OPEN, Tab.REGRESSED, Tab.MUTED, Tab.IGNORED, Tab.RESOLVED, Tab.ALL)
 FILTERS = ("q", "environment", "release", "source", "route")
 SORT_LABELS = {Sort.LAST_SEEN: "Last seen", Sort.FIRST_SEEN: "First seen", Sort.EVENTS: "Most events"}
@@ -47,6 +52,7 @@ class IssueView:
             InvalidParameter: an unknown tab, order or place.
         """
         texts = {name: params.get(name, "").strip()[:TEXT_CHARS_MAX] for name in ("project", *FILTERS)}
+        texts["q"] = params.get("q", "").strip()[:SEARCH_CHARS_MAX]
         return cls(
             **texts,
             tab=_choice(Tab, "tab", params.get("tab", "")) or Tab.OPEN,
@@ -61,8 +67,12 @@ class IssueView:
         return {name: _text(value) for name, value in pairs if value != getattr(defaults, name)}
 
     @property
+    def query_string(self) -> str:
+        return urlencode(self.params())
+
+    @property
     def href(self) -> str:
-        query = urlencode(self.params())
+        query = self.query_string
         return f"/?{query}" if query else "/"
 
     @property
@@ -71,19 +81,49 @@ class IssueView:
         return {name: value for name in FILTERS if (value := getattr(self, name))}
 
     @property
-    def wanted(self) -> IssueFilter:
-        """What to ask the database for."""
+    def query(self) -> Query:
+        """What the search box says.
+
+        Raises:
+            InvalidParameter: it cannot be understood.
+        """
+        return terms.parse(self.q)
+
+    def wanted(self, now_ms: int) -> IssueFilter:
+        """What to ask the database for.
+
+        Raises:
+            InvalidParameter: the search cannot be understood.
+        """
+        query = self.query
         return IssueFilter(
-            tab=self.tab,
+            tab=Tab.ALL if query.says_status else self.tab,
             release=self.release or None,
             environment=self.environment or None,
             source=self.source or None,
             route=self.route or None,
-            text=self.q or None,
+            query=query,
+            now_ms=now_ms,
         )
 
+    @property
+    def shown_tab(self) -> Tab | None:
+        """The tab to show as chosen: the one `is:` names, if it names one alone; None where no tab says it (L3)."""
+        try:
+            said = self.query.of(Field.IS)
+        except InvalidParameter:
+            return self.tab
+        if not said:
+            return self.tab
+        plainly = len(said) == 1 and len(said[0].values) == 1
+        return Tab(said[0].values[0]) if plainly else None
+
     def on_tab(self, tab: Tab) -> IssueView:
-        return replace(self, tab=tab, before=None)
+        """Another tab of the same list; what the search said about statuses gives way to it."""
+        try:
+            return replace(self, tab=tab, q=self.query.without(Field.IS), before=None)
+        except InvalidParameter:
+            return replace(self, tab=tab, before=None)
 
     def in_project(self, slug: str) -> IssueView:
         """The same tab and order elsewhere. Filters stay behind: another project has other releases and routes."""

@@ -14,7 +14,9 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from bloop.query import search
 from bloop.query.rows import ids_json
+from bloop.query.terms import NO_QUERY, Query
 from bloop.query.walk import ROWS_MAX, PageKey, Walk, keys
 
 ROWS_PER_ISSUE_MAX = 1000  # shown of one issue: the most recent releases
@@ -37,6 +39,8 @@ class AggregateFilter:
     route: str | None = None
     since_ms: int | None = None
     until_ms: int | None = None
+    query: Query = NO_QUERY  # a search over the issues; what it says of release and environment is asked of the row
+    now_ms: int = 0  # what the times of `query` are counted back from
 
 
 class AggregateRow(NamedTuple):
@@ -85,6 +89,7 @@ _ORDERS = {
     Sort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
 }
 _BY_PROJECT = "a.project_id = :arm"
+_FEW = "FROM json_each(:candidates) AS few CROSS JOIN aggregates AS a ON a.issue_id = few.value"
 
 UNRESOLVED = "unresolved"
 _OPEN = "a.status IN ('unresolved', 'regressed')"
@@ -130,9 +135,16 @@ def list_aggregates(
 ) -> AggregatePage:
     """One page, highest sort value first. Go on with `before=page.next`."""
     assert 0 < limit <= ROWS_MAX
+    few = search.candidates(db, project_ids, search.hints(wanted.query)) if wanted.query.terms else None
     filters, bindings = _conditions(wanted)
+    asked = search.aggregate_conditions(wanted.query, wanted.now_ms, by_words=few is not None and few.by_words)
+    filters, bindings = filters + asked.fragments, bindings | asked.bindings
+    select = _SELECTS[sort]
+    if few is not None:
+        select = f"{select.partition(' FROM ')[0]} {_FEW}"
+        bindings["candidates"] = ids_json(few.ids)
     walk = Walk(
-        select=_SELECTS[sort],
+        select=select,
         arm=_BY_PROJECT,
         ties=_TIES[sort],
         rest=_RESTS[sort],

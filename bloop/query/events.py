@@ -46,6 +46,15 @@ class EventRow(NamedTuple):
     extra: str | None  # JSON text
 
 
+class Traits(NamedTuple):
+    """What events differ in that no counter keeps."""
+
+    source: str
+    level: str
+    http_status: int | None
+    app_version: str | None
+
+
 class EventPage(NamedTuple):
     rows: list[EventRow]
     next: PageKey | None
@@ -86,6 +95,13 @@ _SELECT_ONE = f"""{_COLUMNS}
   JOIN issues AS i ON i.id = e.issue_id
   JOIN projects AS p ON p.id = i.project_id
  WHERE e.id = :event_id AND e.issue_id = :issue_id
+"""
+_SELECT_TRAITS = """
+SELECT source, level, http_status, app_version
+  FROM events INDEXED BY events_by_issue
+ WHERE issue_id = :issue_id
+ ORDER BY timestamp_ms DESC, id DESC
+ LIMIT :limit
 """
 _SELECT_EDGES = """
 SELECT (SELECT id FROM events INDEXED BY events_by_issue
@@ -141,6 +157,12 @@ def neighbours(db: apsw.Connection, event: EventRow) -> Neighbours:
     assert row is not None, "a SELECT without FROM has one row"
     newest, newer, older, oldest, newer_count, total = row
     return Neighbours(newest, newer, older, oldest, min(newer_count, POSITION_MAX) + 1, total)
+
+
+def newest_traits(db: apsw.Connection, issue_id: int, *, limit: int) -> list[Traits]:
+    """Of the newest `limit` events of an issue, newest first."""
+    assert 0 < limit <= ROWS_MAX
+    return [Traits(*row) for row in db.execute(_SELECT_TRAITS, {"issue_id": issue_id, "limit": limit})]
 
 
 def _by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[EventRow]:

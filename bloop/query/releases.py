@@ -22,13 +22,22 @@ class ReleaseRow(NamedTuple):
     last_seen_ms: int
 
 
-# Both served by the primary key (project_id, release, environment): a row per release and environment, not per event.
+# All served by the primary key (project_id, release, environment): a row per release and environment, not per event.
 _SELECT_RELEASES = """
 SELECT r.release, sum(r.event_count), min(r.first_seen_ms), max(r.last_seen_ms) AS last_seen_ms
   FROM json_each(:project_ids) AS wanted
   JOIN releases AS r ON r.project_id = wanted.value
  GROUP BY r.release
  ORDER BY last_seen_ms DESC, r.release
+ LIMIT :limit
+"""
+_SELECT_NEW = """
+SELECT r.release, min(r.first_seen_ms) AS first_seen_ms
+  FROM json_each(:project_ids) AS wanted
+  JOIN releases AS r ON r.project_id = wanted.value
+ GROUP BY r.release
+HAVING min(r.first_seen_ms) >= :since_ms
+ ORDER BY first_seen_ms DESC, r.release
  LIMIT :limit
 """
 _SELECT_ENVIRONMENTS = """
@@ -39,6 +48,12 @@ SELECT r.environment
  ORDER BY max(r.last_seen_ms) DESC, r.environment
  LIMIT :limit
 """
+
+
+def new_releases(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[tuple[str, int]]:
+    """Releases first seen at `since_ms` or later with the time of it, newest first, at most RELEASES_MAX."""
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": RELEASES_MAX}
+    return [(release, at_ms) for release, at_ms in db.execute(_SELECT_NEW, bindings)]
 
 
 def list_releases(db: apsw.Connection, project_ids: Sequence[int]) -> list[ReleaseRow]:

@@ -30,6 +30,7 @@ _IS_ONE_OF = "{column} IN (SELECT value FROM json_each(:{name}))"
 _IS_LIKE = "{column} LIKE :{name} ESCAPE '\\'"
 _IS_LIKE_ONE_OF = "EXISTS (SELECT 1 FROM json_each(:{name}) AS w WHERE {column} LIKE w.value ESCAPE '\\')"
 _IN_PROJECT = "i.project_id IN (SELECT p.id FROM projects AS p WHERE p.slug IN (SELECT value FROM json_each(:{name})))"
+_HAS_ISSUE = "EXISTS (SELECT 1 FROM issues AS i WHERE i.id = a.issue_id AND {})"
 _HAS_AGGREGATE = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND {})"
 
 _COLUMNS = {
@@ -81,7 +82,7 @@ class Candidates(NamedTuple):
 
 
 def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditions:
-    """What the terms ask of a row of issues; `by_words` leaves out what the full-text index has answered."""
+    """What the terms ask of a row of `issues AS i`; `by_words` leaves out what the full-text index has answered."""
     found = Conditions([], {})
     together: list[str] = []  # one release in one environment, not each for itself
     for number, term in enumerate(query.terms):
@@ -99,11 +100,26 @@ def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditio
     return found
 
 
+def aggregate_conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditions:
+    """What the terms ask of a row of `aggregates AS a`: release and environment of itself, the rest of its issue."""
+    own = [term for term in query.terms if term.field in _OF_AGGREGATES]
+    found = Conditions([], {})
+    for number, term in enumerate(own):
+        fragment, found.bindings[f"a{number}"] = _matches(_OF_AGGREGATES[term.field], term, f"a{number}")
+        found.fragments.append(f"NOT ({fragment})" if term.negated else fragment)
+    rest = Query(tuple(term for term in query.terms if term.field not in _OF_AGGREGATES))
+    of_issue = conditions(rest, now_ms, by_words=by_words)
+    if of_issue.fragments:
+        found.fragments.append(_HAS_ISSUE.format(" AND ".join(of_issue.fragments)))
+        found.bindings.update(of_issue.bindings)
+    return found
+
+
 def hints(query: Query) -> Hints:
     """What in the search may be rare: it must hold, and it must be said exactly."""
     words = [term.values[0] for term in query.of(Field.TEXT)]
     for field in (Field.TYPE, Field.ROUTE):
-        words += [term.values[0].removesuffix("*") for term in query.of(field) if len(term.values) == 1]
+        words += [max(term.values[0].split("*"), key=len) for term in query.of(field) if len(term.values) == 1]
     return Hints(
         tuple(word for word in words if len(word) >= TRIGRAM),
         _exact(query.of(Field.RELEASE)),
@@ -131,10 +147,9 @@ def candidates(db: apsw.Connection, project_ids: Sequence[int], wanted: Hints) -
 
 
 def like(value: str, *, anywhere: bool) -> str:
-    """A LIKE pattern (ESCAPE '\\'): contained, or the whole with an optional `*` at the end."""
-    prefix = not anywhere and len(value) > 1 and value.endswith("*")
-    escaped = (value[:-1] if prefix else value).replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return f"%{escaped}%" if anywhere else f"{escaped}%" if prefix else escaped
+    """A LIKE pattern (ESCAPE '\\'): contained as it is, or the whole, where `*` stands for anything."""
+    escaped = value.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return f"%{escaped}%" if anywhere else escaped.replace("*", "%")
 
 
 def _condition(term: Term, name: str, now_ms: int) -> tuple[str, str | int]:
@@ -154,8 +169,8 @@ def _condition(term: Term, name: str, now_ms: int) -> tuple[str, str | int]:
 
 
 def _matches(column: str, term: Term, name: str) -> tuple[str, str]:
-    """Exactly one of the values, unless one ends with `*`: then upper and lower case are the same, too."""
-    if any(value.endswith("*") for value in term.values):
+    """Exactly one of the values, unless there is a `*` in one: then upper and lower case are the same, too."""
+    if any("*" in value for value in term.values):
         return _any_case(column, term, name)
     return _IS_ONE_OF.format(column=column, name=name), _json(term.values)
 
@@ -169,7 +184,7 @@ def _any_case(column: str, term: Term, name: str) -> tuple[str, str]:
 
 def _exact(terms: Sequence[Term]) -> tuple[str, ...]:
     """The values of the first of the terms, unless one of them stands for many."""
-    if not terms or any(value.endswith("*") for value in terms[0].values):
+    if not terms or any("*" in value for value in terms[0].values):
         return ()
     return terms[0].values
 

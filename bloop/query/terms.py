@@ -94,6 +94,11 @@ class Query:
         """It names the statuses it wants, so a list's tab has no say."""
         return bool(self.of(Field.IS))
 
+    @property
+    def says_times(self) -> bool:
+        """It means something else as time goes by."""
+        return any(term.since is not None and term.since.at_ms is None for term in self.terms)
+
     def without(self, field: Field) -> str:
         """The text of this search without what it says about `field`."""
         return " ".join(term.source for term in self.terms if term.field is not field)

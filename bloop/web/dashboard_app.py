@@ -16,7 +16,7 @@ from typing import Any
 import falcon
 
 from bloop import clock
-from bloop.auth.access import ADMIN, OPEN, SESSION, SIGNED, credential
+from bloop.auth.access import ADMIN, OPEN, PAGE, SESSION, SIGNED, credential
 from bloop.auth.scopes import Scope
 from bloop.config import Settings
 from bloop.pages.render import Renderer
@@ -36,10 +36,12 @@ from bloop.web.api.sign_in import SignIn
 from bloop.web.api.stats import Stats
 from bloop.web.api.tokens import Tokens
 from bloop.web.authenticate import Access
+from bloop.web.bulk import BulkApi, BulkForm
 from bloop.web.database import Database
 from bloop.web.deps import Deps
 from bloop.web.ingest_app import make_sender, mount_ingest
 from bloop.web.ledger_pages import mount_ledger_pages
+from bloop.web.live import Stream
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
 from bloop.web.pages import mount_pages
 from bloop.web.project_pages import mount_project_pages
@@ -80,6 +82,7 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_project_pages(routes, deps)
     mount_ledger_pages(routes, deps)
     mount_pages(routes, deps)
+    routes.add("/issues/bulk", BulkForm(deps), GET=PAGE, POST=PAGE)
     forgotten = sorted(routes.undeclared())
     assert not forgotten, f"routes that do not say what they need: {forgotten}"
     if mount_signed is not None:
@@ -99,6 +102,8 @@ def mount_api(routes: Routes, deps: Deps) -> None:
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, GET=_READ)
     for name in ("resolve", "ignore", "mute", "unresolve"):
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, POST=_WRITE)
+    routes.add("/v1/errors/bulk", BulkApi(deps), POST=_WRITE)
+    routes.add("/v1/stream", Stream(deps), GET=_READ)
     routes.add("/v1/trends", Trends(deps), GET=_READ)
     routes.add("/v1/stats", Stats(deps), GET=_READ)
     routes.add("/health", health, GET=OPEN)

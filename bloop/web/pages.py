@@ -19,15 +19,17 @@ from bloop.pages import build, issue_detail, issue_list
 from bloop.pages.assets import Asset, Assets
 from bloop.pages.charts import SPARK_HOURS
 from bloop.pages.contexts import Shell
+from bloop.pages.issue_list import NOTHING_SAID, Said
 from bloop.pages.listing import PAGE_ROWS, IssueView
 from bloop.pages.setup import setup
-from bloop.query import aggregates, events, issues, ledger, pages, projects, releases, stats, status, trends
-from bloop.query.issues import IssueRow
+from bloop.query import aggregates, events, issues, ledger, pages, projects, releases, signals, stats, status, trends
+from bloop.query.issues import IssueFilter, IssueRow
 from bloop.query.walk import PageKey
 from bloop.storage.status import Status, change_status
 from bloop.web.authenticate import principal_of, visible_projects
 from bloop.web.deps import Deps
 from bloop.web.html import answer_errors_with_pages, send_page, takes_gzip
+from bloop.web.notice import take_notice
 from bloop.web.routes import Routes
 
 ASSET_MAX_AGE_S = 31_536_000
@@ -52,18 +54,31 @@ class IssueList:
         self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        view, now_ms = IssueView.from_params(_params(req)), self._deps.now_ms()
-        with self._deps.database.reader() as db:
-            project_ids = visible_projects(db, principal_of(req), view.project)
-            if issue_list.is_short_id(view.q) and (named := issues.get_issue(db, project_ids, view.q)):
-                raise falcon.HTTPSeeOther(build.issue_href(named.short_id))
-            shell = _shell(db, principal_of(req), view, view.project)
-            rows = _list_rows(db, project_ids, view, now_ms)
-            outcomes = ledger.outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS))
-            target = projects.list_projects(db, project_ids[:1])
-        hint = setup(target[0].slug, target[0].name, self._deps.settings.auth.rp_origin) if target else None
-        numbers = issue_list.stats(rows.status_counts, outcomes, self._deps.ring_stat())
-        send_page(self._deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms))
+        view = IssueView.from_params(params_of(req))
+        notice = take_notice(req, resp)
+        show_list(self._deps, req, resp, view, Said(notice=notice) if notice else NOTHING_SAID)
+
+
+def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, said: Said) -> None:
+    """Answer with the list that `view` names; 400 when its search cannot be understood."""
+    now_ms, principal = deps.now_ms(), principal_of(req)
+    with deps.database.reader() as db:
+        project_ids = visible_projects(db, principal, view.project)
+        if issue_list.is_reference(view.q) and (named := issues.get_issue(db, project_ids, view.q)):
+            raise falcon.HTTPSeeOther(build.issue_href(named.short_id))
+        shell = _shell(db, principal, view, view.project)
+        try:
+            wanted = view.wanted(now_ms)
+        except InvalidParameter as error:
+            said = said._replace(problem=error.reason)
+            resp.status = falcon.HTTP_400
+            wanted = None
+        rows = _list_rows(db, project_ids, view, wanted, now_ms)
+        outcomes = ledger.outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS))
+        target = projects.list_projects(db, project_ids[:1])
+    hint = setup(target[0].slug, target[0].name, deps.settings.auth.rp_origin) if target else None
+    numbers = issue_list.stats(rows.status_counts, outcomes, deps.ring_stat())
+    send_page(deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms, said))
 
 
 class Issue:
@@ -81,16 +96,19 @@ class Issue:
     def _show(self, req: falcon.Request, resp: falcon.Response, ref: str, event_id: int | None) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
-            issue = _find(db, principal, ref)
+            issue = find_issue(db, principal, ref)
             shell = _shell(db, principal, IssueView(), issue.project_slug)
             event = self._event(db, issue, event_id)
+            since_ms = now_ms - issue_detail.MONTH_DAYS * DAY_MS
             rows = issue_detail.DetailRows(
                 issue=issue,
                 event=event,
                 neighbours=events.neighbours(db, event) if event else None,
                 aggregates=aggregates.of_issues(db, [issue.id]),
-                hours=trends.issue_trend(db, [issue.id], now_ms - issue_detail.MONTH_DAYS * DAY_MS),
+                hours=trends.issue_trend(db, [issue.id], since_ms),
                 changes=status.history(db, [issue.id]),
+                releases=releases.new_releases(db, [issue.project_id], since_ms),
+                traits=events.newest_traits(db, issue.id, limit=issue_detail.TRAITS_MAX),
             )
         send_page(self._deps, req, resp, issue_detail.page(shell, rows, now_ms))
 
@@ -113,7 +131,7 @@ class IssueStatus:
         principal, wanted, now_ms = principal_of(req), _status_field(req), self._deps.now_ms()
 
         def change(db: apsw.Connection) -> str:
-            issue = _find(db, principal, ref)
+            issue = find_issue(db, principal, ref)
             change_status(db, [issue.id], wanted, changed_by=principal.id, changed_via="dashboard", now_ms=now_ms)
             return build.issue_href(issue.short_id)
 
@@ -140,12 +158,12 @@ class AssetFiles:
                 resp.data = asset.gzipped
 
 
-def _params(req: falcon.Request) -> dict[str, str]:
+def params_of(req: falcon.Request) -> dict[str, str]:
     """Query parameters as text; of a repeated one the last counts."""
     return {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
 
 
-def _find(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
+def find_issue(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
     issue = issues.get_issue(db, visible_projects(db, principal, None), ref)
     if issue is None:
         raise NotFound("no issue has this id")
@@ -157,16 +175,23 @@ def _shell(db: apsw.Connection, principal: Principal, view: IssueView, slug: str
     return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), view, slug)
 
 
-def _list_rows(db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, now_ms: int) -> issue_list.ListRows:
-    page = issues.list_issues(db, project_ids, view.wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
+def _list_rows(
+    db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
+) -> issue_list.ListRows:
+    page = issues.IssuePage([], None)
+    if wanted is not None:
+        page = issues.list_issues(db, project_ids, wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
     this_hour_ms = hour_of(now_ms)
+    since_ms = this_hour_ms - (issue_list.TREND_HOURS - 1) * HOUR_MS
     return issue_list.ListRows(
         page=page,
         sparks=trends.sparklines(db, [row.id for row in page.rows], this_hour_ms - (SPARK_HOURS - 1) * HOUR_MS),
         status_counts=issues.status_counts(db, project_ids),
-        trend=trends.project_trend(db, project_ids, this_hour_ms - (issue_list.TREND_HOURS - 1) * HOUR_MS),
+        trend=trends.project_trend(db, project_ids, since_ms),
+        releases=releases.new_releases(db, project_ids, since_ms),
         offered=_offered(db, project_ids, now_ms),
-        before=_page_above(db, project_ids, view, page.rows),
+        before=_page_above(db, project_ids, view, wanted, page.rows),
+        signal_id=signals.last_id(db),
     )
 
 
@@ -180,12 +205,16 @@ def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> 
 
 
 def _page_above(
-    db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, rows: list[IssueRow]
+    db: apsw.Connection,
+    project_ids: tuple[int, ...],
+    view: IssueView,
+    wanted: IssueFilter | None,
+    rows: list[IssueRow],
 ) -> PageKey | None:
-    if view.before is None or not rows:
+    if view.before is None or wanted is None or not rows:
         return None
     first = issue_list.place_of(rows[0], view.sort)
-    return pages.page_before(db, project_ids, view.wanted, sort=view.sort, first=first, limit=PAGE_ROWS)
+    return pages.page_before(db, project_ids, wanted, sort=view.sort, first=first, limit=PAGE_ROWS)
 
 
 def _status_field(req: falcon.Request) -> Status:

@@ -168,8 +168,8 @@ def lightness(page: Page) -> float:
 
 def test_from_the_list_to_a_resolved_issue(visit: Callable[..., Page], site: Site) -> None:
     page = visit("/?project=worker")
-    page.get_by_label("Search type, message or short id").fill("deadlock")
-    page.get_by_label("Search type, message or short id").press("Enter")
+    page.get_by_label("Search issues").fill("deadlock")
+    page.get_by_label("Search issues").press("Enter")
     page.wait_for_url("**/?*q=deadlock*")
     expect(page.locator("li.issue")).to_have_count(1)
 

@@ -5,13 +5,23 @@ from __future__ import annotations
 from tests.browser.site import Site
 
 # Answers that are no pages.
-MACHINES = ("/v1/", "/api/", "/assets/", "/health", "/ready", "/auth/status", "/projects/{slug}/setup/status")
+MACHINES = (
+    "/v1/",
+    "/api/",
+    "/assets/",
+    "/health",
+    "/ready",
+    "/auth/status",
+    "/projects/{slug}/setup/status",
+    "/issues/bulk",  # leads to the list
+)
 
 # By route. Words in braces: an open issue of a project, an event, a link.
 PLACES: dict[str, list[str]] = {
     "/": [
         "/?project=web-shop&tab=all&environment=production&sort=events",
         "/?project=hostile",
+        "/?q=is:closed",
         "/?project=empty",
         "/?project=web-shop&tab=muted",
         "/?q=nothing-is-called-so&release=x",

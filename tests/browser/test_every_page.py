@@ -167,7 +167,7 @@ def test_forced_colours_keep_charts_and_the_cursor(visit: Visit) -> None:
     page = visit("/?project=web-shop", forced_colors="active")
 
     bar, ground = page.evaluate("""[
-        getComputedStyle(document.querySelector(".chart-plot rect")).fill,
+        getComputedStyle(document.querySelector(".chart-plot .bars")).stroke,
         getComputedStyle(document.body).backgroundColor,
     ]""")
 

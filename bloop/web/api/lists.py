@@ -5,7 +5,9 @@ from __future__ import annotations
 import falcon
 import orjson
 
+from bloop.clock import minute_of
 from bloop.errors import InvalidParameter
+from bloop.query import terms
 from bloop.query.aggregates import UNRESOLVED, AggregateFilter, Sort, list_aggregates
 from bloop.web.api import params, show
 from bloop.web.api.paging import Pager
@@ -21,6 +23,7 @@ class Errors:
         self._deps, self._pager = deps, pager
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        query = terms.parse(params.text(req, "query") or "")
         wanted = AggregateFilter(
             status=_status(req),
             release=params.text(req, "release"),
@@ -29,6 +32,9 @@ class Errors:
             route=params.text(req, "route"),
             since_ms=params.instant_ms(req, "since"),
             until_ms=params.instant_ms(req, "until"),
+            query=query,
+            # To the minute: pages of one list remember each other by what was asked.
+            now_ms=minute_of(self._deps.now_ms()) if query.says_times else 0,
         )
         self._list(req, resp, wanted, params.choice(req, "sort", Sort.LAST_SEEN))
 

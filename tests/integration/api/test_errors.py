@@ -424,3 +424,37 @@ def test_a_remembered_page_end_of_one_project_is_no_start_in_another(server: Ser
 
     rows = server.get("/v1/errors", token=tokens[1], query_string="limit=2&offset=2")
     assert names(rows) == [f"{projects[1]}-1", f"{projects[1]}-0"]
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("reading 'price'", ["SHOP-1"]),
+        ("is:muted", ["SHOP-2", "SHOP-2"]),
+        ("env:staging", ["SHOP-2"]),
+        ("-env:staging", ["SHOP-1", "SHOP-2"]),
+        ("env:production release:2.*", []),
+        ("last:1h", ["SHOP-1"]),
+        ("type:TypeError -price", ["SHOP-2", "SHOP-2"]),
+    ],
+)
+def test_a_search_narrows_the_list_of_errors(server: Server, seed: Seed, query: str, expected: list[str]) -> None:
+    project = seed.project("shop")
+    seed.issue(project, "a", message="undefined (reading 'price')")
+    old = seed.issue(project, "b", status="muted", last_seen_ms=NOW_MS - 7_200_000, message="other")
+    seed.aggregate(old, release="2.0", environment="staging", last_seen_ms=NOW_MS + 1)
+    token = seed.token(project, "errors:read")
+
+    found = server.call("GET", "/v1/errors", token=token, params={"query": query, "sort": "first_seen"}).json
+
+    assert [row["short_id"] for row in found] == expected
+
+
+def test_a_search_that_cannot_be_read_is_refused_in_words(server: Server, seed: Seed) -> None:
+    token = seed.token(seed.project("shop"), "errors:read")
+
+    answer = server.call("GET", "/v1/errors", token=token, params={"query": "is:closed"})
+
+    assert answer.status_code == 400
+    assert answer.json["path"] == "query"
+    assert answer.json["error"].startswith("query: is: takes open, unresolved")

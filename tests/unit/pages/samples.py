@@ -15,13 +15,15 @@ from bloop.pages.contexts import (
     ErrorPage,
     IssueListPage,
     IssuePage,
+    Notice,
     Page,
     Shell,
 )
+from bloop.pages.issue_list import NOTHING_SAID, Said
 from bloop.pages.listing import IssueView
 from bloop.pages.setup import setup
 from bloop.query.aggregates import AggregateRow
-from bloop.query.events import EventRow, Neighbours
+from bloop.query.events import EventRow, Neighbours, Traits
 from bloop.query.issues import IssuePage as IssueRows
 from bloop.query.issues import IssueRow, Tab
 from bloop.query.projects import ProjectRow
@@ -121,7 +123,12 @@ def an_event(say: Text = plain, **changes: Any) -> EventRow:
 
 
 def list_page(
-    say: Text = plain, view: IssueView | None = None, rows: list[IssueRow] | None = None, *, ever: bool = True
+    say: Text = plain,
+    view: IssueView | None = None,
+    rows: list[IssueRow] | None = None,
+    *,
+    ever: bool = True,
+    said: Said = NOTHING_SAID,
 ) -> IssueListPage:
     view = view or IssueView(project="shop", q=say("x"), release=say("1.1.0"), before=PageKey(1, "unresolved", 1))
     rows = (
@@ -134,11 +141,13 @@ def list_page(
         trend=[HourCount(NOW_MS - HOUR_MS, 3)],
         offered=issue_list.Offered([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
         before=None,
+        signal_id=57,
+        releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
     )
     outcomes = {Outcome.STORED: 5788, Outcome.RING_FULL: 12}
     numbers = issue_list.stats(read.status_counts, outcomes, None)
     hint = setup("shop", say("Shop"), "https://errors.example")
-    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS)
+    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS, said)
 
 
 def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool = False, **changes: Any) -> IssuePage:
@@ -172,6 +181,8 @@ def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool
         neighbours=Neighbours(120, None, 98, 1, 1, 340) if event else None,
         aggregates=[aggregate._replace(release=f"{say('r')}{n}") for n in range(9)],
         hours=[HourCount(NOW_MS - HOUR_MS, 3), HourCount(NOW_MS - 9 * DAY_MS, 30)],
+        releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
+        traits=[Traits(say("web"), "error", 500, say("5.9")), Traits("api", "fatal", None, None)],
         changes=[
             change,
             change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
@@ -187,6 +198,10 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield list_page(say, IssueView(q=say("x")), [])
     yield list_page(say, IssueView(), [])
     yield list_page(say, IssueView(tab=Tab.MUTED), [])
+    yield list_page(say, IssueView(q=say("is:x")), [], said=Said(problem=say("is: takes open, not x")))
+    failed = Notice(say("1 not: no issue has this id"), failed=True)
+    yield list_page(say, said=Said(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
+    yield list_page(say, IssueView(tab=Tab.ALL), said=Said(notice=Notice("2 issues resolved.", failed=False)))
     yield issue_page(say)
     yield issue_page(say, status="resolved")
     yield issue_page(say, pruned=True)

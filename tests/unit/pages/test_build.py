@@ -95,12 +95,29 @@ def test_history_ends_with_the_first_time_it_was_seen() -> None:
 
 
 def test_shares_are_parts_of_all_events_and_the_rest_is_counted() -> None:
-    releases, environments = issue_page().breakdowns
+    releases, environments, *others = issue_page().breakdowns
 
     assert [round(share.share, 3) for share in releases.shares] == [0.111] * 6
     assert releases.others == 3
     assert [(s.name, s.share, s.href) for s in environments.shares] == [
         ("production", 1.0, "/?project=shop&tab=all&environment=production")
+    ]
+    assert [(b.title, b.sample, [(s.name, s.share, s.href) for s in b.shares]) for b in others] == [
+        (
+            "Sources",
+            2,
+            [("web", 0.5, "/?project=shop&tab=all&source=web"), ("api", 0.5, "/?project=shop&tab=all&source=api")],
+        ),
+        (
+            "Levels",
+            2,
+            [
+                ("error", 0.5, "/?project=shop&tab=all&q=level%3Aerror"),
+                ("fatal", 0.5, "/?project=shop&tab=all&q=level%3Afatal"),
+            ],
+        ),
+        ("HTTP status", 2, [("500", 1.0, "")]),
+        ("App versions", 2, [("5.9", 1.0, "")]),
     ]
 
 

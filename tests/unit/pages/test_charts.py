@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -54,7 +55,7 @@ def test_no_label_sticks_out_on_the_right() -> None:
 def test_a_sparkline_is_one_stroke_per_hour_with_events() -> None:
     counts = [(HOUR, 8), (HOUR - 3 * HOUR_MS, 4), (HOUR - 30 * HOUR_MS, 99)]
 
-    assert charts.sparkline(counts, NOW_MS) == "M82 0V12M94 0V24"
+    assert charts.sparkline(counts, NOW_MS) == "M20 0V12M23 0V24"
     assert charts.sparkline([], NOW_MS) == ""
 
 
@@ -75,3 +76,28 @@ def test_bars_stay_inside_the_chart_and_every_event_counts_once(counts: list[tup
         assert 0 <= bar.y <= charts.CHART_HEIGHT
         assert 0 <= bar.x < 100
         assert bool(bar.height) == bool(bar.count)
+
+
+def test_releases_are_marked_where_they_were_first_seen_those_of_one_bucket_together() -> None:
+    releases = [("1.1", HOUR - 3 * HOUR_MS), ("1.2", HOUR + 5), ("1.2.1", HOUR + 9), ("0.9", HOUR - 90 * HOUR_MS)]
+
+    chart = charts.marked(charts.hourly([], NOW_MS, hours=24), releases)
+
+    assert [marker.text for marker in chart.markers] == ["1.1", "1.2, 1.2.1"]
+    assert [marker.x for marker in chart.markers] == [pytest.approx(100 * (n + 0.38) / 24, abs=0.01) for n in (20, 23)]
+    assert [bar.releases for bar in chart.bars if bar.releases] == ["1.1", "1.2, 1.2.1"]
+
+
+def test_many_releases_leave_room_for_the_chart() -> None:
+    releases = [(f"r{n}", HOUR - n * HOUR_MS) for n in range(23)] + [(f"s{n}", HOUR) for n in range(9)]
+
+    chart = charts.marked(charts.hourly([], NOW_MS, hours=24), releases)
+
+    assert [marker.text for marker in chart.markers] == ["r2", "r1", "r0, s0, s1 and 7 more"]
+
+
+def test_a_chart_as_one_path_has_a_stroke_for_every_bucket_with_events() -> None:
+    chart = charts.hourly([(HOUR, 8), (HOUR - 3 * HOUR_MS, 4)], NOW_MS, hours=24)
+
+    assert chart.path == "M20 80V40"
+    assert chart.partial_path == "M23 80V0"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.errors import InvalidParameter
-from bloop.pages.listing import TEXT_CHARS_MAX, IssueView
+from bloop.pages.listing import SEARCH_CHARS_MAX, TEXT_CHARS_MAX, IssueView
 from bloop.query.issues import Sort, Tab
 from bloop.query.walk import PageKey
 
@@ -73,6 +73,36 @@ def test_what_cannot_be_read_is_refused_by_name(params: dict[str, str], name: st
 
 
 def test_texts_are_trimmed_and_bounded_and_unknown_parameters_ignored() -> None:
-    view = IssueView.from_params({"q": "  " + "x" * 5000, "utm_source": "mail"})
+    view = IssueView.from_params({"q": "  " + "x" * 5000, "route": "y" * 5000, "utm_source": "mail"})
 
-    assert view == IssueView(q="x" * TEXT_CHARS_MAX)
+    assert view == IssueView(q="x" * SEARCH_CHARS_MAX, route="y" * TEXT_CHARS_MAX)
+
+
+@pytest.mark.parametrize(
+    ("q", "asked", "shown"),
+    [
+        ("", Tab.OPEN, Tab.OPEN),
+        ("timeout", Tab.OPEN, Tab.OPEN),
+        ("is:muted", Tab.ALL, Tab.MUTED),
+        ("is:open x", Tab.ALL, Tab.OPEN),
+        ("is:muted,ignored", Tab.ALL, None),
+        ("-is:regressed", Tab.OPEN, Tab.OPEN),
+    ],
+)
+def test_a_search_that_names_statuses_stands_in_for_the_tab(q: str, asked: Tab, shown: Tab | None) -> None:
+    view = IssueView(q=q)
+
+    assert (view.wanted(0).tab, view.shown_tab) == (asked, shown)
+
+
+def test_choosing_a_tab_takes_back_what_the_search_said_about_statuses() -> None:
+    assert IssueView(q="is:muted timeout env:x").on_tab(Tab.RESOLVED) == IssueView(q="timeout env:x", tab=Tab.RESOLVED)
+
+
+def test_a_search_that_cannot_be_read_stays_in_the_box() -> None:
+    view = IssueView.from_params({"q": "is:closed"})
+
+    assert view.on_tab(Tab.MUTED) == IssueView(q="is:closed", tab=Tab.MUTED)
+    assert view.shown_tab is Tab.OPEN
+    with pytest.raises(InvalidParameter):
+        view.wanted(0)

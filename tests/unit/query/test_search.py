@@ -74,6 +74,8 @@ CASES = [
     ("env:staging release:1.0", set()),
     ("env:staging env:production", {"again"}),
     ("release:2*", {"again"}),
+    ("release:*.0 env:stag*", {"again"}),
+    ("route:*:id", {"price"}),
     ("-release:2.0 -project:api", {"price", "done", "hushed"}),
     ("last:24h -project:api", {"price", "again", "done"}),
     ("-last:24h", {"hushed"}),

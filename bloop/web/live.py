@@ -1,0 +1,302 @@
+"""GET /v1/stream: what happens to issues, while it happens, as server-sent events. The signals table read aloud.
+
+    retry: 2000
+    id: 57
+
+    id: 58
+    event: issue.new
+    data: {"id":58,"kind":"issue.new","project_id":"…","project":"shop","issue":"SHOP-12", … }
+
+V1  `id` is the signal's. A client that comes back with it (`Last-Event-ID`, or `after` in the URL) misses nothing and
+    sees nothing twice, whichever process died meanwhile. One that was away for more than REPLAY_MAX signals, or for
+    longer than signals are kept, gets `event: reset` instead and looks for itself.
+V2  A token hears its project, a person everything they see, or the one project they name. A credential that ends takes
+    its streams along within CHECK_S.
+V3  One look at the database serves all clients, and its connection is given back before anybody waits.
+V4  At most STREAMS_MAX clients, and PER_CREDENTIAL_MAX of one credential. Further ones are told to come back later.
+
+`event: activity` has no id: it says that issues of some projects were counted up, at most every ACTIVITY_S. A comment
+every HEARTBEAT_S keeps proxies from closing a quiet stream.
+
+Behind a server that cannot keep connections the answer ends after what there is to say; browsers come back by `retry`.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable, Collection
+from typing import Any, NamedTuple
+
+import apsw
+import falcon
+import orjson
+
+from bloop import credentials
+from bloop.auth.principal import Kind, Principal
+from bloop.errors import RateLimited, StorageError
+from bloop.query import projects, sessions, signals, tokens
+from bloop.query.signals import SignalRow
+from bloop.web.api import params
+from bloop.web.authenticate import principal_of, visible_projects
+from bloop.web.database import Database
+from bloop.web.deps import Deps
+from bloop.web.sessions import session_cookie
+
+RETRY_MS = 2000
+HEARTBEAT_S = 15.0
+CHECK_S = 15.0  # between two looks at whether a credential still holds
+ACTIVITY_S = 2.0
+REPLAY_MAX = 500  # signals told again to a client that comes back
+STREAMS_MAX = 256
+PER_CREDENTIAL_MAX = 8
+RETRY_AFTER_S = 30  # for those beyond
+POLL_LIMIT = 500
+CONNECTION_WAIT_S = 0.05  # the streaming thread has others to serve
+ID_MAX = 2**63 - 1
+
+log = logging.getLogger(__name__)
+
+
+class Frame(NamedTuple):
+    """A signal, ready to be sent."""
+
+    id: int
+    project_id: int
+    data: bytes
+
+
+def frame_of(row: SignalRow) -> Frame:
+    """A signal as an event of the stream. JSON has no bare line breaks, so it is one `data:` line whatever is in it."""
+    body = {
+        "id": row.id,
+        "kind": row.kind,
+        "project_id": row.project_public_id,
+        "project": row.project_slug,
+        "issue": row.short_id,
+        "fingerprint": row.fingerprint,
+        "status": row.status,
+        "at": row.at_ms,
+        "data": orjson.loads(row.data),
+    }
+    return Frame(row.id, row.project_id, b"id: %d\nevent: %s\ndata: %s\n\n" % (row.id, row.kind.encode(), _json(body)))
+
+
+def reset(last_id: int) -> bytes:
+    """Too much was missed: the client should look at everything afresh, and go on from here."""
+    return b'id: %d\nevent: reset\ndata: {"id":%d}\n\n' % (last_id, last_id)
+
+
+class Hub:
+    """What all streams share: the latest signals, and how many clients there are.
+
+    `refresh` is called by the streaming thread alone; `enter` and `leave` by any.
+    """
+
+    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._database, self.monotonic = database, monotonic
+        self.frames: deque[Frame] = deque(maxlen=REPLAY_MAX)
+        self.last_id = 0
+        self.ticks = 0  # how often activity was looked for
+        self.active: dict[int, int] = {}  # project → the tick it was last active in
+        self.public_ids: dict[int, str] = {}
+        self._last_seen: dict[int, int] = {}
+        self._looked_s = self._looked_for_activity_s = float("-inf")
+        self._lock = threading.Lock()
+        self._clients: Counter[str] = Counter()
+        self._is_looking = False  # since before the clients that are here now
+        self._start_id: int | None = None  # where to begin after nobody was listening
+
+    def enter(self, credential: str) -> None:
+        """Count a client in.
+
+        Raises:
+            RateLimited: there are too many.
+        """
+        with self._lock:
+            if self._clients.total() >= STREAMS_MAX or self._clients[credential] >= PER_CREDENTIAL_MAX:
+                raise RateLimited(RETRY_AFTER_S)
+            if not self._clients:
+                self._start_id, self._is_looking = None, False
+            self._clients[credential] += 1
+
+    def begin_at(self, signal_id: int) -> None:
+        """A client has been told everything up to `signal_id`."""
+        with self._lock:
+            self._start_id = signal_id if self._start_id is None else min(self._start_id, signal_id)
+
+    def leave(self, credential: str) -> None:
+        with self._lock:
+            self._clients[credential] -= 1
+            self._clients += Counter()  # drops zeros
+
+    def refresh(self, interval_s: float = 0.1) -> None:
+        """Look for new signals, unless somebody just did. Trouble with the database is looked past: the next look
+        finds what this one missed."""
+        now_s = self.monotonic()
+        if now_s - self._looked_s < interval_s:
+            return
+        self._looked_s = now_s
+        try:
+            with self._database.reader(wait_s=CONNECTION_WAIT_S) as db:
+                self._look(db, now_s)
+        except (StorageError, apsw.Error) as error:
+            log.warning("no look at the signals: %s", error, extra={"action": "stream_poll_failed"})
+
+    def _look(self, db: apsw.Connection, now_s: float) -> None:
+        newest = signals.last_id(db)
+        with self._lock:
+            if not self._is_looking:
+                if self._start_id is None:
+                    return
+                self.frames.clear()
+                self.last_id, self._is_looking = self._start_id, True
+        while self.last_id < newest:
+            found = [frame_of(row) for row in signals.after(db, self.last_id, limit=POLL_LIMIT)]
+            self.frames.extend(found)
+            self.last_id = found[-1].id if len(found) == POLL_LIMIT else newest
+        if now_s - self._looked_for_activity_s >= ACTIVITY_S:
+            self._looked_for_activity_s = now_s
+            self._look_for_activity(db)
+
+    def _look_for_activity(self, db: apsw.Connection) -> None:
+        self.ticks += 1
+        self.public_ids = {row.id: row.public_id for row in projects.list_projects(db)}
+        seen = signals.last_seen_ms(db, list(self.public_ids))
+        if self._last_seen:
+            self.active |= {p: self.ticks for p, at_ms in seen.items() if at_ms != self._last_seen.get(p)}
+        self._last_seen = seen or {0: 0}
+
+
+class Listener:
+    """One client's side of the stream: the channel that the streaming thread pulls from (bloop/http/streams.py)."""
+
+    def __init__(
+        self, hub: Hub, credential: str, scope: Collection[int] | None, still_holds: Callable[[], bool]
+    ) -> None:
+        self._hub, self._credential, self._scope, self._still_holds = hub, credential, scope, still_holds
+        self._sent_id = 0  # every signal up to here was sent, or is none of its business
+        self._tick = hub.ticks
+        self._spoke_s = self._checked_s = hub.monotonic()
+
+    def begin(self, db: apsw.Connection, after_id: int | None) -> bytes:
+        """What is said at once: where the stream stands, or what was missed since `after_id`."""
+        newest = signals.last_id(db)
+        start = b"retry: %d\n" % RETRY_MS
+        self._sent_id = newest
+        self._hub.begin_at(newest)
+        if after_id is None or after_id == newest:
+            return start + b"id: %d\n\n" % newest
+        if after_id > newest or after_id < signals.first_id(db) - 1 or newest - after_id > REPLAY_MAX:
+            return start + b"\n" + reset(newest)
+        missed = [frame_of(row) for row in signals.after(db, after_id, limit=REPLAY_MAX)]
+        return start + b"id: %d\n\n" % after_id + b"".join(f.data for f in missed if self._concerns(f.project_id))
+
+    def pull(self) -> bytes | None:
+        now_s = self._hub.monotonic()
+        if now_s - self._checked_s >= CHECK_S:
+            self._checked_s = now_s
+            if not self._still_holds():
+                return None
+        self._hub.refresh()
+        said = self._signals() + self._activity()
+        if not said and now_s - self._spoke_s >= HEARTBEAT_S:
+            said = b"id: %d\n:\n\n" % self._sent_id
+        if said:
+            self._spoke_s = now_s
+        return said
+
+    def closed(self) -> None:
+        self._hub.leave(self._credential)
+
+    def _signals(self) -> bytes:
+        if self._hub.last_id <= self._sent_id:
+            return b""
+        frames = self._hub.frames
+        if frames and len(frames) == REPLAY_MAX and frames[0].id > self._sent_id + 1:
+            self._sent_id = self._hub.last_id
+            return reset(self._sent_id)
+        said = b"".join(f.data for f in frames if f.id > self._sent_id and self._concerns(f.project_id))
+        self._sent_id = self._hub.last_id
+        return said
+
+    def _activity(self) -> bytes:
+        if self._tick == self._hub.ticks:
+            return b""
+        active = [p for p, tick in self._hub.active.items() if tick > self._tick and self._concerns(p)]
+        self._tick = self._hub.ticks
+        ids = [self._hub.public_ids[p] for p in active if p in self._hub.public_ids]
+        return b"event: activity\ndata: %s\n\n" % _json({"project_ids": ids}) if ids else b""
+
+    def _concerns(self, project_id: int) -> bool:
+        return self._scope is None or project_id in self._scope
+
+
+class Stream:
+    """GET /v1/stream."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+        self._hub = Hub(deps.database)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        principal, reference = principal_of(req), params.text(req, "project_id")
+        after_id = _after(req)
+        credential, still_holds = _credential(req, principal, self._deps)
+        keep: Callable[[Listener], None] | None = req.env.get("bloop.stream")
+        is_kept = keep is not None and not getattr(req.context, "is_head", False)
+        listener = None
+        with self._deps.database.reader() as db:
+            scope = visible_projects(db, principal, reference) if reference else principal.project_ids
+            self._hub.enter(credential)
+            try:
+                listener = Listener(self._hub, credential, scope, still_holds)
+                first = listener.begin(db, after_id)
+            except BaseException:
+                self._hub.leave(credential)
+                raise
+        if is_kept and keep is not None:
+            keep(listener)
+        else:
+            listener.closed()
+        resp.content_type = "text/event-stream"
+        resp.set_header("Cache-Control", "no-store")
+        resp.set_header("X-Accel-Buffering", "no")  # nginx would hold events back until its buffer is full
+        resp.stream = iter([first])
+
+
+def _after(req: falcon.Request) -> int | None:
+    """Where the client left off. The browser's own header wins: it is newer than the URL the page was given."""
+    text = (req.get_header("Last-Event-ID") or "").strip() or (req.get_param("after") or "").strip()
+    if not text.isascii() or not text.isdigit() or len(text) > 18:  # nobody's id: begin with now
+        return None
+    return int(text)
+
+
+def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[str, Callable[[], bool]]:
+    """A name for what the client came in with, and whether it still holds. When nobody can tell, it does."""
+    if principal.kind is Kind.TOKEN:
+        token_hash = credentials.token_hash((req.get_header("Authorization") or "").partition(" ")[2].strip())
+
+        def find(db: apsw.Connection) -> Any:
+            return tokens.find_grant(db, token_hash, deps.now_ms())
+    else:
+        token_hash = credentials.token_hash(session_cookie(req) or "")
+
+        def find(db: apsw.Connection) -> Any:
+            return sessions.find_session(db, token_hash, deps.now_ms())
+
+    def still_holds() -> bool:
+        try:
+            with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
+                return find(db) is not None
+        except (StorageError, apsw.Error):
+            return True
+
+    return token_hash, still_holds
+
+
+def _json(value: object) -> bytes:
+    return orjson.dumps(value)

@@ -1,0 +1,171 @@
+// The open list: selecting many issues, and what arrives while somebody looks at it.
+//
+// Nothing moves under the reader. Rows that are there are brought up to date in place; new ones wait behind a bar that says
+// how many they are. A tab in the background holds no connection: it closes the stream, and takes up again where it was.
+
+const REFRESH_MS = 3000; // between two looks at the list, however much happens
+const RETRY_MS = 30_000; // after the server turned the stream down
+
+// Selecting -----------------------------------------------------------------------------------------------------------
+
+const bulk = document.querySelector("[data-bulk]");
+const ticks = () => [...bulk.querySelectorAll('input[name="issue"]')];
+
+function attachBulk() {
+  const all = bulk.querySelector(".bulk-all input");
+  const count = bulk.querySelector("[data-bulk-count]");
+  all.removeAttribute("name"); // from here on it ticks the rows, and those are what is sent
+  let last = null;
+  const show = () => {
+    const boxes = ticks();
+    const chosen = boxes.filter((box) => box.checked).length;
+    all.checked = chosen > 0 && chosen === boxes.length;
+    all.indeterminate = chosen > 0 && chosen < boxes.length;
+    count.textContent = chosen ? `${chosen} selected` : "";
+  };
+  all.addEventListener("change", () => {
+    for (const box of ticks()) box.checked = all.checked;
+    show();
+  });
+  // Shift takes everything between the last two.
+  bulk.addEventListener("click", (event) => {
+    if (event.target.name !== "issue") return;
+    const boxes = ticks();
+    const [from, to] = [boxes.indexOf(last), boxes.indexOf(event.target)].sort((a, b) => a - b);
+    if (event.shiftKey && from >= 0) for (const box of boxes.slice(from, to + 1)) box.checked = event.target.checked;
+    last = event.target;
+    show();
+  });
+  bulk.addEventListener("list:changed", show);
+  addEventListener("pageshow", show); // a reload or the way back may have kept the ticks
+  show();
+}
+
+// What arrives --------------------------------------------------------------------------------------------------------
+
+const live = document.querySelector("[data-live]");
+const project = new URLSearchParams(location.search).get("project");
+let after = live.dataset.after; // the last signal this page knows of
+let stream = null;
+let fresh = null; // the list as it is now
+let timer = 0;
+let lookedAt = 0;
+
+function listen() {
+  const query = new URLSearchParams({ after });
+  if (project) query.set("project_id", project);
+  stream = new EventSource(`/v1/stream?${query}`);
+  for (const kind of ["new", "regressed", "resolved", "ignored", "muted", "unresolved"]) {
+    stream.addEventListener(`issue.${kind}`, (event) => {
+      after = event.lastEventId || after;
+      lookSoon();
+    });
+  }
+  stream.addEventListener("activity", lookSoon);
+  stream.addEventListener("reset", (event) => {
+    after = event.lastEventId || after;
+    lookSoon();
+  });
+  stream.addEventListener("error", () => {
+    if (stream?.readyState !== EventSource.CLOSED) return; // it tries again by itself
+    hush();
+    setTimeout(() => document.hidden || stream || listen(), RETRY_MS);
+  });
+}
+
+function hush() {
+  stream?.close();
+  stream = null;
+}
+
+// At once when nothing happened for a while, else when REFRESH_MS have passed: a storm costs a request now and then.
+function lookSoon() {
+  if (timer) return;
+  timer = setTimeout(look, Math.max(0, lookedAt + REFRESH_MS - performance.now()));
+}
+
+async function look() {
+  lookedAt = performance.now();
+  try {
+    const response = await fetch(location.href, { headers: { Accept: "text/html" } });
+    if (!response.ok || response.redirected) return;
+    fresh = new DOMParser().parseFromString(await response.text(), "text/html");
+    update();
+  } catch {
+    // The server is away; the stream says when it is back.
+  } finally {
+    timer = 0;
+  }
+}
+
+const rowsOf = (root) => [...root.querySelectorAll("[data-rows] > li")];
+const idOf = (row) => row.querySelector('input[name="issue"]').value;
+
+function update() {
+  for (const part of [".stats", ".tabs", ".project-menu .menu-list"]) replacePart(part);
+  const now = new Map(rowsOf(fresh).map((row) => [idOf(row), row]));
+  for (const row of rowsOf(document)) {
+    const newer = now.get(idOf(row));
+    now.delete(idOf(row));
+    if (newer) renew(row, newer);
+  }
+  announce(now.size);
+}
+
+function replacePart(selector) {
+  const [old, made] = [document.querySelector(selector), fresh.querySelector(selector)];
+  if (old && made && old.innerHTML !== made.innerHTML && !old.contains(document.activeElement)) {
+    old.replaceChildren(...document.importNode(made, true).childNodes);
+  }
+}
+
+// Everything of a row but its tick and its link, where the focus may be.
+function renew(row, newer) {
+  row.className = newer.className + (row.classList.contains("is-cursor") ? " is-cursor" : "");
+  const [old, made] = [[...row.children], [...newer.children]];
+  if (old.length !== made.length) return;
+  old.forEach((element, index) => {
+    if (element.matches(".tick, .issue-main") || element.outerHTML === made[index].outerHTML) return;
+    element.replaceWith(document.importNode(made[index], true));
+  });
+}
+
+function announce(count) {
+  if (count === 0) {
+    live.replaceChildren();
+    return;
+  }
+  const words = `${count} new ${count === 1 ? "issue" : "issues"} – show`;
+  if (live.textContent === words) return;
+  const button = document.createElement("button");
+  button.type = "button";
+  button.textContent = words;
+  button.addEventListener("click", show);
+  live.replaceChildren(button);
+}
+
+// The whole list as it is now; what was ticked stays so.
+function show() {
+  const ticked = new Set([...document.querySelectorAll('input[name="issue"]:checked')].map((box) => box.value));
+  const [old, made] = [document.querySelector("[data-rows]"), fresh.querySelector("[data-rows]")];
+  if (!old || !made) {
+    location.reload(); // from empty to not, or back
+    return;
+  }
+  old.replaceChildren(...document.importNode(made, true).children);
+  for (const box of ticks()) box.checked = ticked.has(box.value);
+  bulk.elements.shown.value = ticks().map((box) => box.value).join(" ");
+  bulk.dispatchEvent(new Event("list:changed"));
+  live.replaceChildren();
+  old.querySelector("a[href]")?.focus({ preventScroll: true });
+  scrollTo({ top: 0 });
+}
+
+if (bulk) attachBulk();
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) hush();
+  else if (!stream) listen();
+});
+addEventListener("pagehide", hush); // a page in the back/forward cache holds no connection either
+addEventListener("pageshow", (event) => event.persisted && !document.hidden && !stream && listen());
+if (!document.hidden) listen();
