@@ -378,6 +378,8 @@ class IssuePage(Page):
     """`/issues/{ref}` and `/issues/{ref}/events/{id}`: one issue and one of its events.
 
     `event` is None when every stored event was pruned, and `nav` with it. `latest` when the page shows the newest.
+    `ids` name the issue and the event in one line; `document_href` with `.md` or `.json` behind it is the same page for
+    programs.
     """
 
     template: ClassVar[str] = "pages/issue.html"
@@ -393,6 +395,8 @@ class IssuePage(Page):
     breakdowns: tuple[Breakdown, ...]
     history: tuple[HistoryEntry, ...]
     back_href: str
+    ids: str
+    document_href: str
 
 
 # Pages without a frame ----------------------------------------------------------------------------------------------

@@ -31,6 +31,7 @@ from bloop.query.trends import HourCount
 DAY_HOURS = 24
 MONTH_DAYS = 30
 SHARES_MAX = 6
+BY_CLIENT = "client"  # the fingerprint is whatever the application sent
 TRAITS_MAX = 200  # newest events looked at for what no counter keeps
 FACTS_MAX = 60  # keys of metadata shown as a table; the raw JSON has all of them
 VALUE_CHARS_MAX = 600
@@ -75,7 +76,17 @@ def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
         breakdowns=(*_breakdowns(issue, rows.aggregates), *_trait_breakdowns(issue, rows.traits)),
         history=tuple(_history(issue, rows.changes)),
         back_href=IssueView(project=issue.project_slug).href,
+        ids=_ids(issue, rows.event),
+        document_href=f"{href}/events/{rows.event.id}" if rows.event and around and around.newer is not None else href,
     )
+
+
+def _ids(issue: IssueRow, event: EventRow | None) -> str:
+    """What somebody needs to look it up, without a word that an application sent."""
+    parts = [f"bloop issue {issue.short_id}", f"project {issue.project_slug}"]
+    if issue.fingerprint_algorithm != BY_CLIENT:
+        parts.append(f"fingerprint {issue.fingerprint}")
+    return ", ".join([*parts, f"event {event.id}"] if event else parts)
 
 
 def _head(issue: IssueRow, href: str, around: Neighbours | None, now_ms: int) -> IssueHead:

@@ -39,6 +39,7 @@ from bloop.web.authenticate import Access
 from bloop.web.bulk import BulkApi, BulkForm
 from bloop.web.database import Database
 from bloop.web.deps import Deps
+from bloop.web.documents import mount_documents
 from bloop.web.ingest_app import make_sender, mount_ingest
 from bloop.web.ledger_pages import mount_ledger_pages
 from bloop.web.live import Stream
@@ -82,6 +83,7 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_project_pages(routes, deps)
     mount_ledger_pages(routes, deps)
     mount_pages(routes, deps)
+    mount_documents(routes, deps)
     routes.add("/issues/bulk", BulkForm(deps), GET=PAGE, POST=PAGE)
     forgotten = sorted(routes.undeclared())
     assert not forgotten, f"routes that do not say what they need: {forgotten}"

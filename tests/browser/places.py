@@ -14,6 +14,9 @@ MACHINES = (
     "/auth/status",
     "/projects/{slug}/setup/status",
     "/issues/bulk",  # leads to the list
+    "/issues.",
+    "/issues/{ref}.",
+    "/issues/{ref}/events/{event_id:int}.",
 )
 
 # By route. Words in braces: an open issue of a project, an event, a link.
