@@ -20,7 +20,7 @@ FIRST_GUESS = 0.9  # of what the probe's CPU times allow
 BACK_OFF = 0.95  # when the full run does not hold what a short one did
 STORED_SHARE = 0.97  # of what a failed run stored per second: the next try is not above that
 KEPT_UP = 0.985  # of the schedule, or the rate was not held
-DRAIN_S_MAX = 0.5  # what may wait in the ring at the end; more means that it was filling up
+DRAIN_S_MAX = 0.5  # work left in the ring after a short run; more means that it was filling up
 CORES = os.cpu_count() or 1
 REQUESTS_PER_S_MAX = 45_000  # rendered for a closed loop; more than any two cores take
 BATCHES_PER_S_MAX = 1_600
@@ -114,7 +114,7 @@ def _search(bench: Bench, instance: Instance, name: str, batch: int, rate: float
 
     while attempt < ATTEMPTS_MAX and not (best and failed):
         measured, _ = hold(rate, bench.scale.probe_s)
-        if _is_held(measured, rate):
+        if _is_held(measured, rate) and measured.drain_s <= DRAIN_S_MAX:
             best, rate = rate, rate * STEP
         else:
             failed, rate = True, min(rate / STEP, STORED_SHARE * measured.stored_per_s / max(batch, 1))
@@ -129,8 +129,7 @@ def _search(bench: Bench, instance: Instance, name: str, batch: int, rate: float
 
 
 def _is_held(measured: Measured, rate: float) -> bool:
-    in_time = measured.result.requests_per_s >= KEPT_UP * rate
-    return measured.clean and in_time and measured.drain_s <= DRAIN_S_MAX
+    return measured.clean and measured.result.requests_per_s >= KEPT_UP * rate
 
 
 def _report_held(bench: Bench, name: str, held: Measured, unit: str, batch: int) -> None:
