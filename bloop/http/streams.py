@@ -1,7 +1,7 @@
 """Answers that do not end: one thread writes to every client that listens, so that none of them holds a worker thread.
 
-T1  A client costs a socket and a bounded buffer (OUT_BYTES_MAX). One that does not take what it is sent is dropped; it
-    comes back and says where it was.
+T1  A client costs a socket and a bounded buffer: when OUT_BYTES_MAX or more are waiting for it and there is more to
+    say, it is dropped. It comes back and says where it was.
 T2  No client, no work: the thread sleeps until the first arrives. With clients it looks every TICK_S.
 T3  A channel is told once that its client is gone, whatever the reason, so who counts clients counts right.
 
@@ -138,7 +138,7 @@ class Streams:
         except Exception:  # a safety net: one client's trouble is not everybody's
             log.exception("a stream failed and was closed", extra={"action": "stream_failed"})
             data = None
-        if data is None or len(client.out) + len(data) > OUT_BYTES_MAX:
+        if data is None or (data and len(client.out) >= OUT_BYTES_MAX):
             self._end(client)
             return
         if data:

@@ -3,7 +3,8 @@
 // Nothing moves under the reader. Rows that are there are brought up to date in place; new ones wait behind a bar that says
 // how many they are. A tab in the background holds no connection: it closes the stream, and takes up again where it was.
 
-const REFRESH_MS = 3000; // between two looks at the list, however much happens
+const REFRESH_MS = 500; // between two looks at the list, however many issues appear or change
+const RECOUNT_MS = 5000; // and when issues that are there were counted up, nothing else
 const RETRY_MS = 30_000; // after the server turned the stream down
 
 // Selecting -----------------------------------------------------------------------------------------------------------
@@ -48,8 +49,11 @@ const project = new URLSearchParams(location.search).get("project");
 let after = live.dataset.after; // the last signal this page knows of
 let stream = null;
 let fresh = null; // the list as it is now
-let timer = 0;
-let lookedAt = 0;
+let timer = 0; // of the next look
+let dueAt = 0;
+let lookedAt = -RECOUNT_MS;
+let isLooking = false;
+let isStale = false;
 
 function listen() {
   const query = new URLSearchParams({ after });
@@ -58,13 +62,13 @@ function listen() {
   for (const kind of ["new", "regressed", "resolved", "ignored", "muted", "unresolved"]) {
     stream.addEventListener(`issue.${kind}`, (event) => {
       after = event.lastEventId || after;
-      lookSoon();
+      lookSoon(REFRESH_MS);
     });
   }
-  stream.addEventListener("activity", lookSoon);
+  stream.addEventListener("activity", () => lookSoon(RECOUNT_MS));
   stream.addEventListener("reset", (event) => {
     after = event.lastEventId || after;
-    lookSoon();
+    lookSoon(REFRESH_MS);
   });
   stream.addEventListener("error", () => {
     if (stream?.readyState !== EventSource.CLOSED) return; // it tries again by itself
@@ -78,13 +82,21 @@ function hush() {
   stream = null;
 }
 
-// At once when nothing happened for a while, else when REFRESH_MS have passed: a storm costs a request now and then.
-function lookSoon() {
-  if (timer) return;
-  timer = setTimeout(look, Math.max(0, lookedAt + REFRESH_MS - performance.now()));
+// At once when the last look is long enough ago, else as soon as it is: a storm costs a request now and then.
+function lookSoon(gap) {
+  const at = Math.max(performance.now(), lookedAt + gap);
+  if (isLooking) isStale = true;
+  else if (!timer || at < dueAt) {
+    clearTimeout(timer);
+    dueAt = at;
+    timer = setTimeout(look, at - performance.now());
+  }
 }
 
 async function look() {
+  timer = 0;
+  isLooking = true;
+  isStale = false;
   lookedAt = performance.now();
   try {
     const response = await fetch(location.href, { headers: { Accept: "text/html" } });
@@ -94,7 +106,8 @@ async function look() {
   } catch {
     // The server is away; the stream says when it is back.
   } finally {
-    timer = 0;
+    isLooking = false;
+    if (isStale) lookSoon(REFRESH_MS); // something happened while we looked
   }
 }
 
@@ -164,7 +177,10 @@ function show() {
 if (bulk) attachBulk();
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) hush();
-  else if (!stream) listen();
+  else if (!stream) {
+    listen();
+    lookSoon(RECOUNT_MS); // counts went on meanwhile, and the stream does not tell them again
+  }
 });
 addEventListener("pagehide", hush); // a page in the back/forward cache holds no connection either
 addEventListener("pageshow", (event) => event.persisted && !document.hidden && !stream && listen());

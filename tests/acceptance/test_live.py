@@ -1,0 +1,175 @@
+"""The live stream over real connections: resumed after a kill, open in hundreds, and none of a page's threads taken."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psutil
+import pytest
+
+from bloop.clock import now_ms
+from bloop.storage import connection
+from bloop.storage.sessions import create_session
+from bloop.web.live import PER_CREDENTIAL_MAX
+from tests.acceptance.harness import BloopServer, event, until
+
+CLIENTS = 200
+
+
+class Reader:
+    """A client of /v1/stream that keeps what it was sent."""
+
+    def __init__(self, server: BloopServer, headers: dict[str, str], **buffers: int) -> None:
+        self.sock = socket.socket()
+        if "receive" in buffers:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffers["receive"])
+        self.sock.connect(("127.0.0.1", server.port))
+        head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+        self.sock.sendall(f"GET /v1/stream HTTP/1.1\r\nHost: localhost\r\n{head}\r\n".encode())
+        self.sock.setblocking(False)
+        self.text = ""
+        self.ended = False
+
+    def read(self) -> str:
+        """Everything so far."""
+        with contextlib.suppress(BlockingIOError):
+            while not self.ended:
+                data = self.sock.recv(65_536)
+                self.text += data.decode()
+                self.ended = not data
+        return self.text
+
+    def ids(self) -> list[int]:
+        lines = self.read().partition("\r\n\r\n")[2].split("\n")
+        return [int(a[4:]) for a, b in itertools.pairwise(lines) if a[:4] == "id: " and b[:7] == "event: "]
+
+
+@pytest.fixture
+def listen(make_server: Callable[..., BloopServer]) -> Iterator[Callable[..., Reader]]:
+    made: list[Reader] = []
+
+    def open_one(server: BloopServer, headers: dict[str, str], **buffers: int) -> Reader:
+        made.append(Reader(server, headers, **buffers))
+        return made[-1]
+
+    yield open_one
+    for reader in made:
+        reader.sock.close()
+
+
+def cookies(server: BloopServer, count: int) -> list[str]:
+    """Sessions of the operator, as signing in makes them."""
+    with contextlib.closing(connection.open_control(server.database_path)) as db, connection.immediate(db):
+        return [create_session(db, None, now_ms=now_ms(), ttl_s=3600) for _ in range(count)]
+
+
+def issue(number: int) -> dict[str, Any]:
+    return event(error_type=f"Error{chr(65 + number // 26)}{chr(65 + number % 26)}")
+
+
+@pytest.mark.faults
+def test_a_stream_goes_on_where_it_was_when_the_dashboard_was_killed(
+    make_server: Callable[..., BloopServer], listen: Callable[..., Reader]
+) -> None:
+    server = make_server().start()
+    headers = {"Authorization": f"Bearer {server.token()}"}
+    before = listen(server, headers)
+    until(lambda: "retry:" in before.read(), "the stream begins")
+    server.send(issue(0))
+    until(lambda: before.ids() == [1], "the first issue")
+
+    (worker,) = server.pids("dashboard-worker")
+    os.kill(worker, signal.SIGKILL)
+    until(lambda: before.read() is not None and before.ended, "the stream breaks")
+    for number in (1, 2, 3):
+        server.send(issue(number))
+
+    def again() -> Reader | None:
+        reader = listen(server, headers | {"Last-Event-ID": "1"})
+        with contextlib.suppress(ConnectionError):
+            until(lambda: "\r\n\r\n" in reader.read() or reader.ended, "an answer")
+        return reader if reader.text.startswith("HTTP/1.1 200") else None
+
+    after = until(again, "the dashboard is back")
+    until(lambda: after.ids() == [2, 3, 4], "what happened meanwhile, once")
+    server.send(issue(4))
+    until(lambda: after.ids() == [2, 3, 4, 5], "and what happens now")
+    assert server.stop() == 0
+    assert server.leftovers() == []
+
+
+def test_hundreds_of_open_streams_leave_the_pages_their_threads(
+    make_server: Callable[..., BloopServer], listen: Callable[..., Reader]
+) -> None:
+    server = make_server().start()
+    server.send(issue(0))
+    sessions = cookies(server, CLIENTS // PER_CREDENTIAL_MAX)
+    readers = [listen(server, {"Cookie": f"bloop_session={sessions[n % len(sessions)]}"}) for n in range(CLIENTS)]
+    until(lambda: all("retry:" in reader.read() for reader in readers), "every stream begins")
+    (worker,) = server.pids("dashboard-worker")
+    threads = len(os.listdir(f"/proc/{worker}/task"))
+
+    took = []
+    for _ in range(20):
+        began = time.monotonic()
+        assert server.request("GET", "/", headers={"Cookie": f"bloop_session={sessions[0]}"}).status == 200
+        took.append(time.monotonic() - began)
+    server.send(issue(1))
+    began = time.monotonic()
+    until(lambda: all(reader.ids() for reader in readers), "everybody hears of it")
+
+    assert time.monotonic() - began < 5
+    assert sorted(took)[10] < 1
+    assert threads <= server.settings.server.threads + 3
+    refused = server.request("GET", "/v1/stream", headers={"Cookie": f"bloop_session={sessions[0]}"})
+    assert refused.status == 429
+    assert server.stop() == 0
+    until(lambda: all(reader.read() is not None and reader.ended for reader in readers), "every stream ends")
+    assert "stream_failed" not in server.log
+
+
+def test_a_client_that_reads_nothing_is_let_go_and_the_others_hear_everything(
+    make_server: Callable[..., BloopServer], listen: Callable[..., Reader]
+) -> None:
+    server = make_server().start()
+    asleep_cookie, awake_cookie = cookies(server, 2)
+    asleep = listen(server, {"Cookie": f"bloop_session={asleep_cookie}"}, receive=4096)
+    awake = listen(server, {"Cookie": f"bloop_session={awake_cookie}"})
+    until(lambda: "retry:" in awake.read(), "the stream begins")
+    (worker,) = server.pids("dashboard-worker")
+    until(lambda: sockets(worker, to=server.port) == 2, "both are with the dashboard")
+    for batch in range(4):
+        server.send(*[issue(50 * batch + number) for number in range(50)])
+    until(lambda: len(awake.ids()) == 200, "the issues")
+
+    # Two hundred signals at a time, until nobody can hold them for the sleeper any more.
+    headers = {"Cookie": f"bloop_session={awake_cookie}", "Origin": server.settings.auth.rp_origin}
+    everything = [f"DEFAULT-{number}" for number in range(1, 201)]
+    for number in range(1, 11):
+        body = json.dumps({"ids": everything, "status": "muted" if number % 2 else "ignored"}).encode()
+        assert server.request("POST", "/v1/errors/bulk", body, headers).status == 200
+        heard = 200 * (number + 1)
+        until(lambda heard=heard: len(awake.ids()) == heard, "everything is heard")  # type: ignore[misc]
+
+    until(lambda: sockets(worker, to=server.port) == 1, "the sleeper is let go")
+    assert not awake.ended
+    assert awake.ids() == list(range(1, 2201))
+    with contextlib.suppress(ConnectionResetError):
+        until(lambda: asleep.read() is not None and asleep.ended, "it notices when it wakes")
+    assert len(asleep.ids()) < 2200
+    assert server.stop() == 0
+
+
+def sockets(pid: int, *, to: int) -> int:
+    """Connections of a process to clients of a port."""
+    return sum(
+        c.status == psutil.CONN_ESTABLISHED and c.laddr.port == to for c in psutil.Process(pid).net_connections("tcp")
+    )
