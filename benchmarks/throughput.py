@@ -89,6 +89,14 @@ def _held(bench: Bench, instance: Instance, batch: int) -> tuple[Measured, Memor
         latency_ms=summary_ms(result.latency_s),
         generator_us=result.generator_us,
     )
+    if probe.clean:  # the writer follows even when clients never pause: then that is what there is to hold
+        bench.say(f"{name}: closed loop for {scale.held_s:.0f} s")
+        rendered = int(1.5 * result.requests_per_s * scale.held_s)
+        load = Load(target(instance), f"{name}-c", requests=rendered, batch=batch, duration_s=scale.held_s)
+        with MemoryWatch(instance) as memory:
+            measured = measure(instance, load)
+        if measured.clean and not measured.result.exhausted:
+            return measured, memory
     return _search(bench, instance, name, batch, _affordable(probe) / per_request)
 
 

@@ -1,0 +1,135 @@
+"""How fast the pages are where there are many issues: `python -m benchmarks.pages`, or `make bench-pages`.
+
+A real bloop over a database of 100,000 issues answers one request after the other on a kept-alive connection; times are
+from the first byte sent to the last received, on loopback. Searches are of every kind: rare and common words, phrases,
+terms that match a handful or nothing, and those that no index helps. Exits 1 when a group's 95th percentile is above
+the limit.
+"""
+
+from __future__ import annotations
+
+import argparse
+import http.client
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import quote
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks import dataset
+from benchmarks.dataset import Dataset
+from benchmarks.instance import Instance
+from benchmarks.percentiles import summary_ms
+from benchmarks.queries import _connect, _get, _sign_in
+from bloop.pages.listing import IssueView
+from bloop.query.issues import Sort, Tab
+from bloop.query.walk import PageKey
+
+P95_MS_MAX = 50.0
+WARM_UP = 2
+SEARCHES = (
+    "undefined",  # in every sixth issue
+    "reading 'order'",
+    "\"Cannot read properties of undefined (reading 'invoice')\"",
+    "in part 4711",  # in one
+    '"in part 99"',
+    "deadline exceeded",
+    "type:KeyError",
+    "type:sqlalchemy* refund",
+    "route:/api/checkout/*",
+    "level:fatal",
+    "env:staging",
+    "release:4.0.0-rc1",
+    "release:0.0.0",  # in none
+    "env:nowhere",
+    "source:nobody",  # in none, and no index says so
+    "is:ignored connect",
+    "is:resolved,muted -timeout last:1h",
+    "-undefined -failed",
+    "first:2h is:open",
+    "zz",  # too short for the index, in none
+    "qwertyuiop",
+    "ECONNREFUSED 10.0.1",
+    "express/lib",
+)
+
+
+def main() -> int:
+    arguments = _arguments()
+    console = Console(stderr=True)
+    with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
+        folder = Path(name)
+        console.print(f"building {arguments.events:,} events of {arguments.issues:,} issues")
+        data = dataset.build(folder / "bloop.db", arguments.events, arguments.issues)
+        with Instance(folder) as instance, closing(_connect(instance.port)) as connection:
+            headers = {"Cookie": _sign_in(connection, data.login_token), "Accept": "text/html"}
+            groups = {name: _measure(connection, paths, headers, arguments.repeats) for name, paths in _paths(data)}
+    return _report(groups, data)
+
+
+def _paths(data: Dataset) -> Iterator[tuple[str, list[str]]]:
+    """What is asked for, by group."""
+    hot, cold = quote(data.hot_fingerprint), quote(data.cold_fingerprint)
+    deep = IssueView(tab=Tab.ALL).at(PageKey(*data.deep_place))
+    yield (
+        "inbox",
+        [
+            "/",
+            *(IssueView(tab=tab).href for tab in (Tab.ALL, Tab.IGNORED, Tab.RESOLVED)),
+            *(IssueView(tab=Tab.ALL, sort=sort).href for sort in (Sort.FIRST_SEEN, Sort.EVENTS)),
+            deep.href,
+            IssueView(release=data.release).href,
+            IssueView(environment=data.environment).href,
+        ],
+    )
+    yield "issue page", [f"/issues/{hot}", f"/issues/{cold}"]
+    yield "issue as Markdown", [f"/issues/{hot}.md", f"/issues/{cold}.md"]
+    yield "search", [IssueView(q=q, tab=tab).href for q in SEARCHES for tab in (Tab.OPEN, Tab.ALL)]
+
+
+def _measure(
+    connection: http.client.HTTPConnection, paths: list[str], headers: dict[str, str], repeats: int
+) -> dict[str, list[float]]:
+    """Seconds per path."""
+    taken: dict[str, list[float]] = {path: [] for path in paths}
+    for turn in range(repeats + WARM_UP):
+        for path in paths:
+            started = time.perf_counter()
+            _get(connection, path, headers)
+            if turn >= WARM_UP:
+                taken[path].append(time.perf_counter() - started)
+    return taken
+
+
+def _report(groups: dict[str, dict[str, list[float]]], data: Dataset) -> int:
+    table = Table(title=f"pages over {data.issues:,} issues, {data.events:,} events; ms")
+    for column in ("what", "p50", "p95", "max"):
+        table.add_column(column, justify="left" if column == "what" else "right", overflow="fold")
+    is_slow = False
+    for name, taken in groups.items():
+        everything = summary_ms(second for seconds in taken.values() for second in seconds)
+        is_slow = is_slow or everything["p95"] > P95_MS_MAX
+        table.add_section()
+        table.add_row(f"[bold]{name}", *(f"[bold]{everything[key]:.1f}" for key in ("p50", "p95", "max")))  # type: ignore[literal-required]
+        for path, seconds in taken.items():
+            one = summary_ms(seconds)
+            table.add_row(f"  {path}", *(f"{one[key]:.1f}" for key in ("p50", "p95", "max")))  # type: ignore[literal-required]
+    Console(width=110).print(table)
+    return int(is_slow)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__.partition("\n")[0])
+    parser.add_argument("--issues", type=int, default=100_000)
+    parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--folder", type=Path, default=None, help="a folder on a disk; a temporary one by default")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
