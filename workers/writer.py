@@ -28,8 +28,8 @@ from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 
 log = logging.getLogger("bloop.writer")
 
-BATCH_RECORDS_MAX = 2000
-BATCH_BYTES_MAX = 8 * 1024 * 1024
+BATCH_RECORDS_MAX = 1000
+BATCH_BYTES_MAX = 4 * 1024 * 1024
 GATHER_STEP_S = 0.005
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0

@@ -20,7 +20,7 @@ from bloop.errors import QueryTimeout, StorageError
 
 BUSY_TIMEOUT_MS = 5000
 PROGRESS_OPS = 2000  # virtual machine steps between looks at the clock: about 50 µs
-WRITER_CACHE_KIB = 12 * 1024
+WRITER_CACHE_KIB = 8 * 1024
 READER_CACHE_KIB = 4 * 1024
 WAL_PAGES_MAX = 4096  # pages before the writer asks for a passive checkpoint: 16 MiB of WAL
 
