@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
-.PHONY: help run test lint kill-test bench screenshots lock chromium clean
+.PHONY: help run test lint kill-test bench bench-pages screenshots lock chromium clean
 
 # The distribution's interpreter first: it is built with profile-guided optimisation, most version managers' builds are
 # not, and bloop runs 1.6 times as fast on it (measured, 3.11).
@@ -59,6 +59,9 @@ bench: $(DEV) ## Measure throughput, latency and memory
 
 screenshots: $(DEV) chromium ## Take the pictures of the manual again
 	@$(BIN)/python -m tests.browser.screenshots docs/images
+
+bench-pages: $(DEV) ## Measure the pages over 100,000 issues
+	@$(BIN)/python -m benchmarks.pages $(ARGS)
 
 lock: ## Pin the newest versions that fit pyproject.toml (needs uv)
 	@command -v uv >/dev/null || { echo "make lock needs uv: https://docs.astral.sh/uv/" >&2; exit 1; }

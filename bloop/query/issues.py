@@ -261,6 +261,8 @@ def _hints(wanted: IssueFilter) -> search.Hints:
         said.words,
         said.releases or ((wanted.release,) if wanted.release is not None else ()),
         said.environments or ((wanted.environment,) if wanted.environment is not None else ()),
+        said.sources or ((wanted.source,) if wanted.source is not None else ()),
+        said.levels,
     )
 
 

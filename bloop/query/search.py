@@ -26,6 +26,11 @@ TRIGRAM = 3  # characters that the index can find
 _HAYSTACK = (
     "i.error_type || ': ' || i.message || char(10) || coalesce(i.route, '') || char(10) || coalesce(i.culprit, '')"
 )
+# A word too short to reach from one into the next: comparing them one by one spares putting them together for each row.
+_SHORT_WORD = (
+    "(i.message LIKE :{name} ESCAPE '\\' OR i.error_type LIKE :{name} ESCAPE '\\'"
+    " OR coalesce(i.route, '') LIKE :{name} ESCAPE '\\' OR coalesce(i.culprit, '') LIKE :{name} ESCAPE '\\')"
+)
 _IS_ONE_OF = "{column} IN (SELECT value FROM json_each(:{name}))"
 _IS_LIKE = "{column} LIKE :{name} ESCAPE '\\'"
 _IS_LIKE_ONE_OF = "EXISTS (SELECT 1 FROM json_each(:{name}) AS w WHERE {column} LIKE w.value ESCAPE '\\')"
@@ -43,6 +48,20 @@ _TIMES = {Field.FIRST: "i.first_seen_ms", Field.LAST: "i.last_seen_ms"}
 _OF_AGGREGATES = {Field.RELEASE: "a.release", Field.ENVIRONMENT: "a.environment"}
 
 _BY_WORDS = "SELECT rowid FROM issue_search WHERE issue_search MATCH :words LIMIT :limit"
+_BY_SOURCE = """
+SELECT i.id
+  FROM json_each(:project_ids) AS wanted
+  JOIN issues AS i INDEXED BY issues_by_source ON i.project_id = wanted.value
+ WHERE i.source IN (SELECT value FROM json_each(:values))
+ LIMIT :limit
+"""
+_BY_LEVEL = """
+SELECT i.id
+  FROM json_each(:project_ids) AS wanted
+  JOIN issues AS i INDEXED BY issues_by_level ON i.project_id = wanted.value
+ WHERE i.level IN (SELECT value FROM json_each(:values))
+ LIMIT :limit
+"""
 _BY_RELEASE = """
 SELECT DISTINCT a.issue_id
   FROM json_each(:project_ids) AS wanted
@@ -72,6 +91,8 @@ class Hints(NamedTuple):
     words: tuple[str, ...]
     releases: tuple[str, ...] = ()  # any of them
     environments: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    levels: tuple[str, ...] = ()
 
 
 class Candidates(NamedTuple):
@@ -124,6 +145,8 @@ def hints(query: Query) -> Hints:
         tuple(word for word in words if len(word) >= TRIGRAM),
         _exact(query.of(Field.RELEASE)),
         _exact(query.of(Field.ENVIRONMENT)),
+        tuple(value.lower() for value in _exact(query.of(Field.SOURCE))),  # as they are stored
+        tuple(value.lower() for value in _exact(query.of(Field.LEVEL))),
     )
 
 
@@ -138,7 +161,12 @@ def candidates(db: apsw.Connection, project_ids: Sequence[int], wanted: Hints) -
         found = _ids(db, _BY_WORDS, bindings | {"words": words})
         if len(found) <= CANDIDATES_MAX:
             return Candidates(found, by_words=True)
-    for statement, values in ((_BY_RELEASE, wanted.releases), (_BY_ENVIRONMENT, wanted.environments)):
+    for statement, values in (
+        (_BY_RELEASE, wanted.releases),
+        (_BY_SOURCE, wanted.sources),
+        (_BY_LEVEL, wanted.levels),
+        (_BY_ENVIRONMENT, wanted.environments),
+    ):
         if values:
             found = _ids(db, statement, bindings | {"values": _json(values)})
             if len(found) <= CANDIDATES_MAX:
@@ -155,6 +183,8 @@ def like(value: str, *, anywhere: bool) -> str:
 def _condition(term: Term, name: str, now_ms: int) -> tuple[str, str | int]:
     if term.since is not None:
         return f"{_TIMES[term.field]} >= :{name}", term.since.instant_ms(now_ms)
+    if term.field is Field.TEXT and len(term.values[0]) < TRIGRAM:
+        return _SHORT_WORD.format(name=name), like(term.values[0], anywhere=True)
     if term.field is Field.TEXT:
         return _IS_LIKE.format(column=_HAYSTACK, name=name), like(term.values[0], anywhere=True)
     if term.field is Field.IS:

@@ -11,5 +11,6 @@ SELECT id, error_type || ': ' || substr(message, 1, 1000) || char(10) || coalesc
            || char(10) || coalesce(substr(culprit, 1, 200), '')
   FROM issues;
 
--- A rare environment is found by it; a common one is met soon enough on the way through any list.
+-- What is rare is found by these; what is common is met soon enough on the way through any list.
 CREATE INDEX aggregates_by_environment ON aggregates (project_id, environment);
+CREATE INDEX issues_by_level ON issues (project_id, level);

@@ -51,6 +51,8 @@ CASES = [
     ("4711", {"done", "other"}),
     ("47", {"done", "other"}),
     ("äpfel", {"again"}),
+    ("-zz", {"price", "again", "done", "hushed", "other"}),
+    ("rt", {"price"}),
     ("%", {"again"}),
     ("fel_", {"again"}),
     ("declined -card", set()),
