@@ -14,7 +14,7 @@ _ISSUE = """
 INSERT INTO issues (project_id, fingerprint, fingerprint_algorithm, short_number, error_type, message, source, route,
                     culprit, first_seen_ms, last_seen_ms, first_release, last_release)
 VALUES (1, 'f', 'v1', 1, 'TypeError',
-        'no price' || printf('%.*c', 995, 'x') || 'beyond', 'web', '/cart', 'at total (cart.js)',
+        'no price' || printf('%.*c', 495, 'x') || 'beyond', 'web', '/cart', 'at total (cart.js)',
         0, 0, '1', '1')
 """
 

@@ -7,7 +7,7 @@ CREATE VIRTUAL TABLE issue_search USING fts5 (
 );
 
 INSERT INTO issue_search (rowid, text)
-SELECT id, error_type || ': ' || substr(message, 1, 1000) || char(10) || coalesce(substr(route, 1, 200), '')
+SELECT id, error_type || ': ' || substr(message, 1, 500) || char(10) || coalesce(substr(route, 1, 200), '')
            || char(10) || coalesce(substr(culprit, 1, 200), '')
   FROM issues;
 
