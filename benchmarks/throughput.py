@@ -84,7 +84,7 @@ def _held(bench: Bench, instance: Instance, batch: int) -> tuple[Measured, Memor
         f"{CONNECTIONS} connections, each sending when answered; {result.dropped} of {result.sent_events} were "
         "answered `dropped` because the writer could not follow"
         if result.dropped
-        else f"{CONNECTIONS} connections, each sending when answered; all cores busy, nothing dropped",
+        else f"{CONNECTIONS} connections, each sending when answered; nothing dropped",
         dropped=result.dropped,
         latency_ms=summary_ms(result.latency_s),
         generator_us=result.generator_us,
