@@ -21,6 +21,7 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 
 from bloop.config import Settings
 from bloop.errors import BloopError, LaneUnavailable, RingMissing
@@ -79,10 +80,16 @@ def run(settings: Settings, options: Mapping[str, Any], build: Build) -> int:
     except SystemExit as ended:
         if os.getpid() != master:  # a worker: its codes are for the master
             raise
-        if ended.code == Arbiter.APP_LOAD_ERROR:
-            return process.EXIT_CANNOT_START
-        return process.EXIT_FAILED if ended.code else process.EXIT_OK
+        return _exit_code(ended.code)
+    except HaltServer as halted:  # a second worker refused while Gunicorn was stopping because of the first
+        return _exit_code(halted.exit_status)
     return process.EXIT_OK
+
+
+def _exit_code(gunicorn_code: object) -> int:
+    if gunicorn_code == Arbiter.APP_LOAD_ERROR:
+        return process.EXIT_CANNOT_START
+    return process.EXIT_FAILED if gunicorn_code else process.EXIT_OK
 
 
 class Application(BaseApplication):

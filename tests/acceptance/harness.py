@@ -51,7 +51,7 @@ def free_port() -> int:
 
 def clean_environment() -> dict[str, str]:
     """Ours without bloop's settings, and with compiled modules kept: seven processes start for every server."""
-    dropped = ("bloop", "pythondontwritebytecode", "make", "mflags")
+    dropped = ("bloop", "pythondontwritebytecode", "make", "mflags", "args")  # make exports its own
     return {name: value for name, value in os.environ.items() if not name.lower().startswith(dropped)}
 
 
