@@ -58,6 +58,7 @@ class Writer:
         self._backoff_s = 0.0
         self._dead_lanes_at = 0.0
         self._committed_at = 0.0
+        self._is_behind = False  # the last batch left records behind: there is nothing to wait for
         self._settled_at = 0.0
         self._wal_pages = 0
         db.set_wal_hook(self._on_commit)
@@ -70,7 +71,7 @@ class Writer:
                 if not self._store.unsettled:
                     self._look_after(idle=True)
                 self._consumer.wait(SETTLE_WITHIN_S if self._store.unsettled else pipeline.flush_interval_secs)
-            if self._consumer.pending():
+            if self._consumer.pending() and not self._is_behind:
                 self._gather(stop)
             if self.drain_once() is None:
                 stop.wait(self._backoff_s)
@@ -92,6 +93,7 @@ class Writer:
             self._trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
+        self._is_behind = batch.full
         self._committed_at = time.monotonic()
         if settle:
             self._settled_at = self._committed_at
