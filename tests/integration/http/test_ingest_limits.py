@@ -175,11 +175,12 @@ class Many(list[Wire]):
 def test_five_thousand_idle_connections_do_not_slow_a_request(many_descriptors: None, patient: Gunicorn):
     with patient.wire() as wire:
         assert wire.get("/v1/echo").status == 200
-        alone_s = median_s(wire)
+        alone_s, baseline = median_s(wire), patient.worker_fds()
         with Many(patient, 5000) as idle:
             assert idle[-1].get("/v1/echo").status == 200
 
             assert median_s(wire) < 3 * alone_s + 0.002
+        wait_until(lambda: patient.worker_fds() <= baseline)
 
 
 def median_s(wire: Wire) -> float:
@@ -200,7 +201,7 @@ def test_storm_of_aborted_connections_leaks_no_descriptor(patient: Gunicorn):
             aborted.send(beginning)
             aborted.abort()
 
-        wait_until(lambda: patient.worker_fds() == baseline)
+        wait_until(lambda: patient.worker_fds() <= baseline)
         assert wire.get("/v1/echo").status == 200
 
 
