@@ -39,6 +39,7 @@ _REFUSED_MAX = 64  # connections beyond the cap that are being told so
 _ACCEPTED_AT_ONCE_MAX = 64
 _ACCEPT_PAUSE_S = 0.001
 _EXHAUSTED_PAUSE_S = 1.0
+_FRESH_GRACE_S = 1.0  # for the first byte from a client that connected just before a stop
 _EVICTED_SHARE = 64  # evict 1/64 of the idle at once, so that looking for them is paid for
 
 
@@ -106,14 +107,19 @@ class Server:
         self._sweep()
 
     def stop(self) -> None:
-        """Take no more connections; answer what has already arrived, and close what is idle."""
+        """Take no more connections; answer what has already arrived, and close what is idle.
+
+        Whoever has only just connected is about to send its request, and gets a moment for it.
+        """
         self._set_accepting(False)
         self._listeners.clear()
         self.gateway.announces_close = True
         self.serve(0.001)
         for connection in list(self.connections.values()):
-            if connection.phase in (IDLE, FRESH):
+            if connection.phase == IDLE:
                 connection.close()
+            elif connection.phase == FRESH:
+                connection.deadline_s = min(connection.deadline_s, self.now_s + _FRESH_GRACE_S)
 
     def close(self) -> None:
         """Drop whatever is left."""
