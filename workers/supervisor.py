@@ -1,7 +1,8 @@
 """`bloop up`: every process of bloop on one machine, started in order, kept alive, stopped in order.
 
-    writer ──▶ ingest, dashboard         started: the ring and the database exist before anybody needs them
-    ingest ──▶ dashboard ──▶ writer      stopped: producers first, so that the writer stores the very last record
+    writer ──▶ ingest, dashboard, alerts, retention        started: ring and database exist before anybody needs them
+    ingest ──▶ dashboard ──▶ alerts, retention ──▶ writer  stopped: producers first, so that the writer stores the very
+                                                           last record
 
 S1  The supervisor holds the public port. While the ingest server is restarted, connections wait in the kernel's queue.
 S2  A child that dies is started again after a back-off; the others do not notice. Until everything was ready once, a
@@ -36,7 +37,13 @@ from workers.port import local_url, open_port
 from workers.probe import Probe
 from workers.wakeups import Wakeups
 
-STOP_S = {"ingest": 15.0, "dashboard": 10.0, "writer": 60.0}  # in this order; each above what the child allows itself
+STOP_S = {
+    "ingest": 15.0,
+    "dashboard": 10.0,
+    "alerts": 15.0,
+    "retention": 10.0,
+    "writer": 60.0,
+}  # in this order; each above what the child allows itself
 HURRY_S = 1.0
 _PROBE_EVERY_S = 0.02
 _SAY_EVERY_S = 10.0
@@ -57,7 +64,8 @@ class Supervisor:
         self._writer = self._child("writer", lambda: writer.run(settings))
         self._ingest = self._child("ingest", lambda: ingest.run(settings, port.fileno()), has_port=True)
         self._dashboard = self._child("dashboard", lambda: dashboard.run(settings))
-        self._children = [self._writer, self._ingest, self._dashboard]
+        self._background: list[Child] = []
+        self._children = [self._writer, self._ingest, self._dashboard, *self._background]
         self._greeting: subprocess.Popen[bytes] | None = None
         self._was_ready = False
 
@@ -96,6 +104,8 @@ class Supervisor:
             return
         self._begin(self._ingest)
         self._begin(self._dashboard)
+        for child in self._background:  # nobody waits for these
+            self._begin(child)
         with Probe.of_port(self._port, "OPTIONS", "/v1/ingest") as ingest:
             self._until(ingest.answered, "the ingest server")
         with Probe.of_socket(self._settings.dashboard_path, "GET", "/health") as dashboard:
@@ -165,6 +175,8 @@ class Supervisor:
         self._port.close()  # ours; the ingest workers close theirs
         self._end(self._ingest)
         self._end(self._dashboard)
+        for child in self._background:
+            self._end(child)
         self._raise_writer()
         self._end(self._writer)
         self._remove_ring()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from bloop.pages.contexts import RING_FILL_HIGH, Banner, Shell
 from bloop.pages.settings_contexts import Condition, SystemPage
-from bloop.query.health import Reason, Vitals
+from bloop.query.health import STOPS_SERVICE, Reason, Vitals
 
 SYSTEM_PATH = "/system"
 RING_PRESSURE = "ring_pressure"  # no reason of `/ready`: everything is still taken in
@@ -72,6 +72,37 @@ _WORDS = {
             "Check that the file system is not mounted read-only.",
         ),
     ),
+    Reason.ALERTS_STALE: _Words(
+        "The alerts process does not answer: nobody is told about new issues.",
+        "The alerts process is alive",
+        "It reads what the writer notes, decides which rules fire and sends the messages. What happens meanwhile is "
+        "noted, and is looked at when it is back.",
+        ("Restart it: it goes on where it stopped.", "If it stops again, its log says why."),
+    ),
+    Reason.RETENTION_STALE: _Words(
+        "The retention process does not answer: nothing is deleted on schedule and no backup is made.",
+        "The retention process is alive",
+        "It deletes what is older than you keep and makes the nightly backup.",
+        ("Restart it: it goes on where it stopped.", "If it stops again, its log says why."),
+    ),
+    Reason.DELIVERIES_FAILING: _Words(
+        "Some alerts could not be delivered.",
+        "Alerts are delivered",
+        "A receiver refused a message for good, or did not take it in ten tries.",
+        (
+            "Open the delivery log: every failed message names the receiver's answer.",
+            "Correct the channel, send a test from its page, then retry the failed messages or dismiss them.",
+        ),
+    ),
+    Reason.BACKUP_FAILING: _Words(
+        "The last backup did not succeed.",
+        "Backups succeed",
+        "The nightly backup is made, checked and restored into a temporary folder. The last one did not get that far.",
+        (
+            "The storage page and the log of the retention process say what went wrong.",
+            "Most often there is no room for a second copy of the database: point backup.directory to another disk.",
+        ),
+    ),
     RING_PRESSURE: _Words(
         "The buffer is filling up: events arrive faster than they are stored.",
         "The buffer has room",
@@ -83,7 +114,7 @@ _WORDS = {
         ),
     ),
 }
-_MILD = frozenset({RING_PRESSURE})
+_MILD = frozenset({RING_PRESSURE}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
 
 
 def wrong(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:

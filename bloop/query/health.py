@@ -11,13 +11,23 @@ WRITER_STALE_MS = 10_000  # it says it lives at least every two seconds, also wh
 
 
 class Reason(StrEnum):
-    """What is wrong, in words that stay the same."""
+    """What is wrong, in words that stay the same. Worst first."""
 
     DB_UNREACHABLE = "db_unreachable"
+    DISK_FULL = "disk_full"
     RING_MISSING = "ring_missing"
     WRITER_STALE = "writer_stale"
     WRITER_BUSY = "writer_busy"  # it is up and cannot get the database's write lock
-    DISK_FULL = "disk_full"
+    # Below, everything is still received and stored.
+    ALERTS_STALE = "alerts_stale"
+    RETENTION_STALE = "retention_stale"
+    DELIVERIES_FAILING = "deliveries_failing"
+    BACKUP_FAILING = "backup_failing"
+
+
+STOPS_SERVICE = frozenset(
+    {Reason.DB_UNREACHABLE, Reason.DISK_FULL, Reason.RING_MISSING, Reason.WRITER_STALE, Reason.WRITER_BUSY}
+)  # while one of these holds, `/ready` answers 503
 
 
 class Vitals(NamedTuple):
@@ -29,6 +39,7 @@ class Vitals(NamedTuple):
     writer_seen_ms: int | None
     writer_disk_full: bool = False
     writer_busy: bool = False
+    background: tuple[Reason, ...] = ()  # what the processes in the background say, or their silence
 
 
 _SELECT_ONE_ROW = "SELECT id FROM projects LIMIT 1"
@@ -41,7 +52,7 @@ def database_answers(db: apsw.Connection) -> bool:
 
 
 def reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> list[Reason]:
-    """Everything that keeps bloop from storing or showing events, worst first; empty when it is well."""
+    """Everything that is wrong, worst first; empty when bloop is well."""
     free = vitals.disk_free_bytes
     found = {
         Reason.DB_UNREACHABLE: not vitals.db_ok,
@@ -50,4 +61,5 @@ def reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> list[Re
         Reason.WRITER_STALE: vitals.ring_fill is not None and now_ms - (vitals.writer_seen_ms or 0) > WRITER_STALE_MS,
         Reason.WRITER_BUSY: vitals.writer_busy,
     }
-    return [reason for reason, applies in found.items() if applies]
+    found |= dict.fromkeys(vitals.background, True)
+    return [reason for reason in Reason if found.get(reason)]

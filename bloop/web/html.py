@@ -65,17 +65,17 @@ def send_secret_page(deps: Deps, resp: falcon.Response, page: Page) -> None:
 
 
 def _with_banners(deps: Deps, page: Page) -> Page:
-    """H2. The page has just been read from the database, so that is known to answer."""
+    """H2."""
     shell = getattr(page, "shell", None)
     if not isinstance(shell, Shell):
         return page
-    found = wrong_now(deps, db_ok=True)
+    found = wrong_now(deps)
     return replace(page, shell=replace(shell, banners=banners(found))) if found else page  # type: ignore[call-arg]
 
 
-def wrong_now(deps: Deps, *, db_ok: bool | None = None) -> list[str]:
-    """What ails bloop, worst first, in the words of `pages.system`; `db_ok` saves asking when it is known."""
-    seen = vitals(deps, db_ok=db_ok)
+def wrong_now(deps: Deps) -> list[str]:
+    """What ails bloop, worst first, in the words of `pages.system`."""
+    seen = vitals(deps)
     minimum = deps.settings.database.disk_free_bytes_min
     return wrong(reasons(seen, now_ms=deps.now_ms(), disk_free_bytes_min=minimum), seen)
 

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import logging
 import shutil
-from typing import Any
 
 import apsw
 import falcon
 import orjson
 
 from bloop.errors import BloopError
-from bloop.query.health import Vitals, database_answers, reasons
+from bloop.query.health import STOPS_SERVICE, Reason, Vitals, database_answers, reasons
+from bloop.query.processes import process_states, troubles
 from bloop.ring.segment import WriterState
 from bloop.web.deps import Deps
 
@@ -23,11 +23,13 @@ CONNECTION_WAIT_S = 1.0  # a probe that waits longer has its answer
 log = logging.getLogger(__name__)
 
 
-def vitals(deps: Deps, *, db_ok: bool | None = None) -> Vitals:
-    """Look at the database (unless `db_ok` says how it is), the disk and the ring. Never raises for what it finds."""
+def vitals(deps: Deps) -> Vitals:
+    """Look at the database, the disk and the ring. Never raises for what it finds."""
     ring = deps.ring_stat()
+    background = _background(deps)
     return Vitals(
-        db_ok=_database_answers(deps) if db_ok is None else db_ok,
+        db_ok=background is not None,
+        background=background or (),
         disk_free_bytes=_disk_free_bytes(deps),
         ring_fill=None if ring is None else ring.fill,
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
@@ -51,23 +53,25 @@ class Health:
         _send(resp, body)
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
-        _, wrong = self._look()
+        wrong = [reason for reason in self._look()[1] if reason in STOPS_SERVICE]
         resp.status = falcon.HTTP_503 if wrong else falcon.HTTP_200
         _send(resp, {"ready": not wrong, "reasons": wrong})
 
-    def _look(self) -> tuple[Vitals, list[Any]]:
+    def _look(self) -> tuple[Vitals, list[Reason]]:
         seen = vitals(self._deps)
         minimum = self._deps.settings.database.disk_free_bytes_min
         return seen, reasons(seen, now_ms=self._deps.now_ms(), disk_free_bytes_min=minimum)
 
 
-def _database_answers(deps: Deps) -> bool:
+def _background(deps: Deps) -> tuple[Reason, ...] | None:
+    """What the background processes report; None when the database does not answer."""
     try:
         with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
-            return database_answers(db)
+            database_answers(db)
+            return tuple(troubles(process_states(db), deps.now_ms()))
     except (BloopError, apsw.Error) as error:
         log.warning("the database does not answer: %s", error, extra={"action": "db_unreachable"})
-        return False
+        return None
 
 
 def _disk_free_bytes(deps: Deps) -> int | None:

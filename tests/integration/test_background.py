@@ -1,0 +1,68 @@
+"""The loop of the background processes, in a process of its own, ended by a real signal."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from bloop import config
+from bloop.query.health import Reason
+from bloop.query.processes import process_states
+from bloop.storage import connection, migrate
+from workers.background import Background, Job, Stopping
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> config.Settings:
+    made = config.load(environ={"BLOOP__DATABASE__PATH": str(tmp_path / "bloop.db")}, secret_required=False)
+    migrate.migrate(made.database_path, 1)
+    return made
+
+
+def run_in_child(settings: config.Settings, jobs: list[Job]) -> int:
+    """The exit code of a fork that runs the loop; jobs end it by signalling it."""
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+
+            def make_jobs(db: apsw.Connection, stopping: Stopping) -> list[Job]:
+                return jobs
+
+            code = Background("retention", settings).run(make_jobs)
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def ask_to_stop() -> float:
+    os.kill(os.getpid(), signal.SIGTERM)
+    return 60.0
+
+
+def test_a_job_that_fails_does_not_hinder_the_next_one(settings: config.Settings) -> None:
+    def fail() -> float:
+        raise apsw.BusyError("locked")
+
+    assert run_in_child(settings, [Job("fails", fail), Job("stops", ask_to_stop)]) == 0
+
+
+def test_what_ails_the_jobs_is_written_down(settings: config.Settings) -> None:
+    jobs = [Job("ails", lambda: 60.0, lambda: [Reason.BACKUP_FAILING]), Job("stops", ask_to_stop)]
+    assert run_in_child(settings, jobs) == 0
+
+    with closing(connection.open_reader(settings.database_path)) as db:
+        (state,) = process_states(db)
+    assert (state.name, state.troubles) == ("retention", (Reason.BACKUP_FAILING,))
+
+
+def test_a_stop_between_two_jobs_leaves_the_second_for_the_next_start(settings: config.Settings) -> None:
+    def never() -> float:
+        os._exit(7)
+
+    assert run_in_child(settings, [Job("stops", ask_to_stop), Job("never", never)]) == 0
