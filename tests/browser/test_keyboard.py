@@ -18,6 +18,7 @@ CHOSEN = "dialog [role=option][aria-selected=true]"
 
 
 def press(page: Page, *keys: str) -> None:
+    page.locator("[data-keys-help]:not([hidden])").wait_for(state="attached")  # shown by the script once it listens
     for key in keys:
         page.keyboard.press(key)
 
