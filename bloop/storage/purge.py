@@ -46,7 +46,7 @@ DELETE FROM aggregates WHERE id IN (
 """,
 }
 _DELETE_ISSUES = "DELETE FROM issues WHERE id IN (SELECT value FROM json_each(:ids))"
-# Of the project itself. The first three by their primary keys, the next two by an index; dead letters are few.
+# Of the project itself, by a primary key or an index; of cooldowns and dead letters there are few.
 _OF_PROJECT = {
     "project_hourly_counts": """
 DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
@@ -61,11 +61,38 @@ DELETE FROM route_counts WHERE (project_id, route) IN (
 DELETE FROM releases WHERE (project_id, release, environment) IN (
     SELECT project_id, release, environment FROM releases WHERE project_id = :project_id LIMIT :rows_max)
 """,
+    "minute_counts": """
+DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
+    SELECT project_id, minute_ms, issue_id, environment, source FROM minute_counts
+     WHERE project_id = :project_id LIMIT :rows_max)
+""",
+    "alert_firings": """
+DELETE FROM alert_firings WHERE id IN (SELECT id FROM alert_firings WHERE project_id = :project_id LIMIT :rows_max)
+""",
+    "alert_cooldowns": """
+DELETE FROM alert_cooldowns WHERE (rule_id, project_id, key) IN (
+    SELECT rule_id, project_id, key FROM alert_cooldowns WHERE project_id = :project_id LIMIT :rows_max)
+""",
+    "alert_rules": "DELETE FROM alert_rules WHERE project_id = :project_id",
     "status_counts": "DELETE FROM status_counts WHERE project_id = :project_id",
     "api_tokens": "DELETE FROM api_tokens WHERE project_id = :project_id",
     "rejections": "DELETE FROM rejections WHERE project_id = :project_id",
     "dead_letters": "DELETE FROM dead_letters WHERE project_id = :project_id",
 }
+# Tables that know their project by way of another: before the rows they hang on.
+_OF_FIRINGS = (
+    """
+DELETE FROM deliveries WHERE id IN (
+    SELECT d.id FROM alert_firings AS f JOIN deliveries AS d ON d.firing_id = f.id
+     WHERE f.project_id = :project_id LIMIT :rows_max)
+""",
+    # Digests over several projects, with their deliveries: at most one a minute was made.
+    """
+DELETE FROM alert_firings WHERE id IN (
+    SELECT d.id FROM alert_firings AS f JOIN alert_firings AS d ON d.id = f.digest_id AND d.project_id IS NULL
+     WHERE f.project_id = :project_id LIMIT :rows_max)
+""",
+)
 _SELECT_SIGNALS = "SELECT id FROM signals WHERE project_id = :project_id LIMIT :rows_max"
 _DELETE_SIGNALS = "DELETE FROM signals WHERE id IN (SELECT value FROM json_each(:ids))"
 _MARK_PURGED = "UPDATE projects SET purged_at_ms = :now_ms WHERE id = :project_id"
@@ -91,7 +118,7 @@ def purge_some(db: apsw.Connection, project_id: int, signal_ids: list[int], *, r
             search.forget(db, issue_ids)
             db.execute(_DELETE_ISSUES, {"ids": ids})
         return False
-    if not _delete(db, _OF_PROJECT.values(), {"project_id": project_id}, rows_max):
+    if not _delete(db, (*_OF_FIRINGS, *_OF_PROJECT.values()), {"project_id": project_id}, rows_max):
         return False
     db.execute(_MARK_PURGED, {"project_id": project_id, "now_ms": now_ms})
     return True

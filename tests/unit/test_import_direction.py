@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 GROUND = {"bloop", "errors", "clock", "outcomes", "config", "credentials", "log"}
-DECISIONS = {"auth"}
+DECISIONS = {"alerts", "auth"}
 
 # Room → the rooms it may import besides itself. A new room takes its place here before it imports anything.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -31,6 +31,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "query": GROUND,
     "storage": GROUND | {"validate", "record", "query"},
     "auth": GROUND | {"query", "storage"},
+    "alerts": GROUND | {"query", "storage"},
     "pages": GROUND | {"query"},
     "http": GROUND,
     "demo": GROUND | {"validate", "fingerprint", "record"},

@@ -53,6 +53,23 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         "INSERT INTO dead_letters (dead_at_ms, project_id, record_kind, reason, payload) VALUES (0, ?, 1, '', x'')",
         (project,),
     )
+    seed.db.execute("INSERT INTO minute_counts VALUES (?, 60000, ?, 'production', 'api', 4)", (project, issue))
+    rule = "INSERT INTO alert_rules (project_id, name, rule_type, config, created_at_ms, updated_at_ms)"
+    seed.db.execute(f"{rule} VALUES (?, 'New', 'new_issue', '{{}}', 0, 0)", (project,))
+    rule_id = seed.db.last_insert_rowid()
+    seed.db.execute("INSERT INTO alert_cooldowns VALUES (?, ?, 'f0', 0)", (rule_id, project))
+    firing = (
+        "INSERT INTO alert_firings (rule_id, rule_name, rule_type, project_id, issue_id, key, fired_at_ms, message,"
+        " digest_id) VALUES (?, 'New', ?, ?, ?, 'f0', 0, '{}', ?)"
+    )
+    seed.db.execute(firing, (rule_id, "digest", None, None, None))
+    seed.db.execute(firing, (rule_id, "new_issue", project, issue, seed.db.last_insert_rowid()))
+    for firing_id in (seed.db.last_insert_rowid() - 1, seed.db.last_insert_rowid()):
+        seed.db.execute(
+            "INSERT INTO deliveries (firing_id, channel_type, target, message_key, next_try_at_ms, created_at_ms)"
+            " VALUES (?, 'webhook', 'example.com', ?, 0, 0)",
+            (firing_id, f"key-{firing_id}"),
+        )
     seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, 12)", (project, Outcome.STORED))
     return project
 
