@@ -1,1 +1,1 @@
-"""Alerts: what is worth telling somebody, and in which words. Decisions are pure; `workers/alerts.py` carries them out."""
+"""Alerts: what is worth telling somebody, and in which words. Decisions are pure; `workers/alerts.py` acts on them."""

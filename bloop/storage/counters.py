@@ -1,4 +1,4 @@
-"""Everything that is only ever added to: aggregates, hours, routes, releases, and the ledger."""
+"""Everything that is only ever added to: aggregates, minutes, hours, routes, releases, and the ledger."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (issue_id, release, environment) DO UPDATE
    SET event_count   = event_count + excluded.event_count,
        last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
+"""
+
+_UPSERT_MINUTE = """
+INSERT INTO minute_counts (project_id, minute_ms, issue_id, environment, source, event_count) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
 """
 
 _UPSERT_HOUR = """
@@ -58,9 +63,17 @@ def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> Non
         _UPSERT_AGGREGATE,
         ((projects[k[0]], statuses[k[0]], *k, *span) for k, span in totals.aggregates.items() if k[0] in statuses),
     )
+    db.executemany(
+        _UPSERT_MINUTE,
+        ((projects[k[0]], k[1], k[0], k[2], k[3], count) for k, count in totals.minutes.items() if k[0] in statuses),
+    )
     db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in totals.hours.items() if key[0] in statuses))
     db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in totals.project_hours.items()))
     db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in totals.routes.items()))
+
+
+def add_releases(db: apsw.Connection, totals: Totals) -> None:
+    """Register the releases and environments that were seen: before `issues.count`, which asks which came first."""
     db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in totals.releases.items()))
 
 

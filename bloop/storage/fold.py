@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeAlias
 
 import xxhash
 
-from bloop.clock import HOUR_MS
+from bloop.clock import MINUTE_MS, hour_of
 from bloop.record import ErrorRecord
 
 IssueKey: TypeAlias = tuple[int, str]  # project id, fingerprint
@@ -64,6 +64,7 @@ class Totals(NamedTuple):
     issues: dict[int, tuple[int, Seen]]  # issue → count, the event received last
     users: list[tuple[int, bytes]]  # issue, user key; each once, in the order of the table's pages
     aggregates: dict[tuple[int, str, str], Span]  # issue, release, environment
+    minutes: dict[tuple[int, int, str, str], int]  # issue, minute, environment, source
     hours: dict[tuple[int, int, str, str], int]  # issue, hour, environment, source
     project_hours: dict[tuple[int, int, str, str], int]  # project, hour, environment, source
     routes: dict[tuple[int, str], int]  # project, route
@@ -74,7 +75,7 @@ def add_up(events: Iterable[Seen]) -> Totals:
     issues: dict[int, tuple[int, Seen]] = {}
     users: set[tuple[int, bytes]] = set()
     aggregates: dict[tuple[int, str, str], Span] = {}
-    hours: dict[tuple[int, int, str, str], int] = {}
+    minutes: dict[tuple[int, int, str, str], int] = {}
     routes: dict[tuple[int, str], int] = {}
     for event in events:
         issue_id, project_id, at_ms, release, environment, source, route, user = event
@@ -84,15 +85,17 @@ def add_up(events: Iterable[Seen]) -> Totals:
         if user is not None:
             users.add((issue_id, user))
         _add(aggregates, (issue_id, release, environment), at_ms)
-        hour = (issue_id, at_ms - at_ms % HOUR_MS, environment, source)
-        hours[hour] = hours.get(hour, 0) + 1
+        minute = (issue_id, at_ms - at_ms % MINUTE_MS, environment, source)
+        minutes[minute] = minutes.get(minute, 0) + 1
         if route is not None:
             routes[project_id, route] = routes.get((project_id, route), 0) + 1
     project_of = {issue_id: last[1] for issue_id, (_, last) in issues.items()}
+    hours = _hours_of(minutes)
     return Totals(
         issues,
         sorted(users),
         aggregates,
+        minutes,
         hours,
         _hours_by_project(hours, project_of),
         routes,
@@ -110,6 +113,14 @@ def _add(spans: dict[tuple[int, str, str], Span], key: tuple[int, str, str], at_
         span[1] = at_ms
     elif at_ms > span[2]:
         span[2] = at_ms
+
+
+def _hours_of(minutes: dict[tuple[int, int, str, str], int]) -> dict[tuple[int, int, str, str], int]:
+    found: dict[tuple[int, int, str, str], int] = {}
+    for (issue_id, minute_ms, environment, source), count in minutes.items():
+        key = (issue_id, hour_of(minute_ms), environment, source)
+        found[key] = found.get(key, 0) + count
+    return found
 
 
 def _hours_by_project(

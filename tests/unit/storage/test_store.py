@@ -126,6 +126,23 @@ class TestIssues:
             ("2", "staging", 1),
         ]
 
+    def test_minutes_add_up_to_the_hours_also_when_they_are_counted_late(self, store, db):
+        minute, late = T0 + 60_000, record(at_ms=T0 + 59_999)
+        put(
+            store, record(at_ms=T0), record(at_ms=minute + 1), record(at_ms=minute, environment="staging"), settle=False
+        )
+        put(store, late)
+        put(store, record(at_ms=minute + 2))
+
+        assert rows(db, "SELECT minute_ms, environment, event_count FROM minute_counts ORDER BY 1, 2") == [
+            (T0, "production", 2),
+            (minute, "production", 2),
+            (minute, "staging", 1),
+        ]
+        assert rows(db, "SELECT sum(event_count) FROM minute_counts") == rows(
+            db, "SELECT sum(event_count) FROM hourly_counts"
+        )
+
     def test_a_lane_drained_late_does_not_move_last_seen_back(self, store, db):
         put(store, record(at_ms=T0 + 100), record(at_ms=T0 + 50))
         put(store, record(at_ms=T0 + 10))
