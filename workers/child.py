@@ -1,6 +1,6 @@
 """One process under supervision: how it is forked, how long to wait before it is started again, how it is ended.
 
-C1  A child is a fork of its supervisor, which has imported everything already: seven processes share the pages of one
+C1  A child is a fork of its supervisor, which has imported everything already: all of them share the pages of one
     set of modules (30 MB less in all, measured), and a child that died is back without importing anything again.
 C2  It starts with signals, session, standard streams and descriptors of its own. A signal sent to it from the first
     instant on does what it does to any process; none is lost to the supervisor's handlers.

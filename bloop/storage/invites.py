@@ -43,7 +43,7 @@ def create_invite(db: apsw.Connection, *, created_by: str | None, now_ms: int) -
     """Forgets invites that ran out more than KEPT_S ago."""
     now_s = now_ms // 1000
     made = NewInvite(credentials.new_id(), credentials.new_token(), now_s, now_s + TTL_S)
-    db.execute(_FORGET, {"before_s": now_s - KEPT_S})
+    forget_invites(db, now_ms)
     row = {
         "id": made.id,
         "token_hash": credentials.token_hash(made.token),
@@ -54,6 +54,11 @@ def create_invite(db: apsw.Connection, *, created_by: str | None, now_ms: int) -
     }
     db.execute(_INSERT, row)
     return made
+
+
+def forget_invites(db: apsw.Connection, now_ms: int) -> None:
+    """Invites that ran out more than KEPT_S ago."""
+    db.execute(_FORGET, {"before_s": now_ms // 1000 - KEPT_S})
 
 
 def consume_invite(db: apsw.Connection, token_hash: str, *, user_id: str, now_ms: int) -> bool:

@@ -39,10 +39,15 @@ def create_login_link(
 ) -> str:
     """The token to put behind `/auth/login?token=`. Forgets links that ran out more than a day ago."""
     token = credentials.new_token()
-    db.execute(_FORGET, {"before_ms": now_ms - DAY_MS})
+    forget_links(db, now_ms)
     row = {"token_hash": credentials.token_hash(token), "created_at_ms": now_ms, "expires_at_ms": now_ms + ttl_s * 1000}
     db.execute(_INSERT, row | {"user_id": user_id, "created_by": created_by})
     return token
+
+
+def forget_links(db: apsw.Connection, now_ms: int) -> None:
+    """Links that ran out more than a day ago."""
+    db.execute(_FORGET, {"before_ms": now_ms - DAY_MS})
 
 
 def consume_login_link(db: apsw.Connection, token: str, now_ms: int) -> Consumed | None:

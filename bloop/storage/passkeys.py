@@ -108,9 +108,14 @@ def mark_suspect(db: apsw.Connection, passkey_id: str, now_ms: int) -> None:
 
 def spend_challenge(db: apsw.Connection, challenge: bytes, *, expires_at_ms: int, now_ms: int) -> bool:
     """True for the first caller (K3). Only answers that verified come here, so strangers cannot make the table grow."""
-    db.execute(_FORGET, {"now_ms": now_ms})
+    forget_challenges(db, now_ms)
     row = {"challenge_hash": hashlib.sha256(challenge).digest(), "expires_at_ms": expires_at_ms}
     return bool(list(db.execute(_SPEND, row)))
+
+
+def forget_challenges(db: apsw.Connection, now_ms: int) -> None:
+    """Answered challenges that would have run out by now anyway."""
+    db.execute(_FORGET, {"now_ms": now_ms})
 
 
 def checked_name(name: str) -> str:

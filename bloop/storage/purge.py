@@ -74,6 +74,7 @@ DELETE FROM alert_cooldowns WHERE (rule_id, project_id, key) IN (
     SELECT rule_id, project_id, key FROM alert_cooldowns WHERE project_id = :project_id LIMIT :rows_max)
 """,
     "alert_rules": "DELETE FROM alert_rules WHERE project_id = :project_id",
+    "retention_overrides": "DELETE FROM retention_overrides WHERE project_id = :project_id",
     "status_counts": "DELETE FROM status_counts WHERE project_id = :project_id",
     "api_tokens": "DELETE FROM api_tokens WHERE project_id = :project_id",
     "rejections": "DELETE FROM rejections WHERE project_id = :project_id",

@@ -28,6 +28,7 @@ def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged
         "ingest worker": instance.settings.ingest_workers,
         "dashboard": 1,
         "dashboard worker": 1,
+        "retention": 1,
     }
     assert (singles.result.accepted, batches.result.accepted) == (200, 500)
     assert singles.clean

@@ -19,6 +19,7 @@ Make = Callable[..., BloopServer]
 
 START_S_MAX = 5.0  # measured 1.2 s alone on two cores; the rest is for a machine that is busy with other tests
 EVENTS = 500
+KINDS = ("supervisor", "writer", "ingest", "dashboard", "retention")
 
 
 def send_ids(server: BloopServer, prefix: str, count: int = EVENTS) -> set[str]:
@@ -99,10 +100,10 @@ class TestOneRun:
         assert (cpu_s() - before) / (time.monotonic() - started) < 0.05
 
     def test_one_process_more_than_needed_is_not_there(self, server: BloopServer):
-        kinds = ["supervisor", "writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker"]
+        kinds = ["supervisor", "writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker", "retention"]
 
-        assert [len(server.pids(kind)) for kind in kinds] == [1, 1, 1, 2, 1, 1]
-        assert len(server.family()) == 7
+        assert [len(server.pids(kind)) for kind in kinds] == [1, 1, 1, 2, 1, 1, 1]
+        assert len(server.family()) == 8
 
 
 class TestStop:
@@ -182,7 +183,7 @@ class TestStop:
         server.stop()
 
         for line in server.log.splitlines():
-            assert line.split()[1].partition("[")[0] in ("supervisor", "writer", "ingest", "dashboard"), server.log
+            assert line.split()[1].partition("[")[0] in KINDS, server.log
             assert line.split()[2] == "info", server.log
 
     def test_quiet_start_prints_neither_key_nor_link(self, make_server: Make):
@@ -266,7 +267,7 @@ class TestAgain:
 
 
 class TestChildren:
-    @pytest.mark.parametrize("kind", ["writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker"])
+    @pytest.mark.parametrize("kind", ["writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker", "retention"])
     def test_killed_process_is_replaced_and_nothing_is_lost(self, server: BloopServer, kind: str):
         ids = send_ids(server, "before", 100)
         (pid, *_) = server.pids(kind)

@@ -70,6 +70,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
             " VALUES (?, 'webhook', 'example.com', ?, 0, 0)",
             (firing_id, f"key-{firing_id}"),
         )
+    seed.db.execute("INSERT INTO retention_overrides VALUES (?, 30)", (project,))
     seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, 12)", (project, Outcome.STORED))
     return project
 
