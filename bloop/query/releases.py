@@ -10,6 +10,7 @@ import apsw
 from bloop.query.rows import ids_json
 
 RELEASES_MAX = 200
+RELEASES_COMPARED_MAX = 10_000  # when the newest is looked for
 ENVIRONMENTS_MAX = 100
 
 
@@ -48,6 +49,17 @@ SELECT r.environment
  ORDER BY max(r.last_seen_ms) DESC, r.environment
  LIMIT :limit
 """
+_SELECT_FIRST_SEEN = """
+SELECT environment, first_seen_ms FROM releases WHERE project_id = :project_id AND release = :release
+"""
+_SELECT_TIMES = """
+SELECT release, min(first_seen_ms) AS first_seen_ms
+  FROM releases
+ WHERE project_id = :project_id
+ GROUP BY release
+ ORDER BY first_seen_ms DESC
+ LIMIT :limit
+"""
 
 
 def new_releases(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[tuple[str, int]]:
@@ -66,3 +78,14 @@ def list_environments(db: apsw.Connection, project_ids: Sequence[int]) -> list[s
     """Last seen first, at most ENVIRONMENTS_MAX."""
     bindings = {"project_ids": ids_json(project_ids), "limit": ENVIRONMENTS_MAX}
     return [row[0] for row in db.execute(_SELECT_ENVIRONMENTS, bindings)]
+
+
+def first_seen(db: apsw.Connection, project_id: int, release: str) -> dict[str, int]:
+    """When a release was first seen in each environment, in ms; empty: never."""
+    return dict(db.execute(_SELECT_FIRST_SEEN, {"project_id": project_id, "release": release}))
+
+
+def first_seen_times(db: apsw.Connection, project_id: int) -> list[tuple[str, int]]:
+    """Every release of a project and when it was first seen anywhere, newest first, at most RELEASES_COMPARED_MAX."""
+    bindings = {"project_id": project_id, "limit": RELEASES_COMPARED_MAX}
+    return [(release, at_ms) for release, at_ms in db.execute(_SELECT_TIMES, bindings)]

@@ -1,4 +1,4 @@
-"""Issues: found or created by (project, fingerprint), counted, and reopened when a resolved one happens again."""
+"""Issues: found or created by (project, fingerprint), and counted. What events do beyond that: storage/lifecycle.py."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from operator import itemgetter
 import apsw
 
 from bloop.record import ErrorRecord
-from bloop.storage import search
+from bloop.storage import lifecycle, search
 from bloop.storage.fold import IssueKey, Seen, Totals, seen
 from bloop.storage.signals import Signal, SignalKind
 
@@ -38,18 +38,7 @@ UPDATE issues
    SET event_count = event_count + ?, user_count = user_count + ?,
        last_seen_ms = max(last_seen_ms, ?), last_release = ?
  WHERE id = ?
-RETURNING status, resolved_at_ms
-"""
-
-_REGRESS = """
-UPDATE issues
-   SET status = 'regressed', times_regressed = times_regressed + 1, resolved_at_ms = NULL, resolved_in_release = NULL
- WHERE id = ?
-"""
-
-_INSERT_CHANGE = """
-INSERT INTO status_changes (issue_id, project_id, old_status, new_status, changed_via, release, changed_at_ms)
-VALUES (?, ?, 'resolved', 'regressed', 'ingest', ?, ?)
+RETURNING status, coalesce(muted_until_ms, muted_events, muted_per_hour)
 """
 
 
@@ -105,27 +94,27 @@ def locate(
     return by_id, signals
 
 
-def count(db: apsw.Connection, totals: Totals) -> tuple[dict[int, str], list[Signal]]:
-    """Increase the issues' counters and reopen what was resolved; the status of each issue that still exists.
+def count(db: apsw.Connection, totals: Totals, events: Iterable[Seen]) -> tuple[dict[int, str], list[Signal]]:
+    """Increase the issues' counters by what `events` add up to, and let those that are resolved, or muted until
+    something happens, follow them; the status of each issue that still exists.
 
     An issue deleted since its events were stored has taken them with it, and is passed over.
     """
     statuses: dict[int, str] = {}
-    signals: list[Signal] = []
+    followed: list[int] = []
     new_users = _add_users(db, totals.users)
-    for issue_id, (events, last) in totals.issues.items():
-        state = db.execute(_ADD, (events, new_users.get(issue_id, 0), last[2], last[3], issue_id)).fetchone()
+    for issue_id, (number, last) in totals.issues.items():
+        state = db.execute(_ADD, (number, new_users.get(issue_id, 0), last[2], last[3], issue_id)).fetchone()
         if state is None:
             continue
-        status, resolved_at_ms = state
-        # An event that waited in the ring while somebody resolved the issue does not reopen it.
-        if status == "resolved" and last[2] >= (resolved_at_ms or 0):
-            db.execute(_REGRESS, (issue_id,))
-            db.execute(_INSERT_CHANGE, (issue_id, last[1], last[3], last[2]))
-            signals.append(_signal(SignalKind.ISSUE_REGRESSED, last))
-            status = "regressed"
-        statuses[issue_id] = status
-    return statuses, signals
+        status, mute_ends_with = state
+        if status == "resolved" or mute_ends_with is not None:
+            followed.append(issue_id)
+        statuses[issue_id] = str(status)
+    if not followed:
+        return statuses, []
+    changed, signals = lifecycle.follow(db, followed, events)
+    return statuses | changed, signals
 
 
 def still_there(db: apsw.Connection, events: Sequence[Seen]) -> list[Seen]:

@@ -76,6 +76,7 @@ DELETE FROM alert_cooldowns WHERE (rule_id, project_id, key) IN (
     "alert_rules": "DELETE FROM alert_rules WHERE project_id = :project_id",
     "retention_overrides": "DELETE FROM retention_overrides WHERE project_id = :project_id",
     "status_counts": "DELETE FROM status_counts WHERE project_id = :project_id",
+    "firing_counts": "DELETE FROM firing_counts WHERE project_id = :project_id",
     "api_tokens": "DELETE FROM api_tokens WHERE project_id = :project_id",
     "rejections": "DELETE FROM rejections WHERE project_id = :project_id",
     "dead_letters": "DELETE FROM dead_letters WHERE project_id = :project_id",

@@ -20,6 +20,8 @@ class SignalKind(StrEnum):
     ISSUE_IGNORED = "issue.ignored"
     ISSUE_MUTED = "issue.muted"
     ISSUE_UNRESOLVED = "issue.unresolved"
+    ISSUE_UNMUTED = "issue.unmuted"  # a mute ended by itself
+    ISSUE_ASSIGNED = "issue.assigned"
 
 
 class Signal(NamedTuple):

@@ -232,8 +232,10 @@ class Store:
         uncounted = self._unsettled + batch.seen
         if uncounted:
             # Element 1 is the project: of one deleted meanwhile nothing may come back once its rows are purged.
-            totals = fold.add_up([seen for seen in uncounted if seen[1] in batch.projects])
-            statuses, told = issues.count(self._db, totals)
+            counted = [seen for seen in uncounted if seen[1] in batch.projects]
+            totals = fold.add_up(counted)
+            counters.add_releases(self._db, totals)
+            statuses, told = issues.count(self._db, totals, counted)
             counters.add(self._db, totals, statuses)
             batch.told += told
             events.mark_settled(self._db)

@@ -11,7 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-GROUND = {"bloop", "errors", "clock", "outcomes", "config", "credentials", "log"}
+GROUND = {"bloop", "errors", "clock", "outcomes", "config", "credentials", "log", "systemd"}
 DECISIONS = {"alerts", "auth"}
 
 # Room → the rooms it may import besides itself. A new room takes its place here before it imports anything.
@@ -22,24 +22,32 @@ MAY_IMPORT: dict[str, set[str]] = {
     "outcomes": set(),
     "credentials": set(),
     "log": set(),
-    "config": {"errors"},
+    "systemd": set(),
+    "config": {"errors", "systemd"},
     "wire": GROUND,
     "validate": GROUND,
     "fingerprint": GROUND | {"validate"},
     "record": GROUND | {"validate", "fingerprint"},
     "ring": GROUND,
     "query": GROUND,
-    "storage": GROUND | {"validate", "record", "query"},
+    "lifecycle": GROUND,
+    "storage": GROUND | {"validate", "record", "lifecycle", "query"},
     "auth": GROUND | {"query", "storage"},
     "alerts": GROUND | {"query", "storage"},
-    "pages": GROUND | {"query"},
+    "outbound": GROUND,
+    "channels": GROUND | {"alerts", "outbound"},
+    "pages": GROUND | {"lifecycle", "query"},
     "http": GROUND,
-    "demo": GROUND | {"validate", "fingerprint", "record"},
-    "web": GROUND | DECISIONS | {"wire", "validate", "fingerprint", "record", "ring", "query", "storage", "pages"},
-    "cli": GROUND | DECISIONS | {"validate", "fingerprint", "record", "ring", "query", "storage", "demo"},
+    "demo": GROUND | {"validate", "fingerprint", "record", "lifecycle"},
+    "web": GROUND
+    | DECISIONS
+    | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "channels"},
+    "cli": GROUND
+    | DECISIONS
+    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "demo", "channels"},
     "workers": GROUND
     | DECISIONS
-    | {"wire", "validate", "fingerprint", "record", "ring", "query", "storage", "http", "web"},
+    | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "http", "web", "channels"},
 }
 # Both halves of the demonstration data are one room.
 ROOM_OF = {"demo_faults": "demo"}

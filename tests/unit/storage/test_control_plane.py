@@ -11,6 +11,7 @@ import pytest
 
 from bloop import credentials
 from bloop.errors import Conflict, InvalidParameter, NotFound
+from bloop.lifecycle.regression import Resolution
 from bloop.query import sessions as read_sessions
 from bloop.query import tokens as read_tokens
 from bloop.query.projects import get_project, project_keys
@@ -248,7 +249,7 @@ def test_a_change_of_status_moves_issue_aggregates_audit_and_signal_together(see
 
     assert set_status(seed.db, [issue_id], Status.RESOLVED) == 2
 
-    assert seed.rows("SELECT status, resolved_at_ms, resolved_in_release FROM issues") == [("resolved", NOW_MS, "1.0")]
+    assert seed.rows("SELECT status, resolved_at_ms FROM issues") == [("resolved", NOW_MS)]
     assert seed.rows("SELECT DISTINCT status FROM aggregates") == [("resolved",)]
     assert seed.rows("SELECT old_status, new_status, changed_by, changed_via, changed_at_ms FROM status_changes") == [
         ("unresolved", "resolved", "u1", "api", NOW_MS)
@@ -261,9 +262,10 @@ def test_a_change_of_status_moves_issue_aggregates_audit_and_signal_together(see
 @pytest.mark.parametrize("wanted", list(Status))
 def test_only_resolved_issues_know_when_and_where_they_were_resolved(seed: Seed, wanted: Status) -> None:
     issue_id = seed.issue(seed.project("shop"), "a", status="regressed")
-    set_status(seed.db, [issue_id], Status.RESOLVED)
+    fixed = {"changed_by": "u1", "changed_via": "api", "resolution": Resolution("1.0")}
+    status.change_status(seed.db, [issue_id], Status.RESOLVED, now_ms=NOW_MS, **fixed)
 
-    set_status(seed.db, [issue_id], wanted, NOW_MS + 1)
+    status.change_status(seed.db, [issue_id], wanted, now_ms=NOW_MS + 1, **fixed)
 
     expected = (NOW_MS + 1, "1.0") if wanted is Status.RESOLVED else (None, None)
     assert seed.rows("SELECT resolved_at_ms, resolved_in_release FROM issues") == [expected]

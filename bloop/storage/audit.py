@@ -1,0 +1,48 @@
+"""The audit trail of issues: one line for everything that somebody, or bloop itself, did to one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import apsw
+import orjson
+
+STATUS = "status"
+ASSIGNED = "assigned"
+
+
+class Actor(NamedTuple):
+    """Who acts, and from where. `id` is a user's, a token's or 'operator'; None is bloop itself."""
+
+    id: str | None
+    via: str  # 'dashboard', 'api', 'cli', 'ingest', 'schedule'
+    network: str = ""  # of the client, where known: enough to recognise, never the whole address
+
+
+WRITER = Actor(None, "ingest")
+SWEEP = Actor(None, "schedule")
+
+_INSERT = """
+INSERT INTO status_changes (issue_id, project_id, old_status, new_status, changed_by, changed_via, network, action,
+                            release, detail, changed_at_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+
+
+def write(
+    db: apsw.Connection,
+    issue: tuple[int, int],
+    statuses: tuple[str, str],
+    actor: Actor,
+    at_ms: int,
+    *,
+    action: str = STATUS,
+    release: str | None = None,
+    detail: Mapping[str, Any],
+) -> None:
+    """A line about the issue (its id and project) in the transaction that makes it true. `release` is the event's that
+    did it; `detail` is what there is to say beside the statuses, old and new."""
+    told = orjson.dumps(dict(detail)).decode()
+    row = (*issue, *statuses, actor.id, actor.via, actor.network, action, release, told, at_ms)
+    db.execute(_INSERT, row)
