@@ -20,6 +20,7 @@ ARGS ?=
 hash = $(shell cat $(1) | sha256sum | cut -c1-16)
 RUNTIME := $(VENV)/.runtime-$(call hash,requirements/runtime.txt pyproject.toml)
 DEV := $(VENV)/.dev-$(call hash,requirements/dev.txt pyproject.toml)
+TOOLS := $(VENV)/tools/.done-1
 AXE := tests/browser/node_modules/.done-$(call hash,tests/browser/package-lock.json)
 RUNNABLE := $(firstword $(wildcard $(DEV)) $(RUNTIME))  # the test set holds the runtime set
 
@@ -43,7 +44,7 @@ help: ## This list
 run: $(RUNNABLE) ## Start bloop on http://localhost:5332; data and a generated secret live in ./data
 	@exec $(BIN)/bloop up --data data $(ARGS)
 
-test: $(DEV) $(AXE) chromium lint ## Lint, type check and every test
+test: $(DEV) $(AXE) $(TOOLS) chromium lint ## Lint, type check and every test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 lint: $(DEV)
@@ -97,6 +98,16 @@ $(AXE):
 	@command -v npm >/dev/null || { $(call apt,npm); }
 	@echo "Installing what pages are checked with"
 	@cd tests/browser && npm ci --silent
+	@touch $@
+
+# Unpacked, never installed: installing nginx would start it.
+$(TOOLS): | $(DEV)
+	@echo "Fetching the programs bloop is tested with"
+	@rm -rf $(VENV)/tools && mkdir -p $(VENV)/tools
+	@cd $(VENV)/tools && fetch() { apt-get download -qq nginx caddy prometheus 2>/dev/null; } && \
+		if ! command -v apt-get >/dev/null; then echo "no apt-get here: tests of proxies and metrics will say so" >&2; \
+		else fetch || { apt-get update -qq && fetch; } || echo "could not fetch them: their tests will say so" >&2; \
+		for package in *.deb; do [ ! -e $$package ] || { dpkg -x $$package . && rm $$package; }; done; fi
 	@touch $@
 
 chromium:

@@ -75,7 +75,7 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
         auth_limit=RateLimiter(limit.auth_per_second, limit.auth_burst_size),
         addresses=ClientAddresses(deps.settings.server.trusted_proxies),
     )
-    app.add_middleware([SecurityHeaders(), Cors(routes, origin), Shape(), gatekeeper])
+    app.add_middleware([SecurityHeaders(deps.settings.https), Cors(routes, origin), Shape(), gatekeeper])
     mount_api(routes, deps)
     mount_projects(routes, deps)
     mount_accounts(routes, deps)

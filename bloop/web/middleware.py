@@ -29,6 +29,8 @@ _SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Where people come by https, they never come without for a year. Not for subdomains: those are not ours.
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 _CORS_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 _CORS_HEADERS = "Content-Type, Cookie, Authorization"
 _CORS_MAX_AGE_S = 600
@@ -68,8 +70,11 @@ class Shape:
 class SecurityHeaders:
     """M3."""
 
+    def __init__(self, https: bool) -> None:
+        self._headers = _SECURITY_HEADERS | (_HTTPS_ONLY if https else {})
+
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
-        for name, value in _SECURITY_HEADERS.items():
+        for name, value in self._headers.items():
             if resp.get_header(name) is None:
                 resp.set_header(name, value)
         if resp.get_header("Cache-Control") is None:
