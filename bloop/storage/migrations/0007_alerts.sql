@@ -6,7 +6,7 @@ CREATE TABLE alert_rules (
     project_id         INTEGER REFERENCES projects (id) ON DELETE CASCADE,  -- NULL: every project
     name               TEXT    NOT NULL,
     rule_type          TEXT    NOT NULL,                    -- bloop/alerts/rules.py
-    config             TEXT    NOT NULL,                    -- JSON, without the type
+    config             TEXT    NOT NULL,                    -- JSON
     enabled            INTEGER NOT NULL DEFAULT 1,
     description        TEXT,
     environment_filter TEXT,
@@ -105,7 +105,7 @@ CREATE TABLE alert_cursor (
 );
 INSERT INTO alert_cursor SELECT 1, coalesce(max(id), 0), 0 FROM signals;
 
--- Events by minute of receipt, for windows of minutes; counted by the writer beside the hours and kept for eight days.
+-- Events by minute of receipt, for windows of minutes; counted by the writer beside the hours and kept for nine days.
 -- The minute stands before the issue: what a busy minute adds lies on a few pages of the file, not on one per issue.
 CREATE TABLE minute_counts (
     project_id  INTEGER NOT NULL,
@@ -116,6 +116,9 @@ CREATE TABLE minute_counts (
     event_count INTEGER NOT NULL,
     PRIMARY KEY (project_id, minute_ms, issue_id, environment, source)
 ) WITHOUT ROWID;
+
+-- Whose events windows leave out.
+CREATE INDEX issues_silent ON issues (project_id) WHERE status IN ('ignored', 'muted');
 
 -- Two rules everybody wants. They tell nobody until they get a channel or the installation has a fallback.
 INSERT INTO alert_rules (name, rule_type, config, created_at_ms, updated_at_ms)

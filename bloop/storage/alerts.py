@@ -1,0 +1,106 @@
+"""What fired, written in the transaction that moves the cursor past what set it off. Call inside a transaction.
+
+F1  The cursor, the firings, their cooldowns and their deliveries commit together: killed at any instant, a rule has
+    fired about a signal or will, and never does twice (UNIQUE (rule_id, signal_id) stands guard).
+F2  A firing that comes in a storm is held: it gets no delivery of its own, a digest tells it. None is lost.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+
+class FiringFields(NamedTuple):
+    """`held_until_ms` None: it is told at once."""
+
+    rule_id: int | None
+    rule_name: str
+    rule_type: str
+    project_id: int | None
+    key: str
+    fired_at_ms: int
+    message: str  # JSON of bloop/alerts/message.py
+    issue_id: int | None = None
+    signal_id: int | None = None
+    is_test: bool = False
+    held_until_ms: int | None = None
+
+
+_INSERT = """
+INSERT INTO alert_firings (rule_id, rule_name, rule_type, project_id, key, fired_at_ms, message, issue_id, signal_id,
+                           is_test, held_until_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+RETURNING id
+"""
+_COOL_DOWN = """
+INSERT INTO alert_cooldowns (rule_id, project_id, key, fired_at_ms) VALUES (:rule_id, :project_id, :key, :fired_at_ms)
+    ON CONFLICT DO UPDATE SET fired_at_ms = excluded.fired_at_ms
+"""
+_TELL_IN = """
+UPDATE alert_firings SET held_until_ms = NULL, digest_id = :digest_id
+ WHERE held_until_ms IS NOT NULL AND rule_id = :rule_id
+"""
+_MOVE_CURSOR = "UPDATE alert_cursor SET signal_id = :signal_id WHERE id = 1"
+_MOVE_MINUTE = "UPDATE alert_cursor SET minute_ms = :minute_ms WHERE id = 1"
+_PRUNE_COOLDOWNS = "DELETE FROM alert_cooldowns WHERE fired_at_ms < :before_ms"
+# A seek for each project and minute: minutes of deleted projects go with them.
+_PRUNE_MINUTES = """
+DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
+    SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
+      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
+     LIMIT :rows_max)
+"""
+# Ids rise with time, so the oldest firing to keep is met at once on a walk from the beginning.
+_PRUNE = """
+DELETE FROM alert_firings WHERE id IN (
+    SELECT id FROM alert_firings
+     WHERE id < coalesce((SELECT id FROM alert_firings WHERE fired_at_ms >= :before_ms ORDER BY id LIMIT 1),
+                         (SELECT max(id) + 1 FROM alert_firings))
+     ORDER BY id LIMIT :rows_max)
+"""
+
+
+def add_firing(db: apsw.Connection, fields: FiringFields) -> int:
+    """Its id."""
+    made = db.execute(_INSERT, fields).get
+    assert isinstance(made, int)
+    return made
+
+
+def cool_down(db: apsw.Connection, rule_id: int, project_id: int, key: str, fired_at_ms: int) -> None:
+    """The rule has fired about `key`, and will not for a while."""
+    bindings = {"rule_id": rule_id, "project_id": project_id, "key": key, "fired_at_ms": fired_at_ms}
+    db.execute(_COOL_DOWN, bindings)
+
+
+def tell_held(db: apsw.Connection, rule_id: int, digest_id: int | None) -> None:
+    """What was held of this rule is told by the firing `digest_id`; None: for each by itself, or for nobody."""
+    db.execute(_TELL_IN, {"rule_id": rule_id, "digest_id": digest_id})
+
+
+def move_cursor(db: apsw.Connection, signal_id: int) -> None:
+    db.execute(_MOVE_CURSOR, {"signal_id": signal_id})
+
+
+def move_minute(db: apsw.Connection, minute_ms: int) -> None:
+    db.execute(_MOVE_MINUTE, {"minute_ms": minute_ms})
+
+
+def prune_cooldowns(db: apsw.Connection, before_ms: int) -> int:
+    """Forget cooldowns from before the longest there is; how many."""
+    db.execute(_PRUNE_COOLDOWNS, {"before_ms": before_ms})
+    return db.changes()
+
+
+def prune_minutes(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
+    """Remove at most `rows_max` counts of minutes before `before_ms`; how many it were."""
+    db.execute(_PRUNE_MINUTES, {"before_ms": before_ms, "rows_max": rows_max})
+    return db.changes()
+
+
+def prune(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
+    """Remove at most `rows_max` firings from before `before_ms`, with their deliveries; how many firings it were."""
+    db.execute(_PRUNE, {"before_ms": before_ms, "rows_max": rows_max})
+    return db.changes()
