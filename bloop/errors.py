@@ -20,6 +20,9 @@
     │   ├── RingMissing
     │   ├── RingMismatch
     │   └── LaneUnavailable
+    ├── OutboundError          something of ours did not leave; names the host, never a path, token or password
+    │   ├── OutboundRefused    an address, name or port bloop does not send to: trying again changes nothing
+    │   └── Unreachable        no address, no connection, no answer in time, no TLS: worth another try
     └── StorageError           the database refuses to open, migrate or answer
         ├── SchemaTooNew       written by a later bloop
         ├── QueryTimeout       a read ran longer than its limit
@@ -151,6 +154,18 @@ class RingMismatch(RingError):
 
 class LaneUnavailable(RingError):
     """Every lane is claimed, or the consumer's place is taken by a live process."""
+
+
+class OutboundError(BloopError):
+    """Something of ours did not leave. The message names the host at most: paths and queries hold tokens."""
+
+
+class OutboundRefused(OutboundError):
+    """An address, name or port that bloop does not send to."""
+
+
+class Unreachable(OutboundError):
+    """Nobody answered there in time, or not over TLS as it should be."""
 
 
 class StorageError(BloopError):

@@ -1,0 +1,97 @@
+"""Words of an alert for any channel. The text in it is whatever a client sent: strangers choose it.
+
+X1  One line is one line: line breaks, control characters and what turns the direction of writing are gone.
+X2  Lengths are bounded in characters, before a channel escapes, so that nothing is cut in the middle of an escape.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from bloop.alerts.message import AlertMessage, IssueFacts
+
+NAME_CHARS_MAX = 100
+TEXT_CHARS_MAX = 500
+FACT_CHARS_MAX = 200
+MORE_LINES_MAX = 10
+MORE_CHARS_MAX = 160
+
+_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\s]+")
+_CROWD = re.compile(r"@(?=\w)")
+
+
+class Fact(NamedTuple):
+    label: str
+    value: str
+
+
+def one_line(text: str, chars_max: int) -> str:
+    """X1 and X2; what is cut ends in an ellipsis."""
+    text = _UNSEEN.sub(" ", text[: chars_max * 4]).strip()
+    return text if len(text) <= chars_max else text[: chars_max - 1].rstrip() + "…"
+
+
+def no_mentions(text: str) -> str:
+    """Nobody is called by an `@` in an error message: a space without width keeps the word from being a name."""
+    return _CROWD.sub("@\u200b", text)
+
+
+def headline(message: AlertMessage) -> str:
+    return f"[bloop alert: {one_line(message.rule_name, NAME_CHARS_MAX)}]"
+
+
+def sentence(message: AlertMessage) -> str:
+    return one_line(message.text, TEXT_CHARS_MAX)
+
+
+def more_lines(message: AlertMessage) -> list[str]:
+    """The other lines of a digest, and how many there are besides."""
+    shown = [one_line(line, MORE_CHARS_MAX) for line in message.more[:MORE_LINES_MAX]]
+    left_out = len(message.more) - len(shown) + message.more_count
+    return [*shown, f"and {left_out:,} more"] if left_out else shown
+
+
+def link_label(message: AlertMessage) -> str:
+    return f"Open {one_line(message.issue.short_id, 40)}" if message.issue else "Open bloop"
+
+
+def facts(message: AlertMessage) -> list[Fact]:
+    """What somebody wants to know before they open the page; nothing that is unknown."""
+    found = [("Project", message.project_name), ("Window", _window(message))]
+    if message.issue:
+        found += _issue_facts(message.issue)
+    return [Fact(label, one_line(value, FACT_CHARS_MAX)) for label, value in found if value]
+
+
+def utc(ms: int) -> str:
+    """`2026-03-01 12:30 UTC`"""
+    return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _issue_facts(issue: IssueFacts) -> list[tuple[str, str]]:
+    people = f", {issue.user_count:,} {'person' if issue.user_count == 1 else 'people'}" if issue.user_count else ""
+    return [
+        ("Environment", issue.environment),
+        ("Release", issue.release),
+        ("Source", issue.source),
+        ("Where", issue.culprit or issue.route or ""),
+        ("Events", f"{issue.event_count:,}{people}"),
+        ("First seen", utc(issue.first_seen_ms)),
+    ]
+
+
+def _window(message: AlertMessage) -> str:
+    """`47 events in 1 h, 12 in the one before`"""
+    if message.value is None or not message.window_secs:
+        return ""
+    before = "" if message.previous is None else f", {message.previous:,.6g} in the one before"
+    return f"{message.value:,.6g} events in {_span(message.window_secs)}{before}"
+
+
+def _span(seconds: int) -> str:
+    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
+        if seconds % size == 0:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

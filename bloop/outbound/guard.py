@@ -1,0 +1,140 @@
+"""Which addresses bloop sends to: the public internet, and what the operator named. Pure; nothing is looked up here.
+
+G1  Every address a name has is judged, and one that will not do refuses the name: a name that is public and private at
+    once is somebody's trick.
+G2  IPv6 forms that carry an IPv4 address (mapped, compatible, NAT64, 6to4) are judged by the address they carry.
+G3  `allow_private` opens private networks and this machine, never the addresses at which clouds hand out credentials:
+    those have to be named.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterable
+
+from bloop.errors import OutboundRefused
+from bloop.outbound.urls import IPAddress, address_in
+
+# By the IANA registries of special-purpose addresses. The standard library's `is_global` has changed its mind between
+# patch releases of Python.
+_SPECIAL_IPV4 = (
+    ("0.0.0.0/8", "this machine"),
+    ("10.0.0.0/8", "a private network"),
+    ("100.64.0.0/10", "a provider's own network"),
+    ("127.0.0.0/8", "this machine"),
+    ("169.254.0.0/16", "the local link"),
+    ("172.16.0.0/12", "a private network"),
+    ("192.0.0.0/24", "reserved"),
+    ("192.0.2.0/24", "reserved for examples"),
+    ("192.88.99.0/24", "reserved"),
+    ("192.168.0.0/16", "a private network"),
+    ("198.18.0.0/15", "reserved for measurements"),
+    ("198.51.100.0/24", "reserved for examples"),
+    ("203.0.113.0/24", "reserved for examples"),
+    ("224.0.0.0/4", "multicast"),
+    ("240.0.0.0/4", "reserved"),
+)
+# Of IPv6 only 2000::/3 is in use, and not all of that.
+_SPECIAL_IPV6 = (
+    ("::/128", "this machine"),
+    ("::1/128", "this machine"),
+    ("fc00::/7", "a private network"),
+    ("fe80::/10", "the local link"),
+    ("fec0::/10", "a private network"),
+    ("ff00::/8", "multicast"),
+    ("2001::/23", "reserved"),
+    ("2001:db8::/32", "reserved for examples"),
+    ("3fff::/20", "reserved for examples"),
+)
+_SPECIAL = [(ipaddress.ip_network(network), name) for network, name in (*_SPECIAL_IPV4, *_SPECIAL_IPV6)]
+_IPV6_IN_USE = ipaddress.ip_network("2000::/3")
+_METADATA = frozenset(
+    map(
+        ipaddress.ip_address,
+        ("169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"),
+    )
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_SIX_TO_FOUR = ipaddress.ip_network("2002::/16")
+_COMPATIBLE = ipaddress.ip_network("::/96")
+
+
+class Guard:
+    """`allowed_hosts` as in the setting: names, `*.` and a name, addresses, networks."""
+
+    def __init__(self, *, allow_private: bool = False, allowed_hosts: Iterable[str] = ()) -> None:
+        self._allow_private = allow_private
+        self._names: set[str] = set()
+        self._suffixes: list[str] = []
+        self._networks: list[ipaddress.IPv4Network | ipaddress.IPv6Network] = []
+        for host in allowed_hosts:
+            self._allow(host.lower())
+
+    def judge_host(self, host: str) -> None:
+        """What can be said without looking the name up: for the moment somebody types it in.
+
+        Raises:
+            OutboundRefused: it is not public, and not allowed.
+        """
+        address = address_in(host)
+        if address is not None:
+            self.judge(host, [address])
+        elif f".{host}".endswith(".localhost") and not self._allow_private and not self._is_named(host):
+            raise OutboundRefused(_refusal(host, "this machine"))
+
+    def judge(self, host: str, addresses: Iterable[IPAddress]) -> None:
+        """G1 over what `host` was found to be.
+
+        Raises:
+            OutboundRefused: one of them is not public, and not allowed.
+        """
+        if self._is_named(host):
+            return
+        for address in addresses:
+            reason = self._reason_against(carried(address))
+            if reason is not None:
+                raise OutboundRefused(_refusal(host, reason))
+
+    def _allow(self, host: str) -> None:
+        if host.startswith("*."):
+            self._suffixes.append(host[1:])
+            return
+        try:
+            self._networks.append(ipaddress.ip_network(host, strict=False))
+        except ValueError:
+            self._names.add(host.removesuffix("."))
+
+    def _is_named(self, host: str) -> bool:
+        return host in self._names or any(host.endswith(suffix) for suffix in self._suffixes)
+
+    def _reason_against(self, address: IPAddress) -> str | None:
+        if any(address in network for network in self._networks):
+            return None
+        if address in _METADATA:
+            return "where a cloud keeps credentials"
+        return None if self._allow_private else special_use(address)
+
+
+def special_use(address: IPAddress) -> str | None:
+    """What an address is set aside for; None: it is public."""
+    for network, name in _SPECIAL:
+        if address in network:
+            return name
+    return None if address.version == 4 or address in _IPV6_IN_USE else "reserved"
+
+
+def carried(address: IPAddress) -> IPAddress:
+    """G2: the IPv4 address inside, or the address itself."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _SIX_TO_FOUR:
+        return ipaddress.IPv4Address(int(address) >> 80 & 0xFFFFFFFF)
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address
+
+
+def _refusal(host: str, reason: str) -> str:
+    return f"{host} is {reason}, not a public address; alerting.allowed_hosts can allow it"

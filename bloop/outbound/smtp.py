@@ -1,0 +1,112 @@
+"""One mail: over TLS, from the first byte or by STARTTLS, to a server whose certificate verifies.
+
+A server that does not offer TLS gets neither the password nor the mail. What it says when it refuses is passed on, for
+the operator chose the server; it is cut and cleaned by whoever shows it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import smtplib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from email.message import EmailMessage
+
+from bloop.errors import OutboundError, OutboundRefused, Unreachable
+from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
+from bloop.outbound.urls import host_name
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    host: str
+    port: int
+    starttls: bool
+    username: str = ""
+    password: str = field(default="", repr=False)
+    greeting: str = "localhost"  # the name we introduce ourselves by
+
+
+class Declined(OutboundError):
+    """The server took part and said no. `passing`: it may think better of it (4xx)."""
+
+    def __init__(self, reason: str, code: int, *, passing: bool) -> None:
+        super().__init__(reason, code)
+        self.reason, self.code, self.passing = reason, code, passing
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+def send_mail(out: Outbound, server: Server, mail: EmailMessage, sender: str, recipients: Sequence[str]) -> list[str]:
+    """Hand `mail` over; the recipients the server turned down while it took the mail for others.
+
+    Raises:
+        OutboundRefused: the server is not where bloop sends to, or offers no TLS or sign-in.
+        Unreachable: there was no answer, or none in time.
+        Declined: the server said no.
+    """
+    host = host_name(server.host.strip("[]"))
+    bounds = out.bounds(out.limits.smtp_s)
+    session: _Session | None = None
+    try:
+        session = _Session(out, server, host, bounds)
+        session.begin(server)
+        refused = session.send_message(mail, sender, list(recipients))
+        with contextlib.suppress(OSError):  # the mail is theirs now, whatever they say to our goodbye
+            session.quit()
+        return list(refused)
+    except smtplib.SMTPRecipientsRefused as error:
+        raise _declined(host, *_gentlest(list(error.recipients.values()))) from None
+    except smtplib.SMTPResponseException as error:
+        raise _declined(host, error.smtp_code, error.smtp_error) from None
+    except smtplib.SMTPNotSupportedError as error:
+        raise OutboundRefused(f"{host}: {error}") from None
+    except OSError as error:  # SMTPException is one
+        raise Unreachable(f"{host}: {_reason(error)}") from error
+    finally:
+        if session is not None:
+            session.close()
+
+
+class _Session(smtplib.SMTP):
+    """smtplib's client on our sockets: it opens none by itself."""
+
+    sock: PlainSocket | TlsSocket | None
+
+    def __init__(self, out: Outbound, server: Server, host: str, bounds: Bounds) -> None:
+        self._out, self._bounds, self._implicit_tls = out, bounds, not server.starttls
+        super().__init__(host, server.port, server.greeting, timeout=bounds.seconds)
+
+    def begin(self, server: Server) -> None:
+        """TLS if it is not there yet, and sign-in. Raises: OSError, smtplib's among them."""
+        if server.starttls:
+            self.starttls(context=self._out.tls())
+            assert isinstance(self.sock, TlsSocket)
+            self.sock.bounds = self._bounds
+        if server.username:
+            self.login(server.username, server.password)
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> PlainSocket | TlsSocket:
+        sock = self._out.connect(host, port, self._bounds)
+        return self._out.secure(sock, host) if self._implicit_tls else sock
+
+
+def _gentlest(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
+    """Of several refusals the one that leaves most hope."""
+    return min(replies, key=lambda reply: reply[0])
+
+
+def _declined(host: str, code: int, reply: bytes | str) -> Declined:
+    text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
+    return Declined(f"{host} answered {code} {text}".rstrip(), code, passing=not 500 <= code < 600)
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, smtplib.SMTPServerDisconnected):
+        cause = error.__context__
+        timed_out = isinstance(cause, TimeoutError)
+        return reason_of(TimeoutError() if timed_out else ConnectionResetError())
+    if isinstance(error, smtplib.SMTPException):
+        return str(error)  # smtplib's own words: no way to sign in that both know
+    return reason_of(error)
