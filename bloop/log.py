@@ -1,4 +1,7 @@
-"""Logging set-up: one line per event on stderr, as text or JSON. Ids and counts only, never payloads or keys."""
+"""Logging set-up: one line per event on stderr, as text or JSON. Ids and counts only, never payloads or keys.
+
+To journald, which keeps time, unit and process itself, each line begins with its priority instead (sd-daemon(3)).
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,10 @@ import json
 import logging
 import sys
 import time
+from enum import Enum
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_PRIORITIES = ((logging.ERROR, 3), (logging.WARNING, 4), (logging.INFO, 6))  # as syslog(3) numbers them; else 7
 
 
 class TextFormatter(logging.Formatter):
@@ -45,10 +50,41 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(line, ensure_ascii=False)
 
 
-def set_up(process: str, *, level: str = "info", log_format: str = "text") -> None:
+class JournalFormatter(logging.Formatter):
+    """What `inner` makes of a record, with the priority on every line: journald takes each line for itself."""
+
+    def __init__(self, inner: logging.Formatter) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def format(self, record: logging.LogRecord) -> str:
+        return with_priority(self._inner.format(record), record.levelno)
+
+
+def with_priority(text: str, level: int) -> str:
+    priority = next((number for floor, number in _PRIORITIES if level >= floor), 7)
+    return "\n".join(f"<{priority}>{line}" for line in text.splitlines())
+
+
+class Journal(Enum):
+    """Whether stderr is journald's, and who else writes there: by the unit's name alone one cannot tell forks apart."""
+
+    NONE, OWN, SHARED = range(3)
+
+
+def set_up(process: str, *, level: str = "info", log_format: str = "text", journal: Journal = Journal.NONE) -> None:
     """Send this process's log to stderr; replaces whatever handlers are there, so it may be called again after fork."""
+    formatter: logging.Formatter = TextFormatter(process)
+    if log_format == "json":
+        formatter = JsonFormatter(process)
+    elif journal is Journal.OWN:
+        formatter = logging.Formatter("%(message)s")
+    elif journal is Journal.SHARED:
+        formatter = logging.Formatter(f"{process}[%(process)d] %(message)s")
+    if journal is not Journal.NONE:
+        formatter = JournalFormatter(formatter)
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(JsonFormatter(process) if log_format == "json" else TextFormatter(process))
+    handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(_LEVELS[level])

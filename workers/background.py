@@ -24,6 +24,7 @@ from bloop.query.health import Reason
 from bloop.query.processes import SEEN_EVERY_S
 from bloop.storage import connection
 from bloop.storage.processes import say_alive
+from workers import process
 from workers.wakeups import Wakeups
 
 BACKOFF_FIRST_S = 1.0
@@ -57,6 +58,7 @@ class Background:
         self._said: frozenset[Reason] | None = None
 
     def stopping(self) -> bool:
+        process.unit.alive()  # who asks, lives
         return self._wakeups.stops > 0
 
     def run(self, make_jobs: Callable[[apsw.Connection, Stopping], Sequence[Job]]) -> int:
@@ -64,12 +66,15 @@ class Background:
         with contextlib.closing(connection.open_control(self._settings.database_path)) as db:
             jobs = make_jobs(db, self.stopping)
             log.info("ready", extra={"action": "ready"})
+            process.unit.ready("working")
             while not self.stopping():
                 for job in jobs:
                     if job.due_at <= time.monotonic() and not self.stopping():
                         self._run(job)
                         self._say_alive(db, jobs)
-                self._wakeups.wait(max(0.0, min(job.due_at for job in jobs) - time.monotonic()))
+                wait_s = max(0.0, min(job.due_at for job in jobs) - time.monotonic())
+                self._wakeups.wait(min(wait_s, process.unit.ping_every_s or wait_s))
+            process.unit.stopping()
         log.info("stopped", extra={"action": "stopped"})
         return 0
 

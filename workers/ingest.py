@@ -3,18 +3,23 @@
 N1  A request never touches the database. Keys are in memory, loaded again when the ring's generation changes.
 N2  Each worker owns one lane of the ring and works in one thread, so its lane needs no lock.
 N3  SIGTERM stops accepting and finishes what is in flight, for GRACEFUL_S at most.
+N4  It listens on the sockets that systemd passes, if it passes any: then those say where, and not `server.port`.
 """
 
 from __future__ import annotations
 
 import contextlib
+import logging
+import os
 import runpy
+import socket
 import sys
 from pathlib import Path
 
 from bloop import config
 from bloop.config import Settings
 from bloop.http.request import path_matcher
+from bloop.systemd import FIRST_LISTEN_FD
 from bloop.validate.limits import Limits
 from bloop.web.ingest_app import create_ingest_app
 from bloop.wire.rate_limit import RateLimiter
@@ -22,6 +27,8 @@ from workers import process, serving
 
 GRACEFUL_S = 10
 SETTINGS_FILE = Path(__file__).resolve().parent.parent / "gunicorn.conf.py"
+
+log = logging.getLogger(__name__)
 
 is_ours = path_matcher("/v1/ingest", "/v1/ingest/", "/v1/ingest/batch", "/v1/ingest/batch/")
 
@@ -51,8 +58,19 @@ def bind_address(settings: Settings) -> str:
 
 def run(settings: Settings, listen_fd: int | None = None) -> int:
     """Be the ingest server, on a socket that listens already or on one of its own. Returns the exit code."""
+    for fd in range(FIRST_LISTEN_FD, FIRST_LISTEN_FD + process.unit.told.listen_fds):
+        _compare(settings, fd)
     options = runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": listen_fd})
     return serving.run(settings, options, build)
+
+
+def _compare(settings: Settings, fd: int) -> None:
+    """Links are made from the settings: say so when they name a port that is not open."""
+    with socket.socket(fileno=os.dup(fd)) as listener:
+        name = listener.getsockname()
+    if isinstance(name, tuple) and name[1] != settings.server.port:
+        message = "systemd listens on port %d, server.port says %d: change one of them"
+        log.warning(message, name[1], settings.server.port, extra={"action": "other_port"})
 
 
 if __name__ == "__main__":

@@ -13,9 +13,10 @@ import contextlib
 import fcntl
 import os
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
-from bloop.errors import BloopError
+from bloop.errors import BloopError, ConfigError
 
 LEFTOVERS_WAIT_S = 15.0  # children die with their supervisor within milliseconds; this allows for a loaded machine
 _LOOK_EVERY_S = 0.02
@@ -50,6 +51,20 @@ class Instance:
                 self._path.unlink()
             os.close(self.fd)
             self.fd = -1
+
+
+@contextlib.contextmanager
+def claimed(run_dir: Path) -> Iterator[None]:
+    """Be the one bloop that works in this folder, which is made if it is missing."""
+    try:
+        run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        instance = Instance.claim(run_dir / "bloop.pid")
+    except OSError as error:
+        raise ConfigError("server.run_dir", f"cannot use {error.filename}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        instance.release()
 
 
 def _take(fd: int, path: Path, deadline: float) -> bool:

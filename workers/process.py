@@ -5,6 +5,8 @@ W2  A process started by another is killed by the kernel the moment that one is 
     it. Nothing keeps a port, a lane or a lock after its family is dead; the ring makes the sudden end harmless.
 W3  `EXIT_CANNOT_START` means that trying again changes nothing: a setting, a foreign segment, a schema from the future.
     Supervisors stop on it instead of looping (`RestartPreventExitStatus=78`).
+W4  A process that is a unit of systemd says through `unit` when it works, that it lives, and that it stops. Everywhere
+    else, and in forks of such a process, `unit` is silent.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from types import FrameType
 
-from bloop import config
+from bloop import config, systemd
 from bloop import log as logs
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, QueryTimeout, RingMissing
@@ -33,6 +35,8 @@ _LOOK_EVERY_S = 0.05
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl.h
 
 log = logging.getLogger(__name__)
+
+unit = systemd.Unit()
 
 
 class StopFlag:
@@ -76,13 +80,15 @@ def parse_flags(process: str, argv: Sequence[str] | None = None) -> Flags:
 
 def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str] | None = None) -> int:
     """Be the process `process` of its own command line. Returns the exit code for `sys.exit`."""
+    unit.begin(config.told_by_systemd())
     flags = parse_flags(process, argv)
     if flags.parent:
         die_with_parent(flags.parent)
     try:
         settings = config.load(flags.config)
     except ConfigError as error:
-        print(f"bloop: {error}", file=sys.stderr)
+        message = f"bloop: {error}"
+        print(logs.with_priority(message, logging.ERROR) if unit.told.journal else message, file=sys.stderr)
         return EXIT_CANNOT_START
     return guard(process, settings, lambda: main(settings))
 
@@ -90,7 +96,10 @@ def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str
 def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> int:
     """Name and log, then `main`. An expected error becomes one line and a code, others a traceback and EXIT_FAILED."""
     _prctl(_PR_SET_NAME, f"bloop-{process}".encode())
-    logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format)
+    journal = logs.Journal.NONE
+    if unit.told.journal:
+        journal = logs.Journal.OWN if unit.is_this_process else logs.Journal.SHARED
+    logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format, journal=journal)
     try:
         return main() or EXIT_OK
     except (RingMissing, QueryTimeout) as error:  # somebody else is late: the next try may work

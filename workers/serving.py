@@ -5,6 +5,8 @@ V1  Everything is imported in the master and frozen before the first fork, so wo
 V2  A worker dies with its master (process W2), so a killed master leaves nobody behind on the port.
 V3  A worker that waits for the ring waits a bounded time and is started again; what trying again cannot change ends
     the whole server with EXIT_CANNOT_START.
+V4  To systemd the server is ready when a worker answers, not when there is a master; and it lives while the loop turns
+    that ends workers which hang (`timeout`).
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import contextlib
 import gc
 import logging
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -54,6 +57,29 @@ class Log(glogging.Logger):
         self._access_log_enabled = False
 
 
+class Master(Arbiter):
+    """Gunicorn's, which also tells systemd how it is (V4)."""
+
+    _is_ready = False
+
+    def murder_workers(self) -> None:
+        """Called about once a second, and whenever a worker is up or dead."""
+        super().murder_workers()
+        process.unit.alive()
+        if not self._is_ready and any(_has_begun(worker) for worker in self.WORKERS.values()):
+            self._is_ready = True
+            process.unit.ready("serving")
+
+    def stop(self, graceful: bool = True) -> None:
+        process.unit.stopping()
+        super().stop(graceful)
+
+
+def _has_begun(worker: Any) -> bool:
+    """Whether it gave a first sign of life: until then its heartbeat file has the time of day instead."""
+    return bool(worker.tmp.last_update() <= time.monotonic())
+
+
 def house_rules(settings: Settings) -> dict[str, Any]:
     """Gunicorn settings that hold for every server of bloop."""
     return {
@@ -68,6 +94,7 @@ def house_rules(settings: Settings) -> dict[str, Any]:
         "forwarder_headers": "",
         "when_ready": _freeze,
         "post_fork": _tie_to_master,
+        "post_worker_init": _tell_master,
         "worker_exit": _close_handles,
     }
 
@@ -76,7 +103,7 @@ def run(settings: Settings, options: Mapping[str, Any], build: Build) -> int:
     """Be a Gunicorn master with these options; `build` makes the app in each worker. Returns the exit code."""
     master = os.getpid()
     try:
-        Arbiter(Application(settings, options, build)).run()
+        Master(Application(settings, options, build)).run()
     except SystemExit as ended:
         if os.getpid() != master:  # a worker: its codes are for the master
             raise
@@ -173,6 +200,12 @@ def _freeze(_server: Arbiter) -> None:
 
 def _tie_to_master(_server: Arbiter, worker: Any) -> None:
     process.die_with_parent(worker.ppid)
+
+
+def _tell_master(worker: Any) -> None:
+    """The app is loaded: have the master see so at once instead of within its second."""
+    worker.notify()
+    os.kill(worker.ppid, signal.SIGCHLD)
 
 
 def _close_handles(_server: Arbiter, _worker: Any) -> None:

@@ -89,7 +89,7 @@ class Supervisor:
             if not self._stopping:
                 self._say_ready(quiet=quiet)
             while not self._stopping:
-                self._tend(None)
+                self._tend(process.unit.ping_every_s or None)
         finally:
             self._stop()
 
@@ -121,6 +121,7 @@ class Supervisor:
             greeting.wait()
             self._greeting = None
         print(f"ready {local_url(self._settings)}", flush=True)
+        process.unit.ready("serving")
         log.info("ready on %s", local_url(self._settings), extra={"action": "ready"})
 
     # Keeping alive
@@ -141,6 +142,7 @@ class Supervisor:
             until_due_s = max(0.0, min(due) - time.monotonic())
             timeout_s = until_due_s if timeout_s is None else min(timeout_s, until_due_s)
         self._wakeups.wait(timeout_s)
+        process.unit.alive()
         for child in self._children:
             if child.reap():
                 self._on_death(child)
@@ -172,6 +174,7 @@ class Supervisor:
 
     def _stop(self) -> None:
         log.info("stopping", extra={"action": "stopping"})
+        process.unit.stopping()
         self._port.close()  # ours; the ingest workers close theirs
         self._end(self._ingest)
         self._end(self._dashboard)

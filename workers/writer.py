@@ -24,6 +24,7 @@ from bloop.ring import Consumer, Segment, WriterState
 from bloop.storage import connection, migrate, projects, ring_state
 from bloop.storage.store import OPERATIONAL_ERRORS, Store
 from workers import process
+from workers.instance import claimed
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 
 log = logging.getLogger("bloop.writer")
@@ -67,6 +68,7 @@ class Writer:
         pipeline = self._settings.pipeline
         while not stop.is_set():
             self._consumer.heartbeat(clock.now_ms(), self._state)
+            process.unit.alive()
             if not self._consumer.pending():
                 if not self._store.unsettled:
                     self._look_after(idle=True)
@@ -124,6 +126,7 @@ class Writer:
 
     def _drain_at_stop(self) -> bool:
         """One ring's worth at most: live producers must not hold us here, and a full disk must not either."""
+        process.unit.stopping()
         rounds = self._settings.lane_count * self._settings.lane_bytes // 1024 // BATCH_RECORDS_MAX + 2
         for _ in range(rounds):
             if not self._consumer.pending() or self.drain_once() is None:
@@ -166,6 +169,7 @@ class Writer:
     def _trouble(self, state: WriterState, why: str) -> None:
         if state is not self._state:
             log.error("not storing, records wait in the ring: %s", why, extra={"action": "storing_stopped"})
+            process.unit.status(f"not storing, records wait in the ring: {why}")
         self._state = state
         self._backoff_s = min(max(self._backoff_s * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
         self._consumer.heartbeat(clock.now_ms(), state)
@@ -173,6 +177,7 @@ class Writer:
     def _recovered(self) -> None:
         if self._state is not WriterState.RUNNING:
             log.info("storing again", extra={"action": "storing_resumed"})
+            process.unit.status("storing")
         self._state = WriterState.RUNNING
         self._backoff_s = 0.0
         self._consumer.heartbeat(clock.now_ms(), WriterState.RUNNING)
@@ -202,6 +207,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
         with connection.immediate(db):
             ring_state.forget_other_rings(db, segment.ring_id)
         log.info("ready, %d records waiting", consumer.pending(), extra={"action": "ready"})
+        process.unit.ready("storing")
         is_settled = Writer(settings, db, segment, consumer, store).run(stop)
         log.info("stopped, %d records waiting", consumer.pending(), extra={"action": "stopped"})
         return EXIT_OK if is_settled else EXIT_FAILED
@@ -214,5 +220,11 @@ def run(settings: config.Settings) -> int:
     return main(settings, stop)
 
 
+def run_alone(settings: config.Settings) -> int:
+    """Be the writer without a supervisor, and in its place keep a second bloop off this data."""
+    with claimed(settings.run_dir):
+        return run(settings)
+
+
 if __name__ == "__main__":
-    sys.exit(process.run("writer", run))
+    sys.exit(process.run("writer", run_alone))

@@ -102,7 +102,8 @@ def find_settings(
     With `make_secret`, a missing secret is generated beside the database.
     """
     folder = Path(data) if data else DATA_FOLDER
-    defaults = {"database": {"path": str(folder / DATABASE_NAME)}} if data or (folder / DATABASE_NAME).exists() else {}
+    is_given = data or os.path.exists(folder / DATABASE_NAME)  # not Path.exists: where we stand may be closed to us
+    defaults = {"database": {"path": str(folder / DATABASE_NAME)}} if is_given else {}
     settings = config.load(config_path, environ, secret_required=False, defaults=defaults)
     environ[DATABASE_VARIABLE] = str(settings.database_path)
     if settings.auth.hmac_secret:
