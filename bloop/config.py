@@ -2,8 +2,8 @@
 
 Order, later wins: defaults, the settings file (`--config PATH`, else the one that `BLOOP_CONFIG` names, else
 `config.toml` where it stands), `BLOOP__SECTION__KEY` variables (any case), and `BLOOP__SECTION__KEY_FILE` for a value
-that lives in a file (systemd credentials, container secrets). Values from the environment are read by the declared
-type of their key, so a secret made only of digits stays a string.
+that lives in a file (systemd credentials, container secrets). Two settings also have a short name, `SHORT_VARIABLES`.
+Values from the environment are read by the declared type of their key, so a secret made only of digits stays a string.
 Unknown sections and keys are errors: a typing mistake must not silently mean the default. No error shows a secret.
 """
 
@@ -34,7 +34,16 @@ NO_FILE = "defaults"  # Settings.source when there is no file
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
 UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
 EVENT_REST_BYTES_MAX = 8192  # of a record: all but message, stack and metadata, by the bounds of validate/limits.py
+HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
+SENDER = re.compile(r"([^<>@\x00-\x1f]*<)?[^<>@\s]+@[^<>@\s]+>?")
 RING_NAME = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # a file name below /dev/shm, with room for suffixes
+
+# Short names for two settings that people have long set this way; the long name wins.
+SHORT_VARIABLES = {
+    f"BLOOP_{key}{suffix}": f"BLOOP__ALERTING__{key}{suffix}"
+    for key in ("SLACK_WEBHOOK_URL", "WEBHOOK_URL")
+    for suffix in ("", "_FILE")
+}
 
 
 def setting(
@@ -121,6 +130,12 @@ class RateLimit:
 @dataclass(frozen=True, slots=True)
 class Alerting:
     cooldown_secs: int = setting(900, "seconds a rule stays quiet about one issue after firing", low=0, high=604_800)
+    slack_webhook_url: str = setting("", "Slack webhook told where a rule has no channels; empty = none", secret=True)
+    webhook_url: str = setting("", "webhook told where a rule has no channels; empty = none", secret=True)
+    allow_private: bool = setting(False, "let alerts go to this machine and to private networks")
+    allowed_hosts: tuple[str, ...] = setting(
+        (), "host names (`*.` for all below), addresses or networks alerts may go to, private or not"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,8 +318,8 @@ def _read_file(path: str | os.PathLike[str] | None, in_environ: str) -> tuple[di
 def _overlay_environment(values: dict[str, dict[str, Any]], environ: Mapping[str, str]) -> None:
     """Put `BLOOP__A__B` over `values[a][b]`; `BLOOP__A__B_FILE` reads the value from the file it names."""
     known = {s.name: {_wire_name(f.name): f for f in fields(_section_type(s.name))} for s in _sections()}
-    for variable in sorted(environ):
-        parts = variable.lower().split("__")
+    for variable in sorted(environ, key=lambda name: (name.upper() not in SHORT_VARIABLES, name)):
+        parts = SHORT_VARIABLES.get(variable.upper(), variable).lower().split("__")
         if parts[0] != "bloop" or len(parts) < 2:
             continue
         section, key = parts[1], "__".join(parts[2:])
@@ -402,10 +417,9 @@ def _check_across(settings: Settings) -> None:
     _check_origin(settings.auth)
     _check_largest_event(settings)
     for network in settings.server.trusted_proxies:
-        try:
-            ipaddress.ip_network(network, strict=False)
-        except ValueError:
-            raise ConfigError("server.trusted_proxies", f"{network!r} is not an address or network") from None
+        if not _is_network(network):
+            raise ConfigError("server.trusted_proxies", f"{network!r} is not an address or network")
+    _check_alerting(settings.alerting, settings.smtp)
     _check_paths(settings)
     if not RING_NAME.fullmatch(settings.ring_name):
         raise ConfigError("ring.name", "must be a single name of letters, digits, dots, dashes and underscores")
@@ -435,6 +449,26 @@ def _check_origin(auth: Auth) -> None:
         raise ConfigError("auth.rp_id", "must be a host name such as errors.example.com, without scheme or port")
     if host != auth.rp_id.lower() and not host.endswith(f".{auth.rp_id.lower()}"):
         raise ConfigError("auth.rp_id", f"must be the host of auth.rp_origin, {host!r}, or a domain above it")
+
+
+def _check_alerting(alerting: Alerting, smtp: Smtp) -> None:
+    if smtp.enabled and not SENDER.fullmatch(smtp.from_):
+        raise ConfigError("smtp.from", "must be an address such as bloop@example.com, or a name and <an address>")
+    for host in alerting.allowed_hosts:
+        if not HOST_NAME.fullmatch(host) and not _is_network(host):
+            raise ConfigError("alerting.allowed_hosts", f"{host!r} is not a host name, address or network")
+    for key in ("slack_webhook_url", "webhook_url"):
+        url = getattr(alerting, key)
+        if url and not re.match(r"https?://[^/\s@]+(/\S*)?$", url):  # never shown: it is a secret
+            raise ConfigError(f"alerting.{key}", "must be a URL such as https://hooks.example.com/abc")
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return True
 
 
 def _check_paths(settings: Settings) -> None:
