@@ -5,6 +5,7 @@ B1  A job that fails is logged and tried again after a back-off; the other jobs 
 B2  The process says a few times a minute that it lives and what ails it (storage/processes.py). Silence is what
     `/health` and the banners report, so a process that hangs is seen as well as one that died.
 B3  SIGTERM ends the loop between two jobs. A job that takes long looks at `stopping` itself.
+B4  It may be started before the writer made or migrated the database, and waits for that.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from bloop.config import Settings
 from bloop.errors import BloopError
 from bloop.query.health import Reason
 from bloop.query.processes import SEEN_EVERY_S
-from bloop.storage import connection
+from bloop.storage import connection, migrate
 from bloop.storage.processes import say_alive
 from workers import process
 from workers.wakeups import Wakeups
 
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
+SCHEMA_POLL_S = 0.2
 EXPECTED = (apsw.Error, BloopError, OSError)
 
 log = logging.getLogger(__name__)
@@ -38,11 +40,13 @@ Stopping = Callable[[], bool]
 
 @dataclass
 class Job:
-    """`run` works once and returns in how many seconds it wants to be run again; `troubles` is asked after each run."""
+    """`run` works once and returns in how many seconds it wants to be run again; `troubles` is asked after each run,
+    `finish` is called once at the end."""
 
     name: str
     run: Callable[[], float]
     troubles: Callable[[], Iterable[Reason]] = tuple
+    finish: Callable[[], None] = lambda: None
     due_at: float = 0.0  # monotonic
     failures: int = field(default=0)
 
@@ -64,6 +68,7 @@ class Background:
     def run(self, make_jobs: Callable[[apsw.Connection, Stopping], Sequence[Job]]) -> int:
         """Work until asked to stop. `make_jobs` gets the control connection the jobs share."""
         with contextlib.closing(connection.open_control(self._settings.database_path)) as db:
+            self._await_schema(db)
             jobs = make_jobs(db, self.stopping)
             log.info("ready", extra={"action": "ready"})
             process.unit.ready("working")
@@ -75,8 +80,16 @@ class Background:
                 wait_s = max(0.0, min(job.due_at for job in jobs) - time.monotonic())
                 self._wakeups.wait(min(wait_s, process.unit.ping_every_s or wait_s))
             process.unit.stopping()
+            for job in jobs:
+                with contextlib.suppress(*EXPECTED):
+                    job.finish()
         log.info("stopped", extra={"action": "stopped"})
         return 0
+
+    def _await_schema(self, db: apsw.Connection) -> None:
+        """B4. Raises: SchemaTooNew."""
+        while migrate.pending(db) and not self.stopping():
+            self._wakeups.wait(SCHEMA_POLL_S)
 
     def _run(self, job: Job) -> None:
         try:

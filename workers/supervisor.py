@@ -30,7 +30,7 @@ from collections.abc import Callable
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, RingError
 from bloop.ring.segment import Segment
-from workers import dashboard, ingest, process, retention, writer
+from workers import alerts, dashboard, ingest, process, retention, writer
 from workers.child import Child
 from workers.instance import Instance
 from workers.port import local_url, open_port
@@ -64,7 +64,10 @@ class Supervisor:
         self._writer = self._child("writer", lambda: writer.run(settings))
         self._ingest = self._child("ingest", lambda: ingest.run(settings, port.fileno()), has_port=True)
         self._dashboard = self._child("dashboard", lambda: dashboard.run(settings))
-        self._background = [self._child("retention", lambda: retention.run(settings))]
+        self._background = [
+            self._child("alerts", lambda: alerts.run(settings)),
+            self._child("retention", lambda: retention.run(settings)),
+        ]
         self._children = [self._writer, self._ingest, self._dashboard, *self._background]
         self._greeting: subprocess.Popen[bytes] | None = None
         self._was_ready = False

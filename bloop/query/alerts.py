@@ -88,6 +88,7 @@ class Held(NamedTuple):
 
 
 class HeldFiring(NamedTuple):
+    id: int
     message: str  # JSON
     event_count: int  # of its issue by now
 
@@ -102,6 +103,7 @@ class Due(NamedTuple):
     message: str  # JSON
     message_key: str
     attempts: int
+    is_test: bool
 
 
 _SELECT_CURSOR = "SELECT signal_id FROM alert_cursor WHERE id = 1"
@@ -124,8 +126,9 @@ SELECT s.id, s.kind, s.project_id, s.issue_id, iif(p.id IS NULL, NULL, i.fingerp
   LEFT JOIN projects AS p ON p.id = s.project_id AND p.deleted_at_ms IS NULL
   LEFT JOIN issues AS i ON i.id = s.issue_id
 """
-_SELECT_AFTER = f"{_HAPPENED} WHERE s.id > :after_id ORDER BY s.id LIMIT :limit"
-_SELECT_BETWEEN = f"{_HAPPENED} WHERE s.at_ms BETWEEN :since_ms AND :until_ms ORDER BY s.id DESC LIMIT :limit"
+_AFTER = "WHERE s.id > :after_id ORDER BY s.id LIMIT :limit"
+_BETWEEN = "WHERE s.at_ms BETWEEN :since_ms AND :until_ms ORDER BY s.id DESC LIMIT :limit"
+_AMONG = "WHERE s.id IN (SELECT value FROM json_each(:signal_ids)) ORDER BY s.id"
 _SELECT_FIRED = """
 SELECT fired_at_ms FROM alert_cooldowns WHERE rule_id = :rule_id AND project_id = :project_id AND key = :key
 """
@@ -140,6 +143,7 @@ SELECT i.id, p.id, p.public_id, p.slug, p.name, i.fingerprint, p.short_prefix ||
                                         ORDER BY last_seen_ms DESC, id DESC LIMIT 1)
  WHERE i.id IN (SELECT value FROM json_each(:issue_ids))
 """
+_SELECT_IS_THERE = "SELECT 1 FROM alert_rules WHERE id = :rule_id"
 _SELECT_PROJECT = "SELECT id, public_id, slug, name FROM projects WHERE id = :id"
 _SELECT_CHANNELS = "SELECT id, channel_type, config FROM alert_channels WHERE rule_id = :rule_id ORDER BY id"
 # Served by alert_firings_by_rule, from its end.
@@ -158,20 +162,23 @@ SELECT rule_id, count(*), iif(min(project_id) = max(project_id), min(project_id)
  GROUP BY rule_id
 HAVING min(held_until_ms) <= :now_ms OR min(held_until_ms) > :now_ms + :hold_ms
 """
-_SELECT_HELD_UNTIL = "SELECT min(held_until_ms) FROM alert_firings WHERE held_until_ms IS NOT NULL"
+_SELECT_HELD_UNTIL = """
+SELECT min(held_until_ms) FROM alert_firings WHERE held_until_ms IS NOT NULL AND rule_id = :rule_id
+"""
 _SELECT_HELD_OF_RULE = """
-SELECT f.message, coalesce(i.event_count, 0) AS event_count
+SELECT f.id, f.message, coalesce(i.event_count, 0) AS event_count
   FROM alert_firings AS f
   LEFT JOIN issues AS i ON i.id = f.issue_id
  WHERE f.held_until_ms IS NOT NULL AND f.rule_id = :rule_id
  ORDER BY event_count DESC, f.id
  LIMIT :limit
 """
-# Served by deliveries_by_state; the first of each channel, so that one with many never hides the others.
+# Served by deliveries_by_state; the first of each channel, so that one with many never hides the others. Somebody waits
+# for a test.
 _SELECT_DUE = """
-SELECT id, channel_id, channel_type, config, message, message_key, attempts
-  FROM (SELECT d.id, d.channel_id, d.channel_type, c.config, f.message, d.message_key, d.attempts,
-               row_number() OVER (PARTITION BY d.channel_type, d.channel_id ORDER BY d.id) AS place
+SELECT id, channel_id, channel_type, config, message, message_key, attempts, is_test
+  FROM (SELECT d.id, d.channel_id, d.channel_type, c.config, f.message, d.message_key, d.attempts, f.is_test,
+               row_number() OVER (PARTITION BY d.channel_type, d.channel_id ORDER BY f.is_test DESC, d.id) AS place
           FROM deliveries AS d
           JOIN alert_firings AS f ON f.id = d.firing_id
           LEFT JOIN alert_channels AS c ON c.id = d.channel_id
@@ -197,15 +204,25 @@ def rules(db: apsw.Connection) -> list[RuleRecord]:
     return [RuleRecord(*row) for row in db.execute(_SELECT_RULES)]
 
 
+def rule_is_there(db: apsw.Connection, rule_id: int) -> bool:
+    """Switched on or off."""
+    return db.execute(_SELECT_IS_THERE, {"rule_id": rule_id}).fetchone() is not None
+
+
 def happened_after(db: apsw.Connection, after_id: int, *, limit: int) -> list[Happened]:
     """In order. Nothing turns up behind a reader: ids are given under the write lock, so they rise with the commits."""
-    return [Happened(*row) for row in db.execute(_SELECT_AFTER, {"after_id": after_id, "limit": limit})]
+    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AFTER}", {"after_id": after_id, "limit": limit})]
 
 
 def happened_between(db: apsw.Connection, since_ms: int, until_ms: int, *, limit: int) -> list[Happened]:
     """The newest `limit` in that time, in order, as far back as signals are kept."""
     bindings = {"since_ms": since_ms, "until_ms": until_ms, "limit": limit}
-    return [Happened(*row) for row in db.execute(_SELECT_BETWEEN, bindings)][::-1]
+    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_BETWEEN}", bindings)][::-1]
+
+
+def happened_among(db: apsw.Connection, signal_ids: Sequence[int]) -> list[Happened]:
+    """Those of these signals that are kept, in order."""
+    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AMONG}", {"signal_ids": ids_json(signal_ids)})]
 
 
 def fired_at_ms(db: apsw.Connection, rule_id: int, project_id: int, key: str) -> int | None:
@@ -240,9 +257,9 @@ def held(db: apsw.Connection, now_ms: int, *, hold_ms: int) -> list[Held]:
     return [Held(*row) for row in db.execute(_SELECT_HELD, {"now_ms": now_ms, "hold_ms": hold_ms})]
 
 
-def held_until_ms(db: apsw.Connection) -> int | None:
-    """When the next digest is due; None when nothing is held."""
-    return db.execute(_SELECT_HELD_UNTIL).get  # type: ignore[no-any-return]
+def held_until_ms(db: apsw.Connection, rule_id: int) -> int | None:
+    """When the rule's digest is due; None when it holds nothing."""
+    return db.execute(_SELECT_HELD_UNTIL, {"rule_id": rule_id}).get  # type: ignore[no-any-return]
 
 
 def held_firings(db: apsw.Connection, rule_id: int, *, limit: int) -> list[HeldFiring]:

@@ -44,6 +44,14 @@ UPDATE deliveries SET state = 'failed', attempts = attempts + 1, last_error = :e
 """
 
 
+# Tests go on: somebody waits for them, and they come one at a time.
+_PAUSE = """
+UPDATE deliveries SET next_try_at_ms = :until_ms
+ WHERE state = 'waiting' AND next_try_at_ms < :until_ms AND channel_type = :channel_type
+   AND channel_id IS :channel_id AND firing_id NOT IN (SELECT id FROM alert_firings WHERE is_test = 1)
+"""
+
+
 def _new_key() -> str:
     return str(uuid.uuid4())
 
@@ -78,6 +86,11 @@ def again(db: apsw.Connection, delivery_id: int, *, next_try_at_ms: int, error: 
     """This try came to nothing; another follows."""
     row = {"id": delivery_id, "next_try_at_ms": next_try_at_ms, "error": error, "status": status}
     db.execute(_AGAIN, row)
+
+
+def pause(db: apsw.Connection, channel_type: str, channel_id: int | None, until_ms: int) -> None:
+    """The receiver asked to be left alone: nothing that waits for this channel is tried before `until_ms`."""
+    db.execute(_PAUSE, {"channel_type": channel_type, "channel_id": channel_id, "until_ms": until_ms})
 
 
 def give_up(db: apsw.Connection, delivery_id: int, *, error: str, status: int | None) -> None:

@@ -55,7 +55,7 @@ CREATE TABLE alert_firings (
 CREATE INDEX alert_firings_by_rule ON alert_firings (rule_id, id);
 CREATE INDEX alert_firings_by_project ON alert_firings (project_id, id);
 CREATE INDEX alert_firings_by_issue ON alert_firings (issue_id, id);
-CREATE INDEX alert_firings_held ON alert_firings (held_until_ms) WHERE held_until_ms IS NOT NULL;
+CREATE INDEX alert_firings_held ON alert_firings (rule_id, held_until_ms) WHERE held_until_ms IS NOT NULL;
 
 -- When each rule last fired about each thing.
 CREATE TABLE alert_cooldowns (

@@ -1,0 +1,136 @@
+"""The alerts process: it asks the rules what happened is worth, and tells people. `python -m workers.alerts`
+
+A1  Deciding and sending go on beside each other: a receiver that is slow or dead delays no decision (sending N1).
+A2  It looks several times a second whether anything was committed, which costs microseconds, and asks the database only
+    then. Rules that count are asked once a second at most, and never for more than a twentieth of the time.
+A3  Everything it needs to go on stands in the database: killed at any instant it neither loses nor repeats a firing.
+A4  There is one of it for each database (instance I1): two would send everything twice.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Sequence
+
+import apsw
+import orjson
+
+from bloop import channels, clock
+from bloop.alerts.engine import Engine
+from bloop.alerts.message import from_json
+from bloop.channels import Result
+from bloop.clock import DAY_MS
+from bloop.config import Settings
+from bloop.errors import ConfigError
+from bloop.query.alerts import Due
+from bloop.query.minutes import KEPT_MS
+from bloop.query.processes import ALERTS
+from bloop.storage import alerts as store
+from bloop.storage import connection
+from workers import process
+from workers.background import Background, Job, Stopping
+from workers.instance import Instance
+from workers.sending import POLL_S, Sender, version_of
+
+COUNTING_EVERY_S = 1.0
+COUNTING_SHARE = 20  # rests this many times as long as it worked
+PRUNE_EVERY_S = 3600.0
+PRUNE_ROWS_MAX = 2000
+COOLDOWNS_KEPT_MS = 7 * DAY_MS  # the longest there may be
+
+log = logging.getLogger("bloop.alerts")
+
+
+class Asking:
+    """The jobs that decide; each remembers what it saw last."""
+
+    def __init__(self, db: apsw.Connection, engine: Engine, stopping: Stopping) -> None:
+        self._db, self._engine, self._stopping = db, engine, stopping
+        self._seen_signals = self._seen_counts = (-1, -1)
+
+    def signals(self) -> float:
+        version = version_of(self._db)
+        if version != self._seen_signals:
+            while self._engine.ask_signals(clock.now_ms()) and not self._stopping():
+                pass
+            self._seen_signals = version
+        self._engine.tell_held(clock.now_ms())
+        return POLL_S
+
+    def counts(self) -> float:
+        version, started = version_of(self._db), time.monotonic()
+        if version == self._seen_counts:
+            return POLL_S
+        self._engine.ask_windows(clock.now_ms())
+        self._seen_counts = version
+        return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
+
+    def prune(self) -> float:
+        """Minutes no window and no preview reaches, and cooldowns that are over whatever they are set to."""
+        before_ms = clock.now_ms() - KEPT_MS
+        while not self._stopping():
+            started = time.monotonic()
+            with connection.immediate(self._db):
+                removed = store.prune_minutes(self._db, before_ms, PRUNE_ROWS_MAX)
+            if removed < PRUNE_ROWS_MAX:
+                break
+            time.sleep(time.monotonic() - started)  # the writer gets its turn
+        with connection.immediate(self._db):
+            store.prune_cooldowns(self._db, clock.now_ms() - COOLDOWNS_KEPT_MS)
+        return PRUNE_EVERY_S
+
+
+def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
+    """Everything this process does, in the order in which it is done when several are due."""
+    fallbacks = channels.fallbacks(settings)
+    engine = Engine(
+        db,
+        origin=settings.auth.rp_origin,
+        cooldown_ms=settings.alerting.cooldown_secs * 1000,
+        target=channels.target,
+        fallbacks=fallbacks,
+    )
+    asking = Asking(db, engine, stopping)
+    sender = Sender(db, lambda due: send(settings, due))
+    return [
+        Job("asking the rules", asking.signals),
+        Job("sending", sender.run, sender.troubles, sender.finish),
+        Job("counting", asking.counts),
+        Job("pruning", asking.prune),
+    ]
+
+
+def send(settings: Settings, due: Due) -> Result:
+    """One attempt at a delivery, from any thread."""
+    if due.channel_id is None:
+        config = dict(channels.fallbacks(settings)).get(due.channel_type)
+        gone = f"there is no {due.channel_type} fallback in the settings any more"
+    else:
+        config = None if due.config is None else orjson.loads(due.config)
+        gone = "the channel was deleted"
+    if config is None:
+        return Result("failed", gone)
+    return channels.send(due.channel_type, config, from_json(due.message), settings, message_key=due.message_key)
+
+
+def run(settings: Settings) -> int:
+    """Be the alerts process until SIGTERM. Returns the exit code.
+
+    Raises:
+        BloopError: another alerts process works on this database, or its folder cannot be used.
+    """
+    try:
+        settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        instance = Instance.claim(settings.run_dir / "alerts.pid")
+    except OSError as error:
+        raise ConfigError("server.run_dir", f"cannot use {error.filename}: {error.strerror}") from error
+    try:
+        return Background(ALERTS, settings).run(lambda db, stopping: make_jobs(settings, db, stopping))
+    finally:
+        instance.release()
+
+
+if __name__ == "__main__":
+    sys.exit(process.run("alerts", run))
