@@ -34,6 +34,7 @@ KINDS = {
     "ingest": 2,
     "dashboard-worker": 1,
     "dashboard": 1,
+    "alerts": 1,
     "retention": 1,
     "supervisor": 2,
 }  # how often each, relatively

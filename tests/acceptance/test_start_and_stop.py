@@ -19,7 +19,7 @@ Make = Callable[..., BloopServer]
 
 START_S_MAX = 5.0  # measured 1.2 s alone on two cores; the rest is for a machine that is busy with other tests
 EVENTS = 500
-KINDS = ("supervisor", "writer", "ingest", "dashboard", "retention")
+KINDS = ("supervisor", "writer", "ingest", "dashboard", "alerts", "retention")
 
 
 def send_ids(server: BloopServer, prefix: str, count: int = EVENTS) -> set[str]:
@@ -100,10 +100,11 @@ class TestOneRun:
         assert (cpu_s() - before) / (time.monotonic() - started) < 0.05
 
     def test_one_process_more_than_needed_is_not_there(self, server: BloopServer):
-        kinds = ["supervisor", "writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker", "retention"]
+        kinds = ["supervisor", "writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker"]
+        kinds += ["alerts", "retention"]
 
-        assert [len(server.pids(kind)) for kind in kinds] == [1, 1, 1, 2, 1, 1, 1]
-        assert len(server.family()) == 8
+        assert [len(server.pids(kind)) for kind in kinds] == [1, 1, 1, 2, 1, 1, 1, 1]
+        assert len(server.family()) == 9
 
 
 class TestStop:
@@ -267,7 +268,9 @@ class TestAgain:
 
 
 class TestChildren:
-    @pytest.mark.parametrize("kind", ["writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker", "retention"])
+    @pytest.mark.parametrize(
+        "kind", ["writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker", "alerts", "retention"]
+    )
     def test_killed_process_is_replaced_and_nothing_is_lost(self, server: BloopServer, kind: str):
         ids = send_ids(server, "before", 100)
         (pid, *_) = server.pids(kind)
