@@ -6,6 +6,7 @@ the operator chose the server; it is cut and cleaned by whoever shows it.
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import smtplib
 from collections.abc import Sequence
@@ -15,6 +16,8 @@ from email.message import EmailMessage
 from bloop.errors import OutboundError, OutboundRefused, Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
 from bloop.outbound.urls import host_name
+
+SIGNED_IN = 235
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,10 +63,13 @@ def send_mail(out: Outbound, server: Server, mail: EmailMessage, sender: str, re
         raise _declined(host, *_gentlest(list(error.recipients.values()))) from None
     except smtplib.SMTPResponseException as error:
         raise _declined(host, error.smtp_code, error.smtp_error) from None
-    except smtplib.SMTPNotSupportedError as error:
+    except smtplib.SMTPServerDisconnected as error:
+        timed_out = isinstance(error.__context__, TimeoutError)
+        raise Unreachable(f"{host}: {reason_of(TimeoutError() if timed_out else ConnectionResetError())}") from error
+    except smtplib.SMTPException as error:  # no STARTTLS, no way to sign in that both know; smtplib's own words
         raise OutboundRefused(f"{host}: {error}") from None
-    except OSError as error:  # SMTPException is one
-        raise Unreachable(f"{host}: {_reason(error)}") from error
+    except OSError as error:
+        raise Unreachable(f"{host}: {reason_of(error)}") from error
     finally:
         if session is not None:
             session.close()
@@ -85,7 +91,20 @@ class _Session(smtplib.SMTP):
             assert isinstance(self.sock, TlsSocket)
             self.sock.bounds = self._bounds
         if server.username:
-            self.login(server.username, server.password)
+            self._sign_in(server.username, server.password)
+
+    def _sign_in(self, username: str, password: str) -> None:
+        """smtplib's own way where it can; it knows ASCII only. PLAIN is UTF-8 (RFC 4616)."""
+        if (username + password).isascii():
+            self.login(username, password)
+            return
+        self.ehlo_or_helo_if_needed()
+        if "PLAIN" not in self.esmtp_features.get("auth", "").upper().split():
+            raise smtplib.SMTPNotSupportedError("it takes no user or password with characters outside ASCII")
+        proof = base64.b64encode(f"\0{username}\0{password}".encode()).decode()
+        code, reply = self.docmd("AUTH", f"PLAIN {proof}")
+        if code != SIGNED_IN:
+            raise smtplib.SMTPAuthenticationError(code, reply)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> PlainSocket | TlsSocket:
         sock = self._out.connect(host, port, self._bounds)
@@ -100,13 +119,3 @@ def _gentlest(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
 def _declined(host: str, code: int, reply: bytes | str) -> Declined:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
     return Declined(f"{host} answered {code} {text}".rstrip(), code, passing=not 500 <= code < 600)
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, smtplib.SMTPServerDisconnected):
-        cause = error.__context__
-        timed_out = isinstance(cause, TimeoutError)
-        return reason_of(TimeoutError() if timed_out else ConnectionResetError())
-    if isinstance(error, smtplib.SMTPException):
-        return str(error)  # smtplib's own words: no way to sign in that both know
-    return reason_of(error)

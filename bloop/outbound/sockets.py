@@ -144,13 +144,13 @@ class Outbound:
         """
         addresses = self._look_up(host, port, bounds)
         self.guard.judge(host, addresses)
-        trouble: OSError = OSError("it has no address")
+        trouble: OSError | None = None
         for address in addresses[: self.limits.addresses_max]:
             try:
                 return self._connect(address, port, bounds)
             except OSError as error:
                 trouble = error
-        raise Unreachable(f"{host}: {reason_of(trouble)}") from trouble
+        raise Unreachable(f"{host}: {reason_of(trouble) if trouble else 'the name has no address'}") from trouble
 
     def secure(self, sock: PlainSocket, host: str) -> TlsSocket:
         """`sock` inside TLS, checked against the name `host`. Raises: OSError, and `sock` is closed."""

@@ -22,12 +22,14 @@ URL_CHARS_MAX = 2048
 HOST_CHARS_MAX = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORT_FREE_MIN = 1024
+PORT_MAX = 65535
 # Above it, the ports that browsers keep pages from: services that might take an HTTP request for orders of their own.
 SERVICE_PORTS = frozenset(
     (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080)
 )
 
 _UNWANTED = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ufeff]")
+_AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([0-9]{0,5}))?")
 _IPV4_LIKE = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _KEPT_IN_TARGET = "/%:@!$&'()*+,;=-._~?[]"  # what need not be escaped in a path or query, the escapes included
@@ -56,29 +58,32 @@ def parse_url(url: str) -> Destination:
         raise OutboundRefused("the URL has white space, control characters or backslashes in it")
     try:
         parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
     except ValueError:
         raise OutboundRefused("the URL cannot be read") from None
     if parts.scheme not in DEFAULT_PORTS:
         raise OutboundRefused("the URL must begin with http:// or https://")
     if "@" in parts.netloc:
         raise OutboundRefused("the URL must not name a user or a password")
-    if not host:
+    authority = _AUTHORITY.fullmatch(parts.netloc)
+    if authority is None:
+        raise OutboundRefused("the URL cannot be read")
+    ipv6, name, port = authority.groups()
+    if not (ipv6 or name):
         raise OutboundRefused("the URL names no host")
-    name = host_name(host, bracketed="[" in parts.netloc)
+    host = _ipv6(ipv6) if ipv6 else host_name(name)
     target = quote(parts.path or "/", safe=_KEPT_IN_TARGET) + (
         f"?{quote(parts.query, safe=_KEPT_IN_TARGET)}" if parts.query else ""
     )
-    return Destination(parts.scheme, name, _web_port(parts.scheme, port), target)
+    return Destination(parts.scheme, host, _web_port(parts.scheme, port), target)
 
 
-def host_name(text: str, *, bracketed: bool = False) -> str:
-    """A host as U2 has it.
+def host_name(text: str) -> str:
+    """A host as U2 has it, an IPv6 address without brackets.
 
     Raises:
         OutboundRefused: it is neither a name nor an address.
     """
-    if bracketed or ":" in text:
+    if ":" in text:
         return _ipv6(text)
     name = _ascii(text).removesuffix(".")
     if _IPV4_LIKE.fullmatch(name.rpartition(".")[2]):
@@ -96,9 +101,12 @@ def address_in(host: str) -> IPAddress | None:
         return None
 
 
-def _web_port(scheme: str, port: int | None) -> int:
-    if port is None:
+def _web_port(scheme: str, text: str | None) -> int:
+    if not text:
         return DEFAULT_PORTS[scheme]
+    port = int(text)
+    if port > PORT_MAX:
+        raise OutboundRefused(f"there is no port {port}")
     if port in DEFAULT_PORTS.values() or (port >= PORT_FREE_MIN and port not in SERVICE_PORTS):
         return port
     raise OutboundRefused(f"port {port} belongs to another service than a web server")
