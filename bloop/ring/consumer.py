@@ -10,17 +10,20 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import posix_ipc
 
 from bloop.errors import LaneUnavailable
-from bloop.ring import layout, segment
-from bloop.ring.lane_reader import Batch, LaneReader
+from bloop.ring import layout, segment, spill
+from bloop.ring.cursor import Batch, Cursor
+from bloop.ring.lane_reader import LaneReader
 from bloop.ring.layout import L_CELLS, L_PROJECT_0
 from bloop.ring.mapping import CLOSED
 from bloop.ring.mapping import Mapping as RingMapping
 from bloop.ring.segment import Segment, WriterState
+from bloop.ring.spill_reader import Orphan, SpillReader
 
 
 class Cell(NamedTuple):
@@ -35,17 +38,30 @@ class Cell(NamedTuple):
 class Consumer:
     """The one reader of a ring; claim it after the fork. After `close` every call raises ValueError, as on a file."""
 
-    __slots__ = ("_backlog", "_mapping", "_readers", "_turn", "_words")
+    __slots__ = ("_backlog", "_cursors", "_mapping", "_orphans", "_readers", "_turn", "_words")
 
     @classmethod
-    def claim(cls, ring: Segment, *, monotonic: Callable[[], float] = time.monotonic) -> Consumer:
-        """Take the consumer's place; LaneUnavailable while a live process has it."""
+    def claim(
+        cls, ring: Segment, spill_folder: Path | None = None, *, monotonic: Callable[[], float] = time.monotonic
+    ) -> Consumer:
+        """Take the consumer's place; LaneUnavailable while a live process has it.
+
+        `spill_folder` is where this ring's lanes spill, and where rings that are gone may have left something (R18).
+        """
         consumer, shared = cls(), ring.shared()
         if not shared.claim(layout.LOCK_CONSUMER, consumer):
             raise LaneUnavailable(f"another process is reading ring {ring.name}")
         consumer._mapping, consumer._words = shared, shared.words
         try:
-            consumer._readers = [LaneReader(shared, index, monotonic) for index in range(ring.lane_count)]
+            for index in range(ring.lane_count):
+                spilled = SpillReader.of_lane(shared, index, spill_folder, monotonic) if spill_folder else None
+                consumer._readers.append(LaneReader(shared, index, spilled, monotonic))
+            if spill_folder:
+                left = {(file.ring_id, file.lane) for file in spill.files(spill_folder) if file.ring_id != ring.ring_id}
+                for slot, (ring_id, lane) in enumerate(sorted(left), spill.ORPHAN_SLOT_0):
+                    orphan = Orphan(slot, ring_id, lane)
+                    consumer._orphans[orphan] = SpillReader.of_orphan(orphan, spill_folder, monotonic)
+            consumer._cursors = {cursor.slot: cursor for cursor in consumer._all_cursors()}
         except BaseException:
             consumer.close()
             raise
@@ -57,6 +73,8 @@ class Consumer:
         self._mapping: RingMapping | None = None
         self._words = CLOSED
         self._readers: list[LaneReader] = []
+        self._orphans: dict[Orphan, SpillReader] = {}
+        self._cursors: dict[int, Cursor] = {}
         self._turn = 0
         self._backlog = False
 
@@ -65,30 +83,53 @@ class Consumer:
 
         Call it before the first read. RingMismatch when a position is past its lane's head: it is not of this ring.
         """
-        for index, position in positions.items():
-            self._lanes[index].resume(position)
+        for slot, position in positions.items():
+            if slot in self._cursors:  # spills are read only where their folder is known
+                self._cursors[slot].resume(position)
+        self.tidy()
+
+    @property
+    def orphans(self) -> list[Orphan]:
+        """What rings that are gone have left on the disk and is not `abandon`ed yet."""
+        return list(self._orphans)
+
+    def finished_orphans(self) -> list[Orphan]:
+        """Those of which everything is released. Their files are gone for good, their positions can be forgotten."""
+        finished = [orphan for orphan, reader in self._orphans.items() if not reader.waiting_bytes]
+        for orphan in finished:
+            reader = self._orphans.pop(orphan)
+            del self._cursors[orphan.slot]
+            reader.tidy()
+            spill.sync_folder(reader.folder)
+            reader.close()
+        return finished
+
+    def tidy(self) -> None:
+        """Remove spilled files that are stored. `release` does that too, unless a producer was at them just then."""
+        for reader in self._spills():
+            reader.tidy()
 
     def read(self, records_max: int, bytes_max: int) -> Batch:
         """What waits, lanes taking turns, oldest first within a lane; always one record, whatever its size."""
         assert records_max > 0
         batch, lanes = Batch(), self._lanes
-        for lane in lanes:
-            lane.rewind()
-        self._turn = (self._turn + 1) % len(lanes)
-        waiting = lanes[self._turn :] + lanes[: self._turn]
+        sources: list[LaneReader | SpillReader] = [*lanes, *self._orphans.values()]
+        for source in sources:
+            source.rewind()
+        self._turn = (self._turn + 1) % len(sources)
+        waiting = sources[self._turn :] + sources[: self._turn]
         while waiting and not batch.full:
-            waiting = [lane for lane in waiting if not batch.full and lane.read_turn(batch, records_max, bytes_max)]
-        for lane in lanes:
-            if lane.position != lane.tail:
-                batch.positions[lane.index], batch.passed[lane.index] = lane.position, lane.passed
-                lane.announce()
+            waiting = [one for one in waiting if not batch.full and one.read_turn(batch, records_max, bytes_max)]
+        for cursor in self._cursors.values():
+            cursor.announce(batch)
         self._backlog = False
         return batch
 
     def release(self, batch: Batch) -> None:
         """Give the batch's bytes back to the producers; only after the COMMIT that stored `batch.positions`."""
-        for index, position in batch.positions.items():
-            self._lanes[index].release(position, batch.passed[index])
+        self._lanes  # noqa: B018 - ValueError when closed
+        for slot, position in batch.positions.items():
+            self._cursors[slot].release(position, batch.passed[slot])
         self._backlog = batch.full
 
     def cells(self) -> list[Cell]:
@@ -107,12 +148,16 @@ class Consumer:
         return found
 
     def pending(self) -> int:
-        """Records that wait, those of an unreleased batch included; two words per lane, nothing is read."""
-        return sum(segment.pending(self._words, lane.first_word) for lane in self._lanes)
+        """Records that wait, those of an unreleased batch included; a few words per lane, nothing is read.
+
+        Of an orphan nobody knows how many it holds: it counts as one.
+        """
+        known = sum(segment.pending(self._words, lane.first_word) for lane in self._lanes)
+        return known + sum(1 for reader in self._orphans.values() if reader.waiting_bytes)
 
     def fullest(self) -> float:
-        """How full the fullest lane is, 0.0 to 1.0; two words per lane, nothing is read."""
-        return max(lane.fill() for lane in self._lanes)
+        """How full the fullest lane is, 0.0 to 1.0, and 1.0 while a spill waits; a few words, nothing is read."""
+        return 1.0 if self._orphans else max(lane.fill() for lane in self._lanes)
 
     def wait(self, timeout_s: float) -> bool:
         """Sleep until something is pushed that the last `read` did not see; False after `timeout_s`, or on a signal.
@@ -157,6 +202,14 @@ class Consumer:
     def disown(self) -> None:
         """Stop working without touching the ring: it belongs to another process (see `mapping.Claim`)."""
         self._mapping, self._words, self._backlog = None, CLOSED, False
+        for reader in self._spills():
+            reader.close()
+
+    def _spills(self) -> list[SpillReader]:
+        return [lane.spill for lane in self._readers if lane.spill is not None] + [*self._orphans.values()]
+
+    def _all_cursors(self) -> list[Cursor]:
+        return [*self._readers, *self._spills()]
 
     @property
     def _lanes(self) -> list[LaneReader]:

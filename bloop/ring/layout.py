@@ -38,6 +38,9 @@ R12  The magic is written last: a segment whose creator was killed half way is m
 R13  The first six words, the lock bytes, and the first words of a lane head (head, tail) stay where they are in every
      layout version: any bloop can tell whether another version's ring is empty and unused.
 
+A lane that overflows continues in files, its spill. A lane head has the same words for it, L_SPILL further on; where
+the bytes are and what is promised about them (R14 to R18) is in `spill.py`.
+
 Words go through `memoryview.cast("Q")`, one store each: `struct.pack_into` zeroes a field before it fills it, and
 another process could read that zero. Bytes that nobody looks at before head moves (record headers) may use either.
 """
@@ -67,6 +70,8 @@ W_ASLEEP = 24  # 0 while the consumer is awake, else a number that is new for ev
 # Words of a lane head, relative to its first word.
 L_HEAD, L_ACCEPTED, L_DROPPED, L_PRODUCER_PID = range(4)
 L_TAIL, L_CONSUMED, L_READ_TO, L_READ_COUNT = range(8, 12)  # the last two: what tail and consumed are about to become
+L_SPILL = 16  # from here: head and accepted, tail to read count of the spill, in the same order
+L_FREED = 12  # of a spill: what is before this position is no longer on the disk
 L_PROJECT_0 = 32  # one word per outcome, for project 0: what belongs to no project, or found the table full
 L_CELLS = 64  # pairs of (project_id << 8 | outcome, count); filled from the front, key 0 is free
 
@@ -75,6 +80,7 @@ CELL_COUNT = (LANE_HEAD_BYTES // 8 - L_CELLS) // 2
 
 # Bytes of the segment that stand for a claim. The locks do not touch what is stored there.
 LOCK_CREATE, LOCK_CONSUMER, LOCK_GENERATION, LOCK_LANE_0 = 0, 1, 2, 64
+LOCK_SPILL_0 = LOCK_LANE_0 + LANE_COUNT_MAX
 
 RECORD = struct.Struct("=IHHQ")  # size, kind, flags, checksum
 POSITION_MASK = -8  # the head word without its record count

@@ -2,20 +2,25 @@
 
 `push` keeps no state of its own between calls: where it stands is read from the shared head word. An exception raised
 in the middle (a signal handler that exits, say) therefore leaves what a kill leaves: nothing, or a whole record (R2,
-R8).
+R8). A lane without room is waited for (`patience`), then the record goes into the lane's spill (`spill`); both are off
+the hot path, which knows of them only through `_limit`.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 
 from xxhash import xxh3_64_intdigest
 
-from bloop.errors import LaneUnavailable, RingMismatch
+from bloop.errors import LaneUnavailable, RingError, RingMismatch
 from bloop.ring import layout
 from bloop.ring.layout import POSITION_MASK, W_ASLEEP
 from bloop.ring.mapping import CLOSED, Mapping
-from bloop.ring.segment import Segment
+from bloop.ring.patience import Patience
+from bloop.ring.segment import Segment, WriterState
+from bloop.ring.spill import Spill
+from bloop.ring.spill_writer import SpillWriter
 
 _pack_header_into = layout.RECORD.pack_into
 
@@ -38,41 +43,57 @@ class Producer:
         "_limit",
         "_mapping",
         "_next_cell",
+        "_patience",
         "_payload_bytes_max",
         "_rung",
+        "_spill",
+        "_tail_word",
         "_words",
         "lane",
     )
 
     @classmethod
-    def claim(cls, segment: Segment) -> Producer:
-        """Take the lowest free lane; LaneUnavailable when all are taken."""
-        producer, mapping = cls(), segment.shared()
+    def claim(cls, segment: Segment, spill: Spill | None = None, patience: Patience | None = None) -> Producer:
+        """Take the lowest free lane; what finds it full goes where `spill` says, or is refused without one.
+
+        Raises:
+            LaneUnavailable: all lanes are taken.
+            RingError: the spill's folder cannot be used.
+        """
+        producer, mapping = cls(patience), segment.shared()
         for lane in range(segment.lane_count):
             if mapping.claim(layout.LOCK_LANE_0 + lane, producer):
-                producer._take_over(mapping, lane)
+                producer._take_over(mapping, lane, spill)
                 return producer
         raise LaneUnavailable(f"all {segment.lane_count} lanes of ring {segment.name} are taken")
 
-    def __init__(self) -> None:
+    def __init__(self, patience: Patience | None = None) -> None:
+        self._patience = patience or Patience()
         self.lane = -1
         self._mapping: Mapping | None = None
         self._words = CLOSED
         self._cells: dict[int, int] = {}
+        self._spill: SpillWriter | None = None
 
-    def _take_over(self, mapping: Mapping, lane: int) -> None:
+    def _take_over(self, mapping: Mapping, lane: int, spill: Spill | None) -> None:
         words, first = mapping.words, mapping.geometry.lane_word(lane)
         head, tail = words[first + layout.L_HEAD], words[first + layout.L_TAIL]
         self._mapping, self.lane, self._first_word = mapping, lane, first
         if not 0 <= (head & POSITION_MASK) - tail <= mapping.geometry.lane_bytes:
             self.close()
             raise RingMismatch(f"lane {lane} of ring {mapping.name} is damaged: head {head}, tail {tail}")
-        self._head_word = first + layout.L_HEAD
+        if spill is not None:
+            try:
+                self._spill = SpillWriter(spill, mapping, lane)
+            except OSError as error:
+                self.close()
+                raise RingError(f"cannot use the folder {spill.folder}: {error.strerror}") from error
+        self._head_word, self._tail_word = first + layout.L_HEAD, first + layout.L_TAIL
         self._accepted_word = first + layout.L_ACCEPTED
         self._lane_bytes = mapping.geometry.lane_bytes
         self._payload_bytes_max = layout.payload_bytes_max(self._lane_bytes)
         self._area, self._area_start = mapping.area, mapping.geometry.area(lane)
-        self._limit = tail + self._lane_bytes
+        self._limit = 0  # the first push looks
         self._rung = 0
         # The last producer may have died between publishing a record and counting it (R8).
         words[self._accepted_word] = layout.accepted_exact(head, words[self._accepted_word])
@@ -81,7 +102,7 @@ class Producer:
         self._load_cells()
 
     def push(self, kind: int, payload: bytes) -> bool:
-        """Append one record; False when the lane is full, which the lane counts and the caller books by project.
+        """Append one record; False when there is no room, which the lane counts and the caller books by project.
 
         `kind` is any u16. ValueError for a payload past `Segment.payload_bytes_max`: callers bound bodies before this.
         """
@@ -96,7 +117,7 @@ class Producer:
         wraps = need > rest
         end = position + rest + need if wraps else position + need
         if (end > self._limit or size > self._payload_bytes_max) and not self._has_room(end, size):
-            return False
+            return self._overflow(kind, payload)
         start = self._area_start
         if wraps:
             words[(start + offset) >> 3] = layout.wrap_marker(position, lane_bytes)
@@ -137,17 +158,45 @@ class Producer:
         """Stop working without touching the lane: it belongs to another process (see `mapping.Claim`)."""
         self._mapping, self._words = None, CLOSED
         self._cells.clear()
+        if self._spill is not None:
+            self._spill.close()
+            self._spill = None
 
     def _has_room(self, end: int, size: int) -> bool:
-        """Off the hot path: look at the tail again, or refuse a payload that could never fit."""
+        """Off the hot path: look at the tail again, wait a little, or refuse a payload that could never fit."""
         if size > self._payload_bytes_max:
             raise ValueError(f"a payload of {size} bytes; this ring takes {self._payload_bytes_max}")
-        words = self._words
-        self._limit = words[self._first_word + layout.L_TAIL] + self._lane_bytes
-        if end <= self._limit:
+        if self._spill is not None and self._spill.waits:
+            return False  # what comes now is younger (R14)
+        words, tail_word, lane_bytes = self._words, self._tail_word, self._lane_bytes
+        # Once a lap: exceptions between publishing and counting add up to less than eight (R8).
+        words[self._accepted_word] = layout.accepted_exact(words[self._head_word], words[self._accepted_word])
+        has_room = words[tail_word] + lane_bytes >= end or self._wait(
+            lambda: words[tail_word] + lane_bytes >= end, lambda: words[tail_word]
+        )
+        self._limit = words[tail_word] + lane_bytes
+        return has_room
+
+    def _overflow(self, kind: int, payload: bytes) -> bool:
+        """The lane has no room: to the spill, or to nobody."""
+        spill = self._spill
+        if spill is not None and (
+            spill.append(kind, payload)
+            or (
+                self._wait(lambda: spill.has_room(len(payload)), lambda: spill.progress) and spill.append(kind, payload)
+            )
+        ):
+            self._limit = 0  # ask again before the next push
+            asleep = self._words[W_ASLEEP]
+            if asleep and asleep != self._rung:
+                self._ring(asleep)
             return True
-        words[self._first_word + layout.L_DROPPED] += 1
+        self._words[self._first_word + layout.L_DROPPED] += 1
         return False
+
+    def _wait(self, done: Callable[[], bool], progress: Callable[[], int]) -> bool:
+        """For a writer that is at work; any other is not waited for (B2)."""
+        return self._words[layout.W_STATE] == WriterState.RUNNING and self._patience.until(done, progress)
 
     def _ring(self, asleep: int) -> None:
         assert self._mapping is not None

@@ -33,6 +33,14 @@ class LaneStat(NamedTuple):
     accepted: int
     dropped: int
     claimed: bool
+    spilled: int = 0  # records ever
+    spill_records: int = 0  # that wait on the disk
+    spill_bytes: int = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """In the lane and on the disk."""
+        return self.used_bytes + self.spill_bytes
 
 
 class RingStat(NamedTuple):
@@ -40,12 +48,19 @@ class RingStat(NamedTuple):
     lanes: list[LaneStat]
     used_bytes: int
     capacity_bytes: int
-    fill: float  # 0.0 to 1.0
-    pending_records: int
+    fill: float  # 0.0 to 1.0; 1.0 while anything waits on the disk
+    pending_records: int  # in the ring and on the disk
     heartbeat_ms: int
     writer_state: WriterState
     generation: int
     consumer_claimed: bool
+    spill_records: int = 0
+    spill_bytes: int = 0
+
+    @property
+    def waiting_bytes(self) -> int:
+        """In the lanes and on the disk."""
+        return self.used_bytes + self.spill_bytes
 
 
 class Segment:
@@ -119,17 +134,20 @@ class Segment:
         lanes = [_lane_stat(shared, lane) for lane in range(self.lane_count)]
         used_bytes = sum(lane.used_bytes for lane in lanes)
         capacity_bytes = self.lane_count * self.lane_bytes
+        spill_bytes = sum(lane.spill_bytes for lane in lanes)
         return RingStat(
             ring_id=self.ring_id,
             lanes=lanes,
             used_bytes=used_bytes,
             capacity_bytes=capacity_bytes,
-            fill=used_bytes / capacity_bytes,
+            fill=1.0 if spill_bytes else used_bytes / capacity_bytes,
             pending_records=sum(pending(words, shared.geometry.lane_word(lane)) for lane in range(self.lane_count)),
             heartbeat_ms=self.heartbeat_ms,
             writer_state=self.writer_state,
             generation=self.generation,
             consumer_claimed=shared.claimed(layout.LOCK_CONSUMER),
+            spill_records=sum(lane.spill_records for lane in lanes),
+            spill_bytes=spill_bytes,
         )
 
     def close(self) -> None:
@@ -146,11 +164,15 @@ class Segment:
 
 
 def pending(words: memoryview, lane_word: int) -> int:
-    """Records of one lane that wait for the consumer: exact when nobody is pushing, never 0 while there is one."""
-    accepted = words[lane_word + layout.L_ACCEPTED]
-    consumed = words[lane_word + layout.L_CONSUMED]
-    tail = words[lane_word + layout.L_TAIL]
-    head = words[lane_word + layout.L_HEAD]
+    """Records of one lane and its spill that wait: exact when nobody is pushing, never 0 while there is one."""
+    return _waiting(words, lane_word) + _waiting(words, lane_word + layout.L_SPILL)
+
+
+def _waiting(words: memoryview, first: int) -> int:
+    accepted = words[first + layout.L_ACCEPTED]
+    consumed = words[first + layout.L_CONSUMED]
+    tail = words[first + layout.L_TAIL]
+    head = words[first + layout.L_HEAD]
     if head & layout.POSITION_MASK == tail:
         return 0
     return max(1, layout.accepted_exact(head, accepted) - consumed)
@@ -158,7 +180,9 @@ def pending(words: memoryview, lane_word: int) -> int:
 
 def _lane_stat(shared: Mapping, lane: int) -> LaneStat:
     words, first = shared.words, shared.geometry.lane_word(lane)
+    spill = first + layout.L_SPILL
     tail, head_word = words[first + layout.L_TAIL], words[first + layout.L_HEAD]
+    spill_tail, spill_head_word = words[spill + layout.L_TAIL], words[spill + layout.L_HEAD]
     head = head_word & layout.POSITION_MASK
     claimed = shared.claimed(layout.LOCK_LANE_0 + lane)
     return LaneStat(
@@ -170,4 +194,7 @@ def _lane_stat(shared: Mapping, lane: int) -> LaneStat:
         accepted=layout.accepted_exact(head_word, words[first + layout.L_ACCEPTED]),
         dropped=words[first + layout.L_DROPPED],
         claimed=claimed,
+        spilled=layout.accepted_exact(spill_head_word, words[spill + layout.L_ACCEPTED]),
+        spill_records=_waiting(words, spill),
+        spill_bytes=(spill_head_word & layout.POSITION_MASK) - spill_tail,
     )

@@ -1,4 +1,5 @@
-"""Exactly once, whoever is killed: producers anywhere in a push, the writer anywhere around COMMIT (R2, R6, R9)."""
+"""Exactly once, whoever is killed: producers anywhere in a push or a spill, the writer anywhere around COMMIT, or while
+it removes what is stored (R2, R6, R9, R15, R16)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from bloop.errors import LaneUnavailable
-from bloop.ring import Consumer, Producer, Segment
+from bloop.ring import Consumer, Producer, Segment, Spill, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.unit.ring.support import eventually
 
@@ -25,6 +26,10 @@ CREATE TABLE ledger (outcome INTEGER PRIMARY KEY, total INTEGER);
 """
 
 
+def folder_of(path: Path) -> Path:
+    return path.with_name("spill")
+
+
 def open_database(path: Path) -> sqlite3.Connection:
     """Committed means safe from SIGKILL here, not from a power cut: that is SQLite's matter."""
     db = sqlite3.connect(path, isolation_level=None)
@@ -33,12 +38,12 @@ def open_database(path: Path) -> sqlite3.Connection:
     return db
 
 
-def claim_consumer(segment: Segment) -> Consumer:
+def claim_consumer(segment: Segment, path: Path) -> Consumer:
     claimed: list[Consumer] = []
 
     def attempt() -> bool:
         try:
-            claimed.append(Consumer.claim(segment))
+            claimed.append(Consumer.claim(segment, folder_of(path)))
         except LaneUnavailable:
             return False
         return True
@@ -73,16 +78,16 @@ def store_one_batch(db: sqlite3.Connection, consumer: Consumer) -> int:
 
 
 def write(segment: Segment, path: Path) -> None:
-    db, consumer = open_database(path), claim_consumer(segment)
+    db, consumer = open_database(path), claim_consumer(segment, path)
     consumer.resume(dict(db.execute("SELECT lane, position FROM positions")))
     while True:
         if store_one_batch(db, consumer) == 0:
             consumer.wait(0.05)
 
 
-def produce(segment: Segment, board: Board, producer_id: int) -> None:
+def produce(segment: Segment, board: Board, producer_id: int, spilling: Spill | None) -> None:
     """Push serial numbers; the board holds how many the "client" was told are accepted."""
-    producer, serial = Producer.claim(segment), 0
+    producer, serial = Producer.claim(segment, spilling), 0
     filler = bytes([producer_id]) * 300
     while True:
         payload = bytes([producer_id]) + serial.to_bytes(8, "little") + filler[: serial * 31 % 300]
@@ -109,17 +114,19 @@ def board():
     board.close()
 
 
-def storm(segment: Segment, path: Path, board: Board, processes: Processes, *, lasting_s: float) -> int:
+def storm(
+    segment: Segment, path: Path, board: Board, processes: Processes, spilling: Spill | None, *, lasting_s: float
+) -> int:
     """Kill a random producer or the writer again and again; return how many producers there were."""
     choice = random.Random(1)
-    producers = {1: processes.start(lambda: produce(segment, board, 1))}
+    producers = {1: processes.start(lambda: produce(segment, board, 1, spilling))}
     started = 1
     writer = processes.start(lambda: write(segment, path))
     until = time.monotonic() + lasting_s
     while time.monotonic() < until and started < 250:
         if len(producers) < 2:
             started += 1
-            producers[started] = processes.start(lambda: produce(segment, board, started))
+            producers[started] = processes.start(lambda: produce(segment, board, started, spilling))
         settled, moment = time.monotonic() + 0.5, choice.uniform(0.002, 0.03)
         eventually(lambda: board[started] > 0 or time.monotonic() > settled)
         killed_at = time.monotonic() + moment
@@ -134,13 +141,16 @@ def storm(segment: Segment, path: Path, board: Board, processes: Processes, *, l
     return started
 
 
-def test_what_was_accepted_is_stored_exactly_once_in_a_storm_of_kills(name, processes, path, board):
+@pytest.mark.parametrize("spill_bytes_max", [0, 1 << 18])
+def test_what_was_accepted_is_stored_exactly_once_in_a_storm_of_kills(name, processes, path, board, spill_bytes_max):
+    """Producers as fast as they can, so that lanes are full, and spills begin and end, all the time."""
     segment = Segment.create(name, lane_count=4, lane_bytes=1 << 15)
+    spilling = Spill(folder_of(path), spill_bytes_max, 0) if spill_bytes_max else None
 
-    started = storm(segment, path, board, processes, lasting_s=4.0)
+    started = storm(segment, path, board, processes, spilling, lasting_s=4.0)
 
     with closing(open_database(path)) as db:
-        consumer = claim_consumer(segment)
+        consumer = claim_consumer(segment, path)
         consumer.resume(dict(db.execute("SELECT lane, position FROM positions")))
         while store_one_batch(db, consumer):
             pass
@@ -159,7 +169,10 @@ def test_what_was_accepted_is_stored_exactly_once_in_a_storm_of_kills(name, proc
     unanswered = ledger[RECEIVED] - ledger.get(RING_FULL, 0) - stored_total
     assert 0 <= unanswered <= started, "at most one record per killed producer was counted and went nowhere"
     assert stored_total > 1000
-    assert sum(lane.accepted for lane in segment.stat().lanes) == stored_total
+    lanes = segment.stat().lanes
+    assert sum(lane.accepted + lane.spilled for lane in lanes) == stored_total
+    assert (sum(lane.spilled for lane in lanes) > 1000) is (spilling is not None)
+    assert [file for file in spill.files(folder_of(path)) if file.path.stat().st_size] == []
     segment.close()
 
 
@@ -170,7 +183,7 @@ def test_a_writer_killed_between_commit_and_release_stores_nothing_twice(name, p
         producer.push(1, bytes([1]) + serial.to_bytes(8, "little"))
 
     def commit_without_release() -> None:
-        db, consumer = open_database(path), claim_consumer(segment)
+        db, consumer = open_database(path), claim_consumer(segment, path)
         batch = consumer.read(60, 1 << 20)
         db.execute("BEGIN IMMEDIATE")
         rows = [(p[0], int.from_bytes(p[1:9], "little"), lane) for _, p, lane in batch.records]

@@ -156,11 +156,11 @@ def test_a_producer_interrupted_at_any_instruction_can_go_on_itself(segment, pro
     """An exception out of a signal handler is not the end of the process: the next push starts from the shared head."""
     for instruction in count():
         before = segment.stat().lanes[0].accepted
-        killed = run_until_killed(producer.push, 1, b"k" * 50, instruction=instruction)
+        killed = run_until_killed(producer.push, 1, b"k" * 150, instruction=instruction)
         got_in = segment.stat().lanes[0].accepted - before
 
         assert producer.push(1, b"next")
-        assert drain(consumer) == [b"k" * 50] * got_in + [b"next"]
+        assert drain(consumer) == [b"k" * 150] * got_in + [b"next"]
         assert consumer.pending() == 0
         if not killed:
             break

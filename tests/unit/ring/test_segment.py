@@ -368,8 +368,8 @@ def test_stat_tells_who_holds_what(segment):
     producer.push(1, bytes(100))
 
     busy = segment.stat()
-    assert busy.lanes[0] == (0, os.getpid(), 240, 0, 240, 2, 0, True)
-    assert busy.lanes[1] == (1, 0, 0, 0, 0, 0, 0, False)
+    assert busy.lanes[0] == (0, os.getpid(), 240, 0, 240, 2, 0, True, 0, 0, 0)
+    assert busy.lanes[1] == (1, 0, 0, 0, 0, 0, 0, False, 0, 0, 0)
     assert (busy.pending_records, busy.used_bytes, busy.consumer_claimed) == (2, 240, True)
     assert busy.fill == 240 / 2048
 
