@@ -77,8 +77,9 @@ class Background:
                     if job.due_at <= time.monotonic() and not self.stopping():
                         self._run(job)
                         self._say_alive(db, jobs)
+                self._say_alive(db, jobs)
                 wait_s = max(0.0, min(job.due_at for job in jobs) - time.monotonic())
-                self._wakeups.wait(min(wait_s, process.unit.ping_every_s or wait_s))
+                self._wakeups.wait(min(wait_s, SEEN_EVERY_S))
             process.unit.stopping()
             for job in jobs:
                 with contextlib.suppress(*EXPECTED):

@@ -14,6 +14,8 @@ from bloop import config
 from bloop.query.health import Reason
 from bloop.query.processes import process_states
 from bloop.storage import connection, migrate
+from tests.acceptance.harness import until
+from workers import background
 from workers.background import Background, Job, Stopping
 
 
@@ -66,3 +68,20 @@ def test_a_stop_between_two_jobs_leaves_the_second_for_the_next_start(settings: 
         os._exit(7)
 
     assert run_in_child(settings, [Job("stops", ask_to_stop), Job("never", never)]) == 0
+
+
+def test_process_without_anything_to_do_goes_on_saying_that_it_lives(
+    settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "SEEN_EVERY_S", 0.02)
+    pid = os.fork()
+    if pid == 0:
+        os._exit(Background("retention", settings).run(lambda db, stopping: [Job("idle", lambda: 3600.0)]))
+    try:
+        with closing(connection.open_reader(settings.database_path)) as db:
+            (first,) = until(lambda: process_states(db), "a first word")
+            until(lambda: process_states(db)[0].seen_at_ms > first.seen_at_ms, "another one")
+    finally:
+        os.kill(pid, signal.SIGTERM)
+        _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
