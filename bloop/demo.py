@@ -15,10 +15,13 @@ import hashlib
 import random
 import uuid
 from collections.abc import Iterator
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.demo_faults import APPS, FAULTS, App, Fault, Shape, invented
+from bloop.lifecycle.mutes import Mute
+from bloop.lifecycle.regression import Resolution
 
 SPAN_DAYS = 30
 SPAN_HOURS = SPAN_DAYS * 24
@@ -30,13 +33,15 @@ PROJECTS = tuple((app.slug, app.name) for app in APPS)
 
 
 class DemoChange(NamedTuple):
-    """Somebody sets the status of the issue of this type whose message starts so. Store it between the events."""
+    """Somebody sets the status of the issues of this type whose message starts so. Store it between the events."""
 
     at_ms: int
     project_slug: str
     error_type: str
     message_start: str
     status: str
+    resolution: Resolution
+    mute: Mute
 
 
 def demo_events(now_ms: int, issues: int, events: int, seed: int) -> Iterator[tuple[str, dict[str, Any], int]]:
@@ -57,13 +62,14 @@ def demo_events(now_ms: int, issues: int, events: int, seed: int) -> Iterator[tu
 
 def demo_changes(now_ms: int) -> list[DemoChange]:
     """What people did in these days, oldest first."""
-    changes = [
-        DemoChange(now_ms - round(fault.changed_days_ago * DAY_MS), fault.app.slug, fault.error_type, start, status)
-        for fault in FAULTS
-        if (status := fault.changed_to)
-        for start in [fault.message.partition("{")[0]]
-    ]
-    return sorted(changes)
+    return sorted((_change(fault, now_ms) for fault in FAULTS if fault.changed_to), key=attrgetter("at_ms"))
+
+
+def _change(fault: Fault, now_ms: int) -> DemoChange:
+    at_ms = now_ms - round(fault.changed_days_ago * DAY_MS)
+    mute = Mute(until_ms=at_ms + round(fault.muted_for_days * DAY_MS)) if fault.muted_for_days else fault.mute
+    start = fault.message.partition("{")[0]
+    return DemoChange(at_ms, fault.app.slug, fault.error_type, start, fault.changed_to, fault.fixed_in, mute)
 
 
 def _faults(issues: int, rng: random.Random) -> list[Fault]:
@@ -118,7 +124,7 @@ def _intensity(fault: Fault, hours_ago: float) -> float:
 
 def _event(fault: Fault, received_at_ms: int, now_ms: int, rng: random.Random) -> dict[str, Any]:
     app = fault.app
-    release, build = _release(app, (now_ms - received_at_ms) / DAY_MS, rng)
+    release, build = _release(app, (now_ms - received_at_ms) / DAY_MS, rng, fault.fixed_in.release)
     words = _words(rng)
     message = fault.message.format_map(words)
     environment = rng.choices(app.environments, app.environment_weights)[0]
@@ -150,9 +156,11 @@ def _event(fault: Fault, received_at_ms: int, now_ms: int, rng: random.Random) -
     return event
 
 
-def _release(app: App, days_ago: float, rng: random.Random) -> tuple[str, str]:
-    """The release in use that long ago; phones update over days, servers and pages at once."""
+def _release(app: App, days_ago: float, rng: random.Random, fixed_in: str | None) -> tuple[str, str]:
+    """A release in use that long ago, before the fix; phones update over days, servers and pages at once."""
     out = [release for release in app.releases if release.days_ago >= days_ago] or [app.releases[0]]
+    names = [release.name for release in out]
+    out = out[: names.index(fixed_in)] if fixed_in in names else out
     lag = min(int(rng.expovariate(1.1)), len(out) - 1) if app.updates_slowly else 0
     chosen = out[-1 - lag]
     return chosen.name, chosen.build

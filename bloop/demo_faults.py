@@ -11,6 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from bloop.lifecycle.mutes import FOREVER, Mute
+from bloop.lifecycle.regression import NOW, Resolution
+
 
 class Release(NamedTuple):
     name: str
@@ -43,7 +46,10 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One issue. `weight` is its share of all events; `changed_to` what somebody set it to, `changed_days_ago`."""
+    """One issue. `weight` is its share of all events; `changed_to` what somebody set it to, `changed_days_ago`.
+
+    Where it was resolved in a release, that one and later ones do not have it.
+    """
 
     app: App
     error_type: str
@@ -61,6 +67,9 @@ class Fault:
     metadata: Mapping[str, object] = field(default_factory=dict)
     changed_to: str = ""
     changed_days_ago: float = 0
+    fixed_in: Resolution = NOW
+    mute: Mute = FOREVER
+    muted_for_days: float = 0
 
 
 SHOP = App(
@@ -153,6 +162,7 @@ FAULTS = (
         metadata={"browser": "{browser}", "sku": "{sku}", "cart": {"items": 3, "currency": "EUR"}},
         changed_to="resolved",
         changed_days_ago=13.5,
+        fixed_in=Resolution(is_next=True),
     ),
     Fault(
         API,
@@ -286,6 +296,7 @@ django.core.exceptions.{header}
         http_status=422,
         changed_to="muted",
         changed_days_ago=5,
+        mute=Mute(per_hour=500),
         metadata={"country": "AT", "postcode": "{id}"},
     ),
     Fault(
@@ -299,6 +310,9 @@ django.core.exceptions.{header}
         level="warning",
         screen="Feed",
         metadata={"device": "{device}", "network": "cellular", "bytes_received": 0},
+        changed_to="muted",
+        changed_days_ago=3,
+        muted_for_days=14,
     ),
     Fault(
         ANDROID,
@@ -314,6 +328,9 @@ django.core.exceptions.{header}
         weight=34,
         screen="Splash",
         metadata={"device": "{phone}"},
+        changed_to="resolved",
+        changed_days_ago=2.5,
+        fixed_in=Resolution("5.9.0"),
     ),
     Fault(
         WORKER,

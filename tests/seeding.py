@@ -16,6 +16,7 @@ from bloop.fingerprint import v1
 from bloop.query.issues import IssueFilter, list_issues
 from bloop.record import Kind, encode_error
 from bloop.storage import connection
+from bloop.storage.audit import Actor
 from bloop.storage.migrate import migrate
 from bloop.storage.projects import create_project
 from bloop.storage.status import Status, change_status
@@ -83,9 +84,10 @@ class Seeder:
                 self.db,
                 ids,
                 Status(change.status),
-                changed_by="operator",
-                changed_via="dashboard",
+                actor=Actor("operator", "dashboard"),
                 now_ms=change.at_ms,
+                resolution=change.resolution,
+                mute=change.mute,
             )
 
 

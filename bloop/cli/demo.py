@@ -29,6 +29,7 @@ from bloop.query.projects import get_project
 from bloop.record import FINGERPRINT_BY_CLIENT, Kind, encode_error
 from bloop.ring import Producer, Segment
 from bloop.storage import connection
+from bloop.storage.audit import Actor
 from bloop.storage.projects import create_project
 from bloop.storage.status import Status, change_status
 from bloop.validate.event import parse_event
@@ -110,9 +111,10 @@ class Feed:
                 db,
                 [row.id for row in page.rows],
                 Status(what.status),
-                changed_by="operator",
-                changed_via="dashboard",
+                actor=Actor("operator", "dashboard"),
                 now_ms=what.at_ms,
+                resolution=what.resolution,
+                mute=what.mute,
             )
 
     def _waiting(self, lane: Producer) -> int:

@@ -148,6 +148,8 @@ class IssueRow:
     spark: str
     events_24h: int
     is_new: bool
+    is_firing: bool
+    assignee: str
     ticked: bool
     failed: str  # why an action did not take it, "" when it did or there was none
 
@@ -162,7 +164,7 @@ class IssueRow:
 
     @property
     def badges(self) -> tuple[Badge, ...]:
-        return badges_of(self.status, self.is_new)
+        return badges_of(self.status, self.is_new, self.is_firing)
 
 
 class Empty(StrEnum):
@@ -201,7 +203,7 @@ class IssueListPage(Page):
 
     `rows` is empty exactly when `empty` says why; `setup` is there when nothing has ever arrived. `older_href` and
     `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
-    ticked rows, `signal_id` the last signal that this page knows of.
+    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of.
     """
 
     template: ClassVar[str] = "pages/issues.html"
@@ -218,6 +220,7 @@ class IssueListPage(Page):
     problem: str
     notice: Notice | None
     actions: tuple[Action, ...]
+    more_actions: tuple[Action, ...]
     signal_id: int
     rows: tuple[IssueRow, ...]
     empty: Empty | None
@@ -231,7 +234,10 @@ class IssueListPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """A button that changes the status: what it posts, what it says, whether it is the likely next step."""
+    """A button that changes the status: what it posts, what it says, whether it is the likely next step.
+
+    What it posts may say how, as `muted.1d` (web/choices.py).
+    """
 
     status: str
     label: str
@@ -246,12 +252,21 @@ _RESOLVE = Action(
 )
 _MUTE = Action("muted", "Mute", "m", "muted", False, "Keep counting, send no alerts for now.")
 _IGNORE = Action("ignored", "Ignore", "i", "ignored", False, "Keep counting, never alert: known and not worth fixing.")
+_NEXT = Action(
+    "resolved.next", "Resolve in the next release", "", "resolved", False, "Releases known today are not it."
+)
+_MUTE_HOUR = Action("muted.1h", "Mute for an hour", "", "muted", False, "")
+_MUTE_DAY = Action("muted.1d", "Mute for a day", "", "muted", False, "")
+_MUTE_WEEK = Action("muted.1w", "Mute for a week", "", "muted", False, "")
 _REOPEN = Action("unresolved", "Reopen", "o", "regressed", True, "Back to the open issues.")
 
 
 @dataclass(frozen=True, slots=True)
 class IssueHead:
-    """The issue itself."""
+    """The issue itself. `resolved_in` and `muted` say it in words, empty where there is nothing to say.
+
+    `release` is the one it was last seen in, empty when that has no name.
+    """
 
     href: str
     short_id: str
@@ -270,8 +285,13 @@ class IssueHead:
     last_release: str
     times_regressed: int
     resolved_at_ms: int | None
+    resolved_in: str
     resolved_in_release: str
+    muted: str
+    release: str
+    assignee: str
     is_new: bool
+    is_firing: bool
 
     @property
     def is_open(self) -> bool:
@@ -280,12 +300,31 @@ class IssueHead:
     @property
     def extra_badges(self) -> tuple[Badge, ...]:
         """What the status beside them does not say already."""
-        return tuple(badge for badge in badges_of(self.status, self.is_new) if badge.kind != self.status)
+        found = badges_of(self.status, self.is_new, self.is_firing)
+        return tuple(badge for badge in found if badge.kind != self.status)
+
+    @property
+    def state(self) -> str:
+        """What a page that was opened earlier may say differently."""
+        return ", ".join(
+            part
+            for part in (
+                "still firing" if self.is_firing else self.status,
+                self.muted,
+                f"assigned to {self.assignee}" if self.assignee else "",
+            )
+            if part
+        )
 
     @property
     def actions(self) -> tuple[Action, ...]:
         """What can be done next; the way back from every status that is not open."""
         return actions_of(self.is_open)
+
+    @property
+    def mutes(self) -> tuple[Action, ...]:
+        """For how long it can be muted, beside for ever."""
+        return (_MUTE_HOUR, _MUTE_DAY, _MUTE_WEEK) if self.is_open else ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,14 +402,15 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A line of the timeline. `who` is empty when bloop itself acted; `release` is the one that brought it back."""
+    """A line of the timeline. `text` goes on with `release` or `person`; `who` is empty when bloop itself acted."""
 
     at_ms: int
     icon: str
     text: str
-    who: str
-    via: str
     release: str
+    person: str
+    who: str
+    place: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -378,6 +418,7 @@ class IssuePage(Page):
     """`/issues/{ref}` and `/issues/{ref}/events/{id}`: one issue and one of its events.
 
     `event` is None when every stored event was pruned, and `nav` with it. `latest` when the page shows the newest.
+    `people` are whom it can be assigned to, who has it is chosen; `me` is the visitor, unless that is who has it.
     `ids` name the issue and the event in one line; `document_href` with `.md` or `.json` behind it is the same page for
     programs.
     """
@@ -395,6 +436,9 @@ class IssuePage(Page):
     breakdowns: tuple[Breakdown, ...]
     history: tuple[HistoryEntry, ...]
     back_href: str
+    people: tuple[Option, ...]
+    me: str
+    signal_id: int
     ids: str
     document_href: str
 
@@ -419,13 +463,20 @@ def actions_of(is_open: bool | None) -> tuple[Action, ...]:
     return triage if is_open else (*triage, _REOPEN)
 
 
-def badges_of(status: str, is_new: bool) -> tuple[Badge, ...]:
+def more_actions_of(is_open: bool | None) -> tuple[Action, ...]:
+    """What else can be done to many issues at once."""
+    return () if is_open is False else (_NEXT, _MUTE_DAY, _MUTE_WEEK)
+
+
+def badges_of(status: str, is_new: bool, is_firing: bool) -> tuple[Badge, ...]:
     """The words beside a title. An unresolved issue that is not new has none: that is the normal case."""
     found = []
     if status == "regressed":
         found.append(Badge("regressed", "Regressed", "It was resolved and happened again"))
     elif status != "unresolved":
         found.append(Badge(status, status.capitalize(), f"Status: {status}"))
+    if is_firing:
+        found.append(Badge("firing", "Still firing", "Releases from before the fix go on sending it"))
     if is_new:
         found.append(Badge("new", "New", "First seen less than 24 hours ago"))
     return tuple(found)

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 import orjson
 
-from bloop.pages import build, charts, frames
+from bloop.lifecycle.order import NO_RELEASE
+from bloop.pages import build, charts, frames, history
 from bloop.pages.contexts import (
     NEW_MS,
     Breakdown,
@@ -18,6 +19,7 @@ from bloop.pages.contexts import (
     HistoryEntry,
     IssueHead,
     IssuePage,
+    Option,
     Share,
     Shell,
 )
@@ -27,6 +29,7 @@ from bloop.query.events import POSITION_MAX, EventRow, Neighbours, Traits
 from bloop.query.issues import IssueRow, Tab
 from bloop.query.status import StatusChangeRow
 from bloop.query.trends import HourCount
+from bloop.query.users import UserRow
 
 DAY_HOURS = 24
 MONTH_DAYS = 30
@@ -37,14 +40,6 @@ FACTS_MAX = 60  # keys of metadata shown as a table; the raw JSON has all of the
 VALUE_CHARS_MAX = 600
 HEADING_CHARS_MAX = 200  # of a message at the top of the page, before it is clamped to HEADING_LINES_MAX lines
 HEADING_LINES_MAX = 3
-
-_VERBS = {
-    "resolved": "Resolved",
-    "ignored": "Ignored",
-    "muted": "Muted",
-    "unresolved": "Reopened",
-    "regressed": "Came back",
-}
 
 
 class DetailRows(NamedTuple):
@@ -58,10 +53,12 @@ class DetailRows(NamedTuple):
     changes: Sequence[StatusChangeRow]
     releases: Sequence[tuple[str, int]] = ()  # of the project, first seen in the last MONTH_DAYS days
     traits: Sequence[Traits] = ()  # of the newest TRAITS_MAX events
+    people: Sequence[UserRow] = ()
+    signal_id: int = 0
 
 
-def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
-    """The whole context of `/issues/{ref}` and `/issues/{ref}/events/{id}`."""
+def page(shell: Shell, rows: DetailRows, me: str, now_ms: int) -> IssuePage:
+    """The whole context of `/issues/{ref}` and `/issues/{ref}/events/{id}`; `me` is the visitor's account, if any."""
     issue, around = rows.issue, rows.neighbours
     href = build.issue_href(issue.short_id)
     return IssuePage(
@@ -76,6 +73,9 @@ def page(shell: Shell, rows: DetailRows, now_ms: int) -> IssuePage:
         breakdowns=(*_breakdowns(issue, rows.aggregates), *_trait_breakdowns(issue, rows.traits)),
         history=tuple(_history(issue, rows.changes)),
         back_href=IssueView(project=issue.project_slug).href,
+        people=tuple(Option(p.username, p.display_name, p.id == issue.assignee) for p in rows.people),
+        me=next((p.username for p in rows.people if p.id == me and p.id != issue.assignee), ""),
+        signal_id=rows.signal_id,
         ids=_ids(issue, rows.event),
         document_href=f"{href}/events/{rows.event.id}" if rows.event and around and around.newer is not None else href,
     )
@@ -109,8 +109,13 @@ def _head(issue: IssueRow, href: str, around: Neighbours | None, now_ms: int) ->
         last_release=issue.last_release,
         times_regressed=issue.times_regressed,
         resolved_at_ms=issue.resolved_at_ms,
+        resolved_in="in the release after" if issue.resolved_in_next else "in",
         resolved_in_release=issue.resolved_in_release or "",
+        muted=history.mute_words(issue.muted_until_ms, issue.muted_events, issue.muted_per_hour),
+        release="" if issue.last_release == NO_RELEASE else issue.last_release,
+        assignee=issue.assignee_name or "",
         is_new=now_ms - issue.first_seen_ms < NEW_MS,
+        is_firing=bool(issue.is_firing),
     )
 
 
@@ -235,13 +240,20 @@ def _href(issue: IssueRow, **filters: str) -> str:
 def _history(issue: IssueRow, changes: Sequence[StatusChangeRow]) -> Iterable[HistoryEntry]:
     """Newest first, down to the first time it was seen."""
     for change in changes:
-        who = change.changed_by_name or ("a removed account" if change.changed_by else "")
+        said = history.sentence(change)
         yield HistoryEntry(
             at_ms=change.changed_at_ms,
-            icon=change.new_status if change.new_status != "unresolved" else "regressed",
-            text=_VERBS.get(change.new_status, change.new_status),
-            who=who,
-            via="" if change.changed_via in ("dashboard", "ingest") else change.changed_via,
-            release=change.release or "",
+            icon=_icon(change),
+            text=said.text,
+            release=said.release,
+            person=said.person,
+            who=history.who(change),
+            place=history.place(change),
         )
-    yield HistoryEntry(issue.first_seen_ms, "new", "First seen", "", "", issue.first_release)
+    yield HistoryEntry(issue.first_seen_ms, "new", "First seen in", issue.first_release, "", "", "")
+
+
+def _icon(change: StatusChangeRow) -> str:
+    if change.action == history.ASSIGNED:
+        return "person"
+    return change.new_status if change.new_status != "unresolved" else "regressed"

@@ -10,7 +10,6 @@ from bloop.outcomes import Outcome
 from bloop.pages import build, charts
 from bloop.pages.contexts import (
     NEW_MS,
-    Action,
     Chip,
     Choice,
     Empty,
@@ -23,8 +22,9 @@ from bloop.pages.contexts import (
     Stats,
     TabLink,
     actions_of,
+    more_actions_of,
 )
-from bloop.pages.listing import SORT_LABELS, TABS, IssueView
+from bloop.pages.listing import SORT_LABELS, TAB_LABELS, TABS, IssueView
 from bloop.query import issues
 from bloop.query.issues import Tab
 from bloop.query.trends import HourCount
@@ -72,6 +72,7 @@ class ListRows(NamedTuple):
     before: PageKey | None  # where the page above this one begins; None: at the top
     signal_id: int = 0
     releases: Sequence[tuple[str, int]] = ()  # first seen within TREND_HOURS
+    firing_count: int = 0
 
 
 class Said(NamedTuple):
@@ -101,7 +102,7 @@ def page(
         shell=shell,
         now_ms=now_ms,
         view=view,
-        tabs=tuple(_tab(view, tab, rows.status_counts) for tab in TABS),
+        tabs=tuple(_tab(view, tab, rows) for tab in TABS),
         choices=tuple(_choices(view, rows.offered)),
         chips=tuple(Chip(FILTER_LABELS[n], v, view.without(n).href) for n, v in view.filters.items()),
         sorts=tuple(Option(sort, label, sort == view.sort) for sort, label in SORT_LABELS.items()),
@@ -109,7 +110,8 @@ def page(
         trend=charts.marked(charts.hourly(rows.trend, now_ms, hours=TREND_HOURS), rows.releases),
         problem=said.problem,
         notice=said.notice,
-        actions=_actions(view),
+        actions=actions_of(_is_open(view)),
+        more_actions=more_actions_of(_is_open(view)),
         signal_id=rows.signal_id,
         rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms, said) for issue in rows.page.rows),
         empty=empty,
@@ -145,10 +147,10 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None
 
 
-def _actions(view: IssueView) -> tuple[Action, ...]:
-    """What can be done to the rows of this list, as far as their status is known from the tab."""
+def _is_open(view: IssueView) -> bool | None:
+    """Whether the rows of this list are open, as far as the tab says."""
     tab = view.shown_tab
-    return actions_of(None if tab in (None, Tab.ALL) else tab in (Tab.OPEN, Tab.UNRESOLVED, Tab.REGRESSED))
+    return None if tab in (None, Tab.ALL) else tab in (Tab.OPEN, Tab.UNRESOLVED, Tab.REGRESSED)
 
 
 def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
@@ -161,10 +163,12 @@ def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
     return Empty.CAUGHT_UP if view.tab is Tab.OPEN else Empty.TAB
 
 
-def _tab(view: IssueView, tab: Tab, counts: Mapping[str, int]) -> TabLink:
+def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
+    counts = rows.status_counts
     statuses = {Tab.OPEN: OPEN_STATUSES, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
-    count = None if view.filters else sum(counts.get(status, 0) for status in statuses)
-    return TabLink(tab.value.capitalize(), view.on_tab(tab).href, count, tab is view.shown_tab)
+    count = rows.firing_count if tab is Tab.FIRING else sum(counts.get(status, 0) for status in statuses)
+    label = TAB_LABELS.get(tab, tab.value.capitalize())
+    return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)
 
 
 def _choices(view: IssueView, offered: Offered) -> list[Choice]:
@@ -197,6 +201,8 @@ def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: 
         spark=charts.sparkline(spark, now_ms),
         events_24h=sum(hour.event_count for hour in spark),
         is_new=now_ms - issue.first_seen_ms < NEW_MS,
+        is_firing=bool(issue.is_firing),
+        assignee=issue.assignee_name or "",
         ticked=issue.short_id in said.ticked,
         failed=said.failed.get(issue.short_id, ""),
     )

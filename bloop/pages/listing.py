@@ -23,7 +23,8 @@ from bloop.query.walk import PageKey
 TEXT_CHARS_MAX = 200  # of one filter value
 SEARCH_CHARS_MAX = terms.TEXT_CHARS_MAX
 PAGE_ROWS = 36  # with long titles and full sparklines, a page of them stays below 60 KB
-TABS = (Tab.OPEN, Tab.REGRESSED, Tab.MUTED, Tab.IGNORED, Tab.RESOLVED, Tab.ALL)
+TABS = (Tab.OPEN, Tab.REGRESSED, Tab.MUTED, Tab.IGNORED, Tab.RESOLVED, Tab.FIRING, Tab.ALL)
+TAB_LABELS = {Tab.FIRING: "Still firing"}
 FILTERS = ("q", "environment", "release", "source", "route")
 SORT_LABELS = {Sort.LAST_SEEN: "Last seen", Sort.FIRST_SEEN: "First seen", Sort.EVENTS: "Most events"}
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 import orjson
 
 from bloop.pages.filters import iso
+from bloop.pages.history import sentence
 from bloop.query.aggregates import AggregateRow
 from bloop.query.events import EventRow
 from bloop.query.issues import IssueRow
@@ -104,7 +105,7 @@ def _issue_blocks(
         yield f"## Events by release and environment\n\n{fence(chr(10).join(rows[:SHARES_MAX]))}"
     if changes:
         told = [
-            f"{iso(change.changed_at_ms)}  {change.old_status} -> {change.new_status}"
+            f"{iso(change.changed_at_ms)}  {_line(str(sentence(change)), ROW_CHARS_MAX)}"
             f"  {_line(change.changed_by_name or change.changed_by or 'bloop', 100)}"
             for change in changes[:HISTORY_MAX]
         ]

@@ -3,7 +3,8 @@
 The list walks issues_by_last_seen, issues_by_first_seen or issues_by_events from the end (query/walk.py). `status` is
 in those indexes, so tabs never leave them; source, route and text look at each row passed, bounded by the query time
 limit; release and environment are looked up in the unique index of `aggregates`. When the search or a filter is known
-to hold for few issues only, those are looked at instead of the whole list (query/search.py).
+to hold for few issues only, those are looked at instead of the whole list (query/search.py); what is resolved and still
+firing has an index of its own for that.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ class Tab(StrEnum):
     RESOLVED = "resolved"
     IGNORED = "ignored"
     MUTED = "muted"
+    FIRING = "firing"  # resolved, and still sent by releases from before the fix
     ALL = "all"
 
 
@@ -90,6 +92,13 @@ class IssueRow(NamedTuple):
     resolved_at_ms: int | None
     resolved_in_release: str | None
     assignee: str | None
+    assignee_username: str | None = None
+    assignee_name: str | None = None
+    resolved_in_next: int = 0  # in the release after `resolved_in_release`
+    is_firing: int = 0
+    muted_until_ms: int | None = None  # at most one of these three: what the mute ends with
+    muted_events: int | None = None
+    muted_per_hour: int | None = None
 
 
 class Plan(NamedTuple):
@@ -140,6 +149,7 @@ _BY_TAB = {
     Tab.RESOLVED: "i.status = 'resolved'",
     Tab.IGNORED: "i.status = 'ignored'",
     Tab.MUTED: "i.status = 'muted'",
+    Tab.FIRING: "i.is_firing = 1",
 }
 _BY_RELEASE = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.release = :release)"
 _BY_ENVIRONMENT = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.environment = :environment)"
@@ -157,17 +167,20 @@ _COLUMNS = """
 SELECT i.id, i.project_id, p.public_id, p.slug, p.name, p.short_prefix || '-' || i.short_number,
        i.fingerprint, i.fingerprint_algorithm, i.kind, i.level, i.status, i.error_type, i.message, i.source,
        i.route, i.screen, i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms,
-       i.first_release, i.last_release, i.times_regressed, i.resolved_at_ms, i.resolved_in_release, i.assignee
+       i.first_release, i.last_release, i.times_regressed, i.resolved_at_ms, i.resolved_in_release, i.assignee,
+       u.username, u.display_name, i.resolved_in_next, i.is_firing, i.muted_until_ms, i.muted_events, i.muted_per_hour
 """
 _SELECT_BY_IDS = f"""{_COLUMNS}
   FROM json_each(:ids) AS wanted
   JOIN issues AS i ON i.id = wanted.value
   JOIN projects AS p ON p.id = i.project_id
+  LEFT JOIN webauthn_users AS u ON u.id = i.assignee
 """
 # Served by the UNIQUE (project_id, fingerprint) index, once per project.
 _SELECT_BY_FINGERPRINT = f"""{_COLUMNS}
   FROM projects AS p
   JOIN issues AS i ON i.project_id = p.id AND i.fingerprint = :fingerprint
+  LEFT JOIN webauthn_users AS u ON u.id = i.assignee
  WHERE p.id IN (SELECT value FROM json_each(:project_ids))
  ORDER BY i.last_seen_ms DESC, i.id DESC
  LIMIT :limit
@@ -176,6 +189,7 @@ _SELECT_BY_FINGERPRINT = f"""{_COLUMNS}
 _SELECT_BY_SHORT_ID = f"""{_COLUMNS}
   FROM projects AS p
   JOIN issues AS i ON i.project_id = p.id AND i.short_number = :short_number
+  LEFT JOIN webauthn_users AS u ON u.id = i.assignee
  WHERE p.id IN (SELECT value FROM json_each(:project_ids)) AND p.short_prefix = :short_prefix COLLATE NOCASE
  ORDER BY i.last_seen_ms DESC, i.id DESC
  LIMIT :limit
@@ -185,6 +199,11 @@ SELECT status, sum(issue_count)
   FROM status_counts
  WHERE project_id IN (SELECT value FROM json_each(:project_ids))
  GROUP BY status
+"""
+_SELECT_FIRING_COUNT = """
+SELECT coalesce(sum(issue_count), 0)
+  FROM firing_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids))
 """
 
 
@@ -254,6 +273,11 @@ def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, 
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
+def firing_count(db: apsw.Connection, project_ids: Sequence[int]) -> int:
+    """Issues that are resolved and still firing, kept by triggers too."""
+    return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
+
+
 def _hints(wanted: IssueFilter) -> search.Hints:
     """What the search says, and the plain filters beside it where it says nothing."""
     said = search.hints(wanted.query)
@@ -263,6 +287,8 @@ def _hints(wanted: IssueFilter) -> search.Hints:
         said.environments or ((wanted.environment,) if wanted.environment is not None else ()),
         said.sources or ((wanted.source,) if wanted.source is not None else ()),
         said.levels,
+        said.assignees,
+        said.is_firing or wanted.tab is Tab.FIRING,
     )
 
 

@@ -1,4 +1,4 @@
-"""Who changed an issue's status, and when."""
+"""Who changed an issue's status or assignee, when, and from where."""
 
 from __future__ import annotations
 
@@ -25,13 +25,16 @@ class StatusChangeRow(NamedTuple):
     changed_via: str
     release: str | None
     changed_at_ms: int
+    action: str = "status"  # or 'assigned', with the status twice
+    network: str = ""  # of the client, where known
+    detail: str = "{}"  # JSON: the release, the condition of a mute, the assignee
 
 
 # Served by status_changes_by_issue (issue_id, id).
 _SELECT_HISTORY = """
 SELECT c.id, c.issue_id, c.project_id, p.public_id, i.fingerprint, c.old_status, c.new_status, c.changed_by,
        coalesce(u.display_name, t.name, iif(c.changed_by = 'operator', 'operator', NULL)), c.changed_via, c.release,
-       c.changed_at_ms
+       c.changed_at_ms, c.action, c.network, c.detail
   FROM json_each(:issue_ids) AS wanted
   JOIN status_changes AS c ON c.issue_id = wanted.value
   JOIN issues AS i ON i.id = c.issue_id

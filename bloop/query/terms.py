@@ -29,6 +29,7 @@ NAME = "query"  # what errors call it
 class Field(StrEnum):
     TEXT = "text"
     IS = "is"
+    ASSIGNED = "assigned"
     ENVIRONMENT = "env"
     RELEASE = "release"
     SOURCE = "source"
@@ -41,14 +42,17 @@ class Field(StrEnum):
 
 
 _NAMES = {field.value: field for field in Field if field is not Field.TEXT} | {"environment": Field.ENVIRONMENT}
+FIRING = "firing"  # resolved, and still sent by releases from before the fix: no status of its own
+NOBODY = "nobody"
 # What `is:` takes, and the stored statuses it stands for.
-STATUSES = {
+STATUSES: dict[str, tuple[str, ...]] = {
     "open": ("unresolved", "regressed"),
     "unresolved": ("unresolved",),
     "regressed": ("regressed",),
     "resolved": ("resolved",),
     "ignored": ("ignored",),
     "muted": ("muted",),
+    FIRING: (),
 }
 _UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
 _TIMES = (Field.FIRST, Field.LAST)
@@ -219,6 +223,7 @@ def _since(field: Field, values: tuple[str, ...]) -> Since:
 
 _EXAMPLES = {
     Field.IS: "is:regressed",
+    Field.ASSIGNED: "assigned:ada or assigned:nobody",
     Field.ENVIRONMENT: "env:production",
     Field.RELEASE: "release:1.4.*",
     Field.SOURCE: "source:ios",

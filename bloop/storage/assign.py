@@ -26,10 +26,8 @@ def assign(
     issue_ids: Sequence[int],
     person: UserRow | None,
     *,
-    changed_by: str,
-    changed_via: str,
+    actor: Actor,
     now_ms: int,
-    network: str = "",
 ) -> int:
     """Make `person` (None: nobody) the one who looks after these issues; return how many there are.
 
@@ -38,7 +36,6 @@ def assign(
     """
     assignee, username = (person.id, person.username) if person else (None, None)
     detail = {"assignee": assignee, "username": username}
-    actor = Actor(changed_by, changed_via, network)
     happened = []
     found = list(db.execute(_SELECT, {"issue_ids": ids_json(issue_ids)}))
     for issue_id, project_id, status, before in found:
@@ -46,7 +43,7 @@ def assign(
         statuses = (status, status)
         audit.write(db, (issue_id, project_id), statuses, actor, now_ms, action=audit.ASSIGNED, detail=detail)
         if before != assignee:
-            data = {"by": changed_by, "via": changed_via, **detail}
+            data = {"by": actor.id, "via": actor.via, **detail}
             happened.append(Signal(SignalKind.ISSUE_ASSIGNED, project_id, issue_id, now_ms, data))
     signals.append(db, happened)
     return len(found)

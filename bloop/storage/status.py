@@ -68,12 +68,10 @@ def change_status(
     issue_ids: Sequence[int],
     status: Status,
     *,
-    changed_by: str,
-    changed_via: str,
+    actor: Actor,
     now_ms: int,
     resolution: Resolution = NOW,
     mute: Mute = FOREVER,
-    network: str = "",
 ) -> int:
     """Set `status` on every one of the issues, all or none; return how many aggregate rows now carry it.
 
@@ -84,7 +82,7 @@ def change_status(
     Raises:
         InvalidParameter: fixed in the next release of a project that has none.
     """
-    ids, actor = ids_json(issue_ids), Actor(changed_by, changed_via, network)
+    ids = ids_json(issue_ids)
     happened = []
     pinned: dict[int, Resolution] = {}
     for issue_id, project_id, old_status in list(db.execute(_SELECT, {"issue_ids": ids})):
@@ -104,7 +102,7 @@ def change_status(
         detail = _detail(where, how_long)
         audit.write(db, (issue_id, project_id), (old_status, status.value), actor, now_ms, detail=detail)
         if old_status != status:
-            data = {"old_status": old_status, "new_status": status.value, "by": changed_by, "via": changed_via}
+            data = {"old_status": old_status, "new_status": status.value, "by": actor.id, "via": actor.via}
             happened.append(Signal(_SIGNALS[status], project_id, issue_id, now_ms, data | detail))
     signals.append(db, happened)
     (updated,) = db.execute(_COUNT_AGGREGATES, {"issue_ids": ids}).fetchone() or (0,)

@@ -23,13 +23,18 @@ def read_json(req: falcon.Request, bytes_max: int = JSON_BYTES_MAX) -> dict[str,
         BodyTooLarge: more than `bytes_max`.
         Declined: not JSON, or not an object.
     """
-    try:
-        value = decode_json(_read(req, bytes_max))
-    except InvalidEvent as error:
-        raise Declined(error.reason) from None
-    if not isinstance(value, dict):
-        raise Declined("the body must be a JSON object")
-    return value
+    return _object(_read(req, bytes_max))
+
+
+def read_optional_json(req: falcon.Request, bytes_max: int = JSON_BYTES_MAX) -> dict[str, Any]:
+    """The JSON object in the body; no body and `null` are an empty one.
+
+    Raises:
+        BodyTooLarge: more than `bytes_max`.
+        Declined: something else is there.
+    """
+    body = _read(req, bytes_max)
+    return {} if body.strip() in (b"", b"null") else _object(body)
 
 
 def text_in(body: dict[str, Any], name: str) -> str:
@@ -44,15 +49,15 @@ def text_in(body: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def read_form(req: falcon.Request) -> dict[str, str]:
+def read_form(req: falcon.Request, bytes_max: int = FORM_BYTES_MAX) -> dict[str, str]:
     """The fields of a posted form; of a repeated one the last counts.
 
     Raises:
-        BodyTooLarge: more than FORM_BYTES_MAX.
+        BodyTooLarge: more than `bytes_max`.
         InvalidParameter: no form, or one with too many fields.
     """
     try:
-        fields = parse_qs(_read(req, FORM_BYTES_MAX).decode("ascii"), max_num_fields=FIELDS_MAX)
+        fields = parse_qs(_read(req, bytes_max).decode("ascii"), max_num_fields=FIELDS_MAX)
     except ValueError:  # UnicodeDecodeError is one
         raise InvalidParameter("body", "the form cannot be read") from None
     return {name: values[-1] for name, values in fields.items()}
@@ -63,6 +68,16 @@ def answer_json(resp: falcon.Response, value: Any) -> None:
     resp.content_type = falcon.MEDIA_JSON
     resp.set_header("Cache-Control", "no-store")
     resp.data = orjson.dumps(value)
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        value = decode_json(body)
+    except InvalidEvent as error:
+        raise Declined(error.reason) from None
+    if not isinstance(value, dict):
+        raise Declined("the body must be a JSON object")
+    return value
 
 
 def _read(req: falcon.Request, bytes_max: int) -> bytes:

@@ -21,9 +21,12 @@ from bloop.pages.contexts import Notice
 from bloop.pages.issue_list import Said
 from bloop.pages.listing import IssueView
 from bloop.query.issues import IssueRow, find_issues
+from bloop.storage.audit import Actor
 from bloop.storage.status import Status, change_status
+from bloop.web.actor import API, DASHBOARD, Actors
 from bloop.web.authenticate import principal_of, visible_projects
 from bloop.web.bodies import answer_json, read_json, text_in
+from bloop.web.choices import Choice, choice_in_form, choice_of, status_of
 from bloop.web.deps import Deps
 from bloop.web.notice import count_sentence, leave_notice
 from bloop.web.pages import show_list
@@ -45,13 +48,13 @@ def change_many(
     db: apsw.Connection,
     principal: Principal,
     references: Sequence[str],
-    status: Status,
+    choice: Choice,
     *,
     project: str | None,
-    via: str,
+    actor: Actor,
     now_ms: int,
 ) -> Done:
-    """Set `status` on every issue that the references name (B1), in the caller's transaction.
+    """Do what was chosen to every issue that the references name (B1), in the caller's transaction.
 
     Raises:
         NotFound: there is no such project.
@@ -64,30 +67,34 @@ def change_many(
         found |= {issue.id: issue for issue in named}
         if not named:
             failed[reference] = UNKNOWN
-    change_status(db, list(found), status, changed_by=principal.id, changed_via=via, now_ms=now_ms)
+    change_status(db, list(found), **choice._asdict(), actor=actor, now_ms=now_ms)
     return Done(list(found.values()), failed)
 
 
 class BulkApi:
-    """POST /v1/errors/bulk: `{"ids": ["SHOP-12", …], "status": "resolved"}`, ids being short ids or fingerprints."""
+    """POST /v1/errors/bulk: `{"ids": ["SHOP-12", …], "status": "resolved"}`, ids being short ids or fingerprints.
+
+    Beside the status the body may say how, as for a single one (web/choices.py).
+    """
 
     def __init__(self, deps: Deps) -> None:
-        self._deps = deps
+        self._deps, self._actors = deps, Actors(deps, API)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req)
-        references, status = _references(body.get("ids")), _status(text_in(body, "status"))
+        principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
+        references = _references(body.get("ids"))
+        choice = choice_of(status_of(text_in(body, "status")), body, now_ms)
         project = req.get_param("project_id")
-        principal, now_ms = principal_of(req), self._deps.now_ms()
         done = self._deps.database.change(
-            lambda db: change_many(db, principal, references, status, project=project, via="api", now_ms=now_ms)
+            lambda db: change_many(db, principal, references, choice, project=project, actor=actor, now_ms=now_ms)
         )
         if not done.changed:
             raise NotFound("none of these ids names an issue")
         answer_json(
             resp,
             {
-                "status": status.value,
+                "status": choice.status.value,
                 "updated": [
                     {"id": row.short_id, "fingerprint": row.fingerprint, "project_id": row.project_public_id}
                     for row in done.changed
@@ -100,11 +107,12 @@ class BulkApi:
 class BulkForm:
     """POST /issues/bulk: the rows ticked in the list.
 
-    `issue` once per row, or `all` with the ids of the page in `shown`; `status`; and `back`, the query of the list.
+    `issue` once per row, or `all` with the ids of the page in `shown`; `status`, perhaps with how (`muted.1d`); and
+    `back`, the query of the list.
     """
 
     def __init__(self, deps: Deps) -> None:
-        self._deps = deps
+        self._deps, self._actors = deps, Actors(deps, DASHBOARD)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Where somebody ends up who reloads the address of a form."""
@@ -112,17 +120,21 @@ class BulkForm:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         form = _form(req)
-        status, view = _status(_last(form, "status")), _view(_last(form, "back"))
+        principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
+        choice, view = choice_in_form({"status": _last(form, "status")}, now_ms), _view(_last(form, "back"))
+        status = choice.status
         ticked = _last(form, "shown").split() if "all" in form else form.get("issue", [])
         if not ticked:
             self._again(req, resp, view, Said(notice=Notice("Tick the issues it is about first.", failed=True)))
             return
         ticked = _references(ticked)
-        principal, now_ms = principal_of(req), self._deps.now_ms()
         try:
             done = self._deps.database.change(
-                lambda db: change_many(db, principal, ticked, status, project=None, via="dashboard", now_ms=now_ms)
+                lambda db: change_many(db, principal, ticked, choice, project=None, actor=actor, now_ms=now_ms)
             )
+        except InvalidParameter as error:  # fixed in the next release of a project that has none
+            self._again(req, resp, view, _said(Done([], dict.fromkeys(ticked, error.reason)), status, error.reason))
+            return
         except StorageError as error:
             self._again(req, resp, view, _said(Done([], dict.fromkeys(ticked, str(error))), status, str(error)))
             resp.status = falcon.HTTP_503
@@ -153,13 +165,6 @@ def _references(given: object) -> list[str]:
     if any(len(one) > REFERENCE_CHARS_MAX for one in given):
         raise InvalidParameter("ids", f"must each have at most {REFERENCE_CHARS_MAX} characters")
     return given
-
-
-def _status(text: str) -> Status:
-    try:
-        return Status(text)
-    except ValueError:
-        raise InvalidParameter("status", f"must be one of {', '.join(Status)}") from None
 
 
 def _view(query: str) -> IssueView:

@@ -41,6 +41,7 @@ from bloop.web.database import Database
 from bloop.web.deps import Deps
 from bloop.web.documents import mount_documents
 from bloop.web.ingest_app import make_sender, mount_ingest
+from bloop.web.issue_forms import IssueForms
 from bloop.web.ledger_pages import mount_ledger_pages
 from bloop.web.live import Stream
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
@@ -84,6 +85,9 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_ledger_pages(routes, deps)
     mount_pages(routes, deps)
     mount_documents(routes, deps)
+    forms = IssueForms(deps)
+    routes.add("/issues/{ref}/status", forms, suffix="status", POST=PAGE)
+    routes.add("/issues/{ref}/assign", forms, suffix="assign", POST=PAGE)
     routes.add("/issues/bulk", BulkForm(deps), GET=PAGE, POST=PAGE)
     forgotten = sorted(routes.undeclared())
     assert not forgotten, f"routes that do not say what they need: {forgotten}"
@@ -102,7 +106,7 @@ def mount_api(routes: Routes, deps: Deps) -> None:
     routes.add("/v1/errors/{fingerprint:ref}", issue, GET=_READ)
     for name in ("occurrences", "trend", "history"):
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, GET=_READ)
-    for name in ("resolve", "ignore", "mute", "unresolve"):
+    for name in ("resolve", "ignore", "mute", "unresolve", "assign"):
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, POST=_WRITE)
     routes.add("/v1/errors/bulk", BulkApi(deps), POST=_WRITE)
     routes.add("/v1/stream", Stream(deps), GET=_READ)

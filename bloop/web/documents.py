@@ -181,6 +181,12 @@ def issue_json(row: IssueRow, url: str) -> dict[str, Any]:
         "times_regressed": row.times_regressed,
         "resolved_at": row.resolved_at_ms,
         "resolved_in_release": row.resolved_in_release,
+        "resolved_in_next_release": bool(row.resolved_in_next),
+        "is_firing": bool(row.is_firing),
+        "muted_until": row.muted_until_ms,
+        "muted_events": row.muted_events,
+        "muted_per_hour": row.muted_per_hour,
+        "assignee": row.assignee_username,
     }
 
 

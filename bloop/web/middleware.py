@@ -37,7 +37,7 @@ _CORS_MAX_AGE_S = 600
 
 # Greedy up to the last segment that is an action of the route, so `a/b/trend` is the trend of `a/b`.
 _REFERENCE_PATHS = (
-    re.compile(r"(/v1/errors/)(.+?)(/(?:occurrences|trend|history|resolve|ignore|mute|unresolve))?", re.DOTALL),
+    re.compile(r"(/v1/errors/)(.+?)(/(?:occurrences|trend|history|resolve|ignore|mute|unresolve|assign))?", re.DOTALL),
     re.compile(r"(/v1/releases/)(.+)(/errors)", re.DOTALL),
 )
 

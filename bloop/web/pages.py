@@ -6,15 +6,13 @@ W2  A change is a POST that answers 303 back to the page it came from, so reload
 
 from __future__ import annotations
 
-from urllib.parse import parse_qs
-
 import apsw
 import falcon
 
 from bloop.auth.access import OPEN, PAGE
-from bloop.auth.principal import Principal
+from bloop.auth.principal import Kind, Principal
 from bloop.clock import DAY_MS, HOUR_MS, hour_of, minute_of
-from bloop.errors import BodyTooLarge, InvalidParameter, NotFound
+from bloop.errors import InvalidParameter, NotFound
 from bloop.pages import build, issue_detail, issue_list
 from bloop.pages.assets import Asset, Assets
 from bloop.pages.charts import SPARK_HOURS
@@ -22,10 +20,22 @@ from bloop.pages.contexts import Shell
 from bloop.pages.issue_list import NOTHING_SAID, Said
 from bloop.pages.listing import PAGE_ROWS, IssueView
 from bloop.pages.setup import setup
-from bloop.query import aggregates, events, issues, ledger, pages, projects, releases, signals, stats, status, trends
+from bloop.query import (
+    aggregates,
+    events,
+    issues,
+    ledger,
+    pages,
+    projects,
+    releases,
+    signals,
+    stats,
+    status,
+    trends,
+    users,
+)
 from bloop.query.issues import IssueFilter, IssueRow
 from bloop.query.walk import PageKey
-from bloop.storage.status import Status, change_status
 from bloop.web.authenticate import principal_of, visible_projects
 from bloop.web.deps import Deps
 from bloop.web.html import answer_errors_with_pages, send_page, takes_gzip
@@ -33,7 +43,6 @@ from bloop.web.notice import take_notice
 from bloop.web.routes import Routes
 
 ASSET_MAX_AGE_S = 31_536_000
-FORM_BYTES_MAX = 4096
 SOURCES_SINCE_MS = 7 * DAY_MS
 
 
@@ -42,7 +51,6 @@ def mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add("/", IssueList(deps), GET=PAGE)
     routes.add("/issues/{ref}", Issue(deps), GET=PAGE)
     routes.add("/issues/{ref}/events/{event_id:int}", Issue(deps), suffix="event", GET=PAGE)
-    routes.add("/issues/{ref}/status", IssueStatus(deps), POST=PAGE)
     routes.add("/assets/{name}", AssetFiles(Assets()), GET=OPEN)
     answer_errors_with_pages(routes.app, deps)
 
@@ -109,8 +117,11 @@ class Issue:
                 changes=status.history(db, [issue.id]),
                 releases=releases.new_releases(db, [issue.project_id], since_ms),
                 traits=events.newest_traits(db, issue.id, limit=issue_detail.TRAITS_MAX),
+                people=users.list_users(db),
+                signal_id=signals.last_id(db),
             )
-        send_page(self._deps, req, resp, issue_detail.page(shell, rows, now_ms))
+        me = principal.id if principal.kind is Kind.USER else ""
+        send_page(self._deps, req, resp, issue_detail.page(shell, rows, me, now_ms))
 
     def _event(self, db: apsw.Connection, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
         if event_id is None:
@@ -119,23 +130,6 @@ class Issue:
         if event is None:
             raise NotFound("this event was pruned, or never belonged to this issue")
         return event
-
-
-class IssueStatus:
-    """POST /issues/{ref}/status: a form with one field, `status`."""
-
-    def __init__(self, deps: Deps) -> None:
-        self._deps = deps
-
-    def on_post(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
-        principal, wanted, now_ms = principal_of(req), _status_field(req), self._deps.now_ms()
-
-        def change(db: apsw.Connection) -> str:
-            issue = find_issue(db, principal, ref)
-            change_status(db, [issue.id], wanted, changed_by=principal.id, changed_via="dashboard", now_ms=now_ms)
-            return build.issue_href(issue.short_id)
-
-        resp.status, resp.location = falcon.HTTP_303, self._deps.database.change(change)
 
 
 class AssetFiles:
@@ -187,6 +181,7 @@ def _list_rows(
         page=page,
         sparks=trends.sparklines(db, [row.id for row in page.rows], this_hour_ms - (SPARK_HOURS - 1) * HOUR_MS),
         status_counts=issues.status_counts(db, project_ids),
+        firing_count=issues.firing_count(db, project_ids),
         trend=trends.project_trend(db, project_ids, since_ms),
         releases=releases.new_releases(db, project_ids, since_ms),
         offered=_offered(db, project_ids, now_ms),
@@ -215,13 +210,3 @@ def _page_above(
         return None
     first = issue_list.place_of(rows[0], view.sort)
     return pages.page_before(db, project_ids, wanted, sort=view.sort, first=first, limit=PAGE_ROWS)
-
-
-def _status_field(req: falcon.Request) -> Status:
-    body = req.bounded_stream.read(FORM_BYTES_MAX + 1)
-    if len(body) > FORM_BYTES_MAX:
-        raise BodyTooLarge(FORM_BYTES_MAX)
-    try:
-        return Status(parse_qs(body.decode("ascii"), max_num_fields=4).get("status", [""])[-1])
-    except ValueError:  # not a form, or no status a person can set
-        raise InvalidParameter("status", f"must be one of {', '.join(Status)}") from None

@@ -26,6 +26,7 @@ const HELP = {
     "n p": "Next, previous event",
     "r m i": "Resolve, mute, ignore",
     o: "Reopen",
+    a: "Assign to yourself",
     u: "Up to the list it came from",
   },
 };

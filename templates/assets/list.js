@@ -1,11 +1,10 @@
 // The open list: selecting many issues, and what arrives while somebody looks at it.
 //
 // Nothing moves under the reader. Rows that are there are brought up to date in place; new ones wait behind a bar that says
-// how many they are. A tab in the background holds no connection: it closes the stream, and takes up again where it was.
+// how many they are. live.js says when there is something to look at.
 
 const REFRESH_MS = 500; // between two looks at the list, however many issues appear or change
 const RECOUNT_MS = 5000; // and when issues that are there were counted up, nothing else
-const RETRY_MS = 30_000; // after the server turned the stream down
 
 // Selecting -----------------------------------------------------------------------------------------------------------
 
@@ -45,42 +44,12 @@ function attachBulk() {
 // What arrives --------------------------------------------------------------------------------------------------------
 
 const live = document.querySelector("[data-live]");
-const project = new URLSearchParams(location.search).get("project");
-let after = live.dataset.after; // the last signal this page knows of
-let stream = null;
 let fresh = null; // the list as it is now
 let timer = 0; // of the next look
 let dueAt = 0;
 let lookedAt = -RECOUNT_MS;
 let isLooking = false;
 let isStale = false;
-
-function listen() {
-  const query = new URLSearchParams({ after });
-  if (project) query.set("project_id", project);
-  stream = new EventSource(`/v1/stream?${query}`);
-  for (const kind of ["new", "regressed", "resolved", "ignored", "muted", "unresolved"]) {
-    stream.addEventListener(`issue.${kind}`, (event) => {
-      after = event.lastEventId || after;
-      lookSoon(REFRESH_MS);
-    });
-  }
-  stream.addEventListener("activity", () => lookSoon(RECOUNT_MS));
-  stream.addEventListener("reset", (event) => {
-    after = event.lastEventId || after;
-    lookSoon(REFRESH_MS);
-  });
-  stream.addEventListener("error", () => {
-    if (stream?.readyState !== EventSource.CLOSED) return; // it tries again by itself
-    hush();
-    setTimeout(() => document.hidden || stream || listen(), RETRY_MS);
-  });
-}
-
-function hush() {
-  stream?.close();
-  stream = null;
-}
 
 // At once when the last look is long enough ago, else as soon as it is: a storm costs a request now and then.
 function lookSoon(gap) {
@@ -175,13 +144,5 @@ function show() {
 }
 
 if (bulk) attachBulk();
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) hush();
-  else if (!stream) {
-    listen();
-    lookSoon(RECOUNT_MS); // counts went on meanwhile, and the stream does not tell them again
-  }
-});
-addEventListener("pagehide", hush); // a page in the back/forward cache holds no connection either
-addEventListener("pageshow", (event) => event.persisted && !document.hidden && !stream && listen());
-if (!document.hidden) listen();
+document.addEventListener("live:signal", () => lookSoon(REFRESH_MS));
+document.addEventListener("live:activity", () => lookSoon(RECOUNT_MS));

@@ -6,20 +6,26 @@ Without `project_id` a fingerprint stands for every issue of that name the calle
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import apsw
 import falcon
 import orjson
 
 from bloop.clock import HOUR_MS
-from bloop.errors import NotFound
+from bloop.errors import InvalidParameter, NotFound
 from bloop.query import aggregates, events, trends
 from bloop.query import status as history
 from bloop.query.issues import IssueRow, find_issues
+from bloop.query.users import UserRow, find_user
+from bloop.storage.assign import assign
 from bloop.storage.status import Status, change_status
+from bloop.web.actor import API, Actors
 from bloop.web.api import params, show
 from bloop.web.api.paging import Pager
 from bloop.web.authenticate import principal_of, visible_projects
+from bloop.web.bodies import read_json, read_optional_json
+from bloop.web.choices import Choice, choice_of
 from bloop.web.deps import Deps
 
 HOURS_DEFAULT = 72
@@ -29,6 +35,7 @@ HOURS_MAX = 720
 class Issue:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
+        self._actors = Actors(deps, API)
         self._samples_max = deps.settings.pipeline.sample_reservoir_size
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
@@ -59,27 +66,39 @@ class Issue:
         _send(resp, [*map(show.change, changes)])
 
     def on_post_resolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Status.RESOLVED)
+        self._change(req, resp, fingerprint, choice_of(Status.RESOLVED, read_optional_json(req), self._deps.now_ms()))
 
     def on_post_ignore(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Status.IGNORED)
+        self._change(req, resp, fingerprint, Choice(Status.IGNORED))
 
     def on_post_mute(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Status.MUTED)
+        self._change(req, resp, fingerprint, choice_of(Status.MUTED, read_optional_json(req), self._deps.now_ms()))
 
     def on_post_unresolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Status.UNRESOLVED)
+        self._change(req, resp, fingerprint, Choice(Status.UNRESOLVED))
 
-    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, status: Status) -> None:
-        principal, now_ms = principal_of(req), self._deps.now_ms()
+    def on_post_assign(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        username = _assignee(read_json(req))
+        actor, now_ms = self._actors.of(req), self._deps.now_ms()
+
+        def change(db: apsw.Connection) -> tuple[str, str | None, int]:
+            found = _known(_find(db, req, fingerprint), fingerprint)
+            person = None if username is None else named_person(db, username)
+            updated = assign(db, _ids(found), person, actor=actor, now_ms=now_ms)
+            return found[0].fingerprint, person and person.username, updated
+
+        canonical, assignee, updated = self._deps.database.change(change)
+        _send(resp, {"fingerprint": canonical, "assignee": assignee, "updated": updated})
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: Choice) -> None:
+        actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
         def change(db: apsw.Connection) -> tuple[str, int]:
             found = _known(_find(db, req, fingerprint), fingerprint)
-            updated = change_status(db, _ids(found), status, changed_by=principal.id, changed_via="api", now_ms=now_ms)
-            return found[0].fingerprint, updated
+            return found[0].fingerprint, change_status(db, _ids(found), **choice._asdict(), actor=actor, now_ms=now_ms)
 
         canonical, updated = self._deps.database.change(change)
-        _send(resp, {"fingerprint": canonical, "status": status.value, "updated": updated})
+        _send(resp, {"fingerprint": canonical, "status": choice.status.value, "updated": updated})
 
 
 class Trends:
@@ -99,6 +118,25 @@ class Trends:
 def trend_start_ms(req: falcon.Request, now_ms: int) -> int:
     """`hours` before now: buckets that start earlier are not shown."""
     return now_ms - HOUR_MS * params.integer(req, "hours", HOURS_DEFAULT, low=1, high=HOURS_MAX)
+
+
+def named_person(db: apsw.Connection, username: str) -> UserRow:
+    """The account an issue is to be assigned to.
+
+    Raises:
+        InvalidParameter: there is none of that name.
+    """
+    person = find_user(db, username)
+    if person is None:
+        raise InvalidParameter("assignee", "there is no account of this name")
+    return person
+
+
+def _assignee(body: dict[str, Any]) -> str | None:
+    username = body.get("assignee", "")
+    if username is None or (isinstance(username, str) and username):
+        return username
+    raise InvalidParameter("assignee", "must be somebody's username, or null for nobody")
 
 
 def _find(db: apsw.Connection, req: falcon.Request, fingerprint: str) -> list[IssueRow]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import orjson
 
+from bloop.pages.history import sentence
 from bloop.query.aggregates import AggregateRow
 from bloop.query.events import EventRow
 from bloop.query.status import StatusChangeRow
@@ -88,6 +89,10 @@ def change(row: StatusChangeRow) -> dict[str, Any]:
         "changed_via": row.changed_via,
         "release": row.release,
         "changed_at": row.changed_at_ms,
+        "action": row.action,
+        "text": str(sentence(row)),
+        "detail": orjson.loads(row.detail),
+        "network": row.network or None,
     }
 
 

@@ -17,7 +17,7 @@ from bloop.pages.listing import PAGE_ROWS
 from bloop.query import issues
 from bloop.query.pages import page_before
 from bloop.query.walk import PageKey
-from bloop.web import pages
+from bloop.web import bodies, pages
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import NOW_MS, Seed, many_issues
 
@@ -282,7 +282,7 @@ def test_a_form_of_another_site_changes_nothing(server: Server, seed: Seed, issu
 
 
 def test_a_form_longer_than_any_we_print_is_refused(server: Server, seed: Seed, issue: int) -> None:
-    answer = post_status(server, seed.session(), "resolved&x=" + "y" * pages.FORM_BYTES_MAX)
+    answer = post_status(server, seed.session(), "resolved&x=" + "y" * bodies.FORM_BYTES_MAX)
 
     assert answer.status_code == 413
 

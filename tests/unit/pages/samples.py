@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
 
+import orjson
+
 from bloop.clock import DAY_MS, HOUR_MS
 from bloop.outcomes import Outcome
 from bloop.pages import issue_detail, issue_list
@@ -29,6 +31,7 @@ from bloop.query.issues import IssueRow, Tab
 from bloop.query.projects import ProjectRow
 from bloop.query.status import StatusChangeRow
 from bloop.query.trends import HourCount
+from bloop.query.users import UserRow
 from bloop.query.walk import PageKey
 from tests.unit.pages.account_samples import account_pages
 from tests.unit.pages.project_samples import project_pages
@@ -47,6 +50,10 @@ Text = Callable[[str], str]
 
 def plain(text: str) -> str:
     return text
+
+
+def json(value: Any) -> str:
+    return orjson.dumps(value).decode()
 
 
 def a_shell(say: Text = plain) -> Shell:
@@ -85,7 +92,9 @@ def an_issue(say: Text = plain, **changes: Any) -> IssueRow:
         times_regressed=2,
         resolved_at_ms=NOW_MS - 2 * HOUR_MS,
         resolved_in_release=say("1.0.5"),
-        assignee=None,
+        assignee="u1",
+        assignee_username="ada",
+        assignee_name=say("Ada"),
     )
     return row._replace(**changes)
 
@@ -114,9 +123,7 @@ def an_event(say: Text = plain, **changes: Any) -> EventRow:
         device_id_hash=say("device"),
         app_version=say("5.9"),
         build_number=say("5907"),
-        metadata=issue_detail.orjson.dumps(
-            {say("browser"): say("Chrome"), "cart": {"items": [1, say("two")]}}
-        ).decode(),
+        metadata=json({say("browser"): say("Chrome"), "cart": {"items": [1, say("two")]}}),
         extra=None,
     )
     return row._replace(**changes)
@@ -142,6 +149,7 @@ def list_page(
         offered=issue_list.Offered([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
         before=None,
         signal_id=57,
+        firing_count=2,
         releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
     )
     outcomes = {Outcome.STORED: 5788, Outcome.RING_FULL: 12}
@@ -182,13 +190,17 @@ def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool
         aggregates=[aggregate._replace(release=f"{say('r')}{n}") for n in range(9)],
         hours=[HourCount(NOW_MS - HOUR_MS, 3), HourCount(NOW_MS - 9 * DAY_MS, 30)],
         releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
+        people=[UserRow("u1", "ada", say("Ada"), True, 0), UserRow("u2", "grace", say("Grace"), False, 0)],
+        signal_id=57,
         traits=[Traits(say("web"), "error", 500, say("5.9")), Traits("api", "fatal", None, None)],
         changes=[
             change,
             change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
+            change._replace(action="assigned", detail=json({"username": say("ada")}), network="192.0.2.0/24"),
+            change._replace(detail=json({"after_release": say("1.0.4")})),
         ],
     )
-    return issue_detail.page(a_shell(say), rows, NOW_MS)
+    return issue_detail.page(a_shell(say), rows, "u2", NOW_MS)
 
 
 def every_page(say: Text = plain) -> Iterator[Page]:
@@ -198,12 +210,14 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield list_page(say, IssueView(q=say("x")), [])
     yield list_page(say, IssueView(), [])
     yield list_page(say, IssueView(tab=Tab.MUTED), [])
+    yield list_page(say, IssueView(tab=Tab.FIRING), [an_issue(say, status="resolved", is_firing=1)])
     yield list_page(say, IssueView(q=say("is:x")), [], said=Said(problem=say("is: takes open, not x")))
     failed = Notice(say("1 not: no issue has this id"), failed=True)
     yield list_page(say, said=Said(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
     yield list_page(say, IssueView(tab=Tab.ALL), said=Said(notice=Notice("2 issues resolved.", failed=False)))
     yield issue_page(say)
-    yield issue_page(say, status="resolved")
+    yield issue_page(say, status="resolved", is_firing=1, resolved_in_next=1)
+    yield issue_page(say, status="muted", muted_events=100, assignee=None, assignee_name=None)
     yield issue_page(say, pruned=True)
     yield issue_page(say, an_event(say, stack=say("no frames in here"), metadata=None))
     yield issue_page(say, an_event(say, stack=None, metadata=f'"{"x"}"'))

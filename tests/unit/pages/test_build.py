@@ -66,7 +66,7 @@ def test_each_reason_for_an_empty_list_has_its_own_words(view: IssueView, ever: 
 
 
 def test_tab_counts_are_left_out_where_filters_would_make_them_wrong() -> None:
-    assert [tab.count for tab in list_page(view=IssueView()).tabs] == [4, 1, 12_345, 0, 0, 12_349]
+    assert [tab.count for tab in list_page(view=IssueView()).tabs] == [4, 1, 12_345, 0, 0, 2, 12_349]
     assert {tab.count for tab in list_page(view=IssueView(q="x")).tabs} == {None}
 
 
@@ -91,7 +91,13 @@ def test_an_open_issue_can_be_closed_three_ways_and_a_closed_one_reopened() -> N
 def test_history_ends_with_the_first_time_it_was_seen() -> None:
     entries = issue_page().history
 
-    assert [(e.text, e.who) for e in entries] == [("Resolved", "Ada"), ("Came back", ""), ("First seen", "")]
+    assert [(e.text, e.release, e.person, e.who, e.place) for e in entries] == [
+        ("Resolved in", "1.0.5", "", "Ada", "through the API"),
+        ("Came back in", "1.0.5", "", "", ""),
+        ("Assigned to", "", "ada", "Ada", "through the API, from 192.0.2.0/24"),
+        ("Resolved in the release after", "1.0.4", "", "Ada", "through the API"),
+        ("First seen in", "1.0.0", "", "", ""),
+    ]
 
 
 def test_shares_are_parts_of_all_events_and_the_rest_is_counted() -> None:

@@ -34,7 +34,9 @@ def shop(seed: Seed) -> int:
     )
     again = seed.issue(project, "again", status="regressed", source="ios", level="fatal", message="100% Äpfel_")
     seed.aggregate(again, release="2.0", environment="staging")
-    seed.issue(project, "done", status="resolved", error_type="PaymentError", message="card 4711 declined")
+    done = seed.issue(project, "done", status="resolved", error_type="PaymentError", message="card 4711 declined")
+    seed.db.execute("UPDATE issues SET is_firing = 1 WHERE id = ?", (done,))
+    seed.db.execute("UPDATE issues SET assignee = ? WHERE id IN (?, ?)", (seed.user("ada"), again, done))
     seed.issue(project, "hushed", status="muted", error_type="Payment", first_seen_ms=NOW_MS - 3 * DAY_MS,
                last_seen_ms=NOW_MS - 2 * DAY_MS, message="x" * 1000 + " far away")  # fmt: skip
     seed.issue(seed.project("api"), "other", message="card 4711 declined")
@@ -59,6 +61,18 @@ CASES = [
     ("-card", {"price", "again", "hushed"}),
     ("is:open", {"price", "again", "other"}),
     ("is:regressed,muted", {"again", "hushed"}),
+    ("is:firing", {"done"}),
+    ("is:firing,muted", {"done", "hushed"}),
+    ("-is:firing is:resolved", set()),
+    ("is:firing -project:api", {"done"}),
+    ("assigned:ADA", {"again", "done"}),
+    ("assigned:ada is:open", {"again"}),
+    ("assigned:a*", {"again", "done"}),
+    ("assigned:grace", set()),
+    ("assigned:Nobody", {"price", "hushed", "other"}),
+    ("assigned:grace,nobody", {"price", "hushed", "other"}),
+    ("-assigned:nobody", {"again", "done"}),
+    ("-assigned:ada payment", {"hushed"}),
     ("-is:open", {"done", "hushed"}),
     ("source:iOS", {"again"}),
     ("level:fatal,error", {"price", "again", "done", "hushed", "other"}),
@@ -186,6 +200,31 @@ def test_only_what_is_rare_makes_a_list_of_candidates(
     assert found("type:Nothing") == 0
     assert found("-nothing") is None
     assert found("no") is None
+
+
+@pytest.mark.parametrize("wanted", [IssueFilter(tab=Tab.FIRING), IssueFilter(query=parse("is:firing"))])
+def test_what_is_firing_is_found_by_an_index_among_many(seed: Seed, db: apsw.Connection, wanted: IssueFilter) -> None:
+    project = seed.project("shop")
+    many_issues(seed, project, 400)
+    seed.db.execute("UPDATE issues SET is_firing = 1 WHERE status = 'resolved' AND short_number IN (201, 401, 1)")
+    steps = 0
+
+    def count() -> bool:
+        nonlocal steps
+        steps += 1
+        return False
+
+    db.set_progress_handler(count, 100)
+    found = issues.list_issues(db, [project], wanted, limit=50)
+    db.set_progress_handler(None)
+
+    assert {row.short_id for row in found.rows} == {"SHOP-1", "SHOP-201"}
+    assert issues.firing_count(db, [project]) == 2
+    assert steps < 20  # hundreds of instructions; looking at each of the 400 takes thousands
+    (plan,) = seed.rows(
+        "EXPLAIN QUERY PLAN " + search._BY_FIRING.replace(":project_ids", "'[1]'").replace(":limit", "9")
+    )[-1:]
+    assert plan[3] == "SEARCH i USING COVERING INDEX issues_firing (project_id=?)"
 
 
 def test_the_words_of_a_search_are_never_syntax(seed: Seed, db: apsw.Connection, shop: int) -> None:

@@ -30,6 +30,7 @@ def read(text: str) -> list[tuple[str, str, tuple[str, ...]]]:
         ('-"connection reset"', [("-", "text", ("connection reset",))]),
         ("- 5", [("", "text", ("-",)), ("", "text", ("5",))]),
         ("is:open IS:Muted", [("", "is", ("open",)), ("", "is", ("muted",))]),
+        ("is:firing assigned:ada,Nobody", [("", "is", ("firing",)), ("", "assigned", ("ada", "Nobody"))]),
         ("env:production,staging", [("", "env", ("production", "staging"))]),
         ("environment:production", [("", "env", ("production",))]),
         ('release:"1.0, final",2.0', [("", "release", ("1.0, final", "2.0"))]),
@@ -64,7 +65,7 @@ def test_a_search_is_read_as(text: str, terms: list[tuple[str, str, tuple[str, .
         ("is:", "is: needs a value, as in is:regressed"),
         ("env: production", "env: needs a value, as in env:production"),
         ("route:,", "route: needs a value, as in route:/api/*"),
-        ("is:closed", "is: takes open, unresolved, regressed, resolved, ignored, muted, not closed"),
+        ("is:closed", "is: takes open, unresolved, regressed, resolved, ignored, muted, firing, not closed"),
         ("last:yesterday", "last: takes a time such as 30m, 24h, 7d, 2w or 2026-01-18, not yesterday"),
         ("first:1h,2h", "first: takes a time such as 30m, 24h, 7d, 2w or 2026-01-18, not 1h,2h"),
         (

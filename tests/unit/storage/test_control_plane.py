@@ -16,6 +16,7 @@ from bloop.query import sessions as read_sessions
 from bloop.query import tokens as read_tokens
 from bloop.query.projects import get_project, project_keys
 from bloop.storage import connection, login_links, projects, sessions, status, tokens
+from bloop.storage.audit import Actor
 from bloop.storage.status import Status
 from tests.seed import NOW_MS, Seed
 
@@ -240,7 +241,7 @@ def test_a_sign_in_link_runs_out_and_is_forgotten_later(seed: Seed) -> None:
 
 
 def set_status(db: apsw.Connection, issue_ids: list[int], wanted: Status, now_ms: int = NOW_MS) -> int:
-    return status.change_status(db, issue_ids, wanted, changed_by="u1", changed_via="api", now_ms=now_ms)
+    return status.change_status(db, issue_ids, wanted, actor=Actor("u1", "api"), now_ms=now_ms)
 
 
 def test_a_change_of_status_moves_issue_aggregates_audit_and_signal_together(seed: Seed) -> None:
@@ -262,7 +263,7 @@ def test_a_change_of_status_moves_issue_aggregates_audit_and_signal_together(see
 @pytest.mark.parametrize("wanted", list(Status))
 def test_only_resolved_issues_know_when_and_where_they_were_resolved(seed: Seed, wanted: Status) -> None:
     issue_id = seed.issue(seed.project("shop"), "a", status="regressed")
-    fixed = {"changed_by": "u1", "changed_via": "api", "resolution": Resolution("1.0")}
+    fixed = {"actor": Actor("u1", "api"), "resolution": Resolution("1.0")}
     status.change_status(seed.db, [issue_id], Status.RESOLVED, now_ms=NOW_MS, **fixed)
 
     status.change_status(seed.db, [issue_id], wanted, now_ms=NOW_MS + 1, **fixed)

@@ -17,10 +17,13 @@ from bloop.lifecycle.mutes import FOREVER, Mute
 from bloop.lifecycle.regression import NOW, Resolution
 from bloop.record import Kind, encode_error
 from bloop.storage import connection, migrate, projects
+from bloop.storage.audit import Actor
 from bloop.storage.lifecycle import SWEPT_MAX, end_due_mutes
 from bloop.storage.status import Status, change_status
 from bloop.storage.store import Store
 from tests.unit.storage.test_store import PLAIN, RING, T0, Event, rows
+
+ADA = Actor("u1", "api", "192.0.2.0/24")
 
 
 class Occurrence(NamedTuple):
@@ -57,9 +60,8 @@ class World:
 
     def change(self, status: Status, *, after_ms: int = 10, resolution: Resolution = NOW, mute: Mute = FOREVER) -> None:
         ids = [row[0] for row in rows(self.db, "SELECT id FROM issues")]
-        said: dict[str, Any] = {"changed_by": "u1", "changed_via": "api", "network": "192.0.2.0/24"}
         with connection.immediate(self.db):
-            change_status(self.db, ids, status, now_ms=T0 + after_ms, resolution=resolution, mute=mute, **said)
+            change_status(self.db, ids, status, now_ms=T0 + after_ms, actor=ADA, resolution=resolution, mute=mute)
 
     def state(self) -> tuple[str, int, int]:
         """Status, times regressed, whether it is still firing."""
