@@ -8,7 +8,7 @@ import click
 
 from bloop import clock
 from bloop import config as settings_module
-from bloop.cli.context import with_settings, with_settings_and_secret, worker_command
+from bloop.cli.context import as_json, print_json, with_settings, with_settings_and_secret, worker_command
 from bloop.config import Settings
 from bloop.storage import migrate as migrations
 
@@ -27,13 +27,16 @@ def up(settings: Settings, quiet: bool) -> None:
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be applied.")
 @with_settings
-def migrate(settings: Settings) -> None:
+def migrate(settings: Settings, dry_run: bool) -> None:
     """Bring the database up to date, making it if there is none. Safe at any time, also while bloop runs."""
-    applied = migrations.migrate(settings.database_path, clock.now_ms())
+    path = settings.database_path
+    applied = migrations.pending_at(path) if dry_run else migrations.migrate(path, clock.now_ms())
     for migration in applied:
         click.echo(f"{migration.version:04d} {migration.name}")
-    click.echo(f"{settings.database_path} is up to date", err=True)
+    if not (dry_run and applied):
+        click.echo(f"{path} is up to date", err=True)
 
 
 @click.group()
@@ -42,10 +45,14 @@ def config() -> None:
 
 
 @config.command()
+@as_json
 @with_settings
-def check(settings: Settings) -> None:
+def check(settings: Settings, as_json: bool) -> None:
     """Print the settings in force, secrets hidden; fail with the first one that will not do."""
     settings_module.check_secret(settings.auth.hmac_secret)
+    if as_json:
+        print_json(_as_json(settings))
+        return
     section = ""
     click.echo(f"# from {settings.source} and the environment; ring {settings.ring_name}")
     for key, value, doc in settings_module.describe(settings):
@@ -55,6 +62,17 @@ def check(settings: Settings) -> None:
             click.echo(f"\n[{section}]")
         click.echo(f"{f'{rest} = {_shown(value)}':<52} # {doc}")
     click.echo("OK", err=True)
+
+
+def _as_json(settings: Settings) -> dict[str, object]:
+    """The settings, and what follows from them for somebody who looks after the files."""
+    return {
+        "source": settings.source,
+        "database_path": str(settings.database_path),
+        "dashboard_path": str(settings.dashboard_path),
+        "ring_name": settings.ring_name,
+        "settings": {key: value for key, value, _ in settings_module.describe(settings)},
+    }
 
 
 def _shown(value: object) -> str:

@@ -74,6 +74,14 @@ def pending(db: apsw.Connection, migrations: list[Migration] | None = None) -> l
     return [m for m in migrations if m.version not in applied]
 
 
+def pending_at(path: Path) -> list[Migration]:
+    """The same of a file, which need not exist. Changes nothing."""
+    if not path.exists():
+        return shipped()
+    with contextlib.closing(connection.open_reader(path)) as db:
+        return pending(db)
+
+
 def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = None) -> list[Migration]:
     """Bring the database at `path` up to date, creating it (mode 0600) if need be; return what was applied."""
     _create_private(Path(path))
