@@ -29,10 +29,10 @@ from collections.abc import Callable
 
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, RingError
+from bloop.instance import Instance
 from bloop.ring.segment import Segment
 from workers import alerts, dashboard, ingest, process, retention, writer
 from workers.child import Child
-from workers.instance import Instance
 from workers.port import local_url, open_port
 from workers.probe import Probe
 from workers.wakeups import Wakeups

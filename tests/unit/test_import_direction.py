@@ -11,8 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 
-GROUND = {"bloop", "errors", "clock", "outcomes", "config", "credentials", "log", "systemd"}
-DECISIONS = {"alerts", "auth"}
+GROUND = {"bloop", "errors", "clock", "outcomes", "config", "credentials", "log", "systemd", "instance"}
+DECISIONS = {"alerts", "auth", "retention", "backup", "transfer"}
 
 # Room → the rooms it may import besides itself. A new room takes its place here before it imports anything.
 MAY_IMPORT: dict[str, set[str]] = {
@@ -23,6 +23,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "credentials": set(),
     "log": set(),
     "systemd": set(),
+    "instance": {"errors"},
     "config": {"errors", "systemd"},
     "wire": GROUND,
     "validate": GROUND,
@@ -33,9 +34,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "lifecycle": GROUND,
     "storage": GROUND | {"validate", "record", "lifecycle", "query"},
     "auth": GROUND | {"query", "storage"},
+    "retention": GROUND | {"query", "storage"},
+    "backup": GROUND | {"query", "storage"},
     "alerts": GROUND | {"query", "storage"},
     "outbound": GROUND,
     "channels": GROUND | {"alerts", "outbound"},
+    "transfer": GROUND | {"query", "storage", "alerts", "channels"},
     "pages": GROUND | {"lifecycle", "query"},
     "http": GROUND,
     "demo": GROUND | {"validate", "fingerprint", "record", "lifecycle"},
@@ -44,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "channels"},
     "cli": GROUND
     | DECISIONS
-    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "demo", "channels"},
+    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "demo", "channels"},
     "workers": GROUND
     | DECISIONS
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "http", "web", "channels"},

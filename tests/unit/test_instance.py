@@ -1,4 +1,4 @@
-"""One bloop per folder (workers/instance.py, I1 to I3), tried with real processes."""
+"""One bloop per folder (bloop/instance.py, I1 to I3), tried with real processes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from workers.instance import AlreadyRunning, Instance
+from bloop.instance import AlreadyRunning, Instance
 
 HOLD = """
 import sys, os
 from pathlib import Path
-from workers.instance import Instance
+from bloop.instance import Instance
 instance = Instance.claim(Path(sys.argv[1]))
 print(os.getpid(), flush=True)
 """
