@@ -6,6 +6,7 @@ import click
 
 from bloop import __version__
 from bloop.cli.demo import demo
+from bloop.cli.issues import issue
 from bloop.cli.projects import project
 from bloop.cli.ring import ring
 from bloop.cli.sign_in import login_link, welcome
@@ -24,7 +25,7 @@ def main() -> None:
     """
 
 
-for command in (up, demo, project, token, user, login_link, welcome, config, migrate, ring):
+for command in (up, demo, issue, project, token, user, login_link, welcome, config, migrate, ring):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,153 @@
+"""`bloop issue`: what it prints, what it changes, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import apsw
+import pytest
+
+from bloop import clock, config
+from bloop.clock import DAY_MS, HOUR_MS
+from bloop.storage import connection, search
+from bloop.storage.users import create_user
+from tests.unit.cli.conftest import Run
+
+_INSERT = """
+INSERT INTO issues (project_id, fingerprint, fingerprint_algorithm, short_number, status, error_type, message, source,
+                    event_count, first_seen_ms, last_seen_ms, first_release, last_release)
+VALUES (1, :fingerprint, 'v1', :number, :status, 'TypeError', :message, 'api', 3, :now_ms, :now_ms, '1.0', '1.4.2')
+"""
+STATE = (
+    "SELECT status, resolved_in_release, resolved_in_next, muted_events, muted_per_hour FROM issues ORDER BY id LIMIT 1"
+)
+
+
+@pytest.fixture
+def db(database: config.Settings) -> Iterator[apsw.Connection]:
+    """Two open issues, a resolved one, a release and an account."""
+    with closing(connection.open_control(database.database_path)) as db:
+        for number, status in enumerate(("unresolved", "unresolved", "resolved"), 1):
+            row = {"fingerprint": f"f{number}", "number": number, "status": status, "now_ms": clock.now_ms()}
+            db.execute(_INSERT, row | {"message": f"message {number}\x1b[31m red"})
+        search.index(db, [1, 2, 3])
+        db.execute("INSERT INTO releases VALUES (1, '1.4.2', 'production', 1, 1, 1)")
+        create_user(db, username="ada", now_ms=1, user_id="u1")
+        yield db
+
+
+def state(db: apsw.Connection) -> tuple[Any, ...]:
+    return tuple(db.execute(STATE).fetchone() or ())
+
+
+def test_list_shows_open_issues_and_finds_what_is_asked_for(run: Run, db: apsw.Connection) -> None:
+    listed = run("issue", "list").stdout
+
+    assert listed.splitlines()[0].split() == ["ID", "STATUS", "EVENTS", "USERS", "LAST", "SEEN", "ASSIGNED", "TITLE"]
+    assert [line.split()[0] for line in listed.splitlines()[1:]] == ["DEFAULT-2", "DEFAULT-1"]
+    assert "\x1b" not in listed
+    assert "message 2<U+001B>[31m red" in listed
+    rows = json.loads(run("issue", "list", "is:resolved", "message", "--json").stdout)
+    assert [(row["id"], row["status"], row["event_count"]) for row in rows] == [("DEFAULT-3", "resolved", 3)]
+    refused = run("issue", "list", "is:closed")
+    assert (refused.exit_code, "is: takes open" in refused.stderr) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["resolve"], ("resolved", None, 0, None, None)),
+        (["resolve", "--in", "1.4.3"], ("resolved", "1.4.3", 0, None, None)),
+        (["resolve", "--next"], ("resolved", "1.4.2", 1, None, None)),
+        (["ignore"], ("ignored", None, 0, None, None)),
+        (["mute"], ("muted", None, 0, None, None)),
+        (["mute", "--events", "100"], ("muted", None, 0, 100, None)),
+        (["mute", "--per-hour", "10"], ("muted", None, 0, None, 10)),
+        (["unresolve"], ("unresolved", None, 0, None, None)),
+    ],
+)
+def test_a_status_is_set_by_short_id_and_written_down(
+    run: Run, db: apsw.Connection, arguments: list[str], expected: tuple[Any, ...]
+) -> None:
+    done = run("issue", arguments[0], "default-1", "f2", *arguments[1:])
+
+    assert (done.exit_code, done.stderr) == (0, f"DEFAULT-1, DEFAULT-2: {expected[0]}\n")
+    assert state(db) == expected
+    trail = db.execute("SELECT issue_id, changed_by, changed_via FROM status_changes").fetchall()
+    assert trail == [(1, "operator", "cli"), (2, "operator", "cli")]
+
+
+@pytest.mark.parametrize(("span", "span_ms"), [("30m", HOUR_MS // 2), ("2h", 2 * HOUR_MS), ("2w", 14 * DAY_MS)])
+def test_a_mute_lasts_as_long_as_it_is_told(run: Run, db: apsw.Connection, span: str, span_ms: int) -> None:
+    before_ms = clock.now_ms()
+
+    assert run("issue", "mute", "f1", "--for", span).exit_code == 0
+    until_ms = db.execute("SELECT muted_until_ms FROM issues WHERE id = 1").get
+    assert isinstance(until_ms, int)
+    assert before_ms + span_ms <= until_ms <= clock.now_ms() + span_ms
+
+
+def test_a_mute_until_a_time_takes_it_for_utc(run: Run, db: apsw.Connection) -> None:
+    run("issue", "mute", "f1", "--until", "2030-01-18T12:00")
+
+    assert db.execute("SELECT muted_until_ms FROM issues WHERE id = 1").get == 1_894_968_000_000
+
+
+def test_somebody_is_made_to_look_after_an_issue_and_nobody_again(run: Run, db: apsw.Connection) -> None:
+    assert run("issue", "assign", "f1", "f2", "--to", "ada").stderr == "DEFAULT-1, DEFAULT-2: assigned to ada\n"
+    assert db.execute("SELECT assignee FROM issues").fetchall() == [("u1",), ("u1",), (None,)]
+    assert "ada" in run("issue", "list", "assigned:ada").stdout
+
+    run("issue", "assign", "f1", "--nobody")
+
+    assert db.execute("SELECT assignee FROM issues WHERE id = 1").get is None
+
+
+def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection) -> None:
+    run("issue", "mute", "f1", "--events", "5")
+    run("issue", "resolve", "f1", "--next")
+
+    shown = run("issue", "show", "DEFAULT-1").stdout
+    as_json = json.loads(run("issue", "show", "f1", "--json").stdout)
+
+    assert "resolved in the release after 1.4.2" in shown
+    assert "Muted until 5 events more by operator (on the command line)" in shown
+    assert "\x1b" not in shown
+    assert [one["text"] for one in as_json["history"]] == [
+        "Resolved in the release after 1.4.2",
+        "Muted until 5 events more",
+    ]
+    assert (as_json["resolved_in_next_release"], as_json["muted_events"]) == (True, None)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        (["resolve", "f1", "nope", "SHOP-9"], 1, "no issue is called nope, SHOP-9; nothing was changed"),
+        (["resolve", "f1", "--project", "nope"], 1, "there is no project 'nope'"),
+        (["resolve", "f1", "--in", "1", "--next"], 2, "--in and --next cannot be said together"),
+        (["mute", "f1", "--for", "1h", "--events", "5"], 2, "only one of"),
+        (["mute", "f1", "--for", "soon"], 2, "'soon' is no time such as 30m"),
+        (["mute", "f1", "--for", "9999w"], 2, "is no time such as"),
+        (["mute", "f1", "--until", "2020-01-01"], 2, "is not in the future"),
+        (["mute", "f1", "--until", "9999-12-31T23:59"], 2, "more than ten years away"),
+        (["mute", "f1", "--until", "later"], 2, "'later' is no time such as 2026-01-18T12:00"),
+        (["mute", "f1", "--events", "0"], 2, "Invalid value for '--events'"),
+        (["assign", "f1"], 2, "say either --to NAME or --nobody"),
+        (["assign", "f1", "--to", "ada", "--nobody"], 2, "say either --to NAME or --nobody"),
+        (["assign", "f1", "--to", "grace"], 1, "there is no account 'grace'; there is: ada"),
+        (["show", "nope"], 1, "no issue is called nope"),
+    ],
+)
+def test_what_cannot_be_done_is_said_and_changes_nothing(
+    run: Run, db: apsw.Connection, arguments: list[str], code: int, said: str
+) -> None:
+    done = run("issue", *arguments)
+
+    assert done.exit_code == code
+    assert said in done.stderr
+    assert state(db) == ("unresolved", None, 0, None, None)
+    assert db.execute("SELECT * FROM status_changes").fetchall() == []
