@@ -24,6 +24,7 @@ from bloop.channels import Result
 from bloop.clock import DAY_MS
 from bloop.config import Settings
 from bloop.errors import ConfigError
+from bloop.instance import Instance
 from bloop.query.alerts import Due
 from bloop.query.minutes import KEPT_MS
 from bloop.query.processes import ALERTS
@@ -31,7 +32,6 @@ from bloop.storage import alerts as store
 from bloop.storage import connection
 from workers import process
 from workers.background import Background, Job, Stopping
-from workers.instance import Instance
 from workers.sending import POLL_S, Sender, version_of
 
 COUNTING_EVERY_S = 1.0
