@@ -87,7 +87,7 @@ CREATE INDEX deliveries_by_state ON deliveries (state, next_try_at_ms);
 CREATE INDEX deliveries_by_firing ON deliveries (firing_id);
 
 -- Nobody waits for what can no longer be sent.
-CREATE TRIGGER deliveries_without_rule AFTER DELETE ON alert_rules BEGIN
+CREATE TRIGGER deliveries_without_rule BEFORE DELETE ON alert_rules BEGIN
     UPDATE deliveries SET state = 'dismissed', last_error = 'the rule was deleted'
      WHERE state IN ('waiting', 'failed') AND rule_id = old.id;
 END;
