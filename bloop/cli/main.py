@@ -6,10 +6,12 @@ import click
 
 from bloop import __version__
 from bloop.cli.demo import demo
+from bloop.cli.doctor import doctor
 from bloop.cli.issues import issue
 from bloop.cli.projects import project
 from bloop.cli.ring import ring
 from bloop.cli.sign_in import login_link, welcome
+from bloop.cli.status import status
 from bloop.cli.system import config, migrate, up
 from bloop.cli.tokens import token
 from bloop.cli.users import user
@@ -25,7 +27,7 @@ def main() -> None:
     """
 
 
-for command in (up, demo, issue, project, token, user, login_link, welcome, config, migrate, ring):
+for command in (up, status, doctor, demo, issue, project, token, user, login_link, welcome, config, migrate, ring):
     main.add_command(command)
 
 if __name__ == "__main__":

@@ -1,0 +1,119 @@
+"""What `bloop status` knows, gathered without the dashboard: from the ring, the database, the disk and /proc.
+
+Nothing here raises for what it finds: a database that cannot be read is a finding, not a failure.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from bloop.cli.family import Member, family
+from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
+from bloop.config import Settings
+from bloop.errors import BloopError
+from bloop.outcomes import Outcome
+from bloop.query.health import Reason, Vitals, database_answers, reasons
+from bloop.query.ledger import all_project_ids, outcomes_since
+from bloop.query.processes import process_states, troubles
+from bloop.ring import Segment, WriterState
+from bloop.ring.segment import RingStat
+from bloop.storage import connection
+
+QUERY_MS_MAX = 2000
+WINDOWS = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": DAY_MS}
+
+WELL, DEGRADED, DOWN = "well", "degraded", "down"
+EXIT_CODES = {WELL: 0, DEGRADED: 1, DOWN: 2}
+
+Counts = dict[str, dict[Outcome, int]]  # of WINDOWS
+
+
+class Overview(NamedTuple):
+    state: str
+    reasons: list[Reason]
+    processes: list[Member]
+    counts: Counts | None  # None: the database does not answer
+    ring: RingStat | None
+    database_bytes: int
+    wal_bytes: int
+    disk_free_bytes: int | None
+
+
+def overview(settings: Settings, now_ms: int) -> Overview:
+    ring, members = _ring(settings), family(settings)
+    background, counts = _read(settings, now_ms)
+    free = _disk_free(settings)
+    vitals = Vitals(
+        db_ok=counts is not None,
+        disk_free_bytes=free,
+        ring_fill=None if ring is None else ring.fill,
+        writer_seen_ms=None if ring is None else ring.heartbeat_ms,
+        writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
+        writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
+        background=background,
+    )
+    found = reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
+    path = settings.database_path
+    return Overview(
+        state=judge(found, members),
+        reasons=found,
+        processes=members,
+        counts=counts,
+        ring=ring,
+        database_bytes=_size(path),
+        wal_bytes=_size(path.with_name(f"{path.name}-wal")),
+        disk_free_bytes=free,
+    )
+
+
+def judge(found: list[Reason], members: list[Member]) -> str:
+    """Down when events cannot be taken in: no ring, or nobody to answer. Pure."""
+    if Reason.RING_MISSING in found or not any(member.name == "ingest worker" for member in members):
+        return DOWN
+    return DEGRADED if found else WELL
+
+
+def _read(settings: Settings, now_ms: int) -> tuple[tuple[Reason, ...], Counts | None]:
+    if not settings.database_path.exists():
+        return (), None
+    try:
+        with (
+            contextlib.closing(connection.open_reader(settings.database_path)) as db,
+            connection.time_limit(db, QUERY_MS_MAX),
+        ):
+            database_answers(db)
+            projects = all_project_ids(db)
+            counts = {
+                name: outcomes_since(db, projects, minute_of(now_ms) - length_ms) for name, length_ms in WINDOWS.items()
+            }
+            return tuple(troubles(process_states(db), now_ms)), counts
+    except (BloopError, apsw.Error):
+        return (), None
+
+
+def _ring(settings: Settings) -> RingStat | None:
+    try:
+        with contextlib.closing(Segment.attach(settings.ring_name)) as segment:
+            return segment.stat()
+    except BloopError:
+        return None
+
+
+def _disk_free(settings: Settings) -> int | None:
+    try:
+        return shutil.disk_usage(settings.database_path.parent).free
+    except OSError:
+        return None
+
+
+def _size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0

@@ -1,0 +1,61 @@
+"""`bloop status` and `bloop doctor` beside a real bloop, well and unwell."""
+
+from __future__ import annotations
+
+import json
+import resource
+from typing import Any
+
+import pytest
+
+from bloop.cli.family import KINDS
+from bloop.cli.status import REMEDIES
+from bloop.query.health import Reason
+from tests.acceptance.harness import BloopServer, event, until
+
+
+def status(server: BloopServer) -> tuple[int, dict[str, Any]]:
+    done = server.cli("status", "--json", check=False)
+    return done.returncode, json.loads(done.stdout)
+
+
+@pytest.mark.faults
+def test_status_says_what_runs_what_came_in_and_what_is_wrong(server: BloopServer):
+    server.send(*(event(str(n)) for n in range(3)))
+    until(lambda: len(server.stored_ids()) == 3, "the events to be stored")
+
+    code, seen = status(server)
+
+    assert (code, seen["state"], seen["reasons"]) == (0, "well", [])
+    assert {process["name"].partition(" ")[0] for process in seen["processes"]} == set(KINDS)
+    assert {process["pid"] for process in seen["processes"]} == {process.pid for process in server.family()}
+    assert seen["records"]["day"] == {"received": 3, "stored": 3}
+    assert "bloop is well" in server.cli("status").stdout
+
+    (writer,) = server.pids("writer")
+    resource.prlimit(writer, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # every write of the writer fails
+    server.send(event("late"))
+    until(lambda: status(server)[1]["reasons"] == [Reason.WRITER_BUSY], "the failing disk to be said")
+    assert status(server)[0] == 1
+    assert REMEDIES[Reason.WRITER_BUSY] in server.cli("status", check=False).stdout
+    resource.prlimit(writer, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    until(lambda: status(server)[0] == 0, "it to be over")
+
+    server.stop()
+    code, seen = status(server)
+    assert (code, seen["state"]) == (2, "down")
+    assert seen["records"]["day"]["stored"] == 4
+
+
+def test_doctor_finds_nothing_wrong_with_a_server_that_is_well(server: BloopServer):
+    done = server.cli("doctor", "--json", check=False)
+
+    found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
+    assert [f for f in found.values() if f["verdict"] == "wrong"] == []
+    assert done.returncode == 0
+    assert {"port", "proxy", "live stream", "public address", "schema"} <= found.keys()
+    assert server.secret not in done.stdout
+
+
+def test_every_reason_has_a_remedy():
+    assert set(REMEDIES) == set(Reason)
