@@ -87,6 +87,10 @@ class Ingest:
     channel_capacity: int = setting(
         8192, "records of 1 KiB each ring lane holds while the writer is busy", low=256, high=1_048_576
     )
+    spill_bytes_max: int = setting(
+        2 * 1024**3, "bytes on disk for records that find the ring full; 0 = such are dropped", low=0, high=1 << 44
+    )
+    spill_dir: str = setting("", "folder for them, of this bloop alone; empty = beside the database file")
     connections_max: int = setting(10_000, "open connections per ingest worker", low=16, high=1_000_000)
 
 
@@ -227,6 +231,19 @@ class Settings:
         return self.server.workers or min(len(os.sched_getaffinity(0)), INGEST_WORKERS_AUTO_MAX)
 
     @property
+    @property
+    def backup_dir(self) -> Path:
+        if self.backup.directory:
+            return Path(self.backup.directory).expanduser().resolve()
+        return self.database_path.parent / "backups"
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where records wait that found the ring full; `-spill` beside the database file unless configured."""
+        if self.ingest.spill_dir:
+            return Path(self.ingest.spill_dir).expanduser().resolve()
+        return self.database_path.with_name(self.database_path.name + "-spill")
+
     def lane_bytes(self) -> int:
         return self.ingest.channel_capacity * 1024
 

@@ -23,7 +23,7 @@ class Outcome(IntEnum):
     TOO_LARGE = 8  # past a size limit, before or after inflating
     DUPLICATE = 9  # the same record twice (client retry with an idempotency key)
     FILTERED = 10  # an inbound filter of the project said no
-    INTERRUPTED = 11  # its worker was killed before it was in the ring; the client never got an answer
+    INTERRUPTED = 11  # its worker was killed before it was in the ring, or the machine stopped before it was stored
     DEAD_LETTER = 12  # in the ring but not storable; kept in dead_letters with the reason
     DISCARDED = 13  # its project was deleted while it waited
 

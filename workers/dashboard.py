@@ -21,7 +21,7 @@ GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow que
 
 def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     """The app of the worker. Runs after the fork."""
-    segment, lane = serving.join_ring(settings.ring_name, handles)
+    segment, lane = serving.join_ring(settings, handles)
     keys = serving.make_keys(settings, segment)
     return assemble(settings, segment=segment, sink=lane, keys=keys, handles=handles)
 

@@ -35,7 +35,7 @@ is_ours = path_matcher("/v1/ingest", "/v1/ingest/", "/v1/ingest/batch", "/v1/ing
 
 def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     """The app of one worker, with its lane and its keys. Runs after the fork."""
-    segment, lane = serving.join_ring(settings.ring_name, handles)
+    segment, lane = serving.join_ring(settings, handles)
     limit = settings.rate_limit
     return create_ingest_app(
         sink=lane,

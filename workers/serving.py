@@ -30,7 +30,7 @@ from bloop.config import Settings
 from bloop.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.query.projects import ProjectKey as KeyRow
 from bloop.query.projects import project_keys
-from bloop.ring import Producer, Segment
+from bloop.ring import Producer, Segment, Spill
 from bloop.storage import connection, projects
 from bloop.wire.keys import ProjectKey, ProjectKeys
 from workers import process
@@ -147,19 +147,22 @@ def build_in_worker(settings: Settings, build: Build) -> WsgiApp:
         sys.exit(Arbiter.APP_LOAD_ERROR)
 
 
-def join_ring(name: str, handles: contextlib.ExitStack, wait_s: float = RING_WAIT_S) -> tuple[Segment, Producer]:
+def join_ring(
+    settings: Settings, handles: contextlib.ExitStack, wait_s: float = RING_WAIT_S
+) -> tuple[Segment, Producer]:
     """This process's lane, waiting for the writer to make the ring and for a predecessor to leave its lane.
 
     Raises:
         RingMissing, LaneUnavailable: not within `wait_s`.
         RingMismatch: what is there is not a ring of this bloop.
     """
-    deadline = time.monotonic() + wait_s
+    ingest, deadline = settings.ingest, time.monotonic() + wait_s
+    spill = Spill(settings.spill_folder, ingest.spill_bytes_max, settings.database.disk_free_bytes_min)
     while True:
         try:
-            segment = Segment.attach(name)
+            segment = Segment.attach(settings.ring_name)
             try:
-                producer = Producer.claim(segment)
+                producer = Producer.claim(segment, spill if ingest.spill_bytes_max else None)
             except BaseException:
                 segment.close()
                 raise

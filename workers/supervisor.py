@@ -223,7 +223,7 @@ class Supervisor:
                 stat = ring.stat()
         except RingError:
             return
-        if self._writer.exit_code == process.EXIT_OK and stat.used_bytes == 0:
+        if self._writer.exit_code == process.EXIT_OK and stat.waiting_bytes == 0:
             Segment.unlink(name)
         else:
             message = "%d records wait in the ring, the next start stores them"

@@ -1,10 +1,11 @@
 """The writer: the only process that stores event data. `python -m workers.writer [--config PATH]`
 
 W1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
-W2  Records leave the ring only after the transaction that stored them committed (bloop.storage.store S1).
+W2  Records leave the ring and its spill only after the transaction that stored them committed (bloop.storage.store S1).
 W3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the state
     word says why, and storing goes on by itself when the trouble is over.
-W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything.
+W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything, unless
+    so much has spilled that it takes longer than DRAIN_AT_STOP_S: the next start goes on with that.
 """
 
 from __future__ import annotations
@@ -18,13 +19,15 @@ import time
 import apsw
 
 from bloop import clock, config
+from bloop.instance import claimed
 from bloop.fingerprint.v1 import culprit
 from bloop.record import ErrorRecord
-from bloop.ring import Consumer, Segment, WriterState
-from bloop.storage import connection, migrate, projects, ring_state
-from bloop.storage.store import OPERATIONAL_ERRORS, Store
-from workers import process
-from workers.instance import claimed
+from bloop.retention import disk
+from bloop.ring import WriterState
+from bloop.storage import connection, migrate, projects
+from bloop.storage.store import OPERATIONAL_ERRORS
+from workers import process, rings
+from workers.rings import Ring
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 
 log = logging.getLogger("bloop.writer")
@@ -35,6 +38,7 @@ GATHER_STEP_S = 0.005
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
 CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
+DRAIN_AT_STOP_S = 40.0  # below what the supervisor and the unit allow
 DEAD_LANES_EVERY_S = 5.0
 SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load
 SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
@@ -47,9 +51,7 @@ class Writer:
     It returns whether the accounts are settled as well: whoever removes the ring needs to know.
     """
 
-    def __init__(
-        self, settings: config.Settings, db: apsw.Connection, segment: Segment, consumer: Consumer, store: Store
-    ) -> None:
+    def __init__(self, settings: config.Settings, db: apsw.Connection, ring: Ring) -> None:
         self._settings = settings
         self._db = db
         self._segment = segment
@@ -75,7 +77,10 @@ class Writer:
                 self._consumer.wait(SETTLE_WITHIN_S if self._store.unsettled else pipeline.flush_interval_secs)
             if self._consumer.pending() and not self._is_behind:
                 self._gather(stop)
-            if self.drain_once() is None:
+            stored = self.drain_once()
+            if stored is None:
+            elif not stored and self._consumer.pending():  # a record that is not there yet
+                time.sleep(GATHER_STEP_S)
                 stop.wait(self._backoff_s)
         return self._drain_at_stop()
 
@@ -125,11 +130,16 @@ class Writer:
             time.sleep(min(ready_at - now, GATHER_STEP_S))
 
     def _drain_at_stop(self) -> bool:
-        """One ring's worth at most: live producers must not hold us here, and a full disk must not either."""
+        """What waits now, as far as the time allows: neither live producers nor a full disk must hold us here.
+
+        What has spilled may take longer than that. It stays, and so does the ring that knows of it.
+        """
         process.unit.stopping()
-        rounds = self._settings.lane_count * self._settings.lane_bytes // 1024 // BATCH_RECORDS_MAX + 2
-        for _ in range(rounds):
-            if not self._consumer.pending() or self.drain_once() is None:
+        left, until = self._consumer.pending(), time.monotonic() + DRAIN_AT_STOP_S
+        while left > 0 and self._consumer.pending() and time.monotonic() < until:
+            stored = self.drain_once()
+            if stored is None:
+            left -= max(stored, 1)
                 break
         is_settled = False
         with contextlib.suppress(*OPERATIONAL_ERRORS):
@@ -145,13 +155,16 @@ class Writer:
         with contextlib.suppress(*OPERATIONAL_ERRORS):
             if self._wal_pages > (0 if idle else CHECKPOINT_WAL_PAGES):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if self._consumer.finished_orphans():
+                rings.close_accounts(self._db, self._ring)
                 self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if idle and time.monotonic() > self._dead_lanes_at:
+                self._consumer.tidy()
                 self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
                 self._settle_dead_lanes()
 
     def _settle_dead_lanes(self) -> None:
-        dead = [lane.index for lane in self._segment.stat().lanes if not lane.claimed and lane.used_bytes == 0]
+        dead = [lane.index for lane in self._segment.stat().lanes if not lane.claimed and not lane.waiting_bytes]
         lost = self._store.settle_dead_lanes(dead, clock.now_ms())
         if lost:
             log.warning(
@@ -198,18 +211,11 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
         db = connection.open_writer(settings.database_path)
         cleanup.callback(db.close)
         projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
-        segment = Segment.create(settings.ring_name, lane_count=settings.lane_count, lane_bytes=settings.lane_bytes)
-        cleanup.callback(segment.close)
-        consumer = Consumer.claim(segment)
-        cleanup.callback(consumer.close)
-        store = Store(db, segment.ring_id, culprit_of=culprit_of)
-        consumer.resume(store.positions())
-        with connection.immediate(db):
-            ring_state.forget_other_rings(db, segment.ring_id)
-        log.info("ready, %d records waiting", consumer.pending(), extra={"action": "ready"})
+        ring = rings.open_ring(settings, db, culprit_of, cleanup)
+        log.info("ready, %d records waiting", ring.consumer.pending(), extra={"action": "ready"})
         process.unit.ready("storing")
-        is_settled = Writer(settings, db, segment, consumer, store).run(stop)
-        log.info("stopped, %d records waiting", consumer.pending(), extra={"action": "stopped"})
+        is_settled = Writer(settings, db, ring).run(stop)
+        log.info("stopped, %d records waiting", ring.consumer.pending(), extra={"action": "stopped"})
         return EXIT_OK if is_settled else EXIT_FAILED
 
 

@@ -119,7 +119,7 @@ class Feed:
 
     def _waiting(self, lane: Producer) -> int:
         """Bytes of our lane that are not stored yet."""
-        return self._segment.stat().lanes[lane.lane].used_bytes
+        return self._segment.stat().lanes[lane.lane].waiting_bytes
 
     def _wait(self, done: Callable[[], bool]) -> None:
         _until(done, WRITER_STORES_WITHIN_S, "the writer does not store; `bloop ring stat` says more")
@@ -169,7 +169,7 @@ def _remove_empty_ring(settings: Settings) -> None:
     segment = _attach(settings)
     if segment is not None:
         with contextlib.closing(segment):
-            is_idle = segment.stat().used_bytes == 0 and not any(lane.claimed for lane in segment.stat().lanes)
+            is_idle = segment.stat().waiting_bytes == 0 and not any(lane.claimed for lane in segment.stat().lanes)
         if is_idle:
             Segment.unlink(settings.ring_name)
 

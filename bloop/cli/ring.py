@@ -21,7 +21,7 @@ def ring() -> None:
 @as_json
 @with_settings
 def stat(settings: Settings, as_json: bool) -> None:
-    """Fill, counters and owners of every lane, and what the writer is doing."""
+    """Fill, counters and owners of every lane, what waits on the disk, and what the writer is doing."""
     with contextlib.closing(Segment.attach(settings.ring_name)) as segment:
         found = segment.stat()
     seen_ms_ago = clock.now_ms() - found.heartbeat_ms if found.heartbeat_ms else None
@@ -33,9 +33,21 @@ def stat(settings: Settings, as_json: bool) -> None:
         return
     seen = "never" if seen_ms_ago is None else f"{seen_ms_ago / 1000:.1f} s ago"
     click.echo(f"ring     {settings.ring_name}, {found.capacity_bytes / 1024 / 1024:.0f} MiB, {found.fill:.1%} full")
-    click.echo(f"waiting  {found.pending_records} records")
+    on_disk = f", of them {found.spill_records} on disk ({found.spill_bytes} bytes)" if found.spill_bytes else ""
+    click.echo(f"waiting  {found.pending_records} records{on_disk}")
     click.echo(f"writer   {state}, seen {seen}\n")
     print_table(
-        ("LANE", "PROCESS", "USED BYTES", "ACCEPTED", "DROPPED"),
-        [(lane.index, lane.producer_pid or "-", lane.used_bytes, lane.accepted, lane.dropped) for lane in found.lanes],
+        ("LANE", "PROCESS", "USED BYTES", "ON DISK", "ACCEPTED", "SPILLED", "DROPPED"),
+        [
+            (
+                lane.index,
+                lane.producer_pid or "-",
+                lane.used_bytes,
+                lane.spill_bytes,
+                lane.accepted,
+                lane.spilled,
+                lane.dropped,
+            )
+            for lane in found.lanes
+        ],
     )

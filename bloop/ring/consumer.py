@@ -23,7 +23,7 @@ from bloop.ring.layout import L_CELLS, L_PROJECT_0
 from bloop.ring.mapping import CLOSED
 from bloop.ring.mapping import Mapping as RingMapping
 from bloop.ring.segment import Segment, WriterState
-from bloop.ring.spill_reader import Orphan, SpillReader
+from bloop.ring.spill_reader import Orphan, SpillReader, orphans_in
 
 
 class Cell(NamedTuple):
@@ -57,11 +57,11 @@ class Consumer:
                 spilled = SpillReader.of_lane(shared, index, spill_folder, monotonic) if spill_folder else None
                 consumer._readers.append(LaneReader(shared, index, spilled, monotonic))
             if spill_folder:
-                left = {(file.ring_id, file.lane) for file in spill.files(spill_folder) if file.ring_id != ring.ring_id}
-                for slot, (ring_id, lane) in enumerate(sorted(left), spill.ORPHAN_SLOT_0):
-                    orphan = Orphan(slot, ring_id, lane)
-                    consumer._orphans[orphan] = SpillReader.of_orphan(orphan, spill_folder, monotonic)
-            consumer._cursors = {cursor.slot: cursor for cursor in consumer._all_cursors()}
+                consumer._orphans = {
+                    orphan: SpillReader.of_orphan(orphan, spill_folder, monotonic)
+                    for orphan in orphans_in(spill_folder, ring.ring_id)
+                }
+            consumer._cursors = {cursor.slot: cursor for cursor in (*consumer._readers, *consumer._spills())}
         except BaseException:
             consumer.close()
             raise
@@ -90,7 +90,7 @@ class Consumer:
 
     @property
     def orphans(self) -> list[Orphan]:
-        """What rings that are gone have left on the disk and is not `abandon`ed yet."""
+        """What rings that are gone have left on the disk, until `finished_orphans` names it."""
         return list(self._orphans)
 
     def finished_orphans(self) -> list[Orphan]:
@@ -207,9 +207,6 @@ class Consumer:
 
     def _spills(self) -> list[SpillReader]:
         return [lane.spill for lane in self._readers if lane.spill is not None] + [*self._orphans.values()]
-
-    def _all_cursors(self) -> list[Cursor]:
-        return [*self._readers, *self._spills()]
 
     @property
     def _lanes(self) -> list[LaneReader]:

@@ -36,6 +36,12 @@ class Orphan(NamedTuple):
         return SPILL_SLOT_0 + self.lane
 
 
+def orphans_in(folder: Path, ring_id: int) -> list[Orphan]:
+    """The spills of every ring but this one."""
+    left = sorted({(file.ring_id, file.lane) for file in spill.files(folder) if file.ring_id != ring_id})
+    return [Orphan(slot, *whose) for slot, whose in enumerate(left, ORPHAN_SLOT_0)]
+
+
 class SpillReader(Cursor):
     """Where the current read stands in one lane's spill, the ring's own or an orphan."""
 

@@ -1,8 +1,11 @@
-"""How much of the ring is already in the database. Written only inside the transaction that stores the records."""
+"""How much of the ring is already in the database. Written only inside the transaction that stores the records.
+
+A lane here is a slot of `bloop.ring`: a lane, or a lane's spill, whose positions outlive their ring.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 import apsw
 
@@ -16,7 +19,8 @@ _UPSERT_CELL = """
 INSERT INTO ring_cells (ring_id, lane, project_id, outcome, folded) VALUES (?, ?, ?, ?, ?)
     ON CONFLICT DO UPDATE SET folded = excluded.folded
 """
-_FORGET = ("DELETE FROM ring_cursors WHERE ring_id <> :ring_id", "DELETE FROM ring_cells WHERE ring_id <> :ring_id")
+_SELECT_RINGS = "SELECT ring_id FROM ring_cursors UNION SELECT ring_id FROM ring_cells"
+_FORGET = ("DELETE FROM ring_cursors WHERE ring_id = :ring_id", "DELETE FROM ring_cells WHERE ring_id = :ring_id")
 
 CellKey = tuple[int, int, int]  # lane, project id, outcome
 
@@ -26,8 +30,9 @@ def positions(db: apsw.Connection, ring_id: int) -> dict[int, int]:
     return dict(db.execute(_SELECT_POSITIONS, {"ring_id": ring_id}))
 
 
-def save_positions(db: apsw.Connection, ring_id: int, by_lane: Mapping[int, int]) -> None:
-    db.executemany(_UPSERT_POSITION, ((ring_id, lane, position) for lane, position in by_lane.items()))
+def save_positions(db: apsw.Connection, rows: Iterable[tuple[int, int, int]]) -> None:
+    """Each row is (ring id, lane, position)."""
+    db.executemany(_UPSERT_POSITION, rows)
 
 
 def cells(db: apsw.Connection, ring_id: int) -> dict[CellKey, int]:
@@ -35,11 +40,17 @@ def cells(db: apsw.Connection, ring_id: int) -> dict[CellKey, int]:
     return {(lane, p, o): n for lane, p, o, n in db.execute(_SELECT_CELLS, {"ring_id": ring_id})}
 
 
-def save_cells(db: apsw.Connection, ring_id: int, rows: Iterable[tuple[CellKey, int]]) -> None:
-    db.executemany(_UPSERT_CELL, ((ring_id, *key, value) for key, value in rows))
+def save_cells(db: apsw.Connection, rows: Iterable[tuple[int, int, int, int, int]]) -> None:
+    """Each row is (ring id, lane, project id, outcome, value)."""
+    db.executemany(_UPSERT_CELL, rows)
 
 
-def forget_other_rings(db: apsw.Connection, ring_id: int) -> None:
-    """Drop the bookkeeping of segments that no longer exist."""
+def rings(db: apsw.Connection) -> list[int]:
+    """Every ring that has bookkeeping."""
+    return [row[0] for row in db.execute(_SELECT_RINGS)]
+
+
+def forget(db: apsw.Connection, ring_id: int) -> None:
+    """Drop the bookkeeping of a ring that no longer exists, of which nothing is left to read."""
     for statement in _FORGET:
         db.execute(statement, {"ring_id": ring_id})

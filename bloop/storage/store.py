@@ -70,6 +70,19 @@ class Cell(Protocol):
     def value(self) -> int: ...
 
 
+class Orphan(Protocol):
+    """What a ring that is gone has left on the disk, as `bloop.ring.Consumer.orphans` lists it."""
+
+    @property
+    def slot(self) -> int: ...
+    @property
+    def ring_id(self) -> int: ...
+    @property
+    def lane(self) -> int: ...
+    @property
+    def spill_slot(self) -> int: ...
+
+
 @dataclass(slots=True)
 class Stored:
     """What came of a batch, for the writer's log and statistics."""
@@ -97,12 +110,18 @@ class _Sorted:
 class Store:
     """The writer's view of the database. One per writer process; `db` comes from `connection.open_writer`."""
 
-    def __init__(self, db: apsw.Connection, ring_id: int, *, culprit_of: issues.CulpritOf) -> None:
+    def __init__(
+        self, db: apsw.Connection, ring_id: int, *, culprit_of: issues.CulpritOf, orphans: Sequence[Orphan] = ()
+    ) -> None:
         self._db = db
         self._ring_id = ring_id
+        self._orphans = {orphan.slot: orphan for orphan in orphans}
         self._culprit_of = culprit_of
         self._ids = issues.IssueIds()
         self._folded = ring_state.cells(db, ring_id)
+        for orphan in orphans:
+            cells = ring_state.cells(db, orphan.ring_id).items()
+            self._folded |= {(orphan.slot, p, o): n for (lane, p, o), n in cells if lane == orphan.lane}
         self._unsettled = events.unsettled(db)
 
     @property
@@ -111,8 +130,12 @@ class Store:
         return len(self._unsettled)
 
     def positions(self) -> dict[int, int]:
-        """Where to go on in each lane."""
-        return ring_state.positions(self._db, self._ring_id)
+        """Where to go on in each lane, spill and orphan."""
+        found = ring_state.positions(self._db, self._ring_id)
+        for orphan in self._orphans.values():
+            position = ring_state.positions(self._db, orphan.ring_id).get(orphan.spill_slot)
+            found |= {orphan.slot: position} if position is not None else {}
+        return found
 
     def store(
         self,
@@ -169,7 +192,7 @@ class Store:
                 self._bury(batch, now_ms)
                 rejections.add(self._db, batch.notes, batch.projects | {NO_PROJECT})
                 self._settle_ledger(batch, cells, now_ms)
-                ring_state.save_positions(self._db, self._ring_id, positions)
+                self._save_positions(positions)
         except BaseException:
             self._ids.rollback()
             self._folded = folded_before
@@ -274,8 +297,21 @@ class Store:
         for project_id in batch.discarded:
             lines[project_id, Outcome.DISCARDED] = lines.get((project_id, Outcome.DISCARDED), 0) + 1
         counters.add_outcomes(self._db, ((minute, project, outcome, n) for (project, outcome), n in lines.items()))
-        ring_state.save_cells(self._db, self._ring_id, changed.items())
+        self._save_cells(changed)
         self._folded.update(changed)
+
+    def _save_positions(self, positions: Mapping[int, int]) -> None:
+        """An orphan's under the ring that it was spilled by: it may outlive the present one as well."""
+        orphans, own = self._orphans, self._ring_id
+        homes = ((orphans[s].ring_id, orphans[s].spill_slot) if s in orphans else (own, s) for s in positions)
+        rows = [(*home, position) for home, position in zip(homes, positions.values(), strict=True)]
+        ring_state.save_positions(self._db, rows)
+
+    def _save_cells(self, changed: Mapping[ring_state.CellKey, int]) -> None:
+        orphans, own = self._orphans, self._ring_id
+        homes = ((orphans[s].ring_id, orphans[s].lane) if s in orphans else (own, s) for s, _, _ in changed)
+        rows = [(*home, *key[1:], value) for home, (key, value) in zip(homes, changed.items(), strict=True)]
+        ring_state.save_cells(self._db, rows)
 
     def settle_dead_lanes(self, lanes: Iterable[int], now_ms: int) -> int:
         """Book INTERRUPTED for lanes that have no producer and nothing left to read (S6); return how many records.
@@ -301,7 +337,7 @@ class Store:
         lost = [(minute, key[1], Outcome.INTERRUPTED, n - self._folded.get(key, 0)) for key, n in changed.items()]
         with connection.immediate(self._db):
             counters.add_outcomes(self._db, lost)
-            ring_state.save_cells(self._db, self._ring_id, changed.items())
+            self._save_cells(changed)
         self._folded.update(changed)
         return sum(count for *_, count in lost)
 

@@ -1,0 +1,122 @@
+"""Which ring the writer works on: the one that is there, or a new one, and what becomes of what older ones left.
+
+G1  A ring of another geometry (the number of workers changed, or the room per lane) is drained as it is, then replaced.
+    Nobody else sees it meanwhile: it has no heartbeat of this writer's.
+G2  What rings that are gone have spilled is stored beside what comes in, then their accounts are closed.
+G3  One writer per spill folder. Another bloop's records there would look like those of a ring that is gone.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from bloop import clock
+from bloop.config import Settings
+from bloop.errors import ConfigError, RingError, RingMismatch
+from bloop.record import ErrorRecord
+from bloop.ring import Consumer, Segment, spill
+from bloop.storage import lost_rings
+from bloop.storage.store import Store
+
+log = logging.getLogger(__name__)
+
+_DRAIN_RECORDS = 1000
+_DRAIN_BYTES = 4 * 1024 * 1024
+
+CulpritOf = Callable[[ErrorRecord], str | None]
+
+
+class Ring(NamedTuple):
+    """What a writer works with; `store` knows the positions of everything `consumer` reads."""
+
+    segment: Segment
+    consumer: Consumer
+    store: Store
+
+
+def open_ring(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf, handles: ExitStack) -> Ring:
+    """The ring, ready to be read; LaneUnavailable while another writer has it.
+
+    Raises:
+        RingMismatch: it is of another geometry and in use, or no ring of this bloop.
+        RingError: no room in shared memory.
+        ConfigError: another bloop spills into this folder.
+    """
+    folder = settings.spill_folder
+    fd = _opened(folder) if settings.ingest.spill_bytes_max or folder.exists() else None
+    if fd is not None:
+        handles.callback(os.close, fd)
+    segment = _create(settings, db, culprit_of)
+    handles.callback(segment.close)
+    consumer = Consumer.claim(segment, folder)
+    handles.callback(consumer.close)
+    if fd is not None:
+        _lock(fd, folder)  # only now: a second writer of this ring is to be told so
+    store = Store(db, segment.ring_id, culprit_of=culprit_of, orphans=consumer.orphans)
+    consumer.resume(store.positions())
+    spill.sync_folder(folder)  # before positions in it are forgotten
+    ring = Ring(segment, consumer, store)
+    close_accounts(db, ring)
+    return ring
+
+
+def close_accounts(db: apsw.Connection, ring: Ring) -> None:
+    """Of every ring that is gone and of which nothing is left to read (G2)."""
+    keep = {ring.segment.ring_id} | {orphan.ring_id for orphan in ring.consumer.orphans}
+    if lost := lost_rings.close_accounts(db, keep, clock.now_ms()):
+        log.warning("%d records were lost with the ring that held them", lost, extra={"action": "ring_lost"})
+
+
+def _create(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf) -> Segment:
+    geometry = {"lane_count": settings.lane_count, "lane_bytes": settings.lane_bytes}
+    try:
+        return Segment.create(settings.ring_name, **geometry)
+    except RingMismatch as mismatch:
+        with closing(_attached(settings.ring_name, mismatch)) as old:
+            found = old.stat()
+            if found.used_bytes == 0 or found.consumer_claimed or any(lane.claimed for lane in found.lanes):
+                raise  # it is in use
+            _drain(old, db, culprit_of)
+    return Segment.create(settings.ring_name, **geometry)
+
+
+def _attached(name: str, mismatch: RingMismatch) -> Segment:
+    try:
+        return Segment.attach(name)
+    except RingError:
+        raise mismatch from None
+
+
+def _drain(old: Segment, db: apsw.Connection, culprit_of: CulpritOf) -> None:
+    """Store what is in its lanes, exactly once. What it has spilled becomes an orphan of it, for later (G1)."""
+    log.info("storing %d records of the ring as it was", old.stat().pending_records, extra={"action": "ring_drained"})
+    with closing(Consumer.claim(old)) as consumer:
+        store = Store(db, old.ring_id, culprit_of=culprit_of)
+        consumer.resume(store.positions())
+        while (batch := consumer.read(_DRAIN_RECORDS, _DRAIN_BYTES)).positions:
+            store.store(batch.records, batch.positions, consumer.cells(), now_ms=clock.now_ms())
+            consumer.release(batch)
+        store.store([], {}, consumer.cells(), now_ms=clock.now_ms())
+
+
+def _opened(folder: Path) -> int:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise ConfigError("ingest.spill_dir", f"cannot use {folder}: {error.strerror}") from error
+
+
+def _lock(fd: int, folder: Path) -> None:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise ConfigError("ingest.spill_dir", f"another bloop spills into {folder}; each needs its own") from None
