@@ -35,7 +35,7 @@ PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac
 UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
 EVENT_REST_BYTES_MAX = 8192  # of a record: all but message, stack and metadata, by the bounds of validate/limits.py
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
-SENDER = re.compile(r"([^<>@\x00-\x1f]*<)?[^<>@\s]+@[^<>@\s]+>?")
+SENDER = re.compile(r"[^<>@\x00-\x1f]*<{0}>|{0}".format("[!-;=?A-~]+@[!-;=?A-~]+"))  # with and without a name
 RING_NAME = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # a file name below /dev/shm, with room for suffixes
 
 # Short names for two settings that people have long set this way; the long name wins.
@@ -110,8 +110,22 @@ class Pipeline:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    raw_events_days: int = setting(7, "days raw events are kept", low=1, high=3650)
+    raw_events_days: int = setting(
+        7, "days raw events are kept, until the storage page says otherwise", low=1, high=3650
+    )
+    hourly_counts_days: int = setting(
+        90, "days counts per hour are kept, until the storage page says otherwise", low=1, high=3650
+    )
     prune_interval_secs: int = setting(3600, "seconds between clean-ups", low=10, high=604_800)
+
+
+@dataclass(frozen=True, slots=True)
+class Backup:
+    enabled: bool = setting(True, "make a backup every night")
+    directory: str = setting("", "folder of the backups; empty = `backups` beside the database file")
+    hour: int = setting(3, "hour of the day, UTC, from which the nightly backup is made", low=0, high=23)
+    keep: int = setting(7, "nightly backups kept; as many asked for by hand are kept besides", low=1, high=365)
+    drill: bool = setting(True, "restore every backup into a temporary folder and look at it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +202,7 @@ class Settings:
     ingest: Ingest = field(default_factory=Ingest)
     pipeline: Pipeline = field(default_factory=Pipeline)
     retention: Retention = field(default_factory=Retention)
+    backup: Backup = field(default_factory=Backup)
     auth: Auth = field(default_factory=Auth)
     rate_limit: RateLimit = field(default_factory=RateLimit)
     alerting: Alerting = field(default_factory=Alerting)
@@ -217,6 +232,19 @@ class Settings:
         )
 
     @property
+    def backup_dir(self) -> Path:
+        if self.backup.directory:
+            return Path(self.backup.directory).expanduser().resolve()
+        return self.database_path.parent / "backups"
+
+    @property
+    def spill_folder(self) -> Path:
+        """Where records wait that found the ring full; `-spill` beside the database file unless configured."""
+        if self.ingest.spill_dir:
+            return Path(self.ingest.spill_dir).expanduser().resolve()
+        return self.database_path.with_name(self.database_path.name + "-spill")
+
+    @property
     def handoff_path(self) -> Path:
         """Unix socket over which ingest workers pass connections that are not ingest to the dashboard."""
         return self.run_dir / "handoff.sock"
@@ -231,19 +259,6 @@ class Settings:
         return self.server.workers or min(len(os.sched_getaffinity(0)), INGEST_WORKERS_AUTO_MAX)
 
     @property
-    @property
-    def backup_dir(self) -> Path:
-        if self.backup.directory:
-            return Path(self.backup.directory).expanduser().resolve()
-        return self.database_path.parent / "backups"
-
-    @property
-    def spill_folder(self) -> Path:
-        """Where records wait that found the ring full; `-spill` beside the database file unless configured."""
-        if self.ingest.spill_dir:
-            return Path(self.ingest.spill_dir).expanduser().resolve()
-        return self.database_path.with_name(self.database_path.name + "-spill")
-
     def lane_bytes(self) -> int:
         return self.ingest.channel_capacity * 1024
 

@@ -41,13 +41,8 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
     answer = delivery.post_json(config["webhook_url"], payload(message))
     said = json_object(answer)
-    wait_s = said.get("retry_after")
-    return of_answer(
-        answer,
-        delivery.now_s(),
-        reason=str(said.get("message") or ""),
-        retry_after_s=float(wait_s) if isinstance(wait_s, int | float) else None,
-    )
+    reason, pause = str(said.get("message") or ""), said.get("retry_after")
+    return of_answer(answer, delivery.now_s(), reason=reason, pause=pause)
 
 
 def payload(message: AlertMessage) -> dict[str, Any]:

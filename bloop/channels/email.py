@@ -5,12 +5,13 @@ Its Message-ID is made of the delivery's key, so a mail that is sent again colla
 
 from __future__ import annotations
 
-import email.policy
+import email.charset
 import email.utils
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
-from email.message import EmailMessage
+from email.header import Header
+from email.message import Message
+from email.mime.text import MIMEText
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +29,8 @@ RECIPIENTS_MAX = 10
 ADDRESS_CHARS_MAX = 254
 SUBJECT_CHARS_MAX = 180
 
+_UTF8 = email.charset.Charset("utf-8")
+_UTF8.body_encoding = email.charset.QP
 _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 
 
@@ -64,16 +67,19 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
     return Result("sent", f"handed to {smtp.host}{left_out}", 250)
 
 
-def mail(message: AlertMessage, sender: str, recipients: list[str], *, key: str, at_s: float) -> EmailMessage:
-    letter = EmailMessage(policy=email.policy.SMTP)
-    letter["From"] = sender
+def mail(message: AlertMessage, sender: str, recipients: list[str], *, key: str, at_s: float) -> Message:
+    """With the older classes of the standard library: the newer ones fold some subjects wrongly, and unpack encoded
+    words in them, line breaks included (3.11).
+    """
+    letter = MIMEText(body(message), "plain", _UTF8)  # type: ignore[arg-type]  # a Charset will do
+    name, address = email.utils.parseaddr(sender)
+    letter["From"] = email.utils.formataddr((name, address))
     letter["To"] = ", ".join(recipients)
-    letter["Subject"] = _subject(message)
-    letter["Date"] = datetime.fromtimestamp(int(at_s), UTC)
-    letter["Message-ID"] = f"<{key}@{email.utils.parseaddr(sender)[1].rpartition('@')[2] or 'bloop.invalid'}>"
+    letter["Subject"] = _header(_subject(message))  # type: ignore[assignment]  # what the older classes take
+    letter["Date"] = email.utils.formatdate(at_s)
+    letter["Message-ID"] = f"<{key}@{address.rpartition('@')[2]}>"
     letter["Auto-Submitted"] = "auto-generated"  # holiday notices do not answer it
     letter["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same
-    letter.set_content(body(message), cte="quoted-printable")
     return letter
 
 
@@ -91,10 +97,15 @@ def body(message: AlertMessage) -> str:
 
 def _subject(message: AlertMessage) -> str:
     """The rule first, as mail filters know it; then what it is about, for whoever reads only subjects."""
+    rule = text.one_line(message.rule_name, text.NAME_CHARS_MAX)
     about = f": {message.issue.short_id} {message.issue.title}" if message.issue else ""
-    return text.one_line(
-        f"[bloop alert] {text.one_line(message.rule_name, text.NAME_CHARS_MAX)}{about}", SUBJECT_CHARS_MAX
-    )
+    return text.one_line(f"[bloop alert] {rule}{about}", SUBJECT_CHARS_MAX)
+
+
+def _header(content: str) -> Header:
+    """Encoded words are ours to make: what looks like one in an error message stays what it looks like."""
+    charset = "us-ascii" if content.isascii() else "utf-8"
+    return Header(content.replace("=?", "= ?"), charset, maxlinelen=76, header_name="Subject")
 
 
 def _checked(address: str) -> str:

@@ -27,8 +27,8 @@ class Result(NamedTuple):
     retry_after_s: float | None = None  # at most RETRY_AFTER_MAX_S
 
 
-def of_answer(answer: Answer, now_s: float, *, reason: str = "", retry_after_s: float | None = None) -> Result:
-    """K1. `reason` and `retry_after_s` are what the body said, from services known to say it there."""
+def of_answer(answer: Answer, now_s: float, *, reason: str = "", pause: object = None) -> Result:
+    """K1. `reason` and `pause` (seconds) are what the body said, from services known to say it there."""
     status = answer.status
     detail = f"{answer.host} answered {status} {one_line(reason, REASON_CHARS_MAX)}".rstrip()
     if 200 <= status < 300:
@@ -36,7 +36,7 @@ def of_answer(answer: Answer, now_s: float, *, reason: str = "", retry_after_s: 
     if 300 <= status < 400:
         return Result("failed", f"{detail}: redirects are not followed, use the address it leads to", status)
     if status in PASSING or status >= 500:
-        wait_s = retry_after_s if retry_after_s is not None else answer.retry_after_s(now_s)
+        wait_s = float(pause) if isinstance(pause, int | float) and not isinstance(pause, bool) else answer.retry_after_s(now_s)
         return Result("retry", detail, status, None if wait_s is None else min(max(wait_s, 0.0), RETRY_AFTER_MAX_S))
     return Result("failed", detail, status)
 

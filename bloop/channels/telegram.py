@@ -59,13 +59,8 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
     if 200 <= answer.status < 300 and said.get("ok") is False:
         return refused_in_body(answer, reason or "that it was not sent")
     parameters = said.get("parameters")
-    wait_s = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return of_answer(
-        answer,
-        delivery.now_s(),
-        reason=reason,
-        retry_after_s=float(wait_s) if isinstance(wait_s, int | float) else None,
-    )
+    pause = parameters.get("retry_after") if isinstance(parameters, dict) else None
+    return of_answer(answer, delivery.now_s(), reason=reason, pause=pause)
 
 
 def payload(config: Mapping[str, Any], message: AlertMessage) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import contextlib
 import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from email.message import EmailMessage
+from email.message import Message
 
 from bloop.errors import OutboundError, OutboundRefused, Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
@@ -41,7 +41,7 @@ class Declined(OutboundError):
         return self.reason
 
 
-def send_mail(out: Outbound, server: Server, mail: EmailMessage, sender: str, recipients: Sequence[str]) -> list[str]:
+def send_mail(out: Outbound, server: Server, mail: Message, sender: str, recipients: Sequence[str]) -> list[str]:
     """Hand `mail` over; the recipients the server turned down while it took the mail for others.
 
     Raises:

@@ -457,6 +457,73 @@ class TestPlaces:
         assert "must be one of " in refusal(None, **{variable: "loud"})
 
 
+class TestAlerting:
+    HOOK = "https://hooks.example.com/hunter2"
+
+    def both(self, *files: str, **environ: str) -> tuple[str, str]:
+        """Slack's and the other webhook, from variables named as they are."""
+        for name in files:
+            Path(name).write_text(f"https://{name}.example.com/\n", encoding="utf-8")
+        alerting = config.load(None, {"BLOOP__AUTH__HMAC_SECRET": SECRET, **environ}).alerting
+        return alerting.slack_webhook_url, alerting.webhook_url
+
+    def test_webhooks_have_short_names_too(self):
+        assert self.both(BLOOP_SLACK_WEBHOOK_URL=self.HOOK) == (self.HOOK, "")
+        assert self.both(BLOOP_WEBHOOK_URL=self.HOOK) == ("", self.HOOK)
+        assert self.both(bloop_webhook_url=self.HOOK) == ("", self.HOOK)
+
+    def test_webhooks_may_come_from_files_by_their_short_names(self):
+        assert self.both("a", "b", BLOOP_SLACK_WEBHOOK_URL_FILE="a", BLOOP_WEBHOOK_URL_FILE="b") == (
+            "https://a.example.com/",
+            "https://b.example.com/",
+        )
+
+    def test_long_name_wins_over_short_name(self):
+        long, short = "https://long.example.com/", "https://short.example.com/"
+
+        assert self.both(BLOOP_WEBHOOK_URL=short, BLOOP__ALERTING__WEBHOOK_URL=long) == ("", long)
+        assert self.both("a", BLOOP_WEBHOOK_URL_FILE="a", BLOOP__ALERTING__WEBHOOK_URL=long) == ("", long)
+
+    @pytest.mark.parametrize(
+        "url", ["hooks.example.com/hunter2", "ftp://hunter2", "https://", "https://a@hunter2/", "https://a b/hunter2"]
+    )
+    @pytest.mark.parametrize("variable", ["BLOOP_SLACK_WEBHOOK_URL", "BLOOP_WEBHOOK_URL"])
+    def test_webhook_that_is_no_url_is_refused_without_showing_it(self, variable: str, url: str):
+        with pytest.raises(ConfigError) as caught:
+            self.both(**{variable: url})
+
+        assert str(caught.value).startswith(f"alerting.{variable.removeprefix('BLOOP_').lower()}: must be a URL")
+        assert "hunter2" not in str(caught.value)
+
+    def test_webhooks_are_hidden_in_descriptions(self):
+        settings = load(None, ALERTING__SLACK_WEBHOOK_URL=self.HOOK, ALERTING__WEBHOOK_URL=self.HOOK)
+
+        assert "hunter2" not in str(config.describe(settings))
+
+    @pytest.mark.parametrize(
+        "host", ["mattermost.lan", "*.corp.example", "localhost", "10.0.0.0/8", "::1", "192.0.2.7/24"]
+    )
+    def test_allowed_host_may_be_a_name_an_address_or_a_network(self, host: str):
+        assert load(None, ALERTING__ALLOWED_HOSTS=host).alerting.allowed_hosts == (host,)
+
+    @pytest.mark.parametrize("host", ["*", "https://mattermost.lan", "10.0.0.0/33", "a b", "*.", "mattermost.lan:8065"])
+    def test_allowed_host_that_is_none_of_these_is_refused(self, host: str):
+        assert refusal(None, ALERTING__ALLOWED_HOSTS=host) == (
+            f"alerting.allowed_hosts: {host!r} is not a host name, address or network"
+        )
+
+    @pytest.mark.parametrize(
+        "sender", ["bloop", "", "a@b@c", "bloop <bloop@example.com", "\u00fc@example.com", "a@b\nBcc: c@d"]
+    )
+    def test_sender_that_is_no_address_is_refused_where_mail_is_sent(self, sender: str):
+        assert refusal(None, SMTP__ENABLED="true", SMTP__FROM=sender).startswith("smtp.from: must be an address")
+        assert load(None, SMTP__FROM=sender).smtp.from_ == sender
+
+    @pytest.mark.parametrize("sender", ["bloop@example.com", "Bl\u00f6\u00f6p <bloop@example.com>"])
+    def test_sender_may_have_a_name(self, sender: str):
+        assert load(None, SMTP__ENABLED="true", SMTP__FROM=sender).smtp.from_ == sender
+
+
 def test_settings_cannot_be_changed_after_loading():
     settings = load()
 
