@@ -19,16 +19,15 @@ import time
 import apsw
 
 from bloop import clock, config
-from bloop.instance import claimed
 from bloop.fingerprint.v1 import culprit
+from bloop.instance import claimed
 from bloop.record import ErrorRecord
-from bloop.retention import disk
 from bloop.ring import WriterState
 from bloop.storage import connection, migrate, projects
 from bloop.storage.store import OPERATIONAL_ERRORS
 from workers import process, rings
-from workers.rings import Ring
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
+from workers.rings import Ring
 
 log = logging.getLogger("bloop.writer")
 
@@ -38,8 +37,8 @@ GATHER_STEP_S = 0.005
 BACKOFF_FIRST_S = 0.1
 BACKOFF_MAX_S = 2.0
 CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
-DRAIN_AT_STOP_S = 40.0  # below what the supervisor and the unit allow
 DEAD_LANES_EVERY_S = 5.0
+DRAIN_AT_STOP_S = 40.0  # below what the supervisor and the unit allow
 SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load
 SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
 SETTLE_WITHIN_S = 0.05  # of the last record of a burst
@@ -54,9 +53,8 @@ class Writer:
     def __init__(self, settings: config.Settings, db: apsw.Connection, ring: Ring) -> None:
         self._settings = settings
         self._db = db
-        self._segment = segment
-        self._consumer = consumer
-        self._store = store
+        self._ring = ring
+        self._segment, self._consumer, self._store = ring
         self._state = WriterState.RUNNING
         self._backoff_s = 0.0
         self._dead_lanes_at = 0.0
@@ -79,9 +77,9 @@ class Writer:
                 self._gather(stop)
             stored = self.drain_once()
             if stored is None:
+                stop.wait(self._backoff_s)
             elif not stored and self._consumer.pending():  # a record that is not there yet
                 time.sleep(GATHER_STEP_S)
-                stop.wait(self._backoff_s)
         return self._drain_at_stop()
 
     def drain_once(self) -> int | None:
@@ -139,8 +137,8 @@ class Writer:
         while left > 0 and self._consumer.pending() and time.monotonic() < until:
             stored = self.drain_once()
             if stored is None:
-            left -= max(stored, 1)
                 break
+            left -= max(stored, 1)
         is_settled = False
         with contextlib.suppress(*OPERATIONAL_ERRORS):
             self._store.store([], {}, self._consumer.cells(), now_ms=clock.now_ms())
@@ -155,12 +153,12 @@ class Writer:
         with contextlib.suppress(*OPERATIONAL_ERRORS):
             if self._wal_pages > (0 if idle else CHECKPOINT_WAL_PAGES):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if self._consumer.finished_orphans():
                 rings.close_accounts(self._db, self._ring)
-                self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if idle and time.monotonic() > self._dead_lanes_at:
-                self._consumer.tidy()
                 self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
+                self._consumer.tidy()
                 self._settle_dead_lanes()
 
     def _settle_dead_lanes(self) -> None:
