@@ -24,6 +24,7 @@
     │   ├── OutboundRefused    an address, name or port bloop does not send to: trying again changes nothing
     │   └── Unreachable        no address, no connection, no answer in time, no TLS: worth another try
     └── StorageError           the database refuses to open, migrate or answer
+        ├── BackupError        a backup cannot be made, or is not what its manifest says
         ├── SchemaTooNew       written by a later bloop
         ├── QueryTimeout       a read ran longer than its limit
         └── DatabaseBusy       no connection or no write lock within the time allowed
@@ -170,6 +171,10 @@ class Unreachable(OutboundError):
 
 class StorageError(BloopError):
     """The database refuses to open, migrate or answer."""
+
+
+class BackupError(StorageError):
+    """A backup cannot be made, or what lies there is not what its manifest says."""
 
 
 class SchemaTooNew(StorageError):
