@@ -62,7 +62,7 @@ def _markdown(content: str) -> dict[str, Any]:
 
 def _escaped(content: str) -> str:
     content = content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.no_mentions(content)
+    return text.no_mentions(content.replace("](", "]\u200b("))  # a link to Mattermost
 
 
 def _word(body: bytes) -> str:

@@ -182,6 +182,11 @@ class TestTls:
         with receiver(tls=authority.context(NAME)) as there:
             assert "certificate does not verify" in trouble(there, way_out(trust=authority))
 
+    def test_authority_may_be_named_by_a_variable(self, authority: Authority, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority.path))
+        with receiver(tls=authority.context()) as there:
+            assert post_to(there, way_out(), host=NAME).status == 200
+
     def test_server_without_tls_is_no_https(self, authority: Authority):
         with receiver() as there, pytest.raises(Unreachable, match=r"does not speak TLS|closed"):
             post(way_out(trust=authority), f"https://127.0.0.1:{there.port}/", b"", {})

@@ -62,7 +62,7 @@ class TestSlack:
         sent = slack.payload(HOSTILE)
         texts = [text for text in strings(sent) if text != "<https://errors.example.com/issues/SHOP-12|Open SHOP-12>"]
 
-        assert not [text for text in texts if "<" in text or ">" in text]
+        assert not [text for text in texts if "<" in text or ">" in text or "](" in text]
         assert not [text for text in texts if re.search(r"@\w", text)]
         assert "&lt;!channel&gt;" in sent["text"]
         assert "&amp;amp;" in sent["text"]
