@@ -36,7 +36,8 @@ def of_answer(answer: Answer, now_s: float, *, reason: str = "", pause: object =
     if 300 <= status < 400:
         return Result("failed", f"{detail}: redirects are not followed, use the address it leads to", status)
     if status in PASSING or status >= 500:
-        wait_s = float(pause) if isinstance(pause, int | float) and not isinstance(pause, bool) else answer.retry_after_s(now_s)
+        is_number = isinstance(pause, int | float) and not isinstance(pause, bool)
+        wait_s = float(pause) if is_number else answer.retry_after_s(now_s)  # type: ignore[arg-type]
         return Result("retry", detail, status, None if wait_s is None else min(max(wait_s, 0.0), RETRY_AFTER_MAX_S))
     return Result("failed", detail, status)
 
