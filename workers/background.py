@@ -79,7 +79,7 @@ class Background:
                         self._say_alive(db, jobs)
                 self._say_alive(db, jobs)
                 wait_s = max(0.0, min(job.due_at for job in jobs) - time.monotonic())
-                self._wakeups.wait(min(wait_s, SEEN_EVERY_S))
+                self._wakeups.wait(min(wait_s, SEEN_EVERY_S, process.unit.ping_every_s or SEEN_EVERY_S))
             process.unit.stopping()
             for job in jobs:
                 with contextlib.suppress(*EXPECTED):
