@@ -1,37 +1,56 @@
 """The retention process: it deletes what is older than is kept, and gives the room back. `python -m workers.retention`
 
-    prune     at the start and every `retention.prune_interval_secs`: events, counts, accounts, signals that are due
-    mutes     twice a minute: those whose time has come end
-    sweep     hourly: sessions, challenges, links and invites that ran out
+    prune        at the start, every `retention.prune_interval_secs`, when asked, and while the disk is full
+    mutes        twice a minute: those whose time has come end
+    measure      hourly: sizes and numbers of rows for the storage page
+    sweep        hourly: sessions, challenges, links and invites that ran out
+    statistics   daily: of tables that have grown, for SQLite's planner
+    backup       nightly, or when asked (workers/backups.py)
 
-Jobs run one after the other on one connection (workers/background.py). Another job is a function that returns in how
-many seconds it wants to be run again, and a line in `make_jobs`.
+Jobs take turns on one thread (workers/background.py). Another job is a function that returns in how many seconds it
+wants to be run again, and a line in `make_jobs`. One that takes long does a piece at a time, as `Pruning` does.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 
 import apsw
 
 from bloop import clock
 from bloop.config import Settings
 from bloop.query.processes import RETENTION
-from bloop.storage import connection, sweep
+from bloop.query.retention import get_run, open_run
+from bloop.query.storage import count_rows, newest_event_id
+from bloop.retention import disk
+from bloop.retention.cleaner import Cleaner
+from bloop.storage import connection, retention, samples, statistics, sweep
 from bloop.storage.lifecycle import SWEPT_MAX, end_due_mutes
 from workers import process
 from workers.background import Background, Job, Stopping
+from workers.backups import Backups
 
+LOOK_EVERY_S = 1.0  # whether somebody asked for a purge
+LOW_DISK_EVERY_S = 60.0
+MEASURE_EVERY_S = 3600.0
 MUTES_EVERY_S = 30.0
 SWEEP_EVERY_S = 3600.0
+STATISTICS_EVERY_S = 86_400.0
+STATISTICS_REST_S = 0.1
 
 log = logging.getLogger("bloop.retention")
 
 
 def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
     """Everything this process does, in the order in which it is done when several are due."""
+
+    def measure_job() -> float:
+        measure(settings, db)
+        return MEASURE_EVERY_S
 
     def mutes_job() -> float:
         with connection.immediate(db):
@@ -43,7 +62,102 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
             sweep.sweep(db, clock.now_ms())
         return SWEEP_EVERY_S
 
-    return [Job("mutes", mutes_job), Job("sweep", sweep_job)]
+    backups = Backups(settings, db)
+    stale: list[str] = []
+
+    def statistics_job() -> float:
+        stale.extend([] if stale else statistics.stale_statistics(db))
+        if stale:
+            statistics.refresh(db, stale.pop())
+        return STATISTICS_REST_S if stale else STATISTICS_EVERY_S
+
+    return [
+        Job("prune", Pruning(settings, db).run),
+        Job("mutes", mutes_job),
+        Job("measure", measure_job),
+        Job("sweep", sweep_job),
+        Job("backup", backups.run, backups.troubles, backups.finish),
+        Job("statistics", statistics_job),
+    ]
+
+
+class Pruning:
+    """Works on the open clean-up, a step a run, so that the other jobs get their turn and a stop waits for a step."""
+
+    def __init__(
+        self, settings: Settings, db: apsw.Connection, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._settings, self._db, self._monotonic = settings, db, monotonic
+        self._work: Iterator[float] | None = None
+        self._due_at = self._low_disk_at = monotonic()
+
+    def run(self) -> float:
+        if self._work is None:
+            if not self._is_wanted():
+                return LOOK_EVERY_S
+            self._work = self._clean_up()
+        try:
+            return next(self._work)
+        except StopIteration:
+            self._work = None
+            return LOOK_EVERY_S
+        except Exception as error:
+            self._work = None  # the next one goes on where this one stopped
+            self._note(error)
+            raise
+
+    def _note(self, error: Exception) -> None:
+        """For who waits for this run; that it cannot be noted is no reason to stop."""
+        with contextlib.suppress(apsw.Error):
+            run = open_run(self._db)
+            if run is not None:
+                with connection.immediate(self._db):
+                    retention.set_error(self._db, run.id, f"{type(error).__name__}: {error}")
+
+    def _is_wanted(self) -> bool:
+        """Somebody asked, a kill interrupted it, it is time, or there is no room."""
+        now_s = self._monotonic()
+        if open_run(self._db) is not None or now_s >= self._due_at:
+            return True
+        return now_s >= self._low_disk_at and self._disk_is_low()
+
+    def _clean_up(self) -> Iterator[float]:
+        """One clean-up, on a connection that is open only meanwhile."""
+        with contextlib.closing(connection.open_cleaner(self._settings.database_path)) as db:
+            with connection.immediate(db):
+                run_id = retention.ask_for_run(db, asked_by=None, now_ms=clock.now_ms()).id
+            cleaner = Cleaner(
+                db,
+                run_id,
+                defaults=self._settings.retention,
+                samples=self._settings.pipeline.sample_reservoir_size,
+                now_ms=clock.now_ms,
+                disk_is_low=self._disk_is_low,
+                measure=lambda: measure(self._settings, self._db),
+            )
+            yield from cleaner.work()
+            self._due_at = self._monotonic() + self._settings.retention.prune_interval_secs
+            self._low_disk_at = self._monotonic() + LOW_DISK_EVERY_S
+            self._say_done(run_id, cleaner.held_s_max)
+
+    def _disk_is_low(self) -> bool:
+        return disk.is_low(self._settings.database_path, self._settings.database.disk_free_bytes_min)
+
+    def _say_done(self, run_id: int, held_s_max: float) -> None:
+        run = get_run(self._db, run_id)
+        if run is None or not (run.raw_events_deleted or run.hourly_counts_deleted or run.others_deleted):
+            return
+        message = "deleted %d events, %d hourly counts, %d other rows; %d bytes freed; lock held %.0f ms at most"
+        counts = (run.raw_events_deleted, run.hourly_counts_deleted, run.others_deleted, run.bytes_freed)
+        log.info(message, *counts, held_s_max * 1000, extra={"action": "pruned"})
+
+
+def measure(settings: Settings, db: apsw.Connection) -> None:
+    """Note how large everything is. Counting reads, in its own time; only the note takes the write lock."""
+    sizes = disk.sizes(db, settings.database_path)
+    event_id, row_counts = newest_event_id(db), count_rows(db)
+    with connection.immediate(db):
+        samples.save_sample(db, sizes._asdict(), event_id=event_id, row_counts=row_counts, now_ms=clock.now_ms())
 
 
 def run(settings: Settings) -> int:

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
 import sys
 import time
 
@@ -22,6 +21,7 @@ from bloop import clock, config
 from bloop.fingerprint.v1 import culprit
 from bloop.instance import claimed
 from bloop.record import ErrorRecord
+from bloop.retention import disk
 from bloop.ring import WriterState
 from bloop.storage import connection, migrate, projects
 from bloop.storage.store import OPERATIONAL_ERRORS
@@ -62,6 +62,7 @@ class Writer:
         self._is_behind = False  # the last batch left records behind: there is nothing to wait for
         self._settled_at = 0.0
         self._wal_pages = 0
+        self._wal_pages_max = CHECKPOINT_WAL_PAGES
         db.set_wal_hook(self._on_commit)
 
     def run(self, stop: StopFlag) -> bool:
@@ -84,7 +85,7 @@ class Writer:
 
     def drain_once(self) -> int | None:
         """Store one batch; return how many records it held, None when the database would not take it."""
-        if self._disk_is_full():
+        if self._disk_is_full():  # D1 of bloop/retention/disk.py
             self._trouble(WriterState.DISK_FULL, f"less than {self._settings.database.disk_free_bytes_min} bytes free")
             return None
         batch = self._consumer.read(BATCH_RECORDS_MAX, BATCH_BYTES_MAX)
@@ -151,7 +152,7 @@ class Writer:
     def _look_after(self, *, idle: bool) -> None:
         """What must happen now and then: checkpoints, and the accounts of producers that died."""
         with contextlib.suppress(*OPERATIONAL_ERRORS):
-            if self._wal_pages > (0 if idle else CHECKPOINT_WAL_PAGES):
+            if self._wal_pages > (0 if idle else self._wal_pages_max):
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if self._consumer.finished_orphans():
@@ -174,8 +175,9 @@ class Writer:
         return apsw.SQLITE_OK
 
     def _disk_is_full(self) -> bool:
-        disk = os.statvfs(self._settings.database_path.parent)
-        return disk.f_bavail * disk.f_frsize < self._settings.database.disk_free_bytes_min
+        free, minimum = disk.free_bytes(self._settings.database_path), self._settings.database.disk_free_bytes_min
+        self._wal_pages_max = disk.wal_pages_max(free, minimum, usually=CHECKPOINT_WAL_PAGES)
+        return disk.is_full(free, minimum, was_full=self._state is WriterState.DISK_FULL)
 
     def _trouble(self, state: WriterState, why: str) -> None:
         if state is not self._state:

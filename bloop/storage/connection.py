@@ -1,9 +1,10 @@
-"""How bloop opens SQLite. Three roles, one function each; every pragma says why it is there.
+"""How bloop opens SQLite. Four roles, one function each; every pragma says why it is there.
 
 Connections are opened after fork, one set per process, and used by one thread at a time.
 
     writer   the one process that stores event data; owns checkpoints, fsyncs every commit
     control  short `immediate` transactions on control-plane rows (projects, tokens, status changes)
+    cleaner  deletes what is old; what it did last may be undone by a power cut, and is then done again
     reader   read-only, with a limit on how long one statement may run
 """
 
@@ -51,6 +52,16 @@ def open_control(path: Path | str) -> apsw.Connection:
     db.pragma("synchronous", "FULL")
     db.pragma("cache_size", -READER_CACHE_KIB)
     db.pragma("wal_autocheckpoint", 0)
+    return db
+
+
+def open_cleaner(path: Path | str) -> apsw.Connection:
+    """A control connection whose commits wait for no disk: the write lock is held while a commit waits.
+
+    The writer's next commit, which waits, makes those before it durable too.
+    """
+    db = open_control(path)
+    db.pragma("synchronous", "NORMAL")
     return db
 
 

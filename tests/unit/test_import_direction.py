@@ -48,7 +48,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "channels"},
     "cli": GROUND
     | DECISIONS
-    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "pages", "demo", "channels"},
+    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "demo", "channels"},
     "workers": GROUND
     | DECISIONS
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "http", "web", "channels"},

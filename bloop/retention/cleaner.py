@@ -1,0 +1,219 @@
+"""One clean-up: everything that is old goes, a step at a time (retention/steps.py), then the room is given back.
+
+C1  A clean-up that was interrupted anywhere goes on: what is due is found again from the tables (storage/prune.py N2),
+    and its counts stand in the transactions that deleted.
+C2  When people change how long something is kept, the next step starts over with what holds now.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import TypeVar
+
+import apsw
+
+from bloop.config import Retention
+from bloop.query import projects
+from bloop.query import retention as read
+from bloop.retention.policy import Cutoffs, Policy, load_policy
+from bloop.retention.shrink import pages_to_free
+from bloop.retention.steps import Hold, Steps
+from bloop.storage import alerts, prune
+from bloop.storage import retention as book
+
+DUE_ROWS_MAX = 1_000_000  # on one list; what is beyond is found by the next
+FIND_ISSUES = 500  # asked about in one read
+PART_ROWS = 64  # deleted between two looks at the clock
+STEP_ROWS_MAX = 4000
+HOURS_ISSUES = 50
+TRIM_ROWS = 200
+VACUUM_PAGES = 32
+CHECKPOINT_TRIES = 10  # at the end, so that the file shrinks now rather than with the writer's next checkpoint
+CHECKPOINT_REST_S = 0.1
+
+T = TypeVar("T")
+Delete = Callable[[apsw.Connection, int, int], int]  # before ms, rows at most → rows deleted
+Rests = Generator[float, None, T]  # seconds to rest after every step
+
+
+class _PolicyChanged(Exception):
+    """C2. Rolls back the step that noticed, which has done nothing yet."""
+
+
+class Cleaner:
+    """Works on the run `run_id`. `db` comes from `connection.open_cleaner` and is used by nobody else meanwhile."""
+
+    def __init__(
+        self,
+        db: apsw.Connection,
+        run_id: int,
+        *,
+        defaults: Retention,
+        samples: int,
+        now_ms: Callable[[], int],
+        disk_is_low: Callable[[], bool] = lambda: False,
+        measure: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._db, self._run_id = db, run_id
+        self._defaults, self._samples, self._now_ms = defaults, samples, now_ms
+        self._measure = measure  # before the run is called finished: who waits for that wants new numbers
+        self._steps = Steps(db, disk_is_low=disk_is_low)
+        self._revision: int | None = None
+
+    @property
+    def held_s_max(self) -> float:
+        """The longest the write lock was held so far."""
+        return self._steps.held_s_max
+
+    def work(self) -> Rests[None]:
+        """Do it; yields how many seconds to rest. The caller may stop for good after any step."""
+        with self._step():
+            book.begin_run(self._db, self._run_id, self._now_ms())
+        yield self._steps.rest_s()
+        while True:
+            policy = load_policy(self._db, self._defaults)
+            self._revision = policy.revision
+            with contextlib.suppress(_PolicyChanged):
+                yield from self._old_rows(policy, self._now_ms())
+                break
+        self._revision = None
+        yield from self._give_room_back()
+        self._measure()
+        with self._step():
+            book.finish_run(self._db, self._run_id, self._now_ms())
+
+    def _old_rows(self, policy: Policy, now_ms: int) -> Rests[None]:
+        cutoffs = policy.cutoffs(now_ms)
+        yield from self._events(policy, now_ms)
+        yield from self._hours(cutoffs.hours_ms)
+        for delete, before_ms in _small_things(cutoffs):
+            yield from self._bounded(delete, before_ms)
+
+    @contextlib.contextmanager
+    def _step(self) -> Iterator[Hold]:
+        with self._steps.step() as hold:
+            if self._revision is not None and self._revision != read.revision(self._db):
+                raise _PolicyChanged
+            yield hold
+
+    # Events
+
+    def _events(self, policy: Policy, now_ms: int) -> Rests[None]:
+        before_ms = {one: policy.events_before_ms(one, now_ms) for one in projects.project_ids(self._db)}
+        is_all = False
+        while not is_all:
+            is_all = yield from self._find(before_ms)
+            found = prune.count_due(self._db)
+            with self._step():
+                book.set_due(self._db, self._run_id, found)
+            yield self._steps.rest_s()
+            if found:
+                yield from self._delete_found(max(before_ms.values()))
+
+    def _find(self, before_ms_of: dict[int, int]) -> Rests[bool]:
+        """List what is due, without the write lock; whether that is all."""
+        prune.forget_due(self._db)
+        room = DUE_ROWS_MAX
+        for project_id, before_ms in before_ms_of.items():
+            for ids in _parts(prune.crowded_issues(self._db, project_id, self._samples), FIND_ISSUES):
+                room -= prune.find_due(self._db, ids, before_ms=before_ms, samples=self._samples, rows_max=room)
+                if room <= 0:
+                    return False
+                yield 0.0
+        return True
+
+    def _delete_found(self, before_ms: int) -> Rests[None]:
+        after_id, rows = 0, PART_ROWS
+        while ids := prune.next_due(self._db, after_id=after_id, before_ms=before_ms, rows_max=rows):
+            taken = deleted = 0
+            with self._step() as hold:
+                for part in _parts(ids, PART_ROWS):
+                    deleted += prune.delete_events(self._db, part, before_ms)
+                    taken += len(part)
+                    if hold.is_over:
+                        break
+                book.add_deleted(self._db, self._run_id, raw_events=deleted)
+            after_id, rows = ids[taken - 1], min(2 * taken, STEP_ROWS_MAX)
+            yield self._steps.rest_s()
+
+    # Counts, and what is small
+
+    def _hours(self, before_ms: int) -> Rests[None]:
+        for ids in _parts(prune.all_issues(self._db), FIND_ISSUES):
+            todo = list(_parts(prune.with_old_hours(self._db, ids, before_ms), HOURS_ISSUES))
+            while todo:
+                deleted = 0
+                with self._step() as hold:
+                    while todo:
+                        found = prune.delete_hours(self._db, todo[-1], before_ms=before_ms, rows_max=TRIM_ROWS)
+                        deleted += found
+                        if found < TRIM_ROWS:
+                            todo.pop()
+                        if hold.is_over:
+                            break
+                    book.add_deleted(self._db, self._run_id, hours=deleted)
+                yield self._steps.rest_s()
+            yield 0.0
+
+    def _bounded(self, delete: Delete, before_ms: int) -> Rests[None]:
+        is_done = False
+        while not is_done:
+            deleted = 0
+            with self._step() as hold:
+                while not is_done:
+                    found = delete(self._db, before_ms, TRIM_ROWS)
+                    deleted += found
+                    is_done = found < TRIM_ROWS
+                    if hold.is_over:
+                        break
+                book.add_deleted(self._db, self._run_id, others=deleted)
+            yield self._steps.rest_s()
+
+    # Room
+
+    def _give_room_back(self) -> Rests[None]:
+        run = read.get_run(self._db, self._run_id)
+        everything = self._steps.disk_is_low() or (run is not None and run.asked_by is not None)
+        pages, free, page_bytes = (_pragma(self._db, name) for name in ("page_count", "freelist_count", "page_size"))
+        left = wanted = pages_to_free(pages, free, page_bytes, everything=everything)
+        while left > 0:
+            with self._step() as hold:
+                before = _pragma(self._db, "page_count")
+                while left > 0:
+                    self._db.pragma("incremental_vacuum", min(VACUUM_PAGES, left))
+                    left -= VACUUM_PAGES
+                    if hold.is_over:
+                        break
+                freed = before - _pragma(self._db, "page_count")
+                book.add_deleted(self._db, self._run_id, bytes_freed=freed * page_bytes)
+            yield self._steps.rest_s()
+            if not freed:
+                break
+        for _ in range(CHECKPOINT_TRIES if wanted else 0):
+            if self._steps.checkpoint():
+                break
+            yield CHECKPOINT_REST_S
+
+
+def _small_things(cutoffs: Cutoffs) -> Sequence[tuple[Delete, int]]:
+    return (
+        (prune.delete_project_hours, cutoffs.hours_ms),
+        (prune.delete_ledger_minutes, cutoffs.ledger_ms),
+        (prune.delete_signals, cutoffs.signals_ms),
+        (prune.delete_dead_letters, cutoffs.samples_ms),
+        (prune.delete_rejections, cutoffs.samples_ms),
+        (alerts.prune_minutes, cutoffs.minutes_ms),
+        (alerts.prune, cutoffs.firings_ms),
+        (lambda db, before_ms, _rows_max: alerts.prune_cooldowns(db, before_ms), cutoffs.firings_ms),
+    )
+
+
+def _parts(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
+    return (items[start : start + size] for start in range(0, len(items), size))
+
+
+def _pragma(db: apsw.Connection, name: str) -> int:
+    value = db.pragma(name)
+    assert isinstance(value, int)
+    return value

@@ -1,0 +1,67 @@
+"""How long what is kept, and what that makes old. Pure, but for reading what people have set.
+
+K1  Events and counts are old by the time they were *received*: a client's clock decides about nothing.
+K2  Cut-offs come from one reading of the clock. A clock that goes backwards makes less of it old, never more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import apsw
+
+from bloop.clock import DAY_MS, hour_of
+from bloop.config import Retention
+from bloop.query import retention
+
+DAYS_MIN, DAYS_MAX = 1, 3650
+LEDGER_DAYS = 31  # page and API look back thirty
+MINUTES_DAYS = 9  # a preview of an alert rule: seven days, its window and the one before it
+SIGNALS_DAYS = 8  # a preview of an alert rule looks back seven; streams resume within hours
+FIRINGS_DAYS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    raw_events_days: int
+    hourly_counts_days: int
+    overrides: Mapping[int, int]  # project → days of its raw events
+    revision: int  # of what people have set: another one means to look again
+
+    def events_before_ms(self, project_id: int, now_ms: int) -> int:
+        """Events of this project received earlier are old."""
+        return now_ms - self.overrides.get(project_id, self.raw_events_days) * DAY_MS
+
+    def cutoffs(self, now_ms: int) -> Cutoffs:
+        return Cutoffs(
+            samples_ms=now_ms - self.raw_events_days * DAY_MS,
+            hours_ms=hour_of(now_ms - self.hourly_counts_days * DAY_MS),
+            ledger_ms=now_ms - LEDGER_DAYS * DAY_MS,
+            minutes_ms=now_ms - MINUTES_DAYS * DAY_MS,
+            signals_ms=now_ms - SIGNALS_DAYS * DAY_MS,
+            firings_ms=now_ms - FIRINGS_DAYS * DAY_MS,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Cutoffs:
+    """What lies before these is old. Hours are old when all of the hour is."""
+
+    samples_ms: int  # dead letters and rejections: they hold what clients sent, as events do
+    hours_ms: int
+    ledger_ms: int
+    minutes_ms: int
+    signals_ms: int
+    firings_ms: int
+
+
+def load_policy(db: apsw.Connection, defaults: Retention) -> Policy:
+    """What is in force: what people have set, and the settings file where they have not."""
+    row = retention.policy_row(db)
+    return Policy(
+        raw_events_days=row.raw_events_days or defaults.raw_events_days,
+        hourly_counts_days=row.hourly_counts_days or defaults.hourly_counts_days,
+        overrides={override.project_id: override.raw_events_days for override in retention.overrides(db)},
+        revision=row.revision,
+    )

@@ -1,0 +1,230 @@
+"""The retention process on a real file: killed in the middle, beside a writer, and asked for a purge."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from bloop import config
+from bloop.clock import DAY_MS, now_ms
+from bloop.query.retention import RunRow, get_run, last_run, open_run
+from bloop.query.storage import last_sample
+from bloop.retention import cleaner, disk, steps
+from bloop.storage import connection, prune, retention
+from tests.seed import NOW_MS, Seed
+from tests.unit.retention.cleaning import counters, expected, settle, stored
+from workers import retention as worker
+from workers.retention import Pruning
+
+WAIT_S = 20.0
+EVENTS = 6000
+KILLS = 6
+
+running: set[int] = set()
+
+
+@pytest.fixture
+def seed(tmp_path: Path) -> Iterator[Seed]:
+    made = Seed(tmp_path / "bloop.db")
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def settings(seed: Seed) -> config.Settings:
+    environ = {"BLOOP__DATABASE__PATH": str(seed.path), "BLOOP__DATABASE__DISK_FREE_BYTES_MIN": "0"}
+    return config.load(environ=environ, secret_required=False)
+
+
+@pytest.fixture(autouse=True)
+def nobody_is_left() -> Iterator[None]:
+    yield
+    for pid in tuple(running):
+        ended(pid, signal.SIGKILL)
+
+
+def many_events(seed: Seed, count: int = EVENTS) -> None:
+    """Of 40 issues in two projects, received over the last twenty days of the real clock."""
+    now = now_ms()
+    projects = [seed.project(slug) for slug in ("shop", "blog")]
+    issues = [seed.issue(projects[n % 2], f"f{n}") for n in range(40)]
+    seed.db.execute(
+        """
+        WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count)
+        INSERT INTO events (issue_id, project_id, timestamp_ms, received_at_ms, source, environment, release, level,
+                            error_type, message, stack)
+        SELECT s.id, s.project_id, :now - (:count - i) * :step, :now - (:count - i) * :step, 'api', 'production', '1.0',
+               'error', 'TypeError', 'boom', hex(zeroblob(400))
+          FROM n JOIN issues AS s ON s.id = :first + i * 7 % 40
+        """,
+        {"count": count, "now": now, "first": issues[0], "step": 20 * DAY_MS // count},
+    )
+    settle(seed)
+
+
+def until(condition: Callable[[], object], what: str) -> None:
+    deadline = time.monotonic() + WAIT_S
+    while not condition():
+        assert time.monotonic() < deadline, what
+        time.sleep(0.002)
+
+
+def start(seed: Seed, settings: config.Settings) -> int:
+    """A retention process; its pid. No connection of ours goes with it: SQLite's locks do not survive a fork."""
+    seed.db.close()
+    pid = os.fork()
+    if pid == 0:
+        code = 99
+        try:
+            code = worker.run(settings)
+        finally:
+            os._exit(code)
+    running.add(pid)
+    seed.db = connection.open_control(seed.path)
+    return pid
+
+
+def ended(pid: int, signum: int) -> int:
+    running.discard(pid)
+    os.kill(pid, signum)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def run_of(seed: Seed) -> RunRow:
+    found = last_run(seed.db)
+    assert found is not None
+    return found
+
+
+def test_killed_again_and_again_it_ends_with_what_one_clean_up_leaves(
+    seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cleaner, "STEP_ROWS_MAX", 100)  # forty steps, a second in all
+    monkeypatch.setattr(steps, "REST_S_MIN", 0.025)
+    many_events(seed)
+    before, counted = stored(seed), counters(seed)
+    retention.ask_for_run(seed.db, asked_by=None, now_ms=NOW_MS)
+
+    for kill in range(1, KILLS + 1):
+        pid = start(seed, settings)
+        until(lambda: seed.value("SELECT raw_events_deleted FROM retention_runs") >= kill * 400, "some deletions")
+        assert ended(pid, signal.SIGKILL) == -signal.SIGKILL
+        assert seed.value("SELECT raw_events_deleted FROM retention_runs") == EVENTS - len(stored(seed))
+    pid = start(seed, settings)
+    until(lambda: run_of(seed).finished_at_ms, "the clean-up to finish")
+    assert ended(pid, signal.SIGTERM) == 0
+
+    due = expected(before, days=7, own={}, samples=5, now_ms=run_of(seed).started_at_ms or 0)
+    # It read the clock when it was started last: a little later.
+    assert {row.id for row in stored(seed)} <= {row.id for row in due}
+    assert len(due) - len(stored(seed)) <= 10
+    assert run_of(seed).raw_events_deleted == EVENTS - len(stored(seed))
+    assert counters(seed) == counted
+    assert seed.value("PRAGMA integrity_check") == "ok"
+    assert seed.value("SELECT count(*) FROM retention_runs") == 1
+
+
+def test_it_cleans_up_at_its_start_and_measures(seed: Seed, settings: config.Settings) -> None:
+    many_events(seed, 600)
+    pid = start(seed, settings)
+
+    until(lambda: last_run(seed.db) and run_of(seed).finished_at_ms, "the first clean-up")
+    until(lambda: last_sample(seed.db), "the first sample")
+    assert ended(pid, signal.SIGTERM) == 0
+
+    sample = last_sample(seed.db)
+    assert sample is not None
+    assert sample.row_counts["events"] == len(stored(seed)) < 600
+    assert run_of(seed).asked_by is None
+
+
+def test_who_asks_while_it_waits_is_served_soon(seed: Seed, settings: config.Settings) -> None:
+    pid = start(seed, settings)
+    until(lambda: last_run(seed.db) and run_of(seed).finished_at_ms, "the first clean-up")
+    many_events(seed, 600)
+
+    with connection.immediate(seed.db):
+        asked = retention.ask_for_run(seed.db, asked_by="ada", now_ms=NOW_MS)
+    until(lambda: get_run(seed.db, asked.id).finished_at_ms, "the purge")  # type: ignore[union-attr]
+    assert ended(pid, signal.SIGTERM) == 0
+
+    run = get_run(seed.db, asked.id)
+    assert run is not None
+    assert run.raw_events_deleted == 600 - len(stored(seed)) > 0
+    assert run.asked_by == "ada"
+    assert open_run(seed.db) is None
+
+
+class Clock:
+    now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def finish(pruning: Pruning, seed: Seed) -> int:
+    """Run it until the open clean-up is finished; how many runs there have been."""
+    pruning.run()
+    for _ in range(10_000):
+        if open_run(seed.db) is None:
+            break
+        pruning.run()
+    return int(seed.value("SELECT max(id) FROM retention_runs"))
+
+
+def test_clean_ups_begin_by_the_clock_or_on_demand_and_not_in_between(seed: Seed, settings: config.Settings) -> None:
+    clock = Clock()
+    with closing(connection.open_control(seed.path)) as db:
+        pruning = Pruning(settings, db, clock)
+
+        assert finish(pruning, seed) == 1
+        for clock.now_s in (101.0, 3000.0, 3699.0):
+            assert finish(pruning, seed) == 1
+        clock.now_s = 3701.0
+        assert finish(pruning, seed) == 2
+        with connection.immediate(seed.db):
+            retention.ask_for_run(seed.db, asked_by="ada", now_ms=NOW_MS)
+        assert finish(pruning, seed) == 3
+
+
+def test_while_the_disk_is_low_it_cleans_up_every_minute(
+    seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock, is_low = Clock(), False
+    monkeypatch.setattr(disk, "is_low", lambda path, minimum: is_low)
+    with closing(connection.open_control(seed.path)) as db:
+        pruning = Pruning(settings, db, clock)
+        assert finish(pruning, seed) == 1
+        runs = []
+        is_low = True
+        for clock.now_s in (101.0, 161.0, 162.0, 222.0):
+            runs.append(finish(pruning, seed))
+
+    assert runs == [1, 2, 2, 3]
+
+
+def test_a_clean_up_that_fails_says_why_and_goes_on(
+    seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many_events(seed, 600)
+    with closing(connection.open_control(seed.path)) as db:
+        pruning = Pruning(settings, db)
+        with monkeypatch.context() as broken:
+            broken.setattr(prune, "delete_events", lambda *_: (_ for _ in ()).throw(apsw.FullError("disk is full")))
+            with pytest.raises(apsw.FullError):
+                finish(pruning, seed)
+        failed = run_of(seed)
+
+        finish(pruning, seed)
+
+    assert (failed.error, failed.raw_events_deleted, failed.finished_at_ms) == ("FullError: disk is full", 0, None)
+    assert (run_of(seed).error, run_of(seed).finished_at_ms is None) == (None, False)
+    assert run_of(seed).raw_events_deleted == 600 - len(stored(seed)) > 0
+    assert seed.value("SELECT count(*) FROM retention_runs") == 1
