@@ -248,6 +248,10 @@ class BloopServer:
         with self.reader() as db:
             return [row[0] for row in db.execute("SELECT request_id FROM events WHERE request_id IS NOT NULL")]
 
+    def ring_stat(self) -> Any:
+        """What waits, and what was accepted, spilled and dropped by lane."""
+        return json.loads(self.cli("ring", "stat", "--json").stdout)
+
     def ledger(self) -> dict[tuple[int, int], int]:
         """(project id, outcome) → count since the beginning."""
         with self.reader() as db:

@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from dataclasses import dataclass, field
+from typing import Any, ClassVar
 
 from tests.acceptance.harness import BloopServer, event, signed
 
@@ -30,6 +31,9 @@ class Told:
 class Client(threading.Thread):
     """One kept-alive connection after another, until told to stop."""
 
+    per_second, batch_every, batch_events = PER_SECOND, BATCH_EVERY, BATCH_EVENTS
+    fields: ClassVar[dict[str, Any]] = {}  # of every event, besides those that every event has
+
     def __init__(self, server: BloopServer, name: str) -> None:
         super().__init__(name=name, daemon=True)
         self.told = Told()
@@ -43,9 +47,9 @@ class Client(threading.Thread):
         for number in itertools.count():
             if self._stop_asked.is_set():
                 break
-            size = BATCH_EVENTS if number % BATCH_EVERY == 0 else 1
+            size = self.batch_events if number % self.batch_every == 0 else 1
             self._send([f"{self.name}-{number}-{index}" for index in range(size)])
-            next_at = max(next_at + 1 / PER_SECOND, time.monotonic() - 1)
+            next_at = max(next_at + 1 / self.per_second, time.monotonic() - 1)
             self._stop_asked.wait(max(0.0, next_at - time.monotonic()))
         self._hang_up()
 
@@ -56,7 +60,7 @@ class Client(threading.Thread):
         return self.told
 
     def _send(self, ids: list[str]) -> None:
-        events = [event(one) for one in ids]
+        events = [event(one, **self.fields) for one in ids]
         path, body = ("/v1/ingest", events[0]) if len(ids) == 1 else ("/v1/ingest/batch", {"events": events})
         raw = json.dumps(body).encode()
         try:
@@ -94,3 +98,10 @@ class Client(threading.Thread):
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+class BurstClient(Client):
+    """Batches of two kilobytes an event: a lane of 256 KiB is full after a few of them."""
+
+    per_second, batch_every, batch_events = 15.0, 1, 50
+    fields: ClassVar[dict[str, Any]] = {"metadata": {"padding": "x" * 1800}}

@@ -6,9 +6,13 @@ import os
 import resource
 import signal
 import time
+from collections.abc import Callable
 
 from bloop.outcomes import REFUSALS, Outcome
+from bloop.ring import spill
 from tests.acceptance.harness import BloopServer, event, until
+
+Make = Callable[..., BloopServer]
 
 STANDSTILL_S = 10.0
 PADDING = "x" * 900  # so that the lanes fill within the time
@@ -24,7 +28,8 @@ def send_batch(server: BloopServer, prefix: str, number: int) -> tuple[list[str]
     return ids, answer.json["accepted"], time.monotonic() - before
 
 
-def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accepted(server: BloopServer):
+def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accepted(make_server: Make):
+    server = make_server(BLOOP__INGEST__SPILL_BYTES_MAX=str(4 * 1024 * 1024)).start()
     (writer,) = server.pids("writer")
     sent, accepted, slowest_s, batches = set(), 0, 0.0, 0
     os.kill(writer, signal.SIGSTOP)
@@ -34,6 +39,7 @@ def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accep
             ids, taken, answer_s = send_batch(server, "stop", batches)
             sent.update(ids)
             accepted, slowest_s, batches = accepted + taken, max(slowest_s, answer_s), batches + 1
+        lanes = server.ring_stat()["lanes"]
         not_ready = until(lambda: server.status("GET", "/ready") == 503, "/ready to notice", 15)
     finally:
         os.kill(writer, signal.SIGCONT)
@@ -43,9 +49,31 @@ def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accep
     assert slowest_s < 2.0  # ingest does not wait for the writer
     assert len(set(stored)) == len(stored)
     assert set(stored) <= sent
-    assert 0 < accepted < len(sent)  # the lanes did run over
+    assert sum(lane["spilled"] for lane in lanes) > 100  # the lanes did run over, and so did their spill
+    assert 0 < accepted < len(sent)
     until(lambda: server.ledger().get((1, Outcome.RING_FULL)) == len(sent) - accepted, "the drops in the ledger")
     until(lambda: server.status("GET", "/ready") == 200, "/ready to recover")
+    until(lambda: spill_bytes(server) == 0, "the files to go")
+
+
+def test_a_burst_past_the_lanes_is_stored_to_the_last_event_also_across_a_stop(make_server: Make):
+    server = make_server(BLOOP__INGEST__CHANNEL_CAPACITY="256").start()
+    (writer,) = server.pids("writer")
+    os.kill(writer, signal.SIGSTOP)
+    try:
+        answers = [send_batch(server, "burst", number) for number in range(40)]
+        waiting = server.ring_stat()
+    finally:
+        os.kill(writer, signal.SIGCONT)
+    assert server.stop() == 0
+
+    sent = [one for ids, _, _ in answers for one in ids]
+    assert [accepted for _, accepted, _ in answers] == [50] * 40
+    assert waiting["spill_records"] > 100
+    assert waiting["pending_records"] >= waiting["spill_records"]
+    assert sorted(server.stored_ids()) == sorted(sent)
+    assert spill_bytes(server) == 0
+    assert server.leftovers() == []
 
 
 def test_a_disk_that_takes_no_more_is_said_and_got_over(server: BloopServer):
@@ -71,6 +99,10 @@ def test_a_disk_that_takes_no_more_is_said_and_got_over(server: BloopServer):
     until(lambda: server.status("GET", "/ready") == 200, "/ready to recover")
     assert server.pids("writer") == [writer]  # it never ended
     until(lambda: balanced(server.ledger()), "the ledger to balance")
+
+
+def spill_bytes(server: BloopServer) -> int:
+    return sum(file.path.stat().st_size for file in spill.files(server.settings.spill_folder))
 
 
 def balanced(ledger: dict[tuple[int, int], int]) -> bool:
