@@ -26,7 +26,7 @@ from bloop.backup.create import create
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
 from bloop.backup.schedule import due_at_ms
-from bloop.backup.verify import LOCK_WAIT_S, drill
+from bloop.backup.verify import drill
 from bloop.backup.watch import Stopped, Watch
 from bloop.config import Settings
 from bloop.errors import BloopError
@@ -163,11 +163,8 @@ class Backups:
         except (BloopError, OSError, apsw.Error) as error:
             bad |= {entry.path.name}
             outcome.error = f"the restore drill failed: {error}"
-        with folders.held(folder, watch, wait_s=LOCK_WAIT_S):
-            found = folders.entries(folder)
-            own_id = entry.manifest.database_id
-            for old in folders.to_remove(found, database_id=own_id, keep=settings.backup.keep, bad=bad):
-                folders.remove(old)
+        own_id = entry.manifest.database_id
+        folders.rotate(folder, database_id=own_id, keep=settings.backup.keep, bad=bad, watch=watch)
 
 
 def _say(outcome: Outcome) -> None:

@@ -28,6 +28,7 @@ from bloop.backup.watch import Watch
 from bloop.errors import BackupError
 
 ENTRIES_MAX = 1000  # looked at in one folder
+LOCK_WAIT_S = 600.0  # a backup that is being made there is waited for
 _MAKING = ".making-"
 _LOOK_EVERY_S = 0.05
 
@@ -119,6 +120,15 @@ def remove(entry: Entry) -> None:
     """The packed file first: a manifest without one is no backup, and nobody takes it for one."""
     entry.path.unlink(missing_ok=True)
     manifests.manifest_path(entry.path).unlink(missing_ok=True)
+
+
+def rotate(folder: Path, *, database_id: str, keep: int, bad: Collection[str], watch: Watch) -> list[Entry]:
+    """Remove what is beyond `keep` (F3); return what went. Raises: BackupError when another process works there."""
+    with held(folder, watch, wait_s=LOCK_WAIT_S):
+        gone = to_remove(entries(folder), database_id=database_id, keep=keep, bad=bad)
+        for entry in gone:
+            remove(entry)
+    return gone
 
 
 def to_remove(found: Sequence[Entry], *, database_id: str, keep: int, bad: Collection[str]) -> list[Entry]:

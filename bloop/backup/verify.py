@@ -21,7 +21,7 @@ import zstandard
 
 from bloop.backup import manifest as manifests
 from bloop.backup.create import CHUNK_BYTES
-from bloop.backup.folder import working_in
+from bloop.backup.folder import LOCK_WAIT_S, working_in
 from bloop.backup.inspect import applied, count_rows, integrity, opened
 from bloop.backup.manifest import Manifest
 from bloop.backup.watch import Watch
@@ -33,7 +33,6 @@ from bloop.query.stats import stats
 from bloop.storage import connection, migrate
 
 WINDOW_BYTES_MAX = 8 * 1024 * 1024  # far above what level 3 packs with
-LOCK_WAIT_S = 600.0  # a backup that is being made there is waited for
 ISSUES_READ = 10
 _UNPACKED = "restored.db"
 

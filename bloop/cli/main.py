@@ -5,10 +5,12 @@ from __future__ import annotations
 import click
 
 from bloop import __version__
+from bloop.cli.backups import backup
 from bloop.cli.demo import demo
 from bloop.cli.doctor import doctor
 from bloop.cli.issues import issue
 from bloop.cli.projects import project
+from bloop.cli.restore import restore
 from bloop.cli.ring import ring
 from bloop.cli.sign_in import login_link, welcome
 from bloop.cli.status import status
@@ -27,7 +29,10 @@ def main() -> None:
     """
 
 
-for command in (up, status, doctor, demo, issue, project, token, user, login_link, welcome, config, migrate, ring):
+_EVERYDAY = (up, status, doctor, demo, issue, project, token, user, login_link, welcome)
+_UPKEEP = (backup, restore, config, migrate, ring)
+
+for command in (*_EVERYDAY, *_UPKEEP):
     main.add_command(command)
 
 if __name__ == "__main__":
