@@ -151,6 +151,44 @@ class Seed:
             made = create_token(self.db, name="ci", project_id=project_id, scopes=scopes, now_ms=NOW_MS, **options)
         return made.token
 
+    def rule(
+        self, project_id: int | None = None, rule_type: str = "new_issue", config: str = "{}", **columns: Any
+    ) -> int:
+        row = {
+            "project_id": project_id,
+            "name": f"{rule_type} of {project_id}",
+            "rule_type": rule_type,
+            "config": config,
+            "created_at_ms": NOW_MS,
+            "updated_at_ms": NOW_MS,
+        }
+        return self._insert("alert_rules", row | columns)
+
+    def channel(self, rule_id: int, url: str = "https://hooks.example.com/x", **columns: Any) -> int:
+        """A webhook unless told otherwise."""
+        config = f'{{"url": "{url}"}}'
+        row = {"rule_id": rule_id, "channel_type": "webhook", "config": config, "created_at_ms": NOW_MS}
+        return self._insert("alert_channels", row | columns)
+
+    def firing(self, rule_id: int | None, **columns: Any) -> int:
+        message = '{"text": "something happened", "url": "https://errors.example.com/"}'
+        row = {"rule_id": rule_id, "rule_name": "a rule", "rule_type": "new_issue", "key": "f00d", "message": message}
+        return self._insert("alert_firings", row | {"fired_at_ms": NOW_MS} | columns)
+
+    def delivery(self, firing_id: int, state: str = "failed", **columns: Any) -> int:
+        rule_id = self.value("SELECT rule_id FROM alert_firings WHERE id = ?", firing_id)
+        row = {
+            "firing_id": firing_id,
+            "rule_id": rule_id,
+            "channel_type": "webhook",
+            "target": "hooks.example.com",
+            "message_key": credentials.new_id(),
+            "state": state,
+            "next_try_at_ms": NOW_MS,
+            "created_at_ms": NOW_MS,
+        }
+        return self._insert("deliveries", row | columns)
+
     def value(self, sql: str, *bindings: Any) -> Any:
         """The first column of the first row."""
         row = self.db.execute(sql, bindings).fetchone()

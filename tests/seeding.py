@@ -10,6 +10,7 @@ from typing import Any
 import apsw
 import orjson
 
+from bloop.cli.demo_alerts import store_alerts
 from bloop.config import Ingest
 from bloop.demo import PROJECTS, demo_changes, demo_events
 from bloop.fingerprint import v1
@@ -25,6 +26,7 @@ from bloop.validate.event import parse_event
 from bloop.validate.limits import Limits
 
 BATCH = 500
+ORIGIN = "https://errors.example.com"
 
 
 class Seeder:
@@ -71,6 +73,8 @@ class Seeder:
         self.store(batch)
         for change in changes:
             self._change(change)
+        with connection.immediate(self.db):
+            store_alerts(self.db, self._projects, ORIGIN, self.now_ms)
 
     def _record(self, slug: str, body: dict[str, Any], received_at_ms: int) -> bytes:
         event, fingerprint = parse_event(orjson.loads(orjson.dumps(body)), self._limits, received_at_ms)

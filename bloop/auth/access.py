@@ -6,6 +6,8 @@ A3  A credential that is wrong is refused even where another one on the same req
 A4  Session-only routes take no token: tokens are for machines, and none of their scopes covers them.
 A5  Everybody signed in may make a project. What is hard to undo (rename, rotate, delete, its tokens) is for admins and
     for whoever made it; the route lets people in, `may_manage` asks about the row.
+A6  Alert rules of a project are for whoever may manage it and for its tokens with the scope; those over all projects,
+    which tell of everything, are for admins, and no token sees them.
 """
 
 from __future__ import annotations
@@ -76,6 +78,18 @@ def may_manage(principal: Principal, project_created_by: str | None) -> bool:
 def may_revoke(principal: Principal, token_created_by: str | None, project_created_by: str | None) -> bool:
     """Whoever may manage the project, and whoever made the token."""
     return may_manage(principal, project_created_by) or _made_by(principal, token_created_by)
+
+
+def may_see_alerts(principal: Principal, project_id: int | None) -> bool:
+    """A6, for the rules of one project; None: those over all."""
+    return principal.project_ids is None or project_id in principal.project_ids
+
+
+def may_change_alerts(principal: Principal, project_id: int | None, project_created_by: str | None) -> bool:
+    """A6, once the door has asked for the scope."""
+    if principal.kind is Kind.TOKEN:
+        return may_see_alerts(principal, project_id)
+    return principal.is_admin if project_id is None else may_manage(principal, project_created_by)
 
 
 def creator_id(principal: Principal) -> str | None:

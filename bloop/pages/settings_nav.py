@@ -19,8 +19,9 @@ PEOPLE = Section("People", "/settings/people", admin_only=True)
 
 PROJECTS = Section("Projects", "/settings/projects", admin_only=False)
 TOKENS = Section("API tokens", "/settings/tokens", admin_only=False)
+ALERTS = Section("Alerts", "/settings/alerts", admin_only=False)
 
-SECTIONS = (ACCOUNT, PROJECTS, TOKENS, PEOPLE)
+SECTIONS = (ACCOUNT, PROJECTS, ALERTS, TOKENS, PEOPLE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bloop.pages.alerts import LOG_HREF
 from bloop.pages.contexts import RING_FILL_HIGH, Banner, Shell
 from bloop.pages.settings_contexts import Condition, SystemPage
 from bloop.query.health import STOPS_SERVICE, Reason, Vitals
@@ -114,6 +115,8 @@ _WORDS = {
         ),
     ),
 }
+# A banner leads to what can be done at once, where there is a page for that.
+_SEEN_TO_AT: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{LOG_HREF}?state=failed"}
 _MILD = frozenset({RING_PRESSURE}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
 
 
@@ -126,7 +129,9 @@ def wrong(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:
 
 
 def banners(wrong: Sequence[str]) -> tuple[Banner, ...]:
-    return tuple(Banner(_WORDS[name].banner, f"{SYSTEM_PATH}#{name}", name not in _MILD) for name in wrong)
+    return tuple(
+        Banner(_WORDS[name].banner, _SEEN_TO_AT.get(name, f"{SYSTEM_PATH}#{name}"), name not in _MILD) for name in wrong
+    )
 
 
 def system_page(shell: Shell, wrong: Sequence[str]) -> SystemPage:

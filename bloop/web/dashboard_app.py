@@ -24,6 +24,8 @@ from bloop.record import Sink
 from bloop.ring.segment import RingStat, Segment
 from bloop.validate.limits import Limits
 from bloop.web import errors
+from bloop.web.alert_pages import mount_alert_pages
+from bloop.web.api.alerts import mount_alert_api
 from bloop.web.api.health import Health
 from bloop.web.api.issue import Issue, Trends
 from bloop.web.api.ledger import Ledger
@@ -38,6 +40,7 @@ from bloop.web.api.tokens import Tokens
 from bloop.web.authenticate import Access
 from bloop.web.bulk import BulkApi, BulkForm
 from bloop.web.database import Database
+from bloop.web.delivery_pages import mount_delivery_pages
 from bloop.web.deps import Deps
 from bloop.web.documents import mount_documents
 from bloop.web.ingest_app import make_sender, mount_ingest
@@ -83,6 +86,9 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_settings(routes, deps)
     mount_project_pages(routes, deps)
     mount_ledger_pages(routes, deps)
+    mount_alert_api(routes, deps)
+    mount_alert_pages(routes, deps)
+    mount_delivery_pages(routes, deps)
     mount_pages(routes, deps)
     mount_documents(routes, deps)
     forms = IssueForms(deps)

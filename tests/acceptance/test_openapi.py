@@ -27,6 +27,7 @@ from hypothesis import HealthCheck, settings, strategies
 from requests.auth import AuthBase
 from schemathesis.checks import CHECKS
 
+from bloop.clock import now_ms
 from bloop.outcomes import REFUSALS, Outcome
 from tests.acceptance.harness import BloopServer, event, sign_in_link, until
 
@@ -72,8 +73,38 @@ def map_body(_context: Any, body: Any) -> Any:
     return body
 
 
+# What stands in for text that a channel or the form of a rule would take apart. Nothing answers at these addresses.
+CHANNEL_TEXTS = {
+    "webhook_url": "https://hooks.example.com/services/T0/B0/x",
+    "url": "https://hooks.example.com/x",
+    "to": "ops@example.com",
+    "bot_token": f"123456:{'A' * 35}",
+    "chat_id": "-1001234567890",
+    "thread_id": "7",
+    "api_url": "https://bots.example.com",
+    "signing_secret": "a secret of many characters",
+}
+CHANNEL_BLANKS = {
+    "slack": ("webhook_url",),
+    "discord": ("webhook_url",),
+    "teams": ("webhook_url",),
+    "webhook": ("url",),
+    "email": ("to",),
+    "telegram": ("bot_token", "chat_id"),
+}
+WEBHOOK_ONLY = ("template", "content_type", "headers", "secrets")
+RULE_BLANKS = {
+    "threshold": "100",
+    "window_minutes": "5",
+    "multiplier": "3",
+    "compare_minutes": "10",
+    "baseline_minutes": "60",
+    "project": "default",
+}
+
+
 def fit(case: schemathesis.Case) -> None:
-    """What no schema can say: a slug is taken once, and tokens belong to projects that exist."""
+    """What no schema can say: a slug is taken once, and tokens and rules belong to projects that exist."""
     if not isinstance(case.body, dict):
         return
     asked = case.operation.definition.raw.get("operationId")
@@ -83,8 +114,33 @@ def fit(case: schemathesis.Case) -> None:
         case.body = case.body | {"project": "default", "errors:read": "on", "expires_in_days": "90"}
     if asked == "deleteProjectByForm" and case.body.get("confirm"):
         case.body = case.body | {"confirm": case.path_parameters["slug"]}
+    if asked in ("createRule", "previewRule") and isinstance(case.body.get("project_id"), str):
+        case.body = case.body | {"project_id": "default"}
+    if asked in ("makeRule", "changeRuleByForm") and case.body.get("name") and case.body.get("type"):
+        case.body = {"name": case.body["name"], "type": case.body["type"], **RULE_BLANKS}
+    if asked == "addChannel" and isinstance(case.body.get("config"), dict):
+        case.body = case.body | {"config": sendable(case.body["config"])}
+    if asked == "addChannelByForm" and case.body.get("type") in CHANNEL_BLANKS:
+        kind = case.body["type"]
+        case.body = {"type": kind, **{name: CHANNEL_TEXTS[name] for name in CHANNEL_BLANKS[kind]}}
+    if asked == "muteError":
+        said = [name for name in ("for_secs", "events", "per_hour", "until") if case.body.get(name) is not None]
+        case.body = {name: value for name, value in case.body.items() if name not in said[1:]}
+        if type(case.body.get("until")) is int:
+            case.body = case.body | {"until": now_ms() + 60_000}
+    if asked == "assignError" and case.body.get("assignee"):
+        case.body = case.body | {"assignee": None}
+    if asked == "assignIssue" and case.body:
+        case.body = {"nobody": "1"}
     if asked == "createToken" and isinstance(case.body.get("project_id"), str) and case.body["project_id"]:
         case.body = case.body | {"project_id": "default"}
+
+
+def sendable(config: dict[str, Any]) -> dict[str, Any]:
+    texts = {name: CHANNEL_TEXTS[name] for name, value in config.items() if name in CHANNEL_TEXTS and value}
+    fitting = {name: texts[name] for name in texts if isinstance(config[name], str)}
+    is_webhook = config.get("type") == "webhook"
+    return {name: value for name, value in config.items() if not (is_webhook and name in WEBHOOK_ONLY)} | fitting
 
 
 class Client:
@@ -94,12 +150,19 @@ class Client:
         self.server = server
         self.url = f"http://127.0.0.1:{server.port}"
         self.ingest, self.dashboard = requests.Session(), requests.Session()
-        self._token = server.token(scopes="errors:read,errors:write")
+        self._token = server.token(scopes="errors:read,errors:write,alerts:read,alerts:write")
         self._cookie = self._sign_in()
 
     def close(self) -> None:
         self.ingest.close()
         self.dashboard.close()
+
+    def make_rule(self) -> None:
+        """The one of the document's examples."""
+        body = {"name": "An example", "config": {"type": "new_issue"}}
+        headers = {"Authorization": f"Bearer {self._token}"}
+        answer = self.dashboard.post(f"{self.url}/v1/alerts", json=body, headers=headers)
+        assert answer.json()["id"] == 3, answer.text
 
     def how_to_send(self, case: schemathesis.Case) -> dict[str, Any]:
         """Connection and credential for a case, by what its operation asks for: writes with a token if they may be."""
@@ -150,6 +213,7 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
         client = Client(server.start())
         cleanup.callback(client.close)
         server.cli("project", "create", "Web shop")
+        client.make_rule()
         server.send(event("example", **EXAMPLE))
         until(lambda: server.stored_ids() == ["example"], "the first event")
         assert [row["fingerprint"] for row in server.errors(server.token())] == [EXAMPLE_FINGERPRINT]

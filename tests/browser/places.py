@@ -45,6 +45,13 @@ PLACES: dict[str, list[str]] = {
     "/settings/projects": ["/settings/projects"],
     "/settings/projects/{slug}": ["/settings/projects/hostile"],
     "/settings/tokens": ["/settings/tokens"],
+    "/settings/alerts": ["/settings/alerts"],
+    "/settings/alerts/new": ["/settings/alerts/new"],
+    "/settings/alerts/{rule_id:int}": ["/settings/alerts/1", "/settings/alerts/4", "{rule}"],
+    "/settings/alerts/deliveries": [
+        "/settings/alerts/deliveries",
+        "/settings/alerts/deliveries?state=failed&rule_id=4",
+    ],
     "/projects/{slug}/setup": ["/projects/empty/setup", "/projects/hostile/setup"],
     "/ledger": ["/ledger", "/ledger?project=hostile"],
     "/system": ["/system"],
@@ -58,6 +65,9 @@ FRESH = [
     "/settings/people",
     "/settings/projects",
     "/settings/tokens",
+    "/settings/alerts",
+    "/settings/alerts/new",
+    "/settings/alerts/deliveries",
 ]
 FRESH += ["/ledger", "/system"]
 EVERYWHERE = [*(place for places in PLACES.values() for place in places), *ERRORS]

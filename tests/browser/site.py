@@ -10,17 +10,22 @@ from typing import Any, NamedTuple
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import apsw
+import orjson
 
 from bloop import clock
 from bloop.config import Auth, RateLimit, Settings
 from bloop.config import Database as DatabaseSettings
 from bloop.pages.build import issue_href
 from bloop.pages.render import Renderer
+from bloop.query.alert_log import deliveries_of
 from bloop.query.events import list_events
 from bloop.query.issues import IssueFilter, IssueRow, list_issues
 from bloop.query.projects import get_project
 from bloop.ring.segment import RingStat, WriterState
-from bloop.storage import connection
+from bloop.storage import alert_rules, alerts, connection, deliveries
+from bloop.storage.alert_rules import RuleFields
+from bloop.storage.alerts import FiringFields
+from bloop.storage.deliveries import Target
 from bloop.storage.invites import create_invite
 from bloop.storage.login_links import create_login_link
 from bloop.storage.passkeys import add_passkey
@@ -128,7 +133,7 @@ def hostile(seeder: Seeder) -> Filled:
     seeder.project("hostile", f"Hostile {XSS[1]}")
     seeder.store(hostile_events(seeder.now_ms))
     with connection.immediate(seeder.db):
-        links = _people(seeder.db, seeder.now_ms)
+        links = _people(seeder.db, seeder.now_ms) | {"rule": _rule(seeder.db, seeder.now_ms)}
         return Filled(session(seeder, "u0"), links)
 
 
@@ -169,6 +174,23 @@ def _people(db: apsw.Connection, now_ms: int) -> dict[str, str]:
     create_session(db, "u0", now_ms=now_ms, ttl_s=3600, browser=Browser(XSS[0], "192.0.2.0/24"))
     invite = create_invite(db, created_by="u1", now_ms=now_ms)
     return {"invite": f"/auth/login?invite={invite.token}", "link": _link(db, "u1", now_ms)}
+
+
+def _rule(db: apsw.Connection, now_ms: int) -> str:
+    """The page of a rule that says the corpus wherever it says anything, and failed at it."""
+    texts = [payload.replace("\x00", "") for payload in XSS]
+    config = {"threshold": 1, "window_secs": 60, "route": texts[0], "fingerprint": LONG_WORD}
+    fields = RuleFields(texts[1][:100], "threshold", config, True, texts[0], texts[2], texts[1][:32])
+    rule_id = alert_rules.create_rule(db, fields, project_id=None, created_by="u1", now_ms=now_ms)
+    shown = {"url": "https://example.com/x", "headers": {"X-Key": "1"}, "template": f"{texts[0]} {LONG_WORD}"}
+    channel_id = alert_rules.add_channel(db, rule_id, "webhook", shown, now_ms)
+    for text in (*texts, LONG_WORD):
+        message = orjson.dumps({"text": text, "url": "https://errors.example.com/"}).decode()
+        made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
+        deliveries.add(db, made, rule_id, [Target(channel_id, "webhook", text)], now_ms)
+        for row in deliveries_of(db, made):
+            deliveries.give_up(db, row.id, error=text, status=500)
+    return f"/settings/alerts/{rule_id}"
 
 
 def _link(db: apsw.Connection, user_id: str | None, now_ms: int) -> str:

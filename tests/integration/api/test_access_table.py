@@ -22,6 +22,8 @@ SESSION = "401 401 401 in in in"
 ADMIN = "401 401 401 403 in in"
 MY_PAGE = "303 303 303 403 in in"
 MINE = "401 401 401 403 in in"  # a project somebody else made
+ALERTS = "401 403 in in in in"  # the writing token below may read alerts and not change them
+MY_ALERTS = "401 403 403 403 in in"
 SIGNED = "401 401 401 401 401 401"  # no signature on these requests
 
 EXPECTED = {
@@ -80,6 +82,34 @@ EXPECTED = {
     "GET /v1/tokens": SESSION,
     "POST /v1/tokens": SESSION,
     "DELETE /v1/tokens/{token_id}": MINE,
+    "GET /v1/alerts": ALERTS,
+    "POST /v1/alerts": "401 403 403 in in in",
+    "POST /v1/alerts/preview": ALERTS,
+    "GET /v1/alerts/{rule_id:int}": ALERTS,
+    "PUT /v1/alerts/{rule_id:int}": MY_ALERTS,
+    "DELETE /v1/alerts/{rule_id:int}": MY_ALERTS,
+    "POST /v1/alerts/{rule_id:int}/test": MY_ALERTS,
+    "GET /v1/alerts/{rule_id:int}/firings": ALERTS,
+    "GET /v1/alerts/{rule_id:int}/channels": ALERTS,
+    "POST /v1/alerts/{rule_id:int}/channels": MY_ALERTS,
+    "DELETE /v1/alerts/{rule_id:int}/channels/{channel_id:int}": MY_ALERTS,
+    "GET /v1/deliveries": ALERTS,
+    "POST /v1/deliveries/{delivery_id:int}/retry": MY_ALERTS,
+    "POST /v1/deliveries/{delivery_id:int}/dismiss": MY_ALERTS,
+    "GET /settings/alerts": PAGE,
+    "POST /settings/alerts": PAGE,
+    "GET /settings/alerts/new": PAGE,
+    "GET /settings/alerts/{rule_id:int}": PAGE,
+    "POST /settings/alerts/{rule_id:int}": MY_PAGE,
+    "POST /settings/alerts/{rule_id:int}/enabled": MY_PAGE,
+    "POST /settings/alerts/{rule_id:int}/delete": MY_PAGE,
+    "POST /settings/alerts/{rule_id:int}/test": MY_PAGE,
+    "POST /settings/alerts/{rule_id:int}/channels": MY_PAGE,
+    "POST /settings/alerts/{rule_id:int}/channels/{channel_id:int}/remove": MY_PAGE,
+    "GET /settings/alerts/deliveries": PAGE,
+    "POST /settings/alerts/deliveries/dismiss-all": PAGE,
+    "POST /settings/alerts/deliveries/{delivery_id:int}/retry": MY_PAGE,
+    "POST /settings/alerts/deliveries/{delivery_id:int}/dismiss": MY_PAGE,
     "GET /health": OPEN,
     "GET /ready": OPEN,
     "GET /auth/login": OPEN,
@@ -131,6 +161,9 @@ FIELDS = {
     "{release:ref}": "1.0",
     "{slug}": "shop",
     "{token_id}": "token-of-shop",
+    "{rule_id:int}": "3",
+    "{channel_id:int}": "1",
+    "{delivery_id:int}": "1",
 }
 
 
@@ -152,6 +185,8 @@ def test_each_credential_gets_what_the_table_says(server: Server, seed: Seed, li
     seed.event(seed.issue(project, "f00d"))
     seed.token(project, "errors:read")
     seed.db.execute("UPDATE api_tokens SET id = 'token-of-shop'")
+    assert seed.rule(project) == 3
+    seed.delivery(seed.firing(3), channel_id=seed.channel(3))
     credentials = [
         {},
         {"token": seed.token(project, "errors:read")},
@@ -178,10 +213,16 @@ def test_only_ingest_has_sinks_because_they_bypass_the_door(server: Server) -> N
     assert all("ingest" in prefix for prefix in sinks)
 
 
+READING_POSTS = ("/v1/alerts/preview",)  # a body that asks
+SCOPES = {True: (Scope.ERRORS_READ, Scope.ALERTS_READ), False: (Scope.ERRORS_WRITE, Scope.ALERTS_WRITE)}
+
+
 def test_every_read_needs_a_scope_and_every_write_a_writing_one(server: Server) -> None:
-    for (_, method), need in server.routes.table().items():
+    for (template, method), need in server.routes.table().items():
         if need.door is Door.CREDENTIAL:
-            assert need.scope is (Scope.ERRORS_READ if method in ("GET", "HEAD") else Scope.ERRORS_WRITE)
+            is_about_alerts = template.startswith(("/v1/alerts", "/v1/deliveries"))
+            reads = method in ("GET", "HEAD") or template in READING_POSTS
+            assert need.scope is SCOPES[reads][is_about_alerts], (method, template)
 
 
 def test_a_route_that_says_nothing_admits_nobody(server: Server, seed: Seed) -> None:
