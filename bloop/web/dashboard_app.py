@@ -38,6 +38,7 @@ from bloop.web.api.sign_in import SignIn
 from bloop.web.api.stats import Stats
 from bloop.web.api.tokens import Tokens
 from bloop.web.authenticate import Access
+from bloop.web.backups import mount_backups
 from bloop.web.bulk import BulkApi, BulkForm
 from bloop.web.database import Database
 from bloop.web.delivery_pages import mount_delivery_pages
@@ -53,6 +54,7 @@ from bloop.web.project_pages import mount_project_pages
 from bloop.web.purger import Purger
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import mount_settings
+from bloop.web.storage_pages import mount_storage
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
@@ -86,6 +88,8 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_settings(routes, deps)
     mount_project_pages(routes, deps)
     mount_ledger_pages(routes, deps)
+    mount_storage(routes, deps)
+    mount_backups(routes, deps)
     mount_alert_api(routes, deps)
     mount_alert_pages(routes, deps)
     mount_delivery_pages(routes, deps)
@@ -163,7 +167,7 @@ def assemble(
     """The app of one worker process; what it opens is closed with `handles`."""
     database = Database(
         settings.database_path,
-        pool_size=settings.database.pool_size,
+        pool_size=settings.tuning.read_connections,
         query_timeout_ms=settings.database.query_timeout_ms,
     )
     handles.callback(database.close)
