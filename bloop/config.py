@@ -26,14 +26,15 @@ import xxhash
 
 from bloop import systemd
 from bloop.errors import ConfigError
+from bloop.machine import Machine, measure
+from bloop.tuning import EXTRA_LANES, Asked, Tuning, lane_kib_min, tuning
 
 SECRET_LENGTH_MIN = 32
-INGEST_WORKERS_AUTO_MAX = 4
 FILE_VARIABLE = "BLOOP_CONFIG"
 NO_FILE = "defaults"  # Settings.source when there is no file
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
-UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
 EVENT_REST_BYTES_MAX = 8192  # of a record: all but message, stack and metadata, by the bounds of validate/limits.py
+UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
 SENDER = re.compile(r"[^<>@\x00-\x1f]*<{0}>|{0}".format("[!-;=?A-~]+@[!-;=?A-~]+"))  # with and without a name
 RING_NAME = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # a file name below /dev/shm, with room for suffixes
@@ -57,8 +58,10 @@ def setting(
 class Server:
     host: str = setting("0.0.0.0", "address the one public port listens on; `::` for IPv6 and IPv4")  # noqa: S104
     port: int = setting(5332, "port that answers everything: ingest, API, pages", low=1, high=65535)
-    workers: int = setting(0, "ingest worker processes; 0 = one per core, at most 4", low=0, high=64)
-    threads: int = setting(8, "threads of the dashboard process", low=1, high=256)
+    workers: int = setting(
+        0, "ingest worker processes; 0 = one per core, at most 4, one or two where memory is short", low=0, high=64
+    )
+    threads: int = setting(8, "threads of the dashboard process; 4 where memory is short", low=1, high=256)
     run_dir: str = setting("", "folder for Unix sockets; empty = `run` beside the database file")
     trusted_proxies: tuple[str, ...] = setting((), "addresses or networks whose X-Forwarded-For is believed")
     log_format: str = setting("text", "`text` for people and journald, `json` for collectors")
@@ -68,7 +71,7 @@ class Server:
 @dataclass(frozen=True, slots=True)
 class Database:
     path: str = setting("bloop.db", "SQLite file; `-wal` and `-shm` live beside it, never on a network filesystem")
-    pool_size: int = setting(4, "read connections of the dashboard process", low=1, high=64)
+    pool_size: int = setting(4, "read connections of the dashboard process; 2 where memory is short", low=1, high=64)
     query_timeout_ms: int = setting(5000, "ms a single read may run before it is interrupted", low=50, high=600_000)
     disk_free_bytes_min: int = setting(
         64 * 1024 * 1024, "bytes free below which the writer stops storing and /ready says 503", low=0
@@ -85,7 +88,10 @@ class Ingest:
         50, "events in one batch; SDKs that buffer 100 are tolerated up to twice this", low=1, high=1000
     )
     channel_capacity: int = setting(
-        8192, "records of 1 KiB each ring lane holds while the writer is busy", low=256, high=1_048_576
+        8192,
+        "records of 1 KiB each ring lane holds while the writer is busy; less where memory or /dev/shm is short",
+        low=256,
+        high=1_048_576,
     )
     spill_bytes_max: int = setting(
         2 * 1024**3, "bytes on disk for records that find the ring full; 0 = such are dropped", low=0, high=1 << 44
@@ -211,6 +217,14 @@ class Settings:
     llm_tracing: LlmTracing = field(default_factory=LlmTracing)
     ring: Ring = field(default_factory=Ring)
     source: str = NO_FILE  # the file the settings came from
+    given: frozenset[str] = frozenset()  # `section.key` of what file or environment say, be it the default
+    machine: Machine = field(default_factory=measure)
+
+    def is_set(self, key: str) -> bool:
+        """Whether somebody chose the value of `section.key`."""
+        section, _, name = key.partition(".")
+        ours = getattr(self, section)
+        return key in self.given or getattr(ours, name) != getattr(type(ours)(), name)
 
     @property
     def database_path(self) -> Path:
@@ -255,17 +269,34 @@ class Settings:
         return self.run_dir / "dashboard.sock"
 
     @property
+    def tuning(self) -> Tuning:
+        """What is chosen for this machine where nothing is set."""
+
+        def asked(section: str, key: str) -> int:
+            return int(getattr(getattr(self, section), key)) if self.is_set(f"{section}.{key}") else 0
+
+        lane_kib, threads = asked("ingest", "channel_capacity"), asked("server", "threads")
+        readers = asked("database", "pool_size")
+        return tuning(self.machine, Asked(self.server.workers, lane_kib, threads, readers, self.event_bytes_max))
+
+    @property
+    def event_bytes_max(self) -> int:
+        """The largest record an event can become, by the limits in force."""
+        ours = self.ingest
+        return ours.max_message_bytes + ours.max_stack_bytes + ours.max_metadata_bytes + EVENT_REST_BYTES_MAX
+
+    @property
     def ingest_workers(self) -> int:
-        return self.server.workers or min(len(os.sched_getaffinity(0)), INGEST_WORKERS_AUTO_MAX)
+        return self.tuning.ingest_workers
 
     @property
     def lane_bytes(self) -> int:
-        return self.ingest.channel_capacity * 1024
+        return self.tuning.lane_kib * 1024
 
     @property
     def lane_count(self) -> int:
         """A lane per ingest worker and one for the dashboard, plus one for the moment old and new workers overlap."""
-        return self.ingest_workers + 2
+        return self.ingest_workers + EXTRA_LANES
 
     @property
     def https(self) -> bool:
@@ -278,11 +309,13 @@ def load(
     *,
     secret_required: bool = True,
     defaults: Mapping[str, Mapping[str, Any]] | None = None,
+    is_all_of_bloop: bool = False,
 ) -> Settings:
     """Read, merge and check everything.
 
     `secret_required=False` is for operator commands that sign nothing: they work where the secret is out of reach.
     `defaults` (section → key → value) stand in for the built-in ones where neither file nor environment says anything.
+    `is_all_of_bloop` says that this process starts every other one: the limits it has are those of all (bloop.machine).
 
     Raises:
         ConfigError: the first problem found, naming the key (`auth.hmac_secret`) and what would be accepted.
@@ -292,7 +325,12 @@ def load(
     for section, given in (defaults or {}).items():
         values[section] = {**given, **values.get(section, {})}
     _overlay_environment(values, environ)
-    settings = Settings(**{s.name: _build_section(s.name, values) for s in _sections()}, source=source)
+    settings = Settings(
+        **{s.name: _build_section(s.name, values) for s in _sections()},
+        source=source,
+        given=frozenset(f"{section}.{key}" for section, keys in values.items() for key in keys),
+        machine=measure(is_all_of_bloop=is_all_of_bloop),
+    )
     if not settings.auth.rp_origin:
         auth = replace(settings.auth, rp_origin=f"http://localhost:{settings.server.port}")
         settings = replace(settings, auth=auth)
@@ -459,10 +497,8 @@ def _check_across(settings: Settings) -> None:
 
 def _check_largest_event(settings: Settings) -> None:
     """A record may take a quarter of a lane (ring/layout.py), and every event that the limits allow must fit."""
-    ingest = settings.ingest
-    bytes_max = ingest.max_message_bytes + ingest.max_stack_bytes + ingest.max_metadata_bytes + EVENT_REST_BYTES_MAX
-    if bytes_max * 4 > settings.lane_bytes:
-        needed = -(-bytes_max * 4 // 1024)
+    needed = lane_kib_min(settings.event_bytes_max)
+    if needed * 1024 > settings.lane_bytes:
         raise ConfigError("ingest.channel_capacity", f"must be at least {needed} for stacks and metadata this large")
 
 

@@ -32,7 +32,7 @@ def run(settings: Settings) -> int:
     options = serving.house_rules(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,
-        "threads": settings.server.threads,
+        "threads": settings.tuning.dashboard_threads,
         "worker_class": make_dashboard_worker(handoff_path=str(settings.handoff_path)),
         "graceful_timeout": GRACEFUL_S,
         "proc_name": "bloop-dashboard",

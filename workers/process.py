@@ -85,7 +85,7 @@ def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str
     if flags.parent:
         die_with_parent(flags.parent)
     try:
-        settings = config.load(flags.config)
+        settings = config.load(flags.config, is_all_of_bloop=process == "supervisor")
     except ConfigError as error:
         message = f"bloop: {error}"
         print(logs.with_priority(message, logging.ERROR) if unit.told.journal else message, file=sys.stderr)

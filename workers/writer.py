@@ -208,7 +208,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
     """
     migrate.migrate(settings.database_path, clock.now_ms())
     with contextlib.ExitStack() as cleanup:
-        db = connection.open_writer(settings.database_path)
+        db = connection.open_writer(settings.database_path, cache_kib=settings.tuning.writer_cache_kib)
         cleanup.callback(db.close)
         projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
         ring = rings.open_ring(settings, db, culprit_of, cleanup)

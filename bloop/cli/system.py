@@ -61,7 +61,16 @@ def check(settings: Settings, as_json: bool) -> None:
             section = name
             click.echo(f"\n[{section}]")
         click.echo(f"{f'{rest} = {_shown(value)}':<52} # {doc}")
+    _say_what_is_chosen(settings)
     click.echo("OK", err=True)
+
+
+def _say_what_is_chosen(settings: Settings) -> None:
+    cores, memory_bytes, shm_bytes = settings.machine
+    memory = f"{memory_bytes >> 20} MiB of memory, {shm_bytes >> 20} MiB of shared memory"
+    click.echo(f"\n# what this machine is given: {cores:g} cores, {memory}")
+    for setting, value, why in settings.tuning.choices:
+        click.echo(f"# {f'{setting} = {value}':<50} {why}")
 
 
 def _as_json(settings: Settings) -> dict[str, object]:
@@ -71,6 +80,8 @@ def _as_json(settings: Settings) -> dict[str, object]:
         "database_path": str(settings.database_path),
         "dashboard_path": str(settings.dashboard_path),
         "ring_name": settings.ring_name,
+        "machine": settings.machine._asdict(),
+        "chosen": [choice._asdict() for choice in settings.tuning.choices],
         "settings": {key: value for key, value, _ in settings_module.describe(settings)},
     }
 

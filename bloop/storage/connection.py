@@ -30,7 +30,7 @@ AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
 CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
 
-def open_writer(path: Path | str) -> apsw.Connection:
+def open_writer(path: Path | str, *, cache_kib: int = WRITER_CACHE_KIB) -> apsw.Connection:
     """The writer's connection. `synchronous=FULL`: a commit is on the disk before its ring positions are released.
 
     NORMAL could lose commits since the last checkpoint at a power cut (sqlite.org/pragma.html#pragma_synchronous);
@@ -39,7 +39,7 @@ def open_writer(path: Path | str) -> apsw.Connection:
     db = _open(path, CREATE_FLAGS)
     _set_up_wal(db)
     db.pragma("synchronous", "FULL")
-    db.pragma("cache_size", -WRITER_CACHE_KIB)
+    db.pragma("cache_size", -cache_kib)
     db.pragma("wal_autocheckpoint", 0)  # the writer checkpoints between batches, never inside a commit
     db.pragma("journal_size_limit", 64 * 1024 * 1024)
     return db

@@ -397,12 +397,15 @@ class TestDerived:
         assert named.dashboard_path == tmp_path / "r" / "dashboard.sock"
 
     def test_workers_follow_the_cores_this_process_may_use(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0, 1})
-        assert load().ingest_workers == 2
-
-        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: set(range(64)))
-        assert load().ingest_workers == config.INGEST_WORKERS_AUTO_MAX
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _pid: {0})
+        assert load().ingest_workers == 1
         assert load(None, SERVER__WORKERS="7").ingest_workers == 7
+
+    def test_a_value_somebody_set_is_known_from_one_that_nobody_set(self):
+        assert not load().is_set("server.threads")
+        assert load(None, SERVER__THREADS="8").is_set("server.threads"), "also when it is the default"
+        assert config.Settings(server=config.Server(threads=3)).is_set("server.threads")
+        assert not config.Settings().is_set("ingest.channel_capacity")
 
     def test_ring_has_room_for_every_worker_the_dashboard_and_a_newcomer(self):
         settings = load(None, SERVER__WORKERS="3", INGEST__CHANNEL_CAPACITY="1000")

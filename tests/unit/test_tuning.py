@@ -1,0 +1,79 @@
+"""What is chosen for which machine, as a table."""
+
+from __future__ import annotations
+
+import pytest
+
+from bloop.config import Ingest, Server, Settings
+from bloop.machine import Machine
+from bloop.tuning import LANE_HEADS_BYTES, MIB, Asked, tuning
+
+GIB = 1024 * MIB
+SHM = 64 * MIB  # what Docker gives
+
+TABLE = [
+    # cores, memory, shm → workers, lane KiB, threads, readers, writer's cache
+    (1, 256 * MIB, SHM, (1, 2048, 4, 2, 4096)),
+    (2, 480 * MIB, SHM, (1, 2048, 4, 2, 4096)),
+    (8, 512 * MIB, SHM, (1, 2048, 4, 2, 4096)),
+    (1, 970 * MIB, SHM, (1, 8192, 8, 4, 8192)),
+    (2, 970 * MIB, SHM, (2, 8192, 8, 4, 8192)),
+    (8, 1 * GIB, SHM, (2, 8192, 8, 4, 8192)),
+    (2, 2 * GIB, SHM, (2, 8192, 8, 4, 8192)),
+    (4, 8 * GIB, SHM, (4, 8192, 8, 4, 8192)),
+    (64, 256 * GIB, SHM, (4, 8192, 8, 4, 8192)),
+    (0.3, 8 * GIB, SHM, (1, 8192, 8, 4, 8192)),  # a quota of a part of a core
+    (1.5, 8 * GIB, SHM, (2, 8192, 8, 4, 8192)),
+    (4, 8 * GIB, 32 * MIB, (4, 4096, 8, 4, 8192)),
+    (4, 8 * GIB, 1 * MIB, (4, 256, 8, 4, 8192)),  # too small in any case: the start says so
+    (4, 8 * GIB, 0, (4, 8192, 8, 4, 8192)),  # unknown
+]
+
+
+@pytest.mark.parametrize(("cores", "memory_bytes", "shm_bytes", "expected"), TABLE)
+def test_what_is_chosen_for_which_machine(cores, memory_bytes, shm_bytes, expected):
+    assert tuning(Machine(cores, memory_bytes, shm_bytes), Asked())[:5] == expected
+
+
+@pytest.mark.parametrize(("cores", "memory_bytes", "shm_bytes", "_"), TABLE)
+def test_what_is_set_is_taken_as_it_is_on_any_machine(cores, memory_bytes, shm_bytes, _):
+    """T1"""
+    asked = Asked(workers=3, lane_kib=9000, threads=5, readers=7)
+
+    assert tuning(Machine(cores, memory_bytes, shm_bytes), asked)[:4] == (3, 9000, 5, 7)
+
+
+def test_a_default_that_was_written_down_is_set_too():
+    """T1"""
+    given = frozenset({"server.threads", "database.pool_size", "ingest.channel_capacity"})
+
+    assert Settings(machine=Machine(1, 256 * MIB, SHM), given=given).tuning[:4] == (1, 8192, 8, 4)
+    assert Settings(machine=Machine(1, 256 * MIB, SHM)).tuning[:4] == (1, 2048, 4, 2)
+
+
+@pytest.mark.parametrize("shm_mib", [3, 8, 16, 31, 64, 1000])
+@pytest.mark.parametrize("cores", [1, 2, 4])
+def test_the_ring_fits_into_shared_memory(cores, shm_mib):
+    """T3"""
+    chosen = tuning(Machine(cores, 8 * GIB, shm_mib * MIB), Asked())
+
+    assert (chosen.ingest_workers + 2) * (chosen.lane_kib * 1024 + LANE_HEADS_BYTES) + 4096 < shm_mib * MIB
+
+
+def test_a_lane_takes_the_largest_event_the_settings_allow():
+    """T3"""
+    settings = Settings(ingest=Ingest(max_stack_bytes=MIB), machine=Machine(1, 256 * MIB, SHM))
+
+    assert settings.tuning.lane_kib == 4152
+
+
+def test_every_choice_has_its_reason():
+    chosen = Settings(server=Server(threads=5), machine=Machine(4, 480 * MIB, 2 * MIB)).tuning
+
+    assert {setting: why for setting, _, why in chosen.choices} == {
+        "server.workers": "4 cores, at most 1 with less than 640 MiB of memory",
+        "ingest.channel_capacity": "3 lanes have to fit into 2 MiB of /dev/shm",
+        "server.threads": "set",
+        "database.pool_size": "less than 640 MiB of memory",
+        "(the writer's page cache, KiB)": "less than 640 MiB of memory",
+    }
