@@ -19,6 +19,7 @@ import click
 
 from bloop import clock
 from bloop.cli.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
+from bloop.cli.demo_alerts import store_alerts
 from bloop.config import Settings
 from bloop.demo import PROJECTS, DemoChange, demo_changes, demo_events
 from bloop.errors import BloopError, RingError
@@ -86,6 +87,8 @@ class Feed:
             self._wait(lambda: self._waiting(lane) == 0)
             for left in changes:
                 self._apply(db, left)
+            with connection.immediate(db):
+                store_alerts(db, self._project_ids, self._settings.auth.rp_origin, now_ms)
         return pushed
 
     def _push(self, lane: Producer, project_id: int, body: dict[str, Any], received_at_ms: int) -> None:

@@ -50,7 +50,7 @@ RULES = (
         "production",
         (SLACK, PAGER),
     ),
-    DemoRule("Back on Android", "android-app", "regression", {}, None, (MAIL,)),
+    DemoRule("Back in the web shop", "web-shop", "regression", {}, None, (MAIL,)),
 )
 
 

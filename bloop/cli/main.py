@@ -5,7 +5,9 @@ from __future__ import annotations
 import click
 
 from bloop import __version__
+from bloop.cli.alerts import alert
 from bloop.cli.backups import backup
+from bloop.cli.deliveries import delivery
 from bloop.cli.demo import demo
 from bloop.cli.doctor import doctor
 from bloop.cli.issues import issue
@@ -29,7 +31,7 @@ def main() -> None:
     """
 
 
-_EVERYDAY = (up, status, doctor, demo, issue, project, token, user, login_link, welcome)
+_EVERYDAY = (up, status, doctor, demo, issue, alert, delivery, project, token, user, login_link, welcome)
 _UPKEEP = (backup, restore, config, migrate, ring)
 
 for command in (*_EVERYDAY, *_UPKEEP):

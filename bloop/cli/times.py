@@ -19,6 +19,10 @@ def day(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d")
 
 
+def minute(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
+
+
 def day_of_s(at_s: int | None, otherwise: str) -> str:
     return otherwise if at_s is None else day(at_s * 1000)
 

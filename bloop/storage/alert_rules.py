@@ -51,6 +51,7 @@ UPDATE alert_rules
  WHERE id = :id
 RETURNING id
 """
+_SWITCH = "UPDATE alert_rules SET enabled = :enabled, updated_at_ms = :now_ms WHERE id = :id RETURNING id"
 _DELETE = "DELETE FROM alert_rules WHERE id = :id RETURNING id"
 _INSERT_CHANNEL = """
 INSERT INTO alert_channels (rule_id, channel_type, config, created_at_ms)
@@ -82,6 +83,16 @@ def save_rule(db: apsw.Connection, rule_id: int, fields: RuleFields, now_ms: int
         NotFound: the rule is gone.
     """
     if not list(db.execute(_UPDATE, _row(fields, now_ms) | {"id": rule_id})):
+        raise NotFound(f"alert rule {rule_id} not found")
+
+
+def switch_rule(db: apsw.Connection, rule_id: int, now_ms: int, *, enabled: bool) -> None:
+    """Off, it says nothing, and what happens meanwhile is not announced later.
+
+    Raises:
+        NotFound: the rule is gone.
+    """
+    if not list(db.execute(_SWITCH, {"id": rule_id, "enabled": int(enabled), "now_ms": now_ms})):
         raise NotFound(f"alert rule {rule_id} not found")
 
 
