@@ -17,25 +17,13 @@ _BY = {"schedule": "nightly", "asked": "asked for", "command": "bloop backup"}
 
 
 class BackupFile(NamedTuple):
-    """A backup that lies in the folder."""
+    """A backup that lies in the folder. `file_bytes` is what it takes there, packed."""
 
     name: str
     cause: str
     created_at_ms: int
     file_bytes: int
     database_bytes: int
-    events: int
-
-
-@dataclass(frozen=True, slots=True)
-class BackupLine:
-    """Sizes are for people: `packed` is what it takes on the disk."""
-
-    name: str
-    by: str
-    created_at_ms: int
-    packed: str
-    unpacked: str
     events: int
 
 
@@ -52,11 +40,11 @@ class BackupsPanel:
     since_ms: int | None
     failing: str | None
     last_at_ms: int | None
-    last_size: str
+    last_bytes: int
     last_took: str
     proven_at_ms: int | None
     proven_is_old: bool
-    lines: tuple[BackupLine, ...]
+    lines: tuple[BackupFile, ...]  # newest first
     more: int
 
 
@@ -84,26 +72,13 @@ def backups_panel(
         since_ms=None if open_run is None else open_run.started_at_ms or open_run.asked_at_ms,
         failing=failing,
         last_at_ms=None if last_good is None else last_good.started_at_ms,
-        last_size="" if last_good is None else size(last_good.file_bytes or 0),
+        last_bytes=0 if last_good is None else last_good.file_bytes or 0,
         last_took="" if last_good is None else _took(last_good),
         proven_at_ms=proven_at_ms,
         proven_is_old=last_good is not None and now_ms - (proven_at_ms or 0) > PROVEN_OLD_MS,
-        lines=tuple(_line(file) for file in files[:LINES_MAX]),
+        lines=tuple(file._replace(cause=_BY[file.cause]) for file in files[:LINES_MAX]),
         more=max(0, len(files) - LINES_MAX),
     )
-
-
-def size(count: int) -> str:
-    """`640 KiB`, `12.3 MiB`, `1.4 GiB`."""
-    kib = count / 1024
-    if kib < 1024:
-        return f"{kib:.0f} KiB"
-    return f"{kib / 1024:.1f} MiB" if kib < 1024 * 1024 else f"{kib / 1024 / 1024:.1f} GiB"
-
-
-def _line(file: BackupFile) -> BackupLine:
-    packed, unpacked = size(file.file_bytes), size(file.database_bytes)
-    return BackupLine(file.name, _BY[file.cause], file.created_at_ms, packed, unpacked, file.events)
 
 
 def _took(run: RunRow) -> str:
