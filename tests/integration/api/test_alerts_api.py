@@ -20,19 +20,19 @@ SECRET_URL = "https://hooks.slack.com/services/T0000/B0000/very-secret-XyZ9"
 THRESHOLD = {"type": "threshold", "threshold": 100, "window_secs": 300}
 
 
-def send(server: Server, method: str, path: str, body: Any = None, **credential: str) -> Any:
+def send(server: Server, method: str, path: str, body: Any = None, **credential: Any) -> Any:
     result = server.call(method, path, json=body, **credential)
     assert result.status_code == 200, result.text
     return result.json
 
 
-def refusal(server: Server, method: str, path: str, body: Any = None, **credential: str) -> tuple[int, Any]:
+def refusal(server: Server, method: str, path: str, body: Any = None, **credential: Any) -> tuple[int, Any]:
     result = server.call(method, path, json=body, **credential)
     return result.status_code, result.json
 
 
 @pytest.fixture
-def admin(seed: Seed) -> dict[str, str]:
+def admin(seed: Seed) -> dict[str, Any]:
     return {"cookie": seed.session()}
 
 
@@ -42,7 +42,7 @@ def shop(seed: Seed) -> int:
 
 
 @pytest.fixture
-def token(seed: Seed, shop: int) -> dict[str, str]:
+def token(seed: Seed, shop: int) -> dict[str, Any]:
     """Of the shop, for everything about alerts."""
     return {"token": seed.token(shop, "alerts:read", "alerts:write")}
 
@@ -50,7 +50,7 @@ def token(seed: Seed, shop: int) -> dict[str, str]:
 # Rules
 
 
-def test_a_rule_is_made_shown_changed_and_deleted(server: Server, seed: Seed, admin: dict[str, str], shop: int) -> None:
+def test_a_rule_is_made_shown_changed_and_deleted(server: Server, seed: Seed, admin: dict[str, Any], shop: int) -> None:
     made = send(server, "POST", "/v1/alerts", {"name": " Many ", "config": THRESHOLD, "project_id": "shop"}, **admin)
 
     assert made == {
@@ -78,7 +78,7 @@ def test_a_rule_is_made_shown_changed_and_deleted(server: Server, seed: Seed, ad
     assert refusal(server, "DELETE", "/v1/alerts/3", **admin) == (404, {"error": "alert rule 3 not found"})
 
 
-def test_the_config_may_stand_beside_the_rest(server: Server, admin: dict[str, str], shop: int) -> None:
+def test_the_config_may_stand_beside_the_rest(server: Server, admin: dict[str, Any], shop: int) -> None:
     flat = {"name": "Many", "rule_type": "threshold", "threshold": 100, "window_secs": 300, "project_id": "shop"}
 
     beside = send(server, "POST", "/v1/alerts", flat, **admin)
@@ -90,7 +90,7 @@ def test_the_config_may_stand_beside_the_rest(server: Server, admin: dict[str, s
 
 
 def test_the_rules_of_a_new_installation_show_every_member_of_their_config(
-    server: Server, admin: dict[str, str]
+    server: Server, admin: dict[str, Any]
 ) -> None:
     rules = server.get("/v1/alerts", **admin)
 
@@ -101,7 +101,7 @@ def test_the_rules_of_a_new_installation_show_every_member_of_their_config(
 
 
 def test_what_a_change_leaves_out_or_nulls_is_kept_and_blank_text_empties(
-    server: Server, admin: dict[str, str]
+    server: Server, admin: dict[str, Any]
 ) -> None:
     said = {"description": "why", "environment_filter": "production", "source_filter": "api", "cooldown_secs": 60}
     made = send(server, "POST", "/v1/alerts", {"name": "N", "config": THRESHOLD, **said}, **admin)
@@ -139,7 +139,7 @@ def test_what_a_change_leaves_out_or_nulls_is_kept_and_blank_text_empties(
         ({"name": "N", "config": THRESHOLD, "description": "d" * 1001}, "description"),
     ],
 )
-def test_a_bad_field_is_named(server: Server, admin: dict[str, str], body: dict[str, Any], path: str) -> None:
+def test_a_bad_field_is_named(server: Server, admin: dict[str, Any], body: dict[str, Any], path: str) -> None:
     status, answer = refusal(server, "POST", "/v1/alerts", body, **admin)
 
     assert (status, answer["path"]) == (400, path)
@@ -147,7 +147,7 @@ def test_a_bad_field_is_named(server: Server, admin: dict[str, str], body: dict[
 
 
 @pytest.mark.parametrize("rule_id", ["0", "4", "99999999999999999999999"])
-def test_an_unknown_rule_is_not_there_whatever_is_asked(server: Server, admin: dict[str, str], rule_id: str) -> None:
+def test_an_unknown_rule_is_not_there_whatever_is_asked(server: Server, admin: dict[str, Any], rule_id: str) -> None:
     for method, rest in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/channels"), ("POST", "/test"),
                          ("GET", "/firings"), ("DELETE", "/channels/1")):  # fmt: skip
         status, answer = refusal(server, method, f"/v1/alerts/{rule_id}{rest}", {}, **admin)
@@ -158,7 +158,7 @@ def test_an_unknown_rule_is_not_there_whatever_is_asked(server: Server, admin: d
 
 
 def test_a_token_sees_and_changes_the_rules_of_its_project_alone(
-    server: Server, seed: Seed, token: dict[str, str], shop: int
+    server: Server, seed: Seed, token: dict[str, Any], shop: int
 ) -> None:
     own, others = seed.rule(shop), seed.rule(seed.project("blog"))
 
@@ -202,7 +202,7 @@ def test_rules_over_all_projects_take_an_admin_and_those_of_one_whoever_made_it(
     )
 
 
-def test_rules_of_a_deleted_project_are_gone_with_it(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_rules_of_a_deleted_project_are_gone_with_it(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     rule = seed.rule(seed.project("shop"))
 
     assert server.call("DELETE", "/v1/projects/shop", **admin).status_code == 200
@@ -214,7 +214,7 @@ def test_rules_of_a_deleted_project_are_gone_with_it(server: Server, seed: Seed,
 # Channels
 
 
-def test_secrets_of_a_channel_are_written_and_never_shown(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_secrets_of_a_channel_are_written_and_never_shown(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     config = {"type": "slack", "webhook_url": SECRET_URL}
 
     made = send(server, "POST", "/v1/alerts/1/channels", {"config": config}, **admin)
@@ -239,20 +239,20 @@ def test_secrets_of_a_channel_are_written_and_never_shown(server: Server, seed: 
         ({"type": "email", "to": "nobody"}, "config.to"),
     ],
 )
-def test_a_bad_channel_is_refused_with_its_field(server: Server, admin: dict[str, str], config: Any, path: str) -> None:
+def test_a_bad_channel_is_refused_with_its_field(server: Server, admin: dict[str, Any], config: Any, path: str) -> None:
     status, answer = refusal(server, "POST", "/v1/alerts/1/channels", {"config": config}, **admin)
 
     assert (status, answer["path"]) == (400, path)
 
 
-def test_a_channel_is_removed_through_its_own_rule_only(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_a_channel_is_removed_through_its_own_rule_only(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     channel = seed.channel(1)
 
     assert refusal(server, "DELETE", f"/v1/alerts/2/channels/{channel}", **admin)[0] == 404
     assert seed.value("SELECT count(*) FROM alert_channels") == 1
 
 
-def test_there_is_an_end_to_channels_and_rules(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_there_is_an_end_to_channels_and_rules(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     for _ in range(20):
         seed.channel(1)
     for _ in range(498):
@@ -278,7 +278,7 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
                 for row in db.execute(
                     "SELECT id, target FROM deliveries WHERE state = 'waiting' AND attempts = 0"
                 ).fetchall():
-                    status, error = answers[row[1]]
+                    status, error = answers[str(row[1])]
                     if error is None:
                         deliveries.sent(db, row[0], status=status, now_ms=NOW_MS)
                     else:
@@ -294,7 +294,7 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
         db.close()
 
 
-def test_a_test_says_what_each_receiver_answered(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_a_test_says_what_each_receiver_answered(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     well, ill = seed.channel(1, "https://well.example/x"), seed.channel(1, "https://ill.example/x")
     answers = {"well.example": (204, None), "ill.example": (503, "ill.example answered 503")}
 
@@ -319,7 +319,7 @@ def test_a_test_says_what_each_receiver_answered(server: Server, seed: Seed, adm
     assert text.startswith("Test of alert rule 1, 2027-01-15 08:00:00 UTC")
 
 
-def test_without_the_alerts_process_a_test_says_so_at_once(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_without_the_alerts_process_a_test_says_so_at_once(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     seed.channel(1)
 
     answer = send(server, "POST", "/v1/alerts/1/test", **admin)
@@ -327,14 +327,14 @@ def test_without_the_alerts_process_a_test_says_so_at_once(server: Server, seed:
     assert (answer["sent"], answer["results"][0]["detail"]) == (False, "the alerts process does not run")
 
 
-def test_a_rule_that_tells_nobody_has_nothing_to_test(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_a_rule_that_tells_nobody_has_nothing_to_test(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     assert send(server, "POST", "/v1/alerts/1/test", **admin) == {"sent": False, "results": []}
 
 
 # What fired, what would have
 
 
-def test_firings_come_newest_first_by_pages(server: Server, seed: Seed, admin: dict[str, str], shop: int) -> None:
+def test_firings_come_newest_first_by_pages(server: Server, seed: Seed, admin: dict[str, Any], shop: int) -> None:
     issue = seed.issue(shop, "f00d")
     ids = [seed.firing(1, project_id=shop, issue_id=issue, signal_id=number) for number in range(5)]
     seed.delivery(ids[4], "sent")
@@ -363,7 +363,7 @@ def test_firings_come_newest_first_by_pages(server: Server, seed: Seed, admin: d
 
 
 def test_a_preview_says_what_would_have_been_said_and_makes_nothing(
-    server: Server, seed: Seed, admin: dict[str, str], token: dict[str, str], shop: int
+    server: Server, seed: Seed, admin: dict[str, Any], token: dict[str, Any], shop: int
 ) -> None:
     for slug in ("shop", "blog"):
         project = shop if slug == "shop" else seed.project(slug)
@@ -394,7 +394,7 @@ def test_a_preview_says_what_would_have_been_said_and_makes_nothing(
 
 
 def test_deliveries_are_filtered_and_paged(
-    server: Server, seed: Seed, admin: dict[str, str], token: dict[str, str], shop: int
+    server: Server, seed: Seed, admin: dict[str, Any], token: dict[str, Any], shop: int
 ) -> None:
     rule = seed.rule(shop)
     own = [seed.delivery(seed.firing(rule), state) for state in ("sent", "failed", "waiting")]
@@ -408,7 +408,7 @@ def test_deliveries_are_filtered_and_paged(
     assert refusal(server, "GET", "/v1/deliveries?state=lost", **admin)[1]["path"] == "state"
 
 
-def test_a_failed_delivery_is_sent_again_with_all_its_tries(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_a_failed_delivery_is_sent_again_with_all_its_tries(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     channel = seed.channel(1)
     failed = seed.delivery(
         seed.firing(1), channel_id=channel, attempts=10, last_error="no answer", next_try_at_ms=NOW_MS - 1
@@ -422,7 +422,7 @@ def test_a_failed_delivery_is_sent_again_with_all_its_tries(server: Server, seed
     assert send(server, "POST", f"/v1/deliveries/{failed}/retry", **admin)["state"] == "waiting"
 
 
-def test_one_that_waits_is_tried_now_and_keeps_its_count(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_one_that_waits_is_tried_now_and_keeps_its_count(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     waiting = seed.delivery(seed.firing(1), "waiting", attempts=4, next_try_at_ms=NOW_MS + 3_600_000)
 
     again = send(server, "POST", f"/v1/deliveries/{waiting}/retry", **admin)
@@ -430,7 +430,7 @@ def test_one_that_waits_is_tried_now_and_keeps_its_count(server: Server, seed: S
     assert (again["attempts"], again["next_try_at"]) == (4, NOW_S)
 
 
-def test_what_was_sent_or_cannot_be_is_not_sent_again(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_what_was_sent_or_cannot_be_is_not_sent_again(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     sent = seed.delivery(seed.firing(1), "sent")
     orphan = seed.delivery(seed.firing(1), "dismissed", channel_id=77)
     test = seed.delivery(seed.firing(1, is_test=1), "dismissed")
@@ -444,7 +444,7 @@ def test_what_was_sent_or_cannot_be_is_not_sent_again(server: Server, seed: Seed
 
 
 def test_deliveries_are_changed_by_whom_their_rule_is(
-    server: Server, seed: Seed, token: dict[str, str], shop: int
+    server: Server, seed: Seed, token: dict[str, Any], shop: int
 ) -> None:
     person = {"cookie": seed.session(seed.user("ada"))}
     own, foreign = seed.delivery(seed.firing(seed.rule(shop))), seed.delivery(seed.firing(1))
@@ -456,7 +456,7 @@ def test_deliveries_are_changed_by_whom_their_rule_is(
         assert refusal(server, "POST", f"/v1/deliveries/{hidden}/dismiss", **person)[0] == 403
 
 
-def test_a_deleted_rule_leaves_its_log_and_nothing_to_send(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_a_deleted_rule_leaves_its_log_and_nothing_to_send(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     waiting = seed.delivery(seed.firing(1), "waiting", channel_id=seed.channel(1))
 
     send(server, "DELETE", "/v1/alerts/1", **admin)
@@ -466,7 +466,7 @@ def test_a_deleted_rule_leaves_its_log_and_nothing_to_send(server: Server, seed:
     assert refusal(server, "POST", f"/v1/deliveries/{waiting}/retry", **admin)[0] == 409
 
 
-def test_the_banner_of_failed_deliveries_leads_to_them(server: Server, seed: Seed, admin: dict[str, str]) -> None:
+def test_the_banner_of_failed_deliveries_leads_to_them(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     say_alive(seed.db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=[Reason.DELIVERIES_FAILING])
 
     shown = server.call("GET", "/settings/alerts", headers={"Accept": "text/html"}, **admin).text
