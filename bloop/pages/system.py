@@ -107,11 +107,12 @@ _WORDS = {
     RING_PRESSURE: _Words(
         "The buffer is filling up: events arrive faster than they are stored.",
         "The buffer has room",
-        "Events wait here until they are stored. When it is full, new ones are answered with “dropped” and counted.",
+        "Events wait here until they are stored, in memory and then on disk. When both are full, new ones are answered "
+        "with “dropped” and counted.",
         (
             "See in the ledger which project sends so much.",
             "Lower what one client may send with rate_limit.per_second.",
-            "A short burst needs no action; for longer ones raise ingest.channel_capacity.",
+            "A burst needs no action, what waits is stored by itself; for longer ones raise ingest.spill_bytes_max.",
         ),
     ),
 }
