@@ -7,6 +7,7 @@ from collections.abc import Callable
 import apsw
 import falcon
 
+from bloop.errors import InvalidParameter
 from bloop.pages import build
 from bloop.query.issues import IssueRow
 from bloop.storage.assign import assign
@@ -38,8 +39,11 @@ class IssueForms:
         )
 
     def on_post_assign(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
-        """`assignee`: a username, empty for nobody."""
-        username = read_form(req).get("assignee", "")
+        """`assignee`, a username, or `nobody`."""
+        form = read_form(req)
+        username = form.get("assignee", "")
+        if not username and "nobody" not in form:
+            raise InvalidParameter("assignee", "must be somebody's username")
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
         def change(db: apsw.Connection, issue: IssueRow) -> int:

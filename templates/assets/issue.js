@@ -38,11 +38,15 @@ const RECOUNT_MS = 5000; // between two looks when issues of the project were co
 
 const live = document.querySelector("[data-live]");
 let timer = 0;
+let dueAt = 0;
 let lookedAt = -RECOUNT_MS;
 
 function lookSoon(gap) {
-  if (timer) return;
-  timer = setTimeout(look, Math.max(0, lookedAt + gap - performance.now()));
+  const at = Math.max(performance.now(), lookedAt + gap);
+  if (timer && dueAt <= at) return;
+  clearTimeout(timer);
+  dueAt = at;
+  timer = setTimeout(look, at - performance.now());
 }
 
 async function look() {

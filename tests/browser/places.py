@@ -27,6 +27,7 @@ PLACES: dict[str, list[str]] = {
         "/?q=is:closed",
         "/?project=empty",
         "/?project=web-shop&tab=muted",
+        "/?tab=firing",
         "/?q=nothing-is-called-so&release=x",
     ],
     "/issues/{ref}": [
@@ -36,6 +37,7 @@ PLACES: dict[str, list[str]] = {
         "{issue ios-app}",
         "{issue checkout-api}",
         "/issues/HOSTILE-1",
+        "{firing android-app}",
     ],
     "/issues/{ref}/events/{event_id:int}": ["{event web-shop}"],
     "/auth/login": ["/auth/login", "/auth/login?token=used", "{invite}", "{link}"],
@@ -77,4 +79,6 @@ def resolve(site: Site, place: str) -> str:
     name, _, project = place.strip("{}").partition(" ")
     if name in ("issue", "event"):
         return site.open_issue(project) if name == "issue" else site.event(project)
+    if name == "firing":
+        return site.issue_called(project, "android.os.DeadObjectException")
     return site.links.get(name, place)
