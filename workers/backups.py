@@ -36,7 +36,7 @@ from bloop.query.health import Reason
 from bloop.storage import backups as storage
 from bloop.storage import connection
 
-LOOK_EVERY_S = 2.0  # whether somebody asked, or it is time
+LOOK_EVERY_S = 1.0  # whether somebody asked, or it is time
 LOOK_AT_WORK_EVERY_S = 0.5
 STOP_S = 8.0  # below what the supervisor allows the process
 NICE = 19

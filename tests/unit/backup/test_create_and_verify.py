@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 
 import apsw
@@ -14,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import bloop.backup.verify as verifying
+from bloop.backup import folder as folders
 from bloop.backup import manifest as manifests
 from bloop.backup.create import create
 from bloop.backup.folder import Entry
@@ -26,6 +29,19 @@ from tests.seed import NOW_MS, Seed
 
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 EXABYTE = 1 << 60
+STAND_STILL = """
+import sys
+from pathlib import Path
+from bloop.backup.create import create
+from bloop.backup.watch import Watch
+
+def report(step, share):
+    if step == sys.argv[3]:
+        print(step, flush=True)
+        sys.stdin.read()
+
+create(Path(sys.argv[1]), Path(sys.argv[2]), 1, watch=Watch(report=report))
+"""
 
 
 def damage(path: Path, position: int, flips: int) -> None:
@@ -177,6 +193,22 @@ def test_stopped_anywhere_it_leaves_nothing(seed: Seed, folder: Path, after: int
     with pytest.raises(Stopped):
         create(seed.path, folder, NOW_MS, watch=Watch(stopping=lambda: next(looks) >= after))
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["Copying", "Checking", "Packing"])
+def test_killed_anywhere_it_leaves_no_backup_and_the_next_one_cleans_up(seed: Seed, folder: Path, step: str) -> None:
+    command = [sys.executable, "-c", STAND_STILL, str(seed.path), str(folder), step]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as maker:
+        assert maker.stdout is not None
+        assert maker.stdout.readline() == f"{step}\n"
+        maker.kill()
+    assert len(list(folder.iterdir())) == 1
+    assert folders.entries(folder) == []
+
+    made = create(seed.path, folder, NOW_MS)
+
+    assert {path.suffix for path in folder.iterdir()} == {".zst", ".json"}
+    assert verify(made.path) == made.manifest
 
 
 def test_a_missing_database_is_not_made(tmp_path: Path, folder: Path) -> None:

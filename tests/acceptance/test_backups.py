@@ -1,0 +1,178 @@
+"""Backups of a bloop that works, and what comes back with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import zstandard
+
+from bloop.backup import folder as folders
+from bloop.backup.verify import verify
+from bloop.outcomes import Outcome
+from bloop.storage import connection
+from bloop.storage.sessions import create_session
+from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.load import Client
+
+Make = Callable[..., BloopServer]
+PATH = "/v1/admin/backups"
+WITHIN_S = 30.0
+
+
+def operator(server: BloopServer) -> dict[str, str]:
+    """The headers of somebody who is signed in as the operator."""
+    with contextlib.closing(connection.open_control(server.database_path)) as db, connection.immediate(db):
+        cookie = create_session(db, None, now_ms=int(time.time() * 1000), ttl_s=3600)
+    return {"Cookie": f"bloop_session={cookie}", "Sec-Fetch-Site": "same-origin"}
+
+
+def ask(server: BloopServer, headers: dict[str, str]) -> int:
+    answer = server.request("POST", PATH, headers=headers)
+    assert answer.status == 202, answer
+    return int(answer.json["id"])
+
+
+def runs(server: BloopServer, headers: dict[str, str]) -> dict[int, dict[str, Any]]:
+    answer = server.request("GET", PATH, headers=headers)
+    assert answer.status == 200, answer
+    return {run["id"]: run for run in answer.json["runs"]}
+
+
+def made(server: BloopServer, headers: dict[str, str], run_id: int) -> dict[str, Any]:
+    def ended() -> dict[str, Any] | None:
+        run = runs(server, headers)[run_id]
+        return run if run["state"] not in ("waiting", "running") else None
+
+    return until(ended, "the backup", WITHIN_S)
+
+
+def what_is_shown(server: BloopServer, token: str) -> list[Any]:
+    """What a client of the API sees, down to the samples."""
+    bearer = {"Authorization": f"Bearer {token}"}
+    listed = server.errors(token)
+    ones = [server.request("GET", f"/v1/errors/{one['fingerprint']}", headers=bearer).json for one in listed]
+    return [listed, ones, server.request("GET", "/v1/stats", headers=bearer).json]
+
+
+def unpacked(path: Path, target: Path) -> sqlite3.Connection:
+    with path.open("rb") as packed, target.open("wb") as out:
+        zstandard.ZstdDecompressor().copy_stream(packed, out)
+    return sqlite3.connect(target)
+
+
+def balance(server: BloopServer) -> int:
+    """Received and not accounted for."""
+    totals: dict[int, int] = {}
+    for (_, outcome), count in server.ledger().items():
+        totals[outcome] = totals.get(outcome, 0) + count
+    return totals.pop(Outcome.RECEIVED, 0) - sum(totals.values())
+
+
+def test_a_backup_made_while_events_arrive_is_of_one_moment(server: BloopServer, tmp_path: Path) -> None:
+    clients = [Client(server, f"c{number}") for number in range(3)]
+    for client in clients:
+        client.start()
+    until(lambda: len(server.stored_ids()) > 100, "the first events")
+
+    answers = [json.loads(server.cli("backup", "--json").stdout) for _ in range(3)]
+
+    told = [client.stop() for client in clients]
+    accepted = {one for client in told for one in client.accepted}
+    assert not any(client.dropped or client.refused or client.unanswered for client in told)
+    counts = []
+    for number, answer in enumerate(answers):
+        with contextlib.closing(unpacked(Path(answer["file"]), tmp_path / f"{number}.db")) as db:
+            ids = [row[0] for row in db.execute("SELECT request_id FROM events")]
+            (stored,) = db.execute(
+                "SELECT sum(count) FROM ledger_totals WHERE outcome = ?", (Outcome.STORED,)
+            ).fetchone()
+        assert len(ids) == len(set(ids)) == stored == answer["rows"]["events"]
+        assert set(ids) <= accepted
+        counts.append(len(ids))
+    assert 100 < counts[0] < counts[1] < counts[2]
+    until(lambda: set(server.stored_ids()) == accepted, "every accepted event to be stored")
+
+
+def test_what_was_backed_up_is_shown_again_after_a_restore(server: BloopServer) -> None:
+    for number in range(30):
+        server.send(event(f"before-{number}", error_type=f"Error{number % 5}", message="kept"))
+    until(lambda: len(server.stored_ids()) == 30, "the events")
+    token, headers = server.token(), operator(server)
+    before = what_is_shown(server, token)
+    run = made(server, headers, ask(server, headers))
+    assert run["state"] == "done", run
+    assert run["proven_at_ms"] >= run["started_at_ms"]
+    server.send(event("after", error_type="Later", message="gone"))
+    until(lambda: len(server.stored_ids()) == 31, "the event after the backup")
+
+    refused = server.cli("restore", run["file"], "--yes", check=False)
+    assert refused.returncode == 1
+    assert "already runs on this data" in refused.stderr
+    assert server.stop() == 0
+    done = server.cli("restore", run["file"], "--yes")
+    server.start()
+
+    assert "now holds 1 projects, 5 issues and 30 events" in done.stdout
+    assert what_is_shown(server, token) == before
+    assert server.request("GET", PATH, headers=headers).status == 401  # everybody signs in again
+    again = operator(server)
+    (restored_from,) = runs(server, again).values()
+    assert (restored_from["state"], restored_from["file"]) == ("done", run["file"])
+    server.send(event("new"))
+    until(lambda: "new" in server.stored_ids(), "storing to go on")
+    assert balance(server) == 0
+
+
+def test_records_that_waited_in_the_ring_are_stored_into_what_was_restored(server: BloopServer) -> None:
+    server.send(event("before"))
+    until(lambda: server.stored_ids() == ["before"], "the first event")
+    file = server.cli("backup").stdout.strip()
+    server.send(event("lost"))
+    until(lambda: "lost" in server.stored_ids(), "the event that is not in the backup")
+    (writer,) = server.pids("writer")
+    os.kill(writer, signal.SIGSTOP)
+    assert server.send(event("waits")).json == {"status": "accepted"}
+    server.kill_supervisor()
+    until(lambda: not server.family(), "its processes to end")
+
+    done = server.cli("restore", file, "--yes")
+    server.start()
+
+    assert "1 records that were accepted since wait" in done.stdout
+    until(lambda: sorted(server.stored_ids()) == ["before", "waits"], "what waited")
+    until(lambda: balance(server) == 0, "the accounts to settle")
+    assert server.ledger()[1, Outcome.INTERRUPTED] == 1  # received after the backup, and stored in what is gone
+
+
+def test_killed_in_the_middle_no_half_backup_is_taken_for_one(server: BloopServer) -> None:
+    for number in range(40):
+        server.send(*[event(f"{number}-{index}", metadata={"pad": os.urandom(1500).hex()}) for index in range(40)])
+    until(lambda: len(server.stored_ids()) == 1600, "the events")
+    headers, folder = operator(server), server.settings.backup_dir
+    for delay_s in (0.0, 0.02, 0.05):
+        (retention,) = server.pids("retention")
+        run_id = ask(server, headers)
+        until(lambda run_id=run_id: runs(server, headers)[run_id]["state"] != "waiting", "it to begin", WITHIN_S)
+        time.sleep(delay_s)  # somewhere in the middle, or just after
+        os.kill(retention, signal.SIGKILL)
+        until(lambda old=retention: server.pids("retention") not in ([], [old]), "its successor", WITHIN_S)
+
+    last = made(server, headers, ask(server, headers))
+
+    assert last["state"] == "done", last
+    ended = [run["state"] for run in runs(server, headers).values()]
+    assert set(ended) <= {"done", "interrupted"}
+    listed = folders.entries(folder)
+    assert last["file"] in [entry.path.name for entry in listed]
+    for entry in listed:
+        assert verify(entry.path).rows["events"] == 1600
+    left = {path.name for path in folder.iterdir()}
+    assert len(left) == 2 * len(listed), left
