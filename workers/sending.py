@@ -31,7 +31,7 @@ from bloop.storage import connection, deliveries
 THREADS_MAX = 8
 FINISH_S = 5.0
 POLL_S = 0.2
-POLL_IN_FLIGHT_S = 0.05
+POLL_IN_FLIGHT_S = 0.01  # the sooner an answer is noted, the less a kill repeats
 
 log = logging.getLogger("bloop.alerts")
 
