@@ -1,0 +1,194 @@
+"""An alert from the first click to the receiver: a rule made, tried, fired by a real error, seen in the log; one that
+could not be delivered, noticed, sent again. A real bloop, a real Chromium, receivers on this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.acceptance.harness import BloopServer, event, sign_in_link, until
+from tests.browser.conftest import CHROMIUM, FLAGS, WAIT_MS, Complaints
+from tests.receivers import OK, Got, Receiver, answer
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture(scope="module")
+def bloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
+    server = BloopServer(tmp_path_factory.mktemp("alerts"), BLOOP__ALERTING__ALLOW_PRIVATE="true")
+    server.env["BLOOP__AUTH__RP_ORIGIN"] = f"http://localhost:{server.port}"
+    try:
+        yield server.start()
+    finally:
+        server.end()
+
+
+@pytest.fixture(scope="module")
+def cookie(bloop: BloopServer) -> str:
+    token = sign_in_link(bloop.cli("login-link").stdout).rpartition("=")[2]
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    said = bloop.request("POST", "/auth/login", f"token={token}".encode(), form)
+    found = re.search(r"bloop_session=([^;]+)", said.headers.get("set-cookie", ""))
+    assert found, said
+    return found[1]
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def visit(bloop: BloopServer, cookie: str, chromium: Browser) -> Iterator[Callable[..., Page]]:
+    """Opens a path, signed in; afterwards no page may have failed or broken the content policy."""
+    complaints = Complaints()
+    with contextlib.ExitStack() as cleanup:
+
+        def open_path(path: str, **options: Any) -> Page:
+            context = chromium.new_context(**options)
+            cleanup.callback(context.close)
+            context.set_default_timeout(WAIT_MS)
+            context.add_cookies([{"name": "bloop_session", "value": cookie, "url": f"http://localhost:{bloop.port}"}])
+            complaints.watch(context)
+            page = context.new_page()
+            page.goto(f"http://localhost:{bloop.port}{path}")
+            return page
+
+        yield open_path
+    assert complaints == []
+
+
+def body_of(got: Got) -> dict[str, Any]:
+    value: dict[str, Any] = json.loads(got.body)
+    return value
+
+
+def states(bloop: BloopServer) -> list[str]:
+    with bloop.reader() as db:
+        return [row[0] for row in db.execute("SELECT state FROM deliveries ORDER BY id")]
+
+
+def add_webhook(page: Page, url: str) -> None:
+    page.locator("summary", has_text="Webhook").click()
+    page.get_by_label("URL", exact=True).locator("visible=true").fill(url)
+    page.get_by_role("button", name="Add Webhook").click()
+    expect(page.get_by_role("status").first).to_contain_text("Added.")
+
+
+def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Callable[..., Page], bloop: BloopServer) -> None:
+    with contextlib.closing(Receiver(OK)) as receiver:
+        page = visit("/settings/alerts/new")
+
+        # The sentence shows the blanks of what it waits for, and no others.
+        counts, rises = page.locator("p.sentence-line[data-for=threshold]"), page.locator("[data-for=spike]")
+        expect(counts).to_be_hidden()
+        page.get_by_label("What happens").select_option("threshold")
+        expect(counts).to_be_visible()
+        expect(rises).to_be_hidden()
+        page.get_by_label("What happens").select_option("new_issue")
+        expect(counts).to_be_hidden()
+
+        page.get_by_label("Name").fill("Broken in production")
+        page.get_by_label("Project").locator("visible=true").select_option("default")
+        page.get_by_label("environment").fill("production")
+        page.get_by_role("button", name="Make this rule").click()
+        expect(page.get_by_role("status")).to_contain_text("The rule is on.")
+        expect(page.get_by_text("Nobody is told.")).to_be_visible()
+
+        rule = page.url.partition("?")[0]
+
+        # Somebody to tell, and a test that really arrives.
+        add_webhook(page, receiver.url())
+        page.get_by_role("button", name="Send a test").click()
+        expect(page.locator("#test")).to_contain_text("took it")
+        assert [body_of(got)["rule_type"] for got in receiver.got] == ["test"]
+
+        # A new issue: in another environment it is none of this rule's business.
+        bloop.send(event("elsewhere", error_type="ElsewhereError", environment="test"))
+        bloop.send(event("here", error_type="HereError", environment="production"))
+        until(lambda: len(receiver.got) == 2, "the alert")
+        told = receiver.got[1]
+        said = body_of(told)
+        assert (said["rule"], said["error_type"], said["environment"]) == (
+            "Broken in production",
+            "HereError",
+            "production",
+        )
+        assert said["delivery_id"] == told.headers["idempotency-key"]
+
+        # The log has both, and leads to the issue; the rule's own page says it too.
+        until(lambda: states(bloop) == ["sent", "sent"], "both in the log as sent")
+        page.get_by_role("link", name="Delivery log").click()
+        expect(page.locator("[data-delivery]")).to_have_count(2)
+        page.get_by_role("link", name=re.compile("HereError")).click()
+        expect(page.locator("h1")).to_contain_text("HereError")
+        page.goto(rule)
+        expect(page.locator("section", has=page.get_by_role("heading", name="What it said"))).to_contain_text("1 sent")
+        page.get_by_role("button", name="What would it have said?").click()
+        expect(page.locator("#preview")).to_contain_text("it would have fired 1 time")
+
+
+def test_what_could_not_be_delivered_is_noticed_and_sent_again_without_javascript(
+    visit: Callable[..., Page], bloop: BloopServer
+) -> None:
+    with contextlib.closing(Receiver(answer(404), OK)) as receiver:
+        page = visit("/settings/alerts/new", java_script_enabled=False)
+        page.get_by_label("Name").fill("Many")
+        page.get_by_label("What happens").select_option("threshold")
+        page.get_by_label("How many events it takes more than").fill("2")
+        page.get_by_role("button", name="Make this rule").click()
+        add_webhook(page, receiver.url())
+        rule = page.url.partition("?")[0]
+
+        bloop.send(*[event(f"many-{number}", error_type="ManyError") for number in range(3)])
+        until(lambda: receiver.got, "the alert")
+        assert body_of(receiver.got[0])["value"] >= 3
+        until(lambda: "deliveries_failing" in bloop.request("GET", "/health").body.decode(), "the trouble in /health")
+
+        page.goto(f"http://localhost:{bloop.port}/")
+        page.get_by_role("region", name="Trouble").get_by_role("link", name="What to do").click()
+        failed = page.locator("[data-delivery]")
+        expect(failed).to_have_count(1)
+        expect(failed).to_contain_text("404")
+        failed.get_by_role("button", name="Try again").click()
+        expect(page.get_by_role("status")).to_contain_text("It is being sent again.")
+        until(lambda: len(receiver.got) == 2, "the second try")
+        assert receiver.got[0].headers["idempotency-key"] == receiver.got[1].headers["idempotency-key"]
+        until(lambda: "deliveries_failing" not in bloop.request("GET", "/health").body.decode(), "the end of it")
+
+        page.goto(rule)
+        page.locator("summary", has_text="Delete").click()
+        page.get_by_role("button", name="Delete this rule").click()
+        expect(page.get_by_role("status")).to_contain_text("The rule is gone.")
+        expect(page.get_by_role("link", name="Many")).to_have_count(0)
+
+
+def test_the_command_line_tries_a_rule_and_shows_the_log(bloop: BloopServer) -> None:
+    with contextlib.closing(Receiver(OK)) as receiver:
+        bloop.cli("alert", "enable", "New issues")
+        with bloop.reader() as db:
+            (rule_id,) = db.execute("SELECT id FROM alert_rules WHERE name = 'New issues'").fetchone() or (0,)
+        refused = bloop.cli("alert", "test", str(rule_id), check=False)
+        assert (refused.returncode, "tells nobody" in refused.stderr) == (1, True)
+
+        token = bloop.token(scopes="alerts:read,alerts:write")
+        headers = {"Authorization": f"Bearer {token}"}
+        made = bloop.request("POST", "/v1/alerts", b'{"name": "By token", "rule_type": "regression"}', headers).json
+        config = {"config": {"type": "webhook", "url": receiver.url()}}
+        path = f"/v1/alerts/{made['id']}"
+        assert bloop.request("POST", f"{path}/channels", json.dumps(config).encode(), headers).status == 200
+        assert bloop.cli("alert", "test", "By token").returncode == 0
+
+        assert bloop.request("POST", f"{path}/test", b"", headers).json["sent"] is True
+        assert len(receiver.got) == 2
+        log = json.loads(bloop.cli("delivery", "list", "--json").stdout)
+        assert [row["rule"] for row in log[:2]] == ["By token", "By token"]
