@@ -63,7 +63,8 @@ class Asking:
         version, started = version_of(self._db), time.monotonic()
         if version == self._seen_counts:
             return POLL_S
-        self._engine.ask_windows(clock.now_ms())
+        for _ in self._engine.ask_windows(clock.now_ms()):
+            self.signals()
         self._seen_counts = version
         return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
 

@@ -30,7 +30,7 @@ from workers.wakeups import Wakeups
 
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
-SCHEMA_POLL_S = 0.2
+DATABASE_POLL_S = 0.2
 EXPECTED = (apsw.Error, BloopError, OSError)
 
 log = logging.getLogger(__name__)
@@ -67,8 +67,11 @@ class Background:
 
     def run(self, make_jobs: Callable[[apsw.Connection, Stopping], Sequence[Job]]) -> int:
         """Work until asked to stop. `make_jobs` gets the control connection the jobs share."""
+        self._wait_until(self._settings.database_path.exists)
+        if self.stopping():
+            return 0
         with contextlib.closing(connection.open_control(self._settings.database_path)) as db:
-            self._await_schema(db)
+            self._wait_until(lambda: not migrate.pending(db))
             jobs = make_jobs(db, self.stopping)
             log.info("ready", extra={"action": "ready"})
             process.unit.ready("working")
@@ -87,10 +90,10 @@ class Background:
         log.info("stopped", extra={"action": "stopped"})
         return 0
 
-    def _await_schema(self, db: apsw.Connection) -> None:
-        """B4. Raises: SchemaTooNew."""
-        while migrate.pending(db) and not self.stopping():
-            self._wakeups.wait(SCHEMA_POLL_S)
+    def _wait_until(self, is_done: Callable[[], bool]) -> None:
+        """B4. Whoever makes the database makes it private, so it is not opened before it is there."""
+        while not self.stopping() and not is_done():
+            self._wakeups.wait(DATABASE_POLL_S)
 
     def _run(self, job: Job) -> None:
         try:

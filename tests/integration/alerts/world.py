@@ -89,7 +89,8 @@ class World:
         while self.engine.ask_signals(self.now_ms):
             pass
         self.engine.tell_held(self.now_ms)
-        self.engine.ask_windows(self.now_ms)
+        for _ in self.engine.ask_windows(self.now_ms):
+            pass
 
     def rows(self, sql: str, *bindings: Any) -> list[tuple[Any, ...]]:
         return self.db.execute(sql, bindings).fetchall()
