@@ -101,6 +101,16 @@ def compact(value: int) -> str:
     return str(value)
 
 
+def file_size(size_bytes: int) -> str:
+    """`812 B`, `1.2 MiB`, `34 GiB`: two digits where they say something."""
+    amount, unit = float(size_bytes), "B"
+    for larger in ("KiB", "MiB", "GiB", "TiB"):
+        if amount < 1024:
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}" if amount < 10 and unit != "B" else f"{amount:.0f} {unit}"
+
+
 def percent(share: float) -> str:
     """`38%`; what is not nothing never reads `0%`, and what is not all never reads `100%`."""
     if 0 < share < 0.01:
@@ -157,6 +167,7 @@ def _utc(at_ms: int) -> datetime:
 FILTERS: dict[str, Callable[..., Any]] = {
     "compact": compact,
     "exact": exact,
+    "file_size": file_size,
     "headline": headline,
     "iso": iso,
     "number": number,

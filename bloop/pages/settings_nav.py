@@ -21,7 +21,9 @@ PROJECTS = Section("Projects", "/settings/projects", admin_only=False)
 TOKENS = Section("API tokens", "/settings/tokens", admin_only=False)
 ALERTS = Section("Alerts", "/settings/alerts", admin_only=False)
 
-SECTIONS = (ACCOUNT, PROJECTS, ALERTS, TOKENS, PEOPLE)
+STORAGE = Section("Storage", "/settings/storage", admin_only=True)
+
+SECTIONS = (ACCOUNT, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,10 @@ def fit(case: schemathesis.Case) -> None:
         case.body = case.body | {"slug": f"{case.body['slug']}-{next(numbers)}"}
     if asked == "makeToken" and case.body.get("project"):
         case.body = case.body | {"project": "default", "errors:read": "on", "expires_in_days": "90"}
+    if asked == "setRetention" and isinstance(case.body.get("per_project"), list):
+        case.body = case.body | {"per_project": [of_default(one) for one in case.body["per_project"]]}
+    if asked == "setRetentionOfProjectByForm" and case.body.get("project"):
+        case.body = case.body | {"project": "default"}
     if asked == "deleteProjectByForm" and case.body.get("confirm"):
         case.body = case.body | {"confirm": case.path_parameters["slug"]}
     if asked in ("createRule", "previewRule") and isinstance(case.body.get("project_id"), str):
@@ -141,6 +145,14 @@ def sendable(config: dict[str, Any]) -> dict[str, Any]:
     fitting = {name: texts[name] for name in texts if isinstance(config[name], str)}
     is_webhook = config.get("type") == "webhook"
     return {name: value for name, value in config.items() if not (is_webhook and name in WEBHOOK_ONLY)} | fitting
+
+
+def of_default(own: Any) -> Any:
+    """What the body is to say of one project, about one that exists, and no more: the whole has a limit."""
+    if not isinstance(own, dict) or "project_id" not in own:
+        return own
+    days = {name: int(v) if isinstance(v, float) else v for name, v in own.items() if name == "raw_events_days"}
+    return {"project_id": own["project_id"] and "default"} | days
 
 
 class Client:

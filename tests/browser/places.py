@@ -55,6 +55,7 @@ PLACES: dict[str, list[str]] = {
         "/settings/alerts/deliveries?state=failed&rule_id=4",
     ],
     "/projects/{slug}/setup": ["/projects/empty/setup", "/projects/hostile/setup"],
+    "/settings/storage": ["/settings/storage", "/settings/storage?done=saved"],
     "/ledger": ["/ledger", "/ledger?project=hostile"],
     "/system": ["/system"],
 }
@@ -67,6 +68,7 @@ FRESH = [
     "/settings/people",
     "/settings/projects",
     "/settings/tokens",
+    "/settings/storage",
     "/settings/alerts",
     "/settings/alerts/new",
     "/settings/alerts/deliveries",

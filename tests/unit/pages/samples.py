@@ -36,6 +36,7 @@ from bloop.query.walk import PageKey
 from tests.unit.pages.account_samples import account_pages
 from tests.unit.pages.alert_samples import alert_pages
 from tests.unit.pages.project_samples import project_pages
+from tests.unit.pages.storage_samples import storage_pages
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 STACK = """\
@@ -225,6 +226,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield from account_pages(a_shell(say), say)
     yield from project_pages(a_shell(say), say)
     yield from alert_pages(a_shell(say), say)
+    yield from storage_pages(a_shell(say), say)
     yield ErrorPage(404, "Not found", say("There is nothing here"))
 
 

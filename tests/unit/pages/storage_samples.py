@@ -1,0 +1,75 @@
+"""The storage page, built from a few values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bloop.clock import DAY_MS
+from bloop.pages.contexts import Page, Shell
+from bloop.pages.storage import storage_figures, storage_page
+from bloop.pages.storage_contexts import StoragePage
+from bloop.query.projects import ProjectRow
+from bloop.query.retention import OverrideRow, RunRow
+from bloop.query.storage import COUNTS, Sample
+
+NOW_MS = 1_768_737_600_000
+MIB = 1024 * 1024
+
+Text = Callable[[str], str]
+
+WAITING = RunRow(4, "u1", NOW_MS, None, None, None, None, 0, 0, 0, 0)
+RUNNING = WAITING._replace(started_at_ms=NOW_MS, raw_events_due=250_000, raw_events_deleted=120_000)
+DONE = RUNNING._replace(finished_at_ms=NOW_MS, raw_events_deleted=1, hourly_counts_deleted=1, bytes_freed=3 * MIB)
+
+
+def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: object) -> StoragePage:
+    values: dict[str, object] = {
+        "days": (7, 90),
+        "defaults": (7, 90),
+        "samples": 5,
+        "own": [OverrideRow(1, "id-shop", "shop", say("Shop"), 30)],
+        "projects": [
+            ProjectRow(1, "id-shop", "shop", say("Shop"), "SHOP", 0, None),
+            ProjectRow(2, "id-blog", "blog", say("Blog"), "BLOG", 0, None),
+        ],
+        "figures": figures(),
+        "sample": Sample(NOW_MS, 500 * MIB, 0, 0, 0, 9, dict.fromkeys(COUNTS, 12_345)),
+        "event_count": 1_234_567,
+        "run": run,
+        "progress_path": "/v1/admin/retention/purge",
+        "form": {},
+        "problem": "",
+        "project_problem": "",
+        "notice": "",
+        "now_ms": NOW_MS,
+    }
+    return storage_page(shell, **values | changes)  # type: ignore[arg-type]
+
+
+def figures(**changes: int | None) -> object:
+    values: dict[str, int | None] = {
+        "database_bytes": 1_800 * MIB,
+        "reusable_bytes": 20 * MIB,
+        "wal_bytes": 64 * MIB,
+        "free_bytes": 9_000 * MIB,
+        "free_bytes_min": 64 * MIB,
+        "growth": 90 * MIB,
+        "days_left": 99,
+        "oldest_ms": NOW_MS - 40 * DAY_MS,
+    }
+    return storage_figures(**values | changes)  # type: ignore[arg-type]
+
+
+def storage_pages(shell: Shell, say: Text) -> Iterator[Page]:
+    """In each of its states."""
+    unknown = figures(free_bytes=None, growth=None, days_left=None, oldest_ms=None)
+    yield a_storage_page(shell, say, None, sample=None, own=[], figures=unknown, notice="saved")
+    yield a_storage_page(shell, say, WAITING)
+    yield a_storage_page(shell, say, RUNNING._replace(raw_events_due=None))
+    yield a_storage_page(shell, say, RUNNING._replace(error=say("FullError: disk is full")), notice="purge")
+    yield a_storage_page(shell, say, DONE, figures=figures(free_bytes=MIB, days_left=0))
+    form = {"raw_events_days": say("x"), "hourly_counts_days": say("y")}
+    yield a_storage_page(shell, say, DONE._replace(asked_by=None), form=form, problem=say("must be a number"))
+    form = {"project": "blog", "days": say("z")}
+    yield a_storage_page(shell, say, None, form=form, project_problem=say("must be a number"))
+    yield a_storage_page(shell, say, None, figures=figures(growth=-5, days_left=None))
