@@ -18,6 +18,7 @@ from bloop.cli.sign_in import login_link, welcome
 from bloop.cli.status import status
 from bloop.cli.system import config, migrate, up
 from bloop.cli.tokens import token
+from bloop.cli.transfer import export, import_
 from bloop.cli.users import user
 
 
@@ -32,7 +33,7 @@ def main() -> None:
 
 
 _EVERYDAY = (up, status, doctor, demo, issue, alert, delivery, project, token, user, login_link, welcome)
-_UPKEEP = (backup, restore, config, migrate, ring)
+_UPKEEP = (backup, restore, export, import_, config, migrate, ring)
 
 for command in (*_EVERYDAY, *_UPKEEP):
     main.add_command(command)

@@ -103,6 +103,12 @@ def rotate_key(db: apsw.Connection, project_id: int, now_ms: int) -> str:
     return api_key
 
 
+def replace_key(db: apsw.Connection, project_id: int, api_key: str, now_ms: int) -> None:
+    """Another installation's key, so that clients which have it go on here. Raises: NotFound."""
+    if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
+        raise NotFound("project not found")
+
+
 def delete_project(db: apsw.Connection, project: ProjectRow, now_ms: int) -> None:
     """P2. Bump the ring's generation and wake the purge afterwards.
 

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "alerts": GROUND | {"query", "storage"},
     "outbound": GROUND,
     "channels": GROUND | {"alerts", "outbound"},
-    "transfer": GROUND | {"query", "storage", "alerts", "channels"},
+    "transfer": GROUND | {"query", "storage", "alerts", "channels", "retention"},
     "pages": GROUND | {"lifecycle", "query"},
     "http": GROUND,
     "demo": GROUND | {"validate", "fingerprint", "record", "lifecycle"},

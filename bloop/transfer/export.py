@@ -1,0 +1,72 @@
+"""What the database holds of settings → a Document."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import apsw
+
+from bloop import channels, credentials
+from bloop.query.alert_rules import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.query.projects import list_projects, project_keys
+from bloop.query.retention import overrides, policy_row
+from bloop.transfer.document import FORMAT, Channel, Document, Project, Retention, Rule
+
+
+def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
+    """Everything, in an order that does not change by itself. Call it inside one read transaction."""
+    policy = policy_row(db)
+    exported_at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
+    return Document(
+        bloop_settings=FORMAT,
+        exported_at=exported_at,
+        retention=Retention(policy.raw_events_days, policy.hourly_counts_days),
+        projects=_projects(db, with_keys=with_keys),
+        alert_rules=_rules(db, with_secrets=with_secrets),
+    )
+
+
+def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[Project, ...]:
+    days = {row.project_id: row.raw_events_days for row in overrides(db)}
+    # The key of `default` is the configured secret until it is rotated: that one travels with the settings file.
+    keys = {row.id: row.api_key for row in project_keys(db) if credentials.PROJECT_KEY_PATTERN.fullmatch(row.api_key)}
+    return tuple(
+        Project(
+            slug=row.slug,
+            name=row.name,
+            id=row.public_id,
+            raw_events_days=days.get(row.id),
+            api_key=keys.get(row.id) if with_keys else None,
+        )
+        for row in list_projects(db)
+    )
+
+
+def _rules(db: apsw.Connection, *, with_secrets: bool) -> tuple[Rule, ...]:
+    rows = list_rules(db)
+    of_rule: dict[int, list[ChannelRow]] = {}
+    for row in list_channels(db, [row.id for row in rows]):
+        of_rule.setdefault(row.rule_id, []).append(row)
+    return tuple(_rule(row, of_rule.get(row.id, []), with_secrets=with_secrets) for row in rows)
+
+
+def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> Rule:
+    return Rule(
+        name=row.name,
+        type=row.rule_type,
+        project=row.project_slug,
+        config={name: value for name, value in row.config.items() if value is not None},
+        enabled=row.enabled,
+        description=row.description,
+        environment=row.environment_filter,
+        source=row.source_filter,
+        cooldown_secs=row.cooldown_secs,
+        channels=tuple(_channel(channel, with_secrets=with_secrets) for channel in own),
+    )
+
+
+def _channel(row: ChannelRow, *, with_secrets: bool) -> Channel:
+    """A config in which nothing is hidden holds no secret."""
+    is_open = channels.redacted(row.channel_type, row.config) == row.config
+    target = channels.target(row.channel_type, row.config)
+    return Channel(type=row.channel_type, target=target, config=row.config if with_secrets or is_open else None)

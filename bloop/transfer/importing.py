@@ -1,0 +1,230 @@
+"""A Document → the database: what it says is made so, what it does not say is left.
+
+I1  All of it or nothing: it is one transaction, the caller's. A dry run is the same transaction, rolled back.
+I2  Importing a file twice changes nothing the second time.
+I3  Nothing is deleted: a project, rule or channel that the file does not name stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import apsw
+import msgspec
+
+from bloop import channels, credentials
+from bloop.alerts.rules import as_dict, parse_config
+from bloop.config import Settings
+from bloop.errors import Conflict, InvalidField
+from bloop.query.alert_rules import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.query.projects import ProjectRow, get_project, list_projects, project_keys
+from bloop.query.retention import overrides, policy_row
+from bloop.retention.policy import DAYS_MAX, DAYS_MIN
+from bloop.storage import alert_rules, projects
+from bloop.storage.alert_rules import RuleFields
+from bloop.storage.retention import save_policy
+from bloop.transfer.document import Channel, Document, Project, Rule
+
+
+@dataclass(slots=True)
+class Report:
+    """What was changed, a sentence each, and what somebody has to see to."""
+
+    changes: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+def apply(db: apsw.Connection, document: Document, settings: Settings, now_ms: int) -> Report:
+    """Make it so (I1), and say what that changed.
+
+    Raises:
+        InvalidField, Conflict: names the place in the file; roll back.
+    """
+    report = Report()
+    with _at("retention"):
+        _retention(db, document, report)
+    for index, project in enumerate(document.projects):
+        with _at(f"projects[{index}]"):
+            _project(db, project, report, now_ms)
+    existing = _by_name(db)
+    for index, rule in enumerate(document.alert_rules):
+        with _at(f"alert_rules[{index}]"):
+            same = existing.get((rule.project, rule.name.strip()))
+            _rule(db, rule, same.pop(0) if same else None, settings, report, now_ms)
+    return report
+
+
+@contextmanager
+def _at(place: str) -> Iterator[None]:
+    try:
+        yield
+    except InvalidField as error:
+        path = f"{place}.{error.name}" if error.name else place
+        raise InvalidField(path, f"{path}: {error.reason}") from None
+    except Conflict as error:
+        raise Conflict(f"{place}: {error}") from None
+
+
+# How long what is kept
+
+
+def _retention(db: apsw.Connection, document: Document, report: Report) -> None:
+    row, wanted = policy_row(db), document.retention
+    events = _checked_days("raw_events_days", wanted.raw_events_days)
+    hours = _checked_days("hourly_counts_days", wanted.hourly_counts_days)
+    changes = []
+    for what, days, before in (
+        ("raw events", events, row.raw_events_days),
+        ("counts per hour", hours, row.hourly_counts_days),
+    ):
+        if days is not None and days != before:
+            changes.append(f"{what}: kept {days} days, not {before or 'as the settings file says'}")
+    if changes:
+        save_policy(db, raw_events_days=events, hourly_counts_days=hours)
+        report.changes += changes
+
+
+def _checked_days(name: str, days: int | None) -> int | None:
+    if days is not None and not DAYS_MIN <= days <= DAYS_MAX:
+        raise InvalidField(name, f"must be between {DAYS_MIN} and {DAYS_MAX}")
+    return days
+
+
+# Projects
+
+
+def _project(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> None:
+    if wanted.api_key is not None and not credentials.PROJECT_KEY_PATTERN.fullmatch(wanted.api_key):
+        raise InvalidField("api_key", "is not a project key")
+    row = next((row for row in list_projects(db) if row.slug == wanted.slug), None)
+    if row is None:
+        row = _made(db, wanted, report, now_ms)
+        if row is None:
+            return
+    elif row.name != wanted.name.strip():
+        projects.rename_project(db, row.id, wanted.name)
+        report.changes.append(f"project {row.slug}: called {wanted.name.strip()}")
+    _key(db, row, wanted, report, now_ms)
+    days = _checked_days("raw_events_days", wanted.raw_events_days)
+    kept = next((o.raw_events_days for o in overrides(db) if o.project_id == row.id), None)
+    if days is not None and days != kept:
+        save_policy(db, overrides=[(row.id, days)])
+        report.changes.append(f"project {row.slug}: raw events kept {days} days")
+
+
+def _made(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> ProjectRow | None:
+    if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may make it
+        report.notes.append("the project default is made when bloop starts; import again after that")
+        return None
+    public_id = wanted.id if wanted.id and get_project(db, wanted.id) is None else None
+    row, _ = projects.create_project(
+        db, name=wanted.name, slug=wanted.slug, now_ms=now_ms, public_id=public_id, api_key=wanted.api_key
+    )
+    report.changes.append(f"project {row.slug}: made")
+    if wanted.api_key is None:
+        report.notes.append(f"project {row.slug} has a new key: `bloop project rotate-key {row.slug}` shows one")
+    return row
+
+
+def _key(db: apsw.Connection, row: ProjectRow, wanted: Project, report: Report, now_ms: int) -> None:
+    if wanted.api_key is None:
+        return
+    keys = {key.api_key: key.id for key in project_keys(db)}
+    if keys.get(wanted.api_key, row.id) != row.id:
+        raise InvalidField("api_key", "is the key of another project")
+    if wanted.api_key not in keys:
+        projects.replace_key(db, row.id, wanted.api_key, now_ms)
+        report.changes.append(f"project {row.slug}: another key")
+
+
+# Alert rules
+
+
+def _by_name(db: apsw.Connection) -> dict[tuple[str | None, str], list[RuleRow]]:
+    found: dict[tuple[str | None, str], list[RuleRow]] = {}
+    for row in list_rules(db):
+        found.setdefault((row.project_slug, row.name), []).append(row)
+    return found
+
+
+def _rule(
+    db: apsw.Connection, wanted: Rule, row: RuleRow | None, settings: Settings, report: Report, now_ms: int
+) -> None:
+    fields, name = _fields(wanted), f"alert rule {wanted.name.strip()}"
+    if row is None:
+        rule_id = alert_rules.create_rule(
+            db, fields, project_id=_project_id(db, wanted), created_by=None, now_ms=now_ms
+        )
+        report.changes.append(f"{name}: made")
+    else:
+        rule_id = row.id
+        if fields != _fields_of(row):
+            alert_rules.save_rule(db, row.id, fields, now_ms)
+            report.changes.append(f"{name}: changed")
+    there = list_channels(db, [rule_id])
+    for index, channel in enumerate(wanted.channels):
+        with _at(f"channels[{index}]"):
+            _channel(db, rule_id, name, channel, there, settings, report, now_ms)
+
+
+def _project_id(db: apsw.Connection, wanted: Rule) -> int | None:
+    if wanted.project is None:
+        return None
+    project = next((row for row in list_projects(db) if row.slug == wanted.project), None)
+    if project is None:
+        raise InvalidField("project", f"there is no project {wanted.project}")
+    return project.id
+
+
+def _fields(wanted: Rule) -> RuleFields:
+    return alert_rules.checked(
+        RuleFields(
+            name=wanted.name,
+            rule_type=wanted.type,
+            config=as_dict(parse_config(wanted.type, wanted.config)),
+            enabled=wanted.enabled,
+            description=wanted.description,
+            environment_filter=wanted.environment,
+            source_filter=wanted.source,
+            cooldown_secs=wanted.cooldown_secs,
+        )
+    )
+
+
+def _fields_of(row: RuleRow) -> RuleFields:
+    """As `_fields` would read them: a config that was stored short has its defaults spelt out."""
+    given = {name: getattr(row, name) for name in RuleFields._fields if name != "config"}
+    return RuleFields(**given, config=as_dict(parse_config(row.rule_type, row.config)))
+
+
+def _channel(
+    db: apsw.Connection,
+    rule_id: int,
+    name: str,
+    wanted: Channel,
+    there: list[ChannelRow],
+    settings: Settings,
+    report: Report,
+    now_ms: int,
+) -> None:
+    """`there` are the rule's channels that no entry of the file has matched yet; one that matches is taken out."""
+    if wanted.config is None:
+        same = [row for row in there if (row.channel_type, channels.target(row.channel_type, row.config))
+                == (wanted.type, wanted.target)]  # fmt: skip
+        if not same:
+            report.notes.append(f"{name}: its {wanted.type} channel to {wanted.target} is not in the file; add it")
+    else:
+        config = channels.check(wanted.type, wanted.config, settings)
+        same = [row for row in there if row.channel_type == wanted.type and _text(row.config) == _text(config)]
+        if not same:
+            alert_rules.add_channel(db, rule_id, wanted.type, config, now_ms)
+            report.changes.append(f"{name}: tells {channels.target(wanted.type, config)} ({wanted.type})")
+    if same:
+        there.remove(same[0])
+
+
+def _text(config: dict[str, Any]) -> bytes:
+    return msgspec.json.encode(config, order="deterministic")
