@@ -29,6 +29,18 @@ def main(context: click.Context, only: tuple[str, ...], quick: bool, folder: Pat
         console.print(f"written to {report.save()}")
 
 
+@main.command("burst")
+@click.option("--seconds", default=60.0, show_default=True, help="how long twice the writer's speed is offered")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
+def burst(seconds: float, folder: Path | None) -> None:
+    """The one scenario whose length matters. Renders every event first: 3 GB of memory for a minute."""
+    from benchmarks.bench import Scale
+    from benchmarks.run import run
+
+    console = Console()
+    run(("burst",), quick=False, folder=folder, console=console, scale=Scale(burst_s=seconds)).print_to(console)
+
+
 @main.command("publish")
 @click.argument("result", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 def publish(result: Path | None) -> None:

@@ -33,6 +33,7 @@ class Scale:
     query_repeats: int = 40
     peer_s: float = 4.0
     ring_s: float = 2.0
+    burst_s: float = 20.0
     bare_events: int = 60_000
 
 
@@ -46,6 +47,7 @@ QUICK = Scale(
     query_repeats=10,
     peer_s=1.5,
     ring_s=0.5,
+    burst_s=3.0,
     bare_events=15_000,
 )
 
@@ -85,7 +87,7 @@ class Measured:
         return spent(self.before, self.after)
 
 
-def measure(instance: Instance, load: Load) -> Measured:
+def measure(instance: Instance, load: Load, *, drain_within_s: float = DRAIN_WITHIN_S) -> Measured:
     """Run a load, wait for its rows, and compare every count.
 
     Raises:
@@ -96,7 +98,7 @@ def measure(instance: Instance, load: Load) -> Measured:
         before = instance.usage()
         result = run_load(load)
         try:
-            seen_at = await_rows(db, after_id, result.accepted, DRAIN_WITHIN_S)
+            seen_at = await_rows(db, after_id, result.accepted, drain_within_s)
         except TimeoutError as error:
             raise CountError(f"{load.run}: {error}") from error
         after = instance.usage()

@@ -11,7 +11,7 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import latency, peers, queries, ring, throughput
+from benchmarks import burst, latency, peers, queries, ring, throughput
 from benchmarks.bench import QUICK, Bench, Scale
 from benchmarks.instance import check_on_disk
 from benchmarks.report import Report
@@ -23,6 +23,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "latency": latency.run,
     "queries": queries.run,
     "ring": ring.run,
+    "burst": burst.run,
     "peers": peers.run,
 }
 
@@ -48,9 +49,12 @@ def _own_s() -> float:
     return float(sum(psutil.Process().cpu_times()[:4]))  # user, system, and both of children that were waited for
 
 
-def run(only: Sequence[str], *, quick: bool, folder: Path | None, console: Console) -> Report:
+def run(
+    only: Sequence[str], *, quick: bool, folder: Path | None, console: Console, scale: Scale | None = None
+) -> Report:
     """Run the scenarios named, all when none is; the table is printed even when one of them fails."""
     report = Report(quick=quick)
+    scale = scale or (QUICK if quick else Scale())
     started = time.monotonic()
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with (
@@ -68,7 +72,7 @@ def run(only: Sequence[str], *, quick: bool, folder: Path | None, console: Conso
 
             others = Others()
             try:
-                SCENARIOS[name](Bench(report, QUICK if quick else Scale(), home, say))
+                SCENARIOS[name](Bench(report, scale, home, say))
             except Exception:
                 report.print_to(console)
                 raise

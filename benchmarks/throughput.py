@@ -57,7 +57,8 @@ class MemoryWatch:
 
 def run(bench: Bench) -> None:
     """Figures 1, 2, 3 and 6."""
-    with Instance(bench.folder) as instance:
+    # What spills is not held: the writer has to follow while the load goes on.
+    with Instance(bench.folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
         bench.say("warming up")
         measure(instance, Load(target(instance), "warm", requests=4000, rate=2000))
         singles, memory = _held(bench, instance, batch=0)

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.bench import CountError, measure, target
+from benchmarks import burst
+from benchmarks.bench import Bench, CountError, Scale, measure, target
 from benchmarks.instance import Instance, InstanceError, free_port
 from benchmarks.load import Load
+from benchmarks.report import Report
 
 
 def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
@@ -29,6 +31,7 @@ def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged
         "dashboard": 1,
         "dashboard worker": 1,
         "retention": 1,
+        "alerts": 1,
     }
     assert (singles.result.accepted, batches.result.accepted) == (200, 500)
     assert singles.clean
@@ -36,6 +39,19 @@ def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged
     assert set(singles.cpu_s) == set(parts)
     assert {part for _, part in memory} == set(parts)
     assert all(one.pss > 0 for one in memory.values())
+
+
+def test_a_burst_is_offered_at_twice_the_measured_speed_and_accounted_for(tmp_path: Path) -> None:
+    report = Report()
+
+    burst.run(Bench(report, Scale(probe_s=0.4, burst_s=0.4), tmp_path, lambda text: None))
+
+    found = {figure.name: figure for figure in report.figures}
+    ledger, offered = found["burst.offered_per_s"].detail["ledger"], found["burst.offered_per_s"].detail
+    assert offered["accepted"] > 0
+    assert offered["dropped"] == ledger.get("ring_full", 0) == 0
+    assert ledger["received"] == ledger["stored"]
+    assert found["burst.drained_in"].value >= 0
 
 
 def test_a_missing_event_ends_the_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

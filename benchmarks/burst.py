@@ -1,0 +1,136 @@
+"""A burst at twice what the writer stores: what is accepted, where it waits, and how long until all is stored.
+
+The writer's speed is measured first, under the same kind of load. Then twice as much is offered, open loop. Nothing
+that was accepted may be missing or doubled, and the ledger has to balance, or there is no figure at all.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from dataclasses import dataclass
+from types import TracebackType
+
+from benchmarks.bench import Bench, CountError, Measured, measure, target
+from benchmarks.instance import Instance
+from benchmarks.load import Load, run_load
+from benchmarks.percentiles import summary_ms
+from benchmarks.rows import await_rows, ledger, max_id, reading
+from bloop.ring import Segment
+
+BATCH = 50
+OVERLOAD = 2.0  # times the writer's speed
+PROBE_BATCHES_PER_S = 1_000  # rendered for the probe: more than the writer stores
+DRAIN_TIMES = 4.0  # the burst's length that the writer is given to catch up
+DRAIN_S_MIN = 60.0
+LEDGER_WITHIN_S = 10.0
+LOOK_S = 0.1
+MIB = 1024 * 1024
+
+
+@dataclass
+class SpillWatch:
+    """Looks at the ring ten times a second, in a thread."""
+
+    instance: Instance
+    spilled: int = 0  # records since the ring was made
+    bytes_max: int = 0
+    records_max: int = 0  # that waited at once, in the ring and on the disk
+
+    def __post_init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+
+    def __enter__(self) -> SpillWatch:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+
+    def _watch(self) -> None:
+        with contextlib.closing(Segment.attach(self.instance.settings.ring_name)) as ring:
+            is_last = False
+            while not is_last:
+                is_last = self._stop.wait(LOOK_S)
+                found = ring.stat()
+                self.spilled = sum(lane.spilled for lane in found.lanes)
+                self.bytes_max = max(self.bytes_max, found.spill_bytes)
+                self.records_max = max(self.records_max, found.pending_records)
+
+
+def run(bench: Bench) -> None:
+    """Figure 9."""
+    with Instance(bench.folder) as instance:
+        bench.say("warming up")
+        measure(instance, Load(target(instance), "warm", requests=80, batch=BATCH, rate=40))
+        speed = _writer_speed(bench, instance)
+        seconds, rate = bench.scale.burst_s, OVERLOAD * speed / BATCH
+        bench.say(f"{rate * BATCH:,.0f} events/s for {seconds:.0f} s, after rendering them")
+        load = Load(target(instance), "burst", requests=int(rate * seconds), batch=BATCH, rate=rate)
+        with SpillWatch(instance) as watch:
+            measured = measure(instance, load, drain_within_s=max(DRAIN_S_MIN, DRAIN_TIMES * seconds))
+            balance = _balanced(instance)
+    _report(bench, speed, measured, watch, balance)
+
+
+def _writer_speed(bench: Bench, instance: Instance) -> float:
+    """Events stored per second while more than that come in; what is stored after the load does not count."""
+    seconds = bench.scale.probe_s
+    bench.say(f"closed loop for {seconds:.0f} s")
+    requests = int(PROBE_BATCHES_PER_S * seconds)
+    load = Load(target(instance), "probe", requests=requests, batch=BATCH, duration_s=seconds)
+    with reading(instance.database) as db:
+        after_id = max_id(db)
+        result = run_load(load)
+        stored = max_id(db) - after_id
+        await_rows(db, after_id, result.accepted, DRAIN_S_MIN)
+    return stored / result.seconds
+
+
+def _balanced(instance: Instance) -> dict[str, int]:
+    """The ledger once received is what became of it; drops are in it a moment after the last record is stored."""
+    deadline = time.monotonic() + LEDGER_WITHIN_S
+    with reading(instance.database) as db:
+        while True:
+            found = ledger(db)
+            if found["received"] == sum(count for outcome, count in found.items() if outcome != "received"):
+                return found
+            if time.monotonic() > deadline:
+                raise CountError(f"the ledger does not balance: {found}")
+            time.sleep(LOOK_S)
+
+
+def _report(bench: Bench, speed: float, burst: Measured, watch: SpillWatch, balance: dict[str, int]) -> None:
+    result = burst.result
+    bench.report.add("burst.writer_per_s", speed, "events/s", "stored while more came in than that, batches of 50")
+    bench.report.add(
+        "burst.offered_per_s",
+        result.sent_events / result.seconds,
+        "events/s",
+        f"for {result.seconds:.0f} s; {result.accepted} accepted and stored once each, {result.dropped} dropped",
+        accepted=result.accepted,
+        dropped=result.dropped,
+        ledger=balance,
+    )
+    bench.report.add(
+        "burst.spilled",
+        watch.spilled,
+        "events",
+        f"at most {watch.bytes_max / MIB:,.0f} MiB of them on the disk, {watch.records_max} events waiting in all",
+        bytes_max=watch.bytes_max,
+    )
+    bench.report.add("burst.drained_in", burst.drain_s, "s", "after the last answer until every event was readable")
+    latency = summary_ms(result.latency_s)
+    bench.report.add(
+        "burst.answer_p99",
+        latency["p99"],
+        "ms",
+        "open loop, from when each batch was due",
+        latency_ms=latency,
+        cpu_s=burst.cpu_s,
+    )
