@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bloop.pages.backups import BackupsPanel
 from bloop.pages.contexts import Option, Shell
 from bloop.pages.settings_nav import STORAGE, settings_nav
 from bloop.pages.storage_contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
@@ -47,6 +48,7 @@ def storage_page(
     event_count: int,
     run: RunRow | None,
     progress_path: str,
+    backups: BackupsPanel,
     form: Mapping[str, str],
     problem: str,
     project_problem: str,
@@ -74,6 +76,7 @@ def storage_page(
         tables=_tables(sample, event_count),
         counted_at_ms=sample.sampled_at_ms if sample else None,
         clean_up=_clean_up(run, progress_path) if run else None,
+        backups=backups,
     )
 
 

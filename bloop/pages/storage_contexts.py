@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bloop.pages.backups import BackupsPanel
 from bloop.pages.contexts import Option, Page, Shell
 from bloop.pages.settings_nav import NavLink
 
@@ -76,3 +77,4 @@ class StoragePage(Page):
     tables: tuple[TableLine, ...]
     counted_at_ms: int | None
     clean_up: CleanUp | None
+    backups: BackupsPanel

@@ -28,6 +28,7 @@ from bloop.retention.policy import DAYS_MIN, load_policy
 from bloop.web import errors
 from bloop.web.api.retention import DAYS_OF, PURGE_PATH, Retention, ask_for_purge, checked_days, save
 from bloop.web.authenticate import principal_of
+from bloop.web.backups import panel_of
 from bloop.web.bodies import read_form
 from bloop.web.deps import Deps
 from bloop.web.html import send_page
@@ -128,6 +129,7 @@ class Storage:
             event_count=stored_events(db),
             run=read.last_run(db),
             progress_path=PURGE_PATH,
+            backups=panel_of(self._deps, db),
             form=form,
             problem=problem,
             project_problem=project_problem,

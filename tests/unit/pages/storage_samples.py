@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bloop.clock import DAY_MS
+from bloop.pages.backups import BackupFile, BackupsPanel, backups_panel
 from bloop.pages.contexts import Page, Shell
 from bloop.pages.storage import storage_figures, storage_page
 from bloop.pages.storage_contexts import StoragePage
+from bloop.query.backups import RunRow as BackupRow
 from bloop.query.projects import ProjectRow
 from bloop.query.retention import OverrideRow, RunRow
 from bloop.query.storage import COUNTS, Sample
@@ -20,6 +22,10 @@ Text = Callable[[str], str]
 WAITING = RunRow(4, "u1", NOW_MS, None, None, None, None, 0, 0, 0, 0)
 RUNNING = WAITING._replace(started_at_ms=NOW_MS, raw_events_due=250_000, raw_events_deleted=120_000)
 DONE = RUNNING._replace(finished_at_ms=NOW_MS, raw_events_deleted=1, hourly_counts_deleted=1, bytes_freed=3 * MIB)
+
+BACKED_UP = BackupRow(
+    3, "schedule", None, "done", NOW_MS, NOW_MS, NOW_MS + 90_000, "x.db.zst", 9 * MIB, 80 * MIB, NOW_MS, None
+)
 
 
 def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: object) -> StoragePage:
@@ -37,6 +43,7 @@ def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: objec
         "event_count": 1_234_567,
         "run": run,
         "progress_path": "/v1/admin/retention/purge",
+        "backups": a_backups_panel(say),
         "form": {},
         "problem": "",
         "project_problem": "",
@@ -44,6 +51,22 @@ def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: objec
         "now_ms": NOW_MS,
     }
     return storage_page(shell, **values | changes)  # type: ignore[arg-type]
+
+
+def a_backups_panel(say: Text, **changes: object) -> BackupsPanel:
+    values: dict[str, object] = {
+        "files": [BackupFile(say("bloop-20260118-030000.db.zst"), "schedule", NOW_MS, 9 * MIB, 80 * MIB, 41_000)],
+        "enabled": True,
+        "directory": say("/var/lib/bloop/backups"),
+        "keep": 7,
+        "next_at_ms": NOW_MS + DAY_MS // 2,
+        "open_run": None,
+        "last_good": BACKED_UP,
+        "failing": None,
+        "proven_at_ms": NOW_MS - DAY_MS,
+        "now_ms": NOW_MS,
+    }
+    return backups_panel(**values | changes)  # type: ignore[arg-type]
 
 
 def figures(**changes: int | None) -> object:
@@ -73,3 +96,13 @@ def storage_pages(shell: Shell, say: Text) -> Iterator[Page]:
     form = {"project": "blog", "days": say("z")}
     yield a_storage_page(shell, say, None, form=form, project_problem=say("must be a number"))
     yield a_storage_page(shell, say, None, figures=figures(growth=-5, days_left=None))
+    nothing = {"files": [], "last_good": None, "proven_at_ms": None, "enabled": False, "next_at_ms": None}
+    asked, busy = BACKED_UP._replace(state="waiting", started_at_ms=None), BACKED_UP._replace(state="running")
+    file = BackupFile("bloop-x.db.zst", "command", NOW_MS, MIB, MIB, 1)
+    for changes in (
+        nothing,
+        {"open_run": asked},
+        {"open_run": busy, "failing": say("no room")},
+        {"proven_at_ms": NOW_MS - 30 * DAY_MS, "files": [file] * 20},
+    ):
+        yield a_storage_page(shell, say, None, backups=a_backups_panel(say, **changes))
