@@ -13,6 +13,7 @@ from bloop.cli.doctor import doctor
 from bloop.cli.issues import issue
 from bloop.cli.projects import project
 from bloop.cli.restore import restore
+from bloop.cli.retention import retention
 from bloop.cli.ring import ring
 from bloop.cli.sign_in import login_link, welcome
 from bloop.cli.status import status
@@ -33,7 +34,7 @@ def main() -> None:
 
 
 _EVERYDAY = (up, status, doctor, demo, issue, alert, delivery, project, token, user, login_link, welcome)
-_UPKEEP = (backup, restore, export, import_, config, migrate, ring)
+_UPKEEP = (retention, backup, restore, export, import_, config, migrate, ring)
 
 for command in (*_EVERYDAY, *_UPKEEP):
     main.add_command(command)

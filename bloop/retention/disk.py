@@ -3,9 +3,9 @@
 D1  Storing stops below `database.disk_free_bytes_min` and begins again only with a quarter more than that free. Between
     the two nothing changes, so what deleting, checkpoints and other programs do to the last megabytes does not make the
     state flap.
-D2  What is kept free is the room in which retention deletes while the disk counts as full: it needs a few MiB of log. So
-    the log must not need it: what it holds may have to be appended to the database before it can be used again. The
-    nearer the disk is to full, the less the writer lets the log grow.
+D2  What is kept free is the room in which retention deletes while the disk counts as full: it needs a few MiB of log.
+    So the log must not take that room: what it holds may have to be appended to the database before it can be used
+    again. The nearer the disk is to full, the less the writer lets the log grow.
 """
 
 from __future__ import annotations

@@ -22,7 +22,8 @@ from bloop.query.events import list_events
 from bloop.query.issues import IssueFilter, IssueRow, list_issues
 from bloop.query.projects import get_project
 from bloop.ring.segment import RingStat, WriterState
-from bloop.storage import alert_rules, alerts, connection, deliveries
+from bloop.query.storage import COUNTS
+from bloop.storage import alert_rules, alerts, connection, deliveries, retention, samples
 from bloop.storage.alert_rules import RuleFields
 from bloop.storage.alerts import FiringFields
 from bloop.storage.deliveries import Target
@@ -133,8 +134,25 @@ def hostile(seeder: Seeder) -> Filled:
     seeder.project("hostile", f"Hostile {XSS[1]}")
     seeder.store(hostile_events(seeder.now_ms))
     with connection.immediate(seeder.db):
+        _storage(seeder.db, seeder.now_ms)
         links = _people(seeder.db, seeder.now_ms) | {"rule": _rule(seeder.db, seeder.now_ms)}
         return Filled(session(seeder, "u0"), links)
+
+
+def _storage(db: apsw.Connection, now_ms: int) -> None:
+    """A project with a time of its own, two days of growth, and a purge that stands still half way."""
+    row = get_project(db, "hostile")
+    assert row is not None
+    retention.save_policy(db, overrides=[(row.id, 30)])
+    for days in (2, 0):
+        sizes = {"database_bytes": (9 - days) << 20, "reusable_bytes": 0, "wal_bytes": 0, "disk_free_bytes": 0}
+        counts = dict.fromkeys(COUNTS, 1_234_567)
+        samples.save_sample(db, sizes, event_id=0, row_counts=counts, now_ms=now_ms - days * clock.DAY_MS)
+    run = retention.ask_for_run(db, asked_by="operator", now_ms=now_ms)
+    retention.begin_run(db, run.id, now_ms)
+    retention.set_due(db, run.id, 250_000)
+    retention.add_deleted(db, run.id, raw_events=120_000)
+    retention.set_error(db, run.id, f"FullError: {XSS[0]}")
 
 
 def fresh(seeder: Seeder) -> Filled:

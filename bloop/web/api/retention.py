@@ -18,8 +18,8 @@ from bloop.errors import InvalidField, NotFound
 from bloop.query import retention as read
 from bloop.query.projects import get_project
 from bloop.query.retention import RunRow
-from bloop.query.storage import stored_events, stored_hours
-from bloop.retention.policy import DAYS_MAX, DAYS_MIN, load_policy
+from bloop.retention.overview import overview
+from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.storage import retention
 from bloop.web.authenticate import principal_of
 from bloop.web.bodies import answer_json, read_json
@@ -41,22 +41,8 @@ class Retention:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         with self._deps.database.reader() as db:
-            policy = load_policy(db, self._deps.settings.retention)
-            own = read.overrides(db)
-            pages, page_bytes = db.pragma("page_count"), db.pragma("page_size")
-            assert isinstance(pages, int)
-            assert isinstance(page_bytes, int)
-            storage = {
-                "db_size_bytes": pages * page_bytes,
-                "raw_events_count": stored_events(db),
-                "hourly_counts_count": stored_hours(db),
-            }
-        per_project = [
-            {"project_id": row.public_id, "project_name": row.name, "raw_events_days": row.raw_events_days}
-            for row in own
-        ]
-        days = {"raw_events_days": policy.raw_events_days, "hourly_counts_days": policy.hourly_counts_days}
-        answer_json(resp, {"global": days, "per_project": per_project, "storage": storage})
+            found = overview(db, self._deps.settings.retention)
+        answer_json(resp, found)
 
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req, PUT_BYTES_MAX)

@@ -1,0 +1,28 @@
+"""What is in force and how much there is, as `GET /v1/admin/retention` and `bloop retention show --json` answer it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+
+from bloop.config import Retention
+from bloop.query.retention import overrides
+from bloop.query.storage import stored_events, stored_hours
+from bloop.retention.policy import load_policy
+
+
+def overview(db: apsw.Connection, defaults: Retention) -> dict[str, Any]:
+    policy = load_policy(db, defaults)
+    return {
+        "global": {"raw_events_days": policy.raw_events_days, "hourly_counts_days": policy.hourly_counts_days},
+        "per_project": [
+            {"project_id": row.public_id, "project_name": row.name, "raw_events_days": row.raw_events_days}
+            for row in overrides(db)
+        ],
+        "storage": {
+            "db_size_bytes": int(str(db.pragma("page_count"))) * int(str(db.pragma("page_size"))),
+            "raw_events_count": stored_events(db),
+            "hourly_counts_count": stored_hours(db),
+        },
+    }
