@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import apsw
 
 from bloop import channels
-from bloop.alerts.message import to_json
+from bloop.alerts.decide import Firing
+from bloop.alerts.message import AlertMessage, to_json
 from bloop.alerts.preview import messages, preview
 from bloop.alerts.rules import Rule, as_dict, parse_config
 from bloop.clock import DAY_MS
@@ -38,7 +40,7 @@ class DemoRule(NamedTuple):
 
 SLACK = ("slack", {"webhook_url": "https://hooks.slack.example/services/T0/B0/demo"})
 MAIL = ("email", {"to": "oncall@shop.example"})
-OUT_OF_ORDER = "pager.example"  # for one message, which somebody dismissed
+OUT_OF_ORDER = "pager.example"  # for one message
 PAGER = ("webhook", {"url": f"https://{OUT_OF_ORDER}/v2/enqueue"})
 RULES = (
     DemoRule("New in the web shop", "web-shop", "new_issue", {}, "production", (SLACK,)),
@@ -54,43 +56,61 @@ RULES = (
 )
 
 
+class Said(NamedTuple):
+    """Sorted by time, as the log is."""
+
+    at_ms: int
+    rule: Rule
+    firing: Firing
+    message: AlertMessage
+    targets: tuple[Target, ...]
+
+
 def store_alerts(db: apsw.Connection, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
     """Once: rules that are there already are left alone. Call inside a transaction, when every event is stored."""
     known = {rule.name for rule in list_rules(db, [*project_ids.values()])}
-    for wanted in RULES:
-        if wanted.name not in known:
-            _store(db, wanted, project_ids[wanted.project_slug], origin, now_ms)
+    wanted = [rule for rule in RULES if rule.name not in known]
+    said = [one for rule in wanted for one in _make(db, rule, project_ids[rule.project_slug], origin, now_ms)]
+    said.sort(key=attrgetter("at_ms"))
+    failed = next((one for one in reversed(said) if OUT_OF_ORDER in {to.shown for to in one.targets}), None)
+    for one in said:
+        _store(db, one, out_of_order=OUT_OF_ORDER if one is failed else "")
 
 
-def _store(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> None:
-    config = parse_config(wanted.rule_type, wanted.config)
+def _make(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[Said]:
+    """The rule and its channels, stored; what it would have said."""
+    since_ms, config = now_ms - DAYS * DAY_MS, parse_config(wanted.rule_type, wanted.config)
     fields = RuleFields(wanted.name, wanted.rule_type, as_dict(config), environment_filter=wanted.environment)
-    rule_id = create_rule(db, fields, project_id=project_id, created_by=None, now_ms=now_ms - DAYS * DAY_MS)
-    targets = [
-        Target(add_channel(db, rule_id, kind, given, now_ms - DAYS * DAY_MS), kind, channels.target(kind, given))
+    rule_id = create_rule(db, fields, project_id=project_id, created_by=None, now_ms=since_ms)
+    targets = tuple(
+        Target(add_channel(db, rule_id, kind, given, since_ms), kind, channels.target(kind, given))
         for kind, given in wanted.channels
-    ]
+    )
     rule = Rule(rule_id, wanted.name, project_id, config, wanted.environment, None, COOLDOWN_MS)
-    fired = preview(db, rule, now_ms - DAYS * DAY_MS, now_ms)[-FIRINGS_MAX:]
+    fired = preview(db, rule, since_ms, now_ms)[-FIRINGS_MAX:]
     for firing, message in zip(fired, messages(db, rule, fired, origin), strict=True):
-        made = alerts.add_firing(
-            db,
-            FiringFields(
-                rule_id=rule_id,
-                rule_name=rule.name,
-                rule_type=wanted.rule_type,
-                project_id=project_id,
-                key=firing.key,
-                fired_at_ms=message.at_ms,
-                message=to_json(message),
-                issue_id=firing.issue_id,
-                signal_id=firing.signal_id,
-            ),
-        )
-        deliveries.add(db, made, rule_id, targets, message.at_ms)
-        for row in deliveries_of(db, made):
-            if row.target == OUT_OF_ORDER and firing is fired[-1]:
-                deliveries.give_up(db, row.id, error=f"{OUT_OF_ORDER} answered 503", status=503)
-                alert_log.dismiss(db, row.id)
-            else:
-                deliveries.sent(db, row.id, status=200, now_ms=message.at_ms + ANSWER_MS)
+        yield Said(message.at_ms, rule, firing, message, targets)
+
+
+def _store(db: apsw.Connection, said: Said, *, out_of_order: str) -> None:
+    """As if it had been sent; to the receiver that was out of order it was not, and somebody dismissed it."""
+    fields = FiringFields(
+        rule_id=said.rule.id,
+        rule_name=said.rule.name,
+        rule_type=said.rule.type.value,
+        project_id=said.firing.project_id,
+        key=said.firing.key,
+        fired_at_ms=said.at_ms,
+        message=to_json(said.message),
+        issue_id=said.firing.issue_id,
+        signal_id=said.firing.signal_id,
+    )
+    made = alerts.add_firing(db, fields)
+    deliveries.add(db, made, said.rule.id, said.targets, said.at_ms)
+    for row in deliveries_of(db, made):
+        if row.target == out_of_order:
+            deliveries.give_up(db, row.id, error=f"{out_of_order} answered 503", status=503)
+            alert_log.dismiss(db, row.id)
+        else:
+            status = 250 if row.channel_type == "email" else 200
+            deliveries.sent(db, row.id, status=status, now_ms=said.at_ms + ANSWER_MS)

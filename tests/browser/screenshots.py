@@ -10,9 +10,14 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
+import apsw
 from playwright.sync_api import Browser, sync_playwright
 
-from bloop.storage import connection
+from bloop.pages.alerts import href_of
+from bloop.query.alert_log import DeliveryState, list_deliveries
+from bloop.query.alert_rules import list_rules
+from bloop.storage import alert_log, connection, deliveries
+from bloop.storage.alert_rules import add_channel
 from bloop.storage.users import create_user
 from tests.browser.conftest import CHROMIUM, FLAGS, WAIT_MS
 from tests.browser.png import shrink
@@ -46,6 +51,9 @@ SHOTS = (
     Shot("keys", LIST, 1440, "light", keys=("?",)),
     Shot("first-event", "/projects/new/setup", 1440, "light"),
     Shot("ledger", "/ledger", 1440, "light"),
+    Shot("alerts", "/settings/alerts", 1440, "light", 800),
+    Shot("alert", "{rule}", 1440, "light", 1060),
+    Shot("deliveries", "/settings/alerts/deliveries", 1440, "light", 760),
     Shot("account", "/settings/account", 1440, "light", 700),
     Shot("people", "/settings/people", 1440, "dark", 700),
 )
@@ -57,7 +65,19 @@ def fill(seeder: Seeder) -> Filled:
     with connection.immediate(seeder.db):
         for number, name in enumerate(("ada", "grace", "radia")):
             create_user(seeder.db, username=name, now_ms=seeder.now_ms - number * 86_400_000, user_id=f"u{number}")
-        return Filled(session(seeder, "u0"), {})
+        links = {"rule": href_of(_tell_somebody(seeder.db, seeder.now_ms))}
+        return Filled(session(seeder, "u0"), links)
+
+
+def _tell_somebody(db: apsw.Connection, now_ms: int) -> int:
+    """The rule about payments; the two that every installation has get a channel, and one message has failed."""
+    rules = {rule.name: rule.id for rule in list_rules(db)}
+    for name in ("New issues", "Regressions"):
+        add_channel(db, rules[name], "email", {"to": "oncall@shop.example"}, now_ms)
+    failed = next(row for row in list_deliveries(db, state=DeliveryState.DISMISSED, limit=1))
+    alert_log.retry(db, failed.id, now_ms)
+    deliveries.give_up(db, failed.id, error=failed.last_error or "", status=failed.last_status)
+    return rules["Payments are failing"]
 
 
 def take(browser: Browser, site: Site, shot: Shot, issue: str) -> bytes:
@@ -69,7 +89,7 @@ def take(browser: Browser, site: Site, shot: Shot, issue: str) -> bytes:
     context.set_default_timeout(WAIT_MS)
     context.add_cookies([{"name": "bloop_session", "value": site.cookie, "url": site.url}])
     page = context.new_page()
-    page.goto(site.url + shot.path.format(issue=issue))
+    page.goto(site.url + shot.path.format(issue=issue, **site.links))
     for key in shot.keys:
         page.keyboard.press(key)
     picture = page.screenshot(full_page=not shot.height)
