@@ -53,6 +53,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         "INSERT INTO dead_letters (dead_at_ms, project_id, record_kind, reason, payload) VALUES (0, ?, 1, '', x'')",
         (project,),
     )
+    seed.db.execute("UPDATE issues SET is_firing = 1 WHERE id = ?", (issue,))
     seed.db.execute("INSERT INTO minute_counts VALUES (?, 60000, ?, 'production', 'api', 4)", (project, issue))
     rule = "INSERT INTO alert_rules (project_id, name, rule_type, config, created_at_ms, updated_at_ms)"
     seed.db.execute(f"{rule} VALUES (?, 'New', 'new_issue', '{{}}', 0, 0)", (project,))
