@@ -13,6 +13,7 @@ import apsw
 import orjson
 
 from bloop import clock
+from bloop.backup.create import create as create_backup
 from bloop.config import Auth, RateLimit, Settings
 from bloop.config import Database as DatabaseSettings
 from bloop.pages.build import issue_href
@@ -21,9 +22,9 @@ from bloop.query.alert_log import deliveries_of
 from bloop.query.events import list_events
 from bloop.query.issues import IssueFilter, IssueRow, list_issues
 from bloop.query.projects import get_project
-from bloop.ring.segment import RingStat, WriterState
 from bloop.query.storage import COUNTS
-from bloop.storage import alert_rules, alerts, connection, deliveries, retention, samples
+from bloop.ring.segment import RingStat, WriterState
+from bloop.storage import alert_rules, alerts, backups, connection, deliveries, retention, samples
 from bloop.storage.alert_rules import RuleFields
 from bloop.storage.alerts import FiringFields
 from bloop.storage.deliveries import Target
@@ -135,8 +136,13 @@ def hostile(seeder: Seeder) -> Filled:
     seeder.store(hostile_events(seeder.now_ms))
     with connection.immediate(seeder.db):
         _storage(seeder.db, seeder.now_ms)
+        _backups(seeder.db, seeder.now_ms)
         links = _people(seeder.db, seeder.now_ms) | {"rule": _rule(seeder.db, seeder.now_ms)}
-        return Filled(session(seeder, "u0"), links)
+        made = Filled(session(seeder, "u0"), links)
+    database = Path(seeder.db.filename)
+    for days in (1, 0):
+        create_backup(database, database.with_name("backups"), seeder.now_ms - days * clock.DAY_MS)
+    return made
 
 
 def _storage(db: apsw.Connection, now_ms: int) -> None:
@@ -153,6 +159,19 @@ def _storage(db: apsw.Connection, now_ms: int) -> None:
     retention.set_due(db, run.id, 250_000)
     retention.add_deleted(db, run.id, raw_events=120_000)
     retention.set_error(db, run.id, f"FullError: {XSS[0]}")
+
+
+def _backups(db: apsw.Connection, now_ms: int) -> None:
+    """One that worked a month ago, one that did not, and one that is being made."""
+    then = now_ms - 30 * clock.DAY_MS
+    backups.add_done(
+        db, created_at_ms=then, now_ms=then, file="x", file_bytes=9 << 20, database_bytes=80 << 20, proven_at_ms=then
+    )
+    for error in (f"not enough room in /{LONG_WORD}/{XSS[0]}", None):
+        run = backups.ask(db, cause="schedule", asked_by=None, now_ms=now_ms)
+        backups.begin(db, run.id, now_ms)
+        if error:
+            backups.end(db, run.id, now_ms=now_ms, error=error)
 
 
 def fresh(seeder: Seeder) -> Filled:
