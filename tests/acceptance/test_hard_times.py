@@ -76,6 +76,22 @@ def test_a_burst_past_the_lanes_is_stored_to_the_last_event_also_across_a_stop(m
     assert server.leftovers() == []
 
 
+def test_workers_and_capacity_may_change_while_records_wait(make_server: Make):
+    server = make_server().start()
+    (writer,) = server.pids("writer")
+    os.kill(writer, signal.SIGSTOP)
+    _, accepted, _ = send_batch(server, "before", 0)
+    server.kill_supervisor()
+
+    server.env |= {"BLOOP__SERVER__WORKERS": "1", "BLOOP__INGEST__CHANNEL_CAPACITY": "512"}
+    server.start()
+
+    assert accepted == 50
+    until(lambda: len(server.stored_ids()) == 50, "the records of the ring as it was")
+    stat = server.ring_stat()
+    assert (len(stat["lanes"]), stat["capacity_bytes"]) == (3, 3 * 512 * 1024)
+
+
 def test_a_disk_that_takes_no_more_is_said_and_got_over(server: BloopServer):
     (writer,) = server.pids("writer")
     send_batch(server, "before", 0)

@@ -18,7 +18,7 @@ from bloop import config, credentials
 from bloop.cli.sign_in import first_event
 from bloop.query.projects import project_keys
 from bloop.query.tokens import find_grant
-from bloop.ring import Producer, Segment
+from bloop.ring import Producer, Segment, Spill
 from bloop.storage import connection
 from bloop.storage.users import create_user
 from tests.unit.cli.conftest import SECRET, Run
@@ -274,6 +274,18 @@ class TestRing:
         assert found["pending_records"] == 1
         assert [lane["claimed"] for lane in found["lanes"]] == [True, False]
 
+    def test_stat_shows_what_waits_on_the_disk(self, run: Run, ring: Segment, tmp_path: Path):
+        spill = Spill(tmp_path / "spill", 1 << 20, 0)
+        with closing(Producer.claim(ring, spill)) as lane:
+            pushed = sum(lane.push(1, bytes(1000)) for _ in range(70))
+
+        said, found = run("ring", "stat").stdout, json.loads(run("ring", "stat", "--json").stdout)
+
+        assert (pushed, found["pending_records"], found["fill"]) == (70, 70, 1.0)
+        assert found["spill_records"] == found["lanes"][0]["spilled"] > 0
+        assert found["spill_bytes"] == found["spill_records"] * 1016
+        assert f"waiting  70 records, of them {found['spill_records']} on disk ({found['spill_bytes']} bytes)" in said
+
     def test_ring_that_is_not_there_is_said(self, run: Run):
         done = run("ring", "stat")
 
@@ -315,6 +327,16 @@ class TestSystem:
         assert 'trusted_proxies = ["::1"]' in done.stdout
         assert SECRET not in done.output
         assert done.stderr == "OK\n"
+
+    def test_config_check_says_what_is_chosen_for_the_machine_and_why(self, run: Run, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setenv("BLOOP__SERVER__THREADS", "8")
+
+        said, found = run("config", "check").stdout, json.loads(run("config", "check", "--json").stdout)
+
+        assert re.search(r"^# server\.threads = 8 +set$", said, re.MULTILINE)
+        assert re.search(r"^# server\.workers = \d+ +(one per core|\d+ cores, at most )", said, re.MULTILINE)
+        assert {"setting": "server.threads", "value": 8, "why": "set"} in found["chosen"]
+        assert found["machine"]["cores"] > 0
 
     def test_config_check_output_is_toml_but_for_the_secret(self, run: Run):
         said = run("config", "check").stdout
