@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from bloop.pages.backups import BackupsPanel
 from bloop.pages.contexts import Option, Shell
+from bloop.pages.filters import file_size
 from bloop.pages.settings_nav import STORAGE, settings_nav
 from bloop.pages.storage_contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
 from bloop.query.projects import ProjectRow
@@ -18,6 +19,7 @@ NOTICES = {
     "purge": "The purge was asked for.",
 }
 DAYS_LEFT_FEW = 14  # said in red
+DAYS_LEFT_MANY = 730
 
 _TABLES = {
     "events": ("Raw events", "stacks, metadata, ids"),
@@ -107,7 +109,7 @@ def _free(free_bytes: int | None, free_bytes_min: int) -> Figure:
     if free_bytes is None:
         return Figure("Free on the disk", text="the file system does not say")
     is_full = free_bytes < free_bytes_min
-    note = "too little: nothing is stored" if is_full else "less than database.disk_free_bytes_min stops storing"
+    note = "too little: nothing is stored" if is_full else f"below {file_size(free_bytes_min)} nothing is stored"
     return Figure("Free on the disk", note, free_bytes, warns=is_full)
 
 
@@ -122,7 +124,9 @@ def _growth(growth: int | None) -> Figure:
 def _days_left(days_left: int | None, growth: int | None) -> Figure:
     if days_left is None:
         return Figure("Disk full in", text="known after a day" if growth is None else "not in sight")
-    text = "about a day" if days_left <= 1 else f"about {days_left:,} days"
+    if days_left > DAYS_LEFT_MANY:
+        return Figure("Disk full in", "if it goes on like this", text="more than two years")
+    text = "about a day" if days_left <= 1 else f"about {days_left} days"
     return Figure("Disk full in", "if it goes on like this", text=text, warns=days_left < DAYS_LEFT_FEW)
 
 

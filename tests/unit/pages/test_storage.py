@@ -40,7 +40,12 @@ def test_a_disk_below_the_minimum_is_said_in_red() -> None:
 
 @pytest.mark.parametrize(
     ("days", "text", "warns"),
-    [(0, "about a day", True), (13, "about 13 days", True), (1400, "about 1,400 days", False)],
+    [
+        (0, "about a day", True),
+        (13, "about 13 days", True),
+        (730, "about 730 days", False),
+        (731, "more than two years", False),
+    ],
 )
 def test_the_day_the_disk_is_full_is_said_and_a_near_one_in_red(days: int, text: str, warns: bool) -> None:
     assert (figure("Disk full in", days_left=days).text, figure("Disk full in", days_left=days).warns) == (text, warns)
