@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, NamedTuple
 
 import orjson
 
 from bloop.lifecycle.order import NO_RELEASE
-from bloop.pages import build, charts, frames, history
+from bloop.pages import alert_words, build, charts, frames, history
 from bloop.pages.contexts import (
     NEW_MS,
     Breakdown,
@@ -25,6 +27,7 @@ from bloop.pages.contexts import (
 )
 from bloop.pages.listing import IssueView
 from bloop.query.aggregates import AggregateRow
+from bloop.query.alert_log import AnnouncedRow
 from bloop.query.events import POSITION_MAX, EventRow, Neighbours, Traits
 from bloop.query.issues import IssueRow, Tab
 from bloop.query.status import StatusChangeRow
@@ -51,6 +54,7 @@ class DetailRows(NamedTuple):
     aggregates: Sequence[AggregateRow]
     hours: Sequence[HourCount]  # of the last MONTH_DAYS days
     changes: Sequence[StatusChangeRow]
+    announced: Sequence[AnnouncedRow] = ()
     releases: Sequence[tuple[str, int]] = ()  # of the project, first seen in the last MONTH_DAYS days
     traits: Sequence[Traits] = ()  # of the newest TRAITS_MAX events
     people: Sequence[UserRow] = ()
@@ -71,7 +75,7 @@ def page(shell: Shell, rows: DetailRows, me: str, now_ms: int) -> IssuePage:
         day=charts.marked(charts.hourly(rows.hours, now_ms, hours=DAY_HOURS), rows.releases),
         month=charts.marked(charts.daily(rows.hours, now_ms, days=MONTH_DAYS), rows.releases),
         breakdowns=(*_breakdowns(issue, rows.aggregates), *_trait_breakdowns(issue, rows.traits)),
-        history=tuple(_history(issue, rows.changes)),
+        history=tuple(_history(issue, rows.changes, rows.announced)),
         back_href=IssueView(project=issue.project_slug).href,
         people=tuple(Option(p.username, p.display_name, p.id == issue.assignee) for p in rows.people),
         me=next((p.username for p in rows.people if p.id == me and p.id != issue.assignee), ""),
@@ -237,20 +241,34 @@ def _href(issue: IssueRow, **filters: str) -> str:
     return IssueView.from_params({"project": issue.project_slug, "tab": Tab.ALL, **filters}).href
 
 
-def _history(issue: IssueRow, changes: Sequence[StatusChangeRow]) -> Iterable[HistoryEntry]:
-    """Newest first, down to the first time it was seen."""
-    for change in changes:
-        said = history.sentence(change)
-        yield HistoryEntry(
-            at_ms=change.changed_at_ms,
-            icon=_icon(change),
-            text=said.text,
-            release=said.release,
-            person=said.person,
-            who=history.who(change),
-            place=history.place(change),
-        )
+def _history(
+    issue: IssueRow, changes: Sequence[StatusChangeRow], announced: Sequence[AnnouncedRow]
+) -> Iterable[HistoryEntry]:
+    """Newest first, down to the first time it was seen; what was done and who was told."""
+    entries = [*map(_done, changes), *_told(announced)]
+    yield from sorted(entries, key=lambda entry: entry.at_ms, reverse=True)  # of equal times, in the order of the ids
     yield HistoryEntry(issue.first_seen_ms, "new", "First seen in", issue.first_release, "", "", "")
+
+
+def _done(change: StatusChangeRow) -> HistoryEntry:
+    said = history.sentence(change)
+    return HistoryEntry(
+        at_ms=change.changed_at_ms,
+        icon=_icon(change),
+        text=said.text,
+        release=said.release,
+        person=said.person,
+        who=history.who(change),
+        place=history.place(change),
+    )
+
+
+def _told(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
+    """A line for each alert, whomever it went to."""
+    for _, rows in groupby(announced, key=attrgetter("firing_id")):
+        sent = list(rows)
+        people = ", ".join(alert_words.told(row.channel_type, row.target) for row in sent)
+        yield HistoryEntry(sent[0].sent_at_ms, "told", "Told", "", people, sent[0].rule_name, "")
 
 
 def _icon(change: StatusChangeRow) -> str:

@@ -81,6 +81,7 @@ class DeliveryRow(NamedTuple):
 class AnnouncedRow(NamedTuple):
     """A message about one issue that reached somebody."""
 
+    firing_id: int
     sent_at_ms: int
     rule_name: str
     channel_type: str
@@ -128,10 +129,10 @@ _NEWEST = "ORDER BY d.id DESC LIMIT :limit OFFSET :skip"
 _COUNT = "SELECT count(*) FROM deliveries WHERE state = :state"
 # Served by alert_firings_by_issue; a handful of firings at most, thanks to their cooldown.
 _ANNOUNCED = """
-SELECT d.sent_at_ms, f.rule_name, d.channel_type, d.target
-  FROM (SELECT * FROM alert_firings WHERE issue_id = :issue_id ORDER BY id DESC LIMIT :limit) AS f
+SELECT f.id, d.sent_at_ms, f.rule_name, d.channel_type, d.target
+  FROM (SELECT * FROM alert_firings WHERE issue_id = :issue_id AND is_test = 0 ORDER BY id DESC LIMIT :limit) AS f
   JOIN deliveries AS d ON d.firing_id = coalesce(f.digest_id, f.id) AND d.state = 'sent'
- ORDER BY d.sent_at_ms DESC
+ ORDER BY f.id DESC, d.id
  LIMIT :limit
 """
 _NEWEST_ID = 2**63 - 1
@@ -190,7 +191,7 @@ def count_deliveries(db: apsw.Connection, state: DeliveryState) -> int:
 
 
 def announced(db: apsw.Connection, issue_id: int, *, limit: int) -> list[AnnouncedRow]:
-    """Whom bloop told about an issue, newest first."""
+    """Whom bloop told about an issue, the newest firing first, its receivers in their order."""
     return [AnnouncedRow(*row) for row in db.execute(_ANNOUNCED, {"issue_id": issue_id, "limit": limit})]
 
 

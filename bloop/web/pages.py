@@ -22,6 +22,7 @@ from bloop.pages.listing import PAGE_ROWS, IssueView
 from bloop.pages.setup import setup
 from bloop.query import (
     aggregates,
+    alert_log,
     events,
     issues,
     ledger,
@@ -44,6 +45,7 @@ from bloop.web.routes import Routes
 
 ASSET_MAX_AGE_S = 31_536_000
 SOURCES_SINCE_MS = 7 * DAY_MS
+ANNOUNCED_MAX = 20  # alerts in the history of an issue
 
 
 def mount_pages(routes: Routes, deps: Deps) -> None:
@@ -115,6 +117,7 @@ class Issue:
                 aggregates=aggregates.of_issues(db, [issue.id]),
                 hours=trends.issue_trend(db, [issue.id], since_ms),
                 changes=status.history(db, [issue.id]),
+                announced=alert_log.announced(db, issue.id, limit=ANNOUNCED_MAX),
                 releases=releases.new_releases(db, [issue.project_id], since_ms),
                 traits=events.newest_traits(db, issue.id, limit=issue_detail.TRAITS_MAX),
                 people=users.list_users(db),

@@ -125,12 +125,14 @@ def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Callable[..., Page
         )
         assert said["delivery_id"] == told.headers["idempotency-key"]
 
-        # The log has both, and leads to the issue; the rule's own page says it too.
+        # The log has both, and leads to the issue; the rule's own page and the issue's say it too.
         until(lambda: states(bloop) == ["sent", "sent"], "both in the log as sent")
         page.get_by_role("link", name="Delivery log").click()
         expect(page.locator("[data-delivery]")).to_have_count(2)
         page.get_by_role("link", name=re.compile("HereError")).click()
         expect(page.locator("h1")).to_contain_text("HereError")
+        expect(page.locator(".history")).to_contain_text("Told Webhook")
+        expect(page.locator(".history")).to_contain_text("by Broken in production")
         page.goto(rule)
         expect(page.locator("section", has=page.get_by_role("heading", name="What it said"))).to_contain_text("1 sent")
         page.get_by_role("button", name="What would it have said?").click()

@@ -311,3 +311,21 @@ def test_everything_failed_is_what_is_theirs_however_much_it_is(server: Server, 
     post(server, "/settings/alerts/deliveries/dismiss-all", seed.session(ada))
 
     assert seed.rows("SELECT id FROM deliveries WHERE state = 'failed'") == [(foreign,)]
+
+
+def test_the_history_of_an_issue_says_who_was_told(server: Server, seed: Seed) -> None:
+    issue = seed.issue(seed.project("shop"), "f00d", first_seen_ms=NOW_MS - 9_000_000)
+    alone, in_digest = seed.firing(1, issue_id=issue, rule_name="First"), seed.firing(1, issue_id=issue, signal_id=2)
+    digest = seed.firing(1, rule_type="digest", rule_name="First")
+    seed.db.execute("UPDATE alert_firings SET digest_id = ? WHERE id = ?", (digest, in_digest))
+    seed.delivery(alone, "sent", sent_at_ms=NOW_MS - 7_200_000, target="one.example")
+    seed.delivery(alone, "sent", sent_at_ms=NOW_MS - 7_200_000, target="two.example")
+    seed.delivery(alone, "failed", target="three.example")
+    seed.delivery(digest, "sent", sent_at_ms=NOW_MS - 3_600_000, target="one.example")
+
+    history = words(page(server, "/issues/SHOP-1", seed.session())).partition("History")[2]
+
+    assert history.startswith(
+        " Told Webhook one.example by a rule 1 h ago"
+        " Told Webhook one.example, Webhook two.example by First 2 h ago First seen in 1.0 2 h ago"
+    )

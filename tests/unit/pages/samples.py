@@ -25,6 +25,7 @@ from bloop.pages.issue_list import NOTHING_SAID, Said
 from bloop.pages.listing import IssueView
 from bloop.pages.setup import setup
 from bloop.query.aggregates import AggregateRow
+from bloop.query.alert_log import AnnouncedRow
 from bloop.query.events import EventRow, Neighbours, Traits
 from bloop.query.issues import IssuePage as IssueRows
 from bloop.query.issues import IssueRow, Tab
@@ -195,6 +196,10 @@ def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool
         people=[UserRow("u1", "ada", say("Ada"), True, 0), UserRow("u2", "grace", say("Grace"), False, 0)],
         signal_id=57,
         traits=[Traits(say("web"), "error", 500, say("5.9")), Traits("api", "fatal", None, None)],
+        announced=[
+            AnnouncedRow(7, NOW_MS - 5, say("New issues"), "slack", say("hooks.slack.com")),
+            AnnouncedRow(7, NOW_MS - 4, say("New issues"), "email", say("ops@example.com")),
+        ],
         changes=[
             change,
             change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
