@@ -1,0 +1,143 @@
+"""A disk that fills up under a real bloop: it stops in time, says so, makes room, goes on by itself and loses nothing.
+
+On a file system of a few dozen megabytes where this user may mount one. Where not, a limit on the size of the writer's
+files takes its place: storing then ends with an error of SQLite's instead of in good time, and everything else holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import resource
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from bloop.clock import DAY_MS, now_ms
+from bloop.outcomes import REFUSALS, Outcome
+from bloop.retention.disk import free_bytes
+from bloop.storage import connection, events, retention
+from tests.acceptance.harness import BloopServer, event, until
+from tests.seed import Seed
+
+MIB = 1024 * 1024
+DISK_BYTES = 40 * MIB
+FREE_BYTES_MIN = 10 * MIB
+OLD_EVENTS = 2000
+BATCHES_MAX = 300
+STACK = "at frame\n" * 900  # 8 KB
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder on a file system of its own, if that is allowed."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "bloop-test", str(folder)]
+    with contextlib.suppress(OSError):
+        subprocess.run(mount, capture_output=True, check=False)
+    yield folder
+    if os.path.ismount(folder):
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@pytest.fixture
+def server(small_disk: Path, tmp_path: Path) -> Iterator[BloopServer]:
+    """With 18 MB of events of last month, which are to be kept for now."""
+    path = small_disk / "bloop.db"
+    fill(tmp_path / "filled.db")  # elsewhere: its log would not fit beside it
+    shutil.move(tmp_path / "filled.db", path)
+    made = BloopServer(
+        tmp_path / "server",
+        BLOOP__DATABASE__PATH=str(path),
+        BLOOP__DATABASE__DISK_FREE_BYTES_MIN=str(FREE_BYTES_MIN),
+        BLOOP__INGEST__MAX_STACK_BYTES="9000",
+    )
+    made.database_path = path
+    yield made
+    made.remove_traces()
+
+
+def fill(path: Path) -> None:
+    with closing(Seed(path)) as seed:
+        issue = seed.issue(seed.project("old"), "f00d", event_count=OLD_EVENTS)
+        at_ms = now_ms() - 30 * DAY_MS
+        with connection.immediate(seed.db):
+            for _ in range(OLD_EVENTS):
+                seed.event(issue, received_at_ms=at_ms, timestamp_ms=at_ms, stack=STACK)
+            events.mark_settled(seed.db)
+            retention.save_policy(seed.db, raw_events_days=365)
+
+
+class Sender:
+    """Batches of large events, until `is_enough`."""
+
+    def __init__(self, server: BloopServer) -> None:
+        self._server = server
+        self.sent: set[str] = set()
+        self.accepted = 0
+
+    def send(self, is_enough: Callable[[], bool], batches_max: int = BATCHES_MAX) -> bool:
+        for number in range(batches_max):
+            if is_enough():
+                return True
+            ids = [f"{len(self.sent)}-{number}-{n}" for n in range(50)]
+            answer = self._server.send(*(event(one, stack=STACK) for one in ids))
+            assert answer.status == 200
+            self.sent.update(ids)
+            self.accepted += answer.json["accepted"]
+        return is_enough()
+
+
+def stored_ids(server: BloopServer) -> list[str]:
+    return [one for one in server.stored_ids() if one]
+
+
+def balances(server: BloopServer, sent: int) -> bool:
+    ledger = server.ledger()
+    (project,) = {project for project, outcome in ledger if outcome == Outcome.RECEIVED}
+    settled = sum(ledger.get((project, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
+    return ledger[project, Outcome.RECEIVED] == settled == sent
+
+
+def test_a_full_disk_is_stopped_at_said_cleared_and_got_over(server: BloopServer, small_disk: Path) -> None:
+    server.start()
+    is_small = os.path.ismount(small_disk)
+    (writer,) = server.pids("writer")
+    if not is_small:
+        limit = server.database_path.stat().st_size + 8 * MIB
+        resource.prlimit(writer, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+    sender = Sender(server)
+
+    assert sender.send(lambda: server.status("GET", "/ready") == 503)
+    health = server.request("GET", "/health").json
+    stored = len(stored_ids(server))
+    sender.send(lambda: False, batches_max=4)  # into the buffer, or refused and counted
+    assert len(stored_ids(server)) <= stored + 2000  # what was being stored when we looked
+    assert server.request("GET", "/auth/login").status == 200
+    left = free_bytes(server.database_path)
+
+    assert health["status"] == "degraded"
+    if is_small:
+        assert "disk_full" in health["reasons"]
+        assert left is not None
+        assert left > FREE_BYTES_MIN // 4  # in good time: there is room for deleting
+
+    server.cli("retention", "set", "--events", "7")
+    server.cli("retention", "purge", "--yes")
+
+    until(lambda: server.status("GET", "/ready") == 200, "storing to go on by itself", 30)
+    until(lambda: len(stored_ids(server)) == sender.accepted, "the rest", 30)
+    assert set(stored_ids(server)) <= sender.sent
+    assert len(set(stored_ids(server))) == sender.accepted
+    until(lambda: balances(server, len(sender.sent)), "the ledger to balance")
+    assert server.pids("writer") == [writer]
+    with server.reader() as db:
+        assert db.execute("PRAGMA integrity_check").get == "ok"
+        assert db.execute("SELECT count(*) FROM events WHERE request_id IS NULL").get == 5
+    assert server.stop() == 0
+    assert "Traceback" not in server.log
