@@ -10,6 +10,7 @@ COPY pyproject.toml README.md LICENSE gunicorn.conf.py ./
 COPY bloop bloop
 COPY workers workers
 COPY templates templates
+COPY systemd systemd
 RUN /opt/bloop/bin/pip install --no-cache-dir --no-deps --no-build-isolation .
 
 FROM python:3.11-slim-bookworm

@@ -1,10 +1,18 @@
-"""Names of tests. pytest 9.2 keeps them where xdist 3.8 and Schemathesis 4.32 do not look for them, and then xdist runs
-one of several tests that share a name, and knows no groups. Both are put right here, for every run alike."""
+"""What holds for every test: no clock decides, and names are kept apart.
+
+pytest 9.2 keeps names where xdist 3.8 and Schemathesis 4.32 do not look for them, and then xdist runs one of several
+tests that share a name, and knows no groups. Both are put right here, for every run alike.
+"""
 
 from __future__ import annotations
 
+import hypothesis
 import pytest
 from _pytest.nodeid import NodeId
+
+# A busy machine makes any single example slow. What is slow for everybody shows in the suite's durations.
+hypothesis.settings.register_profile("bloop", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("bloop")
 
 
 @pytest.hookimpl(trylast=True)  # the folders' own conftests have put their tests into groups by then

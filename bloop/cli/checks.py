@@ -150,7 +150,7 @@ def clock_is_right(settings: Settings) -> Iterator[Finding]:
 def port(settings: Settings) -> Iterator[Finding]:
     number = settings.server.port
     members = {member.pid: member.name for member in family(settings)}
-    owners = {c.pid for c in _listening(number)}
+    owners = _listening(number)
     if owners & members.keys():
         yield ok("port", f"{number} is bloop's")
     elif owners:
@@ -246,11 +246,14 @@ def _can_listen(settings: Settings) -> Iterator[Finding]:
             yield ok("port", f"{settings.server.port} is free; bloop does not run")
 
 
-def _listening(number: int) -> list[psutil._common.sconn]:
+def _listening(number: int) -> set[int]:
+    """Processes that accept connections on this port, as far as this user may see."""
+    found = set()
     with contextlib.suppress(psutil.AccessDenied):
-        found = psutil.net_connections("tcp")
-        return [c for c in found if c.status == psutil.CONN_LISTEN and c.laddr.port == number and c.pid]
-    return []
+        for one in psutil.net_connections("tcp"):
+            if one.status == psutil.CONN_LISTEN and one.pid and one.laddr and one.laddr[1] == number:
+                found.add(one.pid)
+    return found
 
 
 def _process_name(pid: int) -> str:
