@@ -22,3 +22,7 @@ def main() -> int:
     del sys.argv[1]
     runpy.run_module(f"workers.{name}", run_name="__main__", alter_sys=True)
     return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -38,6 +38,7 @@ class Client(threading.Thread):
         super().__init__(name=name, daemon=True)
         self.told = Told()
         self.refusals: list[str] = []
+        self.no_port = 0  # times nobody listened
         self._server = server
         self._stop_asked = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
@@ -67,6 +68,7 @@ class Client(threading.Thread):
             status, answer = self._exchange(path, raw)
         except ConnectionRefusedError:
             # Nobody listens, so nobody saw it. Between two supervisors this is what clients get.
+            self.no_port += 1
             self._hang_up()
             self._stop_asked.wait(RETRY_S)
         except (OSError, http.client.HTTPException):

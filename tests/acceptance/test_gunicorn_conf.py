@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -85,3 +86,38 @@ def test_ring_that_is_not_ours_ends_the_ingest_server(run: tuple[BloopServer, Ru
 
     assert process.wait(20) == 78
     assert f"cannot start: shared memory {name} is not a bloop ring" in server.log
+
+
+def test_systemd_is_told_when_a_process_works_that_it_lives_and_that_it_stops(
+    run: tuple[BloopServer, Run], tmp_path: Path
+):
+    server, start = run
+    heard: dict[str, list[str]] = {"writer": [], "ingest": [], "dashboard": []}
+    with contextlib.ExitStack() as stack:
+        listeners = {}
+        for name in heard:
+            listeners[name] = stack.enter_context(socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+            listeners[name].bind(str(tmp_path / name))
+            listeners[name].setblocking(False)
+
+        def has_heard(name: str, word: str) -> bool:
+            with contextlib.suppress(BlockingIOError):
+                heard[name].append(listeners[name].recv(4096).decode())
+            return any(word in message for message in heard[name])
+
+        processes = {}
+        for name in ("ingest", "dashboard", "writer"):
+            server.env |= {"NOTIFY_SOCKET": str(tmp_path / name), "WATCHDOG_USEC": "3000000"}
+            processes[name] = start(sys.executable, "-P", "-m", "workers.command", name)
+            if name != "writer":  # a master without a worker that answers is not ready
+                until(lambda name=name: has_heard(name, "WATCHDOG=1"), f"{name} to live", 20)
+                assert not has_heard(name, "READY=1")
+        for name in heard:
+            until(lambda name=name: has_heard(name, "READY=1"), f"{name} to be ready", 20)
+        for name, process in processes.items():
+            process.send_signal(signal.SIGTERM)
+            until(lambda name=name: has_heard(name, "STOPPING=1"), f"{name} to stop", 20)
+            assert process.wait(20) == 0
+
+    assert [message for message in heard["writer"] if "READY" in message] == ["READY=1\nSTATUS=storing"]
+    assert [message for message in heard["ingest"] if "READY" in message] == ["READY=1\nSTATUS=serving"]

@@ -1,0 +1,60 @@
+"""The machine of these tests. What it boots takes a minute to make; that begins once the tests are collected."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.systemd.machine import Machine, booted, module
+from tests.systemd.tree import ROOT, Unavailable, ensure
+
+HERE = Path(__file__).parent
+_making: list[subprocess.Popen[bytes]] = []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("systemd"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Every worker of xdist collects everything; the first one begins."""
+    worker = getattr(session.config, "workerinput", {"workerid": "gw0"})["workerid"]
+    if worker == "gw0" and any("machine" in getattr(item, "fixturenames", ()) for item in session.items):
+        nothing = subprocess.DEVNULL
+        making = subprocess.Popen(
+            module("tree"), cwd=ROOT, stdin=nothing, stdout=nothing, stderr=nothing, process_group=0
+        )
+        _making.append(making)
+
+
+def pytest_sessionfinish() -> None:
+    for making in _making:
+        if making.poll() is None:  # the run was ended early
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(making.pid, signal.SIGTERM)
+        making.wait()
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Machine | None]:
+    """One for all tests of a module, which build on each other; None, and a line that says why, where none boots."""
+    folder = tmp_path_factory.mktemp("machine")
+    with contextlib.ExitStack() as stack:
+        try:
+            tree, wheels = ensure()
+            made = stack.enter_context(booted(tree, wheels, folder))
+        except Unavailable as reason:
+            capture = request.config.pluginmanager.getplugin("capturemanager")
+            assert capture is not None
+            with capture.global_and_fixture_disabled():
+                print(f"\nThe units of systemd are not run on this machine: {reason}", flush=True)
+            made = None
+        yield made
