@@ -21,6 +21,7 @@ worker_class = make_ingest_worker(
     is_ours=ingest.is_ours,
     handoff_path=str(settings.handoff_path),
     limits=HttpLimits(connections_max=settings.ingest.connections_max),
+    report=ingest.report,
 )
 graceful_timeout = ingest.GRACEFUL_S
 proc_name = "bloop-ingest"

@@ -14,7 +14,7 @@ from bloop.machine import Machine
 
 MIB = 1024 * 1024
 EXTRA_LANES = 2  # the dashboard's, and one for the moment when old and new workers overlap
-LANE_HEADS_BYTES = 8192  # per lane, beside its room for records (ring/layout.py)
+LANE_HEADS_BYTES = 9216  # per lane, beside its room for records (ring/layout.py)
 LANE_KIB_MIN = 256
 LANES_PER_EVENT = 4  # a record may take a quarter of its lane (ring/layout.py)
 

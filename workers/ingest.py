@@ -19,6 +19,8 @@ from pathlib import Path
 from bloop import config
 from bloop.config import Settings
 from bloop.http.request import path_matcher
+from bloop.meters import Tally
+from bloop.ring import Producer
 from bloop.systemd import FIRST_LISTEN_FD
 from bloop.validate.limits import Limits
 from bloop.web.ingest_app import create_ingest_app
@@ -30,12 +32,16 @@ SETTINGS_FILE = Path(__file__).resolve().parent.parent / "gunicorn.conf.py"
 
 log = logging.getLogger(__name__)
 
+_lanes: list[Producer] = []  # of this worker, for `report`; empty in the master
+
 is_ours = path_matcher("/v1/ingest", "/v1/ingest/", "/v1/ingest/batch", "/v1/ingest/batch/")
 
 
 def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     """The app of one worker, with its lane and its keys. Runs after the fork."""
     segment, lane = serving.join_ring(settings, handles)
+    _lanes.append(lane)
+    handles.callback(_lanes.clear)
     limit = settings.rate_limit
     return create_ingest_app(
         sink=lane,
@@ -44,6 +50,12 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
         rate_limit=RateLimiter(limit.per_second, limit.burst_size, share=1 / settings.ingest_workers),
         trusted_proxies=settings.server.trusted_proxies,
     )
+
+
+def report(tally: Tally) -> None:
+    """Where the dashboard finds it, for /metrics."""
+    for lane in _lanes:
+        lane.add_meters(tally.take())
 
 
 def app() -> serving.WsgiApp:

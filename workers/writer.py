@@ -17,14 +17,14 @@ import time
 
 import apsw
 
-from bloop import clock, config
+from bloop import clock, config, meters
 from bloop.fingerprint.v1 import culprit
 from bloop.instance import claimed
 from bloop.record import ErrorRecord
 from bloop.retention import disk
 from bloop.ring import WriterState
 from bloop.storage import connection, migrate, projects
-from bloop.storage.store import OPERATIONAL_ERRORS
+from bloop.storage.store import OPERATIONAL_ERRORS, Stored
 from workers import process, rings
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 from workers.rings import Ring
@@ -91,6 +91,7 @@ class Writer:
         batch = self._consumer.read(BATCH_RECORDS_MAX, BATCH_BYTES_MAX)
         if batch.torn:
             log.warning("skipped %d torn records", batch.torn, extra={"action": "torn_records"})
+        started_ns = time.perf_counter_ns()
         try:
             cells, settle = self._consumer.cells(), self._is_time_to_settle(len(batch.records))
             done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms(), settle=settle)
@@ -99,6 +100,8 @@ class Writer:
             self._trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
+        if batch.records:
+            self._measure(done, time.perf_counter_ns() - started_ns)
         self._is_behind = batch.full
         self._committed_at = time.monotonic()
         if settle:
@@ -108,6 +111,11 @@ class Writer:
             log.warning("%d records could not be stored, see dead_letters", done.dead, extra={"action": "dead_letters"})
         self._look_after(idle=False)
         return len(batch.records)
+
+    def _measure(self, done: Stored, took_ns: int) -> None:
+        now_ms = clock.now_ms()
+        waited = meters.VISIBLE.added((now_ms - at_ms, count) for at_ms, count in done.received.items())
+        self._consumer.add_meters(meters.merged(meters.FLUSH.added([(took_ns, 1)]), waited))
 
     def _is_time_to_settle(self, records: int) -> bool:
         return records <= SETTLE_AT_ONCE_RECORDS_MAX or time.monotonic() - self._settled_at >= SETTLE_EVERY_S

@@ -11,13 +11,16 @@ from __future__ import annotations
 
 import logging
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from email.utils import formatdate
+from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from bloop.http.limits import HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
 from bloop.http.request import Environ, RequestLine
+from bloop.meters import ANSWER_BOUNDS_NS, Tally
 
 logger = logging.getLogger(__name__)
 
@@ -54,6 +57,7 @@ class Gateway:
         self._status: str | None = None
         self._headers: Headers = []
         self._written: list[bytes] = []
+        self.tally = Tally()
         self.date_line = b""
         self.announces_close = False  # set (by a signal handler, say) when no connection is to be kept any longer
 
@@ -61,20 +65,36 @@ class Gateway:
         self.date_line = f"Date: {formatdate(unix_s, usegmt=True)}\r\n".encode("ascii")
 
     def refuse(self, refused: Refused) -> bytes:
+        self.tally.note_refusal(refused.status)
         return refusal_bytes(refused, self.date_line)
 
     def call(self, environ: Environ, line: RequestLine, keep_alive: bool) -> tuple[bytes, bool]:
         """The response to one request, and whether the connection may carry another."""
+        started_ns = perf_counter_ns()
         try:
             body = self._body_of(self._app(environ, self._start_response))
             head = self._head()
             keep_alive = keep_alive and not self.announces_close  # asked now: the app may have taken its time
-            return self._join(head, body, line, keep_alive), keep_alive
+            response = self._join(head, body, line, keep_alive)
+            cell = line.cells.get(self._status or "")
+            if cell is None:
+                cell = self._cell(line)
+            took_ns = perf_counter_ns() - started_ns
+            cell[bisect_left(ANSWER_BOUNDS_NS, took_ns)] += 1
+            cell[-1] += took_ns
+            return response, keep_alive
         except Exception:
-            logger.exception("%s %s failed", environ["REQUEST_METHOD"], environ["PATH_INFO"])
+            asked = line.environ
+            action = {"action": "request_failed"}
+            logger.exception("%s %s failed", asked["REQUEST_METHOD"], asked["PATH_INFO"], extra=action)
             return self.refuse(Refused(500, "internal error")), False
         finally:
             self._status = None
+
+    def _cell(self, line: RequestLine) -> list[int]:
+        asked, status = line.environ, self._status or ""
+        cell = line.cells[status] = self.tally.cell(asked["REQUEST_METHOD"], asked["PATH_INFO"], status)
+        return cell
 
     def _start_response(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:
         # Nothing has been sent yet, so a second call with exc_info simply replaces the first.

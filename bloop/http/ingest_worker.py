@@ -28,6 +28,7 @@ from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
 from bloop.http.request import Environ, HeadReader
 from bloop.http.server import Server
+from bloop.meters import Tally
 
 _TICK_S = 1.0
 
@@ -38,6 +39,7 @@ class IngestWorker(Worker):
     limits: ClassVar[HttpLimits] = HttpLimits()
     handoff_path: ClassVar[str | None] = None
     is_ours: ClassVar[Callable[[bytes], bool]] = staticmethod(lambda path: True)
+    report: ClassVar[Callable[[Tally], None]] = staticmethod(lambda tally: None)
     _gateway: Gateway | None = None
 
     @classmethod
@@ -56,6 +58,7 @@ class IngestWorker(Worker):
         while self.alive and self.ppid == os.getppid():
             self.notify()
             server.serve(_TICK_S)
+            type(self).report(server.gateway.tally)
             if server.request_count >= self.max_requests:
                 self.log.info("%s restarts after %d requests", self, server.request_count)
                 break
@@ -85,6 +88,7 @@ class IngestWorker(Worker):
             self.notify()
             server.serve(min(left_s, 0.1))
         server.close()
+        type(self).report(server.gateway.tally)
 
     def _base_environ(self) -> Environ:
         name = self.sockets[0].getsockname()
@@ -109,18 +113,21 @@ def make_ingest_worker(
     is_ours: Callable[[bytes], bool] | None = None,
     handoff_path: str | None = None,
     limits: HttpLimits | None = None,
+    report: Callable[[Tally], None] | None = None,
 ) -> type[IngestWorker]:
     """A worker class for these settings.
 
     `is_ours` sees the raw path of a request (no query, repeated slashes collapsed) and says whether the app of this
     worker answers it; every other request goes to the dashboard listening at `handoff_path`. Without `handoff_path`
-    the app answers everything.
+    the app answers everything. `report` is called about once a second, in the worker, with what it has answered.
     """
     members: dict[str, object] = {"limits": limits or HttpLimits(), "handoff_path": handoff_path}
     if handoff_path is not None:
         if is_ours is None:
             raise ConfigError("http.handoff_path", "needs is_ours to tell which requests stay")
         members["is_ours"] = staticmethod(is_ours)
+    if report is not None:
+        members["report"] = staticmethod(report)
     return type("IngestWorker", (IngestWorker,), members)
 
 

@@ -56,6 +56,7 @@ class RequestLine(NamedTuple):
     is_http_10: bool
     is_head: bool
     is_ours: bool  # False: the request belongs to the dashboard
+    cells: dict[str, list[int]]  # status line → where such answers are counted (bloop/meters.py)
 
 
 def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[bytes], bool]) -> RequestLine:
@@ -78,7 +79,7 @@ def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[byt
         "SERVER_PROTOCOL": "HTTP/" + version.decode("ascii"),
     }
     route = _SLASHES.sub(b"/", path) if b"//" in path else path
-    return RequestLine(environ, version == b"1.0", method == b"HEAD", is_ours(route))
+    return RequestLine(environ, version == b"1.0", method == b"HEAD", is_ours(route), {})
 
 
 def _origin_form(method: bytes, target: bytes) -> bytes:

@@ -8,7 +8,7 @@ from bloop.ring.consumer import Cell, Consumer
 from bloop.ring.cursor import Batch
 from bloop.ring.layout import payload_bytes_max
 from bloop.ring.producer import Producer
-from bloop.ring.segment import LaneStat, RingStat, Segment, WriterState
+from bloop.ring.segment import LaneStat, Meters, RingStat, Segment, WriterState
 from bloop.ring.spill import Spill
 from bloop.ring.spill_reader import Orphan
 
@@ -17,6 +17,7 @@ __all__ = [
     "Cell",
     "Consumer",
     "LaneStat",
+    "Meters",
     "Orphan",
     "Producer",
     "RingStat",

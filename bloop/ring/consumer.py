@@ -19,7 +19,7 @@ from bloop.errors import LaneUnavailable
 from bloop.ring import layout, segment, spill
 from bloop.ring.cursor import Batch, Cursor
 from bloop.ring.lane_reader import LaneReader
-from bloop.ring.layout import L_CELLS, L_PROJECT_0
+from bloop.ring.layout import L_CELLS, L_METERS, L_PROJECT_0
 from bloop.ring.mapping import CLOSED
 from bloop.ring.mapping import Mapping as RingMapping
 from bloop.ring.segment import Segment, WriterState
@@ -137,7 +137,7 @@ class Consumer:
         found, words = [], self._words
         for lane in self._lanes:
             start = lane.first_word
-            table = words[start + L_PROJECT_0 : start + L_CELLS].tolist()
+            table = words[start + L_PROJECT_0 : start + L_METERS].tolist()
             found += [Cell(lane.index, 0, outcome, value) for outcome, value in enumerate(table) if value]
             cells = words[start + L_CELLS : start + layout.LANE_HEAD_BYTES // 8].tolist()
             for key, value in zip(cells[::2], cells[1::2], strict=True):
@@ -189,6 +189,11 @@ class Consumer:
         """Say that the writer lives and what it is doing."""
         self._words[layout.W_STATE] = state
         self._words[layout.W_HEARTBEAT] = now_ms
+
+    def add_meters(self, added: Mapping[int, int]) -> None:
+        """Add to the consumer's meters, each named by its place in them."""
+        for place, value in added.items():
+            self._words[layout.W_METERS + place] += value
 
     def close(self) -> None:
         """Give the place back; tails stay where they are. Harmless when called again."""

@@ -1,7 +1,8 @@
 """Where every byte of the shared-memory ring lives, and what holds whichever process is killed when.
 
     header     4096 B       magic, layout version, ring id, geometry | generation | heartbeat, state, pid | doorbell
-    lane head  8192 B each  head, accepted, dropped, pid | tail, consumed | counts of project 0 | table of counts
+                            meters of the consumer
+    lane head  9216 B each  head, accepted, dropped, pid | tail, consumed | counts of project 0 | meters | counts
     area       lane_bytes   records: size u32, kind u16, flags u16, checksum u64, payload, padding to 8 bytes
 
 All lane heads come first, then all areas. Native byte order, every word eight bytes and aligned. Words written by
@@ -55,7 +56,7 @@ RETIRED = int.from_bytes(b"bloopOLD", "little")
 LAYOUT_VERSION = 1
 
 HEADER_BYTES = 4096
-LANE_HEAD_BYTES = 8192
+LANE_HEAD_BYTES = 9216
 LANE_COUNT_MAX = 256
 LANE_BYTES_MIN = 1024
 LANE_BYTES_MAX = 1 << 31  # sizes are u32, and a wrap marker must not look like one
@@ -66,6 +67,7 @@ W_MAGIC, W_VERSION, W_RING_ID, W_LANE_COUNT, W_LANE_BYTES, W_LANE_HEAD_BYTES = r
 W_GENERATION = 8
 W_HEARTBEAT, W_STATE, W_CONSUMER_PID = 16, 17, 18
 W_ASLEEP = 24  # 0 while the consumer is awake, else a number that is new for every sleep
+W_METERS = 64  # METERS words that the consumer's process gives a meaning to
 
 # Words of a lane head, relative to its first word.
 L_HEAD, L_ACCEPTED, L_DROPPED, L_PRODUCER_PID = range(4)
@@ -73,8 +75,10 @@ L_TAIL, L_CONSUMED, L_READ_TO, L_READ_COUNT = range(8, 12)  # the last two: what
 L_SPILL = 16  # from here: head and accepted, tail to read count of the spill, in the same order
 L_FREED = 12  # of a spill: what is before this position is no longer on the disk
 L_PROJECT_0 = 32  # one word per outcome, for project 0: what belongs to no project, or found the table full
-L_CELLS = 64  # pairs of (project_id << 8 | outcome, count); filled from the front, key 0 is free
+L_METERS = 64  # METERS words that the producer's process gives a meaning to
+L_CELLS = 192  # pairs of (project_id << 8 | outcome, count); filled from the front, key 0 is free
 
+METERS = 128  # words of statistics that nothing depends on; they only grow, and end with the ring
 OUTCOME_MAX = 31
 CELL_COUNT = (LANE_HEAD_BYTES // 8 - L_CELLS) // 2
 

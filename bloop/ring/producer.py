@@ -146,6 +146,12 @@ class Producer:
             index = self._new_cell(project_id, outcome)
         self._words[index] += n
 
+    def add_meters(self, added: dict[int, int]) -> None:
+        """Add to the lane's meters, each named by its place in them."""
+        first = self._first_word + layout.L_METERS
+        for place, value in added.items():
+            self._words[first + place] += value
+
     def close(self) -> None:
         """Give the lane back; what is in it stays. Harmless when called again."""
         if self._mapping is not None:

@@ -63,6 +63,13 @@ class RingStat(NamedTuple):
         return self.used_bytes + self.spill_bytes
 
 
+class Meters(NamedTuple):
+    """layout.METERS words each; what they mean is the business of whoever adds to them."""
+
+    consumer: list[int]
+    lanes: list[list[int]]
+
+
 class Segment:
     """A handle on one ring, for any thread. Only opening and `bump_generation` wait, for locks held briefly."""
 
@@ -148,6 +155,17 @@ class Segment:
             consumer_claimed=shared.claimed(layout.LOCK_CONSUMER),
             spill_records=sum(lane.spill_records for lane in lanes),
             spill_bytes=spill_bytes,
+        )
+
+    def meters(self) -> Meters:
+        """What producers and consumer have added up, for statistics."""
+        words, geometry = self.shared().words, self.shared().geometry
+
+        def at(first: int) -> list[int]:
+            return words[first : first + layout.METERS].tolist()
+
+        return Meters(
+            at(layout.W_METERS), [at(geometry.lane_word(n) + layout.L_METERS) for n in range(self.lane_count)]
         )
 
     def close(self) -> None:

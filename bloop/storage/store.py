@@ -91,6 +91,7 @@ class Stored:
     dead: int = 0
     discarded: int = 0
     signals: int = 0
+    received: Counter[int] = field(default_factory=Counter)  # ms → events received then, for how long they waited
 
 
 @dataclass(slots=True)
@@ -105,6 +106,7 @@ class _Sorted:
     seen: list[Seen] = field(default_factory=list)
     told: list[Signal] = field(default_factory=list)
     notes: list[bytes] = field(default_factory=list)  # S7
+    received: Counter[tuple[int, int]] = field(default_factory=Counter)  # (ms, project) → events that were stored
 
 
 class Store:
@@ -199,7 +201,10 @@ class Store:
             raise
         self._ids.commit()
         self._unsettled = [] if settle else [*self._unsettled, *batch.seen]
-        return Stored(len(batch.records), len(batch.dead), len(batch.discarded), len(batch.told))
+        received: Counter[int] = Counter()
+        for (at_ms, _), count in batch.received.items():
+            received[at_ms] += count
+        return Stored(len(batch.records), len(batch.dead), len(batch.discarded), len(batch.told), received)
 
     def _sort(self, records: Sequence[RingRecord]) -> _Sorted:
         batch = _Sorted(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
@@ -290,8 +295,11 @@ class Store:
         for (lane, project_id), count in batch.drained.items():
             key = (lane, project_id, Outcome.STORED)
             changed[key] = self._folded.get(key, 0) + count
-        stored = Counter((minute_of(r.received_at_ms), r.project_id, Outcome.STORED) for r in batch.records)
-        counters.add_outcomes(self._db, ((*line, count) for line, count in stored.items()))
+        batch.received = Counter((r.received_at_ms, r.project_id) for r in batch.records)
+        stored: Counter[tuple[int, int]] = Counter()
+        for (at_ms, project), count in batch.received.items():  # a millisecond has several; a minute very many
+            stored[minute_of(at_ms), project] += count
+        counters.add_outcomes(self._db, ((*line, Outcome.STORED, count) for line, count in stored.items()))
         for _, _, project_id, _ in batch.dead:
             lines[project_id, Outcome.DEAD_LETTER] = lines.get((project_id, Outcome.DEAD_LETTER), 0) + 1
         for project_id in batch.discarded:

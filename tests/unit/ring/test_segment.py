@@ -216,7 +216,7 @@ def test_full_shared_memory_is_an_error_and_not_a_dead_process(name, monkeypatch
 
     monkeypatch.setattr(os, "posix_fallocate", full)
 
-    with pytest.raises(RingError, match="needs 16 KiB of shared memory: No space left on device; give /dev/shm more"):
+    with pytest.raises(RingError, match="needs 17 KiB of shared memory: No space left on device; give /dev/shm more"):
         Segment.create(name, lane_count=1, lane_bytes=4096)
 
     assert not os.path.exists(SHM + name)
