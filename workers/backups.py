@@ -12,6 +12,7 @@ J3  A stop ends the work within a moment; nothing half made is kept. Like an att
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import threading
@@ -139,7 +140,8 @@ class Backups:
     # In the thread
 
     def _work(self, cause: Cause, bad: frozenset[str], outcome: Outcome) -> None:
-        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux of this thread alone
+        with contextlib.suppress(OSError):  # a hardened unit may forbid it
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux of this thread alone
         try:
             self._make(cause, bad, outcome)
         except Stopped:

@@ -61,7 +61,11 @@ def _tell(settings: Settings, done: Restored, waiting: int) -> None:
 def _bloop_kept_away(settings: Settings) -> Iterator[None]:
     """Hold what `bloop up` would hold, so that none starts meanwhile. Raises: AlreadyRunning."""
     run_dir = settings.run_dir
-    run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    try:
+        run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except PermissionError:  # systemd makes it when a unit starts, so none has; the database's own lock guards the rest
+        yield
+        return
     instance = Instance.claim(run_dir / "bloop.pid", leftovers_wait_s=0.0)
     try:
         yield

@@ -275,6 +275,19 @@ def test_the_work_has_the_lowest_priority_and_the_process_keeps_its_own(
     assert os.getpriority(os.PRIO_PROCESS, 0) == before
 
 
+def test_where_priorities_are_forbidden_backups_are_made_all_the_same(
+    backups: Backups, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(*arguments: int) -> None:
+        raise PermissionError(1, "not here")
+
+    monkeypatch.setattr(os, "setpriority", forbidden)
+    ask(db)
+    work(backups)
+
+    assert query.newest_runs(db)[0].state == "done"
+
+
 def test_a_full_year_of_failures_keeps_the_last_good_one_in_the_book(db: apsw.Connection) -> None:
     with connection.immediate(db):
         storage.add_done(db, created_at_ms=1, now_ms=2, file="good", file_bytes=1, database_bytes=1, proven_at_ms=2)

@@ -192,6 +192,19 @@ class TestRestore:
 
         assert "1 records that were accepted since wait in the ring" in done.stdout
 
+    def test_a_run_folder_that_only_systemd_may_make_is_no_hindrance(
+        self, run: Run, database: config.Settings, monkeypatch: pytest.MonkeyPatch
+    ):
+        made = backup(run)
+
+        def mkdir(path: Path, *arguments: object, **options: object) -> None:
+            raise PermissionError(13, "Permission denied", str(path))
+
+        real = Path.mkdir
+        monkeypatch.setattr(Path, "mkdir", lambda p, *a, **o: (mkdir if p == database.run_dir else real)(p, *a, **o))
+
+        assert run("restore", made.name, "--yes").exit_code == 0
+
     def test_a_missing_file_changes_nothing(self, run: Run, database: config.Settings):
         done = run("restore", "/nowhere/bloop-x.db.zst", "--yes")
 
