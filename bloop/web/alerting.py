@@ -6,6 +6,7 @@ E2  What somebody typed into a form takes the way of a JSON body, so both are re
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from bloop.alerts import trial
 from bloop.auth.access import creator_id, may_change_alerts, may_see_alerts
 from bloop.auth.principal import Kind, Principal
 from bloop.config import Settings
-from bloop.errors import Forbidden, InvalidField, NotFound
+from bloop.errors import Forbidden, InvalidField, NotFound, RateLimited
 from bloop.query.alert_log import DeliveryRow, deliveries_of
 from bloop.query.alert_rules import ChannelRow, RuleRow, get_rule, list_channels
 from bloop.query.projects import get_project
@@ -26,7 +27,11 @@ from bloop.web.deps import Deps
 
 ID_MAX = 2**63 - 1
 NOT_YOURS = "only an admin or whoever created the project may do this"
+TESTS_AT_ONCE = 2
 ADMINS_ONLY = "only an admin may do this: the rule is over all projects"
+
+
+_waiting = threading.BoundedSemaphore(TESTS_AT_ONCE)  # of this process
 
 
 def known_rule(db: apsw.Connection, principal: Principal, rule_id: int) -> RuleRow:
@@ -174,7 +179,19 @@ def send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
 
     Raises:
         NotFound, Forbidden: as their names say.
+        RateLimited: others wait for theirs, each on a thread that pages need too.
     """
+    with deps.database.reader() as db:
+        changeable_rule(db, principal, rule_id)
+    if not _waiting.acquire(blocking=False):
+        raise RateLimited(round(trial.WAIT_S))
+    try:
+        return _send_test(deps, principal, rule_id)
+    finally:
+        _waiting.release()
+
+
+def _send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
     settings = deps.settings
 
     def start(db: apsw.Connection) -> tuple[int, bool]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bloop.alerts import trial
 from bloop.query.health import Reason
 from bloop.storage import connection, deliveries
 from bloop.storage.processes import say_alive
@@ -472,3 +473,31 @@ def test_the_banner_of_failed_deliveries_leads_to_them(server: Server, seed: See
     shown = server.call("GET", "/settings/alerts", headers={"Accept": "text/html"}, **admin).text
 
     assert '<a href="/settings/alerts/deliveries?state=failed">' in shown
+
+
+def test_only_so_many_wait_for_a_test_at_once(
+    server: Server, seed: Seed, admin: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seed.channel(1)
+    inside = threading.Barrier(3, timeout=10)
+    finish = threading.Event()
+
+    def wait(read: Any, within_s: float) -> Any:
+        inside.wait()
+        assert finish.wait(10)
+        return read()
+
+    monkeypatch.setattr(trial, "wait", wait)
+    threads = [threading.Thread(target=send, args=(server, "POST", "/v1/alerts/1/test"), kwargs=admin) for _ in "12"]
+    for thread in threads:
+        thread.start()
+    inside.wait()
+
+    refused = server.call("POST", "/v1/alerts/1/test", **admin)
+    finish.set()
+    for thread in threads:
+        thread.join()
+
+    assert (refused.status_code, refused.headers["Retry-After"]) == (429, "15")
+    monkeypatch.undo()
+    assert server.call("POST", "/v1/alerts/1/test", **admin).status_code == 200
