@@ -81,6 +81,19 @@ class TestSources:
         with pytest.raises(ConfigError, match=r"--config: nowhere\.toml does not exist"):
             config.load("nowhere.toml", {})
 
+    def test_file_can_be_named_in_the_environment(self):
+        Path("config.toml").write_text("[server]\nport = 6000", encoding="utf-8")
+        Path("other.toml").write_text("[server]\nport = 7000", encoding="utf-8")
+        Path("given.toml").write_text("[server]\nport = 8000", encoding="utf-8")
+        environ = {"BLOOP__AUTH__HMAC_SECRET": SECRET, "BLOOP_CONFIG": "other.toml"}
+
+        found = config.load(None, environ)
+
+        assert (found.server.port, found.source) == (7000, "other.toml")
+        assert config.load("given.toml", environ).server.port == 8000
+        with pytest.raises(ConfigError, match=r"BLOOP_CONFIG: nowhere\.toml does not exist"):
+            config.load(None, environ | {"BLOOP_CONFIG": "nowhere.toml"})
+
     def test_variables_are_read_in_any_case(self):
         settings = config.load(None, {"bloop__Server__PORT": "7000", "bloop__auth__hmac_secret": SECRET})
 

@@ -301,6 +301,25 @@ class TestSystem:
         assert (second.exit_code, second.stdout) == (0, "")
         assert settings.database_path.exists()
 
+    def test_migrate_says_what_it_would_do_and_does_nothing(self, run: Run, settings: config.Settings):
+        before = run("migrate", "--dry-run")
+        assert not settings.database_path.exists()
+        applied = run("migrate")
+        after = run("migrate", "--dry-run")
+
+        assert before.stdout == applied.stdout != ""
+        assert before.stderr == ""
+        assert (after.stdout, after.stderr) == ("", f"{settings.database_path} is up to date\n")
+
+    def test_config_check_gives_scripts_what_they_look_after(self, run: Run, settings: config.Settings):
+        found = json.loads(run("config", "check", "--json").stdout)
+
+        assert found["database_path"] == str(settings.database_path)
+        assert found["dashboard_path"] == str(settings.dashboard_path)
+        assert found["ring_name"] == settings.ring_name
+        assert found["settings"]["server.port"] == 5332
+        assert SECRET not in json.dumps(found)
+
     def test_commands_say_how_a_database_comes_to_be(self, run: Run, settings: config.Settings):
         done = run("project", "list")
 
