@@ -91,6 +91,15 @@ def decode_error(payload: bytes) -> ErrorRecord:
         raise UnreadableRecord(f"error record does not decode: {error}") from error
 
 
+def received_at_ms(payload: bytes) -> int | None:
+    """When a record of any kind was received: its second element. None when it cannot be read."""
+    try:
+        found = msgspec.msgpack.decode(payload)[1]
+    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
+        return None
+    return found if type(found) is int else None
+
+
 def encode_rejection(rejection: Rejection) -> bytes:
     """The payload of a `Kind.REJECTION` record."""
     return _encode(rejection)

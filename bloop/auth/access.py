@@ -8,10 +8,13 @@ A5  Everybody signed in may make a project. What is hard to undo (rename, rotate
     for whoever made it; the route lets people in, `may_manage` asks about the row.
 A6  Alert rules of a project are for whoever may manage it and for its tokens with the scope; those over all projects,
     which tell of everything, are for admins, and no token sees them.
+A7  The metrics are about the whole installation, and the one exception to A2: a token with the scope `metrics:read`
+    sees all of them. So only admins make such tokens, and the numbers say no more of a project than its name.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,6 +26,7 @@ from bloop.errors import Forbidden, Unauthorized
 class Door(StrEnum):
     OPEN = "open"  # anybody: health, the sign-in page
     SIGNED = "signed"  # the route checks an HMAC signature over the body itself
+    MACHINE = "machine"  # a process of this machine itself (wire/client_address.py), else as for a credential
     CREDENTIAL = "credential"  # an API token with `scope`, or a session
     SESSION = "session"  # a person
     ADMIN = "admin"  # a person who is admin, or the operator
@@ -45,6 +49,9 @@ PAGE = Need(Door.SESSION, page=True)
 ADMIN_PAGE = Need(Door.ADMIN, page=True)
 
 
+METRICS = Need(Door.MACHINE, Scope.METRICS_READ)
+
+
 def credential(scope: Scope) -> Need:
     """A token with `scope`, or anybody signed in."""
     return Need(Door.CREDENTIAL, scope)
@@ -62,12 +69,17 @@ def check(principal: Principal, need: Need) -> None:
     if principal.kind is Kind.ANONYMOUS:
         raise Unauthorized("authentication required")
     if principal.kind is Kind.TOKEN:
-        if need.door is not Door.CREDENTIAL:
+        if need.door not in (Door.CREDENTIAL, Door.MACHINE):
             raise Unauthorized("authentication required")
         if need.scope not in principal.scopes:
             raise Forbidden(f"token lacks required scope: {need.scope}")
     if need.door is Door.ADMIN and not principal.is_admin:
         raise Forbidden("admin access required")
+
+
+def may_grant(principal: Principal, scopes: Iterable[Scope]) -> bool:
+    """A7, for a token somebody makes."""
+    return principal.is_admin or Scope.METRICS_READ not in scopes
 
 
 def may_manage(principal: Principal, project_created_by: str | None) -> bool:

@@ -18,6 +18,7 @@ class Scope(StrEnum):
     ANALYTICS_READ = "analytics:read"
     LLM_READ = "llm:read"
     LLM_WRITE = "llm:write"
+    METRICS_READ = "metrics:read"  # of the whole installation (access A7)
 
 
 ALL = frozenset(Scope)

@@ -36,7 +36,9 @@ SCOPES = {
     "sourcemaps:write": "Upload and delete source maps",
     "alerts:read": "Read alert rules",
     "alerts:write": "Change alert rules",
+    "metrics:read": "Read /metrics, which is about all projects",
 }
+ADMINS_SCOPES = frozenset({"metrics:read"})
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "Never"}
 LIFETIME_DEFAULT = "90"
 
@@ -152,7 +154,9 @@ def tokens_page(
         tokens=tuple(_token(row, may_revoke, names, people, now_ms) for row, may_revoke in tokens),
         options=tuple(Option(p.slug, p.name, p.slug == asked) for p in managed),
         scopes=tuple(
-            ScopeBox(name, what, name in form if form else name == "errors:read") for name, what in SCOPES.items()
+            ScopeBox(name, what, name in form if form else name == "errors:read")
+            for name, what in SCOPES.items()
+            if is_admin or name not in ADMINS_SCOPES
         ),
         lifetimes=tuple(Option(days, words, days == lifetime) for days, words in LIFETIMES.items()),
         name=form.get("name", ""),

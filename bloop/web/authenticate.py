@@ -26,7 +26,7 @@ from bloop.web.database import Database
 from bloop.web.origin import check_origin
 from bloop.web.routes import Routes
 from bloop.web.sessions import session_cookie
-from bloop.wire.client_address import ClientAddresses
+from bloop.wire.client_address import ClientAddresses, is_this_machine
 from bloop.wire.rate_limit import RateLimiter
 
 SIGN_IN_PATH = "/auth/login"
@@ -88,6 +88,9 @@ class Access:
         if need.door is Door.OPEN:
             req.context.principal = ANONYMOUS
             check_origin(req, self._rp_origin)
+            return
+        if need.door is Door.MACHINE and is_this_machine(req.env) and "HTTP_AUTHORIZATION" not in req.env:
+            req.context.principal = ANONYMOUS
             return
         try:
             principal = self._authenticate(req)

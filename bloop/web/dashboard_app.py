@@ -16,11 +16,12 @@ from typing import Any
 import falcon
 
 from bloop import clock
-from bloop.auth.access import ADMIN, OPEN, PAGE, SESSION, SIGNED, credential
+from bloop.auth.access import ADMIN, METRICS, OPEN, PAGE, SESSION, SIGNED, credential
 from bloop.auth.scopes import Scope
 from bloop.config import Settings
 from bloop.pages.render import Renderer
-from bloop.record import Sink
+from bloop.record import Sink, received_at_ms
+from bloop.ring.peek import oldest_payloads
 from bloop.ring.segment import RingStat, Segment
 from bloop.validate.limits import Limits
 from bloop.web import errors
@@ -30,6 +31,7 @@ from bloop.web.api.health import Health
 from bloop.web.api.issue import Issue, Trends
 from bloop.web.api.ledger import Ledger
 from bloop.web.api.lists import Errors
+from bloop.web.api.metrics import Metrics
 from bloop.web.api.paging import Pager
 from bloop.web.api.passkeys import AddPasskey, Invited, Login, Register
 from bloop.web.api.people import Invites, Reset, Users
@@ -42,12 +44,13 @@ from bloop.web.backups import mount_backups
 from bloop.web.bulk import BulkApi, BulkForm
 from bloop.web.database import Database
 from bloop.web.delivery_pages import mount_delivery_pages
-from bloop.web.deps import Deps
+from bloop.web.deps import Deps, InRing
 from bloop.web.documents import mount_documents
 from bloop.web.ingest_app import make_sender, mount_ingest
 from bloop.web.issue_forms import IssueForms
 from bloop.web.ledger_pages import mount_ledger_pages
 from bloop.web.live import Stream
+from bloop.web.metered import Metered
 from bloop.web.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
 from bloop.web.pages import mount_pages
 from bloop.web.project_pages import mount_project_pages
@@ -81,6 +84,7 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
         auth_limit=RateLimiter(limit.auth_per_second, limit.auth_burst_size),
         addresses=ClientAddresses(deps.settings.server.trusted_proxies),
     )
+    app.add_middleware(Metered(deps.answered))
     app.add_middleware([SecurityHeaders(deps.settings.https), Cors(routes, origin), Shape(), gatekeeper])
     mount_api(routes, deps)
     mount_projects(routes, deps)
@@ -108,8 +112,8 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
 
 
 def mount_api(routes: Routes, deps: Deps) -> None:
-    """The JSON routes about errors, and health."""
-    pager = Pager()
+    """The JSON routes about errors, and how bloop is."""
+    pager, stream = Pager(), Stream(deps)
     lists, issue, health = Errors(deps, pager), Issue(deps, pager), Health(deps)
     routes.add("/v1/errors", lists, GET=_READ)
     routes.add("/v1/releases/{release:ref}/errors", lists, suffix="release", GET=_READ)
@@ -119,11 +123,12 @@ def mount_api(routes: Routes, deps: Deps) -> None:
     for name in ("resolve", "ignore", "mute", "unresolve", "assign"):
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, POST=_WRITE)
     routes.add("/v1/errors/bulk", BulkApi(deps), POST=_WRITE)
-    routes.add("/v1/stream", Stream(deps), GET=_READ)
+    routes.add("/v1/stream", stream, GET=_READ)
     routes.add("/v1/trends", Trends(deps), GET=_READ)
     routes.add("/v1/stats", Stats(deps), GET=_READ)
     routes.add("/health", health, GET=OPEN)
     routes.add("/ready", health, suffix="ready", GET=OPEN)
+    routes.add("/metrics", Metrics(deps, stream), GET=METRICS)
 
 
 def mount_projects(routes: Routes, deps: Deps) -> None:
@@ -175,6 +180,12 @@ def assemble(
     def ring_stat() -> RingStat | None:
         return segment.stat() if segment.is_current else None
 
+    def look_into_ring() -> InRing | None:
+        if not segment.is_current:
+            return None
+        received = map(received_at_ms, oldest_payloads(segment, settings.spill_folder))
+        return InRing(segment.meters(), min((at_ms for at_ms in received if at_ms is not None), default=None))
+
     shared_sink, limits = SharedSink(sink), Limits.of(settings.ingest)
     purger = Purger(settings.database_path, clock.now_ms)
     purger.start()
@@ -183,6 +194,7 @@ def assemble(
         settings=settings,
         database=database,
         ring_stat=ring_stat,
+        look_into_ring=look_into_ring,
         bump_generation=segment.bump_generation,
         render=Renderer(),
         now_ms=clock.now_ms,

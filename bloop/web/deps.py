@@ -19,12 +19,20 @@ forms need no hidden token.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 from bloop.config import Settings
-from bloop.ring.segment import RingStat
+from bloop.ring.segment import Meters, RingStat
 from bloop.web.database import Database
+from bloop.web.metered import Answered
+
+
+class InRing(NamedTuple):
+    """What /metrics looks for in the ring beside its `RingStat`."""
+
+    meters: Meters
+    oldest_ms: int | None  # when the oldest record that waits was received
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,3 +45,5 @@ class Deps:
     now_ms: Callable[[], int]
     wake_purger: Callable[[], None] = lambda: None  # after a project was deleted
     send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → taken, the way of an SDK
+    look_into_ring: Callable[[], InRing | None] = lambda: None
+    answered: Answered = field(default_factory=Answered)  # by this process

@@ -127,6 +127,11 @@ class Hub:
         with self._lock:
             self._start_id = signal_id if self._start_id is None else min(self._start_id, signal_id)
 
+    @property
+    def clients(self) -> int:
+        with self._lock:
+            return self._clients.total()
+
     def leave(self, credential: str) -> None:
         with self._lock:
             self._clients[credential] -= 1
@@ -240,6 +245,11 @@ class Stream:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._hub = Hub(deps.database)
+
+    @property
+    def clients(self) -> int:
+        """That listen at this moment."""
+        return self._hub.clients
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, reference = principal_of(req), params.text(req, "project_id")

@@ -19,6 +19,12 @@ FORWARDED_CHARS_MAX = 512  # the right end of a longer header is what counts
 
 _FORWARDED_FOR = re.compile(r'(?:^|[;,])\s*for\s*=\s*(?:"([^"]*)"|([^;,\s]*))', re.IGNORECASE)
 
+# What proxies, CDNs and tunnels add. WSGI spells header names so.
+_IS_FORWARDED = re.compile(
+    "HTTP_(X_FORWARDED.*|FORWARDED.*|X_REAL_IP|X_(CLUSTER_)?CLIENT_IP|X_ORIGINAL_.*|X_ENVOY_.*|VIA|TRUE_CLIENT_IP|CF_.*|CDN_.*"
+    "|FASTLY_.*|FLY_.*|TAILSCALE_.*|X_PROXYUSER_IP|CLIENT_IP)"
+)
+
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
@@ -64,6 +70,20 @@ class ClientAddresses:
             if not self._is_trusted(address):
                 break
         return client
+
+
+def is_this_machine(env: Mapping[str, Any]) -> bool:
+    """Whether a process of this machine asks for itself, and not a proxy of this machine for somebody else.
+
+    Behind a proxy everybody has a loopback address. Nearly all of them say so in a header, or pass on the name that was
+    asked for; a request that does neither is believed. Not one over a Unix socket: those are there for proxies.
+    """
+    peer = parse_address(env.get("REMOTE_ADDR", ""))
+    if peer is None or not peer.is_loopback or any(_IS_FORWARDED.fullmatch(name) for name in env):
+        return False
+    host: str = env.get("HTTP_HOST", "")
+    address = parse_address(host)
+    return address.is_loopback if address is not None else host.partition(":")[0].lower() == "localhost"
 
 
 def parse_address(text: str) -> IPAddress | None:

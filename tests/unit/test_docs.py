@@ -142,6 +142,7 @@ def test_api_document_lists_exactly_the_routes_there_are(routes: Routes) -> None
 def test_api_document_asks_for_the_credentials_the_routes_ask_for(routes: Routes) -> None:
     schemes = {
         Door.OPEN: [],
+        Door.MACHINE: [{}, {"token": []}, {"session": []}],
         Door.SIGNED: [{"signature": []}, {"signature": [], "projectKey": []}],
         Door.CREDENTIAL: [{"token": []}, {"session": []}],
         Door.SESSION: [{"session": []}],

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from bloop.config import EVENT_REST_BYTES_MAX, Ingest
 from bloop.errors import UnreadableRecord
-from bloop.record import ErrorRecord, Kind, decode_error, encode_error
+from bloop.record import ErrorRecord, Kind, decode_error, encode_error, received_at_ms
 from bloop.validate import limits as bounds
 from bloop.validate.event import Event, parse_event
 from bloop.validate.limits import Limits
@@ -121,3 +121,15 @@ def test_largest_event_the_limits_allow_fits_what_the_settings_reckon_with():
 
     large = limits.message_bytes_max + limits.stack_bytes_max + limits.metadata_bytes_max
     assert large < len(payload) <= large + EVENT_REST_BYTES_MAX
+
+
+@given(st.integers(0, 2**62), text, events)
+def test_when_a_record_was_received_is_read_without_knowing_its_kind(at_ms, fingerprint, event):
+    assert received_at_ms(encode_error(1, at_ms, fingerprint, "v1", event)) == at_ms
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"\xc1", b"\x91\x01", b"\x01", b"\x92\x01\xa1x", b"\x92\x01\xc3", b"\xa1\xff"]
+)
+def test_what_is_no_record_was_never_received(payload):
+    assert received_at_ms(payload) is None

@@ -8,7 +8,7 @@ import apsw
 import falcon
 
 from bloop.auth import scopes
-from bloop.auth.access import creator_id, may_manage, may_revoke
+from bloop.auth.access import creator_id, may_grant, may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.errors import Forbidden, InvalidField, NotFound
 from bloop.query.projects import ProjectRow, get_project
@@ -21,6 +21,7 @@ from bloop.web.deps import Deps
 
 NO_ACCESS = "you do not have access to this project"
 NO_REVOKING = "you do not have permission to revoke this token"
+ADMINS_ONLY = "metrics:read is about every project: only admins make such tokens"
 GONE = "token not found or already revoked"
 
 
@@ -72,6 +73,8 @@ def create(
 ) -> tuple[NewToken, ProjectRow]:
     """Raises: InvalidField, Forbidden."""
     granted = scopes.parse(scope_names)
+    if not may_grant(principal, granted):
+        raise Forbidden(ADMINS_ONLY)
 
     def change(db: apsw.Connection) -> tuple[NewToken, ProjectRow]:
         project = get_project(db, reference) if reference else None

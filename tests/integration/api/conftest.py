@@ -18,7 +18,7 @@ from bloop.ring.segment import RingStat, WriterState
 from bloop.validate.limits import Limits
 from bloop.web.dashboard_app import App, create_dashboard_app
 from bloop.web.database import Database
-from bloop.web.deps import Deps
+from bloop.web.deps import Deps, InRing
 from bloop.web.ingest_app import mount_ingest
 from bloop.web.routes import Routes
 from bloop.wire.keys import ProjectKey, ProjectKeys
@@ -63,6 +63,7 @@ class Server:
     settings: Settings
     now_ms: int = NOW_MS
     ring: RingStat | None = WELL
+    in_ring: InRing | None = None
     sink: CollectingSink = field(default_factory=CollectingSink)
     on_generation: Callable[[], None] = lambda: None
     on_purge: Callable[[], None] = lambda: None
@@ -82,6 +83,7 @@ class Server:
             settings=self.settings,
             database=self.database,
             ring_stat=lambda: self.ring,
+            look_into_ring=lambda: self.in_ring,
             bump_generation=lambda: self.on_generation(),
             render=Renderer(),
             now_ms=lambda: self.now_ms,

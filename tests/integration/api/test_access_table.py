@@ -24,6 +24,7 @@ MY_PAGE = "303 303 303 403 in in"
 MINE = "401 401 401 403 in in"  # a project somebody else made
 ALERTS = "401 403 in in in in"  # the writing token below may read alerts and not change them
 MY_ALERTS = "401 403 403 403 in in"
+METRICS = "401 403 403 in in in"  # from elsewhere; without any of these scopes
 SIGNED = "401 401 401 401 401 401"  # no signature on these requests
 
 EXPECTED = {
@@ -112,6 +113,7 @@ EXPECTED = {
     "POST /settings/alerts/deliveries/{delivery_id:int}/dismiss": MY_PAGE,
     "GET /health": OPEN,
     "GET /ready": OPEN,
+    "GET /metrics": METRICS,
     "GET /auth/login": OPEN,
     "POST /auth/login": OPEN,
     "POST /auth/logout": OPEN,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bloop.auth import access, scopes
-from bloop.auth.access import ADMIN, OPEN, PAGE, SESSION, SIGNED, Need, credential
+from bloop.auth.access import ADMIN, METRICS, OPEN, PAGE, SESSION, SIGNED, Need, credential
 from bloop.auth.principal import ANONYMOUS, Kind, Principal
 from bloop.auth.scopes import Scope
 from bloop.errors import Forbidden, InvalidParameter, Unauthorized
@@ -13,14 +13,17 @@ PERSON = Principal(Kind.USER, "u1", "Ada", None, scopes.ALL)
 BOSS = Principal(Kind.USER, "u2", "Grace", None, scopes.ALL, is_admin=True)
 OPERATOR = Principal(Kind.OPERATOR, "operator", "operator", None, scopes.ALL, is_admin=True)
 
+SCRAPER = Principal(Kind.TOKEN, "t2", "prometheus", (1,), frozenset({Scope.METRICS_READ}))
+
 READ, WRITE = credential(Scope.ERRORS_READ), credential(Scope.ERRORS_WRITE)
 
 
 @pytest.mark.parametrize(
     ("need", "admitted"),
     [
-        (OPEN, {ANONYMOUS, READER, PERSON, BOSS, OPERATOR}),
-        (SIGNED, {ANONYMOUS, READER, PERSON, BOSS, OPERATOR}),
+        (METRICS, {SCRAPER, PERSON, BOSS, OPERATOR}),
+        (OPEN, {ANONYMOUS, SCRAPER, READER, PERSON, BOSS, OPERATOR}),
+        (SIGNED, {ANONYMOUS, SCRAPER, READER, PERSON, BOSS, OPERATOR}),
         (READ, {READER, PERSON, BOSS, OPERATOR}),
         (WRITE, {PERSON, BOSS, OPERATOR}),
         (SESSION, {PERSON, BOSS, OPERATOR}),
@@ -29,7 +32,7 @@ READ, WRITE = credential(Scope.ERRORS_READ), credential(Scope.ERRORS_WRITE)
     ],
 )
 def test_each_door_admits_exactly_these(need: Need, admitted: set[Principal]) -> None:
-    for principal in (ANONYMOUS, READER, PERSON, BOSS, OPERATOR):
+    for principal in (ANONYMOUS, READER, SCRAPER, PERSON, BOSS, OPERATOR):
         if principal in admitted:
             access.check(principal, need)
         else:
@@ -72,3 +75,9 @@ def test_reading_errors_opens_what_is_made_of_errors_and_writing_does_not() -> N
     assert scopes.from_stored("errors:read") == {Scope.ERRORS_READ, Scope.ANALYTICS_READ, Scope.LLM_READ}
     assert scopes.from_stored("errors:write") == {Scope.ERRORS_WRITE}
     assert scopes.from_stored("errors:fly of:tomorrow") == frozenset()
+
+
+@pytest.mark.parametrize(("principal", "may"), [(PERSON, False), (BOSS, True), (OPERATOR, True)])
+def test_only_admins_give_a_token_the_metrics_of_everybody(principal: Principal, may: bool) -> None:
+    assert access.may_grant(principal, (Scope.ERRORS_READ, Scope.METRICS_READ)) is may
+    assert access.may_grant(principal, (Scope.ERRORS_READ,))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.wire.client_address import ClientAddresses, bucket_of, parse_address
+from bloop.wire.client_address import ClientAddresses, bucket_of, is_this_machine, parse_address
 
 PROXY = "10.0.0.1"
 TRUSTED = ("10.0.0.0/8", "192.0.2.1", "2001:db8:ffff::/48")
@@ -94,3 +94,45 @@ def test_bucket_is_the_ipv4_address_or_the_ipv6_network():
     assert bucket_of("2001:db8:1:2:3:4:5:6") == bucket_of("2001:db8:1:2::9") == "2001:db8:1:2::/64"
     assert bucket_of("fe80::1%eth0") == "fe80::/64"
     assert bucket_of("") == ""
+
+
+@pytest.mark.parametrize("peer", ["127.0.0.1", "127.3.2.1", "::1", "::ffff:127.0.0.1"])
+@pytest.mark.parametrize("host", ["localhost", "localhost:5332", "LOCALHOST", "127.0.0.1:5332", "[::1]:5332", "[::1]"])
+def test_a_process_of_this_machine_is_known_by_where_it_is_and_what_it_asks_for(peer: str, host: str):
+    assert is_this_machine({"REMOTE_ADDR": peer, "HTTP_HOST": host, "HTTP_ACCEPT": "*/*"})
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"REMOTE_ADDR": "192.0.2.1"},
+        {"REMOTE_ADDR": "172.17.0.1"},  # a container's host
+        {"REMOTE_ADDR": ""},  # the Unix socket for proxies
+        {"REMOTE_ADDR": "nonsense"},
+        {"HTTP_HOST": "errors.example.com"},
+        {"HTTP_HOST": "localhost.example.com"},
+        {"HTTP_HOST": "127.0.0.1.example.com"},
+        {"HTTP_HOST": "192.0.2.1:5332"},
+        {"HTTP_HOST": ""},
+        {"HTTP_X_FORWARDED_FOR": "127.0.0.1"},
+        {"HTTP_X_FORWARDED_FOR": ""},
+        {"HTTP_X_FORWARDED_PROTO": "https"},
+        {"HTTP_X_FORWARDED_HOST": "localhost"},
+        {"HTTP_FORWARDED": "for=127.0.0.1"},
+        {"HTTP_X_REAL_IP": "127.0.0.1"},
+        {"HTTP_VIA": "1.1 proxy"},
+        {"HTTP_CF_CONNECTING_IP": "127.0.0.1"},
+        {"HTTP_TRUE_CLIENT_IP": "127.0.0.1"},
+        {"HTTP_X_CLIENT_IP": "127.0.0.1"},
+        {"HTTP_X_ORIGINAL_FORWARDED_FOR": "127.0.0.1"},
+    ],
+)
+def test_whatever_came_through_a_proxy_is_not_from_this_machine(changed: dict[str, str]):
+    env = {"REMOTE_ADDR": "127.0.0.1", "HTTP_HOST": "localhost:5332"}
+    assert is_this_machine(env)
+
+    assert not is_this_machine(env | changed)
+
+
+def test_a_request_without_a_host_is_not_from_this_machine():
+    assert not is_this_machine({"REMOTE_ADDR": "127.0.0.1"})
