@@ -44,7 +44,7 @@ class Outcome(NamedTuple):
 
 
 def start(db: apsw.Connection, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
-    """The firing that is the test, in the caller's transaction. `shown` says what a config is called (`channels.target`)."""
+    """The firing that is the test, in the caller's transaction. `shown` names what a config leads to."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = AlertMessage(
         rule_id=rule.id,
