@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
-.PHONY: help run test lint kill-test bench bench-pages screenshots lock chromium clean
+.PHONY: help run test lint kill-test chaos bench bench-pages screenshots lock chromium clean
 
 # The distribution's interpreter first: it is built with profile-guided optimisation, most version managers' builds are
 # not, and bloop runs 1.6 times as fast on it (measured, 3.11).
@@ -14,6 +14,7 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (
 VENV := .venv
 BIN := $(VENV)/bin
 KILLS ?= 60
+MINUTES ?= 5
 ARGS ?=
 
 # A stamp's name holds the hash of what was installed: an unchanged checkout installs nothing, whatever its file times.
@@ -54,6 +55,9 @@ lint: $(DEV)
 
 kill-test: $(DEV) ## Kill random processes under load: make kill-test KILLS=1000
 	@BLOOP_TEST_KILLS=$(KILLS) $(BIN)/python -m pytest -q -s tests/acceptance/test_kills.py $(ARGS)
+
+chaos: $(DEV) ## Inject every kind of fault under load: make chaos MINUTES=30
+	@$(BIN)/python -m tests.chaos --minutes $(MINUTES) $(if $(SEED),--seed $(SEED)) $(if $(TRIAL),--trial $(TRIAL)) $(ARGS)
 
 bench: $(DEV) ## Measure throughput, latency and memory
 	@$(BIN)/python -m benchmarks $(ARGS)

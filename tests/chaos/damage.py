@@ -1,0 +1,93 @@
+"""Bytes of waiting records are overwritten in shared memory, as a stray write or bad memory would do it.
+
+B1  Only what the writer has not read is damaged: it stands still, and what it may have read before is left alone.
+B2  The lane's producer stands still as well, from before the damage until its lane is empty. So it is known to the
+    record what has to be given up: one record where its payload is damaged (what follows still verifies), all from
+    there to the head where its size is (nobody can tell where the next one starts). The bit that is turned makes the
+    size larger than any lane: a smaller lie could point at the start of a later record by accident.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import random
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+from bloop.record import Kind, decode_error
+from bloop.ring import Segment, layout
+from bloop.ring.segment import LaneStat
+from tests.acceptance.harness import BloopServer, until
+from tests.chaos.kills import standing_still
+
+WAITING_BYTES_MIN = 8192  # in the lane: records before the damage, and some behind it
+SIZE_TOP_BYTE = 3 if sys.byteorder == "little" else 0
+PAYLOAD, SIZE = "payload", "size"
+_WITHIN_S = 20.0
+
+
+class Waiting(NamedTuple):
+    """A record in a lane."""
+
+    at: int  # of its first byte in the segment
+    size: int
+    request_id: str
+
+
+def damage(server: BloopServer, rng: random.Random, where: str) -> frozenset[str]:
+    """Destroy a record by a bit of its `where`, let the writer pass it, and return the ids that are lost by that."""
+    name = server.settings.ring_name
+    with contextlib.closing(Segment.attach(name)) as ring:
+        (writer,) = server.pids("writer")
+        with contextlib.ExitStack() as producer_stands:
+            with standing_still([writer]):
+                read_to = [lane.head for lane in ring.stat().lanes]  # B1
+                filled = until(lambda: _filled(ring, read_to), "records to wait in a lane", _WITHIN_S)[0]
+                producer_stands.enter_context(standing_still([filled.producer_pid]))
+                lane = ring.stat().lanes[filled.index]
+                with _memory(name) as memory:
+                    waiting = list(_records(memory, ring, lane, read_to[lane.index]))
+                    victim = rng.randrange(1, len(waiting) - 1)
+                    at, size, _ = waiting[victim]
+                    offset = SIZE_TOP_BYTE if where == SIZE else layout.RECORD.size + rng.randrange(size)
+                    memory[at + offset] ^= 1 << rng.randrange(8)
+            lost = waiting[victim:] if where == SIZE else waiting[victim : victim + 1]
+            until(lambda: ring.stat().lanes[lane.index].tail == lane.head, "the writer to pass the damage", _WITHIN_S)
+    return frozenset(record.request_id for record in lost)
+
+
+def _filled(ring: Segment, read_to: list[int]) -> list[LaneStat]:
+    """Lanes with a live producer in which enough has come in since."""
+    return [
+        lane for lane in ring.stat().lanes if lane.producer_pid and lane.head - read_to[lane.index] > WAITING_BYTES_MIN
+    ]
+
+
+@contextlib.contextmanager
+def _memory(name: str) -> Iterator[mmap.mmap]:
+    fd = os.open(Path("/dev/shm") / name[1:], os.O_RDWR)
+    try:
+        with mmap.mmap(fd, 0) as memory:
+            yield memory
+    finally:
+        os.close(fd)
+
+
+def _records(memory: mmap.mmap, ring: Segment, lane: LaneStat, position: int) -> Iterator[Waiting]:
+    """Every event that waits in a lane from `position` on."""
+    geometry = layout.Geometry(ring.lane_count, ring.lane_bytes)
+    while position < lane.head:
+        offset = position % geometry.lane_bytes
+        at = geometry.area(lane.index) + offset
+        size, kind, _, _ = layout.RECORD.unpack_from(memory, at)
+        if size == layout.WRAP:
+            position += geometry.lane_bytes - offset
+            continue
+        if kind == Kind.ERROR:
+            payload = memory[at + layout.RECORD.size : at + layout.RECORD.size + size]
+            yield Waiting(at, size, decode_error(payload).event.request_id or "")
+        position += layout.footprint(size)

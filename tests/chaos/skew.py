@@ -1,0 +1,47 @@
+"""bloop with a clock that jumps: `bloop up`, its wall clock read through an offset that another process sets.
+
+What is simulated: everything bloop itself decides or stores by wall clock, which is all read through
+`bloop.clock.now_ms`. What is not: the clock of the kernel (nobody should step that of a machine others work on), hence
+neither Gunicorn's own timers and log lines nor file times. Waiting is by the monotonic clock, which no jump touches.
+
+Run as a file by `command(...)`. It patches the clock before anything else of bloop is imported.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import sys
+from pathlib import Path
+
+OFFSET = struct.Struct("=q")  # ms to be added; eight aligned bytes, so nobody sees half of it
+
+
+def command(offset_file: Path) -> list[str]:
+    """The command line of such a bloop; the file is made, with no offset."""
+    offset_file.write_bytes(OFFSET.pack(0))
+    # -P: nothing beside this file may pass for a module of somebody else.
+    return [sys.executable, "-P", str(Path(__file__).resolve()), str(offset_file)]
+
+
+def jump(offset_file: Path, offset_ms: int) -> None:
+    """From now on every process of that bloop reads a clock this much ahead, or behind."""
+    with offset_file.open("r+b") as file:
+        file.write(OFFSET.pack(offset_ms))
+
+
+def main() -> None:
+    from bloop import clock
+
+    with open(sys.argv.pop(1), "r+b") as file:
+        words = memoryview(mmap.mmap(file.fileno(), OFFSET.size)).cast("q")
+    real_now_ms = clock.now_ms
+    clock.now_ms = lambda: real_now_ms() + words[0]  # forks share the mapping
+
+    from workers import process, supervisor
+
+    sys.exit(process.run("supervisor", lambda found: supervisor.main(found, process.parse_flags("supervisor"))))
+
+
+if __name__ == "__main__":
+    main()
