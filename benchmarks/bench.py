@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.instance import SECRET, Instance, Usage, spent
-from benchmarks.load import Load, Result, run_load
-from benchmarks.rendering import Target
 from benchmarks.report import Report
-from benchmarks.rows import await_rows, max_id, reading, stored_of_run
+from bloop.bench.instance import SECRET, Instance, Usage, spent
+from bloop.bench.load import Load, Result, run_load
+from bloop.bench.rendering import Target
+from bloop.bench.rows import await_rows, max_id, reading, stored_of_run
 
 DRAIN_WITHIN_S = 60.0
 

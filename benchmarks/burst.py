@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from types import TracebackType
 
 from benchmarks.bench import Bench, CountError, Measured, measure, target
-from benchmarks.instance import Instance
-from benchmarks.load import Load, run_load
-from benchmarks.percentiles import summary_ms
-from benchmarks.rows import await_rows, ledger, max_id, reading
+from bloop.bench.instance import Instance
+from bloop.bench.load import Load, run_load
+from bloop.bench.percentiles import summary_ms
+from bloop.bench.rows import await_rows, ledger, max_id, reading
 from bloop.ring import Segment
 
 BATCH = 50

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import apsw
 import msgspec
 
-from benchmarks.corpus import Corpus
-from benchmarks.instance import SECRET
+from bloop.bench.corpus import Corpus
+from bloop.bench.instance import SECRET
 from bloop.clock import DAY_MS, now_ms
 from bloop.fingerprint.v1 import ALGORITHM
 from bloop.record import Kind, encode_error

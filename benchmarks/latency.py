@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from benchmarks.bench import Bench, measure, target
-from benchmarks.instance import Instance
-from benchmarks.load import Load
-from benchmarks.percentiles import summary_ms
-from benchmarks.rows import POLL_S, VisibilityWatch
+from bloop.bench.instance import Instance
+from bloop.bench.load import Load
+from bloop.bench.percentiles import summary_ms
+from bloop.bench.rows import POLL_S, VisibilityWatch
 
 ANSWER_RATES = (1000, 5000)
 VISIBLE_RATES = (100, 1000)

@@ -22,9 +22,9 @@ from rich.table import Table
 
 from benchmarks import dataset
 from benchmarks.dataset import Dataset
-from benchmarks.instance import Instance
-from benchmarks.percentiles import summary_ms
 from benchmarks.queries import _connect, _get, _sign_in
+from bloop.bench.instance import Instance
+from bloop.bench.percentiles import summary_ms
 from bloop.pages.listing import IssueView
 from bloop.query.issues import Sort, Tab
 from bloop.query.walk import PageKey

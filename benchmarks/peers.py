@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from benchmarks.bench import Bench
-from benchmarks.instance import free_port
-from benchmarks.load import Load, run_load
 from benchmarks.profile_ingest import PROJECT_KEY
 from benchmarks.profile_writer import encoded_records, run_bare, run_store
-from benchmarks.rendering import Target
 from benchmarks.report import ROOT
+from bloop.bench.instance import free_port
+from bloop.bench.load import Load, run_load
+from bloop.bench.rendering import Target
 
 LISTENS_WITHIN_S = 15.0
 REQUESTS_PER_S_MAX = 45_000

@@ -17,10 +17,10 @@ from typing import Any, cast
 
 import falcon
 
-from benchmarks import rendering
-from benchmarks.corpus import Corpus
-from benchmarks.rendering import Request, Target
 from benchmarks.stopwatch import Steps
+from bloop.bench import rendering
+from bloop.bench.corpus import Corpus
+from bloop.bench.rendering import Request, Target
 from bloop.clock import now_ms
 from bloop.fingerprint import v1
 from bloop.http.connection import Connection

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks.corpus import Corpus
 from benchmarks.stopwatch import Steps
+from bloop.bench.corpus import Corpus
 from bloop.clock import now_ms
 from bloop.fingerprint.v1 import ALGORITHM, compute
 from bloop.record import Kind, decode_error, encode_error

@@ -11,8 +11,8 @@ from urllib.parse import quote, urlencode
 from benchmarks import dataset
 from benchmarks.bench import Bench
 from benchmarks.dataset import Dataset
-from benchmarks.instance import Instance
-from benchmarks.percentiles import percentile
+from bloop.bench.instance import Instance
+from bloop.bench.percentiles import percentile
 from bloop.pages.listing import IssueView
 from bloop.query.issues import Tab
 from bloop.query.walk import PageKey

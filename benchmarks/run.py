@@ -13,8 +13,8 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from benchmarks import burst, latency, peers, queries, ring, throughput
 from benchmarks.bench import QUICK, Bench, Scale
-from benchmarks.instance import check_on_disk
 from benchmarks.report import Report
+from bloop.bench.instance import check_on_disk
 
 OTHERS_CORES_MAX = 0.1
 

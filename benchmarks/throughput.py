@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 from benchmarks.bench import Bench, Measured, measure, target
-from benchmarks.instance import Instance, Memory, spent
-from benchmarks.load import CONNECTIONS, Load
-from benchmarks.percentiles import summary_ms
+from bloop.bench.instance import Instance, Memory, spent
+from bloop.bench.load import CONNECTIONS, Load
+from bloop.bench.percentiles import summary_ms
 
 ATTEMPTS_MAX = 5  # short runs
 FULL_RUNS_MAX = 3

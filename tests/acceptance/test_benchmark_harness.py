@@ -9,9 +9,9 @@ import pytest
 
 from benchmarks import burst
 from benchmarks.bench import Bench, CountError, Scale, measure, target
-from benchmarks.instance import Instance, InstanceError, free_port
-from benchmarks.load import Load
 from benchmarks.report import Report
+from bloop.bench.instance import Instance, InstanceError, free_port
+from bloop.bench.load import Load
 
 
 def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(

@@ -47,12 +47,14 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pages": GROUND | {"lifecycle", "query"},
     "http": GROUND,
     "demo": GROUND | {"validate", "fingerprint", "record", "lifecycle"},
+    "bench": GROUND | {"ring", "query", "storage", "validate"},
     "web": GROUND
     | DECISIONS
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "channels"},
     "cli": GROUND
     | DECISIONS
-    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "demo", "channels"},
+    | {"validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "demo", "bench"}
+    | {"channels"},
     "workers": GROUND
     | DECISIONS
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "http", "web", "channels"},

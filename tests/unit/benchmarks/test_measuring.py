@@ -10,10 +10,10 @@ import orjson
 import pytest
 
 from benchmarks import dataset
-from benchmarks.instance import InstanceError, Usage, check_on_disk, spent
 from benchmarks.profile_writer import culprit_of, encoded_records, fresh_database
 from benchmarks.report import Report, printable
-from benchmarks.rows import VisibilityWatch, await_rows, max_id, reading, stored_of_run
+from bloop.bench.instance import InstanceError, Usage, check_on_disk, spent
+from bloop.bench.rows import VisibilityWatch, await_rows, max_id, reading, stored_of_run
 from bloop.clock import now_ms
 from bloop.storage import connection
 from bloop.storage.store import Store

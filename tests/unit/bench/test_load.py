@@ -6,12 +6,12 @@ import json
 
 import pytest
 
-from benchmarks.corpus import Corpus
-from benchmarks.driver import LoadError
-from benchmarks.load import Load, render, run_load
-from benchmarks.rendering import Target, batch, single
+from bloop.bench.corpus import Corpus
+from bloop.bench.driver import LoadError
+from bloop.bench.load import Load, render, run_load
+from bloop.bench.rendering import Target, batch, single
 from bloop.wire.signature import SigningKey, parse_signature
-from tests.unit.benchmarks.stub_server import ACCEPTED, StubServer, answer, headers_of
+from tests.unit.bench.stub_server import ACCEPTED, StubServer, answer, headers_of
 
 SECRET = "s" * 32
 

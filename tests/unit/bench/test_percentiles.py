@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from benchmarks.percentiles import percentile, summary_ms
+from bloop.bench.percentiles import percentile, summary_ms
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any
 
-from benchmarks import rendering
-from benchmarks.corpus import Corpus
-from benchmarks.driver import Answers, Driver, LoadError
-from benchmarks.rendering import Request, Target
+from bloop.bench import rendering
+from bloop.bench.corpus import Corpus
+from bloop.bench.driver import Answers, Driver, LoadError
+from bloop.bench.rendering import Request, Target
 
 START_DELAY_S = 0.3  # from "all are ready" to the common start
 READY_WITHIN_S = 120.0

@@ -8,8 +8,8 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from benchmarks.driver import Driver, LoadError, count_events, parse_answer
-from tests.unit.benchmarks.stub_server import ACCEPTED, StubServer, answer
+from bloop.bench.driver import Driver, LoadError, count_events, parse_answer
+from tests.unit.bench.stub_server import ACCEPTED, StubServer, answer
 
 REQUEST = (b"POST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n", b"hello")
 LONG_S = 60.0  # a closed loop in these tests ends because its requests are used up

@@ -114,7 +114,7 @@ class Corpus:
     def __init__(self, run: str = "bench", *, issues: int = ISSUES, timestamp_ms: int = 1_763_000_000_000) -> None:
         self.run = run
         self._timestamp_ms = timestamp_ms
-        rng = random.Random(20_251_121)
+        rng = random.Random(20_251_121)  # noqa: S311
         self._issues = [_issue(rng, number, run) for number in range(issues)]
 
     def event(self, n: int) -> tuple[bytes, bytes]:

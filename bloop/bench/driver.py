@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from benchmarks.rendering import Request
+from bloop.bench.rendering import Request
 
 ANSWER_WITHIN_S = 30.0
 SEND_BUFFER_BYTES = 2 * 1024 * 1024

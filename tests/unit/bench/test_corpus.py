@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from benchmarks.corpus import Corpus
+from bloop.bench.corpus import Corpus
 from bloop.fingerprint.v1 import compute
 from bloop.validate.event import parse_event
 from bloop.validate.json_body import decode_json

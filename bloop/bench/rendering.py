@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from benchmarks.corpus import Corpus
+from bloop.bench.corpus import Corpus
 
 Request = tuple[bytes, ...]
 
