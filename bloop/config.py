@@ -66,6 +66,7 @@ class Server:
     trusted_proxies: tuple[str, ...] = setting((), "addresses or networks whose X-Forwarded-For is believed")
     log_format: str = setting("text", "`text` for people and journald, `json` for collectors")
     log_level: str = setting("info", "`debug`, `info`, `warning` or `error`")
+    own_errors: bool = setting(True, "record bloop's own unexpected errors, in a project made for them")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,10 +26,13 @@ from bloop import config, systemd
 from bloop import log as logs
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, QueryTimeout, RingMissing
+from workers import own_errors
 
 EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_CANNOT_START = 78  # EX_CONFIG of sysexits.h, so no shell or libc uses it for anything else
+
+REPORTING = frozenset({"ingest", "dashboard", "alerts", "retention"})  # own_errors O2: not what stores, or starts it
 
 _LOOK_EVERY_S = 0.05
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl.h
@@ -100,6 +103,7 @@ def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> i
     if unit.told.journal:
         journal = logs.Journal.OWN if unit.is_this_process else logs.Journal.SHARED
     logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format, journal=journal)
+    reported = own_errors.install(process, settings) if process in REPORTING else None
     try:
         return main() or EXIT_OK
     except (RingMissing, QueryTimeout) as error:  # somebody else is late: the next try may work
@@ -110,6 +114,8 @@ def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> i
         return EXIT_CANNOT_START
     except Exception:
         log.exception("stopped by an unexpected error", extra={"action": "crashed"})
+        if reported is not None:
+            reported.flush(own_errors.FLUSH_S)
         return EXIT_FAILED
 
 

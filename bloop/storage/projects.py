@@ -4,6 +4,7 @@ P1  There is a project `default`. Unless its key was rotated it is the configure
     changed in the configuration stops working everywhere. It cannot be deleted.
 P2  A deleted project is gone for everybody with the transaction that marks it: its key, its tokens, its name. Its rows
     follow in small steps (storage/purge.py); its slug is free at once, its number never again.
+P3  bloop's own errors have a project of their own, made when it is first needed, and again when somebody deleted it.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from bloop.errors import Conflict, InvalidField, NotFound
 from bloop.query.projects import ProjectRow, get_project
 
 DEFAULT = "default"
+OWN = "bloop-itself"  # the public id of the project for bloop's own errors
+_OWN_SLUGS = ("bloop", OWN, *(f"{OWN}-{n}" for n in range(2, 100)))  # people may have projects called so
 NAME_LENGTH_MAX = 100
 SLUG_LENGTH_MAX = 64
 
@@ -83,6 +86,15 @@ def ensure_default_project(db: apsw.Connection, legacy_secret: str, now_ms: int)
         return False
     db.execute(_UPDATE_KEY, {"id": project_id, "api_key": legacy_secret, "now_ms": now_ms})
     return True
+
+
+def ensure_own_project(db: apsw.Connection, now_ms: int) -> int:
+    """Make P3 true; its number."""
+    project = get_project(db, OWN)
+    if project is None or project.public_id != OWN:
+        slug = next(slug for slug in _OWN_SLUGS if get_project(db, slug) is None)
+        project, _ = create_project(db, name="bloop itself", slug=slug, now_ms=now_ms, public_id=OWN)
+    return project.id
 
 
 def rename_project(db: apsw.Connection, project_id: int, name: str) -> None:

@@ -13,6 +13,7 @@ import falcon
 import orjson
 
 from bloop import errors
+from bloop.meters import NO_ROUTE
 
 # The nearest class in an error's ancestry decides. What is not listed is trouble of ours: 500, nothing told.
 _STATUS: dict[type[Exception], str] = {
@@ -60,7 +61,7 @@ def body_of(error: errors.BloopError) -> dict[str, str]:
 def answer_bloop_error(req: falcon.Request, resp: falcon.Response, error: errors.BloopError, params: Any) -> None:
     status = status_of(error)
     if status == falcon.HTTP_500:
-        log.error("%s %s failed", req.method, req.path, exc_info=error, extra={"action": "request_failed"})
+        _log(req, error)
     if isinstance(error, errors.RateLimited):
         resp.set_header("Retry-After", str(error.retry_after_s))
     _answer(resp, status, body_of(error))
@@ -73,8 +74,13 @@ def answer_falcon_error(req: falcon.Request, resp: falcon.Response, error: falco
 
 
 def answer_unexpected(req: falcon.Request, resp: falcon.Response, error: Exception, params: Any) -> None:
-    log.error("%s %s failed", req.method, req.path, exc_info=error, extra={"action": "request_failed"})
+    _log(req, error)
     _answer(resp, falcon.HTTP_500, {"error": INTERNAL})
+
+
+def _log(req: falcon.Request, error: Exception) -> None:
+    route = f"{req.method} {req.uri_template or NO_ROUTE}"
+    log.error("%s %s failed", req.method, req.path, exc_info=error, extra={"action": "request_failed", "route": route})
 
 
 def _answer(resp: falcon.Response, status: Any, body: dict[str, str]) -> None:
