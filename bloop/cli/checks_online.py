@@ -48,10 +48,22 @@ def public_address(settings: Settings) -> Iterator[Finding]:
         return
     yield ok("public address", f"{origin} is bloop")
     try:
+        if settings.https:  # else our own address is the public one, and ours to read
+            yield from metrics_are_private(origin)
         yield from _client_address(settings, origin)
         yield from _live_stream(settings, origin)
     except (BloopError, apsw.Error, requests.exceptions.RequestException) as error:
         yield warning("proxy", f"could not be looked at: {error}", "try again when the rest is well")
+
+
+def metrics_are_private(origin: str) -> Iterator[Finding]:
+    """Behind a proxy that says nothing of itself everybody looks like a process of this machine."""
+    answer = requests.get(f"{origin}/metrics", timeout=TIMEOUT_S, allow_redirects=False)
+    if answer.status_code == 200:
+        advice = "have the proxy set X-Forwarded-For and pass Host on, as the shipped ones do, or refuse /metrics there"
+        yield wrong("metrics", f"{origin}/metrics can be read by everybody", advice)
+    else:
+        yield ok("metrics", "not for everybody")
 
 
 def _client_address(settings: Settings, origin: str) -> Iterator[Finding]:

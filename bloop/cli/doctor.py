@@ -11,6 +11,7 @@ import click
 
 from bloop.cli.checks import LOCAL, Finding, Verdict
 from bloop.cli.checks_online import public_address
+from bloop.cli.checks_running import backups, processes
 from bloop.cli.context import as_json, print_json, with_settings
 from bloop.config import Settings
 
@@ -24,7 +25,8 @@ _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "WARNING", Verdict.WRONG: "WRO
 def doctor(settings: Settings, as_json: bool, offline: bool) -> None:
     """Check settings, files, disk, clock, port, database and proxy. Exit code 1 when something is wrong."""
     findings: list[Finding] = []
-    for check in LOCAL if offline else (*LOCAL, public_address):
+    here = (*LOCAL, processes, backups)
+    for check in here if offline else (*here, public_address):
         for finding in check(settings):
             findings.append(finding)
             if not as_json:

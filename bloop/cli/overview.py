@@ -18,6 +18,8 @@ from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
 from bloop.config import Settings
 from bloop.errors import BloopError
 from bloop.outcomes import Outcome
+from bloop.query import backups
+from bloop.query.alert_log import DeliveryState, count_deliveries
 from bloop.query.health import Reason, Vitals, database_answers, reasons
 from bloop.query.ledger import all_project_ids, outcomes_since
 from bloop.query.processes import process_states, troubles
@@ -34,11 +36,35 @@ EXIT_CODES = {WELL: 0, DEGRADED: 1, DOWN: 2}
 Counts = dict[str, dict[Outcome, int]]  # of WINDOWS
 
 
+class Backup(NamedTuple):
+    """`good_at_ms`: the newest that worked is of this moment; `error`: why the newest attempt failed, if it did."""
+
+    good_at_ms: int | None
+    proven_at_ms: int | None
+    error: str | None
+
+
+class Deliveries(NamedTuple):
+    """Alert messages that nobody got yet."""
+
+    waiting: int
+    failed: int
+
+
+class Stored(NamedTuple):
+    """What the database says."""
+
+    background: tuple[Reason, ...]
+    counts: Counts
+    backup: Backup
+    deliveries: Deliveries
+
+
 class Overview(NamedTuple):
     state: str
     reasons: list[Reason]
     processes: list[Member]
-    counts: Counts | None  # None: the database does not answer
+    stored: Stored | None  # None: the database does not answer
     ring: RingStat | None
     database_bytes: int
     wal_bytes: int
@@ -47,16 +73,16 @@ class Overview(NamedTuple):
 
 def overview(settings: Settings, now_ms: int) -> Overview:
     ring, members = _ring(settings), family(settings)
-    background, counts = _read(settings, now_ms)
+    stored = _read(settings, now_ms)
     free = _disk_free(settings)
     vitals = Vitals(
-        db_ok=counts is not None,
+        db_ok=stored is not None,
         disk_free_bytes=free,
         ring_fill=None if ring is None else ring.fill,
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
         writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
         writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
-        background=background,
+        background=stored.background if stored else (),
     )
     found = reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
     path = settings.database_path
@@ -64,7 +90,7 @@ def overview(settings: Settings, now_ms: int) -> Overview:
         state=judge(found, members),
         reasons=found,
         processes=members,
-        counts=counts,
+        stored=stored,
         ring=ring,
         database_bytes=_size(path),
         wal_bytes=_size(path.with_name(f"{path.name}-wal")),
@@ -79,22 +105,29 @@ def judge(found: list[Reason], members: list[Member]) -> str:
     return DEGRADED if found else WELL
 
 
-def _read(settings: Settings, now_ms: int) -> tuple[tuple[Reason, ...], Counts | None]:
+def _read(settings: Settings, now_ms: int) -> Stored | None:
     if not settings.database_path.exists():
-        return (), None
+        return None
     try:
         with (
             contextlib.closing(connection.open_reader(settings.database_path)) as db,
             connection.time_limit(db, QUERY_MS_MAX),
         ):
             database_answers(db)
-            projects = all_project_ids(db)
-            counts = {
-                name: outcomes_since(db, projects, minute_of(now_ms) - length_ms) for name, length_ms in WINDOWS.items()
-            }
-            return tuple(troubles(process_states(db), now_ms)), counts
+            projects, good = all_project_ids(db), backups.last_good(db)
+            return Stored(
+                background=tuple(troubles(process_states(db), now_ms)),
+                counts={
+                    name: outcomes_since(db, projects, minute_of(now_ms) - length_ms)
+                    for name, length_ms in WINDOWS.items()
+                },
+                backup=Backup(good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db)),
+                deliveries=Deliveries(
+                    count_deliveries(db, DeliveryState.WAITING), count_deliveries(db, DeliveryState.FAILED)
+                ),
+            )
     except (BloopError, apsw.Error):
-        return (), None
+        return None
 
 
 def _ring(settings: Settings) -> RingStat | None:

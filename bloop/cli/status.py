@@ -12,7 +12,7 @@ import click
 
 from bloop import clock
 from bloop.cli.context import as_json, print_json, print_table, with_settings
-from bloop.cli.overview import EXIT_CODES, WINDOWS, Overview, overview
+from bloop.cli.overview import EXIT_CODES, WINDOWS, Backup, Overview, overview
 from bloop.config import Settings
 from bloop.outcomes import Outcome
 from bloop.query.health import Reason
@@ -38,7 +38,7 @@ _HEADLINES = {"well": "bloop is well", "degraded": "bloop runs, and something is
 @as_json
 @with_settings
 def status(settings: Settings, as_json: bool) -> None:
-    """Is bloop well? Processes, events, buffer and disk. Exit code 0 well, 1 degraded, 2 down."""
+    """Is bloop well? Processes, events, buffer, disk, backup and alerts. Exit code 0 well, 1 degraded, 2 down."""
     now_ms = clock.now_ms()
     seen = overview(settings, now_ms)
     if as_json:
@@ -65,46 +65,69 @@ def _print(seen: Overview, now_ms: int) -> None:
         )
         total = sum(m.pss_bytes or 0 for m in seen.processes)
         click.echo(f"together {_bytes(total)}")
-    if seen.counts is not None:
+    if seen.stored is not None:
         click.echo()
         print_table(("RECORDS", *(f"LAST {name.upper()}" for name in WINDOWS)), list(_count_rows(seen)))
     click.echo()
     if seen.ring is not None:
-        click.echo(f"buffer    {seen.ring.fill:.1%} full, {seen.ring.pending_records} records wait")
+        spilled = f", {seen.ring.spill_records} of them on the disk" if seen.ring.spill_records else ""
+        click.echo(f"buffer    {seen.ring.fill:.1%} full, {seen.ring.pending_records} records wait{spilled}")
     click.echo(f"database  {_bytes(seen.database_bytes)} and {_bytes(seen.wal_bytes)} of log")
     click.echo(f"disk      {_bytes(seen.disk_free_bytes)} free")
+    if seen.stored is not None:
+        click.echo(f"backup    {_backup(seen.stored.backup, now_ms)}")
+        waiting, failed = seen.stored.deliveries
+        click.echo(f"alerts    {failed} messages could not be delivered, {waiting} wait")
+
+
+def _backup(backup: Backup, now_ms: int) -> str:
+    said = "none yet" if backup.good_at_ms is None else f"{_span((now_ms - backup.good_at_ms) / 1000)} old"
+    if backup.proven_at_ms is not None:
+        said += f", one restored on trial {_span((now_ms - backup.proven_at_ms) / 1000)} ago"
+    return said if backup.error is None else f"{said}; the last attempt failed: {backup.error}"
 
 
 def _count_rows(seen: Overview) -> Iterator[tuple[object, ...]]:
     """Received and stored always, what went wrong only when it did."""
-    assert seen.counts is not None
+    assert seen.stored is not None
     for outcome in Outcome:
-        row = [seen.counts[name].get(outcome, 0) for name in WINDOWS]
+        row = [seen.stored.counts[name].get(outcome, 0) for name in WINDOWS]
         if any(row) or outcome in (Outcome.RECEIVED, Outcome.STORED):
             yield (outcome.label.replace("_", " "), *row)
 
 
 def _as_json(seen: Overview, now_ms: int) -> dict[str, object]:
-    ring = seen.ring
+    ring, stored = seen.ring, seen.stored
     return {
         "state": seen.state,
         "reasons": seen.reasons,
         "at_ms": now_ms,
         "processes": [m._asdict() for m in seen.processes],
         "records": None
-        if seen.counts is None
-        else {name: {o.label: n for o, n in counts.items()} for name, counts in seen.counts.items()},
+        if stored is None
+        else {name: {o.label: n for o, n in counts.items()} for name, counts in stored.counts.items()},
         "ring": None
         if ring is None
         else {
             "fill": ring.fill,
             "pending_records": ring.pending_records,
+            "spilled_records": ring.spill_records,
+            "spilled_bytes": ring.spill_bytes,
             "writer_state": ring.writer_state.name.lower(),
             "writer_seen_ms_ago": now_ms - ring.heartbeat_ms if ring.heartbeat_ms else None,
         },
         "database_bytes": seen.database_bytes,
         "wal_bytes": seen.wal_bytes,
         "disk_free_bytes": seen.disk_free_bytes,
+        "backup": None
+        if stored is None
+        else {
+            "good_at_ms": stored.backup.good_at_ms,
+            "age_s": None if stored.backup.good_at_ms is None else max(0, now_ms - stored.backup.good_at_ms) // 1000,
+            "proven_at_ms": stored.backup.proven_at_ms,
+            "error": stored.backup.error,
+        },
+        "deliveries": None if stored is None else stored.deliveries._asdict(),
     }
 
 

@@ -14,9 +14,10 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from bloop import config
-from bloop.cli import checks
+from bloop import clock, config
+from bloop.cli import checks, checks_online, checks_running
 from bloop.cli.checks import Check, Verdict
+from bloop.cli.family import Member
 from bloop.storage import connection
 
 
@@ -174,3 +175,75 @@ def test_where_passkeys_work(
     settings = replace(settings, server=replace(settings.server, trusted_proxies=proxies))
 
     assert verdicts(checks.sign_in, settings) == expected
+
+
+class Past(NamedTuple):
+    """Backups, hours ago; the database is as old as `made`."""
+
+    expected: Verdict
+    made: int = 100
+    good: int | None = None
+    failed: bool = False
+    enabled: bool = True
+
+
+@pytest.mark.parametrize(
+    "past",
+    [
+        Past(Verdict.OK, made=1),
+        Past(Verdict.WARNING),
+        Past(Verdict.OK, good=20),
+        Past(Verdict.WARNING, good=50),
+        Past(Verdict.WARNING, good=20, failed=True),
+        Past(Verdict.OK, good=20, enabled=False),
+        Past(Verdict.WARNING, good=50, enabled=False),
+        Past(Verdict.WARNING, made=1, enabled=False),
+    ],
+)
+def test_backups_that_are_missing_old_or_failing_are_found(database: config.Settings, past: Past) -> None:
+    def ago(hours: int) -> int:
+        return clock.now_ms() - hours * clock.HOUR_MS
+
+    with closing(connection.open_control(database.database_path)) as db:
+        db.execute("UPDATE schema_migrations SET applied_at_ms = ?", (ago(past.made),))
+        insert = (
+            "INSERT INTO backup_runs (cause, state, asked_at_ms, started_at_ms, error) VALUES ('asked', ?, 0, ?, ?)"
+        )
+        if past.good is not None:
+            db.execute(insert, ("done", ago(past.good), None))
+        if past.failed:
+            db.execute(insert, ("failed", ago(1), "no room"))
+    settings = replace(database, backup=replace(database.backup, enabled=past.enabled))
+
+    assert verdicts(checks_running.backups, settings) == {"backup": past.expected}
+
+
+@pytest.mark.parametrize(
+    ("running", "expected"),
+    [
+        ((), {}),
+        (("writer", "ingest", "ingest worker", "dashboard", "alerts", "retention"), {"processes": Verdict.OK}),
+        (("writer", "ingest", "ingest worker", "dashboard", "retention"), {"processes": Verdict.WRONG}),
+    ],
+)
+def test_a_process_that_is_missing_is_found(
+    settings: config.Settings, monkeypatch: pytest.MonkeyPatch, running: tuple[str, ...], expected: dict[str, Verdict]
+) -> None:
+    members = [Member(name, 1, 0.0, 0.0, None) for name in running]
+    monkeypatch.setattr(checks_running, "family", lambda settings: members)
+
+    assert verdicts(checks_running.processes, settings) == expected
+
+
+@pytest.mark.parametrize(("status", "expected"), [(200, Verdict.WRONG), (401, Verdict.OK), (404, Verdict.OK)])
+def test_metrics_that_everybody_can_read_are_found(
+    monkeypatch: pytest.MonkeyPatch, status: int, expected: Verdict
+) -> None:
+    class Answer(NamedTuple):
+        status_code: int
+
+    monkeypatch.setattr(checks_online.requests, "get", lambda url, **_: Answer(status))
+
+    assert [finding.verdict for finding in checks_online.metrics_are_private("https://errors.example.com")] == [
+        expected
+    ]
