@@ -172,9 +172,9 @@ make_version() {
 }
 
 pip_install() {
-	set -- --disable-pip-version-check --quiet --no-input --root-user-action=ignore "$@"
+	set -- --disable-pip-version-check --quiet --no-input "$@"
 	if [ -n "$wheelhouse" ]; then set -- --no-index --find-links "$wheelhouse" "$@"; fi
-	"$new/bin/python" -m pip install "$@" || die "pip could not install bloop; nothing that runs was touched"
+	PIP_ROOT_USER_ACTION=ignore "$new/bin/python" -m pip install "$@" || die "pip could not install bloop; nothing that runs was touched"
 }
 
 # -- user, settings, units --------------------------------------------------------------------------------------------
