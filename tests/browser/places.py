@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.browser.site import Site
 
 # Answers that are no pages.
-MACHINES = (
+MACHINES = ("/metrics", 
     "/v1/",
     "/api/",
     "/assets/",
