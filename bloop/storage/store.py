@@ -162,14 +162,14 @@ class Store:
             self._ids.forget_all()
             self._unsettled = issues.still_there(self._db, self._unsettled)
         except Exception:
-            log.exception("a batch of %d records failed, storing them one by one", len(records))
+            _log_failure("a batch of %d records failed, storing them one by one", len(records))
             return attempt(self._insert_one_by_one)
         try:
             return attempt(self._insert)
         except OPERATIONAL_ERRORS:
             raise
         except Exception:
-            log.exception("a batch of %d records failed twice, storing them one by one", len(records))
+            _log_failure("a batch of %d records failed twice, storing them one by one", len(records))
             return attempt(self._insert_one_by_one)
 
     def _attempt(
@@ -348,6 +348,10 @@ class Store:
             self._save_cells(changed)
         self._folded.update(changed)
         return sum(count for *_, count in lost)
+
+
+def _log_failure(message: str, records: int) -> None:
+    log.exception(message, records, extra={"action": "batch_failed"})
 
 
 def _decode(kind: int, payload: bytes) -> ErrorRecord:

@@ -20,10 +20,10 @@ from bloop.meters import Answer, Measured
 from bloop.outcomes import Outcome
 from bloop.query.health import Reason
 from bloop.query.ledger import NO_PROJECT
-from bloop.query.metrics import Read
+from bloop.query.metrics import Read, Total
 from bloop.ring.segment import Meters, RingStat
 
-PROJECTS_MAX = 100  # with a label of their own, the oldest; what the others have is added up
+PROJECTS_MAX = 50  # with a label of their own, the oldest; what the others have is added up
 REST, NOBODY = "(other)", "(none)"
 
 INGEST, DASHBOARD = "ingest", "dashboard"
@@ -75,10 +75,18 @@ def _events(seen: Seen) -> Iterator[Metric]:
         return
     doc = "Records by what became of them, as the ledger has it: received is the sum of the others and of what waits."
     events = CounterMetricFamily("bloop_events", doc, labels=["outcome", "project"])
-    for total in seen.read.totals:
-        name = REST if total.slug is None else NOBODY if total.project_id == NO_PROJECT else total.slug
-        events.add_metric([Outcome(total.outcome).label, name], total.record_count)
+    counts = {(total.project_id, total.outcome): total.record_count for total in seen.read.totals}
+    names = {total.project_id: _project(total) for total in seen.read.totals}
+    for project_id, name in names.items():
+        for outcome in Outcome:  # zeros too: of a series that begins with its first loss nobody sees an increase
+            events.add_metric([outcome.label, name], counts.get((project_id, outcome), 0))
     yield events
+
+
+def _project(total: Total) -> str:
+    if total.slug is None:
+        return REST
+    return NOBODY if total.project_id == NO_PROJECT else total.slug
 
 
 def _ring(seen: Seen) -> Iterator[Metric]:
