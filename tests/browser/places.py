@@ -5,7 +5,8 @@ from __future__ import annotations
 from tests.browser.site import Site
 
 # Answers that are no pages.
-MACHINES = ("/metrics", 
+MACHINES = (
+    "/metrics",
     "/v1/",
     "/api/",
     "/assets/",
