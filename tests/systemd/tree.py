@@ -22,7 +22,6 @@ ROOT = Path(__file__).parents[2]
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bloop-tests"
 
 SUITE, PYTHON = "bookworm", "3.11"  # Debian 12
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv"
 TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "shellcheck": "shellcheck"}
 PINS = ROOT / "requirements" / "runtime.txt"
@@ -67,10 +66,10 @@ def _install(package: str) -> None:
 
 
 def _tree() -> Path:
-    made = CACHE / f"{SUITE}-{_hash(MIRROR, PACKAGES)}"
+    made = CACHE / f"{SUITE}-{_hash(PACKAGES)}"
     if not made.exists():
         with _beside(made) as aside:
-            _must("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(aside), MIRROR)
+            _must("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(aside))
             shutil.rmtree(aside / "var" / "cache" / "apt", ignore_errors=True)
     return made
 
