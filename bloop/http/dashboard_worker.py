@@ -66,7 +66,8 @@ class DashboardWorker(ThreadWorker):
         refuse_tls(cfg)
         super().check_config(cfg, log)
         if cfg.workers > 1:
-            log.warning("only one of %d dashboard workers receives handed-over clients; set workers = 1", cfg.workers)
+            message = "only one of %d dashboard workers receives handed-over clients; set workers = 1"
+            log.warning(message, cfg.workers, extra={"action": "other_workers"})
 
     def load_wsgi(self) -> None:
         super().load_wsgi()

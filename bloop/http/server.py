@@ -159,7 +159,7 @@ class Server:
         except (BlockingIOError, InterruptedError, ConnectionError):
             self._accept_max = 1  # that was all, or another worker was faster, or the client has left
         except OSError as error:
-            logger.warning("cannot accept connections: %s", error)
+            logger.warning("cannot accept connections: %s", error, extra={"action": "accept_failed"})
             self._pause_accepting(_EXHAUSTED_PAUSE_S)
             return
         if self._shares_listeners:
@@ -198,7 +198,7 @@ class Server:
 
     def _drop(self, peer: Peer) -> None:
         """A safety net that should never be needed: a fault of ours costs one connection, not all of them."""
-        logger.exception("a connection failed and was closed")
+        logger.exception("a connection failed and was closed", extra={"action": "connection_failed"})
         peer.close()
 
     def _set_accepting(self, wanted: bool) -> None:

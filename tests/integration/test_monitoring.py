@@ -1,0 +1,158 @@
+"""The shipped rules and dashboard, and what /metrics prints, under the eyes of Prometheus' own tool.
+
+`make test` fetches promtool; without it these tests say so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bloop.meters import ANSWERS, Answer, Measured
+from bloop.query.metrics import Backup, Process, Read, Total
+from bloop.ring.layout import METERS
+from bloop.ring.segment import Meters
+from bloop.web.exposition import Families, Seen
+from tests.integration.api.conftest import WELL, Server, settings_for
+from tests.seed import NOW_MS, Seed
+
+ROOT = Path(__file__).parents[2]
+PROMTOOL = ROOT / ".venv/tools/usr/bin/promtool"
+RULES = ROOT / "docs/prometheus/alerts.yml"
+CONFIG = ROOT / "docs/prometheus/prometheus.yml"
+DASHBOARD = json.loads((ROOT / "docs/grafana/bloop.json").read_text())
+OPERATIONS = (ROOT / "docs/operations.md").read_text()
+
+FULL = Seen(
+    now_ms=NOW_MS,
+    read=Read([Total(1, "shop", 1, 5)], {"waiting": 1, "failed": 0}, 3, [Process("alerts", NOW_MS, True)],
+              Backup(NOW_MS, NOW_MS, False)),
+    ring=WELL,
+    meters=Meters([0] * METERS, [[0] * METERS]),
+    oldest_ms=NOW_MS,
+    disk_free_bytes=1,
+    database_bytes=1,
+    wal_bytes=1,
+    reasons=[],
+    answers={Answer("GET", "/", "200"): 1},
+    took={"/": Measured((0.1,), [1, 0], 0.01)},
+    streams=1,
+)  # fmt: skip
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    with closing(Seed(tmp_path / "bloop.db")) as seed:
+        seed.project("shop")
+        seed.db.execute("INSERT INTO ledger_totals VALUES (1, 2, 7)")
+        insert = "INSERT INTO backup_runs (cause, state, asked_at_ms, started_at_ms, proven_at_ms)"
+        seed.db.execute(f"{insert} VALUES ('asked', 'done', 0, 1, 1)")
+        made = Server(seed, settings_for(seed.path))
+        yield made
+        made.database.close()
+
+
+def promtool(*arguments: str | Path, text: str | None = None) -> str:
+    if not PROMTOOL.exists():
+        pytest.skip("promtool is not there; `make test` fetches it on Debian and Ubuntu")
+    done = subprocess.run([PROMTOOL, *arguments], input=text, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def test_prometheus_finds_nothing_to_say_about_our_metrics(server: Server) -> None:
+    text = server.call("GET", "/metrics", host="localhost", remote_addr="127.0.0.1").text
+
+    assert promtool("check", "metrics", text=text).strip() == ""
+
+
+def test_the_rules_and_the_example_are_valid(tmp_path: Path) -> None:
+    assert "SUCCESS" in promtool("check", "rules", RULES)
+    assert "SUCCESS" in promtool("check", "config", CONFIG)
+
+
+def test_each_rule_fires_when_it_should_and_not_when_all_is_well() -> None:
+    vectors = ROOT / "tests/vectors/prometheus_rules.yml"
+    promtool("test", "rules", vectors)
+
+    tested = {test["alertname"] for case in yaml.safe_load(vectors.read_text())["tests"]
+              for test in case["alert_rule_test"] if test["exp_alerts"]}  # fmt: skip
+    assert tested == set(alerts())
+
+
+def alerts() -> list[str]:
+    groups = yaml.safe_load(RULES.read_text())["groups"]
+    return [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
+
+
+def known() -> dict[str, set[str]]:
+    """Every series name there can be, with its labels."""
+    found: dict[str, set[str]] = {}
+    for family in Families(FULL).collect():
+        for sample in family.samples:
+            found.setdefault(sample.name, set()).update(sample.labels)
+    return found
+
+
+def asked(expression: str) -> Iterator[tuple[str, set[str]]]:
+    for name, labels in re.findall(r"\b(?<![:\w])(bloop_\w+)(?:\{([^}]*)\})?", expression):
+        yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", labels)) - {"instance"}
+
+
+def dashboard_expressions(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (value for key, value in node.items() if key in ("expr", "query") and isinstance(value, str))
+        for value in node.values():
+            yield from dashboard_expressions(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from dashboard_expressions(value)
+
+
+def test_rules_and_dashboard_ask_for_what_there_is() -> None:
+    there = known()
+    expressions = [*dashboard_expressions(DASHBOARD)]
+    expressions += [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
+
+    asked_for = [one for expression in expressions for one in asked(expression)]
+
+    assert len(asked_for) > 40
+    assert [(name, labels) for name, labels in asked_for if name not in there or not labels <= there[name]] == []
+
+
+def test_the_dashboard_has_a_place_for_each_panel() -> None:
+    panels = DASHBOARD["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for place in (panel["gridPos"] for panel in panels):
+        cells = {(x, y) for x in range(place["x"], place["x"] + place["w"])
+                 for y in range(place["y"], place["y"] + place["h"])}  # fmt: skip
+        assert not cells & taken
+        assert max(x for x, _ in cells) < 24
+        taken |= cells
+
+
+def test_every_metric_is_on_the_dashboard_or_in_a_rule_or_said_to_be_for_others() -> None:
+    shown = json.dumps(DASHBOARD) + RULES.read_text()
+    rest = {"bloop_ring_capacity_bytes", "bloop_ring_producers", "bloop_spilled_records_total",
+            "bloop_process_last_seen_timestamp_seconds", "bloop_backup_last_success_timestamp_seconds",
+            "bloop_backup_last_drill_timestamp_seconds"}  # fmt: skip
+
+    assert {name for name in known() if re.sub("_(sum|count|bucket)$", "", name) not in shown} == rest
+
+
+def test_the_manual_names_every_metric_and_every_alert() -> None:
+    families = {family.name + ("_total" if family.type == "counter" else "") for family in Families(FULL).collect()}
+
+    assert [name for name in sorted(families) if f"`{name}`" not in OPERATIONS] == []
+    assert [name for name in alerts() if f"`{name}`" not in OPERATIONS] == []
+    assert set(re.findall(r"`(bloop_[a-z_]+)`", OPERATIONS)) <= families
+    assert len(ANSWERS) < METERS
