@@ -197,9 +197,9 @@ make_user_and_settings() {
 	elif [ -n "$listen$origin" ]; then
 		say "    --listen and --origin are for the first installation; now edit $CONFIG/config.toml"
 	fi
-	chown root:bloop $CONFIG/config.toml
-	chmod 0640 $CONFIG/config.toml
-	chmod 0600 $CONFIG/secret $CONFIG/environment
+	# A proxy's user may be in bloop's group, for the sockets in /run/bloop. So nothing else is for the group.
+	chown bloop:bloop $CONFIG/config.toml
+	chmod 0600 $CONFIG/config.toml $CONFIG/secret $CONFIG/environment
 }
 
 make_config() {
@@ -394,7 +394,7 @@ await_dashboard() {
 
 await_port() {
 	deadline=$(($(date +%s) + START_S))
-	until get "$host:$port" /health | grep -q '"db_ok": *true'; do
+	until get "$host:$port" /health | grep -q '"db_ok": *true' && systemctl is-active --quiet bloop-ingest.service; do
 		[ "$(date +%s)" -lt $deadline ] || return 1
 		sleep 0.2
 	done

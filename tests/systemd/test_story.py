@@ -213,7 +213,7 @@ def test_secret_is_for_root_and_the_data_for_bloop_alone(machine: Machine):
 
     modes = machine.output("stat", "--format=%U:%G %a", *paths).splitlines()
 
-    assert modes == ["root:root 600", "root:root 600", "root:bloop 640", "bloop:bloop 700"]
+    assert modes == ["root:root 600", "root:root 600", "bloop:bloop 600", "bloop:bloop 700"]
     assert machine.output("find", "/var/lib/bloop", "-type", "f", "-perm", "/077") == ""
     assert (
         machine.output(
@@ -281,8 +281,8 @@ def test_stop_ends_the_producers_first_and_stores_what_they_took(machine: Machin
     past = len(machine.journal("--unit=bloop-*").splitlines())
     with load(machine, "stopped") as clients:
         until(lambda: any(one.startswith("stopped") for one in stored_ids(machine)), "some load")
-        machine.run("systemctl", "stop", "bloop.target")  # waits for the target only
-        until(lambda: machine.shows("bloop-writer", "ActiveState") == "inactive", "the writer to stop", UP_S)
+        machine.run("systemctl", "stop", "bloop.target")
+        assert [machine.shows(service, "ActiveState") for service in SERVICES] == ["inactive"] * len(SERVICES)
         told = clients.stop()
 
     said = machine.journal("--unit=bloop-*").splitlines()[past:]
@@ -370,6 +370,26 @@ def test_running_it_again_changes_nothing(machine: Machine):
 
     assert "is installed already" in said
     assert [machine.shows(service, "MainPID") for service in SERVICES] == pids
+
+
+@on_a_machine
+def test_way_back_to_an_older_version_is_the_copy_from_before_the_migration(machine: Machine):
+    """As docs/upgrade.md has it."""
+    number = max(version for (version,) in select(machine, "SELECT version FROM schema_migrations"))
+    ids = {one for one in stored_ids(machine) if one.startswith(("killed", "stopped"))}
+    (way_back,) = re.findall(r"^sudo (sh -c .*)$", (ROOT / "docs" / "upgrade.md").read_text(), re.MULTILINE)
+
+    machine.run("systemctl", "stop", "bloop.target")
+    machine.run("sh", "-c", way_back.replace("NNNN", f"{number:04d}"))
+    install(machine, "first")
+
+    assert are_active(machine)
+    assert ["upgraded"] not in select(machine, _TABLES)
+    assert ids <= set(stored_ids(machine))
+    with load(machine, "back") as clients:
+        until(lambda: any(one.startswith("back") for one in stored_ids(machine)), "an event to be stored")
+        told = clients.stop()
+    until(lambda: set(told["accepted"]) <= set(stored_ids(machine)), "all of them to be stored", UP_S)
 
 
 @on_a_machine
