@@ -1,8 +1,9 @@
 """Writing a lot beside a writer that does not notice: short transactions, rests between them, a log that stays small.
 
 V1  No transaction works longer than HOLD_S and its commit, and after each comes a rest at least as long: the writer,
-    which looks for the lock within milliseconds, waits for one step at most. Whoever calls finds and reads what a step
-    will touch before it takes the lock.
+    which looks for the lock within milliseconds, waits for one step at most. (On two busy cores, 5 ms of work held it
+    for 15 ms at the 99th percentile, 10 ms of work for 32.) Whoever calls finds and reads what a step will touch before
+    it takes the lock.
 V2  The log of the database stays small while nobody else empties it. Checkpoints are passive: they wait for no reader
     and hold no writer up. If a long reader keeps the log from being emptied, steps become rare.
 """
@@ -17,7 +18,7 @@ import apsw
 
 from bloop.storage import connection
 
-HOLD_S = 0.010
+HOLD_S = 0.005
 REST_S_MIN = 0.010
 WAL_PAGES_MAX = 8192  # 32 MiB before a checkpoint is tried
 WAL_PAGES_LOW_DISK = 256  # 1 MiB: the log, too, takes room
