@@ -37,8 +37,9 @@ COMMAND=/usr/local/bin/bloop
 BEHIND_INGEST="bloop-writer.service bloop-alerts.service bloop-retention.service bloop-dashboard.service"
 START_S=60
 
-say() { printf '%s\n' "$*"; }
-step() { printf '==> %s\n' "$*"; }
+# A terminal that hung up is no reason to stop half way.
+say() { printf '%s\n' "$*" || true; }
+step() { say "==> $*"; }
 die() {
 	printf 'install.sh: %s\n' "$*" >&2
 	exit 1
@@ -297,6 +298,7 @@ back_up() {
 }
 
 switch() {
+	trap '' HUP INT TERM # either to the new version or back to the old one
 	exec 8>/run/bloop-upgrade.lock
 	flock 8 # ingest does not start while it is held
 	drain
@@ -312,6 +314,7 @@ switch() {
 	systemctl start $services || fail "the new version does not start"
 	await_dashboard || fail "the new version does not come up"
 	exec 8>&-
+	trap - HUP INT TERM
 }
 
 # Stop everything but the port: the opposite of the order in which it starts.

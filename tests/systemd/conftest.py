@@ -6,6 +6,7 @@ import contextlib
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,6 +56,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
             capture = request.config.pluginmanager.getplugin("capturemanager")
             assert capture is not None
             with capture.global_and_fixture_disabled():
-                print(f"\nThe units of systemd are not run on this machine: {reason}", flush=True)
+                print(f"\nThe units of systemd are not run on this machine: {reason}", file=sys.stderr, flush=True)
             made = None
         yield made
