@@ -12,11 +12,13 @@ import time
 from dataclasses import dataclass
 from types import TracebackType
 
-from benchmarks.bench import Bench, CountError, Measured, measure, target
+from benchmarks.bench import Bench, target
 from bloop.bench.instance import Instance
-from bloop.bench.load import Load, run_load
+from bloop.bench.load import run_load
+from bloop.bench.measure import CountError, Measured, measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rows import await_rows, ledger, max_id, reading
+from bloop.bench.schedule import Load
 from bloop.ring import Segment
 
 BATCH = 50

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from benchmarks.bench import Bench, measure, target
+from benchmarks.bench import Bench, target
 from bloop.bench.instance import Instance
-from bloop.bench.load import Load
+from bloop.bench.measure import measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rows import POLL_S, VisibilityWatch
+from bloop.bench.schedule import Load
 
 ANSWER_RATES = (1000, 5000)
 VISIBLE_RATES = (100, 1000)

@@ -15,8 +15,9 @@ from benchmarks.profile_ingest import PROJECT_KEY
 from benchmarks.profile_writer import encoded_records, run_bare, run_store
 from benchmarks.report import ROOT
 from bloop.bench.instance import free_port
-from bloop.bench.load import Load, run_load
+from bloop.bench.load import run_load
 from bloop.bench.rendering import Target
+from bloop.bench.schedule import Load
 
 LISTENS_WITHIN_S = 15.0
 REQUESTS_PER_S_MAX = 45_000

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import subprocess
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-import apsw
 import orjson
-import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bloop.bench.about import machine
+
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-PACKAGES = ("falcon", "gunicorn", "httptools", "apsw", "msgspec", "orjson", "xxhash")
 
 
 @dataclass(slots=True)
@@ -72,7 +67,7 @@ class Report:
 
     def save(self, folder: Path = RESULTS) -> Path:
         """Write `<UTC time>-<commit>.json`; return where."""
-        about = machine()
+        about: dict[str, Any] = machine() | {"commit": _commit()}
         folder.mkdir(parents=True, exist_ok=True)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         path = folder / f"{stamp}-{about['commit']}.json"
@@ -94,27 +89,6 @@ def printable(value: float) -> str:
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers depend on besides the code."""
-    return {
-        "cpu": _cpu_model(),
-        "cores": os.cpu_count(),
-        "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
-        "kernel": platform.release(),
-        "python": f"Python {sys.version.split()[0]} from {sys.base_prefix} ({platform.python_compiler()})",
-        "sqlite": apsw.sqlite_lib_version(),
-        "versions": {name: metadata.version(name) for name in PACKAGES},
-        "commit": _commit(),
-    }
-
-
-def _cpu_model() -> str:
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.machine()
 
 
 def _commit() -> str:

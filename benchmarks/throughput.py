@@ -8,10 +8,11 @@ import time
 from dataclasses import dataclass, field
 from types import TracebackType
 
-from benchmarks.bench import Bench, Measured, measure, target
+from benchmarks.bench import Bench, target
 from bloop.bench.instance import Instance, Memory, spent
-from bloop.bench.load import CONNECTIONS, Load
+from bloop.bench.measure import Measured, measure
 from bloop.bench.percentiles import summary_ms
+from bloop.bench.schedule import CONNECTIONS, Load
 
 ATTEMPTS_MAX = 5  # short runs
 FULL_RUNS_MAX = 3

@@ -1,7 +1,7 @@
 """Sends pre-rendered requests over keep-alive connections and measures the answers; one process, one thread.
 
-L1  Open loop: request k is due at `start + k / rate` whatever the server does, and its latency counts from then. A
-    server that stalls makes every request due during the stall late, and all of them show (no coordinated omission).
+L1  Open loop: request k is due at a time fixed beforehand whatever the server does, and its latency counts from then.
+    A server that stalls makes every request due during the stall late, and all show (no coordinated omission).
 L2  Closed loop: every connection sends its next request as soon as the last is answered: the ceiling, not a load.
 L3  One request in flight per connection. A connection that breaks, or an answer that does not come within
     ANSWER_WITHIN_S, ends the run with an error: half a measurement is none.
@@ -59,6 +59,7 @@ class Driver:
         self._sockets = [_connect(host, port) for _ in range(connections)]
         self._by_fd = {s.fileno(): s for s in self._sockets}
         self._partial: dict[int, bytes] = {}
+        self._stopped = False
         self._accepted_tail = b"\0"  # the end of an answer that accepted everything, once one was seen
         self._accepted_events = 0
         self._poll = select.epoll()
@@ -104,26 +105,34 @@ class Driver:
         answers.answered = len(answers.latency_s)
         return answers
 
-    def open_loop(self, requests: Sequence[Request], start_at: float, interval_s: float) -> Answers:
-        """Request k at `start_at + k * interval_s` (L1)."""
+    def stop(self, *_: object) -> None:
+        """End the open loop that runs: nothing more is sent, what is in flight is waited for. A signal handler."""
+        self._stopped = True
+
+    def open_loop(self, requests: Sequence[Request], start_at: float, due_s: Sequence[float]) -> Answers:
+        """Request k at `start_at + due_s[k]` (L1)."""
         clock = time.monotonic
         answers = Answers()
         idle = deque(self._by_fd)
         due_at: dict[int, float] = {}
         index_of: dict[int, int] = {}
-        following = 0
+        following, end = 0, len(requests)
         _sleep_until(start_at)
         cpu, answers.started_at = time.process_time(), clock()
-        while following < len(requests) or due_at:
+        while following < end or due_at:
             now = clock()
-            while following < len(requests) and idle and start_at + following * interval_s <= now:
+            while following < end and idle and start_at + due_s[following] <= now:
                 fd = idle.popleft()
                 self._by_fd[fd].sendmsg(requests[following])
-                due_at[fd], index_of[fd] = start_at + following * interval_s, following
+                due_at[fd], index_of[fd] = start_at + due_s[following], following
                 following += 1
             timeout_s = ANSWER_WITHIN_S
-            if following < len(requests) and idle:
-                timeout_s = start_at + following * interval_s - clock()
+            if self._stopped:
+                end = following
+            elif following < end and idle:
+                timeout_s = start_at + due_s[following] - clock()
+            if following >= end and not due_at:
+                break
             for fd in self._wait(timeout_s):
                 data = self._by_fd[fd].recv(RECEIVE_BYTES)
                 if not self._read(fd, data, answers):

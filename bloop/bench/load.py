@@ -1,47 +1,29 @@
-"""Several generator processes, started together, added up. Rendering happens in them, before the common start."""
+"""Several generator processes, started together, added up. Rendering happens in them, before the common start.
+
+Ctrl-C during an open loop ends it early: what was answered until then is the result, and `interrupted` says so.
+"""
 
 from __future__ import annotations
 
 import gc
 import multiprocessing
+import os
+import signal
 import time
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
 from typing import Any
 
-from bloop.bench import rendering
-from bloop.bench.corpus import Corpus
 from bloop.bench.driver import Answers, Driver, LoadError
-from bloop.bench.rendering import Request, Target
+from bloop.bench.rendering import Request
+from bloop.bench.schedule import Load, render
 
 START_DELAY_S = 0.3  # from "all are ready" to the common start
 READY_WITHIN_S = 120.0
-CONNECTIONS = 16
-PROCESSES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """What to send. Event numbers are `first` to `first + requests * batch - 1`, each used once."""
-
-    target: Target
-    run: str
-    requests: int  # rendered in all; a closed loop may end before they are used up
-    first: int = 0
-    batch: int = 0  # events per request; 0: the single-event route
-    rate: float = 0.0  # requests per second; 0: closed loop
-    duration_s: float = 0.0  # of a closed loop
-    connections: int = CONNECTIONS
-    processes: int = PROCESSES
-    timestamp_ms: int = 0
-
-    def numbers(self, process: int) -> range:
-        """The first event number of each request of one process: it takes every `processes`-th request."""
-        step = max(self.batch, 1)
-        end = self.first + self.requests * step
-        return range(self.first + process * step, end, self.processes * step)
 
 
 @dataclass(slots=True)
@@ -60,6 +42,7 @@ class Result:
     generator_cpu_s: float
     started_at: float
     exhausted: bool  # a closed loop ran out of requests before its time was over
+    interrupted: bool = False  # by Ctrl-C; what was sent until then is counted
 
     @property
     def requests_per_s(self) -> float:
@@ -69,14 +52,6 @@ class Result:
     def generator_us(self) -> float:
         """CPU of the generator per request."""
         return self.generator_cpu_s / self.requests * 1e6
-
-
-def render(load: Load, process: int) -> list[Request]:
-    """The requests of one process, signed."""
-    corpus = Corpus(load.run, timestamp_ms=load.timestamp_ms)
-    if load.batch:
-        return [rendering.batch(load.target, corpus, n, load.batch) for n in load.numbers(process)]
-    return [rendering.single(load.target, corpus, n) for n in load.numbers(process)]
 
 
 def run_load(load: Load) -> Result:
@@ -89,19 +64,20 @@ def run_load(load: Load) -> Result:
     context = multiprocessing.get_context("spawn")  # a fork would copy the harness's threads' locks
     pipes, children = [], []
     try:
-        for process in range(load.processes):
-            ours, theirs = context.Pipe()
-            child = context.Process(target=_generate, args=(theirs, load, process), daemon=True)
-            child.start()
-            theirs.close()
-            pipes.append(ours)
-            children.append(child)
+        with _interrupts_ignored():  # children inherit that: the terminal's Ctrl-C is for us to pass on
+            for process in range(load.processes):
+                ours, theirs = context.Pipe()
+                child = context.Process(target=_generate, args=(theirs, load, process), daemon=True)
+                child.start()
+                theirs.close()
+                pipes.append(ours)
+                children.append(child)
         for pipe in pipes:
             _receive(pipe, READY_WITHIN_S)
         start_at = time.monotonic() + START_DELAY_S
         for pipe in pipes:
             pipe.send(start_at)
-        parts = [_receive(pipe, None) for pipe in pipes]
+        parts, interrupted = _collect(pipes, children)
     finally:
         for pipe in pipes:
             pipe.close()
@@ -111,7 +87,31 @@ def run_load(load: Load) -> Result:
                 child.kill()
                 child.join()
             child.close()
-    return _added_up(load, parts)
+    return replace(_added_up(load, parts), interrupted=interrupted)
+
+
+def _collect(pipes: list[Connection], children: list[SpawnProcess]) -> tuple[list[Answers], bool]:
+    """What the generators have counted, and whether Ctrl-C ended them early."""
+    parts: list[Answers] = []
+    interrupted = False
+    while len(parts) < len(pipes):
+        try:
+            parts.append(_receive(pipes[len(parts)], None))
+        except KeyboardInterrupt:
+            interrupted = True
+            for child in children:
+                with suppress(ProcessLookupError):
+                    os.kill(child.pid or 0, signal.SIGUSR1)
+    return parts, interrupted
+
+
+@contextmanager
+def _interrupts_ignored() -> Iterator[None]:
+    was = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, was)
 
 
 def _receive(pipe: Connection, within_s: float | None) -> Any:
@@ -132,6 +132,7 @@ def _generate(pipe: Connection, load: Load, process: int) -> None:
         requests = render(load, process)
         share = load.connections // load.processes + (process < load.connections % load.processes)
         driver = Driver(load.target.host, load.target.port, share)
+        signal.signal(signal.SIGUSR1, driver.stop)
         gc.disable()
         pipe.send("ready")
         start_at = pipe.recv()
@@ -144,9 +145,8 @@ def _generate(pipe: Connection, load: Load, process: int) -> None:
 
 
 def _drive(driver: Driver, load: Load, process: int, requests: Sequence[Request], start_at: float) -> Answers:
-    if load.rate:
-        # Each process takes every n-th tick of one common schedule.
-        return driver.open_loop(requests, start_at + process / load.rate, load.processes / load.rate)
+    if load.rate or load.stages:
+        return driver.open_loop(requests, start_at, load.due_s(process))
     return driver.closed_loop(requests, start_at, load.duration_s)
 
 
@@ -174,5 +174,5 @@ def _added_up(load: Load, parts: list[Answers]) -> Result:
         answered=answered,
         generator_cpu_s=sum(part.cpu_s for part in parts),
         started_at=started_at,
-        exhausted=not load.rate and requests == load.requests,
+        exhausted=not (load.rate or load.stages) and requests == load.requests,
     )

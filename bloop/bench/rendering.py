@@ -8,7 +8,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from bloop.bench.corpus import Corpus
+from bloop.bench.bodies import Bodies
 
 Request = tuple[bytes, ...]
 
@@ -33,13 +33,12 @@ class Target:
         ).encode()
 
 
-def single(target: Target, corpus: Corpus, n: int) -> Request:
+def single(target: Target, corpus: Bodies, n: int) -> Request:
     """One event, one request."""
-    own, shared = corpus.event(n)
-    return _request(target, target.single_path, (own, shared))
+    return _request(target, target.single_path, corpus.event(n))
 
 
-def batch(target: Target, corpus: Corpus, first: int, size: int) -> Request:
+def batch(target: Target, corpus: Bodies, first: int, size: int) -> Request:
     """Events `first` to `first + size - 1` in one request."""
     parts = [b'{"events":[']
     for n in range(first, first + size):

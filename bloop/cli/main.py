@@ -7,6 +7,7 @@ import click
 from bloop import __version__
 from bloop.cli.alerts import alert
 from bloop.cli.backups import backup
+from bloop.cli.bench import bench
 from bloop.cli.deliveries import delivery
 from bloop.cli.demo import demo
 from bloop.cli.doctor import doctor
@@ -34,7 +35,7 @@ def main() -> None:
 
 
 _EVERYDAY = (up, status, doctor, demo, issue, alert, delivery, project, token, user, login_link, welcome)
-_UPKEEP = (retention, backup, restore, export, import_, config, migrate, ring)
+_UPKEEP = (retention, backup, restore, export, import_, config, migrate, ring, bench)
 
 for command in (*_EVERYDAY, *_UPKEEP):
     main.add_command(command)

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from benchmarks import burst
-from benchmarks.bench import Bench, CountError, Scale, measure, target
+from benchmarks.bench import Bench, Scale, target
 from benchmarks.report import Report
 from bloop.bench.instance import Instance, InstanceError, free_port
-from bloop.bench.load import Load
+from bloop.bench.measure import CountError, measure
+from bloop.bench.schedule import Load
 
 
 def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
@@ -55,7 +56,7 @@ def test_a_burst_is_offered_at_twice_the_measured_speed_and_accounted_for(tmp_pa
 
 
 def test_a_missing_event_ends_the_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("benchmarks.bench.stored_of_run", lambda db, run, after_id: (19, 19))
+    monkeypatch.setattr("bloop.bench.measure.stored_of_run", lambda db, run, after_id: (19, 19))
 
     with Instance(tmp_path) as instance, pytest.raises(CountError, match="20 accepted, 19 rows"):
         measure(instance, Load(target(instance), "one", requests=20, rate=1000, connections=2))

@@ -47,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "pages": GROUND | {"lifecycle", "query"},
     "http": GROUND,
     "demo": GROUND | {"validate", "fingerprint", "record", "lifecycle"},
-    "bench": GROUND | {"ring", "query", "storage", "validate"},
+    "bench": GROUND | {"ring", "query", "storage", "pages"},
     "web": GROUND
     | DECISIONS
     | {"wire", "validate", "fingerprint", "record", "ring", "lifecycle", "query", "storage", "pages", "channels"},

@@ -21,6 +21,10 @@ def driving(server: StubServer, connections: int = 2) -> Iterator[Driver]:
         yield driver
 
 
+def every(interval_s: float, count: int) -> list[float]:
+    return [interval_s * number for number in range(count)]
+
+
 def test_open_loop_counts_latency_from_when_a_request_was_due_so_a_stall_shows_in_all_that_waited() -> None:
     stalled_until = time.monotonic() + 0.2
 
@@ -30,7 +34,7 @@ def test_open_loop_counts_latency_from_when_a_request_was_due_so_a_stall_shows_i
 
     with driving(StubServer(before_reply=stall), connections=1) as driver:
         start_at, interval_s = time.monotonic(), 0.002
-        answers = driver.open_loop([REQUEST] * 50, start_at, interval_s)
+        answers = driver.open_loop([REQUEST] * 50, start_at, every(interval_s, 50))
 
     assert answers.answered == 50
     for index, latency_s in zip(answers.index, answers.latency_s, strict=True):
@@ -40,7 +44,7 @@ def test_open_loop_counts_latency_from_when_a_request_was_due_so_a_stall_shows_i
 def test_open_loop_never_sends_before_a_request_is_due() -> None:
     with driving(StubServer()) as driver:
         start_at, interval_s = time.monotonic() + 0.01, 0.005
-        answers = driver.open_loop([REQUEST] * 10, start_at, interval_s)
+        answers = driver.open_loop([REQUEST] * 10, start_at, every(interval_s, 10))
 
     for index, at in zip(answers.index, answers.answered_at, strict=True):
         assert at >= start_at + index * interval_s
@@ -50,7 +54,7 @@ def test_open_loop_never_sends_before_a_request_is_due() -> None:
 def test_open_loop_sends_every_request_once_over_the_connections_it_has() -> None:
     server = StubServer()
     with driving(server, connections=4) as driver:
-        answers = driver.open_loop([REQUEST] * 30, time.monotonic(), 0.0001)
+        answers = driver.open_loop([REQUEST] * 30, time.monotonic(), every(0.0001, 30))
 
     assert len(server.requests) == 30
     assert sorted(answers.index) == list(range(30))
@@ -94,7 +98,7 @@ def test_accepted_dropped_invalid_and_refused_are_told_apart(loop: str) -> None:
 
     with driving(StubServer(reply=lambda n: [replies[n]]), connections=1) as driver:
         if loop == "open":
-            answers = driver.open_loop([REQUEST] * len(replies), time.monotonic(), 0.0)
+            answers = driver.open_loop([REQUEST] * len(replies), time.monotonic(), every(0.0, 50))
         else:
             answers = driver.closed_loop([REQUEST] * len(replies), time.monotonic(), LONG_S)
 
@@ -109,7 +113,7 @@ def test_an_answer_that_arrives_in_pieces_is_one_answer(loop: str) -> None:
 
     with driving(StubServer(reply=lambda n: [whole[:9], whole[9:30], whole[30:]]), connections=2) as driver:
         if loop == "open":
-            answers = driver.open_loop([REQUEST] * 40, time.monotonic(), 0.0)
+            answers = driver.open_loop([REQUEST] * 40, time.monotonic(), every(0.0, 50))
         else:
             answers = driver.closed_loop([REQUEST] * 40, time.monotonic(), LONG_S)
 
@@ -121,7 +125,7 @@ def test_a_connection_that_breaks_ends_the_run_with_an_error(loop: str) -> None:
     server = StubServer(reply=lambda n: [answer(ACCEPTED)] if n < 3 else [])
     with driving(server, connections=1) as driver, pytest.raises(LoadError, match="closed a connection"):
         if loop == "open":
-            driver.open_loop([REQUEST] * 10, time.monotonic(), 0.0)
+            driver.open_loop([REQUEST] * 10, time.monotonic(), every(0.0, 50))
         else:
             driver.closed_loop([REQUEST] * 10, time.monotonic(), LONG_S)
 

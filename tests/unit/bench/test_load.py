@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import threading
+import time
 
 import pytest
 
 from bloop.bench.corpus import Corpus
 from bloop.bench.driver import LoadError
-from bloop.bench.load import Load, render, run_load
+from bloop.bench.load import run_load
 from bloop.bench.rendering import Target, batch, single
+from bloop.bench.schedule import Load, render
 from bloop.wire.signature import SigningKey, parse_signature
 from tests.unit.bench.stub_server import ACCEPTED, StubServer, answer, headers_of
 
@@ -90,3 +95,22 @@ def test_a_generator_that_gives_up_ends_the_load_with_its_reason() -> None:
     server = StubServer(reply=lambda n: [answer(ACCEPTED)] if n < 5 else [])
     with server.serving(), pytest.raises(LoadError, match="closed a connection"):
         run_load(Load(target(server.port), "t", requests=20, duration_s=60.0, connections=2, processes=2))
+
+
+def test_ctrl_c_ends_an_open_loop_with_what_was_answered_until_then() -> None:
+    server = StubServer()
+    with server.serving():
+
+        def press() -> None:
+            deadline = time.monotonic() + 20
+            while len(server.requests) < 20 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        presser = threading.Thread(target=press)
+        presser.start()
+        result = run_load(Load(target(server.port), "t", requests=100_000, rate=200.0, connections=2, lazy=True))
+        presser.join()
+
+    assert result.interrupted
+    assert 20 <= result.requests == result.accepted == len(result.answered) < 100_000

@@ -1,0 +1,132 @@
+"""Where load goes: a bloop of our own, or one that runs at a given address.
+
+P1  An own one has temporary data on a disk, a free port, and is gone afterwards without a trace (instance I1, I2).
+    Nobody else sends to it, so everything can be seen and every count has to agree.
+P2  One at an address is loopback, unless somebody says its host's name once more: load from here is an attack on
+    whoever did not expect it. What can be seen there is what an API token shows.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import time
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import orjson
+
+from bloop.bench.instance import SECRET, Instance
+from bloop.bench.rendering import Target
+from bloop.bench.rows import ledger, reading
+from bloop.clock import now_ms
+from bloop.errors import BloopError
+from bloop.query.projects import get_project
+from bloop.storage import connection
+from bloop.storage.tokens import create_token
+
+READ_SCOPE = "errors:read"
+HTTP_TIMEOUT_S = 30.0
+SETTLES_WITHIN_S = 15.0
+LOOK_S = 0.1
+
+
+class Place(Protocol):
+    """What a session needs to know of the place."""
+
+    target: Target
+    instance: Instance | None  # None: of somebody else
+    token: str  # to read with; empty: cannot read
+
+    def counted(self) -> dict[str, int] | None:
+        """The ledger's totals by outcome; None where nobody can look."""
+        ...
+
+
+class Own:
+    """A throw-away bloop that runs (P1)."""
+
+    def __init__(self, instance: Instance) -> None:
+        self.instance: Instance | None = instance
+        self.target = Target(port=instance.port, secret=SECRET)
+        self.token = _make_token(instance.database)
+        self._database = instance.database
+
+    def counted(self) -> dict[str, int] | None:
+        """Once it balances, or as it is after SETTLES_WITHIN_S."""
+        deadline = time.monotonic() + SETTLES_WITHIN_S
+        with reading(self._database) as db:
+            while True:
+                found = ledger(db)
+                settled = sum(count for outcome, count in found.items() if outcome != "received")
+                if found.get("received", 0) == settled or time.monotonic() > deadline:
+                    return found
+                time.sleep(LOOK_S)
+
+
+class Elsewhere:
+    """A bloop at an address, through HTTP only (P2)."""
+
+    instance: Instance | None = None
+
+    def __init__(self, target: Target, token: str = "") -> None:
+        self.target, self.token = target, token
+
+    def counted(self) -> dict[str, int] | None:
+        if not self.token:
+            return None
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = orjson.loads(get(self.target, "/v1/ledger?hours=24", headers))
+        return {str(outcome): int(count) for outcome, count in answer["totals"].items()}
+
+
+def find_target(url: str, *, key: str, secret: str, really: str) -> Target:
+    """The target at a URL.
+
+    Raises:
+        BloopError: it is no http URL, its host is not loopback and not the one named by `really`, or nothing is there.
+    """
+    parts = urlsplit(url)
+    if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
+        raise BloopError(f"{url}: needs the form http://HOST:PORT; for https, name the port behind the proxy")
+    if not (key or secret):
+        raise BloopError("name a project's --key, or the --secret of the default project")
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 80, socket.AF_INET, socket.SOCK_STREAM)
+    except OSError as error:
+        raise BloopError(f"{parts.hostname}: {error.strerror}") from error
+    host = str(found[0][4][0])
+    if not ipaddress.ip_address(host).is_loopback and really != parts.hostname:
+        raise BloopError(
+            f"{parts.hostname} is not this machine: load on it may hurt others. If it is yours: --yes-really "
+            f"{parts.hostname}"
+        )
+    target = Target(port=parts.port or 80, secret=secret or key, project_key=key, host=host)
+    try:
+        get(target, "/health", {}, anything=True)
+    except OSError as error:
+        raise BloopError(f"nothing answers at {url}: {error}") from error
+    return target
+
+
+def get(target: Target, path: str, headers: Mapping[str, str], *, anything: bool = False) -> bytes:
+    """The body of a 200, or of whatever the answer is; BloopError otherwise."""
+    with closing(http.client.HTTPConnection(target.host, target.port, timeout=HTTP_TIMEOUT_S)) as client:
+        client.request("GET", path, headers=dict(headers))
+        answer = client.getresponse()
+        body = answer.read()
+    if answer.status != 200 and not anything:
+        raise BloopError(f"GET {path} answered {answer.status}: {body[:200].decode(errors='replace')}")
+    return body
+
+
+def _make_token(database: Path) -> str:
+    with closing(connection.open_control(database)) as db, connection.immediate(db):
+        project = get_project(db, "default")
+        assert project is not None
+        made = create_token(db, name="bench", project_id=project.id, scopes=[READ_SCOPE], now_ms=now_ms())
+    return made.token

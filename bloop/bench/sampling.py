@@ -1,0 +1,140 @@
+"""What a bloop of ours does meanwhile, looked at once a second; and people who read while it takes events in."""
+
+from __future__ import annotations
+
+import http.client
+import threading
+import time
+from array import array
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+
+from bloop.bench.instance import Instance, Usage, spent
+from bloop.bench.percentiles import summary_ms
+from bloop.bench.rendering import Target
+from bloop.bench.results import Reads
+from bloop.bench.rows import max_id, reading
+from bloop.ring import Segment
+
+EVERY_S = 1.0
+READ_PAUSE_S = 0.1
+READ_TIMEOUT_S = 30.0
+READ_PATHS = ("/v1/errors?limit=50", "/v1/stats", "/v1/errors?limit=50&sort=total_count")
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    at: float  # time.monotonic()
+    stored: int  # events since the sampling began
+    waiting: int
+    pss_mib: dict[str, float]
+    cores: dict[str, float]  # since the sample before
+
+
+class _Background:
+    """A thread for as long as a `with` lasts; `_look` is called every `_pause_s`, and once more at the end."""
+
+    _pause_s = EVERY_S
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+
+class Sampler(_Background):
+    """Looks at everything a process of the same user can see of an instance."""
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self.samples: list[Sample] = []
+        self._instance = instance
+
+    @property
+    def fullest(self) -> dict[str, float]:
+        """PSS by part when the sum was largest."""
+        return max((sample.pss_mib for sample in self.samples), key=lambda pss: sum(pss.values()), default={})
+
+    def _run(self) -> None:
+        with (
+            reading(self._instance.database) as db,
+            closing(Segment.attach(self._instance.settings.ring_name)) as ring,
+        ):
+            first, before = max_id(db), self._instance.usage()
+            is_last = False
+            while not is_last:
+                is_last = self._over.wait(EVERY_S)
+                usage = self._instance.usage()
+                waiting = ring.stat().pending_records
+                self.samples.append(
+                    Sample(usage.at, max_id(db) - first, waiting, self._pss_mib(), cores_between(before, usage))
+                )
+                before = usage
+
+    def _pss_mib(self) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for (_, part), memory in self._instance.memory().items():
+            found[part] = found.get(part, 0.0) + memory.pss / MIB
+        return found
+
+
+def cores_between(before: Usage, after: Usage) -> dict[str, float]:
+    """Cores in use by part, on average between two looks."""
+    seconds = max(after.at - before.at, 1e-9)
+    return {part: used / seconds for part, used in spent(before, after).items()}
+
+
+@dataclass
+class _Seen:
+    taken_s: array[float] = field(default_factory=lambda: array("d"))
+    failed: int = 0
+
+
+class Reader(_Background):
+    """Asks the API for lists and numbers, ten times a second at most, one request at a time."""
+
+    def __init__(self, target: Target, token: str) -> None:
+        super().__init__()
+        self.seen = _Seen()
+        self._target, self._headers = target, {"Authorization": f"Bearer {token}"}
+
+    def _run(self) -> None:
+        turn = 0
+        while not self._over.is_set():
+            client = http.client.HTTPConnection(self._target.host, self._target.port, timeout=READ_TIMEOUT_S)
+            with closing(client), suppress(OSError, http.client.HTTPException):
+                while not self._over.wait(READ_PAUSE_S):
+                    turn += 1
+                    self.seen.failed += 1  # until the answer is there
+                    started = time.perf_counter()
+                    client.request("GET", READ_PATHS[turn % len(READ_PATHS)], headers=self._headers)
+                    answer = client.getresponse()
+                    answer.read()
+                    if answer.status == 200:
+                        self.seen.taken_s.append(time.perf_counter() - started)
+                        self.seen.failed -= 1
+
+
+def added_up(readers: list[Reader]) -> Reads | None:
+    if not readers:
+        return None
+    taken = [one for reader in readers for one in reader.seen.taken_s]
+    return Reads(len(taken), sum(reader.seen.failed for reader in readers), summary_ms(taken))
+
+
+def difference(before: Mapping[str, int] | None, after: Mapping[str, int] | None) -> dict[str, int] | None:
+    """What was added by outcome; without those that did not change."""
+    if before is None or after is None:
+        return None
+    return {outcome: n - before.get(outcome, 0) for outcome, n in after.items() if n != before.get(outcome, 0)}
