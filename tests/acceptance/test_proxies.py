@@ -214,6 +214,22 @@ def test_the_client_is_who_the_proxy_saw_whatever_it_claims(proxy: Proxy):
     assert {client.rpartition(".")[0] for client in clients} == {CLIENT.rpartition(".")[0]}
 
 
+def test_nobody_behind_the_proxy_reads_the_metrics_without_a_token(proxy: Proxy):
+    token = proxy.server.token(scopes="metrics:read")
+    claims = [
+        {},
+        {"Host": "localhost"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Connection": "X-Forwarded-For, X-Forwarded-Proto"},
+    ]
+
+    assert proxy.server.request("GET", "/metrics").status == 200
+    answers = [proxy.request("GET", "/metrics", headers=claim) for claim in claims]
+    assert [answer for answer in answers if b"bloop_" in answer.body] == []
+    answer = proxy.request("GET", "/metrics", headers={"Authorization": f"Bearer {token}"})
+    assert (answer.status, answer.body[:6]) == (200, b"# HELP")
+
+
 def test_live_events_pass_at_once_and_resume(proxy: Proxy):
     token = proxy.server.token()
 
