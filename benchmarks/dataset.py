@@ -65,14 +65,15 @@ class Dataset(NamedTuple):
     environment: str
 
 
-def build(path: Path, events: int, issues: int) -> Dataset:
-    """Make the database at `path`, which must not exist, and the credentials to read it with."""
+def build(path: Path, events: int, issues: int, *, span_ms: int = SPAN_MS) -> Dataset:
+    """Make the database at `path`, which must not exist, and the credentials to read it with. Its events were received
+    over the last `span_ms`."""
     migrate.migrate(path, now_ms())
     with closing(connection.open_writer(path)) as db:
         projects.ensure_default_project(db, SECRET, now_ms())
         project_id = db.execute("SELECT id FROM projects").get
         assert isinstance(project_id, int)
-        _store(db, project_id, events, issues)
+        _store(db, project_id, events, issues, span_ms)
         with db:
             for statement in _STATUSES:
                 db.execute(statement)
@@ -107,11 +108,11 @@ def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str
     )
 
 
-def _store(db: apsw.Connection, project_id: int, events: int, issues: int) -> None:
+def _store(db: apsw.Connection, project_id: int, events: int, issues: int, span_ms: int) -> None:
     store = Store(db, ring_id=1, culprit_of=culprit_of)
     batch: list[RingRecord] = []
     batches = 0
-    for record in _records(project_id, events, issues):
+    for record in _records(project_id, events, issues, span_ms):
         batch.append(record)
         if len(batch) == BATCH:
             store.store(batch, {}, (), now_ms=now_ms())
@@ -123,11 +124,11 @@ def _store(db: apsw.Connection, project_id: int, events: int, issues: int) -> No
         store.store(batch, {}, (), now_ms=now_ms())
 
 
-def _records(project_id: int, events: int, issues: int) -> Iterator[RingRecord]:
+def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterator[RingRecord]:
     """Window by window; within one, events of its own issues mixed with the hot ones, times rising."""
-    prototypes = _prototypes()
+    prototypes = _prototypes(span_ms)
     fields = [msgspec.structs.asdict(event) for event in prototypes]
-    start_ms = now_ms() - SPAN_MS
+    start_ms = now_ms() - span_ms
     cold = max(issues - HOT_ISSUES, 1)
     kind = int(Kind.ERROR)
     for n in range(events):
@@ -138,7 +139,7 @@ def _records(project_id: int, events: int, issues: int) -> Iterator[RingRecord]:
             first, end = window * cold // WINDOWS, (window + 1) * cold // WINDOWS
             nth = n - n // HOT_SHARE - 1  # of the events that are not of hot issues
             issue = first + nth % max(end - first, 1)
-        at_ms = start_ms + SPAN_MS * n // events
+        at_ms = start_ms + span_ms * n // events
         variant = fields[(issue * 7 + n % 2) % len(fields)]  # an issue is seen in two releases or environments
         base = fields[issue % len(fields)]
         event = Event(
@@ -155,6 +156,6 @@ def _records(project_id: int, events: int, issues: int) -> Iterator[RingRecord]:
         yield kind, encode_error(project_id, at_ms, f"{issue:016x}", ALGORITHM, event), 0
 
 
-def _prototypes() -> list[Event]:
-    corpus, limits, at_ms = Corpus("set", timestamp_ms=now_ms() - SPAN_MS), Limits(), now_ms()
+def _prototypes(span_ms: int) -> list[Event]:
+    corpus, limits, at_ms = Corpus("set", timestamp_ms=now_ms() - span_ms), Limits(), now_ms()
     return [parse_event(decode_json(corpus.body(n)), limits, at_ms)[0] for n in range(PROTOTYPES)]

@@ -11,7 +11,7 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import burst, latency, peers, queries, ring, throughput
+from benchmarks import burst, latency, peers, queries, retention, ring, throughput
 from benchmarks.bench import QUICK, Bench, Scale
 from benchmarks.report import Report
 from bloop.bench.instance import check_on_disk
@@ -24,6 +24,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "queries": queries.run,
     "ring": ring.run,
     "burst": burst.run,
+    "retention": retention.run,
     "peers": peers.run,
 }
 
