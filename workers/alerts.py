@@ -34,6 +34,7 @@ from workers import process
 from workers.background import Background, Job, Stopping
 from workers.sending import POLL_S, Sender, version_of
 
+PID_FILE = "alerts.pid"  # in the run folder: one alerts process per database
 COUNTING_EVERY_S = 1.0
 COUNTING_SHARE = 20  # rests this many times as long as it worked
 PRUNE_EVERY_S = 3600.0
@@ -124,7 +125,7 @@ def run(settings: Settings) -> int:
     """
     try:
         settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        instance = Instance.claim(settings.run_dir / "alerts.pid")
+        instance = Instance.claim(settings.run_dir / PID_FILE)
     except OSError as error:
         raise ConfigError("server.run_dir", f"cannot use {error.filename}: {error.strerror}") from error
     try:

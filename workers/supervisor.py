@@ -241,15 +241,21 @@ def main(settings: Settings, flags: process.Flags) -> None:
         raise ConfigError("database.path", f"cannot use {error.filename}: {error.strerror}") from error
     process.adopt_orphans()
     try:
-        for socket_path in (settings.handoff_path, settings.dashboard_path):
-            for leftover in run_dir.glob(f"{socket_path.name}*"):
-                leftover.unlink()
+        _clear(settings)
         with open_port(settings) as port:
             Supervisor(settings, flags, port).run(quiet=flags.quiet)
     finally:
+        _clear(settings)
         instance.release()
         with contextlib.suppress(OSError):  # somebody else's file in it, or a folder we may not remove
             run_dir.rmdir()
+
+
+def _clear(settings: Settings) -> None:
+    """Remove what children that were killed had no time to remove. Call while none of them lives."""
+    for name in (f"{settings.handoff_path.name}*", f"{settings.dashboard_path.name}*", alerts.PID_FILE):
+        for leftover in settings.run_dir.glob(name):
+            leftover.unlink()
 
 
 if __name__ == "__main__":

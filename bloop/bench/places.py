@@ -12,7 +12,7 @@ import http.client
 import ipaddress
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Protocol
@@ -33,6 +33,7 @@ READ_SCOPE = "errors:read"
 HTTP_TIMEOUT_S = 30.0
 SETTLES_WITHIN_S = 15.0
 LOOK_S = 0.1
+QUIET_S = 0.6  # longer than the writer lets counters follow events
 
 
 class Place(Protocol):
@@ -57,15 +58,8 @@ class Own:
         self._database = instance.database
 
     def counted(self) -> dict[str, int] | None:
-        """Once it balances, or as it is after SETTLES_WITHIN_S."""
-        deadline = time.monotonic() + SETTLES_WITHIN_S
         with reading(self._database) as db:
-            while True:
-                found = ledger(db)
-                settled = sum(count for outcome, count in found.items() if outcome != "received")
-                if found.get("received", 0) == settled or time.monotonic() > deadline:
-                    return found
-                time.sleep(LOOK_S)
+            return _at_rest(lambda: ledger(db))
 
 
 class Elsewhere:
@@ -77,11 +71,27 @@ class Elsewhere:
         self.target, self.token = target, token
 
     def counted(self) -> dict[str, int] | None:
-        if not self.token:
-            return None
+        return _at_rest(self._totals) if self.token else None
+
+    def _totals(self) -> dict[str, int]:
         headers = {"Authorization": f"Bearer {self.token}"}
         answer = orjson.loads(get(self.target, "/v1/ledger?hours=24", headers))
         return {str(outcome): int(count) for outcome, count in answer["totals"].items()}
+
+
+def _at_rest(look: Callable[[], dict[str, int]]) -> dict[str, int]:
+    """The ledger once it balances and stands still, or as it is after SETTLES_WITHIN_S: the last events of a load are
+    booked, as received as well as stored, a moment after they were answered."""
+    deadline = time.monotonic() + SETTLES_WITHIN_S
+    found, since = look(), time.monotonic()
+    while True:
+        settled = sum(count for outcome, count in found.items() if outcome != "received")
+        is_quiet = time.monotonic() - since > QUIET_S
+        if (found.get("received", 0) == settled and is_quiet) or time.monotonic() > deadline:
+            return found
+        time.sleep(LOOK_S)
+        if (now := look()) != found:
+            found, since = now, time.monotonic()
 
 
 def find_target(url: str, *, key: str, secret: str, really: str) -> Target:

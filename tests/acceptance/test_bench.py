@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import apsw
@@ -18,10 +19,17 @@ from tests.acceptance.harness import BloopServer
 Make = Callable[..., BloopServer]
 
 
-def test_a_throwaway_bloop_is_measured_accounted_for_and_gone(make_server: Make, tmp_path: Path) -> None:
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """On a disk and with a short name: a bloop in it has Unix sockets."""
+    with tempfile.TemporaryDirectory(prefix="bench-") as made:
+        yield Path(made)
+
+
+def test_a_throwaway_bloop_is_measured_accounted_for_and_gone(make_server: Make, folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     load = ("--seconds", "2", "--rate", "300", "--batch", "5", "--body", "mixed", "--readers", "1")
-    places = ("--dir", str(tmp_path), "--report", str(page))
+    places = ("--dir", str(folder), "--report", str(page))
     server = make_server()
     server.folder.mkdir(parents=True)
 
@@ -37,7 +45,7 @@ def test_a_throwaway_bloop_is_measured_accounted_for_and_gone(make_server: Make,
     assert {"writer", "ingest worker", "supervisor"} <= set(found["memory_mib"])
     assert found["reads"]["failed"] == 0
     assert "Every event that was accepted is stored" in page.read_text()
-    assert [path.name for path in tmp_path.glob("bloop-bench-*")] == []
+    assert list(folder.iterdir()) == []
 
 
 def test_a_bloop_that_runs_is_measured_from_outside_and_compared_by_token(server: BloopServer) -> None:
@@ -49,14 +57,14 @@ def test_a_bloop_that_runs_is_measured_from_outside_and_compared_by_token(server
     assert "accepted = stored" in done.stdout
 
 
-def test_an_event_that_is_not_stored_fails_the_bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_is_not_stored_fails_the_bench(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def one_is_missing(db: apsw.Connection, run: str, after_id: int) -> tuple[int, int]:
         rows, distinct = stored_of_run(db, run, after_id)
         return (rows, distinct) if run == WARM_UP_RUN else (rows - 1, distinct - 1)
 
     monkeypatch.setattr("bloop.bench.measure.stored_of_run", one_is_missing)
 
-    done = CliRunner().invoke(main, ["bench", "--seconds", "1", "--rate", "100", "--dir", str(tmp_path)])
+    done = CliRunner().invoke(main, ["bench", "--seconds", "1", "--rate", "100", "--dir", str(folder)])
 
     assert done.exit_code == 1
     assert "100 accepted, 99 rows" in done.output

@@ -14,6 +14,7 @@ import pytest
 
 from bloop.outcomes import REFUSALS, Outcome
 from tests.acceptance.harness import STOP_S, BloopServer, event, sign_in_link, until
+from workers.alerts import PID_FILE
 
 Make = Callable[..., BloopServer]
 
@@ -369,3 +370,14 @@ class TestRefusals:
         assert server.wait_ended(10) == 78
         assert "the writer cannot start; its message is above" in server.log
         assert server.leftovers() == []
+
+
+@pytest.mark.faults
+def test_a_stop_clears_away_after_a_child_that_could_not(server: BloopServer):
+    (alerts,) = server.pids("alerts")
+    until((server.settings.run_dir / PID_FILE).exists, "the alerts process to claim its place")
+    os.kill(alerts, signal.SIGKILL)
+
+    server.stop()
+
+    assert server.leftovers() == []
