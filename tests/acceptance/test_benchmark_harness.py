@@ -13,27 +13,29 @@ from benchmarks.report import Report
 from bloop.bench.instance import Instance, InstanceError, free_port
 from bloop.bench.measure import CountError, measure
 from bloop.bench.schedule import Load
+from tests.acceptance.harness import until
 
 
 def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
     tmp_path: Path,
 ) -> None:
     with Instance(tmp_path) as instance:
-        parts = Counter(instance.processes().values())
+        parts = {
+            "supervisor": 1,
+            "writer": 1,
+            "ingest": 1,
+            "ingest worker": instance.settings.ingest_workers,
+            "dashboard": 1,
+            "dashboard worker": 1,
+            "retention": 1,
+            "alerts": 1,
+        }
+        # It is ready once one of its ingest workers answers.
+        until(lambda: Counter(instance.processes().values()) == parts, "every part of it")
         singles = measure(instance, Load(target(instance), "one", requests=200, rate=2000, connections=4))
         batches = measure(instance, Load(target(instance), "many", requests=10, batch=50, rate=100, connections=4))
         memory = instance.memory()
 
-    assert parts == {
-        "supervisor": 1,
-        "writer": 1,
-        "ingest": 1,
-        "ingest worker": instance.settings.ingest_workers,
-        "dashboard": 1,
-        "dashboard worker": 1,
-        "retention": 1,
-        "alerts": 1,
-    }
     assert (singles.result.accepted, batches.result.accepted) == (200, 500)
     assert singles.clean
     assert batches.clean
