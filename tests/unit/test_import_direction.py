@@ -117,4 +117,4 @@ def test_only_settings_read_the_environment():
     }
 
     # The commands hand `os.environ` on: to the settings, and to the processes they start.
-    assert readers <= {"bloop.config", "bloop.cli.context", "bloop.cli.system"}
+    assert readers <= {"bloop.config.loading", "bloop.cli.context", "bloop.cli.system"}
