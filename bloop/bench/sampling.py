@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import threading
 import time
+from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping
 from contextlib import closing, suppress
@@ -33,10 +34,8 @@ class Sample:
     cores: dict[str, float]  # since the sample before
 
 
-class _Background:
-    """A thread for as long as a `with` lasts; `_look` is called every `_pause_s`, and once more at the end."""
-
-    _pause_s = EVERY_S
+class _Background(ABC):
+    """A thread between `start` and `stop`; `_run` ends once `_over` is set."""
 
     def __init__(self) -> None:
         self._over = threading.Event()
@@ -49,12 +48,13 @@ class _Background:
         self._over.set()
         self._thread.join()
 
+    @abstractmethod
     def _run(self) -> None:
-        raise NotImplementedError
+        """What the thread does."""
 
 
 class Sampler(_Background):
-    """Looks at everything a process of the same user can see of an instance."""
+    """Looks at everything a process of the same user can see of an instance, and once more at the end."""
 
     def __init__(self, instance: Instance) -> None:
         super().__init__()

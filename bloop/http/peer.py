@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import select
 import socket
+from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from bloop.http.refusal import Refused
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 FRESH, IDLE, HEAD, BODY, QUEUED, WRITING, LINGERING, CLOSED = range(8)
 
 
-class Peer:
+class Peer(ABC):
     """The sending and closing half of a connection; `Connection` adds the requests."""
 
     __slots__ = ("_bytes_held", "_closes", "_lingers", "_server", "_unsent", "buffer", "deadline_s", "phase", "sock")
@@ -38,9 +39,9 @@ class Peer:
         self._closes = False  # once the answer is out …
         self._lingers = False  # … and only after the peer had time to see it
 
+    @abstractmethod
     def on_turn(self) -> None:
         """The server's answer to being put on its `ready` list."""
-        raise NotImplementedError
 
     def close(self) -> None:
         """Close the socket, whatever the phase; idempotent."""
