@@ -58,6 +58,11 @@ def list_users(db: apsw.Connection) -> list[UserRow]:
     return [_user(row) for row in db.execute(_SELECT_ALL)]
 
 
+def display_names(db: apsw.Connection) -> dict[str, str]:
+    """What everybody is called, by their id."""
+    return {user.id: user.display_name for user in list_users(db)}
+
+
 def list_people(db: apsw.Connection) -> list[Person]:
     """Oldest first, each with how many passkeys they have and when they were last here."""
     return [Person(_user(row[:5]), row[5], row[6] or None) for row in db.execute(_SELECT_PEOPLE)]

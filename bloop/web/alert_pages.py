@@ -9,7 +9,6 @@ J2  The button for a preview posts the same form and changes nothing: it works b
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import quote
 
 import apsw
 import falcon
@@ -27,7 +26,7 @@ from bloop.pages.settings_nav import ALERTS
 from bloop.query import pages, projects, releases
 from bloop.query.alert_log import DeliveryRow, DeliveryState, count_deliveries, deliveries_of, list_firings
 from bloop.query.alert_rules import RuleRow, list_channels, list_rules
-from bloop.query.users import list_users
+from bloop.query.users import display_names
 from bloop.web import alerting, errors
 from bloop.web.alert_forms import body_of, channel_config, in_words
 from bloop.web.alert_preview import DAYS, look_back
@@ -35,7 +34,7 @@ from bloop.web.api import params
 from bloop.web.authenticate import principal_of
 from bloop.web.bodies import read_form
 from bloop.web.deps import Deps
-from bloop.web.html import send_page
+from bloop.web.html import back_to, send_page
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import settings_shell
 
@@ -95,7 +94,7 @@ class Rules:
             resp.status = errors.status_of(error)
             show_rule(self._deps, req, resp, None, form, problem=_words(error))
             return
-        _back_to(resp, alert_pages.href_of(rule.id), "made")
+        back_to(resp, alert_pages.href_of(rule.id), "made")
 
 
 class Rule:
@@ -121,7 +120,7 @@ class Rule:
             resp.status = errors.status_of(error)
             show_rule(self._deps, req, resp, rule_id, form, problem=_words(error))
             return
-        _back_to(resp, alert_pages.href_of(rule_id), "saved")
+        back_to(resp, alert_pages.href_of(rule_id), "saved")
 
     def on_post_enabled(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
@@ -130,11 +129,11 @@ class Rule:
         if enabled is None:
             raise InvalidParameter("enabled", "must be on or off")
         alerting.change(self._deps, principal, rule_id, {"enabled": enabled})
-        _back_to(resp, ALERTS.href, "on" if enabled else "off")
+        back_to(resp, ALERTS.href, "on" if enabled else "off")
 
     def on_post_delete(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         alerting.delete(self._deps, principal_of(req), rule_id)
-        _back_to(resp, ALERTS.href, "deleted")
+        back_to(resp, ALERTS.href, "deleted")
 
     def on_post_test(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         firing_id = alerting.send_test(self._deps, principal_of(req), rule_id).firing_id
@@ -151,11 +150,11 @@ class Rule:
             resp.status = errors.status_of(error)
             show_rule(self._deps, req, resp, rule_id, form, channel_type=kind, channel_problem=_words(error))
             return
-        _back_to(resp, alert_pages.href_of(rule_id), "channel-added")
+        back_to(resp, alert_pages.href_of(rule_id), "channel-added")
 
     def on_post_remove(self, req: falcon.Request, resp: falcon.Response, rule_id: int, channel_id: int) -> None:
         alerting.delete_channel(self._deps, principal_of(req), rule_id, channel_id)
-        _back_to(resp, alert_pages.href_of(rule_id), "channel-removed")
+        back_to(resp, alert_pages.href_of(rule_id), "channel-removed")
 
     def _may(self, principal: Principal, rule_id: int) -> None:
         """Whoever may not is told so, whatever they sent."""
@@ -221,7 +220,7 @@ def _around(db: apsw.Connection, deps: Deps, req: falcon.Request, rule: RuleRow 
         fallbacks=alerting.fallback_targets(deps.settings),
         firings=() if rule is None else list_firings(db, rule.id, limit=FIRINGS_SHOWN),
         test=() if rule is None else _test(db, req, rule),
-        people={user.id: user.display_name for user in list_users(db)},
+        people=display_names(db),
     )
 
 
@@ -247,7 +246,3 @@ def _fields(kind: str) -> tuple[alert_pages.Spec, ...]:
 
 def _words(error: BloopError) -> str:
     return in_words(error) if isinstance(error, InvalidField) else str(error)
-
-
-def _back_to(resp: falcon.Response, href: str, done: str) -> None:
-    resp.status, resp.location = falcon.HTTP_303, f"{href}?done={quote(done)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from urllib.parse import quote
 
 import apsw
 import falcon
@@ -20,7 +19,7 @@ from bloop.web.api import params
 from bloop.web.api.deliveries import dismiss, may_change_delivery, retry, state_in
 from bloop.web.authenticate import principal_of
 from bloop.web.deps import Deps
-from bloop.web.html import send_page
+from bloop.web.html import back_to, send_page
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import settings_shell
 
@@ -71,11 +70,11 @@ class Deliveries:
 
     def on_post_retry(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
         retry(self._deps, principal_of(req), delivery_id)
-        _back_to_log(resp, "retried")
+        back_to(resp, alert_pages.LOG_HREF, "retried")
 
     def on_post_dismiss(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
         dismiss(self._deps, principal_of(req), delivery_id)
-        _back_to_log(resp, "dismissed")
+        back_to(resp, alert_pages.LOG_HREF, "dismissed")
 
     def on_post_dismiss_all(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Every failed one that is theirs to change, newest first, in short transactions."""
@@ -91,8 +90,4 @@ class Deliveries:
         before_id = self._deps.database.change(lambda db: some(db, None))
         while before_id is not None:
             before_id = self._deps.database.change(functools.partial(some, before_id=before_id))
-        _back_to_log(resp, "dismissed")
-
-
-def _back_to_log(resp: falcon.Response, done: str) -> None:
-    resp.status, resp.location = falcon.HTTP_303, f"{alert_pages.LOG_HREF}?done={quote(done)}"
+        back_to(resp, alert_pages.LOG_HREF, "dismissed")

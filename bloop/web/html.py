@@ -10,6 +10,7 @@ import gzip
 import re
 from dataclasses import replace
 from typing import Any
+from urllib.parse import quote
 
 import falcon
 
@@ -62,6 +63,11 @@ def send_secret_page(deps: Deps, resp: falcon.Response, page: Page) -> None:
     resp.content_type = falcon.MEDIA_HTML
     resp.set_header("Cache-Control", "no-store")
     resp.text = deps.render(page.template, context_of(page))
+
+
+def back_to(resp: falcon.Response, href: str, done: str) -> None:
+    """Answer a POST with the way to a page that says what was done: its `notice` of that name."""
+    resp.status, resp.location = falcon.HTTP_303, f"{href}?done={quote(done)}"
 
 
 def _with_banners(deps: Deps, page: Page) -> Page:

@@ -8,7 +8,6 @@ S2  A link that is shown once is the answer to the POST itself: it is in no URL,
 from __future__ import annotations
 
 from collections.abc import Callable
-from urllib.parse import quote
 
 import apsw
 import falcon
@@ -36,7 +35,7 @@ from bloop.web.api import people as administration
 from bloop.web.authenticate import SIGN_IN_PATH, principal_of
 from bloop.web.bodies import read_form
 from bloop.web.deps import Deps
-from bloop.web.html import send_page
+from bloop.web.html import back_to, send_page
 from bloop.web.routes import Routes
 from bloop.web.sessions import session_cookie
 
@@ -120,7 +119,7 @@ class Account:
         if principal.kind is not Kind.USER:
             raise Conflict("this needs an account")
         self._deps.database.change(lambda db: do(db, principal.id))
-        _back_to(resp, ACCOUNT.href, done)
+        back_to(resp, ACCOUNT.href, done)
 
 
 class People:
@@ -138,12 +137,12 @@ class People:
             raise InvalidParameter("role", "must be admin or user")
         principal, is_admin = principal_of(req), administration.ROLES[role]
         self._deps.database.change(lambda db: administration.change_role(db, principal, user_id, is_admin=is_admin))
-        _back_to(resp, PEOPLE.href, "role")
+        back_to(resp, PEOPLE.href, "role")
 
     def on_post_remove(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         principal = principal_of(req)
         self._deps.database.change(lambda db: administration.remove_person(db, principal, user_id))
-        _back_to(resp, PEOPLE.href, "removed")
+        back_to(resp, PEOPLE.href, "removed")
 
     def on_post_link(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
@@ -167,7 +166,7 @@ class People:
 
     def on_post_invite_remove(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
         self._deps.database.change(lambda db: revoke_invite(db, invite_id))
-        _back_to(resp, PEOPLE.href, "invite-removed")
+        back_to(resp, PEOPLE.href, "invite-removed")
 
     def _show(self, req: falcon.Request, resp: falcon.Response, fresh: FreshLink | None) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
@@ -193,10 +192,6 @@ def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
     """The frame of a page that is about no project in particular."""
     seen = projects.list_projects(db, principal.project_ids)
     return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")
-
-
-def _back_to(resp: falcon.Response, href: str, done: str) -> None:
-    resp.status, resp.location = falcon.HTTP_303, f"{href}?done={quote(done)}"
 
 
 def _handle(req: falcon.Request) -> str:

@@ -31,7 +31,7 @@ from bloop.web.authenticate import principal_of
 from bloop.web.backups import panel_of
 from bloop.web.bodies import read_form
 from bloop.web.deps import Deps
-from bloop.web.html import send_page
+from bloop.web.html import back_to, send_page
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import settings_shell
 
@@ -65,7 +65,7 @@ class Storage:
             resp.status = errors.status_of(error)
             self._show(req, resp, form, problem=str(error))
         else:
-            _back(resp, "saved")
+            back_to(resp, STORAGE.href, "saved")
 
     def on_post_project(self, req: falcon.Request, resp: falcon.Response) -> None:
         form = read_form(req)
@@ -81,11 +81,11 @@ class Storage:
             resp.status = errors.status_of(error)
             self._show(req, resp, form, project_problem=str(error))
         else:
-            _back(resp, "project")
+            back_to(resp, STORAGE.href, "project")
 
     def on_post_purge(self, req: falcon.Request, resp: falcon.Response) -> None:
         ask_for_purge(self._deps, principal_of(req))
-        _back(resp, "purge")
+        back_to(resp, STORAGE.href, "purge")
 
     def _show(
         self,
@@ -150,7 +150,3 @@ def _days(form: Mapping[str, str], name: str, *, low: int = DAYS_MIN) -> int:
     days = checked_days(int(text) if is_number else text, name, low=low)
     assert days is not None, "text is never None"
     return days
-
-
-def _back(resp: falcon.Response, done: str) -> None:
-    resp.status, resp.location = falcon.HTTP_303, f"{STORAGE.href}?done={done}"
