@@ -57,7 +57,9 @@ from bloop.web.project_pages import mount_project_pages
 from bloop.web.purger import Purger
 from bloop.web.routes import Routes
 from bloop.web.settings_pages import mount_settings
+from bloop.web.setup_pages import mount_setup_pages
 from bloop.web.storage_pages import mount_storage
+from bloop.web.token_pages import mount_token_pages
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
@@ -91,6 +93,8 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     mount_accounts(routes, deps)
     mount_settings(routes, deps)
     mount_project_pages(routes, deps)
+    mount_token_pages(routes, deps)
+    mount_setup_pages(routes, deps)
     mount_ledger_pages(routes, deps)
     mount_storage(routes, deps)
     mount_backups(routes, deps)
