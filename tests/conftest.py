@@ -10,9 +10,17 @@ import hypothesis
 import pytest
 from _pytest.nodeid import NodeId
 
+from tests import tools
+
 # A busy machine makes any single example slow. What is slow for everybody shows in the suite's durations.
 hypothesis.settings.register_profile("bloop", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 hypothesis.settings.load_profile("bloop")
+
+collect_ignore = [] if tools.CAN_BE_FETCHED else list(tools.NEEDED_BY)
+
+
+def pytest_report_header() -> list[str]:
+    return [f"no apt-get here, so this is left out: {name}" for name in collect_ignore]
 
 
 @pytest.hookimpl(trylast=True)  # the folders' own conftests have put their tests into groups by then

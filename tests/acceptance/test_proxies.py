@@ -1,6 +1,6 @@
 """The proxy configurations as shipped, in the real nginx and Caddy in front of a real bloop.
 
-Only names, ports and files are replaced. `make test` fetches both programs; without them these tests say so.
+Only names, ports and files are replaced. Both programs come from tests/tools.py.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ import psutil
 import pytest
 import trustme
 
-from tests.acceptance.harness import POLL_S, Answer, BloopServer, event, free_port, signed, until
+from tests.acceptance.harness import Answer, BloopServer, event, free_port, signed, until
+from tests.tools import tool
 
 ROOT = Path(__file__).parents[2]
-TOOLS = ROOT / ".venv/tools"
 SHIPPED = ROOT / "docs/proxies"
 NAME = "errors.example.com"
 CLIENT = "127.0.7.77"  # all of 127.0.0.0/8 is this machine
@@ -78,15 +78,7 @@ class Proxy:
         assert not alive
 
 
-def tool(path: str) -> str:
-    found = TOOLS / path
-    if not found.exists():
-        pytest.skip(f"{found.name} is not there; `make test` fetches it on Debian and Ubuntu")
-    return str(found)
-
-
 def nginx(folder: Path, server: BloopServer, port: int, cert: Path) -> list[str]:
-    program = tool("usr/sbin/nginx")
     text = (SHIPPED / "nginx.conf").read_text()
     for old, new in {
         "server 127.0.0.1:5332;\n    keepalive": f"server 127.0.0.1:{server.port};\n    keepalive",
@@ -106,11 +98,10 @@ def nginx(folder: Path, server: BloopServer, port: int, cert: Path) -> list[str]
         f"{user}pid {folder}/nginx.pid;\nerror_log stderr;\nevents {{}}\n"
         f"http {{\naccess_log off;\n{scratch}{text}\n}}\n"
     )
-    return [program, "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
+    return [tool("sbin/nginx"), "-p", str(folder), "-c", str(folder / "nginx.conf"), "-g", "daemon off;"]
 
 
 def caddy(folder: Path, server: BloopServer, port: int, cert: Path) -> list[str]:
-    program = tool("usr/bin/caddy")
     text = (SHIPPED / "Caddyfile").read_text()
     for old, new in {
         f"\n{NAME} {{": (
@@ -123,7 +114,7 @@ def caddy(folder: Path, server: BloopServer, port: int, cert: Path) -> list[str]
         assert old in text
         text = text.replace(old, new)
     (folder / "Caddyfile").write_text(text)
-    return [program, "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
+    return [tool("bin/caddy"), "run", "--config", str(folder / "Caddyfile"), "--adapter", "caddyfile"]
 
 
 @pytest.fixture(scope="module")
@@ -269,4 +260,4 @@ def test_bloop_comes_back_behind_the_proxy(proxy: Proxy):
         return proxy.request("GET", "/health").status == 200
 
     assert proxy.send(event()).json["status"] == "accepted"
-    until(page_is_back, f"pages through the proxy again (asked every {POLL_S} s)")
+    until(page_is_back, "pages through the proxy again")
