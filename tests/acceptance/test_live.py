@@ -18,7 +18,7 @@ import pytest
 from bloop.clock import now_ms
 from bloop.storage import connection
 from bloop.storage.sessions import create_session
-from bloop.web.live import PER_CREDENTIAL_MAX
+from bloop.web.hub import PER_CREDENTIAL_MAX
 from tests.acceptance.harness import BloopServer, event, until
 
 CLIENTS = 200

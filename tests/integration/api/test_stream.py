@@ -1,4 +1,4 @@
-"""V1 to V4 of bloop/web/live.py: what a stream says, to whom, and from where."""
+"""V1 to V4 of bloop/web/live.py and hub.py: what a stream says, to whom, and from where."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from bloop.errors import RateLimited
 from bloop.storage.signals import Signal, SignalKind, append
 from bloop.web import live
 from bloop.web.database import Database
-from bloop.web.live import Hub, Listener
+from bloop.web.hub import ACTIVITY_S, PER_CREDENTIAL_MAX, REPLAY_MAX, RETRY_AFTER_S, STREAMS_MAX, Hub
+from bloop.web.live import Listener
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 
@@ -129,7 +130,7 @@ def test_a_token_hears_its_project_and_a_person_the_one_they_name(server: Server
 def test_head_takes_no_place(server: Server, seed: Seed) -> None:
     cookie = seed.session()
 
-    for _ in range(live.PER_CREDENTIAL_MAX + 1):
+    for _ in range(PER_CREDENTIAL_MAX + 1):
         assert server.call("HEAD", "/v1/stream", cookie=cookie).status_code == 200
 
 
@@ -144,13 +145,13 @@ def test_a_server_that_keeps_connections_is_given_the_listener(server: Server, s
     assert call().content == b"retry: 2000\nid: 0\n\n"
     happen(seed, issue)
     assert ids(kept[0].pull() or b"") == [1]
-    while len(kept) < live.PER_CREDENTIAL_MAX:
+    while len(kept) < PER_CREDENTIAL_MAX:
         call()
     refused = call()
-    assert (refused.status_code, refused.headers["retry-after"]) == (429, str(live.RETRY_AFTER_S))
+    assert (refused.status_code, refused.headers["retry-after"]) == (429, str(RETRY_AFTER_S))
     kept[0].closed()
     assert call().status_code == 200
-    assert len(kept) == live.PER_CREDENTIAL_MAX + 1
+    assert len(kept) == PER_CREDENTIAL_MAX + 1
 
 
 # The hub and its listeners, with the clock in hand -------------------------------------------------------------------
@@ -248,7 +249,7 @@ def test_a_listener_that_fell_behind_looks_afresh(
 ) -> None:
     issue = seed.issue(seed.project("shop"), "a")
     quick, slow = join(hub, seed), join(hub, seed)
-    for _ in range(live.REPLAY_MAX + 20):
+    for _ in range(REPLAY_MAX + 20):
         happen(seed, issue)
         if seed.value("SELECT max(id) FROM signals") % 100 == 0:
             look(clock, quick)
@@ -268,9 +269,9 @@ def test_issues_that_are_counted_up_are_told_without_an_id(hub: Hub, seed: Seed,
     seed.db.execute("UPDATE issues SET last_seen_ms = last_seen_ms + 1 WHERE id = ?", (issue,))
 
     assert look(clock, mine) == b""  # not so soon
-    assert look(clock, mine, live.ACTIVITY_S) == b'event: activity\ndata: {"project_ids":["id-of-shop"]}\n\n'
+    assert look(clock, mine, ACTIVITY_S) == b'event: activity\ndata: {"project_ids":["id-of-shop"]}\n\n'
     assert look(clock, other) == b""
-    assert look(clock, mine, live.ACTIVITY_S) == b""
+    assert look(clock, mine, ACTIVITY_S) == b""
 
 
 def test_trouble_with_the_database_is_waited_out(
@@ -286,8 +287,8 @@ def test_trouble_with_the_database_is_waited_out(
 
 
 def test_there_is_room_for_so_many_and_no_more(hub: Hub) -> None:
-    for number in range(live.STREAMS_MAX):
-        hub.enter(str(number // live.PER_CREDENTIAL_MAX))
+    for number in range(STREAMS_MAX):
+        hub.enter(str(number // PER_CREDENTIAL_MAX))
     with pytest.raises(RateLimited):
         hub.enter("another")
 
