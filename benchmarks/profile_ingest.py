@@ -30,7 +30,8 @@ from bloop.http.request import HeadReader
 from bloop.http.server import Server
 from bloop.validate.limits import Limits
 from bloop.web import ingest_app
-from bloop.web.ingest_app import Gate, create_ingest_app
+from bloop.web.gate import Gate
+from bloop.web.ingest_app import create_ingest_app
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKey, ProjectKeys
 from bloop.wire.rate_limit import RateLimiter

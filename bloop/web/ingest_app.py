@@ -2,6 +2,7 @@
 
 I1  Checks run in one order: rate limit, signature present, signature is hex, body size, project key, signature, JSON,
     fields. The first that fails is the answer; 4xx bodies are `{"error": …}`.
+    All before the JSON is gate.py.
 I2  Every record that reaches a worker is counted RECEIVED once, and either pushed or counted under what became of it.
     A request refused before its records are known counts as one. RECEIVED is booked before the push, so a worker
     killed in between leaves a difference the writer can see.
@@ -9,9 +10,6 @@ I3  A refusal is booked to the project the request names, proven or not, so its 
 I4  Nothing here waits: no database, no lock held across I/O. A full lane is answered 200 with `dropped`.
 I5  Every answer of these routes may be read by any web page (CORS): browsers are clients, and the signature, not the
     origin, is the credential.
-
-A compressed body is verified as it was sent or, failing that, as it reads inflated: some clients sign before a
-middleware compresses. Size limits hold before and after inflating.
 """
 
 from __future__ import annotations
@@ -26,16 +24,7 @@ import falcon
 import orjson
 
 from bloop import clock
-from bloop.errors import (
-    BadEncoding,
-    BloopError,
-    BodyTooLarge,
-    InvalidEvent,
-    RateLimited,
-    StorageError,
-    Unauthorized,
-    UnknownKey,
-)
+from bloop.errors import InvalidEvent
 from bloop.fingerprint import v1
 from bloop.outcomes import Outcome
 from bloop.record import FINGERPRINT_BY_CLIENT, Kind, Sink, encode_error
@@ -43,14 +32,11 @@ from bloop.validate.event import Event, parse_event
 from bloop.validate.json_body import decode_json
 from bloop.validate.limits import Limits
 from bloop.web import errors
-from bloop.web.rejections import Rejections
-from bloop.wire.body import content_encoding, inflate, read_body
+from bloop.web.gate import Gate
 from bloop.wire.client_address import ClientAddresses
 from bloop.wire.keys import ProjectKeys
 from bloop.wire.rate_limit import RateLimiter
-from bloop.wire.signature import parse_signature, sign
-
-NOBODY = 0  # the project of refusals that name none
+from bloop.wire.signature import sign
 
 _ACCEPTED = b'{"status":"accepted"}'
 _DROPPED = b'{"status":"dropped"}'
@@ -60,15 +46,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, PUT, OPTIONS",  # PUT is for trace updates; one answer fits all ingest routes
     "Access-Control-Allow-Headers": "Content-Type, Content-Encoding, X-Signature, X-Project-Key, Authorization",
     "Access-Control-Max-Age": "86400",
-}
-# StorageError: no key was ever loaded, so every key is unknown to us; the answer is 503 all the same.
-_OUTCOMES: dict[type[BloopError], Outcome] = {
-    RateLimited: Outcome.RATE_LIMITED,
-    UnknownKey: Outcome.UNKNOWN_KEY,
-    StorageError: Outcome.UNKNOWN_KEY,
-    Unauthorized: Outcome.BAD_SIGNATURE,
-    BodyTooLarge: Outcome.TOO_LARGE,
-    BadEncoding: Outcome.INVALID,
 }
 
 
@@ -137,63 +114,6 @@ def make_sender(
         return route.answer(env) == _ACCEPTED
 
     return send
-
-
-class Gate:
-    """Everything between a request and the JSON in it; the same for every signed route."""
-
-    def __init__(
-        self,
-        sink: Sink,
-        keys: ProjectKeys,
-        rate_limit: RateLimiter,
-        addresses: ClientAddresses,
-        now_ms: Callable[[], int],
-    ) -> None:
-        self._sink, self._keys, self._rate_limit, self._addresses = sink, keys, rate_limit, addresses
-        self._rejections, self._now_ms = Rejections(sink, addresses), now_ms
-
-    def admit(self, env: dict[str, Any], bytes_max: int) -> tuple[int, bytes]:
-        """The proven project and the plain body. A refusal is counted before it is raised.
-
-        Raises:
-            RateLimited, Unauthorized, UnknownKey, BadEncoding, StorageError: as their names say.
-            InvalidEvent: the body is longer than `bytes_max`, as sent or inflated.
-        """
-        try:
-            self._rate_limit.take(self._addresses.of(env))
-            signature = parse_signature(env.get("HTTP_X_SIGNATURE"))
-            body = read_body(env, bytes_max)
-            claimed = env.get("HTTP_X_PROJECT_KEY")
-            coding = content_encoding(env)
-            if not coding:
-                return self._keys.authenticate(claimed, signature, body), body
-            return self._admit_compressed(claimed, signature, body, coding, bytes_max)
-        except BloopError as error:
-            project_id = self._keys.find(env.get("HTTP_X_PROJECT_KEY")) or NOBODY
-            self.refuse(env, project_id, _OUTCOMES[type(error)], error)
-            if isinstance(error, BodyTooLarge):  # the contract's words for it, and its 400
-                raise InvalidEvent("", "failed to read body") from error
-            raise
-
-    def refuse(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError, n: int = 1) -> None:
-        """Book `n` records that came in and go no further."""
-        self._sink.count(project_id, Outcome.RECEIVED, n)
-        self._sink.count(project_id, outcome, n)
-        self.note(env, project_id, outcome, error)
-
-    def note(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError) -> None:
-        """Leave a note for people who look for these records; they are counted elsewhere."""
-        self._rejections.note(project_id, outcome, str(error), env, self._now_ms())
-
-    def _admit_compressed(
-        self, claimed: str | None, signature: bytes, body: bytes, coding: str, bytes_max: int
-    ) -> tuple[int, bytes]:
-        project_id = self._keys.verify(claimed, signature, body)
-        inflated = inflate(body, coding, bytes_max)
-        if project_id is None:
-            project_id = self._keys.authenticate(claimed, signature, inflated)
-        return project_id, inflated
 
 
 class _Resource(abc.ABC):
