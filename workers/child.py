@@ -18,7 +18,6 @@ import traceback
 from collections.abc import Callable, Collection
 from typing import NoReturn
 
-from bloop.clock import now_ms
 from workers import process
 
 BACKOFF_FIRST_S = 0.2
@@ -57,7 +56,6 @@ class Child:
         self.name = name
         self.pid = 0  # 0: not running
         self.start_at: float | None = None  # monotonic; None: not wanted, or running
-        self.started_ms = 0  # Unix time of the last start
         self.exit_code: int | None = None  # of the last run; negative: the signal that killed it
         self._main, self._closes = main, closes
         self._backoff = backoff or Backoff()
@@ -68,7 +66,7 @@ class Child:
         return self.pid != 0
 
     def start(self) -> None:
-        self.started_ms, self._started_at = now_ms(), time.monotonic()
+        self._started_at = time.monotonic()
         self.start_at = self.exit_code = None
         parent = os.getpid()
         sys.stdout.flush()  # what is buffered would be written twice

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import bloop
 from bloop.config import Settings
 from bloop.errors import RingError, StorageError
-from bloop.storage.store import OPERATIONAL_ERRORS
+from bloop.storage.connection import OPERATIONAL_ERRORS
 from bloop.validate.limits import ERROR_TYPE_BYTES_MAX
 
 ABOUT_STORING = (*OPERATIONAL_ERRORS, StorageError, RingError)

@@ -26,6 +26,7 @@ from bloop import config, systemd
 from bloop import log as logs
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, QueryTimeout, RingMissing
+from bloop.storage.connection import OPERATIONAL_ERRORS
 from workers import own_errors
 
 EXIT_OK = 0
@@ -108,6 +109,9 @@ def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> i
         return main() or EXIT_OK
     except (RingMissing, QueryTimeout) as error:  # somebody else is late: the next try may work
         log.error("stopped: %s", error, extra={"action": "failed"})
+        return EXIT_FAILED
+    except OPERATIONAL_ERRORS as error:  # so it is with a database that is locked, or a disk that is full
+        log.error("stopped: %s: %s", type(error).__name__, error, extra={"action": "failed"})
         return EXIT_FAILED
     except BloopError as error:
         log.error("cannot start: %s", error, extra={"action": "cannot_start"})

@@ -2,7 +2,8 @@
 
 G1  A ring of another geometry (the number of workers changed, or the room per lane) is drained as it is, then replaced.
     Nobody else sees it meanwhile: it has no heartbeat of this writer's.
-G2  What rings that are gone have spilled is stored beside what comes in, then their accounts are closed.
+G2  What rings that are gone have spilled is stored beside what comes in, then their accounts are closed: by the writer,
+    once it runs, for that needs the write lock, and somebody may hold that for a long time.
 G3  One writer per spill folder. Another bloop's records there would look like those of a ring that is gone.
 """
 
@@ -63,13 +64,15 @@ def open_ring(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf, ha
     store = Store(db, segment.ring_id, culprit_of=culprit_of, orphans=consumer.orphans)
     consumer.resume(store.positions())
     spill.sync_folder(folder)  # before positions in it are forgotten
-    ring = Ring(segment, consumer, store)
-    close_accounts(db, ring)
-    return ring
+    return Ring(segment, consumer, store)
 
 
 def close_accounts(db: apsw.Connection, ring: Ring) -> None:
-    """Of every ring that is gone and of which nothing is left to read (G2)."""
+    """Of every ring that is gone and of which nothing is left to read (G2).
+
+    Raises:
+        apsw.Error: nothing was changed.
+    """
     keep = {ring.segment.ring_id} | {orphan.ring_id for orphan in ring.consumer.orphans}
     if lost := lost_rings.close_accounts(db, keep, clock.now_ms()):
         log.warning("%d records were lost with the ring that held them", lost, extra={"action": "ring_lost"})

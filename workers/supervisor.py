@@ -71,6 +71,7 @@ class Supervisor:
         self._children = [self._writer, self._ingest, self._dashboard, *self._background]
         self._greeting: subprocess.Popen[bytes] | None = None
         self._was_ready = False
+        self._last_heartbeat_ms = 0  # in the ring when the writer was last started
 
     def _child(self, name: str, main: Callable[[], int], *, has_port: bool = False) -> Child:
         def closes() -> list[int]:
@@ -154,6 +155,8 @@ class Supervisor:
         process.bury_orphans({child.pid for child in self._children} | {self._greeting.pid if self._greeting else 0})
 
     def _begin(self, child: Child) -> None:
+        if child is self._writer:
+            self._last_heartbeat_ms = self._heartbeat_ms()
         child.start()
         log.info("started %s[%d]", child.name, child.pid, extra={"action": "started"})
 
@@ -168,10 +171,17 @@ class Supervisor:
         log.warning(message, child.name, child.ending, wait_s, extra={"action": "died"})
 
     def _writer_is_ready(self) -> bool:
-        """This one, not the one before it, has the ring open and handles signals."""
+        """This one, not the one before it, has the ring open and handles signals.
+
+        Another time than the last one says so, not a later one: the clock may be set back while a writer starts.
+        """
+        return self._heartbeat_ms() not in (0, self._last_heartbeat_ms)
+
+    def _heartbeat_ms(self) -> int:
+        """Of whichever writer; 0 while there is none, and no ring."""
         with contextlib.suppress(RingError), contextlib.closing(Segment.attach(self._settings.ring_name)) as ring:
-            return ring.heartbeat_ms >= self._writer.started_ms
-        return False
+            return ring.heartbeat_ms
+        return 0
 
     # Stopping
 

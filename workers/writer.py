@@ -24,7 +24,8 @@ from bloop.record import ErrorRecord
 from bloop.retention import disk
 from bloop.ring import WriterState
 from bloop.storage import connection, migrate, projects
-from bloop.storage.store import OPERATIONAL_ERRORS, Stored
+from bloop.storage.connection import OPERATIONAL_ERRORS
+from bloop.storage.store import Stored
 from workers import process, rings
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 from workers.rings import Ring
@@ -58,6 +59,7 @@ class Writer:
         self._state = WriterState.RUNNING
         self._backoff_s = 0.0
         self._dead_lanes_at = 0.0
+        self._has_open_accounts = True  # of rings that are gone, maybe
         self._committed_at = 0.0
         self._is_behind = False  # the last batch left records behind: there is nothing to wait for
         self._settled_at = 0.0
@@ -164,7 +166,10 @@ class Writer:
                 self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
                 self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if self._consumer.finished_orphans():
+                self._has_open_accounts = True
+            if self._has_open_accounts:
                 rings.close_accounts(self._db, self._ring)
+                self._has_open_accounts = False
             if idle and time.monotonic() > self._dead_lanes_at:
                 self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
                 self._consumer.tidy()

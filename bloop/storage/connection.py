@@ -29,6 +29,21 @@ AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
 
 CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
+# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
+# that ran into trouble is often remounted read-only.
+OPERATIONAL_ERRORS = (
+    apsw.FullError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.NoMemError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    MemoryError,
+)
+
 
 def open_writer(path: Path | str, *, cache_kib: int = WRITER_CACHE_KIB) -> apsw.Connection:
     """The writer's connection. `synchronous=FULL`: a commit is on the disk before its ring positions are released.

@@ -31,28 +31,13 @@ from bloop.outcomes import REFUSALS, Outcome
 from bloop.query.ledger import NO_PROJECT
 from bloop.record import ErrorRecord, Kind, decode_error
 from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, ring_state, signals
+from bloop.storage.connection import OPERATIONAL_ERRORS
 from bloop.storage.fold import Seen
 from bloop.storage.signals import Signal
 
 log = logging.getLogger(__name__)
 
-# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
-# that ran into trouble is often remounted read-only.
-OPERATIONAL_ERRORS = (
-    apsw.FullError,
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.IOError,
-    apsw.CantOpenError,
-    apsw.ReadOnlyError,
-    apsw.NoMemError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-    MemoryError,
-)
-
 _SELECT_PROJECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL"
-
 
 RingRecord: TypeAlias = tuple[int, bytes, int]  # kind, payload, lane: as `bloop.ring.Consumer.read` hands them out
 

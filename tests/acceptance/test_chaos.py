@@ -25,7 +25,7 @@ ONE_BY_ONE = (
 )
 TOGETHER = (
     ("stop writer", "idle connections", "kill ingest-worker"),
-    ("clock jumps", "database locked"),
+    ("clock jumps", "database locked", "kill supervisor"),
 )
 
 pytestmark = pytest.mark.faults

@@ -8,12 +8,15 @@ import socket
 import stat
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import psutil
 import pytest
 
+from bloop.clock import HOUR_MS
 from bloop.outcomes import REFUSALS, Outcome
 from tests.acceptance.harness import STOP_S, BloopServer, event, sign_in_link, until
+from tests.chaos import disk, skew
 from workers.alerts import PID_FILE
 
 Make = Callable[..., BloopServer]
@@ -240,6 +243,29 @@ class TestAgain:
         assert not [process for process in family if process.is_running() and process.status() != "zombie"]
         server.stop()
         assert server.leftovers() == []
+
+    def test_clock_set_back_during_a_start_does_not_hold_it_up(self, make_server: Make, tmp_path: Path):
+        clock = tmp_path / "clock"
+        server = make_server()
+        server.command = skew.command(clock)
+        server.start()
+        server.kill_supervisor()
+
+        with disk.locked(server.database_path, to_readers=True):  # the next writer cannot get past this
+            skew.jump(clock, HOUR_MS)
+            server.start(wait=False)
+            until(lambda: "started writer" in server.log, "a start")
+            skew.jump(clock, 0)
+
+        until(lambda: server.status("GET", "/ready") == 200, "bloop to be ready")
+
+    def test_start_beside_a_locked_database_takes_events_meanwhile(self, server: BloopServer):
+        server.stop()
+        with disk.locked(server.database_path):
+            server.start()
+            ids = send_ids(server, "meanwhile")
+
+        until(lambda: sorted(server.stored_ids()) == sorted(ids), "what was sent meanwhile")
 
     def test_killed_supervisor_takes_everyone_along(self, server: BloopServer):
         server.kill_supervisor()

@@ -29,6 +29,7 @@ _FILE_BYTES_MAX = 4096  # less than any database
 _HOLD_LOCK = """
 import sqlite3, sys
 db = sqlite3.connect(sys.argv[1], timeout=30, isolation_level=None)
+db.execute(f"PRAGMA locking_mode = {sys.argv[2]}")
 db.execute("BEGIN IMMEDIATE")
 print("locked", flush=True)
 sys.stdin.read()
@@ -73,9 +74,9 @@ def full(server: BloopServer) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def locked(database: Path) -> Iterator[None]:
-    """Another process holds the write lock (D2)."""
-    command = [sys.executable, "-c", _HOLD_LOCK, str(database)]
+def locked(database: Path, *, to_readers: bool = False) -> Iterator[None]:
+    """Another process holds the write lock (D2), or the whole file, which nobody may have open then."""
+    command = [sys.executable, "-c", _HOLD_LOCK, str(database), "EXCLUSIVE" if to_readers else "NORMAL"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdin is not None
         assert holder.stdout is not None

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import apsw
 import pytest
 
 from bloop.errors import ConfigError, QueryTimeout, RingMismatch, RingMissing, SchemaTooNew
@@ -75,6 +76,7 @@ class TestExitCodes:
             (RingMismatch("foreign"), process.EXIT_CANNOT_START),
             (SchemaTooNew("from the future"), process.EXIT_CANNOT_START),
             (ConfigError("server.port", "in use"), process.EXIT_CANNOT_START),
+            (apsw.BusyError("database is locked"), process.EXIT_FAILED),
             (ZeroDivisionError(), process.EXIT_FAILED),
         ],
     )
@@ -98,11 +100,21 @@ class TestExitCodes:
         assert code == process.EXIT_CANNOT_START
         assert capsys.readouterr().err == "bloop: server.port: must be a whole number, not 'no'\n"
 
-    def test_expected_trouble_is_one_line_of_log(self, capsys: pytest.CaptureFixture[str]):
-        process.run("test", raising(RingMismatch("another layout")), [])
+    @pytest.mark.parametrize(
+        ("raised", "said"),
+        [
+            (RingMismatch("another layout"), "cannot start: another layout"),
+            (apsw.BusyError("database is locked"), "stopped: BusyError: database is locked"),
+        ],
+        ids=["ring", "database"],
+    )
+    def test_expected_trouble_is_one_line_of_log(
+        self, raised: Exception, said: str, capsys: pytest.CaptureFixture[str]
+    ):
+        process.run("test", raising(raised), [])
 
         (line,) = capsys.readouterr().err.splitlines()
-        assert line.endswith(f"test[{os.getpid()}] error cannot start: another layout")
+        assert line.endswith(f"test[{os.getpid()}] error {said}")
 
     def test_unexpected_trouble_shows_where(self, capsys: pytest.CaptureFixture[str]):
         process.run("test", raising(ZeroDivisionError("oops")), [])
