@@ -150,9 +150,11 @@ def clock_is_right(settings: Settings) -> Iterator[Finding]:
 def port(settings: Settings) -> Iterator[Finding]:
     number = settings.server.port
     members = {member.pid: member.name for member in family(settings)}
-    owners = _listening(number)
+    is_open, owners = _listening(number)
     if owners & members.keys():
         yield ok("port", f"{number} is bloop's")
+    elif is_open and not owners and members:  # systemd's, who gave it to ingest
+        yield ok("port", f"{number} is open")
     elif owners:
         names = ", ".join(sorted(_process_name(pid) for pid in owners))
         yield wrong("port", f"{number} is taken by {names}", "stop that, or choose another server.port")
@@ -246,14 +248,13 @@ def _can_listen(settings: Settings) -> Iterator[Finding]:
             yield ok("port", f"{settings.server.port} is free; bloop does not run")
 
 
-def _listening(number: int) -> set[int]:
-    """Processes that accept connections on this port, as far as this user may see."""
-    found = set()
+def _listening(number: int) -> tuple[bool, set[int]]:
+    """Whether somebody accepts connections on this port, and which processes, as far as this user may see."""
+    every = []
     with contextlib.suppress(psutil.AccessDenied):
-        for one in psutil.net_connections("tcp"):
-            if one.status == psutil.CONN_LISTEN and one.pid and one.laddr and one.laddr[1] == number:
-                found.add(one.pid)
-    return found
+        every = psutil.net_connections("tcp")
+    pids = {one.pid for one in every if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr[1] == number}
+    return bool(pids), {pid for pid in pids if pid}
 
 
 def _process_name(pid: int) -> str:

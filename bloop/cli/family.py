@@ -2,11 +2,16 @@
 
 Works without any of them answering, under `bloop up` and under systemd alike. Another user's processes are only seen by
 root.
+
+The units of systemd have user namespaces of their own (PrivateUsers=), and what a process there has open is hidden even
+from the same user outside. Which files it has locked is not: /proc/locks names every process that uses the ring or has
+the database open (sqlite.org/walformat.html, 2.3: each connection holds a lock on the `-shm` file).
 """
 
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -32,7 +37,8 @@ class Member(NamedTuple):
 
 def family(settings: Settings) -> list[Member]:
     """Every process that works on these settings, oldest first."""
-    found = {process.pid: process for process in psutil.process_iter() if _holds(process, settings)}
+    lockers = _lockers(settings)
+    found = {process.pid: process for process in psutil.process_iter() if _holds(process, settings, lockers)}
     for process in list(found.values()):
         for parent in _parents(process):
             found.setdefault(parent.pid, parent)
@@ -40,15 +46,46 @@ def family(settings: Settings) -> list[Member]:
     return sorted((m for m in members if m is not None), key=lambda m: (m.started_s, m.pid))
 
 
-def _holds(process: psutil.Process, settings: Settings) -> bool:
+def _holds(process: psutil.Process, settings: Settings, lockers: set[int]) -> bool:
     if not _name(process).startswith(NAME_PREFIX):
         return False
-    shared = f"/dev/shm{settings.ring_name}"  # noqa: S108 - where the kernel shows it
     with contextlib.suppress(*UNREADABLE):
-        if shared in Path(f"/proc/{process.pid}/maps").read_text():
-            return True
-        return any(file.path == str(settings.database_path) for file in process.open_files())
+        try:
+            if _shared(settings) in Path(f"/proc/{process.pid}/maps").read_text():
+                return True
+            return any(file.path == str(settings.database_path) for file in process.open_files())
+        except (PermissionError, psutil.AccessDenied):
+            return process.pid in lockers and process.uids().effective == os.geteuid()
     return False
+
+
+def _shared(settings: Settings) -> str:
+    return f"/dev/shm{settings.ring_name}"  # noqa: S108 - where the kernel shows it
+
+
+def _lockers(settings: Settings) -> set[int]:
+    """Processes with a lock on the ring or on the database."""
+    inodes = set()
+    for path in (_shared(settings), f"{settings.database_path}-shm"):
+        with contextlib.suppress(OSError):
+            inodes.add(os.stat(path).st_ino)
+    try:
+        return lockers_of(inodes, Path("/proc/locks").read_text())
+    except OSError:  # a sandbox may have none
+        return set()
+
+
+def lockers_of(inodes: set[int], locks: str) -> set[int]:
+    """Processes that hold a POSIX lock on one of these files, by the text of /proc/locks (proc(5)).
+
+    The device it names is not the one stat(2) gives on overlayfs and btrfs, so it is not compared.
+    """
+    pids = set()
+    for line in locks.splitlines():
+        _, kind, *_, pid, file, _, _ = line.split()
+        if kind == "POSIX" and int(file.rpartition(":")[2]) in inodes:  # "->" there: one that waits
+            pids.add(int(pid))
+    return pids
 
 
 def _parents(process: psutil.Process) -> Iterator[psutil.Process]:

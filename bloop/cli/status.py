@@ -63,8 +63,8 @@ def _print(seen: Overview, now_ms: int) -> None:
                 for m in seen.processes
             ],
         )
-        total = sum(m.pss_bytes or 0 for m in seen.processes)
-        click.echo(f"together {_bytes(total)}")
+        known = [m.pss_bytes for m in seen.processes if m.pss_bytes is not None]
+        click.echo(f"together {_bytes(sum(known))}" if known else "memory: systemctl status 'bloop-*'")
     if seen.stored is not None:
         click.echo()
         print_table(("RECORDS", *(f"LAST {name.upper()}" for name in WINDOWS)), list(_count_rows(seen)))
