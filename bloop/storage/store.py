@@ -20,19 +20,20 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 import apsw
 import msgspec
 
 from bloop.clock import minute_of
 from bloop.errors import BloopError
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.outcomes import Outcome
 from bloop.query.ledger import NO_PROJECT
 from bloop.record import ErrorRecord, Kind, decode_error
-from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, ring_state, signals
+from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, signals
 from bloop.storage.connection import OPERATIONAL_ERRORS
 from bloop.storage.fold import Seen
+from bloop.storage.ring_account import Cell, Orphan, RingAccount
 from bloop.storage.signals import Signal
 
 log = logging.getLogger(__name__)
@@ -40,32 +41,6 @@ log = logging.getLogger(__name__)
 _SELECT_PROJECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL"
 
 RingRecord: TypeAlias = tuple[int, bytes, int]  # kind, payload, lane: as `bloop.ring.Consumer.read` hands them out
-
-
-class Cell(Protocol):
-    """A shared-memory counter, as `bloop.ring.Consumer.cells` hands them out."""
-
-    @property
-    def lane(self) -> int: ...
-    @property
-    def project_id(self) -> int: ...
-    @property
-    def outcome(self) -> int: ...
-    @property
-    def value(self) -> int: ...
-
-
-class Orphan(Protocol):
-    """What a ring that is gone has left on the disk, as `bloop.ring.Consumer.orphans` lists it."""
-
-    @property
-    def slot(self) -> int: ...
-    @property
-    def ring_id(self) -> int: ...
-    @property
-    def lane(self) -> int: ...
-    @property
-    def spill_slot(self) -> int: ...
 
 
 @dataclass(slots=True)
@@ -101,14 +76,9 @@ class Store:
         self, db: apsw.Connection, ring_id: int, *, culprit_of: issues.CulpritOf, orphans: Sequence[Orphan] = ()
     ) -> None:
         self._db = db
-        self._ring_id = ring_id
-        self._orphans = {orphan.slot: orphan for orphan in orphans}
+        self._account = RingAccount(db, ring_id, orphans)
         self._culprit_of = culprit_of
         self._ids = issues.IssueIds()
-        self._folded = ring_state.cells(db, ring_id)
-        for orphan in orphans:
-            cells = ring_state.cells(db, orphan.ring_id).items()
-            self._folded |= {(orphan.slot, p, o): n for (lane, p, o), n in cells if lane == orphan.lane}
         self._unsettled = events.unsettled(db)
 
     @property
@@ -118,11 +88,7 @@ class Store:
 
     def positions(self) -> dict[int, int]:
         """Where to go on in each lane, spill and orphan."""
-        found = ring_state.positions(self._db, self._ring_id)
-        for orphan in self._orphans.values():
-            position = ring_state.positions(self._db, orphan.ring_id).get(orphan.spill_slot)
-            found |= {orphan.slot: position} if position is not None else {}
-        return found
+        return self._account.positions()
 
     def store(
         self,
@@ -166,7 +132,6 @@ class Store:
         settle: bool,
         insert: Callable[[_Sorted], None],
     ) -> Stored:
-        folded_before = dict(self._folded)
         try:
             with connection.immediate(self._db):
                 batch = self._sort(records)
@@ -179,12 +144,13 @@ class Store:
                 self._bury(batch, now_ms)
                 rejections.add(self._db, batch.notes, batch.projects | {NO_PROJECT})
                 self._settle_ledger(batch, cells, now_ms)
-                self._save_positions(positions)
+                self._account.save_positions(positions)
         except BaseException:
             self._ids.rollback()
-            self._folded = folded_before
+            self._account.rollback()
             raise
         self._ids.commit()
+        self._account.commit()
         self._unsettled = [] if settle else [*self._unsettled, *batch.seen]
         received: Counter[int] = Counter()
         for (at_ms, _), count in batch.received.items():
@@ -267,44 +233,17 @@ class Store:
             )
 
     def _settle_ledger(self, batch: _Sorted, cells: Sequence[Cell], now_ms: int) -> None:
-        minute = minute_of(now_ms)
-        lines: dict[tuple[int, int], int] = {}
-        changed: dict[ring_state.CellKey, int] = {}
-        for cell in cells:
-            key = (cell.lane, cell.project_id, cell.outcome)
-            before = self._folded.get(key, 0)
-            if cell.value != before:
-                line = (cell.project_id, cell.outcome)
-                lines[line] = lines.get(line, 0) + cell.value - before
-                changed[key] = cell.value
-        for (lane, project_id), count in batch.drained.items():
-            key = (lane, project_id, Outcome.STORED)
-            changed[key] = self._folded.get(key, 0) + count
         batch.received = Counter((r.received_at_ms, r.project_id) for r in batch.records)
-        stored: Counter[tuple[int, int]] = Counter()
-        for (at_ms, project), count in batch.received.items():  # a millisecond has several; a minute very many
-            stored[minute_of(at_ms), project] += count
-        counters.add_outcomes(self._db, ((*line, Outcome.STORED, count) for line, count in stored.items()))
+        lines: Counter[tuple[int, int, int]] = Counter()
+        for (at_ms, project_id), count in batch.received.items():  # a millisecond has several; a minute very many
+            lines[minute_of(at_ms), project_id, Outcome.STORED] += count
+        minute = minute_of(now_ms)
         for _, _, project_id, _ in batch.dead:
-            lines[project_id, Outcome.DEAD_LETTER] = lines.get((project_id, Outcome.DEAD_LETTER), 0) + 1
+            lines[minute, project_id, Outcome.DEAD_LETTER] += 1
         for project_id in batch.discarded:
-            lines[project_id, Outcome.DISCARDED] = lines.get((project_id, Outcome.DISCARDED), 0) + 1
-        counters.add_outcomes(self._db, ((minute, project, outcome, n) for (project, outcome), n in lines.items()))
-        self._save_cells(changed)
-        self._folded.update(changed)
-
-    def _save_positions(self, positions: Mapping[int, int]) -> None:
-        """An orphan's under the ring that it was spilled by: it may outlive the present one as well."""
-        orphans, own = self._orphans, self._ring_id
-        homes = ((orphans[s].ring_id, orphans[s].spill_slot) if s in orphans else (own, s) for s in positions)
-        rows = [(*home, position) for home, position in zip(homes, positions.values(), strict=True)]
-        ring_state.save_positions(self._db, rows)
-
-    def _save_cells(self, changed: Mapping[ring_state.CellKey, int]) -> None:
-        orphans, own = self._orphans, self._ring_id
-        homes = ((orphans[s].ring_id, orphans[s].lane) if s in orphans else (own, s) for s, _, _ in changed)
-        rows = [(*home, *key[1:], value) for home, (key, value) in zip(homes, changed.items(), strict=True)]
-        ring_state.save_cells(self._db, rows)
+            lines[minute, project_id, Outcome.DISCARDED] += 1
+        counters.add_outcomes(self._db, ((*line, count) for line, count in lines.items()))
+        self._account.fold(cells, batch.drained, now_ms)
 
     def settle_dead_lanes(self, lanes: Iterable[int], now_ms: int) -> int:
         """Book INTERRUPTED for lanes that have no producer and nothing left to read (S6); return how many records.
@@ -314,25 +253,7 @@ class Store:
         Raises:
             apsw.Error: one of OPERATIONAL_ERRORS; nothing was booked.
         """
-        changed: dict[ring_state.CellKey, int] = {}
-        for lane, project_id in {(lane, project_id) for lane, project_id, _ in self._folded if lane in set(lanes)}:
-            cell = self._folded.get
-            settled = sum(cell((lane, project_id, o), 0) for o in REFUSALS) + cell(
-                (lane, project_id, Outcome.STORED), 0
-            )
-            missing = cell((lane, project_id, Outcome.RECEIVED), 0) - settled
-            if missing > 0:
-                key = (lane, project_id, Outcome.INTERRUPTED)
-                changed[key] = cell(key, 0) + missing
-        if not changed:
-            return 0
-        minute = minute_of(now_ms)
-        lost = [(minute, key[1], Outcome.INTERRUPTED, n - self._folded.get(key, 0)) for key, n in changed.items()]
-        with connection.immediate(self._db):
-            counters.add_outcomes(self._db, lost)
-            self._save_cells(changed)
-        self._folded.update(changed)
-        return sum(count for *_, count in lost)
+        return self._account.settle_dead_lanes(lanes, now_ms)
 
 
 def _log_failure(message: str, records: int) -> None:
