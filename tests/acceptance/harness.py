@@ -15,9 +15,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 import apsw
 import psutil
@@ -25,22 +25,11 @@ import psutil
 from bloop import config
 from bloop.ring import Segment
 from bloop.storage import connection
+from tests.waiting import until
 
 BLOOP = Path(sys.executable).with_name("bloop")
 START_S = 30.0
 STOP_S = 30.0
-POLL_S = 0.01
-
-T = TypeVar("T")
-
-
-def until(condition: Callable[[], T], what: str, within_s: float = 10.0) -> T:
-    """The first true answer of `condition`; AssertionError naming `what` when there is none in time."""
-    deadline = time.monotonic() + within_s
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not within {within_s:g} s: {what}"
-        time.sleep(POLL_S)
-    return answer
 
 
 def free_port() -> int:

@@ -16,7 +16,6 @@ import os
 import random
 import signal
 import sys
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -29,10 +28,10 @@ import pytest
 from bloop import config
 from bloop.alerts import storm
 from bloop.storage import connection, migrate
-from tests.acceptance.harness import until
 from tests.acceptance.test_kills import SEED, say
 from tests.receivers import Got, Receiver
 from tests.seeding import Seeder
+from tests.waiting import lives_on, until
 from workers import alerts, process
 
 KILLS = int(os.environ.get("BLOOP_TEST_KILLS", "60"))
@@ -99,11 +98,11 @@ def fork(main: Callable[[], int]) -> int:
 
 
 @contextmanager
-def asking(settings: config.Settings, signum: signal.Signals) -> Iterator[None]:
-    """An alerts process, ended by `signum`."""
+def asking(settings: config.Settings, signum: signal.Signals) -> Iterator[int]:
+    """The pid of an alerts process, ended by `signum`."""
     pid = fork(lambda: process.guard("alerts", settings, lambda: alerts.run(settings)))
     try:
-        yield
+        yield pid
     finally:
         os.kill(pid, signum)
         code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -146,11 +145,9 @@ def test_every_rule_fires_once_for_every_issue_and_all_is_told_whatever_is_kille
     rng = random.Random(SEED)
     with writing(settings) as write_some:
         for _ in range(KILLS):
-            with asking(settings, signal.SIGKILL):
+            with asking(settings, signal.SIGKILL) as pid:
                 write_some()
-                pause_until = time.monotonic() + rng.random() * LIFE_S_MAX
-                while (left_s := pause_until - time.monotonic()) > 0:
-                    time.sleep(left_s)
+                assert lives_on(pid, rng.random() * LIFE_S_MAX)
 
     with asking(settings, signal.SIGTERM), closing(connection.open_reader(settings.database_path)) as db:
         until(lambda: is_all_told(db), "everything to be told", within_s=60)

@@ -10,8 +10,9 @@ from contextlib import closing
 import pytest
 
 from bloop.storage import connection
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
 from tests.receivers import OK, Receiver, answer
+from tests.waiting import until
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.acceptance.harness import BloopServer, event, sign_in_link, until
+from tests.acceptance.harness import BloopServer, event, sign_in_link
 from tests.browser.conftest import CHROMIUM, FLAGS, WAIT_MS, Complaints
 from tests.receivers import OK, Got, Receiver, answer
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

@@ -19,8 +19,9 @@ from bloop.backup.verify import verify
 from bloop.outcomes import Outcome
 from bloop.storage import connection
 from bloop.storage.sessions import create_session
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.load import Client
+from tests.waiting import lives_on, until
 
 Make = Callable[..., BloopServer]
 PATH = "/v1/admin/backups"
@@ -163,7 +164,7 @@ def test_killed_in_the_middle_no_half_backup_is_taken_for_one(server: BloopServe
         (retention,) = server.pids("retention")
         run_id = ask(server, headers)
         until(lambda run_id=run_id: runs(server, headers)[run_id]["state"] != "waiting", "it to begin", WITHIN_S)
-        time.sleep(delay_s)  # somewhere in the middle, or just after
+        assert lives_on(retention, delay_s)  # until somewhere in the middle, or just after
         os.kill(retention, signal.SIGKILL)
         until(lambda old=retention: server.pids("retention") not in ([], [old]), "its successor", WITHIN_S)
         made(server, headers, run_id)  # asked for now, another one would join the one that is still said to run

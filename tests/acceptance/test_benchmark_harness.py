@@ -13,7 +13,7 @@ from benchmarks.report import Report
 from bloop.bench.instance import Instance, InstanceError, free_port
 from bloop.bench.measure import CountError, measure
 from bloop.bench.schedule import Load
-from tests.acceptance.harness import until
+from tests.waiting import until
 
 
 def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(

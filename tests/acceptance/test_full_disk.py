@@ -21,8 +21,9 @@ from bloop.clock import DAY_MS, now_ms
 from bloop.outcomes import REFUSALS, Outcome
 from bloop.retention.disk import free_bytes
 from bloop.storage import connection, events, retention
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
 from tests.seed import Seed
+from tests.waiting import until
 
 MIB = 1024 * 1024
 DISK_BYTES = 40 * MIB

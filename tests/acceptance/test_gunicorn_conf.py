@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from bloop.ring import Segment
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 GUNICORN = Path(sys.executable).with_name("gunicorn")

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from bloop.outcomes import REFUSALS, Outcome
 from bloop.ring import spill
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
+from tests.waiting import until
 
 Make = Callable[..., BloopServer]
 

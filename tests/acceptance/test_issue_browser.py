@@ -13,9 +13,10 @@ from bloop.clock import now_ms
 from bloop.storage import connection
 from bloop.storage.sessions import create_session
 from bloop.storage.users import create_user
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.test_list_browser import browser, have, server, visit
 from tests.browser.test_keyboard import press
+from tests.waiting import until
 
 __all__ = ["browser", "server", "visit"]  # fixtures
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 import pytest
 
 from bloop.ring import spill
-from tests.acceptance.harness import BloopServer, until
+from tests.acceptance.harness import BloopServer
 from tests.acceptance.load import BurstClient, Client
 from tests.chaos.accounts import Account, imbalances
 from tests.chaos.kills import (
@@ -26,6 +26,7 @@ from tests.chaos.kills import (
     pause,
     standing_still,
 )
+from tests.waiting import until
 
 KILLS = int(os.environ.get("BLOOP_TEST_KILLS", "60"))
 BURST_KILLS = max(10, KILLS // 5)

@@ -13,8 +13,9 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_play
 from bloop.clock import now_ms
 from bloop.storage import connection
 from bloop.storage.sessions import create_session
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.test_pages_browser import CHROMIUM, FLAGS, WAIT_MS, WATCH
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 

@@ -19,7 +19,8 @@ from bloop.clock import now_ms
 from bloop.storage import connection
 from bloop.storage.sessions import create_session
 from bloop.web.hub import PER_CREDENTIAL_MAX
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
+from tests.waiting import until
 
 CLIENTS = 200
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.harness import BloopServer, sign_in_link, until
+from tests.acceptance.harness import BloopServer, sign_in_link
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 

@@ -17,7 +17,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bloop.cli.checks import Verdict
 from bloop.cli.checks_online import metrics_are_private
 from bloop.outcomes import Outcome
-from tests.acceptance.harness import BloopServer, event, signed, until
+from tests.acceptance.harness import BloopServer, event, signed
+from tests.waiting import until
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 

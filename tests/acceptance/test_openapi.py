@@ -29,7 +29,8 @@ from schemathesis.checks import CHECKS
 
 from bloop.clock import now_ms
 from bloop.outcomes import REFUSALS, Outcome
-from tests.acceptance.harness import BloopServer, event, sign_in_link, until
+from tests.acceptance.harness import BloopServer, event, sign_in_link
+from tests.waiting import until
 
 SPEC = Path(__file__).parents[2] / "docs" / "openapi.yaml"
 EXAMPLES_MAX = int(os.environ.get("BLOOP_TEST_EXAMPLES", "6"))  # for a search: 200, and new ones every time

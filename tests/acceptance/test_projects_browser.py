@@ -10,7 +10,6 @@ import re
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,8 +20,9 @@ from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from bloop.outcomes import Outcome
 from bloop.pages.onboarding import LANGUAGES, snippet
-from tests.acceptance.harness import BloopServer, event, sign_in_link, signed, until
+from tests.acceptance.harness import BloopServer, event, sign_in_link, signed
 from tests.unit.pages.test_render import XSS
+from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
@@ -259,13 +259,16 @@ def test_a_rotated_key_is_refused_by_every_worker_on_its_very_next_request(bloop
 
     with contextlib.ExitStack() as cleanup:
         by_worker: dict[int, http.client.HTTPConnection] = {}
-        deadline = time.monotonic() + 20
-        while set(by_worker) != pids:  # kept alive, each connection belongs to one worker; open more until all have one
-            assert time.monotonic() < deadline, f"workers without a connection: {pids - set(by_worker)}"
+
+        def every_worker_has_one() -> bool:
+            """Open one more: kept alive, each connection belongs to one worker."""
             client = http.client.HTTPConnection("127.0.0.1", bloop.port, timeout=10)
             cleanup.callback(client.close)
             assert send(client) == 200
             by_worker.setdefault(worker_of(client, pids), client)
+            return set(by_worker) == pids
+
+        until(every_worker_has_one, "a connection to every worker", within_s=20)
 
         new_key = api(bloop, cookie, "POST", "/v1/projects/rotated/rotate-key")["api_key"]
         refused = {pid: send(client) for pid, client in by_worker.items()}

@@ -22,8 +22,9 @@ import psutil
 import pytest
 import trustme
 
-from tests.acceptance.harness import Answer, BloopServer, event, free_port, signed, until
+from tests.acceptance.harness import Answer, BloopServer, event, free_port, signed
 from tests.tools import tool
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "docs/proxies"

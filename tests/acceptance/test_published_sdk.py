@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.harness import BloopServer, clean_environment, until
+from tests.acceptance.harness import BloopServer, clean_environment
+from tests.waiting import until
 
 REQUIREMENT = "bloop-sdk==0.3.0 --hash=sha256:bf6a895b07aea1a92323b5ece64b90a302fdccacd1a6d8657a45963e9fe57bdd"
 

@@ -11,7 +11,8 @@ import pytest
 from bloop.cli.family import KINDS
 from bloop.cli.status import REMEDIES
 from bloop.query.health import Reason
-from tests.acceptance.harness import BloopServer, event, until
+from tests.acceptance.harness import BloopServer, event
+from tests.waiting import until
 
 
 def status(server: BloopServer) -> tuple[int, dict[str, Any]]:

@@ -14,7 +14,7 @@ from bloop import config
 from bloop.query.health import Reason
 from bloop.query.processes import process_states
 from bloop.storage import connection, migrate
-from tests.acceptance.harness import until
+from tests.waiting import until
 from workers import background
 from workers.background import Background, Job, Stopping
 

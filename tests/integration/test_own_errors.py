@@ -9,17 +9,19 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
 
 from bloop import config, log
+from bloop.errors import LaneUnavailable
 from bloop.outcomes import Outcome
 from bloop.record import ErrorRecord, Kind, decode_error
 from bloop.ring import Consumer, Producer, Segment
 from bloop.storage import connection, projects
 from tests.seed import Seed
-from tests.unit.ring.support import eventually, fresh_ring_name
+from tests.unit.ring.support import fresh_ring_name
 from workers import own_errors
 from workers.own_errors import QUEUE_MAX, OwnErrors
 
@@ -205,12 +207,20 @@ def test_without_a_ring_it_tries_for_a_while_and_gives_up(
 def test_a_lane_that_becomes_free_in_time_is_used(
     handler: OwnErrors, ring: Segment, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    taken = [Producer.claim(ring), Producer.claim(ring)]
-    monkeypatch.setattr(own_errors.time, "sleep", lambda _s: taken and taken.pop().close())
+    taken, send = [Producer.claim(ring), Producer.claim(ring)], own_errors.send
+
+    def free_one_when_refused(*args: Any) -> None:
+        try:
+            send(*args)
+        except LaneUnavailable:
+            taken.pop().close()
+            raise
+
+    monkeypatch.setattr(own_errors, "send", free_one_when_refused)
     fail()
-    eventually(lambda: not handler._waiting.unfinished_tasks)
-    for producer in taken:
-        producer.close()
+    handler.flush(5.0)
+    (still_taken,) = taken
+    still_taken.close()
 
     assert len(drained(ring)) == 1
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -20,10 +19,10 @@ from bloop.retention import cleaner, disk, steps
 from bloop.storage import connection, prune, retention
 from tests.seed import NOW_MS, Seed
 from tests.unit.retention.cleaning import counters, expected, settle, stored
+from tests.waiting import until
 from workers import retention as worker
 from workers.retention import Pruning
 
-WAIT_S = 20.0
 EVENTS = 6000
 KILLS = 6
 
@@ -67,13 +66,6 @@ def many_events(seed: Seed, count: int = EVENTS) -> None:
         {"count": count, "now": now, "first": issues[0], "step": 20 * DAY_MS // count},
     )
     settle(seed)
-
-
-def until(condition: Callable[[], object], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.002)
 
 
 def start(seed: Seed, settings: config.Settings) -> int:

@@ -22,7 +22,8 @@ from bloop.ring import Producer, Segment, Spill, spill
 from bloop.storage import connection, migrate, projects
 from bloop.validate.event import Event
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
-from tests.unit.ring.support import abandon, eventually
+from tests.unit.ring.support import abandon
+from tests.waiting import until
 from workers import rings
 from workers.process import StopFlag
 from workers.writer import Writer, culprit_of
@@ -261,7 +262,7 @@ def test_a_ring_of_another_geometry_that_is_in_use_is_left_alone(spilled: Machin
             sleep_for_ever()
 
     processes.start(work)
-    eventually(lambda: board[0] == 1)
+    until(lambda: board[0] == 1, "its claim")
     spilled.variables["BLOOP__SERVER__WORKERS"] = "3"
 
     with pytest.raises(RingMismatch, match="in use"), spilled.writer():

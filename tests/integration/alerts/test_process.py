@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from bloop.query.processes import ALERTS, process_states
 from bloop.storage import connection, migrate
 from tests.receivers import OK, Receiver
 from tests.seeding import Seeder
+from tests.waiting import until
 from workers import alerts, process
 
 WITHIN_S = 10.0
@@ -25,14 +25,6 @@ NOW_MS = 1_800_000_000_000
 def settings_of(tmp_path: Path, **variables: str) -> config.Settings:
     environ = {"BLOOP__DATABASE__PATH": str(tmp_path / "bloop.db"), "BLOOP__ALERTING__ALLOW_PRIVATE": "true"}
     return config.load(environ=environ | variables, secret_required=False)
-
-
-def until(condition: Callable[[], Any], what: str) -> Any:
-    deadline = time.monotonic() + WITHIN_S
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, f"not within {WITHIN_S:g} s: {what}"
-        time.sleep(0.01)
-    return answer
 
 
 class Life:

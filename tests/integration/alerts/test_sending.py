@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -21,6 +20,7 @@ from bloop.storage import deliveries
 from bloop.storage.alerts import FiringFields
 from bloop.storage.deliveries import Target
 from tests.integration.alerts.world import T0, World
+from tests.waiting import until
 from workers import alerts, sending
 from workers.sending import Sender
 
@@ -61,11 +61,14 @@ def add(world: World, channel_id: int | None, rule_id: int = 1) -> int:
 
 def pump(sender: Sender, done: Callable[[], bool], what: str) -> None:
     """Run the job until `done`."""
-    deadline = time.monotonic() + WITHIN_S
-    while not done():
-        assert time.monotonic() < deadline, f"not within {WITHIN_S:g} s: {what}"
+
+    def done_or_run() -> bool:
+        if done():
+            return True
         sender.run()
-        time.sleep(0.001)
+        return False
+
+    until(done_or_run, what)
 
 
 def states(world: World) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,15 +13,7 @@ from bloop.query import projects as read_projects
 from bloop.storage import connection, projects
 from bloop.web.purger import Purger
 from tests.seed import NOW_MS, Seed, many_issues
-
-WAIT_S = 20.0
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline, what
-        time.sleep(0.01)
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -46,12 +37,15 @@ def test_a_woken_purger_clears_up_while_others_write_and_nobody_waits_long(seed:
     delete(seed, "big")
     purger.wake()
     waits = []
-    while read_projects.to_purge(seed.db):
+
+    def is_purged_after_a_write() -> bool:
         started = time.monotonic()
         with connection.immediate(seed.db):
             seed.db.execute("UPDATE projects SET next_short_number = next_short_number + 1 WHERE slug = 'small'")
         waits.append(time.monotonic() - started)
-        time.sleep(0.002)
+        return not read_projects.to_purge(seed.db)
+
+    until(is_purged_after_a_write, "the purge", within_s=20)
     purger.stop()
 
     assert seed.value("SELECT count(*) FROM issues") == 0
@@ -78,14 +72,16 @@ def test_what_a_killed_process_left_is_cleared_up_at_the_next_start(seed: Seed) 
     seed.close()
 
 
-def test_a_purger_survives_a_locked_database(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_purger_survives_a_locked_database(
+    seed: Seed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 10)
     seed.project("shop")
     delete(seed, "shop")
     seed.db.execute("BEGIN IMMEDIATE")
     purger = Purger(seed.path, clock.now_ms)
     purger.start()
-    time.sleep(0)
+    until(lambda: "purging goes on later" in caplog.text, "it to find the database locked")
     seed.db.execute("ROLLBACK")
 
     def is_purged() -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
@@ -26,6 +25,7 @@ from bloop.query import backups as query
 from bloop.query.health import Reason
 from bloop.storage import backups as storage
 from bloop.storage import connection, migrate
+from tests.waiting import until
 from workers import backups as job
 from workers.backups import Backups
 
@@ -70,10 +70,7 @@ def backups(settings: Settings, db: apsw.Connection, clock: Clock) -> Iterator[B
 
 def work(backups: Backups) -> None:
     """Run the job as its process does until there is nothing to do."""
-    deadline = time.monotonic() + WITHIN_S
-    while backups.run() == job.LOOK_AT_WORK_EVERY_S:
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
+    until(lambda: backups.run() != job.LOOK_AT_WORK_EVERY_S, "the work to be done", WITHIN_S)
 
 
 def ask(db: apsw.Connection, now_ms: int = MADE_MS) -> None:
@@ -239,9 +236,8 @@ def test_a_stop_ends_the_work_and_keeps_nothing_half_made(
 
     def slow(database: Path, folder: Path, now_ms: int, *, cause: object, watch: Watch) -> Entry:
         begun.set()
-        while True:
-            watch.look("Copying", 0, 1)
-            time.sleep(0.001)
+        until(lambda: watch.look("Copying", 0, 1), "to be told to stop", WITHIN_S)
+        raise AssertionError("it looked, and was not stopped")
 
     monkeypatch.setattr(job, "create", slow)
     backups = Backups(settings, db, clock)

@@ -5,10 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import time
+import signal
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Event
+from types import FrameType
 from typing import Any
-from urllib.parse import parse_qs
+
+from tests.integration.http.wire import PATIENCE_S
 
 Environ = dict[str, Any]
 JSON = ("Content-Type", "application/json")
@@ -71,12 +76,18 @@ def empty(environ: Environ, start_response: Callable[..., Any]) -> Iterable[byte
     return [b"not to be sent"]
 
 
-def slow(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Says on disk that it has begun, then takes its time."""
-    query = parse_qs(environ["QUERY_STRING"])
-    with open(query["began"][0], "w"):
-        pass
-    time.sleep(float(query["s"][0]))
+def in_flight(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Says on disk that it has begun, and answers once its worker was told to stop."""
+    told: SimpleQueue[int] = SimpleQueue()  # the only queue that a signal handler may put into
+    usual = signal.getsignal(signal.SIGTERM)
+
+    def on_sigterm(signum: int, frame: FrameType | None) -> None:
+        usual(signum, frame)
+        told.put(signum)
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    Path(environ["QUERY_STRING"]).touch()
+    told.get(timeout=PATIENCE_S)
     return echo(environ, start_response)
 
 
@@ -84,11 +95,12 @@ def stream(environ: Environ, start_response: Callable[..., Any]) -> Iterator[byt
     """An endless stream that ends when the worker says it is stopping."""
     start_response("200 OK", [("Content-Type", "text/event-stream")])
     is_stopping = environ["bloop.is_stopping"]
+    pace = Event()  # never set: news come when they come, and nothing says when
     number = 0
     while not is_stopping():
         yield b"data: %d\n\n" % number
         number += 1
-        time.sleep(0.02)
+        pace.wait(0.02)
     yield b"data: end\n\n"
 
 
@@ -115,7 +127,7 @@ ROUTES: dict[str, Callable[..., Iterable[bytes]]] = {
     "pieces": pieces,
     "big": big,
     "empty": empty,
-    "slow": slow,
+    "in-flight": in_flight,
     "stream": stream,
     "read-or-gone": read_or_gone,
 }

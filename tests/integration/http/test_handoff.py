@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.integration.http.conftest import Gunicorn, Start, wait_until
+from tests.integration.http.conftest import Gunicorn, Start
 from tests.integration.http.wire import Wire, get_bytes, post_bytes
+from tests.waiting import until
 
 # Header and body times are short, so that clients that stall can be waited for.
 IMPATIENT = "header_timeout_s=1.0, body_timeout_s=1.0, write_timeout_s=1.0, linger_timeout_s=0.5"
@@ -120,7 +121,7 @@ def test_ingest_keeps_no_descriptor_of_what_it_handed_over(ingest: Gunicorn, wir
     wire.get("/page")
 
     # Once the dashboard has it, the answer may be here before the ingest worker has closed its own copy.
-    wait_until(lambda: ingest.worker_fds() == open_before - 1)
+    until(lambda: ingest.worker_fds() == open_before - 1, "the copy to be closed")
     assert watched_fds(ingest) == watched_before - 1
 
 
@@ -133,7 +134,7 @@ def watched_fds(server: Gunicorn) -> int:
 def test_clients_come_and_go_without_leaking_descriptors(ingest: Gunicorn, dashboard: Gunicorn):
     with ingest.wire() as one:
         one.get("/page")
-    wait_until(lambda: not connections(dashboard))
+    until(lambda: not connections(dashboard), "every client to be gone")
     before = dashboard.worker_fds()
 
     for n in range(60):
@@ -144,7 +145,7 @@ def test_clients_come_and_go_without_leaking_descriptors(ingest: Gunicorn, dashb
     with ingest.wire() as wire:
         assert wire.get("/v1/echo").status == 200
 
-    wait_until(lambda: dashboard.worker_fds() == before)
+    until(lambda: dashboard.worker_fds() == before, "every descriptor to be closed")
 
 
 def connections(server: Gunicorn) -> int:
@@ -209,7 +210,7 @@ def test_body_that_stalls_looks_like_a_client_that_has_gone(wire: Wire, tmp_path
     note = tmp_path / "note"
     wire.send(post_bytes("/read-or-gone", b"x" * 100, f"X-Note: {note}\r\n")[:-1])
 
-    wait_until(note.exists)
+    until(note.exists, "the app to be told")
 
     assert note.read_text() == "gone"
 
@@ -223,7 +224,7 @@ def test_body_that_drips_is_given_up_too(dashboard: Gunicorn, wire: Wire, tmp_pa
             wire.send(b"x")
         return note.exists()
 
-    wait_until(drip)
+    until(drip, "the app to be told")
 
     assert note.read_text() == "gone"
 
@@ -283,7 +284,7 @@ def test_killed_dashboard_worker_is_succeeded_on_the_same_path(
             answer = wire.response()
         return answer.status == 200 and answer.json()["pid"] != victim
 
-    wait_until(page_is_back)
+    until(page_is_back, "a page of the successor")
     assert dashboard.worker_pids() != {victim}
 
 

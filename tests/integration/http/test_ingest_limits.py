@@ -8,8 +8,9 @@ from collections.abc import Iterator
 import psutil
 import pytest
 
-from tests.integration.http.conftest import Gunicorn, Start, wait_until
+from tests.integration.http.conftest import Gunicorn, Start
 from tests.integration.http.wire import Wire, get_bytes, post_bytes
+from tests.waiting import until
 
 HELD_MAX = 200_000
 
@@ -86,7 +87,7 @@ def test_peer_that_never_reads_is_closed(impatient: Gunicorn):
         deaf.send(get_bytes("/v1/big?16000000"))
         assert deaf.receive()
 
-        wait_until(lambda: connections_of(impatient) == 0, patience_s=5)
+        until(lambda: connections_of(impatient) == 0, "the peer to be closed")
 
 
 def test_refused_client_that_goes_on_sending_is_closed(impatient: Gunicorn):
@@ -94,7 +95,7 @@ def test_refused_client_that_goes_on_sending_is_closed(impatient: Gunicorn):
         wire.send(b"NONSENSE\r\n\r\n")
         assert wire.response().status == 400
 
-        wait_until(lambda: connections_of(impatient) == 0)
+        until(lambda: connections_of(impatient) == 0, "the client to be closed")
 
 
 def connections_of(server: Gunicorn) -> int:
@@ -106,7 +107,7 @@ def test_unfinished_bodies_have_a_common_bound(crowded: Gunicorn):
     body = b"x" * (HELD_MAX - 10_000)
     with crowded.wire() as first, crowded.wire() as second:
         first.send(post_bytes("/v1/echo", body)[:-1])
-        wait_until(lambda: unread_bytes(crowded) == 0)
+        until(lambda: unread_bytes(crowded) == 0, "the first body to be read")
 
         second.send(post_bytes("/v1/echo", body)[:-1])
         refused = second.response()
@@ -180,7 +181,7 @@ def test_five_thousand_idle_connections_do_not_slow_a_request(many_descriptors: 
             assert idle[-1].get("/v1/echo").status == 200
 
             assert median_s(wire) < 3 * alone_s + 0.002
-        wait_until(lambda: patient.worker_fds() <= baseline)
+        until(lambda: patient.worker_fds() <= baseline, "the descriptors to be closed")
 
 
 def median_s(wire: Wire) -> float:
@@ -201,7 +202,7 @@ def test_storm_of_aborted_connections_leaks_no_descriptor(patient: Gunicorn):
             aborted.send(beginning)
             aborted.abort()
 
-        wait_until(lambda: patient.worker_fds() <= baseline)
+        until(lambda: patient.worker_fds() <= baseline, "the descriptors to be closed")
         assert wire.get("/v1/echo").status == 200
 
 

@@ -10,8 +10,9 @@ from threading import Thread
 
 import pytest
 
-from tests.integration.http.conftest import Gunicorn, Start, wait_until
+from tests.integration.http.conftest import Gunicorn, Start
 from tests.integration.http.wire import Response, get_bytes, post_bytes
+from tests.waiting import until
 
 
 def test_sigterm_finishes_what_is_in_flight_and_closes_what_is_idle(start_ingest: Start, tmp_path: Path):
@@ -22,8 +23,8 @@ def test_sigterm_finishes_what_is_in_flight_and_closes_what_is_idle(start_ingest
         deaf.send(get_bytes("/v1/big?16000000"))
         assert deaf.receive()
         halfway.send(post_bytes("/v1/echo", b"0123456789")[:-1])
-        busy.send(get_bytes(f"/v1/slow?s=0.3&began={began}"))
-        wait_until(began.exists)
+        busy.send(get_bytes(f"/v1/in-flight?{began}"))
+        until(began.exists, "the request to be in flight")
 
         server.send_signal(signal.SIGTERM)
 
@@ -85,7 +86,7 @@ def pair(start_ingest: Start) -> Gunicorn:
             booted.add(wire.get("/v1/echo").json()["pid"])
         return len(booted) == 2
 
-    wait_until(both_booted)
+    until(both_booted, "both workers to answer")
     return server
 
 
@@ -101,7 +102,7 @@ def test_workers_share_connections(pair: Gunicorn, in_a_burst: bool):
                 pids = [connected.enter_context(pair.wire()).get("/v1/echo").json()["pid"] for _ in range(20)]
         return min(pids.count(pid) for pid in pair.worker_pids()) >= 5
 
-    wait_until(both_get_a_quarter)
+    until(both_get_a_quarter, "both workers to get a share")
 
 
 def test_worker_restarts_after_max_requests(start_ingest: Start):
@@ -114,7 +115,7 @@ def test_worker_restarts_after_max_requests(start_ingest: Start):
             return wire.get("/v1/echo").json()["pid"] not in first
 
     assert len(first) == 1
-    wait_until(is_replaced)
+    until(is_replaced, "another worker")
 
 
 def test_reload_drops_no_request(start_ingest: Start, folder: Path):
@@ -133,7 +134,7 @@ def test_reload_drops_no_request(start_ingest: Start, folder: Path):
     asking.start()
     try:
         server.send_signal(signal.SIGHUP)
-        wait_until(lambda: answers and answers[-1].json()["pid"] != old)
+        until(lambda: answers and answers[-1].json()["pid"] != old, "an answer of the new worker")
     finally:
         done = True
         asking.join()
@@ -149,4 +150,4 @@ def test_worker_notices_that_its_master_is_gone(start_ingest: Start):
         server.send_signal(signal.SIGKILL)
 
         assert wire.is_closed()
-        wait_until(lambda: not Path(f"/proc/{pid}").exists())
+        until(lambda: not Path(f"/proc/{pid}").exists(), "the worker to end")

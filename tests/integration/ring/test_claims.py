@@ -11,7 +11,7 @@ import pytest
 from bloop.errors import LaneUnavailable, RingError
 from bloop.ring import Consumer, Producer, Segment, layout, locks, mapping
 from tests.integration.ring.processes import Board, sleep_for_ever
-from tests.unit.ring.support import eventually
+from tests.waiting import until
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_a_killed_producers_lane_is_free_at_once_and_keeps_what_it_pushed(name, 
         sleep_for_ever()
 
     pid = processes.start(produce)
-    eventually(lambda: board[0] == 1)
+    until(lambda: board[0] == 1, "its claim")
     taken = segment.stat().lanes[0]
     assert (taken.claimed, taken.producer_pid) == (True, pid)
 
@@ -58,7 +58,7 @@ def test_a_second_consumer_is_refused_until_the_first_is_dead(name, processes, b
         sleep_for_ever()
 
     pid = processes.start(consume)
-    eventually(lambda: board[0] == 1)
+    until(lambda: board[0] == 1, "its claim")
     assert segment.stat().consumer_claimed
     with pytest.raises(LaneUnavailable):
         Consumer.claim(segment)
@@ -78,7 +78,7 @@ def test_a_lane_claimed_elsewhere_is_passed_over(name, processes, board):
         sleep_for_ever()
 
     processes.start(produce)
-    eventually(lambda: board[0] == 1)
+    until(lambda: board[0] == 1, "its claim")
     producer = Producer.claim(segment)
 
     assert producer.lane == 1
@@ -130,7 +130,7 @@ def test_a_ring_in_use_by_another_process_is_never_replaced(name, processes, boa
         sleep_for_ever()
 
     pid = processes.start(produce)
-    eventually(lambda: board[0] == 1)
+    until(lambda: board[0] == 1, "its claim")
     segment.close()
     with pytest.raises(RingError, match="in use"):
         Segment.create(name, lane_count=2, lane_bytes=4096)
@@ -154,7 +154,7 @@ def test_processes_that_create_at_once_get_the_same_ring(name, processes, board)
 
         pids = [processes.start(lambda slot=slot: create(slot)) for slot in range(4)]
         board[63] = 1
-        eventually(lambda: all(board[slot] for slot in range(4)))
+        until(lambda: all(board[slot] for slot in range(4)), "all four to have tried")
 
         assert len({board[slot] for slot in range(4)}) == 1
         for slot, pid in enumerate(pids):
@@ -183,7 +183,7 @@ def test_whoever_races_to_replace_a_ring_claims_end_up_in_one(name, processes, b
 
         pids = [processes.start(lambda slot=slot: create(slot)) for slot in range(4)]
         board[63] = 1
-        eventually(lambda: all(board[slot] for slot in range(4)))
+        until(lambda: all(board[slot] for slot in range(4)), "all four to have tried")
         current = Segment.attach(name)
 
         assert {board[slot] for slot in range(4)} - {refused} == {current.ring_id}

@@ -10,7 +10,7 @@ import pytest
 
 from bloop.ring import Consumer, Producer, Segment, layout
 from tests.integration.ring.processes import Board, sleep_for_ever
-from tests.unit.ring.support import eventually
+from tests.waiting import until
 
 LOST_WAKE_UP_S = 5.0  # what one would cost: the timeout of the wait
 
@@ -47,9 +47,9 @@ def test_a_push_wakes_a_sleeping_consumer_soon(name, processes, board):
     words = segment.shared().words
 
     for n in range(200):
-        eventually(lambda: words[layout.W_ASLEEP] != 0)
+        until(lambda: words[layout.W_ASLEEP] != 0, "the consumer to fall asleep")
         assert producer.push(1, stamp())
-        eventually(lambda n=n: board[1] == n + 1)
+        until(lambda n=n: board[1] == n + 1, "the record to arrive")
 
     assert board[0] < 1e9, "no wake-up waits for the timeout"
     producer.close()
@@ -75,7 +75,7 @@ def test_no_push_is_overlooked_by_a_consumer_that_is_just_falling_asleep(name, p
 
     assert board[1] == 2 * rounds
     assert board[0] < 1e9, "no wake-up waits for the timeout"
-    eventually(lambda: segment.shared().words[layout.W_ASLEEP] != 0)
+    until(lambda: segment.shared().words[layout.W_ASLEEP] != 0, "the consumer to fall asleep")
     assert segment.shared().bell.value <= segment.lane_count
     processes.kill(consumer_pid)
     segment.close()
@@ -91,14 +91,14 @@ def test_a_signal_ends_the_wait(name, processes, board):
         board[1] = 1 + consumer.wait(60)
 
     pid = processes.start(wait)
-    eventually(lambda: board[0] == 1 and segment.shared().words[layout.W_ASLEEP] != 0)
+    until(lambda: board[0] == 1 and segment.shared().words[layout.W_ASLEEP] != 0, "the consumer to fall asleep")
 
     def signalled() -> bool:
         if not board[1]:
             os.kill(pid, signal.SIGTERM)  # again: the first may have come just before the sleep
         return board[1] != 0
 
-    eventually(signalled)
+    until(signalled, "the wait to end")
     assert board[1] == 1, "it says that nothing was pushed"
     processes.finish(pid)
     segment.close()
@@ -114,12 +114,12 @@ def test_a_producer_killed_after_ringing_leaves_the_doorbell_in_order(name, proc
         sleep_for_ever()
 
     for n in range(10):
-        eventually(lambda: segment.shared().words[layout.W_ASLEEP] != 0)
+        until(lambda: segment.shared().words[layout.W_ASLEEP] != 0, "the consumer to fall asleep")
         board[2] = 0
         pid = processes.start(push_once)
-        eventually(lambda: board[2] == 1)
+        until(lambda: board[2] == 1, "its push")
         processes.kill(pid)
-        eventually(lambda n=n: board[1] == n + 1)
+        until(lambda n=n: board[1] == n + 1, "the record to arrive")
 
     assert board[0] < 1e9
     segment.close()

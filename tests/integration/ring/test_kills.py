@@ -14,7 +14,7 @@ import pytest
 from bloop.errors import LaneUnavailable
 from bloop.ring import Consumer, Producer, Segment, Spill, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
-from tests.unit.ring.support import eventually
+from tests.waiting import lives_on, until
 
 RECEIVED, RING_FULL = 1, 3
 PROJECT_ID = 7
@@ -48,7 +48,7 @@ def claim_consumer(segment: Segment, path: Path) -> Consumer:
             return False
         return True
 
-    eventually(attempt)
+    until(attempt, "the writer's place to be free")
     return claimed[0]
 
 
@@ -122,15 +122,14 @@ def storm(
     producers = {1: processes.start(lambda: produce(segment, board, 1, spilling))}
     started = 1
     writer = processes.start(lambda: write(segment, path))
-    until = time.monotonic() + lasting_s
-    while time.monotonic() < until and started < 250:
+    over_at = time.monotonic() + lasting_s
+    while time.monotonic() < over_at and started < 250:
         if len(producers) < 2:
             started += 1
             producers[started] = processes.start(lambda: produce(segment, board, started, spilling))
-        settled, moment = time.monotonic() + 0.5, choice.uniform(0.002, 0.03)
-        eventually(lambda: board[started] > 0 or time.monotonic() > settled)
-        killed_at = time.monotonic() + moment
-        eventually(lambda: time.monotonic() > killed_at)
+        settled = time.monotonic() + 0.5
+        until(lambda: board[started] > 0 or time.monotonic() > settled, "the newest to push, or to have had its time")
+        assert lives_on(writer, choice.uniform(0.002, 0.03))
         if choice.random() < 0.4:
             processes.kill(writer)
             writer = processes.start(lambda: write(segment, path))
@@ -194,13 +193,13 @@ def test_a_writer_killed_between_commit_and_release_stores_nothing_twice(name, p
         sleep_for_ever()
 
     pid = processes.start(commit_without_release)
-    eventually(lambda: board[0] == 1)
+    until(lambda: board[0] == 1, "its commit")
     processes.kill(pid)
     assert segment.stat().lanes[0].tail == 0
 
     processes.start(lambda: write(segment, path))
 
-    eventually(lambda: segment.stat().pending_records == 0)
+    until(lambda: segment.stat().pending_records == 0, "the ring to be empty")
     with closing(open_database(path)) as db:
         assert [s for (s,) in db.execute("SELECT serial FROM events ORDER BY rowid")] == list(range(100))
     producer.close()

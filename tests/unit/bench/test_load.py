@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import threading
-import time
 
 import pytest
 
@@ -98,19 +96,13 @@ def test_a_generator_that_gives_up_ends_the_load_with_its_reason() -> None:
 
 
 def test_ctrl_c_ends_an_open_loop_with_what_was_answered_until_then() -> None:
-    server = StubServer()
-    with server.serving():
-
-        def press() -> None:
-            deadline = time.monotonic() + 20
-            while len(server.requests) < 20 and time.monotonic() < deadline:
-                time.sleep(0.01)
+    def press_after_twenty(number: int) -> None:
+        if number == 21:  # of those before, one may be on its way still, over the other connection
             os.kill(os.getpid(), signal.SIGINT)
 
-        presser = threading.Thread(target=press)
-        presser.start()
+    server = StubServer(before_reply=press_after_twenty)
+    with server.serving():
         result = run_load(Load(target(server.port), "t", requests=100_000, rate=200.0, connections=2, lazy=True))
-        presser.join()
 
     assert result.interrupted
     assert 20 <= result.requests == result.accepted == len(result.answered) < 100_000

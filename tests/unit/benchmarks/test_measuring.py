@@ -17,6 +17,7 @@ from bloop.bench.rows import VisibilityWatch, await_rows, max_id, reading, store
 from bloop.clock import now_ms
 from bloop.storage import connection
 from bloop.storage.store import Store
+from tests.waiting import until
 
 DEADLINE_S = 10.0
 
@@ -43,9 +44,7 @@ def test_visibility_is_noted_for_every_event_and_not_before_its_commit() -> None
         with VisibilityWatch(path, "bench") as watch:
             began = time.monotonic()
             store.store(records[10:], {}, (), now_ms=now_ms())
-            deadline = time.monotonic() + DEADLINE_S
-            while len(watch.visible_at) < 30 and time.monotonic() < deadline:
-                time.sleep(0.001)
+            until(lambda: len(watch.visible_at) == 30, "every event to be seen")
 
     assert set(watch.visible_at) == set(range(10, 40))
     assert min(watch.visible_at.values()) >= began

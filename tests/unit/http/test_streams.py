@@ -12,6 +12,7 @@ import pytest
 
 from bloop.http import streams
 from bloop.http.streams import Streams
+from tests.waiting import until
 
 WAIT_S = 10.0
 
@@ -41,13 +42,6 @@ class Flood(Says):
 class Broken(Says):
     def pull(self) -> bytes | None:
         raise RuntimeError("broken")
-
-
-def until(condition: Callable[[], object]) -> None:
-    deadline = time.monotonic() + WAIT_S
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 @pytest.fixture
@@ -101,10 +95,10 @@ def test_nobody_listens_and_nothing_runs(running: Streams, pair: Pair) -> None:
     ours, theirs = pair()
     channel = Says()
     running.add(ours, channel)
-    until(lambda: channel.pulls > 2)
+    until(lambda: channel.pulls > 2, "a few pulls")
 
     theirs.close()
-    until(lambda: channel.ends)
+    until(lambda: channel.ends, "its end")
     pulls = channel.pulls
     (thread,) = [t for t in threading.enumerate() if t.name == "streams"]
 
@@ -123,7 +117,7 @@ def test_a_client_that_reads_nothing_is_dropped_and_the_others_are_not(
     running.add(slow, flood)
     running.add(ours, channel)
 
-    until(lambda: flood.ends)
+    until(lambda: flood.ends, "the flood to be dropped")
 
     assert flood.pulls * 16_384 < 1_000_000
     channel.said.append(b"still here")
@@ -136,7 +130,7 @@ def test_what_a_slow_client_has_not_taken_yet_arrives_in_order(running: Streams,
     ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     channel = Says(*[b"%05d" % n * 400 for n in range(20)])
     running.add(ours, channel)
-    until(lambda: not channel.said)
+    until(lambda: not channel.said, "all of it to be pulled")
 
     got = b""
     while len(got) < 40_000:
@@ -155,7 +149,7 @@ def test_a_channel_that_ends_or_breaks_closes_its_client_alone(
     assert bye.recv(100) == b"bye"
     assert bye.recv(100) == b""
     assert broken.recv(100) == b""
-    until(lambda: len(ended) == 2)
+    until(lambda: len(ended) == 2, "the two to be counted out")
     assert [channel.ends for _, channel in clients] == [1, 1, 0]
     assert "a stream failed and was closed" in caplog.text
     clients[2][1].said.append(b"on")
@@ -169,7 +163,7 @@ def test_a_client_that_left_before_it_was_added_is_counted_out(running: Streams,
 
     running.add(ours, channel)
 
-    until(lambda: ended)
+    until(lambda: ended, "it to be counted out")
     assert channel.ends == 1
 
 
@@ -180,7 +174,7 @@ def test_closing_ends_every_client_and_keeps_no_descriptor(pair: Pair, ended: li
     channels = [Says() for _ in clients]
     for (ours, _), channel in zip(clients, channels, strict=True):
         made.add(ours, channel)
-    until(lambda: all(channel.pulls for channel in channels))
+    until(lambda: all(channel.pulls for channel in channels), "every channel to be pulled")
 
     made.close()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import secrets
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -27,14 +26,6 @@ def fresh_ring_name() -> Iterator[str]:
     finally:
         Segment.unlink(name)
     assert [entry for entry in os.listdir(SHM) if name[1:] in entry] == []
-
-
-def eventually(condition: Callable[[], bool], *, within_s: float = 5.0) -> None:
-    """Return as soon as the condition holds; fail at the deadline."""
-    deadline = time.monotonic() + within_s
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.001)
 
 
 class Killed(BaseException):

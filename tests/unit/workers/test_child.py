@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 
-from tests.acceptance.harness import until
+from tests.waiting import until
 from workers import child, process
 from workers.child import Backoff, Child
 

@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from bloop.errors import ConfigError, QueryTimeout, RingMismatch, RingMissing, SchemaTooNew
-from tests.acceptance.harness import until
+from tests.waiting import until
 from workers import process
 from workers.process import StopFlag
 
