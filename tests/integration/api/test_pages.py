@@ -354,7 +354,7 @@ def test_assets_are_found_under_their_hashed_name_and_kept_for_good(server: Serv
         if "content-encoding" in packed.headers:
             assert gzip.decompress(packed.content) == plain.content
     assert server.call("GET", "/assets/app.css").status_code == 404
-    assert server.call("GET", "/assets/..%2f..%2fbloop%2fconfig.py").status_code == 404
+    assert server.call("GET", "/assets/..%2f..%2fbloop%2ferrors.py").status_code == 404
 
 
 @pytest.mark.parametrize(
