@@ -29,7 +29,7 @@ from bloop.http.limits import HttpLimits
 from bloop.http.request import HeadReader
 from bloop.http.server import Server
 from bloop.validate.limits import Limits
-from bloop.web import ingest_app
+from bloop.web import gate, ingest_app
 from bloop.web.gate import Gate
 from bloop.web.ingest_app import create_ingest_app
 from bloop.wire.client_address import ClientAddresses
@@ -138,7 +138,7 @@ _STEPS = (
     (RateLimiter, "take", "rate limit"),
     (ClientAddresses, "of", "client address"),
     (ProjectKeys, "authenticate", "key lookup, HMAC-SHA256"),
-    (ingest_app, "read_body", "body out of the stream"),
+    (gate, "read_body", "body out of the stream"),
     (ingest_app, "decode_json", "JSON decoded"),
     (ingest_app, "parse_event", "validated"),
     (v1, "compute", "fingerprint"),

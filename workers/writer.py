@@ -40,7 +40,9 @@ BACKOFF_MAX_S = 2.0
 CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
 DEAD_LANES_EVERY_S = 5.0
 DRAIN_AT_STOP_S = 40.0  # below what the supervisor and the unit allow
-SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load
+SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load,
+SETTLE_BEHIND_EVERY_S = 2.0  # and this long while records wait that could be stored instead,
+SETTLE_EVENTS_MAX = 20_000  # which takes 5 MB
 SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
 SETTLE_WITHIN_S = 0.05  # of the last record of a burst
 
@@ -120,7 +122,13 @@ class Writer:
         self._consumer.add_meters(meters.merged(meters.FLUSH.added([(took_ns, 1)]), waited))
 
     def _is_time_to_settle(self, records: int) -> bool:
-        return records <= SETTLE_AT_ONCE_RECORDS_MAX or time.monotonic() - self._settled_at >= SETTLE_EVERY_S
+        """Often enough for who looks at counters, seldom enough for events to share the rows that count them."""
+        every_s = SETTLE_BEHIND_EVERY_S if self._is_behind else SETTLE_EVERY_S
+        return (
+            records <= SETTLE_AT_ONCE_RECORDS_MAX
+            or self._store.unsettled >= SETTLE_EVENTS_MAX
+            or time.monotonic() - self._settled_at >= every_s
+        )
 
     def _gather(self, stop: StopFlag) -> None:
         """Let a batch build up: a commit writes most of the same pages for ten records as for a thousand.

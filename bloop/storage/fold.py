@@ -7,6 +7,7 @@ Pure. An event row costs the writer a fifth of what its bookkeeping does, one by
 from __future__ import annotations
 
 from collections.abc import Iterable
+from sys import intern
 from typing import NamedTuple, TypeAlias
 
 import xxhash
@@ -23,14 +24,15 @@ Seen: TypeAlias = tuple[int, int, int, str, str, str, str | None, bytes | None]
 
 
 def seen(issue_id: int, record: ErrorRecord) -> Seen:
+    """Names that repeat are interned: tens of thousands of these wait to be added up, at 250 bytes instead of 420."""
     event = record.event
     return (
         issue_id,
         record.project_id,
         record.received_at_ms,
-        event.release,
-        event.environment,
-        event.source,
+        intern(event.release),
+        intern(event.environment),
+        intern(event.source),
         event.route,
         user_key(event.user_id_hash, event.device_id_hash),
     )

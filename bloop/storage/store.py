@@ -6,9 +6,10 @@ S2  A record that cannot be stored becomes a dead letter with its reason; the re
 S3  When the database itself cannot store (full, locked, I/O error) the batch is rolled back whole and raised to the
     caller, who keeps it in the ring and tries again.
 S4  Counters from shared memory enter the ledger as differences to what was folded before, in the same transaction.
-S5  Counters are a fold over stored events and may follow them by `SETTLE_EVERY_S` under load: events are cheap to store
-    at once, and the longer their counts are added up in memory, the fewer rows they touch. `settled` says, in the same
-    transactions, which events are counted, so a crash in between loses no count and counts nothing twice.
+S5  Counters are a fold over stored events and may follow them by a second or two under load: events are cheap to store
+    at once, and the longer their counts are added up in memory, the fewer rows they touch. How long is the caller's
+    choice. `settled` says, in the same transactions, which events are counted, so a crash in between loses no count
+    and counts nothing twice.
 S6  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
 S7  Notes about refusals are stored beside all this and counted nowhere: the refusals themselves are counted already.
 """

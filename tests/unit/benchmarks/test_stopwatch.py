@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+
+import pytest
+
+from benchmarks import profile_ingest, profile_writer
 from benchmarks.stopwatch import Steps
 
 
@@ -43,3 +48,9 @@ def test_after_the_block_the_functions_are_their_own_again() -> None:
         assert Work.__dict__["outer"] is not before
 
     assert Work.__dict__["outer"] is before
+
+
+@pytest.mark.parametrize("profiled", [profile_ingest, profile_writer], ids=["ingest", "writer"])
+def test_every_step_of_a_profile_is_where_it_is_looked_for(profiled: ModuleType) -> None:
+    with Steps().watching(*profiled._STEPS):
+        pass
