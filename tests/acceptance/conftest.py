@@ -6,8 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from tests.acceptance.harness import BloopServer
+from tests.chromium import Visit, launched, visiting
 
 HERE = Path(__file__).parent
 
@@ -46,3 +48,28 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopSer
         yield server.start()
     finally:
         server.remove_traces()
+
+
+# Tests of pages: a module may name another `bloop`, or sign in somebody else as `cookie`.
+
+
+@pytest.fixture(scope="module")
+def bloop(shared_server: BloopServer) -> BloopServer:
+    return shared_server
+
+
+@pytest.fixture(scope="module")
+def cookie(bloop: BloopServer) -> str:
+    return bloop.session()
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    with launched() as browser:
+        yield browser
+
+
+@pytest.fixture
+def visit(bloop: BloopServer, cookie: str, chromium: Browser) -> Iterator[Visit]:
+    with visiting(chromium, f"http://localhost:{bloop.port}", cookie) as visit:
+        yield visit

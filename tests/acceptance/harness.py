@@ -14,7 +14,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,8 +22,10 @@ import apsw
 import psutil
 
 from bloop import config
+from bloop.clock import now_ms
 from bloop.ring import Segment
 from bloop.storage import connection
+from bloop.storage.sessions import create_session
 from tests.waiting import until
 
 BLOOP = Path(sys.executable).with_name("bloop")
@@ -222,6 +223,11 @@ class BloopServer:
     def token(self, project: str = "default", scopes: str = "errors:read") -> str:
         return self.cli("token", "create", "test", "--project", project, "--scopes", scopes).stdout.strip()
 
+    def session(self, user_id: str | None = None) -> str:
+        """The cookie of a person who is signed in; of the operator when nobody is named."""
+        with contextlib.closing(connection.open_control(self.database_path)) as db, connection.immediate(db):
+            return create_session(db, user_id, now_ms=now_ms(), ttl_s=3600)
+
     def errors(self, token: str, query: str = "limit=200") -> Any:
         answer = self.request("GET", f"/v1/errors?{query}", headers={"Authorization": f"Bearer {token}"})
         assert answer.status == 200, answer
@@ -249,7 +255,7 @@ class BloopServer:
 
 def event(request_id: str | None = None, **fields: Any) -> dict[str, Any]:
     return {
-        "timestamp": int(time.time() * 1000),
+        "timestamp": now_ms(),
         "source": "api",
         "environment": "test",
         "release": "1.0.0",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
 from bloop import clock
 from bloop.query.passkeys import has_passkeys
@@ -15,31 +15,18 @@ from bloop.storage import connection
 from bloop.storage.passkeys import add_passkey
 from bloop.storage.users import create_user
 from tests.acceptance.harness import BloopServer, sign_in_link
+from tests.chromium import contexts
 
 pytestmark = pytest.mark.browser
-
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WAIT_MS = 10_000
 
 
 class Device:
     """A browser of one person's: a context, one page in it, and authenticators to plug in and out."""
 
-    def __init__(self, server: BloopServer, context: BrowserContext, complaints: list[str]) -> None:
+    def __init__(self, server: BloopServer, context: BrowserContext) -> None:
         self.url = f"http://localhost:{server.port}"
         self.context = context
-        context.set_default_timeout(WAIT_MS)
         self.page: Page = context.new_page()
-        self.page.on("pageerror", lambda error: complaints.append(str(error)))
-        self.page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
         self._devtools: CDPSession = context.new_cdp_session(self.page)
         self._devtools.send("WebAuthn.enable")
         self._authenticator = ""
@@ -90,14 +77,6 @@ class Device:
 
 
 @pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def bloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
     """Nobody has an account yet. What the tests ask for in seconds, people ask for in minutes: no limit."""
     server = BloopServer(tmp_path_factory.mktemp("accounts"), BLOOP__RATE_LIMIT__AUTH_PER_SECOND="0")
@@ -122,17 +101,8 @@ def lived_in(bloop: BloopServer) -> BloopServer:
 
 @pytest.fixture
 def device(bloop: BloopServer, chromium: Browser) -> Iterator[Callable[..., Device]]:
-    contexts: list[BrowserContext] = []
-    complaints: list[str] = []
-
-    def make(**options: Any) -> Device:
-        contexts.append(chromium.new_context(**options))
-        return Device(bloop, contexts[-1], complaints)
-
-    yield make
-    for context in contexts:
-        context.close()
-    assert complaints == []
+    with contexts(chromium) as make:
+        yield lambda **options: Device(bloop, make(**options))
 
 
 def passkeys_of(page: Page) -> Any:

@@ -6,14 +6,14 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
-from tests.acceptance.harness import BloopServer, event, sign_in_link
-from tests.browser.conftest import CHROMIUM, FLAGS, WAIT_MS, Complaints
+from tests.acceptance.harness import BloopServer, event
+from tests.chromium import Visit
 from tests.receivers import OK, Got, Receiver, answer
 from tests.waiting import until
 
@@ -28,44 +28,6 @@ def bloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
         yield server.start()
     finally:
         server.end()
-
-
-@pytest.fixture(scope="module")
-def cookie(bloop: BloopServer) -> str:
-    token = sign_in_link(bloop.cli("login-link").stdout).rpartition("=")[2]
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    said = bloop.request("POST", "/auth/login", f"token={token}".encode(), form)
-    found = re.search(r"bloop_session=([^;]+)", said.headers.get("set-cookie", ""))
-    assert found, said
-    return found[1]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(bloop: BloopServer, cookie: str, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a path, signed in; afterwards no page may have failed or broken the content policy."""
-    complaints = Complaints()
-    with contextlib.ExitStack() as cleanup:
-
-        def open_path(path: str, **options: Any) -> Page:
-            context = chromium.new_context(**options)
-            cleanup.callback(context.close)
-            context.set_default_timeout(WAIT_MS)
-            context.add_cookies([{"name": "bloop_session", "value": cookie, "url": f"http://localhost:{bloop.port}"}])
-            complaints.watch(context)
-            page = context.new_page()
-            page.goto(f"http://localhost:{bloop.port}{path}")
-            return page
-
-        yield open_path
-    assert complaints == []
 
 
 def body_of(got: Got) -> dict[str, Any]:
@@ -85,7 +47,7 @@ def add_webhook(page: Page, url: str) -> None:
     expect(page.get_by_role("status").first).to_contain_text("Added.")
 
 
-def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Callable[..., Page], bloop: BloopServer) -> None:
+def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Visit, bloop: BloopServer) -> None:
     with contextlib.closing(Receiver(OK)) as receiver:
         page = visit("/settings/alerts/new")
 
@@ -141,7 +103,7 @@ def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Callable[..., Page
 
 
 def test_what_could_not_be_delivered_is_noticed_and_sent_again_without_javascript(
-    visit: Callable[..., Page], bloop: BloopServer
+    visit: Visit, bloop: BloopServer
 ) -> None:
     with contextlib.closing(Receiver(answer(404), OK)) as receiver:
         page = visit("/settings/alerts/new", java_script_enabled=False)

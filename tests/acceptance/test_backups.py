@@ -7,7 +7,6 @@ import json
 import os
 import signal
 import sqlite3
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,6 @@ import zstandard
 from bloop.backup import folder as folders
 from bloop.backup.verify import verify
 from bloop.outcomes import Outcome
-from bloop.storage import connection
-from bloop.storage.sessions import create_session
 from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.load import Client
 from tests.waiting import lives_on, until
@@ -30,9 +27,7 @@ WITHIN_S = 30.0
 
 def operator(server: BloopServer) -> dict[str, str]:
     """The headers of somebody who is signed in as the operator."""
-    with contextlib.closing(connection.open_control(server.database_path)) as db, connection.immediate(db):
-        cookie = create_session(db, None, now_ms=int(time.time() * 1000), ttl_s=3600)
-    return {"Cookie": f"bloop_session={cookie}", "Sec-Fetch-Site": "same-origin"}
+    return {"Cookie": f"bloop_session={server.session()}", "Sec-Fetch-Site": "same-origin"}
 
 
 def ask(server: BloopServer, headers: dict[str, str]) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -11,29 +10,27 @@ from playwright.sync_api import Page, expect
 
 from bloop.clock import now_ms
 from bloop.storage import connection
-from bloop.storage.sessions import create_session
 from bloop.storage.users import create_user
 from tests.acceptance.harness import BloopServer, event
-from tests.acceptance.test_list_browser import browser, have, server, visit
+from tests.acceptance.test_list_browser import have
 from tests.browser.test_keyboard import press
+from tests.chromium import Visit
 from tests.waiting import until
-
-__all__ = ["browser", "server", "visit"]  # fixtures
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def cookie(server: BloopServer) -> str:
+def cookie(bloop: BloopServer) -> str:
     """Ada's; Grace has an account too."""
-    with contextlib.closing(connection.open_control(server.database_path)) as db, connection.immediate(db):
+    with contextlib.closing(connection.open_control(bloop.database_path)) as db, connection.immediate(db):
         create_user(db, username="ada", now_ms=now_ms(), user_id="u1")
         create_user(db, username="grace", now_ms=now_ms(), user_id="u2")
-        return create_session(db, "u1", now_ms=now_ms(), ttl_s=3600)
+    return bloop.session("u1")
 
 
-def opened(visit: Callable[..., Page], server: BloopServer, name: str, **options: Any) -> Page:
-    have(server, name, release="1.4.2")
+def opened(visit: Visit, bloop: BloopServer, name: str, **options: Any) -> Page:
+    have(bloop, name, release="1.4.2")
     page = visit(f"/?tab=all&q={name}", **options)
     page.locator(".issue-title").click()
     expect(page.locator(".issue-page")).to_be_visible()
@@ -51,10 +48,10 @@ def history(page: Page) -> str:
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
 def test_the_menus_say_where_it_is_fixed_and_how_long_it_is_muted(
-    visit: Callable[..., Page], server: BloopServer, java_script_enabled: bool
+    visit: Visit, bloop: BloopServer, java_script_enabled: bool
 ) -> None:
     name = f"Menus{'With' if java_script_enabled else 'Without'}"
-    page = opened(visit, server, name, java_script_enabled=java_script_enabled)
+    page = opened(visit, bloop, name, java_script_enabled=java_script_enabled)
     status = page.locator(".issue-meta .status")
 
     menu(page, "Resolve in a release")
@@ -91,11 +88,9 @@ def test_the_menus_say_where_it_is_fixed_and_how_long_it_is_muted(
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
-def test_somebody_is_made_to_look_after_it(
-    visit: Callable[..., Page], server: BloopServer, java_script_enabled: bool
-) -> None:
+def test_somebody_is_made_to_look_after_it(visit: Visit, bloop: BloopServer, java_script_enabled: bool) -> None:
     name = f"Assign{'With' if java_script_enabled else 'Without'}"
-    page = opened(visit, server, name, java_script_enabled=java_script_enabled)
+    page = opened(visit, bloop, name, java_script_enabled=java_script_enabled)
     facts = page.locator(".key-facts")
 
     menu(page, "Assign")
@@ -112,8 +107,8 @@ def test_somebody_is_made_to_look_after_it(
     assert history(page).startswith("Assigned to nobody by ada")
 
 
-def test_keys_act_at_once_whatever_the_menus_offer(visit: Callable[..., Page], server: BloopServer) -> None:
-    page = opened(visit, server, "KeyedError")
+def test_keys_act_at_once_whatever_the_menus_offer(visit: Visit, bloop: BloopServer) -> None:
+    page = opened(visit, bloop, "KeyedError")
     status = page.locator(".issue-meta .status")
 
     press(page, "a")
@@ -128,17 +123,17 @@ def test_keys_act_at_once_whatever_the_menus_offer(visit: Callable[..., Page], s
     assert history(page).startswith("Resolved by ada")
 
 
-def test_an_open_page_says_what_happened_and_moves_nothing(visit: Callable[..., Page], server: BloopServer) -> None:
-    page = opened(visit, server, "WatchedError")
+def test_an_open_page_says_what_happened_and_moves_nothing(visit: Visit, bloop: BloopServer) -> None:
+    page = opened(visit, bloop, "WatchedError")
     line = page.locator("[data-live] button")
     expect(line).to_have_count(0)
-    token = server.token(scopes="errors:write")
-    fingerprint = server.errors(server.token(), "query=WatchedError")[0]["fingerprint"]
+    token = bloop.token(scopes="errors:write")
+    fingerprint = bloop.errors(bloop.token(), "query=WatchedError")[0]["fingerprint"]
     headers = {"Authorization": f"Bearer {token}"}
 
-    assert server.send(event(error_type="WatchedError", release="1.4.2")).status == 200
-    until(lambda: events_of(server, "WatchedError") == 2, "the event is counted")
-    assert server.request("POST", f"/v1/errors/{fingerprint}/ignore", headers=headers).status == 200
+    assert bloop.send(event(error_type="WatchedError", release="1.4.2")).status == 200
+    until(lambda: events_of(bloop, "WatchedError") == 2, "the event is counted")
+    assert bloop.request("POST", f"/v1/errors/{fingerprint}/ignore", headers=headers).status == 200
     expect(line).to_have_text("1 new event, now ignored – reload")
     expect(page.locator(".issue-meta .status")).to_have_text("Unresolved")
     line.click()
@@ -147,31 +142,29 @@ def test_an_open_page_says_what_happened_and_moves_nothing(visit: Callable[..., 
     expect(line).to_have_count(0)
 
 
-def test_an_old_release_leaves_it_resolved_and_a_new_one_brings_it_back(
-    visit: Callable[..., Page], server: BloopServer
-) -> None:
-    page = opened(visit, server, "PinnedError")
+def test_an_old_release_leaves_it_resolved_and_a_new_one_brings_it_back(visit: Visit, bloop: BloopServer) -> None:
+    page = opened(visit, bloop, "PinnedError")
     menu(page, "Resolve in a release")
     page.get_by_label("In release", exact=True).fill("1.5.0")
     page.locator(".menu-form").get_by_role("button", name="Resolve").click()
     expect(page.locator(".issue-meta .status")).to_have_text("Resolved")
 
-    assert server.send(event(error_type="PinnedError", release="1.4.9")).status == 200
-    until(lambda: firing(server) == 1, "it is firing")
+    assert bloop.send(event(error_type="PinnedError", release="1.4.9")).status == 200
+    until(lambda: firing(bloop) == 1, "it is firing")
     tab = visit("/?tab=firing")
     expect(tab.locator(".issue-title")).to_contain_text("PinnedError")
     expect(tab.locator(".tabs a", has_text="Still firing").locator(".tab-count")).to_have_text("1")
-    assert server.send(event(error_type="PinnedError", release="1.5.0")).status == 200
+    assert bloop.send(event(error_type="PinnedError", release="1.5.0")).status == 200
 
     expect(page.locator("[data-live] button")).to_have_text("2 new events, now regressed – reload")
-    assert firing(server) == 0
+    assert firing(bloop) == 0
 
 
-def events_of(server: BloopServer, error_type: str) -> int:
-    with server.reader() as db:
+def events_of(bloop: BloopServer, error_type: str) -> int:
+    with bloop.reader() as db:
         return int(db.execute("SELECT event_count FROM issues WHERE error_type = ?", (error_type,)).get)
 
 
-def firing(server: BloopServer) -> int:
-    with server.reader() as db:
+def firing(bloop: BloopServer) -> int:
+    with bloop.reader() as db:
         return int(db.execute("SELECT sum(issue_count) FROM firing_counts").get or 0)

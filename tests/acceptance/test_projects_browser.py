@@ -10,32 +10,23 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
 from bloop.outcomes import Outcome
 from bloop.pages.onboarding import LANGUAGES, snippet
-from tests.acceptance.harness import BloopServer, event, sign_in_link, signed
+from tests.acceptance.harness import BloopServer, event, signed
+from tests.chromium import Visit
 from tests.unit.pages.test_render import XSS
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser
 
-CHROMIUM = "/usr/bin/chromium"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
-WAIT_MS = 10_000
 WORKERS = 3
 RUNTIMES = {
     "curl": ["bash", "-eu"],
@@ -55,46 +46,6 @@ def bloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
         yield server.start()
     finally:
         server.end()
-
-
-@pytest.fixture(scope="module")
-def cookie(bloop: BloopServer) -> str:
-    token = sign_in_link(bloop.cli("login-link").stdout).rpartition("=")[2]
-    form = {"Content-Type": "application/x-www-form-urlencoded"}
-    answer = bloop.request("POST", "/auth/login", f"token={token}".encode(), form)
-    found = re.search(r"bloop_session=([^;]+)", answer.headers.get("set-cookie", ""))
-    assert found, answer
-    return found[1]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def visit(bloop: BloopServer, cookie: str, chromium: Browser) -> Iterator[Callable[..., Page]]:
-    """Opens a path, signed in; afterwards no page may have failed or broken the content policy."""
-    complaints: list[str] = []
-    with contextlib.ExitStack() as cleanup:
-
-        def open_path(path: str, **options: Any) -> Page:
-            context = chromium.new_context(**options)
-            cleanup.callback(context.close)
-            context.set_default_timeout(WAIT_MS)
-            context.add_cookies([{"name": "bloop_session", "value": cookie, "url": f"http://localhost:{bloop.port}"}])
-            page = context.new_page()
-            page.on("pageerror", lambda error: complaints.append(str(error)))
-            page.on("dialog", lambda dialog: complaints.append(f"dialog {dialog.message}"))
-            page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
-            page.goto(f"http://localhost:{bloop.port}{path}")
-            return page
-
-        yield open_path
-    assert complaints == []
 
 
 def api(bloop: BloopServer, cookie: str, method: str, path: str, body: Any = None) -> Any:
@@ -121,9 +72,7 @@ def stored(bloop: BloopServer, slug: str) -> list[tuple[str, str]]:
         )
 
 
-def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(
-    visit: Callable[..., Page], bloop: BloopServer
-) -> None:
+def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(visit: Visit, bloop: BloopServer) -> None:
     page = visit("/settings/projects")
     page.get_by_label("Name").press_sequentially("Web Shop & Söhne")
     expect(page.get_by_label("Slug")).to_have_value("web-shop-s-hne")
@@ -183,7 +132,7 @@ def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(
     assert key not in page.content()
 
 
-def test_it_all_works_without_javascript(visit: Callable[..., Page], bloop: BloopServer, cookie: str) -> None:
+def test_it_all_works_without_javascript(visit: Visit, bloop: BloopServer, cookie: str) -> None:
     page = visit("/settings/projects", java_script_enabled=False)
     page.get_by_label("Name").fill("Plain")
     page.get_by_label("Slug").fill("plain")
@@ -213,7 +162,7 @@ def bloop_is_clean(bloop: BloopServer, slug: str) -> bool:
     return not open_purges and not stored(bloop, slug)
 
 
-def test_projects_of_any_name_are_harmless(visit: Callable[..., Page], bloop: BloopServer, cookie: str) -> None:
+def test_projects_of_any_name_are_harmless(visit: Visit, bloop: BloopServer, cookie: str) -> None:
     for number, payload in enumerate(XSS):
         name = payload.replace("\x00", "")[:100]
         api(bloop, cookie, "POST", "/v1/projects", {"name": name, "slug": f"hostile-{number}"})
@@ -230,9 +179,7 @@ def test_projects_of_any_name_are_harmless(visit: Callable[..., Page], bloop: Bl
 
 
 @pytest.mark.parametrize("width", [320, 768])
-def test_nothing_is_wider_than_a_narrow_screen(
-    visit: Callable[..., Page], bloop: BloopServer, cookie: str, width: int
-) -> None:
+def test_nothing_is_wider_than_a_narrow_screen(visit: Visit, bloop: BloopServer, cookie: str, width: int) -> None:
     slug = f"narrow-{width}"
     api(bloop, cookie, "POST", "/v1/projects", {"name": "W" * 100, "slug": slug})
     page = visit("/settings/projects", viewport={"width": width, "height": 700})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.browser.site import Site
+from tests.unit.pages.test_render import XSS
 
 # Answers that are no pages.
 MACHINES = (
@@ -38,6 +39,7 @@ PLACES: dict[str, list[str]] = {
         "{issue ios-app}",
         "{issue checkout-api}",
         "/issues/HOSTILE-1",
+        f"/issues/HOSTILE-{len(XSS) + 1}",  # a word wider than any screen
         "{firing android-app}",
     ],
     "/issues/{ref}/events/{event_id:int}": ["{event web-shop}"],

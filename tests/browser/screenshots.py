@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import apsw
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser
 
 from bloop.pages.alerts import href_of
 from bloop.query.alert_log import DeliveryState, list_deliveries
@@ -19,9 +19,9 @@ from bloop.query.alert_rules import list_rules
 from bloop.storage import alert_log, connection, deliveries
 from bloop.storage.alert_rules import add_channel
 from bloop.storage.users import create_user
-from tests.browser.conftest import CHROMIUM, FLAGS, WAIT_MS
 from tests.browser.png import shrink
 from tests.browser.site import Filled, Site, session
+from tests.chromium import WAIT_MS, launched
 from tests.seeding import Seeder
 
 NOW_MS = 1_795_183_200_000  # a Friday, 14:00 UTC
@@ -99,15 +99,13 @@ def take(browser: Browser, site: Site, shot: Shot, issue: str) -> bytes:
 
 def main(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as data, sync_playwright() as playwright:
+    with tempfile.TemporaryDirectory() as data, launched() as browser:
         site = Site(Path(data), fill, now=lambda: NOW_MS)
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         issue = site.issue_called("web-shop", "TypeError: Cannot read properties")
         for shot in SHOTS:
             picture = take(browser, site, shot, issue)
             (folder / f"{shot.name}.png").write_bytes(picture)
             print(f"{len(picture) // 1024:5} KB  {shot.name}")
-        browser.close()
         site.stop()
 
 

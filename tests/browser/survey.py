@@ -62,6 +62,10 @@ def foreign(page: Page) -> list[str]:
     return list(page.evaluate(_FOREIGN))
 
 
+def unfold(page: Page) -> None:
+    page.evaluate(_OPEN)
+
+
 def violations(page: Page, rules: list[str] | None = None, within: str = "html") -> list[str]:
     """What axe calls serious or critical."""
     if not page.evaluate("typeof window.axe === 'object'"):
@@ -75,7 +79,7 @@ def look_at(page: Page, url: str) -> Findings:
     page.emulate_media(color_scheme="light", reduced_motion="reduce")  # no colours on their way
     page.goto(url)
     talkative = page.evaluate(_TALKATIVE)
-    page.evaluate(_OPEN)
+    unfold(page)
     strange = foreign(page)
     serious = violations(page)
     page.emulate_media(color_scheme="dark")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, expect
 
-from tests.browser.conftest import Complaints
 from tests.browser.places import EVERYWHERE, FRESH, MACHINES, PLACES, resolve
 from tests.browser.site import Site
-from tests.browser.survey import Findings, foreign, look_at, violations
+from tests.browser.survey import Findings, foreign, look_at, unfold, violations
+from tests.chromium import Visit, contexts
 from tests.unit.pages.test_render import XSS
 
-Visit = Callable[..., Page]
 Survey = dict[str, Findings]
 ASSETS = Path(__file__).parents[2] / "templates/assets"
 
@@ -23,17 +22,15 @@ ASSETS = Path(__file__).parents[2] / "templates/assets"
 @pytest.fixture(scope="module")
 def survey(site: Site, fresh_site: Site, chromium: Browser) -> Iterator[Survey]:
     found: Survey = {}
-    complaints = Complaints()
-    for at, places in ((site, EVERYWHERE), (fresh_site, FRESH)):
-        context = chromium.new_context()
-        complaints.watch(context)
-        context.add_cookies([{"name": "bloop_session", "value": at.cookie, "url": at.url}])
-        page = context.new_page()
-        for place in places:
-            found[place if at is site else f"fresh {place}"] = look_at(page, at.url + resolve(at, place))
-        context.close()
-    yield found
-    assert complaints == []
+    with contexts(chromium) as make:
+        for at, places in ((site, EVERYWHERE), (fresh_site, FRESH)):
+            context = make()
+            context.add_cookies([{"name": "bloop_session", "value": at.cookie, "url": at.url}])
+            page = context.new_page()
+            for place in places:
+                found[place if at is site else f"fresh {place}"] = look_at(page, at.url + resolve(at, place))
+            context.close()
+        yield found
 
 
 def test_every_page_of_the_route_table_is_looked_at(site: Site) -> None:
@@ -73,6 +70,7 @@ def test_no_issue_of_the_corpus_runs_anything(visit: Visit, site: Site) -> None:
 
     for link in links:
         page.goto(link)
+        unfold(page)
         assert foreign(page) == [], link
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
+from tests.chromium import Visit
 
-Visit = Callable[..., Page]
 MANUAL = Path(__file__).parents[2] / "docs/dashboard.md"
 CURSOR = "li.issue.is-cursor"
 CHOSEN = "dialog [role=option][aria-selected=true]"

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import expect
 
 from bloop.query.retention import open_run
 from bloop.storage import retention
 from tests.browser.site import Site
-
-Visit = Callable[..., Page]
+from tests.chromium import Visit
 
 
 @pytest.fixture

@@ -1,0 +1,101 @@
+"""What a person does with the pages, with and without JavaScript."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.site import Site
+from tests.chromium import Visit
+
+
+def lightness(page: Page) -> float:
+    """Of the page's background, 0 black to 1 white."""
+    return float(
+        page.evaluate("""() => {
+            const context = document.createElement("canvas").getContext("2d");
+            context.fillStyle = getComputedStyle(document.body).backgroundColor;
+            context.fillRect(0, 0, 1, 1);
+            const [red, green, blue] = context.getImageData(0, 0, 1, 1).data;
+            return (red + green + blue) / 765;
+        }""")
+    )
+
+
+def test_from_the_list_to_a_resolved_issue(visit: Visit, site: Site) -> None:
+    page = visit("/?project=worker")
+    page.get_by_label("Search issues").fill("deadlock")
+    page.get_by_label("Search issues").press("Enter")
+    page.wait_for_url("**/?*q=deadlock*")
+    expect(page.locator("li.issue")).to_have_count(1)
+
+    page.get_by_role("link", name="ActiveRecord::Deadlocked").click()
+    expect(page.locator(".status")).to_have_text("Unresolved")
+    expect(page.locator(".frame-app").first).to_contain_text("StockLevel#reserve!")
+    page.get_by_role("button", name="Resolve").click()
+
+    expect(page.locator(".status")).to_have_text("Resolved")
+    expect(page.locator(".history li").first).to_contain_text("Resolved by ada")
+    page.goto(f"{site.url}/?project=worker&tab=resolved")
+    expect(page.locator("li.issue", has_text="ActiveRecord::Deadlocked")).to_be_visible()
+
+
+def test_a_changed_select_filters_at_once_and_keeps_the_url_short(visit: Visit) -> None:
+    page = visit("/?project=web-shop&tab=all")
+
+    page.get_by_label("Environment").select_option("preview")
+
+    page.wait_for_url("**/?project=web-shop&tab=all&environment=preview")
+    page.get_by_role("link", name="Remove filter Environment preview").click()
+    page.wait_for_url("**/?project=web-shop&tab=all")
+
+
+def test_everything_works_without_javascript(visit: Visit) -> None:
+    page = visit("/?project=checkout-api", java_script_enabled=False)
+    page.get_by_label("Environment").select_option("staging")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("link", name="IntegrityError").click()
+
+    page.get_by_role("link", name="First event", exact=True).click()
+    expect(page.locator(".event-position")).to_contain_text("1 of ")
+    page.locator(".frame-fold summary").first.click()
+    expect(page.locator(".frame-fold .frame").first).to_be_visible()
+    page.get_by_text("Raw text, as received").click()
+    expect(page.locator("#raw-stack")).to_contain_text("Traceback (most recent call last)")
+    page.get_by_role("button", name="Mute").click()
+
+    expect(page.locator(".status")).to_have_text("Muted")
+    expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+
+
+def test_colours_follow_the_system_until_the_toggle_says_otherwise(visit: Visit) -> None:
+    dark = visit("/", color_scheme="dark")
+    assert lightness(dark) < 0.2
+    page = visit("/", color_scheme="light")
+    assert lightness(page) > 0.8
+    toggle = page.locator("[data-theme-toggle]")
+
+    toggle.click()
+    toggle.click()
+
+    expect(toggle).to_contain_text("Dark")
+    assert lightness(page) < 0.2
+    page.reload()
+    assert lightness(page) < 0.2
+
+
+def test_the_keyboard_finds_the_content_and_shows_exact_times(visit: Visit) -> None:
+    page = visit("/?project=web-shop")
+
+    page.keyboard.press("Tab")
+    expect(page.get_by_text("Skip to content")).to_be_focused()
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+    page.locator(".issue-title").first.focus()
+
+    shown = page.locator("li.issue").first.locator("time").first.evaluate("e => getComputedStyle(e, '::after').content")
+    assert "UTC" in shown
+    page.locator(".project-menu summary").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".project-menu .menu-list")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator(".project-menu .menu-list")).to_be_hidden()
