@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bloop.pages.contexts import Page, Shell
-from bloop.pages.settings_nav import NavLink
+from bloop.pages.contexts import Page
+from bloop.pages.settings_nav import SettingsPage
 
 # Signing in ---------------------------------------------------------------------------------------------------------
 # `origin` is where passkeys work; on any other address the page says so instead of failing without a word.
@@ -83,15 +83,11 @@ class SessionLine:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountPage(Page):
+class AccountPage(SettingsPage):
     """`/settings/account`. `username` is empty for the operator, who has no account yet."""
 
     template: ClassVar[str] = "pages/account.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     username: str
     role: str
     passkeys: tuple[PasskeyLine, ...]
@@ -134,15 +130,11 @@ class FreshLink:
 
 
 @dataclass(frozen=True, slots=True)
-class PeoplePage(Page):
+class PeoplePage(SettingsPage):
     """`/settings/people`. `fresh` is the link that was just made, None on every other visit."""
 
     template: ClassVar[str] = "pages/people.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     fresh: FreshLink | None
     people: tuple[PersonLine, ...]
     invites: tuple[InviteLine, ...]

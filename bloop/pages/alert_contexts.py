@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bloop.pages.contexts import Option, Page, Shell, TabLink
-from bloop.pages.settings_nav import NavLink
+from bloop.pages.contexts import Option, TabLink
+from bloop.pages.settings_nav import SettingsPage
 
 # Rules --------------------------------------------------------------------------------------------------------------
 
@@ -26,16 +26,12 @@ class RuleLine:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertsPage(Page):
+class AlertsPage(SettingsPage):
     """`/settings/alerts`. `fallbacks` are told by rules without channels of their own; `failed` counts deliveries."""
 
     template: ClassVar[str] = "pages/alerts.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
     tabs: tuple[TabLink, ...]
-    now_ms: int
-    notice: str
     rules: tuple[RuleLine, ...]
     fallbacks: tuple[str, ...]
     failed: int
@@ -170,7 +166,7 @@ class RuleView:
 
 
 @dataclass(frozen=True, slots=True)
-class AlertPage(Page):
+class AlertPage(SettingsPage):
     """`/settings/alerts/{id}`, and `/settings/alerts/new`, where `rule` is None.
 
     `told` are its own channels; a rule without any tells the `fallbacks`. `foreign_note`: why one may not change it.
@@ -178,10 +174,6 @@ class AlertPage(Page):
 
     template: ClassVar[str] = "pages/alert.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     problem: str
     form: RuleForm
     may_change: bool
@@ -228,16 +220,12 @@ class DeliveryLine:
 
 
 @dataclass(frozen=True, slots=True)
-class DeliveriesPage(Page):
+class DeliveriesPage(SettingsPage):
     """`/settings/alerts/deliveries`, of one state or rule or all. `older_href` is empty at the end."""
 
     template: ClassVar[str] = "pages/deliveries.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
     tabs: tuple[TabLink, ...]
-    now_ms: int
-    notice: str
     states: tuple[TabLink, ...]
     rule_name: str
     all_href: str

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from bloop.pages.contexts import Option, Page, Shell, TabLink
-from bloop.pages.settings_nav import NavLink
+from bloop.pages.settings_nav import SettingsPage
 
 # Projects -----------------------------------------------------------------------------------------------------------
 
@@ -26,15 +26,11 @@ class ProjectLine:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectsPage(Page):
+class ProjectsPage(SettingsPage):
     """`/settings/projects`. `problem` says why a new project was refused; name and slug are then as typed."""
 
     template: ClassVar[str] = "pages/projects.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     problem: str
     projects: tuple[ProjectLine, ...]
     name: str
@@ -71,15 +67,11 @@ class ProjectView:
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectPage(Page):
+class ProjectPage(SettingsPage):
     """`/settings/projects/{slug}`. Without `may_manage` it only shows."""
 
     template: ClassVar[str] = "pages/project.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     problem: str
     project: ProjectView
     contents: Contents
@@ -126,15 +118,11 @@ class FreshToken:
 
 
 @dataclass(frozen=True, slots=True)
-class TokensPage(Page):
+class TokensPage(SettingsPage):
     """`/settings/tokens`. `options` are the projects one may make tokens for, none when there is none."""
 
     template: ClassVar[str] = "pages/tokens.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     problem: str
     fresh: FreshToken | None
     tokens: tuple[TokenLine, ...]

@@ -1,9 +1,11 @@
-"""The side navigation of the settings: one list, from which each page shows what its visitor may open."""
+"""What the pages of the settings have in common: above all the side navigation, which shows what a visitor may open."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import NamedTuple
+
+from bloop.pages.contexts import Page, Shell
 
 
 class Section(NamedTuple):
@@ -31,6 +33,16 @@ class NavLink:
     label: str
     href: str
     current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage(Page):
+    """What stands in `layouts/settings.html`. `notice` says what the visitor has just done."""
+
+    shell: Shell
+    nav: tuple[NavLink, ...]
+    now_ms: int
+    notice: str
 
 
 def settings_nav(current: Section, *, is_admin: bool) -> tuple[NavLink, ...]:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from bloop.pages.backups import BackupsPanel
-from bloop.pages.contexts import Option, Page, Shell
-from bloop.pages.settings_nav import NavLink
+from bloop.pages.contexts import Option
+from bloop.pages.settings_nav import SettingsPage
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,15 +55,11 @@ class CleanUp:
 
 
 @dataclass(frozen=True, slots=True)
-class StoragePage(Page):
+class StoragePage(SettingsPage):
     """`/settings/storage`. What is in the form is text as it was typed; `problem` says what of it will not do."""
 
     template: ClassVar[str] = "pages/storage.html"
 
-    shell: Shell
-    nav: tuple[NavLink, ...]
-    now_ms: int
-    notice: str
     problem: str
     project_problem: str
     events_days: str
