@@ -100,6 +100,9 @@ class Sender:
         if result.state == "sent":
             deliveries.sent(self._db, due.id, status=result.status, now_ms=now_ms)
             return
+        if result.state == "skipped":
+            deliveries.skip(self._db, due.id, why=result.detail)
+            return
         wait = wait_ms(due.attempts + 1, result.retry_after_s, self._jitter()) if result.state == "retry" else None
         if wait is None:
             deliveries.give_up(self._db, due.id, error=result.detail, status=result.status)

@@ -51,11 +51,11 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
+    recipients = str.split(config["to"], ", ")  # TypeError for what is no text
     smtp = delivery.settings.smtp
     if not smtp.enabled:
-        return Result("failed", "mail is switched off: smtp.enabled is false")
+        return Result("skipped", "mail is switched off: smtp.enabled is false")
     server = Server(smtp.host, smtp.port, smtp.starttls, smtp.username, smtp.password, _greeting(delivery.settings))
-    recipients = str(config["to"]).split(", ")
     sender = email.utils.parseaddr(smtp.from_)[1]
     letter = mail(message, smtp.from_, recipients, key=delivery.key, at_s=delivery.now_s())
     try:

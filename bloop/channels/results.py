@@ -2,6 +2,7 @@
 
 K1  2xx is sent. 408, 425, 429 and 5xx may pass and are tried again, as is everything short of an answer; any other
     status stays what it is.
+    Skipped is what the settings switch off: nothing was tried, and nothing is wrong that a receiver could mend.
 K2  A detail names the host, the status and, from services that have such, their word for the reason. Never a URL, a
     token or what else a receiver wrote: the receiver may be somebody's guess at what listens in our network.
 """
@@ -21,7 +22,7 @@ REASON_CHARS_MAX = 120
 class Result(NamedTuple):
     """`detail` is a sentence for people; `status` the HTTP or SMTP code, where there was one."""
 
-    state: Literal["sent", "retry", "failed"]
+    state: Literal["sent", "retry", "failed", "skipped"]
     detail: str
     status: int | None = None
     retry_after_s: float | None = None  # at most RETRY_AFTER_MAX_S

@@ -43,6 +43,10 @@ UPDATE deliveries SET state = 'failed', attempts = attempts + 1, last_error = :e
  WHERE id = :id AND state = 'waiting'
 """
 
+_SKIP = """
+UPDATE deliveries SET state = 'dismissed', attempts = attempts + 1, last_error = :why
+ WHERE id = :id AND state = 'waiting'
+"""
 
 # Tests go on: somebody waits for them, and they come one at a time.
 _PAUSE = """
@@ -91,6 +95,11 @@ def again(db: apsw.Connection, delivery_id: int, *, next_try_at_ms: int, error: 
 def pause(db: apsw.Connection, channel_type: str, channel_id: int | None, until_ms: int) -> None:
     """The receiver asked to be left alone: nothing that waits for this channel is tried before `until_ms`."""
     db.execute(_PAUSE, {"channel_type": channel_type, "channel_id": channel_id, "until_ms": until_ms})
+
+
+def skip(db: apsw.Connection, delivery_id: int, *, why: str) -> None:
+    """The settings do not want it sent."""
+    db.execute(_SKIP, {"id": delivery_id, "why": why})
 
 
 def give_up(db: apsw.Connection, delivery_id: int, *, error: str, status: int | None) -> None:

@@ -188,6 +188,17 @@ def test_no_is_no_at_once_and_trouble_until_it_is_seen_to(world: World) -> None:
         pump(sender, lambda: not sender.troubles(), "its end by being dismissed")
 
 
+def test_what_the_settings_switch_off_is_dismissed_and_no_trouble(world: World) -> None:
+    add(world, 1)
+    with sender_of(world, lambda due: Result("skipped", "mail is switched off")) as sender:
+        pump(sender, lambda: states(world) != ["waiting"], "the end of it")
+
+        assert not sender.troubles()
+    assert world.rows("SELECT state, attempts, last_error, last_status FROM deliveries") == [
+        ("dismissed", 1, "mail is switched off", None)
+    ]
+
+
 def test_a_receiver_that_asks_for_a_pause_gets_it_for_all_its_messages(world: World) -> None:
     full = Result("retry", "example.com answered 429", 429, 60.0)
     for channel in (1, 1, 2):
