@@ -21,7 +21,8 @@ PAGES = [
     cls
     for module in MODULES
     for cls in vars(module).values()
-    if isinstance(cls, type) and issubclass(cls, Page) and cls is not Page and cls.__module__ == module.__name__
+    if isinstance(cls, type) and issubclass(cls, Page) and cls.__module__ == module.__name__
+    if hasattr(cls, "template")  # what several pages share has none
 ]
 URL_ATTRIBUTES = ("href", "src", "action", "formaction")
 
