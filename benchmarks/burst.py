@@ -7,12 +7,10 @@ that was accepted may be missing or doubled, and the ledger has to balance, or t
 from __future__ import annotations
 
 import contextlib
-import threading
 import time
-from dataclasses import dataclass
-from types import TracebackType
 
 from benchmarks.bench import Bench, target
+from bloop.bench.background import Background
 from bloop.bench.instance import Instance
 from bloop.bench.load import run_load
 from bloop.bench.measure import CountError, Measured, measure
@@ -31,34 +29,21 @@ LOOK_S = 0.1
 MIB = 1024 * 1024
 
 
-@dataclass
-class SpillWatch:
-    """Looks at the ring ten times a second, in a thread."""
+class SpillWatch(Background):
+    """Looks at the ring ten times a second, and once more at the end."""
 
-    instance: Instance
-    spilled: int = 0  # records since the ring was made
-    bytes_max: int = 0
-    records_max: int = 0  # that waited at once, in the ring and on the disk
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self.spilled = 0  # records since the ring was made
+        self.bytes_max = 0
+        self.records_max = 0  # that waited at once, in the ring and on the disk
+        self._instance = instance
 
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> SpillWatch:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        with contextlib.closing(Segment.attach(self.instance.settings.ring_name)) as ring:
+    def _run(self) -> None:
+        with contextlib.closing(Segment.attach(self._instance.settings.ring_name)) as ring:
             is_last = False
             while not is_last:
-                is_last = self._stop.wait(LOOK_S)
+                is_last = self._over.wait(LOOK_S)
                 found = ring.stat()
                 self.spilled = sum(lane.spilled for lane in found.lanes)
                 self.bytes_max = max(self.bytes_max, found.spill_bytes)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from dataclasses import dataclass, field
-from types import TracebackType
 
 from benchmarks.bench import Bench, target
+from bloop.bench.background import Background
 from bloop.bench.instance import Instance, Memory, spent
 from bloop.bench.measure import Measured, measure
 from bloop.bench.percentiles import summary_ms
@@ -28,30 +26,17 @@ BATCHES_PER_S_MAX = 1_600
 MIB = 1024 * 1024
 
 
-@dataclass
-class MemoryWatch:
-    """Samples the PSS of every process once a second, in a thread; keeps the moment with the largest sum."""
+class MemoryWatch(Background):
+    """Samples the PSS of every process once a second; keeps the moment with the largest sum."""
 
-    instance: Instance
-    peak: dict[tuple[int, str], Memory] = field(default_factory=dict)
+    def __init__(self, instance: Instance) -> None:
+        super().__init__()
+        self.peak: dict[tuple[int, str], Memory] = {}
+        self._instance = instance
 
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
-
-    def __enter__(self) -> MemoryWatch:
-        self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
-        while not self._stop.wait(1.0):
-            sample = self.instance.memory()
+    def _run(self) -> None:
+        while not self._over.wait(1.0):
+            sample = self._instance.memory()
             if sum(one.pss for one in sample.values()) > sum(one.pss for one in self.peak.values()):
                 self.peak = sample
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import TracebackType
+from typing import Self
 
 import apsw
 
+from bloop.bench.background import Background
 from bloop.outcomes import Outcome
 from bloop.storage import connection
 
@@ -66,33 +66,26 @@ def ledger(db: apsw.Connection) -> dict[str, int]:
     return {Outcome(outcome).label: total for outcome, total in db.execute(_TOTALS)}
 
 
-class VisibilityWatch:
+class VisibilityWatch(Background):
     """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
 
     def __init__(self, path: Path, run: str) -> None:
+        super().__init__()
         self.visible_at: dict[int, float] = {}  # event number → time.monotonic()
         self.watching = False  # what is stored from now on is noted
         self._path, self._prefix = path, run + "-"
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> VisibilityWatch:
-        self._thread.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
         while not self.watching and self._thread.is_alive():
             time.sleep(POLL_S)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _watch(self) -> None:
+    def _run(self) -> None:
         with reading(self._path) as db:
             seen = max_id(db)
             self.watching = True
-            while not self._stop.wait(POLL_S):
+            while not self._over.wait(POLL_S):
                 newest, at = max_id(db), time.monotonic()
                 if newest > seen:
                     for (request_id,) in db.execute(_NEW_IDS, (seen, newest)):

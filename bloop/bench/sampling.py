@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import threading
 import time
-from abc import ABC, abstractmethod
 from array import array
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
+from bloop.bench.background import Background
 from bloop.bench.instance import Instance, Usage, spent
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rendering import Target
@@ -34,26 +33,7 @@ class Sample:
     cores: dict[str, float]  # since the sample before
 
 
-class _Background(ABC):
-    """A thread between `start` and `stop`; `_run` ends once `_over` is set."""
-
-    def __init__(self) -> None:
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-
-    def start(self) -> None:
-        self._thread.start()
-
-    def stop(self) -> None:
-        self._over.set()
-        self._thread.join()
-
-    @abstractmethod
-    def _run(self) -> None:
-        """What the thread does."""
-
-
-class Sampler(_Background):
+class Sampler(Background):
     """Looks at everything a process of the same user can see of an instance, and once more at the end."""
 
     def __init__(self, instance: Instance) -> None:
@@ -101,7 +81,7 @@ class _Seen:
     failed: int = 0
 
 
-class Reader(_Background):
+class Reader(Background):
     """Asks the API for lists and numbers, ten times a second at most, one request at a time."""
 
     def __init__(self, target: Target, token: str) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from bloop.bench.about import machine
@@ -49,7 +49,9 @@ class Session:
         readers = [Reader(self.place.target, self.place.token) for _ in range(self.options.readers)]
         sampler = Sampler(self.place.instance) if self.place.instance else None
         self._began = time.monotonic()
-        with _running(sampler, *readers):
+        with contextlib.ExitStack() as beside:
+            for one in (*readers, sampler) if sampler else readers:
+                beside.enter_context(one)
             try:
                 self._drive()
             except KeyboardInterrupt:  # while nothing was being sent, or again while the rest was being stored
@@ -165,15 +167,3 @@ class Session:
             warn(f"the generator took {share:.2f} cores itself: on this machine the figures are too low")
         if self.options.profile is Profile.RAMP and not self.findings.limit_per_s and not self.findings.interrupted:
             warn("no rate was held; is the machine busy?")
-
-
-@contextlib.contextmanager
-def _running(*background: Sampler | Reader | None) -> Iterator[None]:
-    started = [one for one in background if one is not None]
-    for one in started:
-        one.start()
-    try:
-        yield
-    finally:
-        for one in started:
-            one.stop()

@@ -1,0 +1,30 @@
+"""What goes on beside a load, in a thread of its own, for as long as a `with` lasts."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+
+class Background(ABC):
+    """The end of the `with` sets `_over` and waits for `_run` to see it."""
+
+    def __init__(self) -> None:
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._thread.join()
+
+    @abstractmethod
+    def _run(self) -> None:
+        """What the thread does, until `_over`."""
