@@ -63,6 +63,7 @@ def foreign(page: Page) -> list[str]:
 
 
 def unfold(page: Page) -> None:
+    """Open what is folded away."""
     page.evaluate(_OPEN)
 
 
