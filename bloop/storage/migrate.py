@@ -119,14 +119,22 @@ def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> None:
 
 
 def _back_up(path: Path, version: int) -> None:
-    """Copy what is committed; the caller holds the write lock, so nothing newer can slip in between."""
+    """Copy what is committed; the caller holds the write lock, so nothing newer can slip in between.
+
+    A copy has its name when it is whole: on a full disk there is none, or one from an earlier attempt.
+    """
     target = path.with_name(f"{path.name}.before-{version:04d}")
-    _create_private(target)
-    source, copy = connection.open_reader(path), apsw.Connection(str(target))
+    making = target.with_name(f"{target.name}.new")
+    making.unlink(missing_ok=True)
+    _create_private(making)
     try:
-        with copy.backup("main", source, "main") as backup:
+        with (
+            contextlib.closing(connection.open_reader(path)) as source,
+            contextlib.closing(apsw.Connection(str(making))) as copy,
+            copy.backup("main", source, "main") as backup,
+        ):
             backup.step()
+        making.replace(target)
     finally:
-        copy.close()
-        source.close()
+        making.unlink(missing_ok=True)
     log.info("copied the database to %s", target, extra={"action": "backed_up"})

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import resource
 import stat
 import threading
+from collections.abc import Iterator
 
 import apsw
 import pytest
@@ -102,6 +105,30 @@ def test_a_database_with_data_is_copied_before_it_is_changed(path):
     assert query(copy, "SELECT a FROM one") == [(42,)]
     assert query(copy, "SELECT name FROM sqlite_schema WHERE name = 'two'") == []
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+@contextlib.contextmanager
+def files_no_larger_than(size: int) -> Iterator[None]:
+    """A disk that is full, as a process of ours sees it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_copy_that_does_not_fit_on_the_disk_leaves_nothing_that_looks_like_one(path):
+    migrate.migrate(path, 1, [FIRST])
+    with contextlib.closing(connection.open_control(path)) as db:
+        db.execute("INSERT INTO one VALUES (zeroblob(2000000))")
+
+    with files_no_larger_than(1_000_000), pytest.raises(apsw.Error):
+        migrate.migrate(path, 2, [FIRST, SECOND])
+
+    assert [name.name for name in path.parent.iterdir() if "before" in name.name] == []
+    assert query(path, "SELECT version FROM schema_migrations") == [(1,)]
+    assert [m.version for m in migrate.migrate(path, 3, [FIRST, SECOND])] == [2]
 
 
 def test_listing_what_is_pending_never_writes(path):
