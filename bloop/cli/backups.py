@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -118,9 +119,9 @@ def find(settings: Settings, reference: str) -> Path:
     """The packed file meant by a path, or by the name of one in the folder of the backups. Raises: NotFound."""
     given, listed = Path(reference), settings.backup_dir / reference
     for path in (given, listed):
-        if path.is_file():
+        if os.path.isfile(path):  # Path.is_file() raises where it may not look: root's home under sudo
             return path.resolve()
-    raise NotFound(f"there is no backup {reference}, nor {listed}")
+    raise NotFound(f"there is no backup {reference} that this user may read, nor {listed}")
 
 
 @contextlib.contextmanager
