@@ -21,6 +21,7 @@ import apsw
 from bloop import clock
 from bloop.config import Settings
 from bloop.errors import BloopError
+from bloop.memory import Leftovers
 from bloop.query.health import Reason
 from bloop.query.processes import SEEN_EVERY_S
 from bloop.storage import connection, migrate
@@ -60,6 +61,7 @@ class Background:
         self._started_ms = clock.now_ms()
         self._seen_at = 0.0
         self._said: frozenset[Reason] | None = None
+        self._leftovers = Leftovers()
 
     def stopping(self) -> bool:
         process.unit.alive()  # who asks, lives
@@ -81,6 +83,7 @@ class Background:
                         self._run(job)
                         self._say_alive(db, jobs)
                 self._say_alive(db, jobs)
+                self._leftovers.give_back()
                 wait_s = max(0.0, min(job.due_at for job in jobs) - time.monotonic())
                 self._wakeups.wait(min(wait_s, SEEN_EVERY_S, process.unit.ping_every_s or SEEN_EVERY_S))
             process.unit.stopping()

@@ -20,6 +20,7 @@ import apsw
 from bloop import clock, config, meters
 from bloop.fingerprint.v1 import culprit
 from bloop.instance import claimed
+from bloop.memory import Leftovers
 from bloop.record import ErrorRecord
 from bloop.retention import disk
 from bloop.ring import WriterState
@@ -65,6 +66,7 @@ class Writer:
         self._committed_at = 0.0
         self._is_behind = False  # the last batch left records behind: there is nothing to wait for
         self._settled_at = 0.0
+        self._leftovers = Leftovers()
         self._wal_pages = 0
         self._wal_pages_max = CHECKPOINT_WAL_PAGES
         db.set_wal_hook(self._on_commit)
@@ -74,6 +76,7 @@ class Writer:
         while not stop.is_set():
             self._consumer.heartbeat(clock.now_ms(), self._state)
             process.unit.alive()
+            self._leftovers.give_back()
             if not self._consumer.pending():
                 if not self._store.unsettled:
                     self._look_after(idle=True)

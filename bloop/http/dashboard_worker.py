@@ -35,6 +35,7 @@ from bloop.http.limits import RECV_BYTES, HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
 from bloop.http.request import incomplete_head_fault, skip_empty_lines
 from bloop.http.streams import Streams
+from bloop.memory import Leftovers
 
 DASHBOARD_LIMITS = HttpLimits(body_timeout_s=120.0)  # source maps are uploaded here
 
@@ -59,6 +60,7 @@ class DashboardWorker(ThreadWorker):
         self._stop_by_s = float("inf")
         self._streams: Streams | None = None
         self._has_run = False
+        self._leftovers = Leftovers()
 
     @classmethod
     def check_config(cls, cfg: Any, log: Any) -> None:
@@ -287,6 +289,7 @@ class DashboardWorker(ThreadWorker):
     def murder_pending(self) -> None:
         """Gunicorn's sweep, once a second and after every event, extended to ours."""
         super().murder_pending()
+        self._leftovers.give_back()
         now_s = time.monotonic()
         for client in [one for one, (_, until_s) in self._heads.items() if min(until_s, self._stop_by_s) <= now_s]:
             data, _ = self._heads.pop(client)

@@ -28,6 +28,7 @@ from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
 from bloop.http.request import Environ, HeadReader
 from bloop.http.server import Server
+from bloop.memory import Leftovers
 from bloop.meters import Tally
 
 _TICK_S = 1.0
@@ -55,10 +56,12 @@ class IngestWorker(Worker):
         # What is loaded by now stays: keep the collector from walking it again and again.
         gc.collect()
         gc.freeze()
+        leftovers = Leftovers()
         while self.alive and self.ppid == os.getppid():
             self.notify()
             server.serve(_TICK_S)
             type(self).report(server.gateway.tally)
+            leftovers.give_back()
             if server.request_count >= self.max_requests:
                 self.log.info("%s restarts after %d requests", self, server.request_count)
                 break

@@ -1,0 +1,39 @@
+"""Memory given back to the machine (bloop/memory.py)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from bloop.memory import GIVE_BACK_EVERY_S, Leftovers, trim
+
+MIB = 1024 * 1024
+
+
+def own_bytes() -> int:
+    """Pages that are this process's alone."""
+    lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("Private_Dirty:"))
+
+
+def test_what_is_free_between_what_is_used_goes_back():
+    """F1"""
+    bodies = [bytes(4000) for _ in range(20_000)]  # 80 MB
+    kept = bodies[::100]
+    del bodies
+    left = own_bytes()
+
+    trim()
+
+    assert own_bytes() < left - 40 * MIB
+    assert len(kept) == 200
+
+
+def test_it_is_done_by_the_clock_however_often_it_is_asked_for():
+    """F1"""
+    now_s, done = [100.0], []
+    leftovers = Leftovers(monotonic=lambda: now_s[0], trim=lambda: done.append(now_s[0]))
+
+    for now_s[0] in (100.0, 100.0 + GIVE_BACK_EVERY_S, 101.0 + GIVE_BACK_EVERY_S, 999.0, 999.5):
+        leftovers.give_back()
+
+    assert done == [100.0 + GIVE_BACK_EVERY_S, 999.0]
