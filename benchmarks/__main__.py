@@ -41,6 +41,20 @@ def burst(seconds: float, folder: Path | None) -> None:
     run(("burst",), quick=False, folder=folder, console=console, scale=Scale(burst_s=seconds)).print_to(console)
 
 
+@main.command("soak")
+@click.option("--minutes", default=30.0, show_default=True, help="how long")
+@click.option("--rate", default=0.0, metavar="N", help="events a second  [default: half of what a ramp finds]")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
+def soak(minutes: float, rate: float, folder: Path | None) -> None:
+    """Half of what is held, for a long time, beside reads, deleting and alerts. 1.5 KB of disk for each event."""
+    from benchmarks.bench import Scale
+    from benchmarks.run import run
+
+    console = Console()
+    scale = Scale(soak_s=minutes * 60, soak_rate=rate)
+    run(("soak",), quick=False, folder=folder, console=console, scale=scale).print_to(console)
+
+
 @main.command("publish")
 @click.argument("result", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 def publish(result: Path | None) -> None:

@@ -25,6 +25,8 @@ class Scale:
     peer_s: float = 4.0
     ring_s: float = 2.0
     burst_s: float = 20.0
+    soak_s: float = 1800.0
+    soak_rate: float = 0.0  # events a second; 0: half of what is held
     bare_events: int = 60_000
 
 

@@ -34,7 +34,7 @@ def _at(bench: Bench, instance: Instance, rate: int) -> None:
         with VisibilityWatch(instance.database, run_name) as watch:
             measured = measure(instance, load)
         answered = measured.result.answered
-        lags = summary_ms(watch.visible_at[n] - at for n, at in answered if n in watch.visible_at)
+        lags = summary_ms(watch.waits_s(answered))
         if lags["count"] != len(answered):
             bench.report.warn(f"{run_name}: {len(answered) - lags['count']} of {len(answered)} were not seen arriving")
         bound = (

@@ -83,7 +83,7 @@ def _under_load(bench: Bench, instance: Instance, phase: str, run_id: int | None
         ended_ms = _run(instance.database, run_id).finished_at_ms
         until = started + (ended_ms - began_ms) / 1000 if ended_ms else until
     answered = [(n, at) for n, at in measured.result.answered if at <= until]
-    lags = summary_ms(watch.visible_at[n] - at for n, at in answered if n in watch.visible_at)
+    lags = summary_ms(watch.waits_s(answered))
     waits = summary_ms(measured.result.latency_s)
     seen = f"seen by polling every {POLL_S * 1000:.0f} ms"
     bench.report.add(f"retention.visible_p50_{phase}", lags["p50"], "ms after the answer", seen, **lags)

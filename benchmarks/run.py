@@ -11,7 +11,7 @@ import psutil
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from benchmarks import burst, latency, peers, queries, retention, ring, throughput
+from benchmarks import burst, latency, peers, queries, retention, ring, soak, throughput
 from benchmarks.bench import QUICK, Bench, Scale
 from benchmarks.report import Report
 from bloop.bench.instance import check_on_disk
@@ -27,6 +27,7 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
     "retention": retention.run,
     "peers": peers.run,
 }
+LONG: dict[str, Callable[[Bench], None]] = {"soak": soak.run}  # only when asked for
 
 
 class Others:
@@ -73,7 +74,7 @@ def run(
 
             others = Others()
             try:
-                SCENARIOS[name](Bench(report, scale, home, say))
+                (SCENARIOS | LONG)[name](Bench(report, scale, home, say))
             except Exception:
                 report.print_to(console)
                 raise

@@ -11,7 +11,7 @@ import os
 import signal
 import time
 from array import array
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -26,6 +26,25 @@ START_DELAY_S = 0.3  # from "all are ready" to the common start
 READY_WITHIN_S = 120.0
 
 
+class Answered:
+    """Pairs of (first event number, time.monotonic()), 16 bytes each: a soak has millions of them."""
+
+    def __init__(self, pairs: Iterable[tuple[int, float]] = ()) -> None:
+        self._numbers, self._at = array("Q"), array("d")
+        self.extend(pairs)
+
+    def extend(self, pairs: Iterable[tuple[int, float]]) -> None:
+        for number, at in pairs:
+            self._numbers.append(number)
+            self._at.append(at)
+
+    def __len__(self) -> int:
+        return len(self._at)
+
+    def __iter__(self) -> Iterator[tuple[int, float]]:
+        return zip(self._numbers, self._at, strict=True)
+
+
 @dataclass(slots=True)
 class Result:
     """The sum over all processes."""
@@ -38,7 +57,7 @@ class Result:
     requests: int
     seconds: float
     latency_s: array[float]
-    answered: list[tuple[int, float]]  # (first event number, time.monotonic()), open loop only
+    answered: Answered  # open loop only
     generator_cpu_s: float
     started_at: float
     exhausted: bool  # a closed loop ran out of requests before its time was over
@@ -153,11 +172,11 @@ def _drive(driver: Driver, load: Load, process: int, requests: Sequence[Request]
 def _added_up(load: Load, parts: list[Answers]) -> Result:
     latency_s: array[float] = array("d")
     refused: dict[int, int] = {}
-    answered: list[tuple[int, float]] = []
+    answered = Answered()
     for process, part in enumerate(parts):
         latency_s.extend(part.latency_s)
         numbers = load.numbers(process)
-        answered += [(numbers[i], at) for i, at in zip(part.index, part.answered_at, strict=True)]
+        answered.extend((numbers[i], at) for i, at in zip(part.index, part.answered_at, strict=True))
         for status, count in part.refused.items():
             refused[status] = refused.get(status, 0) + count
     started_at = min(part.started_at for part in parts)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from array import array
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
@@ -71,7 +72,8 @@ class VisibilityWatch(Background):
 
     def __init__(self, path: Path, run: str) -> None:
         super().__init__()
-        self.visible_at: dict[int, float] = {}  # event number → time.monotonic()
+        self.seen = 0  # events
+        self._visible_at = array("d")  # time.monotonic() by event number; 0.0: not seen
         self.watching = False  # what is stored from now on is noted
         self._path, self._prefix = path, run + "-"
 
@@ -80,6 +82,12 @@ class VisibilityWatch(Background):
         while not self.watching and self._thread.is_alive():
             time.sleep(POLL_S)
         return self
+
+    def waits_s(self, answered: Iterable[tuple[int, float]]) -> Iterator[float]:
+        """From each answer until its (first) event was seen; of those that were. Call when the watch is over."""
+        for number, at in answered:
+            if number < len(self._visible_at) and (visible_at := self._visible_at[number]):
+                yield visible_at - at
 
     def _run(self) -> None:
         with reading(self._path) as db:
@@ -90,5 +98,11 @@ class VisibilityWatch(Background):
                 if newest > seen:
                     for (request_id,) in db.execute(_NEW_IDS, (seen, newest)):
                         if request_id.startswith(self._prefix):
-                            self.visible_at[int(request_id[len(self._prefix) :])] = at
+                            self._note(int(request_id[len(self._prefix) :]), at)
                     seen = newest
+
+    def _note(self, number: int, at: float) -> None:
+        if number >= len(self._visible_at):
+            self._visible_at.extend([0.0] * (number + 1 - len(self._visible_at)))
+        self._visible_at[number] = at
+        self.seen += 1

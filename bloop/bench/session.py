@@ -100,7 +100,7 @@ class Session:
             lazy=is_lazy(schedule, options.batch),
             connections=options.connections,
         )
-        measured, result, visible_at = self._measured(load)
+        measured, result, watch = self._measured(load)
         self._loads.append((load, result))
         drain_s = measured.drain_s if measured else None
         step = Step(
@@ -125,23 +125,23 @@ class Session:
             took_s=result.seconds,
             drain_s=drain_s or 0.0,
         )
-        if visible_at:
-            step.visible = summary_ms(visible_at[n] - at for n, at in result.answered if n in visible_at)
+        if watch is not None and watch.seen:
+            step.visible = summary_ms(watch.waits_s(result.answered))
         self.findings.steps.append(step)
         self.findings.interrupted |= result.interrupted
         return step
 
-    def _measured(self, load: Load) -> tuple[Measured | None, Result, dict[int, float]]:
+    def _measured(self, load: Load) -> tuple[Measured | None, Result, VisibilityWatch | None]:
         """The load's result, with what else can be seen of it. A ramp is not watched row by row: that costs a core."""
         instance = self.place.instance
         if instance is None:
-            return None, run_load(load), {}
+            return None, run_load(load), None
         if self.options.profile is Profile.RAMP:
             measured = measure(instance, load)
-            return measured, measured.result, {}
+            return measured, measured.result, None
         with VisibilityWatch(instance.database, load.run) as watch:
             measured = measure(instance, load)
-        return measured, measured.result, watch.visible_at
+        return measured, measured.result, watch
 
     def _accounts(self, before: dict[str, int] | None) -> Accounts:
         steps = self.findings.steps

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -16,7 +17,7 @@ from bloop.bench.schedule import Load
 def timeline(began: float, loads: Iterable[tuple[Load, Result]], samples: Sequence[Sample]) -> list[Second]:
     """Seconds since `began` (time.monotonic()) in which anything was due, answered or sampled."""
     seconds: defaultdict[int, Second] = defaultdict(lambda: Second(0.0))
-    waits: defaultdict[int, list[float]] = defaultdict(list)
+    waits: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
     for load, result in loads:
         size = max(load.batch, 1)
         for due_s in islice(load.schedule(), result.requests):
@@ -26,9 +27,8 @@ def timeline(began: float, loads: Iterable[tuple[Load, Result]], samples: Sequen
             seconds[second].answered += size
             waits[second].append(latency_s)
     for number, latencies in waits.items():
-        latencies.sort()
-        second_ = seconds[number]
-        second_.p50_ms, second_.p99_ms = (round(percentile(latencies, p) * 1000, 3) for p in (50, 99))
+        ascending, second_ = sorted(latencies), seconds[number]
+        second_.p50_ms, second_.p99_ms = (round(percentile(ascending, p) * 1000, 3) for p in (50, 99))
     _add(seconds, began, samples)
     for number, one in seconds.items():
         one.at_s = float(number)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import burst
+from benchmarks import burst, soak
 from benchmarks.bench import Bench, Scale, target
 from benchmarks.report import Report
 from bloop.bench.instance import Instance, InstanceError, free_port
@@ -70,3 +70,16 @@ def test_an_instance_that_cannot_start_says_why(tmp_path: Path) -> None:
         (tmp_path / "second").mkdir()
         with pytest.raises(InstanceError, match=f"cannot listen on 127.0.0.1 port {port}"):
             Instance(tmp_path / "second", BLOOP__SERVER__PORT=str(port)).__enter__()
+
+
+def test_a_soak_goes_on_beside_reads_deleting_and_alerts(tmp_path: Path) -> None:
+    report = Report()
+    scale = Scale(soak_s=6.0, soak_rate=300.0, dataset_events=3000)
+
+    soak.run(Bench(report, scale, tmp_path, lambda text: None))
+
+    found = {figure.name: figure.value for figure in report.figures}
+    assert found["soak.accepted"] == 1800
+    assert found["soak.deleted"] > 0
+    assert found["soak.alerts"] > 0
+    assert found["soak.read_p99"] > 0

@@ -282,7 +282,9 @@ class TestMail:
         assert "Bcc" not in mail
 
     def test_switched_off_is_said_and_nothing_is_tried(self):
-        assert send("email", {"to": "a@example.com"}) == Result("skipped", "mail is switched off: smtp.enabled is false")
+        assert send("email", {"to": "a@example.com"}) == Result(
+            "skipped", "mail is switched off: smtp.enabled is false"
+        )
 
     @pytest.mark.parametrize(("reply", "state"), [("451 greylisted", "retry"), ("550 no such user", "failed")])
     def test_refusal_decides(self, authority: Authority, reply: str, state: str):

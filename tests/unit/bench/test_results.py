@@ -8,7 +8,7 @@ from array import array
 import pytest
 
 from bloop.bench.charts import duration, nice_top, plot
-from bloop.bench.load import Result
+from bloop.bench.load import Answered, Result
 from bloop.bench.rendering import Target
 from bloop.bench.report import as_html, as_json
 from bloop.bench.results import Accounts, Findings, Second, Step, reconcile
@@ -50,7 +50,7 @@ def test_where_others_send_too_more_may_be_stored_and_less_may_not() -> None:
 
 def test_a_timeline_has_every_event_once_in_the_second_it_was_due_answered_and_stored() -> None:
     load = Load(Target(1, "s"), "t", requests=4, rate=2.0, batch=5)
-    answers = [(0, 100.5), (5, 101.0), (10, 101.5), (15, 104.2)]
+    answers = Answered([(0, 100.5), (5, 101.0), (10, 101.5), (15, 104.2)])
     result = Result(20, 20, 0, 0, {}, 4, 4.2, array("d", [0.5, 0.4, 0.2, 2.7]), answers, 0.1, 100.0, False)
     samples = [Sample(101.5, 10, 4, {"writer": 40.0}, {"writer": 0.5}), Sample(104.5, 20, 0, {"writer": 41.0}, {})]
 

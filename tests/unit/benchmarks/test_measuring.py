@@ -12,7 +12,9 @@ import pytest
 from benchmarks import dataset
 from benchmarks.profile_writer import culprit_of, encoded_records, fresh_database
 from benchmarks.report import Report, printable
+from benchmarks.soak import growth_mib
 from bloop.bench.instance import InstanceError, Usage, check_on_disk, spent
+from bloop.bench.results import Second
 from bloop.bench.rows import VisibilityWatch, await_rows, max_id, reading, stored_of_run
 from bloop.clock import now_ms
 from bloop.storage import connection
@@ -44,10 +46,11 @@ def test_visibility_is_noted_for_every_event_and_not_before_its_commit() -> None
         with VisibilityWatch(path, "bench") as watch:
             began = time.monotonic()
             store.store(records[10:], {}, (), now_ms=now_ms())
-            until(lambda: len(watch.visible_at) == 30, "every event to be seen")
+            until(lambda: watch.seen == 30, "every event to be seen")
 
-    assert set(watch.visible_at) == set(range(10, 40))
-    assert min(watch.visible_at.values()) >= began
+    assert len(list(watch.waits_s((number, began) for number in range(50)))) == 30
+    assert min(watch.waits_s((number, began) for number in range(10, 40))) >= 0
+    assert list(watch.waits_s((number, began) for number in range(10))) == []
 
 
 def test_the_data_set_has_as_many_events_and_issues_as_asked_for(tmp_path: Path) -> None:
@@ -102,3 +105,13 @@ def test_a_report_is_saved_with_machine_commit_and_every_figure(tmp_path: Path) 
 )
 def test_numbers_are_printed_with_the_digits_that_count(value: float, expected: str) -> None:
     assert printable(value) == expected
+
+
+def test_growth_is_the_slope_of_memory_over_events_and_not_over_time() -> None:
+    memory = [100.0, 101.0, None, 102.0]
+    seconds = [
+        Second(at, stored=n, pss_mib=pss)
+        for at, n, pss in zip(range(4), (0, 50_000, 20_000, 30_000), memory, strict=True)
+    ]
+
+    assert growth_mib(seconds) == pytest.approx(2.0)
