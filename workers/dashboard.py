@@ -26,8 +26,8 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     return assemble(settings, segment=segment, sink=lane, keys=keys, handles=handles)
 
 
-def run(settings: Settings) -> int:
-    """Be the dashboard server. Returns the exit code."""
+def prepare(settings: Settings) -> serving.Application:
+    """The server, for `serving.run`."""
     settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
     options = serving.house_rules(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
@@ -37,7 +37,12 @@ def run(settings: Settings) -> int:
         "graceful_timeout": GRACEFUL_S,
         "proc_name": "bloop-dashboard",
     }
-    return serving.run(settings, options, build)
+    return serving.Application(settings, options, build)
+
+
+def run(settings: Settings) -> int:
+    """Be the dashboard server. Returns the exit code."""
+    return serving.run(prepare(settings))
 
 
 if __name__ == "__main__":

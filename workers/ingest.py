@@ -68,12 +68,17 @@ def bind_address(settings: Settings) -> str:
     return f"[{host}]:{settings.server.port}" if ":" in host else f"{host}:{settings.server.port}"
 
 
-def run(settings: Settings, listen_fd: int | None = None) -> int:
-    """Be the ingest server, on a socket that listens already or on one of its own. Returns the exit code."""
+def prepare(settings: Settings, listen_fd: int | None = None) -> serving.Application:
+    """The server, for `serving.run`, on a socket that listens already or on one of its own."""
     for fd in range(FIRST_LISTEN_FD, FIRST_LISTEN_FD + process.unit.told.listen_fds):
         _compare(settings, fd)
     options = runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": listen_fd})
-    return serving.run(settings, options, build)
+    return serving.Application(settings, options, build)
+
+
+def run(settings: Settings) -> int:
+    """Be the ingest server. Returns the exit code."""
+    return serving.run(prepare(settings))
 
 
 def _compare(settings: Settings, fd: int) -> None:

@@ -12,7 +12,7 @@ S4  Nothing survives the supervisor, not even SIGKILL: the kernel kills its chil
     waits for the last of them (instance I2).
 S5  Asked once to stop, every stage gets its time. Asked again, each has HURRY_S.
 
-Everything any child needs is imported here, once, and shared with them by forking (child C1).
+Everything any child needs is imported and made here, once, and shared with them by forking (child C1).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, RingError
 from bloop.instance import Instance
 from bloop.ring.segment import Segment
-from workers import alerts, dashboard, ingest, process, retention, writer
+from workers import alerts, dashboard, ingest, process, retention, serving, writer
 from workers.child import Child
 from workers.port import local_url, open_port
 from workers.probe import Probe
@@ -62,8 +62,9 @@ class Supervisor:
         self._settings, self._port, self._config = settings, port, flags.config
         self._wakeups = Wakeups()
         self._writer = self._child("writer", lambda: writer.run(settings))
-        self._ingest = self._child("ingest", lambda: ingest.run(settings, port.fileno()), has_port=True)
-        self._dashboard = self._child("dashboard", lambda: dashboard.run(settings))
+        public, private = ingest.prepare(settings, port.fileno()), dashboard.prepare(settings)
+        self._ingest = self._child("ingest", lambda: serving.run(public), has_port=True)
+        self._dashboard = self._child("dashboard", lambda: serving.run(private))
         self._background = [
             self._child("alerts", lambda: alerts.run(settings)),
             self._child("retention", lambda: retention.run(settings)),
