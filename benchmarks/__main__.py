@@ -25,7 +25,7 @@ def main(context: click.Context, only: tuple[str, ...], quick: bool, folder: Pat
     console = Console()
     report = run(only, quick=quick, folder=folder, console=console)
     report.print_to(console)
-    if not quick and not only:
+    if not quick:
         console.print(f"written to {report.save()}")
 
 
@@ -58,10 +58,20 @@ def soak(minutes: float, rate: float, folder: Path | None) -> None:
 @main.command("publish")
 @click.argument("result", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 def publish(result: Path | None) -> None:
-    """Put a saved result, the newest unless named, into docs/performance.md."""
-    from benchmarks.markdown import DOCUMENT, newest_result, put_into
+    """Put a saved result, the newest unless named, into docs/performance.md and the README."""
+    from benchmarks import markdown
 
-    put_into(DOCUMENT, result or newest_result())
+    markdown.publish(result or markdown.newest_result())
+
+
+@main.command("compare")
+@click.argument("before", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("after", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+def compare(before: Path, after: Path) -> None:
+    """Two saved results beside each other, as Markdown. They mean something when one machine made both."""
+    from benchmarks import markdown
+
+    click.echo(markdown.compare(before, after), nl=False)
 
 
 @main.group()

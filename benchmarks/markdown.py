@@ -1,4 +1,4 @@
-"""A saved result as the Markdown table of docs/performance.md."""
+"""Saved results as Markdown: the table of docs/performance.md, the few figures of the README, one beside another."""
 
 from __future__ import annotations
 
@@ -9,8 +9,22 @@ import orjson
 
 from benchmarks.report import RESULTS, ROOT, printable
 
-DOCUMENT = ROOT / "docs" / "performance.md"
+DOCUMENT, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
+# What most people ask for: figure, in words, unit.
+SUMMARY = (
+    ("singles.held_per_s", "Single events, held", "a second"),
+    ("batches.held_per_s", "Events in batches of 50, held", "a second"),
+    ("singles.cpu_s_per_10k", "CPU for 10,000 single events, all processes", "s"),
+    ("batches.cpu_s_per_10k", "CPU for 10,000 events in batches", "s"),
+    ("peer.ingest_vs_gthread_2w", "Single events against the same app on Gunicorn's threads", "times as many"),
+    ("answer.p99_at_1000", "Answer at 1,000 a second, 99th percentile", "ms"),
+    ("visible.p99_at_1000", "Then readable from the database, 99th percentile", "ms"),
+    ("page.list_page_1.p95", "First page of 100,000 issues, 95th percentile", "ms"),
+    ("memory.pss_under_load", "Memory of all processes under full load", "MiB"),
+    ("idle.pss", "The same after it", "MiB"),
+    ("idle.cpu", "CPU when nothing happens", "% of a core"),
+)
 
 
 def newest_result(folder: Path = RESULTS) -> Path:
@@ -21,13 +35,17 @@ def newest_result(folder: Path = RESULTS) -> Path:
     return found[-1]
 
 
+def publish(result: Path) -> None:
+    """Put all figures into docs/performance.md, and what most people ask for into the README."""
+    content = orjson.loads(result.read_bytes())
+    put_into(DOCUMENT, render(content))
+    put_into(README, render_summary(content))
+
+
 def render(content: dict[str, Any]) -> str:
     """Machine, then a table of all figures."""
-    about = content["machine"]
-    hardware = f"{about['cores']} cores ({about['cpu']}), {about['memory_gib']} GiB"
-    versions = f"Linux {about['kernel']}, {about['python']}, SQLite {about['sqlite']}"
     lines = [
-        f"Commit `{about['commit']}` on {hardware}, {versions}.",
+        f"Commit `{content['machine']['commit']}` on {_hardware(content)}.",
         "",
         "| figure | value | unit | what bounds it |",
         "|---|---:|---|---|",
@@ -38,13 +56,41 @@ def render(content: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def put_into(document: Path, result: Path) -> None:
+def render_summary(content: dict[str, Any]) -> str:
+    """The figures of SUMMARY that the result has, in words."""
+    found = {figure["name"]: figure for figure in content["figures"]}
+    rows = [(words, found[name], unit) for name, words, unit in SUMMARY if name in found]
+    lines = ["| | | |", "|---|---:|---|"]
+    lines += [f"| {words} | {printable(figure['value'])} | {unit} |" for words, figure, unit in rows]
+    return "\n".join([f"On {_hardware(content)}:", "", *lines]) + "\n"
+
+
+def compare(before: Path, after: Path) -> str:
+    """Figures that two results have in common, and how many times as large they became."""
+    old, new = (orjson.loads(path.read_bytes()) for path in (before, after))
+    found = {figure["name"]: figure for figure in old["figures"]}
+    lines = ["| figure | unit | before | after | ratio |", "|---|---|---:|---:|---:|"]
+    for figure in new["figures"]:
+        was = found.get(figure["name"])
+        if was is None:
+            continue
+        ratio = f"{figure['value'] / was['value']:.2f}" if was["value"] else ""
+        values = f"{printable(was['value'])} | {printable(figure['value'])}"
+        lines.append(f"| {figure['name']} | {figure['unit']} | {values} | {ratio} |")
+    return "\n".join(lines) + "\n"
+
+
+def _hardware(content: dict[str, Any]) -> str:
+    about = content["machine"]
+    hardware = f"{about['cores']} cores ({about['cpu']}), {about['memory_gib']} GiB"
+    return f"{hardware}, Linux {about['kernel']}, {about['python']}, SQLite {about['sqlite']}"
+
+
+def put_into(document: Path, table: str) -> None:
     """Replace what stands between the two markers."""
     text = document.read_text(encoding="utf-8")
     head, found, rest = text.partition(BEGIN)
     _, also_found, tail = rest.partition(END)
     if not (found and also_found):
         raise ValueError(f"{document} has no markers")
-    document.write_text(
-        head + BEGIN + "\n" + render(orjson.loads(result.read_bytes())) + "\n" + END + tail, encoding="utf-8"
-    )
+    document.write_text(head + BEGIN + "\n" + table + "\n" + END + tail, encoding="utf-8")
