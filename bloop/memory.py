@@ -17,7 +17,20 @@ from collections.abc import Callable
 
 GIVE_BACK_EVERY_S = 10.0
 
-_malloc_trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+_M_ARENA_MAX = -8  # malloc.h
+
+_libc = ctypes.CDLL(None)
+_malloc_trim, _mallopt = getattr(_libc, "malloc_trim", None), getattr(_libc, "mallopt", None)
+
+
+def use_one_heap() -> None:
+    """For this process and its forks, before they have threads.
+
+    glibc would give each thread a heap of its own, and what one thread frees the others do not get: 3 MiB of a
+    dashboard that eight people ask at once, measured, and no faster.
+    """
+    if _mallopt is not None:
+        _mallopt(_M_ARENA_MAX, 1)
 
 
 def trim() -> None:

@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable, Container, Sequence
 from types import FrameType
 
-from bloop import config, systemd
+from bloop import config, memory, systemd
 from bloop import log as logs
 from bloop.config import Settings
 from bloop.errors import BloopError, ConfigError, QueryTimeout, RingMissing
@@ -98,8 +98,9 @@ def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str
 
 
 def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> int:
-    """Name and log, then `main`. An expected error becomes one line and a code, others a traceback and EXIT_FAILED."""
+    """Name, memory, log, then `main`. Expected errors become a line and a code, others a traceback and EXIT_FAILED."""
     _prctl(_PR_SET_NAME, f"bloop-{process}".encode())
+    memory.use_one_heap()
     journal = logs.Journal.NONE
     if unit.told.journal:
         journal = logs.Journal.OWN if unit.is_this_process else logs.Journal.SHARED

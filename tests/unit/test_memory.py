@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 from bloop.memory import GIVE_BACK_EVERY_S, Leftovers, trim
@@ -37,3 +39,28 @@ def test_it_is_done_by_the_clock_however_often_it_is_asked_for():
         leftovers.give_back()
 
     assert done == [100.0 + GIVE_BACK_EVERY_S, 999.0]
+
+
+THREADS = """
+import ctypes, threading
+from bloop import memory
+memory.use_one_heap()
+malloc = ctypes.CDLL(None).malloc
+malloc.restype = ctypes.c_void_p
+found = []
+def take():
+    found.append(malloc(4000))
+for _ in range(4):
+    one = threading.Thread(target=take)
+    one.start()
+    one.join()
+heap = next(line for line in open("/proc/self/maps") if "[heap]" in line)
+start, end = (int(bound, 16) for bound in heap.split()[0].split("-"))
+print(all(start <= address < end for address in found))
+"""
+
+
+def test_threads_share_one_heap():
+    ended = subprocess.run([sys.executable, "-c", THREADS], capture_output=True, text=True, check=True, timeout=30)
+
+    assert ended.stdout == "True\n"
