@@ -15,6 +15,7 @@ from bloop.machine import Machine
 MIB = 1024 * 1024
 EXTRA_LANES = 2  # the dashboard's, and one for the moment when old and new workers overlap
 LANE_HEADS_BYTES = 9216  # per lane, beside its room for records (ring/layout.py)
+LANE_KIB = 2048  # what can be stored in time finds room, as with four times as much (measured); bursts spill
 LANE_KIB_MIN = 256
 LANES_PER_EVENT = 4  # a record may take a quarter of its lane (ring/layout.py)
 
@@ -35,7 +36,6 @@ class Size(NamedTuple):
     name: str
     below_bytes: float
     workers_max: int
-    lane_kib: int
     threads: int
     readers: int
     writer_cache_kib: int
@@ -43,9 +43,9 @@ class Size(NamedTuple):
 
 # A machine sold with 512 MB or 1 GB shows a little less; the limits lie above that.
 SIZES = (
-    Size("less than 640 MiB of memory", 640 * MIB, 1, 2048, 4, 2, 4096),
-    Size("less than 1.25 GiB of memory", 1280 * MIB, 2, 8192, 8, 4, 8192),
-    Size("enough memory", math.inf, 4, 8192, 8, 4, 8192),
+    Size("less than 640 MiB of memory", 640 * MIB, 1, 4, 2, 4096),
+    Size("less than 1.25 GiB of memory", 1280 * MIB, 2, 8, 4, 8192),
+    Size("enough memory", math.inf, 4, 8, 4, 8192),
 )
 
 
@@ -70,7 +70,7 @@ def tuning(machine: Machine, asked: Asked) -> Tuning:
     """What to run with."""
     size = next(size for size in SIZES if machine.memory_bytes < size.below_bytes)
     workers = _workers(machine, asked.workers, size)
-    lane = _lane(machine, asked, size, workers.value + EXTRA_LANES)
+    lane = _lane(machine, asked, workers.value + EXTRA_LANES)
     threads = _unless_set("server.threads", asked.threads, size.threads, size)
     readers = _unless_set("database.pool_size", asked.readers, size.readers, size)
     cache = Choice("(the writer's page cache, KiB)", size.writer_cache_kib, size.name)
@@ -96,11 +96,11 @@ def _workers(machine: Machine, asked: int, size: Size) -> Choice:
     return Choice("server.workers", cores, "one per core")
 
 
-def _lane(machine: Machine, asked: Asked, size: Size, lanes: int) -> Choice:
+def _lane(machine: Machine, asked: Asked, lanes: int) -> Choice:
     key, needed_kib = "ingest.channel_capacity", lane_kib_min(asked.event_bytes_max)
     if asked.lane_kib:
         return Choice(key, asked.lane_kib, "set")
-    kib, why = size.lane_kib, size.name
+    kib, why = LANE_KIB, "what is more goes to the spill"
     while machine.shm_bytes and not _fits(kib, lanes, machine.shm_bytes) and kib > LANE_KIB_MIN:
         kib, why = kib // 2, f"{lanes} lanes have to fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
     return Choice(key, kib, why) if kib >= needed_kib else Choice(key, needed_kib, "the largest event must fit")

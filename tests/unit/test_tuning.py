@@ -16,17 +16,17 @@ TABLE = [
     (1, 256 * MIB, SHM, (1, 2048, 4, 2, 4096)),
     (2, 480 * MIB, SHM, (1, 2048, 4, 2, 4096)),
     (8, 512 * MIB, SHM, (1, 2048, 4, 2, 4096)),
-    (1, 970 * MIB, SHM, (1, 8192, 8, 4, 8192)),
-    (2, 970 * MIB, SHM, (2, 8192, 8, 4, 8192)),
-    (8, 1 * GIB, SHM, (2, 8192, 8, 4, 8192)),
-    (2, 2 * GIB, SHM, (2, 8192, 8, 4, 8192)),
-    (4, 8 * GIB, SHM, (4, 8192, 8, 4, 8192)),
-    (64, 256 * GIB, SHM, (4, 8192, 8, 4, 8192)),
-    (0.3, 8 * GIB, SHM, (1, 8192, 8, 4, 8192)),  # a quota of a part of a core
-    (1.5, 8 * GIB, SHM, (2, 8192, 8, 4, 8192)),
-    (4, 8 * GIB, 32 * MIB, (4, 4096, 8, 4, 8192)),
+    (1, 970 * MIB, SHM, (1, 2048, 8, 4, 8192)),
+    (2, 970 * MIB, SHM, (2, 2048, 8, 4, 8192)),
+    (8, 1 * GIB, SHM, (2, 2048, 8, 4, 8192)),
+    (2, 2 * GIB, SHM, (2, 2048, 8, 4, 8192)),
+    (4, 8 * GIB, SHM, (4, 2048, 8, 4, 8192)),
+    (64, 256 * GIB, SHM, (4, 2048, 8, 4, 8192)),
+    (0.3, 8 * GIB, SHM, (1, 2048, 8, 4, 8192)),  # a quota of a part of a core
+    (1.5, 8 * GIB, SHM, (2, 2048, 8, 4, 8192)),
+    (4, 8 * GIB, 8 * MIB, (4, 1024, 8, 4, 8192)),
     (4, 8 * GIB, 1 * MIB, (4, 256, 8, 4, 8192)),  # too small in any case: the start says so
-    (4, 8 * GIB, 0, (4, 8192, 8, 4, 8192)),  # unknown
+    (4, 8 * GIB, 0, (4, 2048, 8, 4, 8192)),  # unknown
 ]
 
 
@@ -47,8 +47,14 @@ def test_a_default_that_was_written_down_is_set_too():
     """T1"""
     given = frozenset({"server.threads", "database.pool_size", "ingest.channel_capacity"})
 
-    assert Settings(machine=Machine(1, 256 * MIB, SHM), given=given).tuning[:4] == (1, 8192, 8, 4)
-    assert Settings(machine=Machine(1, 256 * MIB, SHM)).tuning[:4] == (1, 2048, 4, 2)
+    machine = Machine(1, 256 * MIB, 4 * MIB)
+
+    assert Settings(machine=machine, given=given).tuning[:4] == (1, 2048, 8, 4)
+    assert Settings(machine=machine).tuning[:4] == (1, 1024, 4, 2)
+
+
+def test_a_lane_is_as_large_as_its_setting_says_by_default():
+    assert Settings(machine=Machine(2, 8 * GIB, SHM)).tuning.lane_kib == Settings().ingest.channel_capacity
 
 
 @pytest.mark.parametrize("shm_mib", [3, 8, 16, 31, 64, 1000])
