@@ -185,6 +185,7 @@ class Writer:
                 self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
                 self._consumer.tidy()
                 self._settle_dead_lanes()
+                self._db.pragma("shrink_memory")  # any other process's commit would empty the page cache as well
 
     def _settle_dead_lanes(self) -> None:
         dead = [lane.index for lane in self._segment.stat().lanes if not lane.claimed and not lane.waiting_bytes]
