@@ -2,7 +2,8 @@
 
 T1  What is set, to whatever value, is taken as it is. Only what nobody set is chosen here.
 T2  A function of cores, memory, shared memory and what was asked for: the same machine always gets the same.
-T3  The ring fits into /dev/shm with an eighth to spare, and a lane takes the largest event the settings allow.
+T3  The ring fits into /dev/shm with an eighth to spare, and a lane takes the largest event the settings allow. Its room
+    is shared out among its lanes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bloop.machine import Machine
 MIB = 1024 * 1024
 EXTRA_LANES = 2  # the dashboard's, and one for the moment when old and new workers overlap
 LANE_HEADS_BYTES = 9216  # per lane, beside its room for records (ring/layout.py)
-LANE_KIB = 2048  # what can be stored in time finds room, as with four times as much (measured); bursts spill
+RING_KIB = 8192  # what can be stored in time finds room, as with four times as much (measured); bursts spill
 LANE_KIB_MIN = 256
 LANES_PER_EVENT = 4  # a record may take a quarter of its lane (ring/layout.py)
 
@@ -24,7 +25,7 @@ class Asked(NamedTuple):
     """What the settings say; 0 = nobody set it."""
 
     workers: int = 0
-    lane_kib: int = 0
+    ring_kib: int = 0
     threads: int = 0
     readers: int = 0
     event_bytes_max: int = 0
@@ -70,12 +71,13 @@ def tuning(machine: Machine, asked: Asked) -> Tuning:
     """What to run with."""
     size = next(size for size in SIZES if machine.memory_bytes < size.below_bytes)
     workers = _workers(machine, asked.workers, size)
-    lane = _lane(machine, asked, workers.value + EXTRA_LANES)
+    lanes = workers.value + EXTRA_LANES
+    ring = _ring(machine, asked, lanes)
     threads = _unless_set("server.threads", asked.threads, size.threads, size)
     readers = _unless_set("database.pool_size", asked.readers, size.readers, size)
     cache = Choice("(the writer's page cache, KiB)", size.writer_cache_kib, size.name)
-    choices = (workers, lane, threads, readers, cache)
-    return Tuning(workers.value, lane.value, threads.value, readers.value, cache.value, choices)
+    choices = (workers, ring, threads, readers, cache)
+    return Tuning(workers.value, ring.value // lanes, threads.value, readers.value, cache.value, choices)
 
 
 def lane_kib_min(event_bytes_max: int) -> int:
@@ -96,15 +98,15 @@ def _workers(machine: Machine, asked: int, size: Size) -> Choice:
     return Choice("server.workers", cores, "one per core")
 
 
-def _lane(machine: Machine, asked: Asked, lanes: int) -> Choice:
-    key, needed_kib = "ingest.channel_capacity", lane_kib_min(asked.event_bytes_max)
-    if asked.lane_kib:
-        return Choice(key, asked.lane_kib, "set")
-    kib, why = LANE_KIB, "what is more goes to the spill"
-    while machine.shm_bytes and not _fits(kib, lanes, machine.shm_bytes) and kib > LANE_KIB_MIN:
+def _ring(machine: Machine, asked: Asked, lanes: int) -> Choice:
+    key, needed_kib = "ingest.channel_capacity", lanes * lane_kib_min(asked.event_bytes_max)
+    if asked.ring_kib:
+        return Choice(key, asked.ring_kib, "set")
+    kib, why = max(RING_KIB, lanes * LANE_KIB_MIN), "what is more goes to the spill"
+    while machine.shm_bytes and not _fits(kib, lanes, machine.shm_bytes) and kib >= 2 * lanes * LANE_KIB_MIN:
         kib, why = kib // 2, f"{lanes} lanes have to fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
     return Choice(key, kib, why) if kib >= needed_kib else Choice(key, needed_kib, "the largest event must fit")
 
 
-def _fits(lane_kib: int, lanes: int, shm_bytes: int) -> bool:
-    return lanes * (lane_kib * 1024 + LANE_HEADS_BYTES) <= shm_bytes * 7 // 8
+def _fits(ring_kib: int, lanes: int, shm_bytes: int) -> bool:
+    return ring_kib * 1024 + lanes * LANE_HEADS_BYTES <= shm_bytes * 7 // 8

@@ -56,9 +56,10 @@ def check_secret(secret: str) -> None:
 
 def _check_largest_event(settings: Settings) -> None:
     """A record may take a quarter of a lane (ring/layout.py), and every event that the limits allow must fit."""
-    needed = lane_kib_min(settings.event_bytes_max)
+    needed, lanes = lane_kib_min(settings.event_bytes_max), settings.lane_count
     if needed * 1024 > settings.lane_bytes:
-        raise ConfigError("ingest.channel_capacity", f"must be at least {needed} for stacks and metadata this large")
+        why = f"for {lanes} lanes, and stacks and metadata this large"
+        raise ConfigError("ingest.channel_capacity", f"must be at least {needed * lanes} {why}")
 
 
 def _check_origin(auth: Auth) -> None:

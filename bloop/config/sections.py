@@ -57,8 +57,8 @@ class Ingest:
         50, "events in one batch; SDKs that buffer 100 are tolerated up to twice this", low=1, high=1000
     )
     channel_capacity: int = setting(
-        2048,
-        "records of 1 KiB each ring lane holds while the writer is busy; less where /dev/shm is short",
+        8192,
+        "records of 1 KiB the ring holds while the writer is busy, in all its lanes; less where /dev/shm is short",
         low=256,
         high=1_048_576,
     )

@@ -69,7 +69,7 @@ class BloopServer:
             "BLOOP__SERVER__HOST": "127.0.0.1",
             "BLOOP__SERVER__PORT": str(self.port),
             "BLOOP__SERVER__WORKERS": "2",
-            "BLOOP__INGEST__CHANNEL_CAPACITY": "2048",
+            "BLOOP__INGEST__CHANNEL_CAPACITY": "8192",
             "BLOOP__RATE_LIMIT__PER_SECOND": "0",
             **variables,
         }

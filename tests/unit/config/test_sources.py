@@ -22,7 +22,7 @@ class TestSources:
         assert settings.ingest.max_metadata_bytes == 4096
         assert settings.ingest.max_message_bytes == 2048
         assert settings.ingest.max_batch_size == 50
-        assert settings.ingest.channel_capacity == 2048
+        assert settings.ingest.channel_capacity == 8192
         assert (settings.pipeline.flush_interval_secs, settings.pipeline.flush_batch_size) == (2, 500)
         assert settings.pipeline.sample_reservoir_size == 5
         assert (settings.retention.raw_events_days, settings.retention.prune_interval_secs) == (7, 3600)
