@@ -54,8 +54,10 @@ class Asking:
     def signals(self) -> float:
         version = version_of(self._db)
         if version != self._seen_signals:
+            started = time.monotonic()
             while self._engine.ask_signals(clock.now_ms()) and not self._stopping():
-                pass
+                time.sleep(time.monotonic() - started)  # the writer and everybody else get their turn
+                started = time.monotonic()
             self._seen_signals = version
         self._engine.tell_held(clock.now_ms())
         return POLL_S
