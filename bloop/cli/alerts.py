@@ -8,7 +8,7 @@ from typing import Any
 import apsw
 import click
 
-from bloop import channels, clock
+from bloop import clock
 from bloop.alerts import trial
 from bloop.cli.context import as_json, database, print_json, print_table, with_settings
 from bloop.cli.times import minute
@@ -76,6 +76,8 @@ def disable(settings: Settings, rule: str) -> None:
 @with_settings
 def test(settings: Settings, rule: str, as_json: bool) -> None:
     """Send a test to everybody a rule tells and print what they answered; fails unless all of them took it."""
+    from bloop import channels  # here and below, because every other command would wait for its imports
+
     now_ms = clock.now_ms()
     with database(settings) as db:
         found = _find(list_rules(db), rule)
@@ -124,6 +126,8 @@ def _find(rows: list[RuleRow], reference: str) -> RuleRow:
 
 
 def _told(db: apsw.Connection, settings: Settings, row: RuleRow) -> list[str]:
+    from bloop import channels
+
     own = [(channel.channel_type, channel.config) for channel in list_channels(db, [row.id])]
     return [f"{kind} {channels.target(kind, config)}" for kind, config in own or channels.fallbacks(settings)]
 

@@ -19,7 +19,6 @@ import click
 
 from bloop import clock
 from bloop.cli.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
-from bloop.cli.demo_alerts import store_alerts
 from bloop.config import Settings
 from bloop.demo import PROJECTS, DemoChange, demo_changes, demo_events
 from bloop.errors import BloopError, RingError
@@ -72,6 +71,8 @@ class Feed:
 
     def run(self, now_ms: int, issues: int, events: int, seed: int) -> int:
         """Push everything, changes of status in between; return when it is stored."""
+        from bloop.cli.demo_alerts import store_alerts  # here, because every other command would wait for its imports
+
         self._project_ids = change(self._settings, lambda db: _ensure_projects(db, now_ms))
         changes = deque(demo_changes(now_ms))
         pushed = 0

@@ -10,7 +10,6 @@ import sys
 import click
 
 from bloop.cli.checks import LOCAL, Finding, Verdict
-from bloop.cli.checks_online import public_address
 from bloop.cli.checks_running import backups, processes
 from bloop.cli.context import as_json, print_json, with_settings
 from bloop.config import Settings
@@ -24,6 +23,8 @@ _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "WARNING", Verdict.WRONG: "WRO
 @with_settings
 def doctor(settings: Settings, as_json: bool, offline: bool) -> None:
     """Check settings, files, disk, clock, port, database and proxy. Exit code 1 when something is wrong."""
+    from bloop.cli.checks_online import public_address  # here, because every other command would wait for its imports
+
     findings: list[Finding] = []
     here = (*LOCAL, processes, backups)
     for check in here if offline else (*here, public_address):

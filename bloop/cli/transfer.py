@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 import click
@@ -14,8 +15,9 @@ from bloop.cli.context import as_json, change, database, print_json, with_settin
 from bloop.config import Settings
 from bloop.errors import Conflict
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
-from bloop.transfer.export import export as gather
-from bloop.transfer.importing import Report, apply
+
+if TYPE_CHECKING:
+    from bloop.transfer.importing import Report
 
 STANDARD_INPUT = "-"
 
@@ -30,6 +32,8 @@ def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: 
 
     Without --with-keys and --with-secrets there is nothing secret in it.
     """
+    from bloop.transfer.export import export as gather  # here and below: every other command would wait for its imports
+
     with database(settings) as db:
         db.execute("BEGIN")  # all of it of one moment
         document = gather(db, clock.now_ms(), with_keys=with_keys, with_secrets=with_secrets)
@@ -65,6 +69,8 @@ def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None
 
 
 def _applied(settings: Settings, db: apsw.Connection, document: Document) -> Report:
+    from bloop.transfer.importing import apply
+
     return apply(db, document, settings, clock.now_ms())
 
 
