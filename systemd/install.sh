@@ -3,6 +3,7 @@
 # already stays as it is.
 #
 #   install.sh [--from DIR|WHEEL] [--wheelhouse DIR] [--listen [ADDRESS:]PORT] [--origin URL] [--no-backup]
+#   install.sh --back
 #   install.sh --uninstall [--purge]
 #
 #   --from        a checkout, or a wheel of bloop; the checkout that this script is in, if it is in one
@@ -10,6 +11,7 @@
 #   --listen      where the public port is, for the first installation: 5332 (everywhere), 127.0.0.1:5332, [::1]:5332
 #   --origin      what people type into their browser, for the first installation: https://errors.example.com
 #   --no-backup   do not copy the database before an upgrade that leaves it as it is
+#   --back        to the version before this one, which is kept; on the same database, see docs/upgrade.md
 #   --uninstall   remove the program and its units; settings and data stay, unless --purge
 #
 # What is where:
@@ -46,20 +48,21 @@ die() {
 }
 
 main() {
-	from='' wheelhouse='' listen='' origin='' backup=yes uninstall='' purge=''
+	from='' wheelhouse='' listen='' origin='' backup=yes back='' uninstall='' purge=''
 	while [ $# -gt 0 ]; do
 		case $1 in
 		--from | --wheelhouse | --listen | --origin)
 			[ -n "${2-}" ] || die "$1 needs a value"
 			case $1 in
 			--from) from=$2 ;;
-			--wheelhouse) wheelhouse=$(cd "$2" && pwd) || die "there is no folder $2" ;;
+			--wheelhouse) wheelhouse=$(cd "$2" 2>/dev/null && pwd) || die "there is no folder $2" ;;
 			--listen) listen=$2 ;;
 			--origin) origin=${2%/} ;;
 			esac
 			shift 2
 			;;
 		--no-backup) backup='' && shift ;;
+		--back) back=yes && shift ;;
 		--uninstall) uninstall=yes && shift ;;
 		--purge) purge=yes && shift ;;
 		-h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit ;;
@@ -69,6 +72,7 @@ main() {
 	[ "$(id -u)" = 0 ] || die "run it as root"
 	[ -d /run/systemd/system ] || die "this machine does not run systemd; see docs/deploy.md for other ways"
 	[ -n "$uninstall" ] || [ -z "$purge" ] || die "--purge goes with --uninstall"
+	[ -z "$back" ] || [ -z "$from$uninstall" ] || die "--back goes without --from and --uninstall"
 	exec 7>/run/bloop-install.lock
 	flock -n 7 || die "another install.sh is at work"
 	if [ -n "$uninstall" ]; then
@@ -79,14 +83,18 @@ main() {
 }
 
 install_or_upgrade() {
-	find_source
-	find_python
-	id=$version-$fingerprint-$($python -c 'import sys; print("py%d%d" % sys.version_info[:2])')
-	new=$PREFIX/versions/$id
+	if [ -n "$back" ]; then
+		find_previous
+	else
+		find_source
+		find_python
+		id=$version-$fingerprint-$($python -c 'import sys; print("py%d%d" % sys.version_info[:2])')
+		new=$PREFIX/versions/$id
+	fi
 	old=$(readlink -f $PREFIX/current 2>/dev/null) || old=''
 	[ -x "$old/bin/python" ] || old='' # none, or made for a Python that is gone
 
-	make_version
+	[ -n "$back" ] || make_version
 	make_user_and_settings
 	ask_new_version
 	if [ "$old" = "$new" ]; then
@@ -126,6 +134,18 @@ find_source() {
 	fi
 }
 
+find_previous() {
+	new=$(readlink -f $PREFIX/previous 2>/dev/null) || new=''
+	is_whole "$new" || die "there is no version before this one in $PREFIX/previous"
+	id=$(basename "$new")
+	version=${id%%-*}
+}
+
+# The environment of a version got its stamp last, and its Python is still there.
+is_whole() {
+	[ -f "$1/.complete" ] && "$1/bin/python" -c 'import bloop, workers' 2>/dev/null
+}
+
 find_python() {
 	for python in python3 python3.14 python3.13 python3.12 python3.11; do
 		if is_good "$python"; then return; fi
@@ -152,9 +172,9 @@ install_packages() {
 		{ apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"; } >/dev/null 2>&1
 }
 
-# The environment gets its stamp last: one that was interrupted is made again.
+# One that was interrupted is made again.
 make_version() {
-	if [ -f "$new/.complete" ] && "$new/bin/python" -c 'import bloop, workers' 2>/dev/null; then return; fi
+	if is_whole "$new"; then return; fi
 	step "Making $new"
 	rm -rf "$new"
 	mkdir -p $PREFIX/versions
@@ -167,7 +187,7 @@ make_version() {
 		pip_install --no-deps --require-hashes -r "$from/requirements/runtime.txt"
 		pip_install --no-deps --no-build-isolation "$from"
 	fi
-	"$new/bin/python" -m pip --disable-pip-version-check check >/dev/null || die "the packages do not fit each other"
+	misfits=$("$new/bin/python" -m pip --disable-pip-version-check check) || die "the packages do not fit each other: $misfits"
 	touch "$new/.complete"
 	trap - EXIT
 }
@@ -363,12 +383,13 @@ fail() {
 	die "$1; above is what bloop said last"
 }
 
-# The old version comes back, with the database as it was before the migration. Ingest has taken in nothing since; but
-# if records were waiting that the old version could not store, they are in the new database only.
+# The old version comes back, with the database as it was before the migration: a migration that failed changed nothing,
+# then the old version knows it still. Ingest has taken in nothing since; but if records were waiting that the old version
+# could not store, they are in the new database only.
 roll_back() {
 	step "Going back to $(basename "$old")"
 	stop_services
-	if [ -n "$pending" ] && [ -e "$database.before-$pending" ]; then
+	if [ -n "$pending" ] && ! bloop_of "$old" migrate --dry-run >/dev/null 2>&1; then
 		[ "$waiting" = 0 ] || die "$1; and the old version cannot be put back without the $waiting records that waited for it"
 		for suffix in '' -wal -shm; do
 			if [ -e "$database$suffix" ]; then mv "$database$suffix" "$database.failed$suffix"; fi
