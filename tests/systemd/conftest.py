@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -44,8 +44,24 @@ def pytest_sessionfinish() -> None:
         making.wait()
 
 
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Tell the person who runs the tests, once."""
+    said = set()
+
+    def tell(line: str) -> None:
+        capture = request.config.pluginmanager.getplugin("capturemanager")
+        assert capture is not None
+        if line not in said:
+            said.add(line)
+            with capture.global_and_fixture_disabled():
+                print(f"\n{line}", file=sys.stderr, flush=True)
+
+    return tell
+
+
 @pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Machine | None]:
+def machine(tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]) -> Iterator[Machine | None]:
     """One for all tests of a module, which build on each other; None, and a line that says why, where none boots."""
     folder = tmp_path_factory.mktemp("machine")
     with contextlib.ExitStack() as stack:
@@ -53,9 +69,6 @@ def machine(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureReq
             tree, wheels = ensure()
             made = stack.enter_context(booted(tree, wheels, folder))
         except Unavailable as reason:
-            capture = request.config.pluginmanager.getplugin("capturemanager")
-            assert capture is not None
-            with capture.global_and_fixture_disabled():
-                print(f"\nThe units of systemd are not run on this machine: {reason}", file=sys.stderr, flush=True)
+            say(f"The units of systemd are not run on this machine: {reason}")
             made = None
         yield made

@@ -58,21 +58,22 @@ class Machine:
         """The command line that runs out here, with our files and programs, on the machine's network."""
         return ["nsenter", f"--net=/proc/{self.leader}/ns/net", "--", *command]
 
-    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None) -> Answer:
-        said = json.loads(self.output("python3", "-c", _ASK, str(PORT), method, path, json.dumps(dict(headers or {}))))
+    def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: str = "") -> Answer:
+        asked = self.output("python3", "-c", _ASK, str(PORT), method, path, json.dumps(dict(headers or {})), body)
+        said = json.loads(asked)
         return Answer(said["status"], said["headers"], said["body"].encode())
 
     def answers(self, path: str = "/ready") -> bool:
         """Whether what is asked for is there, and well."""
-        asked = self.run("python3", "-c", _ASK, str(PORT), "GET", path, "{}", check=False)
+        asked = self.run("python3", "-c", _ASK, str(PORT), "GET", path, "{}", "", check=False)
         return asked.returncode == 0 and json.loads(asked.stdout)["status"] == 200
 
 
 _ASK = """
 import http.client, json, sys
-port, method, path, headers = sys.argv[1:]
+port, method, path, headers, body = sys.argv[1:]
 client = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
-client.request(method, path, headers=json.loads(headers))
+client.request(method, path, body or None, json.loads(headers))
 answer = client.getresponse()
 headers = {name.lower(): value for name, value in answer.getheaders()}
 print(json.dumps({"status": answer.status, "headers": headers, "body": answer.read().decode()}))

@@ -15,10 +15,12 @@ import platform
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-ROOT = Path(__file__).parents[2]
+from tests.systemd.previous import ROOT, NoPrevious, text_of
+
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bloop-tests"
 
 SUITE, PYTHON = "bookworm", "3.11"  # Debian 12
@@ -75,7 +77,11 @@ def _tree() -> Path:
 
 
 def _wheels() -> Path:
-    made = CACHE / f"wheels-{_hash(PYTHON, PINS.read_text())}"
+    """Of this checkout and of the commit before it; mostly they are the same."""
+    pins = {PINS.read_text(): None}
+    with contextlib.suppress(NoPrevious):
+        pins[text_of(str(PINS.relative_to(ROOT)))] = None
+    made = CACHE / f"wheels-{_hash(PYTHON, *pins)}"
     if not made.exists():
         machine = platform.machine()
         platforms = [f"--platform=manylinux_{version}_{machine}" for version in GLIBC]
@@ -84,7 +90,11 @@ def _wheels() -> Path:
         which = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *platforms, *abis]
         with _beside(made) as aside:
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-            _must(*pip, "download", "--no-deps", "--require-hashes", *which, "-r", str(PINS), "-d", str(aside))
+            for text in pins:
+                with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
+                    file.write(text)
+                    file.flush()
+                    _must(*pip, "download", "--no-deps", "--require-hashes", *which, "-r", file.name, "-d", str(aside))
     return made
 
 

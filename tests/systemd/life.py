@@ -1,0 +1,152 @@
+"""What the stories of these tests have in common: installing, asking an installation, and sending to it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import shutil
+import subprocess
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from bloop.outcomes import REFUSALS, Outcome
+from tests.systemd.machine import PORT, Machine, module, source
+from tests.systemd.tree import ROOT
+from tests.waiting import until
+
+UNITS = ("writer", "alerts", "retention", "dashboard", "ingest")
+SERVICES = tuple(f"bloop-{name}.service" for name in UNITS)
+UP_S = 60.0
+
+Test = Callable[..., None]
+
+
+def on_a_machine(test: Test) -> Test:
+    """Where nothing boots there is nothing to test; the fixture has said so, and why."""
+
+    @functools.wraps(test)
+    def run(machine: Machine | None, **others: Any) -> None:
+        if machine is not None:
+            test(machine, **others)
+
+    return run
+
+
+def install(machine: Machine, name: str, *options: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+    script = f"/sources/{name}/systemd/install.sh"
+    return machine.run(script, "--wheelhouse", "/wheels", *options, check=check, timeout_s=300)
+
+
+def version(machine: Machine, change: Callable[[Path], None] | None = None, *, name: str) -> str:
+    """The sources of a version of bloop, this checkout's if nothing changes them; what had that name goes."""
+    shutil.rmtree(machine.sources / name, ignore_errors=True)
+    folder = source(machine.sources / name)
+    if change is not None:
+        change(folder)
+    return name
+
+
+def add_migration(folder: Path, table: str) -> None:
+    migrations = folder / "bloop" / "storage" / "migrations"
+    number = max(int(path.name[:4]) for path in migrations.glob("*.sql")) + 1
+    (migrations / f"{number:04d}_{table}.sql").write_text(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY);\n")
+
+
+def settle_down(machine: Machine) -> None:
+    """Settings for a machine of tests, before anything is installed."""
+    machine.write("/etc/bloop/environment", 'BLOOP__RATE_LIMIT__PER_SECOND=0\nBLOOP__SERVER__WORKERS="2"\n')
+    for name in ("dashboard", "ingest"):
+        # In a container with the older control groups systemd is not told when the last process of a unit has ended.
+        machine.write(f"/etc/systemd/system/bloop-{name}.service.d/90-test.conf", "[Service]\nTimeoutStopSec=4\n")
+
+
+def are_active(machine: Machine) -> bool:
+    states = machine.run("systemctl", "is-active", *SERVICES, check=False).stdout.split()
+    return states == ["active"] * len(SERVICES)
+
+
+def restarts(machine: Machine) -> dict[str, int]:
+    return {name: int(machine.shows(f"bloop-{name}", "NRestarts")) for name in UNITS}
+
+
+_STORED = "SELECT request_id FROM events WHERE request_id IS NOT NULL"
+_LEDGER = "SELECT project_id, outcome, count FROM ledger_totals"
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+_SELECT = """
+import contextlib, json, sys
+from pathlib import Path
+from bloop.storage import connection
+with contextlib.closing(connection.open_reader(Path("/var/lib/bloop/bloop.db"))) as db:
+    print(json.dumps(db.execute(sys.argv[1]).fetchall()))
+"""
+
+
+def select(machine: Machine, statement: str) -> list[Any]:
+    return list(json.loads(machine.python(_SELECT, statement)))
+
+
+def has_table(machine: Machine, name: str) -> bool:
+    return [name] in select(machine, _TABLES)
+
+
+def stored_ids(machine: Machine) -> list[str]:
+    return [row[0] for row in select(machine, _STORED)]
+
+
+class Load:
+    """Clients that send until `stop`."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        self._process = process
+
+    def stop(self) -> dict[str, Any]:
+        said, _ = self._process.communicate(timeout=120)
+        return dict(json.loads(said))
+
+
+@contextlib.contextmanager
+def load(machine: Machine, prefix: str, *, patient: bool = False) -> Iterator[Load]:
+    """Two clients, whose events have ids that begin with `prefix`; patient ones send again what got no answer."""
+    secret = machine.output("cat", "/etc/bloop/secret")
+    kind = "patient" if patient else "once"
+    command = machine.outside(*module("senders", str(PORT), secret, "2", prefix, kind))
+    process = subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=os.environ | {"TZ": "UTC"}
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        try:
+            assert process.stdout.readline() == "sending\n"
+            yield Load(process)
+        finally:
+            if process.poll() is None:
+                process.kill()
+
+
+def assert_all_is_accounted_for(machine: Machine, told: dict[str, Any], prefix: str) -> None:
+    """Accepted is stored, once; what is stored was sent; and the ledger balances.
+
+    What a patient client sent again may be there twice: bloop does not compare request ids.
+    """
+    accepted, unanswered = set(told["accepted"]), set(told["unanswered"])
+    until(lambda: accepted <= set(stored_ids(machine)), "what was accepted to be stored", 30)
+    stored = stored_ids(machine)
+    assert len(accepted) > 100, "too little load to mean anything"
+    assert told["refusals"] == []
+    assert [one for one, count in Counter(stored).items() if count > 1 and one not in accepted & unanswered] == []
+    assert {one for one in stored if one.startswith(prefix)} <= accepted | unanswered
+    until(lambda: is_balanced(machine), "the ledger to balance", 30)
+
+
+def is_balanced(machine: Machine) -> bool:
+    ledger = {(project, outcome): count for project, outcome, count in select(machine, _LEDGER)}
+    for project in {project for project, _ in ledger}:
+        accounted = sum(ledger.get((project, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
+        if ledger.get((project, Outcome.RECEIVED), 0) != accounted:
+            return False
+    return True

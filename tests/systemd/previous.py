@@ -1,0 +1,54 @@
+"""The commit before this one, as a clone has it: what an upgrade begins with."""
+
+from __future__ import annotations
+
+import functools
+import io
+import subprocess
+import tarfile
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+TIMEOUT_S = 60
+
+
+class NoPrevious(Exception):
+    """This checkout does not have it; the text says why, in a line."""
+
+
+@functools.cache
+def commit() -> str:
+    """Its name; the same for as long as this process lives.
+
+    Raises:
+        NoPrevious: an unpacked archive, a shallow clone, the first commit.
+    """
+    if Path(_git("rev-parse", "--show-toplevel").decode().strip()).resolve() != ROOT.resolve():
+        raise NoPrevious("this is no clone of its own")
+    try:
+        return _git("rev-parse", "--verify", "HEAD~1^{commit}").decode().strip()
+    except NoPrevious:
+        raise NoPrevious("the clone has no commit before this one") from None
+
+
+def text_of(path: str) -> str:
+    """One of its files. Raises: NoPrevious."""
+    return _git("show", f"{commit()}:{path}").decode()
+
+
+def unpack(folder: Path) -> Path:
+    """All of its files. Raises: NoPrevious."""
+    with tarfile.open(fileobj=io.BytesIO(_git("archive", commit()))) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+def _git(*arguments: str) -> bytes:
+    try:
+        done = subprocess.run(["git", "-C", str(ROOT), *arguments], capture_output=True, timeout=TIMEOUT_S)
+    except OSError as error:
+        raise NoPrevious(f"git: {error.strerror}") from error
+    if done.returncode != 0:
+        lines = done.stderr.decode(errors="replace").strip().splitlines()
+        raise NoPrevious(lines[0] if lines else f"git ended with {done.returncode}")
+    return done.stdout
