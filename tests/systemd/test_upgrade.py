@@ -143,7 +143,8 @@ def install_previous(machine: Machine, say: Callable[[str], None]) -> None:
         done = install(machine, CHECKOUT, check=False)
         if done.returncode == 0:
             return
-        reason = f"the commit before it does not install: {done.stderr.strip().splitlines()[-1:]}"
+        *_, last = ["no word why", *done.stderr.splitlines()]
+        reason = f"the commit before it does not install: {last}"
         install(machine, pull(machine), "--uninstall", "--purge")
         settle_down(machine)
     say(f"The upgrade begins with this checkout itself: {reason}")
