@@ -16,7 +16,8 @@ from bloop.machine import Machine
 MIB = 1024 * 1024
 EXTRA_LANES = 2  # the dashboard's, and one for the moment when old and new workers overlap
 LANE_HEADS_BYTES = 9216  # per lane, beside its room for records (ring/layout.py)
-RING_KIB = 8192  # what can be stored in time finds room, as with four times as much (measured); bursts spill
+RECORD_KIB = 2  # room for a record of the usual size, and half as much again
+RECORDS = 8192  # lanes of 4 MiB for two workers: what can be stored in time finds room (measured), bursts spill
 LANE_KIB_MIN = 256
 LANES_PER_EVENT = 4  # a record may take a quarter of its lane (ring/layout.py)
 
@@ -25,7 +26,7 @@ class Asked(NamedTuple):
     """What the settings say; 0 = nobody set it."""
 
     workers: int = 0
-    ring_kib: int = 0
+    records: int = 0
     threads: int = 0
     readers: int = 0
     event_bytes_max: int = 0
@@ -77,12 +78,12 @@ def tuning(machine: Machine, asked: Asked) -> Tuning:
     readers = _unless_set("database.pool_size", asked.readers, size.readers, size)
     cache = Choice("(the writer's page cache, KiB)", size.writer_cache_kib, size.name)
     choices = (workers, ring, threads, readers, cache)
-    return Tuning(workers.value, ring.value // lanes, threads.value, readers.value, cache.value, choices)
+    return Tuning(workers.value, ring.value * RECORD_KIB // lanes, threads.value, readers.value, cache.value, choices)
 
 
-def lane_kib_min(event_bytes_max: int) -> int:
-    """The smallest lane for events of this size."""
-    return -(-event_bytes_max * LANES_PER_EVENT // 1024)
+def records_min(lanes: int, event_bytes_max: int) -> int:
+    """The smallest capacity with which events of this size fit into each lane."""
+    return -(-event_bytes_max * LANES_PER_EVENT * lanes // (1024 * RECORD_KIB))
 
 
 def _unless_set(key: str, asked: int, chosen: int, size: Size) -> Choice:
@@ -99,14 +100,14 @@ def _workers(machine: Machine, asked: int, size: Size) -> Choice:
 
 
 def _ring(machine: Machine, asked: Asked, lanes: int) -> Choice:
-    key, needed_kib = "ingest.channel_capacity", lanes * lane_kib_min(asked.event_bytes_max)
-    if asked.ring_kib:
-        return Choice(key, asked.ring_kib, "set")
-    kib, why = max(RING_KIB, lanes * LANE_KIB_MIN), "what is more goes to the spill"
-    while machine.shm_bytes and not _fits(kib, lanes, machine.shm_bytes) and kib >= 2 * lanes * LANE_KIB_MIN:
-        kib, why = kib // 2, f"{lanes} lanes have to fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
-    return Choice(key, kib, why) if kib >= needed_kib else Choice(key, needed_kib, "the largest event must fit")
+    key, needed, least = "ingest.channel_capacity", records_min(lanes, asked.event_bytes_max), lanes * LANE_KIB_MIN
+    if asked.records:
+        return Choice(key, asked.records, "set")
+    records, why = max(RECORDS, least // RECORD_KIB), "what is more goes to the spill"
+    while machine.shm_bytes and not _fits(records, lanes, machine.shm_bytes) and records * RECORD_KIB >= 2 * least:
+        records, why = records // 2, f"{lanes} lanes have to fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
+    return Choice(key, records, why) if records >= needed else Choice(key, needed, "the largest event must fit")
 
 
-def _fits(ring_kib: int, lanes: int, shm_bytes: int) -> bool:
-    return ring_kib * 1024 + lanes * LANE_HEADS_BYTES <= shm_bytes * 7 // 8
+def _fits(records: int, lanes: int, shm_bytes: int) -> bool:
+    return records * RECORD_KIB * 1024 + lanes * LANE_HEADS_BYTES <= shm_bytes * 7 // 8

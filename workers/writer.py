@@ -42,8 +42,9 @@ CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL c
 DEAD_LANES_EVERY_S = 5.0
 DRAIN_AT_STOP_S = 40.0  # below what the supervisor and the unit allow
 SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load,
-SETTLE_BEHIND_EVERY_S = 2.0  # and this long while records wait that could be stored instead,
-SETTLE_EVENTS_MAX = 20_000  # which takes 5 MB
+SETTLE_EVENTS_MAX = 5_000  # which is 50 ms of work: the lanes must have room for what comes in meanwhile
+SETTLE_FULL = 0.9  # a lane that is fuller has none anyway. Then counters follow by
+SETTLE_LATE_S, SETTLE_LATE_EVENTS_MAX = 2.0, 20_000
 SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
 SETTLE_WITHIN_S = 0.05  # of the last record of a burst
 
@@ -126,12 +127,12 @@ class Writer:
 
     def _is_time_to_settle(self, records: int) -> bool:
         """Often enough for who looks at counters, seldom enough for events to share the rows that count them."""
-        every_s = SETTLE_BEHIND_EVERY_S if self._is_behind else SETTLE_EVERY_S
-        return (
-            records <= SETTLE_AT_ONCE_RECORDS_MAX
-            or self._store.unsettled >= SETTLE_EVENTS_MAX
-            or time.monotonic() - self._settled_at >= every_s
-        )
+        if records <= SETTLE_AT_ONCE_RECORDS_MAX:
+            return True
+        every_s, events_max = SETTLE_EVERY_S, SETTLE_EVENTS_MAX
+        if self._consumer.fullest() >= SETTLE_FULL:
+            every_s, events_max = SETTLE_LATE_S, SETTLE_LATE_EVENTS_MAX
+        return self._store.unsettled >= events_max or time.monotonic() - self._settled_at >= every_s
 
     def _gather(self, stop: StopFlag) -> None:
         """Let a batch build up: a commit writes most of the same pages for ten records as for a thousand.

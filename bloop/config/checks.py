@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from bloop.config.sections import Alerting, Auth, Smtp
 from bloop.config.settings import Settings
 from bloop.errors import ConfigError
-from bloop.tuning import lane_kib_min
+from bloop.tuning import records_min
 
 SECRET_LENGTH_MIN = 32
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
@@ -56,10 +56,11 @@ def check_secret(secret: str) -> None:
 
 def _check_largest_event(settings: Settings) -> None:
     """A record may take a quarter of a lane (ring/layout.py), and every event that the limits allow must fit."""
-    needed, lanes = lane_kib_min(settings.event_bytes_max), settings.lane_count
-    if needed * 1024 > settings.lane_bytes:
+    lanes = settings.lane_count
+    needed = records_min(lanes, settings.event_bytes_max)
+    if settings.is_set("ingest.channel_capacity") and settings.ingest.channel_capacity < needed:
         why = f"for {lanes} lanes, and stacks and metadata this large"
-        raise ConfigError("ingest.channel_capacity", f"must be at least {needed * lanes} {why}")
+        raise ConfigError("ingest.channel_capacity", f"must be at least {needed} {why}")
 
 
 def _check_origin(auth: Auth) -> None:

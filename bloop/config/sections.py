@@ -58,7 +58,7 @@ class Ingest:
     )
     channel_capacity: int = setting(
         8192,
-        "records of 1 KiB the ring holds while the writer is busy, in all its lanes; less where /dev/shm is short",
+        "records of 2 KiB the ring holds while the writer is busy, in all its lanes; less where /dev/shm is short",
         low=256,
         high=1_048_576,
     )

@@ -102,9 +102,9 @@ class Settings:
         def asked(section: str, key: str) -> int:
             return int(getattr(getattr(self, section), key)) if self.is_set(f"{section}.{key}") else 0
 
-        ring_kib, threads = asked("ingest", "channel_capacity"), asked("server", "threads")
+        records, threads = asked("ingest", "channel_capacity"), asked("server", "threads")
         readers = asked("database", "pool_size")
-        return tuning(self.machine, Asked(self.server.workers, ring_kib, threads, readers, self.event_bytes_max))
+        return tuning(self.machine, Asked(self.server.workers, records, threads, readers, self.event_bytes_max))
 
     @property
     def event_bytes_max(self) -> int:

@@ -58,7 +58,7 @@ def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accep
 
 
 def test_a_burst_past_the_lanes_is_stored_to_the_last_event_also_across_a_stop(make_server: Make):
-    server = make_server(BLOOP__INGEST__CHANNEL_CAPACITY="1024").start()
+    server = make_server(BLOOP__INGEST__CHANNEL_CAPACITY="512").start()
     (writer,) = server.pids("writer")
     os.kill(writer, signal.SIGSTOP)
     try:
@@ -84,7 +84,7 @@ def test_workers_and_capacity_may_change_while_records_wait(make_server: Make):
     _, accepted, _ = send_batch(server, "before", 0)
     server.kill_supervisor()
 
-    server.env |= {"BLOOP__SERVER__WORKERS": "1", "BLOOP__INGEST__CHANNEL_CAPACITY": "1536"}
+    server.env |= {"BLOOP__SERVER__WORKERS": "1", "BLOOP__INGEST__CHANNEL_CAPACITY": "768"}
     server.start()
 
     assert accepted == 50

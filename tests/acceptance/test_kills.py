@@ -49,7 +49,7 @@ def test_every_accepted_event_is_stored_exactly_once_whatever_is_killed(make_ser
 def test_bursts_that_spill_are_stored_exactly_once_whatever_is_killed(make_server: Callable[..., BloopServer]):
     """Lanes of 256 KiB, and a writer that stands still before every kill: what comes in is on the disk by then."""
     rng = random.Random(SEED)
-    server = make_server(BLOOP__INGEST__CHANNEL_CAPACITY="1024").start()
+    server = make_server(BLOOP__INGEST__CHANNEL_CAPACITY="512").start()
     clients = started(BurstClient(server, f"b{number}") for number in range(CLIENTS))
     killed: Counter[str] = Counter()
 

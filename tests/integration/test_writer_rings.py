@@ -43,7 +43,7 @@ class Machine:
             "BLOOP__DATABASE__DISK_FREE_BYTES_MIN": "0",
             "BLOOP__RING__NAME": name,
             "BLOOP__SERVER__WORKERS": "1",
-            "BLOOP__INGEST__CHANNEL_CAPACITY": "1024",
+            "BLOOP__INGEST__CHANNEL_CAPACITY": "512",
             **variables,
         }
         self.sent: list[str] = []
@@ -214,7 +214,7 @@ def test_a_restart_after_everything_was_stored_loses_and_repeats_nothing(spilled
 
 @pytest.mark.parametrize(
     "change",
-    [{"BLOOP__SERVER__WORKERS": "3"}, {"BLOOP__INGEST__CHANNEL_CAPACITY": "2048"}],
+    [{"BLOOP__SERVER__WORKERS": "3"}, {"BLOOP__INGEST__CHANNEL_CAPACITY": "1024"}],
     ids=["workers", "capacity"],
 )
 def test_a_ring_of_another_geometry_is_drained_and_replaced(spilled: Machine, change: dict[str, str]):

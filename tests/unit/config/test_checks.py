@@ -131,11 +131,11 @@ class TestPlaces:
     def test_lane_too_small_for_the_largest_event_is_refused(self):
         large = {"INGEST__MAX_STACK_BYTES": "1048576", "SERVER__WORKERS": "2"}
 
-        said = refusal(None, INGEST__CHANNEL_CAPACITY="1024", **large)
+        said = refusal(None, INGEST__CHANNEL_CAPACITY="512", **large)
 
-        assert said == "ingest.channel_capacity: must be at least 16608 for 4 lanes, and stacks and metadata this large"
-        assert load(None, INGEST__CHANNEL_CAPACITY="16608", **large)
-        assert load(None, INGEST__CHANNEL_CAPACITY="1024", SERVER__WORKERS="2")
+        assert said == "ingest.channel_capacity: must be at least 8304 for 4 lanes, and stacks and metadata this large"
+        assert load(None, INGEST__CHANNEL_CAPACITY="8304", **large)
+        assert load(None, INGEST__CHANNEL_CAPACITY="512", SERVER__WORKERS="2")
 
 
 class TestAlerting:

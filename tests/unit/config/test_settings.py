@@ -55,7 +55,7 @@ class TestDerived:
         settings = load(None, SERVER__WORKERS="3", INGEST__CHANNEL_CAPACITY="1000")
 
         assert settings.lane_count == 5
-        assert settings.lane_bytes == 200 * 1024
+        assert settings.lane_bytes == 400 * 1024
 
 
 class TestDescription:
