@@ -161,7 +161,8 @@ def _report(bench: Bench, found: Findings, database: Path) -> None:
     )
     if found.reads:
         took = found.reads.latency["p99"]
-        add("soak.read_p99", took, "ms", f"{found.reads.count:,} reads of the API, {found.reads.failed} failed")
+        failed = f"{found.reads.failed} failed {found.reads.reasons or ''}".rstrip()
+        add("soak.read_p99", took, "ms", f"{found.reads.count:,} reads of the API, {failed}")
     with reading(database) as db:
         (deleted,), (told, failed), (fired,) = (_row(db.execute(sql)) for sql in (_DELETED, _TOLD, _FIRED))
     add("soak.deleted", deleted, "events", "by retention meanwhile, a day at a time")

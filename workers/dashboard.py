@@ -12,7 +12,7 @@ import contextlib
 import sys
 
 from bloop.config import Settings
-from bloop.http.dashboard_worker import make_dashboard_worker
+from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
 from bloop.web.dashboard_app import assemble
 from workers import process, serving
 
@@ -33,6 +33,7 @@ def prepare(settings: Settings) -> serving.Application:
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,
         "threads": settings.tuning.dashboard_threads,
+        "keepalive": int(DASHBOARD_LIMITS.keepalive_timeout_s),  # an idle connection costs no thread
         "worker_class": make_dashboard_worker(handoff_path=str(settings.handoff_path)),
         "graceful_timeout": GRACEFUL_S,
         "proc_name": "bloop-dashboard",

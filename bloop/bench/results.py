@@ -59,6 +59,7 @@ class Reads:
 
     count: int
     failed: int
+    reasons: dict[str, int]  # of those that failed: status, or what went wrong
     latency: Summary
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import http.client
 import time
 from array import array
+from collections import Counter
 from collections.abc import Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass, field
+from http import HTTPStatus
 
 from bloop.bench.background import Background
 from bloop.bench.instance import Instance, Usage, spent
@@ -78,7 +80,7 @@ def cores_between(before: Usage, after: Usage) -> dict[str, float]:
 @dataclass
 class _Seen:
     taken_s: array[float] = field(default_factory=lambda: array("d"))
-    failed: int = 0
+    failed: Counter[str] = field(default_factory=Counter)  # by status, or by what went wrong
 
 
 class Reader(Background):
@@ -93,24 +95,31 @@ class Reader(Background):
         turn = 0
         while not self._over.is_set():
             client = http.client.HTTPConnection(self._target.host, self._target.port, timeout=READ_TIMEOUT_S)
-            with closing(client), suppress(OSError, http.client.HTTPException):
-                while not self._over.wait(READ_PAUSE_S):
-                    turn += 1
-                    self.seen.failed += 1  # until the answer is there
-                    started = time.perf_counter()
-                    client.request("GET", READ_PATHS[turn % len(READ_PATHS)], headers=self._headers)
-                    answer = client.getresponse()
-                    answer.read()
-                    if answer.status == 200:
-                        self.seen.taken_s.append(time.perf_counter() - started)
-                        self.seen.failed -= 1
+            with closing(client):
+                try:
+                    while not self._over.wait(READ_PAUSE_S):
+                        turn += 1
+                        self._read(client, READ_PATHS[turn % len(READ_PATHS)])
+                except (OSError, http.client.HTTPException) as error:
+                    self.seen.failed[type(error).__name__] += 1
+
+    def _read(self, client: http.client.HTTPConnection, path: str) -> None:
+        started = time.perf_counter()
+        client.request("GET", path, headers=self._headers)
+        answer = client.getresponse()
+        answer.read()
+        if answer.status == HTTPStatus.OK:
+            self.seen.taken_s.append(time.perf_counter() - started)
+        else:
+            self.seen.failed[str(answer.status)] += 1
 
 
 def added_up(readers: list[Reader]) -> Reads | None:
     if not readers:
         return None
     taken = [one for reader in readers for one in reader.seen.taken_s]
-    return Reads(len(taken), sum(reader.seen.failed for reader in readers), summary_ms(taken))
+    failed = sum((reader.seen.failed for reader in readers), Counter[str]())
+    return Reads(len(taken), failed.total(), dict(failed), summary_ms(taken))
 
 
 def difference(before: Mapping[str, int] | None, after: Mapping[str, int] | None) -> dict[str, int] | None:

@@ -90,6 +90,10 @@ def _progress() -> Iterator[Callable[[str, float], None]]:
         yield say
 
 
+def _reasons(reasons: dict[str, int]) -> str:
+    return f" ({', '.join(f'{count} {why}' for why, count in reasons.items())})" if reasons else ""
+
+
 def _print(found: Findings, report: Path | None) -> None:
     for step in found.steps:
         held = "interrupted" if step.interrupted else "held" if step.held else "not held"
@@ -112,10 +116,10 @@ def _print(found: Findings, report: Path | None) -> None:
         parts = ", ".join(f"{part} {size:.0f}" for part, size in found.memory_mib.items())
         click.echo(f"memory: {sum(found.memory_mib.values()):.0f} MiB PSS: {parts}")
     if found.reads:
-        click.echo(
-            f"reads: {found.reads.count}, {found.reads.failed} failed, p50 {milliseconds(found.reads.latency['p50'])} "
-            f"p99 {milliseconds(found.reads.latency['p99'])}"
-        )
+        reads = found.reads
+        failed = f"{reads.failed} failed{_reasons(reads.reasons)}"
+        p50, p99 = milliseconds(reads.latency["p50"]), milliseconds(reads.latency["p99"])
+        click.echo(f"reads: {reads.count}, {failed}, p50 {p50} p99 {p99}")
     _print_accounts(found)
     if report:
         click.echo(f"report: {report}", err=True)
