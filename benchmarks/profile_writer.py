@@ -18,15 +18,20 @@ from pathlib import Path
 import apsw
 
 from benchmarks.stopwatch import Steps
+from bloop.base.clock import now_ms
 from bloop.bench.corpus import Corpus
-from bloop.clock import now_ms
-from bloop.fingerprint.v1 import ALGORITHM, compute
-from bloop.record import Kind, decode_error, encode_error
-from bloop.storage import connection, counters, dead_letters, events, fold, issues, migrate, ring_state, signals, store
-from bloop.storage.store import RingRecord, Store
-from bloop.validate.event import parse_event
-from bloop.validate.json_body import decode_json
-from bloop.validate.limits import Limits
+from bloop.db import connection, migrate
+from bloop.grouping.v1 import ALGORITHM, compute
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.json_body import decode_json
+from bloop.ingest.limits import Limits
+from bloop.issues import store as issues
+from bloop.issues.counts import fold
+from bloop.issues.counts import store as counters
+from bloop.issues.events import store as events
+from bloop.pipeline import dead_letters, ring_state, signals, store
+from bloop.pipeline.store import RingRecord, Store
+from bloop.records.record import Kind, decode_error, encode_error
 from workers.writer import culprit_of
 
 PROJECT_ID = 1

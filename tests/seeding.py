@@ -10,20 +10,20 @@ from typing import Any
 import apsw
 import orjson
 
-from bloop.cli.demo_alerts import store_alerts
-from bloop.config import Ingest
-from bloop.demo import PROJECTS, demo_changes, demo_events
-from bloop.fingerprint import v1
-from bloop.query.issues import IssueFilter, list_issues
-from bloop.record import Kind, encode_error
-from bloop.storage import connection
-from bloop.storage.audit import Actor
-from bloop.storage.migrate import migrate
-from bloop.storage.projects import create_project
-from bloop.storage.status import Status, change_status
-from bloop.storage.store import Store
-from bloop.validate.event import parse_event
-from bloop.validate.limits import Limits
+from bloop.base.config import Ingest
+from bloop.db import connection
+from bloop.db.migrate import migrate
+from bloop.demo.alerts import store_alerts
+from bloop.demo.month import PROJECTS, demo_changes, demo_events
+from bloop.grouping import v1
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.limits import Limits
+from bloop.issues.read import IssueFilter, list_issues
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.store import Status, change_status
+from bloop.pipeline.store import Store
+from bloop.projects.store import create_project
+from bloop.records.record import Kind, encode_error
 
 BATCH = 500
 ORIGIN = "https://errors.example.com"

@@ -19,13 +19,13 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop import clock
-from bloop.config import Settings
-from bloop.errors import ConfigError, RingError, RingMismatch
-from bloop.record import ErrorRecord
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import ConfigError, RingError, RingMismatch
+from bloop.pipeline import lost_rings
+from bloop.pipeline.store import Store
+from bloop.records.record import ErrorRecord
 from bloop.ring import Consumer, Segment, spill
-from bloop.storage import lost_rings
-from bloop.storage.store import Store
 
 log = logging.getLogger(__name__)
 

@@ -1,7 +1,7 @@
 """The writer: the only process that stores event data. `python -m workers.writer [--config PATH]`
 
 W1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
-W2  Records leave the ring and its spill only after the transaction that stored them committed (bloop.storage.store S1).
+W2  Records leave the ring and its spill only after the transaction that stored them committed (pipeline/store.py S1).
 W3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the state
     word says why, and storing goes on by itself when the trouble is over.
 W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything, unless
@@ -17,16 +17,17 @@ import time
 
 import apsw
 
-from bloop import clock, config, meters
-from bloop.fingerprint.v1 import culprit
-from bloop.instance import claimed
-from bloop.memory import Leftovers
-from bloop.record import ErrorRecord
+from bloop.base import clock, config, meters
+from bloop.base.memory import Leftovers
+from bloop.base.pid_file import claimed
+from bloop.db import connection, migrate
+from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.grouping.v1 import culprit
+from bloop.pipeline.store import Stored
+from bloop.projects import store as projects
+from bloop.records.record import ErrorRecord
 from bloop.retention import disk
 from bloop.ring import WriterState
-from bloop.storage import connection, migrate, projects
-from bloop.storage.connection import OPERATIONAL_ERRORS
-from bloop.storage.store import Stored
 from workers import process, rings
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 from workers.rings import Ring

@@ -14,13 +14,14 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
-from bloop.errors import ConfigError, RingMismatch
-from bloop.outcomes import REFUSALS, Outcome
-from bloop.record import Kind, encode_error
+from bloop.base import config
+from bloop.base.errors import ConfigError, RingMismatch
+from bloop.base.outcomes import REFUSALS, Outcome
+from bloop.db import connection, migrate
+from bloop.ingest.dialects.native import Event
+from bloop.projects import store as projects
+from bloop.records.record import Kind, encode_error
 from bloop.ring import Producer, Segment, Spill, spill
-from bloop.storage import connection, migrate, projects
-from bloop.validate.event import Event
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.unit.ring.support import abandon
 from tests.waiting import until

@@ -13,12 +13,12 @@ from benchmarks import dataset
 from benchmarks.profile_writer import culprit_of, encoded_records, fresh_database
 from benchmarks.report import Report, printable
 from benchmarks.soak import growth_mib
+from bloop.base.clock import now_ms
 from bloop.bench.instance import InstanceError, Usage, check_on_disk, spent
 from bloop.bench.results import Second
 from bloop.bench.rows import VisibilityWatch, await_rows, max_id, reading, stored_of_run
-from bloop.clock import now_ms
-from bloop.storage import connection
-from bloop.storage.store import Store
+from bloop.db import connection
+from bloop.pipeline.store import Store
 from tests.waiting import until
 
 DEADLINE_S = 10.0

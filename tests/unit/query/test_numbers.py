@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import apsw
 
-from bloop.clock import DAY_MS, HOUR_MS, hour_of, minute_of
-from bloop.outcomes import Outcome
-from bloop.query import ledger, projects, releases, stats, status, trends
+from bloop.base.clock import DAY_MS, HOUR_MS, hour_of, minute_of
+from bloop.base.outcomes import Outcome
+from bloop.issues.counts import stats, trends
+from bloop.issues.status import read as status
+from bloop.ledger import read as ledger
+from bloop.projects import read as projects
+from bloop.releases import read as releases
 from tests.seed import NOW_MS, Seed
 
 HOUR = hour_of(NOW_MS)

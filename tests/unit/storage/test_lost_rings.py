@@ -1,4 +1,4 @@
-"""Closing the accounts of rings that are gone (bloop/storage/lost_rings.py)."""
+"""Closing the accounts of rings that are gone (bloop/pipeline/lost_rings.py)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.outcomes import REFUSALS, Outcome
-from bloop.storage import connection, lost_rings, migrate, ring_state
-from bloop.storage.store import Store
+from bloop.base.outcomes import REFUSALS, Outcome
+from bloop.db import connection, migrate
+from bloop.pipeline import lost_rings, ring_state
+from bloop.pipeline.store import Store
 
 T0 = 1_760_000_400_000
 OLD, OTHER, NEW = 5, 6, 7

@@ -1,4 +1,4 @@
-"""Invariant S7 of bloop/storage/store.py: notes are kept, bounded, and change no account."""
+"""Invariant S7 of bloop/pipeline/store.py: notes are kept, bounded, and change no account."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ from pathlib import Path
 import pytest
 from msgspec import msgpack
 
-from bloop.outcomes import Outcome
-from bloop.query.projects import get_project
-from bloop.query.rejections import list_rejections
-from bloop.record import Kind, Rejection, encode_error, encode_rejection
-from bloop.storage import connection, projects, rejections
-from bloop.storage.purge import PURGED_TABLES, purge_some, some_signals
-from bloop.storage.store import RingRecord, Store
-from bloop.validate.event import Event
+from bloop.base.outcomes import Outcome
+from bloop.db import connection
+from bloop.ingest.dialects.native import Event
+from bloop.ledger import store as rejections
+from bloop.ledger.rejections import list_rejections
+from bloop.pipeline.store import RingRecord, Store
+from bloop.projects import store as projects
+from bloop.projects.purge import PURGED_TABLES, purge_some, some_signals
+from bloop.projects.read import get_project
+from bloop.records.record import Kind, Rejection, encode_error, encode_rejection
 from tests.seed import NOW_MS, Seed
 
 LANE = 0

@@ -1,4 +1,4 @@
-"""Invariants S1 to S6 of bloop/storage/store.py, and what a batch leaves in the tables, on real SQLite files."""
+"""Invariants S1 to S6 of bloop/pipeline/store.py, and what a batch leaves in the tables, on real SQLite files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,15 @@ from typing import NamedTuple
 import apsw
 import pytest
 
-from bloop.clock import HOUR_MS, MINUTE_MS
-from bloop.outcomes import Outcome
-from bloop.record import Kind, encode_error
-from bloop.storage import connection, events, issues, migrate, projects
-from bloop.storage.store import Store
-from bloop.validate.event import Event
+from bloop.base.clock import HOUR_MS, MINUTE_MS
+from bloop.base.outcomes import Outcome
+from bloop.db import connection, migrate
+from bloop.ingest.dialects.native import Event
+from bloop.issues import store as issues
+from bloop.issues.events import store as events
+from bloop.pipeline.store import Store
+from bloop.projects import store as projects
+from bloop.records.record import Kind, encode_error
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute
 RING = 7
@@ -334,7 +337,7 @@ class TestSettling:
             raise apsw.FullError("disk full")
 
         with monkeypatch.context() as patch, pytest.raises(apsw.FullError):
-            patch.setattr("bloop.storage.counters.add", refuse)
+            patch.setattr("bloop.issues.counts.store.add", refuse)
             put(store, *self.SECOND)
 
         put(store, *self.SECOND)
@@ -405,7 +408,7 @@ class TestDeadLetters:
         assert totals(db)[77, Outcome.DISCARDED] == 1
 
     def test_dead_letters_are_bounded(self, store, db, monkeypatch):
-        monkeypatch.setattr("bloop.storage.dead_letters.ROWS_MAX", 3)
+        monkeypatch.setattr("bloop.pipeline.dead_letters.ROWS_MAX", 3)
         put(store, *[(99, b"\x91\x01", 0)] * 10)
 
         assert rows(db, "SELECT count(*) FROM dead_letters") == [(3,)]
