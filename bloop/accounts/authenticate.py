@@ -21,10 +21,10 @@ from bloop.auth import access, scopes
 from bloop.auth.access import Door
 from bloop.auth.principal import ANONYMOUS, Kind, Principal
 from bloop.base import credentials
+from bloop.base.client_address import ClientAddresses, is_this_machine
 from bloop.base.errors import NotFound, StorageError, Unauthorized
+from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import Database
-from bloop.ingest.client_address import ClientAddresses, is_this_machine
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.projects import read as projects
 from bloop.projects.tokens import read as tokens
 from bloop.projects.tokens.store import touch_token

@@ -27,15 +27,15 @@ from bloop.auth.access import ADMIN, METRICS, OPEN, PAGE, SESSION, SIGNED, crede
 from bloop.auth.scopes import Scope
 from bloop.backup.views import mount_backups
 from bloop.base import clock
+from bloop.base.client_address import ClientAddresses
 from bloop.base.config import Settings
+from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import Database
 from bloop.health.api import Health
 from bloop.health.metrics import Metrics
 from bloop.ingest.app import make_sender, mount_ingest
-from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.issues.counts.api import Stats
 from bloop.issues.detail.api import Issue, Trends
 from bloop.issues.detail.documents import mount_documents

@@ -20,6 +20,7 @@ from bloop.auth.access import Door
 from bloop.auth.scopes import Scope
 from bloop.base import clock, outcomes
 from bloop.base.config import Settings
+from bloop.base.rate_limit import RateLimiter
 from bloop.cli.main import main
 from bloop.db import migrate
 from bloop.db.pool import Database
@@ -28,7 +29,6 @@ from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.dialects import native as event
 from bloop.ingest.keys import ProjectKeys
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.issues.read import Sort, Tab
 from bloop.issues.status.store import Status
 from bloop.site.app import create_dashboard_app

@@ -10,10 +10,10 @@ from __future__ import annotations
 import apsw
 import falcon
 
-from bloop.accounts.sign_ins.browser import agent_of, network_of
+from bloop.accounts.sign_ins.browser import agent_of
 from bloop.accounts.sign_ins.store import Browser, create_session, delete_session, sweep_sessions
+from bloop.base.client_address import ClientAddresses, client_network
 from bloop.base.config import Settings
-from bloop.ingest.client_address import ClientAddresses
 
 COOKIE = "bloop_session"
 SECURE_COOKIE = f"__Host-{COOKIE}"
@@ -39,7 +39,7 @@ class Sessions:
         former = session_cookie(req)
         if former is not None:
             delete_session(db, former)
-        browser = Browser(agent_of(req.user_agent), network_of(self._addresses.of(req.env)))
+        browser = Browser(agent_of(req.user_agent), client_network(self._addresses.of(req.env)))
         return create_session(db, user_id, now_ms=now_ms, ttl_s=self._ttl_s, browser=browser)
 
     def set_cookie(self, resp: falcon.Response, value: str) -> None:

@@ -13,11 +13,11 @@ from falcon import testing
 
 from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
+from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import Database
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import App, create_dashboard_app
 from bloop.site.deps import Deps, InRing
