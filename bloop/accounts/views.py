@@ -13,7 +13,6 @@ import apsw
 import falcon
 
 from bloop.accounts import pages as account
-from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
 from bloop.accounts.contexts import FreshLink
 from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import TTL_S as INVITE_TTL_S
@@ -24,7 +23,6 @@ from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
 from bloop.accounts.sign_ins import store as sessions
-from bloop.accounts.sign_ins.cookie import session_cookie
 from bloop.accounts.sign_ins.read import list_sessions
 from bloop.auth.access import ADMIN_PAGE, PAGE
 from bloop.auth.principal import Kind, Principal
@@ -34,10 +32,13 @@ from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing.state import IssueView
 from bloop.projects import read as projects
 from bloop.site import shell as build
+from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
 from bloop.site.contexts import Shell
+from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.render import context_of
 from bloop.site.routes import Routes
 from bloop.site.settings_nav import ACCOUNT, PEOPLE

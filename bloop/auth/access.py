@@ -105,7 +105,7 @@ def may_change_alerts(principal: Principal, project_id: int | None, project_crea
 
 
 def creator_id(principal: Principal) -> str | None:
-    """What `created_by` holds for something `principal` makes: a person's id, None for the operator."""
+    """What `created_by` holds for something `principal` makes: a person's account id, None for the operator."""
     return principal.id if principal.kind is Kind.USER else None
 
 

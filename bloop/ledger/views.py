@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.views import settings_shell
 from bloop.auth.access import PAGE
 from bloop.base.errors import InvalidParameter
@@ -20,6 +19,7 @@ from bloop.projects.read import get_project, list_projects
 from bloop.site import shell as build
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, wrong_now
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
 REJECTIONS_MAX = 50  # on the page; the API has the rest

@@ -7,7 +7,6 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth.access import creator_id, may_manage
 from bloop.auth.principal import Principal
 from bloop.base.errors import Conflict, Forbidden, InvalidField, NotFound
@@ -15,6 +14,7 @@ from bloop.projects import store as projects
 from bloop.projects.read import ProjectRow, get_project, list_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 NOT_YOURS = "only an admin or whoever created the project may do this"
 

@@ -13,7 +13,6 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField, NotFound
 from bloop.projects.read import get_project
@@ -24,6 +23,7 @@ from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.retention.read import RunRow
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 PUT_BYTES_MAX = 4096
 PURGE_PATH = "/v1/admin/retention/purge"

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.views import settings_shell
 from bloop.auth.access import ADMIN, ADMIN_PAGE
 from bloop.backup.views import panel_of
@@ -31,6 +30,7 @@ from bloop.site.bodies import read_form
 from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 from bloop.site.settings_nav import STORAGE
 

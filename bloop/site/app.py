@@ -15,7 +15,6 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.authenticate import Access
 from bloop.accounts.passkeys.api import AddPasskey, Invited, Login, Register
 from bloop.accounts.people.api import Invites, Reset, Users
 from bloop.accounts.sign_ins.api import SignIn
@@ -31,6 +30,7 @@ from bloop.base.client_address import ClientAddresses
 from bloop.base.config import Settings
 from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import Database
+from bloop.features import HOOKS
 from bloop.health.api import Health
 from bloop.health.metrics import Metrics
 from bloop.ingest.app import make_sender, mount_ingest
@@ -57,7 +57,8 @@ from bloop.retention.views import mount_storage
 from bloop.ring.peek import oldest_payloads
 from bloop.ring.segment import RingStat, Segment
 from bloop.site import errors
-from bloop.site.deps import Deps, InRing
+from bloop.site.access import Access
+from bloop.site.deps import Deps, Hooks, InRing
 from bloop.site.metered import Metered
 from bloop.site.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
 from bloop.site.paging import Pager
@@ -81,6 +82,8 @@ def create_dashboard_app(deps: Deps, mount_signed: Callable[[App], None] | None 
     gatekeeper = Access(
         routes,
         deps.database,
+        by_bearer=deps.hooks.by_bearer,
+        by_cookie=deps.hooks.by_cookie,
         rp_origin=origin,
         now_ms=deps.now_ms,
         auth_limit=RateLimiter(limit.auth_per_second, limit.auth_burst_size),
@@ -202,6 +205,7 @@ def assemble(
         bump_generation=segment.bump_generation,
         render=Renderer(),
         now_ms=clock.now_ms,
+        hooks=Hooks.resolve(HOOKS),
         wake_purger=purger.wake,
         send_signed=make_sender(sink=shared_sink, keys=keys, limits=limits),
     )

@@ -7,7 +7,7 @@ A group of pages or API resources is mounted by a function of this shape, called
 
 Inside a responder:
 
-    principal = principal_of(req)                # bloop/accounts/authenticate.py
+    principal = principal_of(req)                # bloop/site/principal.py
     with deps.database.reader() as db:           # read-only, one snapshot, time-limited
         project_ids = visible_projects(db, principal, req.get_param("project_id"))
     deps.database.change(lambda db: …)           # one IMMEDIATE transaction on the control connection
@@ -20,11 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 from bloop.base.config import Settings
 from bloop.db.pool import Database
 from bloop.ring.segment import Meters, RingStat
+from bloop.site.access import FindCredential
 from bloop.site.metered import Answered
 
 
@@ -36,6 +38,19 @@ class InRing(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
+class Hooks:
+    """What the kit calls without knowing which feature answers; bloop/features.py says which."""
+
+    by_bearer: FindCredential
+    by_cookie: FindCredential
+
+    @classmethod
+    def resolve(cls, names: Mapping[str, str]) -> Hooks:
+        """From `module:object` per field."""
+        return cls(**{field: resolve_name(name) for field, name in names.items()})
+
+
+@dataclass(frozen=True, slots=True)
 class Deps:
     settings: Settings
     database: Database
@@ -43,6 +58,7 @@ class Deps:
     bump_generation: Callable[[], None]  # after a change to projects or their keys: ingest workers reload them
     render: Callable[[str, Mapping[str, Any]], str]  # template name, its context → HTML
     now_ms: Callable[[], int]
+    hooks: Hooks
     wake_purger: Callable[[], None] = lambda: None  # after a project was deleted
     send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → taken, the way of an SDK
     look_into_ring: Callable[[], InRing | None] = lambda: None

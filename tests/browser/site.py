@@ -31,6 +31,7 @@ from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
 from bloop.db.pool import Database
+from bloop.features import HOOKS
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, IssueRow, list_issues
 from bloop.projects.read import get_project
@@ -39,7 +40,7 @@ from bloop.retention import store as retention
 from bloop.retention.sizes import COUNTS
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from bloop.site.shell import issue_href
 from tests.seeding import Seeder
@@ -96,6 +97,7 @@ class Site:
             bump_generation=lambda: None,
             render=Renderer(),
             now_ms=now,
+            hooks=Hooks.resolve(HOOKS),
         )
         app, self.routes = create_dashboard_app(deps)
         self._server.set_app(app)

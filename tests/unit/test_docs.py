@@ -24,6 +24,7 @@ from bloop.base.rate_limit import RateLimiter
 from bloop.cli.main import main
 from bloop.db import migrate
 from bloop.db.pool import Database
+from bloop.features import HOOKS
 from bloop.health.read import Reason
 from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
@@ -32,7 +33,7 @@ from bloop.ingest.keys import ProjectKeys
 from bloop.issues.read import Sort, Tab
 from bloop.issues.status.store import Status
 from bloop.site.app import create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from bloop.site.routes import Routes
 
@@ -112,7 +113,7 @@ def routes() -> Routes:
     """The table of the whole dashboard process; nothing is opened for it."""
     settings = Settings()
     database = Database("/nowhere", pool_size=1, query_timeout_ms=1)
-    deps = Deps(settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms)
+    deps = Deps(settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms, Hooks.resolve(HOOKS))
     keys = ProjectKeys(list, lambda: 1, "", lambda: None)
 
     def mount_signed(app: Any) -> None:

@@ -7,7 +7,6 @@ import functools
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.views import settings_shell
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.api import dismiss, may_change_delivery, retry, state_in
@@ -21,6 +20,7 @@ from bloop.db.walk import ROWS_MAX
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
 ROWS_SHOWN = 50

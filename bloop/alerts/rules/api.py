@@ -9,7 +9,6 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.alerts import channels
 from bloop.alerts.deliveries.api import Deliveries
 from bloop.alerts.deliveries.read import FiringRow, list_firings
@@ -23,9 +22,11 @@ from bloop.auth.access import credential
 from bloop.auth.scopes import Scope
 from bloop.base.errors import InvalidField
 from bloop.db.walk import PageKey
+from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
 PREVIEWED_MAX = 100  # firings that are told; the count is of all

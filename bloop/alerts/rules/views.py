@@ -13,7 +13,6 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.people.read import display_names
 from bloop.accounts.views import settings_shell
 from bloop.alerts import channels
@@ -36,6 +35,7 @@ from bloop.site import errors, params
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 from bloop.site.settings_nav import ALERTS
 from bloop.site.shell import issue_href

@@ -5,9 +5,10 @@ from __future__ import annotations
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.issues.counts.stats import stats
+from bloop.projects.read import visible_projects
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 
 class Stats:

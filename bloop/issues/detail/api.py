@@ -12,7 +12,6 @@ import apsw
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.accounts.people.read import UserRow, find_user
 from bloop.base.clock import HOUR_MS
 from bloop.base.errors import InvalidParameter, NotFound
@@ -26,10 +25,12 @@ from bloop.issues.status.actor import API, Actors
 from bloop.issues.status.assign import assign
 from bloop.issues.status.choices import Choice, choice_of
 from bloop.issues.status.store import Status, change_status
+from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import read_json, read_optional_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
 HOURS_DEFAULT = 72
 HOURS_MAX = 720

@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.auth.access import credential
 from bloop.auth.scopes import Scope
 from bloop.base.clock import DAY_MS
@@ -33,9 +32,11 @@ from bloop.issues.listing.views import find_issue, params_of
 from bloop.issues.read import IssueRow
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
+from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.filters import iso
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 from bloop.site.shell import issue_href
 

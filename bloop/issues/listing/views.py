@@ -9,7 +9,6 @@ from __future__ import annotations
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.accounts.people import read as users
 from bloop.alerts.deliveries import read as alert_log
 from bloop.auth.access import OPEN, PAGE
@@ -32,6 +31,7 @@ from bloop.ledger import read as ledger
 from bloop.pipeline import signal_log as signals
 from bloop.projects import read as projects
 from bloop.projects.onboarding.first_event import setup
+from bloop.projects.read import visible_projects
 from bloop.releases import read as releases
 from bloop.site import shell as build
 from bloop.site.assets import Asset, Assets
@@ -40,6 +40,7 @@ from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import answer_errors_with_pages, send_page, takes_gzip
 from bloop.site.notice import take_notice
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
 ASSET_MAX_AGE_S = 31_536_000

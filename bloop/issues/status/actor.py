@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.base.client_address import ClientAddresses, client_network
 from bloop.issues.status.audit import Actor
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 API = "api"
 DASHBOARD = "dashboard"

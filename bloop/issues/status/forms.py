@@ -7,7 +7,6 @@ from collections.abc import Callable
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.base.errors import InvalidParameter
 from bloop.issues.detail.api import named_person
 from bloop.issues.listing.views import find_issue
@@ -19,6 +18,7 @@ from bloop.issues.status.store import change_status
 from bloop.site import shell as build
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 
 class IssueForms:

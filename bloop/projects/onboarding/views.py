@@ -9,7 +9,6 @@ import apsw
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth.access import PAGE, SESSION, may_manage
 from bloop.auth.principal import Principal
 from bloop.base.errors import BloopError, RingError, StorageError
@@ -25,6 +24,7 @@ from bloop.site.bodies import answer_json
 from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, send_secret_page
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
 TEST_EVENT = {

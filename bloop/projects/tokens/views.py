@@ -11,7 +11,6 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.people.read import display_names
 from bloop.accounts.views import settings_shell
 from bloop.auth.access import PAGE, may_manage, may_revoke
@@ -26,6 +25,7 @@ from bloop.site import errors
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page, send_secret_page
+from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 from bloop.site.settings_contexts import FreshToken
 from bloop.site.settings_nav import TOKENS

@@ -15,12 +15,13 @@ from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import Database
+from bloop.features import HOOKS
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import App, create_dashboard_app
-from bloop.site.deps import Deps, InRing
+from bloop.site.deps import Deps, Hooks, InRing
 from bloop.site.render import Renderer
 from bloop.site.routes import Routes
 from tests.seed import NOW_MS, Seed
@@ -87,6 +88,7 @@ class Server:
             bump_generation=lambda: self.on_generation(),
             render=Renderer(),
             now_ms=lambda: self.now_ms,
+            hooks=Hooks.resolve(HOOKS),
             wake_purger=lambda: self.on_purge(),
             send_signed=lambda key, body: self.on_send(key, body),
         )

@@ -13,7 +13,8 @@ from bloop.backup.read import open_run
 from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection
-from bloop.site.deps import Deps
+from bloop.features import HOOKS
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
@@ -95,7 +96,15 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
             error = "<script>" if state == "failed" else None
             storage.end(seed.db, run.id, now_ms=NOW_MS, file_bytes=5_000_000, error=error)
     with server.database.reader() as db:
-        deps = Deps(server.settings, server.database, lambda: None, lambda: None, Renderer(), lambda: NOW_MS)
+        deps = Deps(
+            server.settings,
+            server.database,
+            lambda: None,
+            lambda: None,
+            Renderer(),
+            lambda: NOW_MS,
+            Hooks.resolve(HOOKS),
+        )
         panel = panel_of(deps, db)
 
     html = deps.render("partials/_backups.html", {"backups": panel, "now_ms": NOW_MS})
