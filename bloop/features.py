@@ -6,4 +6,5 @@ from __future__ import annotations
 HOOKS = {
     "by_bearer": "bloop.projects.tokens.authenticate:find_by_bearer",
     "by_cookie": "bloop.accounts.sign_ins.authenticate:find_by_cookie",
+    "shell": "bloop.issues.shell:read_shell",
 }

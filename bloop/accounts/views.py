@@ -25,16 +25,11 @@ from bloop.accounts.people.read import get_user, has_users, list_people
 from bloop.accounts.sign_ins import store as sessions
 from bloop.accounts.sign_ins.read import list_sessions
 from bloop.auth.access import ADMIN_PAGE, PAGE
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Kind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
-from bloop.issues.listing import neighbours as pages
-from bloop.issues.listing.state import IssueView
-from bloop.projects import read as projects
-from bloop.site import shell as build
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
-from bloop.site.contexts import Shell
 from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
@@ -78,7 +73,7 @@ class Account:
         with self._deps.database.reader() as db:
             user = get_user(db, principal.id)
             page = account.account_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 user,
                 list_passkeys(db, principal.id),
                 list_sessions(db, principal.id, now_ms),
@@ -176,7 +171,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             page = account.people_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 list_people(db),
                 list_invites(db),
                 my_id=principal.id,
@@ -190,12 +185,6 @@ class People:
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Cache-Control", "no-store")
         resp.text = self._deps.render(page.template, context_of(page))
-
-
-def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
-    """The frame of a page that is about no project in particular."""
-    seen = projects.list_projects(db, principal.project_ids)
-    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")
 
 
 def _handle(req: falcon.Request) -> str:

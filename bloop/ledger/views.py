@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import falcon
 
-from bloop.accounts.views import settings_shell
 from bloop.auth.access import PAGE
 from bloop.base.errors import InvalidParameter
 from bloop.health.pages import SYSTEM_PATH, system_page
-from bloop.issues.listing import neighbours as pages
-from bloop.issues.listing.state import IssueView
 from bloop.ledger import pages as ledger_page
 from bloop.ledger import read as ledger
 from bloop.ledger.api import accounted_projects, first_bucket_ms
 from bloop.ledger.pages import Span
 from bloop.ledger.rejections import list_rejections
 from bloop.projects.read import get_project, list_projects
-from bloop.site import shell as build
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, wrong_now
 from bloop.site.principal import principal_of
@@ -45,10 +41,9 @@ class Ledger:
             project_ids = accounted_projects(db, principal, reference)
             chosen = get_project(db, reference) if reference else None
             seen = list_projects(db, principal.project_ids)
-            counts = pages.open_counts(db, [row.id for row in seen])
             since_ms = first_bucket_ms(now_ms, span.ms, span.bucket_ms)
             page = ledger_page.ledger_page(
-                build.shell(principal.name, seen, counts, IssueView(), chosen.slug if chosen else ""),
+                self._deps.shell(db, principal, chosen.slug if chosen else ""),
                 seen,
                 chosen=chosen,
                 span=span,
@@ -69,7 +64,7 @@ class System:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         with self._deps.database.reader() as db:
-            shell = settings_shell(db, principal_of(req))
+            shell = self._deps.shell(db, principal_of(req))
         send_page(self._deps, req, resp, system_page(shell, wrong_now(self._deps)))
 
 

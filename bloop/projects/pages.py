@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode
 from bloop.projects.read import ProjectContents, ProjectRow
 from bloop.projects.tokens.read import TokenRow
 from bloop.site.contexts import Option, Shell
+from bloop.site.links import setup_href
 from bloop.site.settings_contexts import (
     Contents,
     FreshToken,
@@ -55,7 +56,6 @@ def projects_page(
     shell: Shell,
     projects: Sequence[ProjectRow],
     people: Mapping[str, str],
-    open_counts: Mapping[int, int],
     *,
     is_admin: bool,
     notice: str,
@@ -64,6 +64,7 @@ def projects_page(
     now_ms: int,
 ) -> ProjectsPage:
     """`people` maps ids to names; `form` is what was typed when `problem` says it will not do."""
+    open_counts = {link.slug: link.open_count for link in shell.projects}
     return ProjectsPage(
         shell=shell,
         nav=settings_nav(PROJECTS, is_admin=is_admin),
@@ -76,7 +77,7 @@ def projects_page(
                 setup_href=setup_href(p.slug),
                 name=p.name,
                 slug=p.slug,
-                open_count=open_counts.get(p.id, 0),
+                open_count=open_counts.get(p.slug, 0),
                 created_at_ms=p.created_at_ms,
                 created_by=people.get(p.created_by or "", ""),
             )
@@ -172,10 +173,6 @@ def fresh_token(made: Any, project_name: str, origin: str) -> FreshToken:
 
 def project_href(slug: str) -> str:
     return f"{PROJECTS.href}/{quote(slug)}"
-
-
-def setup_href(slug: str) -> str:
-    return f"/projects/{quote(slug)}/setup"
 
 
 def _token(

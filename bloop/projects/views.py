@@ -13,10 +13,8 @@ from collections.abc import Mapping
 import falcon
 
 from bloop.accounts.people.read import display_names
-from bloop.accounts.views import settings_shell
 from bloop.auth.access import PAGE, may_manage
 from bloop.base.errors import BloopError, Conflict, InvalidField
-from bloop.issues.listing import neighbours as pages
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
 from bloop.projects.onboarding.views import show_setup
@@ -67,10 +65,9 @@ class Projects:
         with self._deps.database.reader() as db:
             rows = list_projects(db)
             page = project_pages.projects_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 rows,
                 display_names(db),
-                pages.open_counts(db, [row.id for row in rows]),
                 is_admin=principal.is_admin,
                 notice=req.get_param("done") or "",
                 problem=problem,
@@ -135,7 +132,7 @@ class Project:
         with self._deps.database.reader() as db:
             project = projects.known(db, slug)
             page = project_pages.project_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 project,
                 project_contents(db, project.id, now_ms),
                 display_names(db),

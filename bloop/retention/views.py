@@ -12,7 +12,6 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.views import settings_shell
 from bloop.auth.access import ADMIN, ADMIN_PAGE
 from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS
@@ -96,7 +95,7 @@ class Storage:
         project_problem: str = "",
     ) -> None:
         with self._deps.database.reader() as db:
-            shell = settings_shell(db, principal_of(req))
+            shell = self._deps.shell(db, principal_of(req))
             page = self._page(db, shell, form, problem, project_problem, req.get_param("done") or "")
         send_page(self._deps, req, resp, page)
 

@@ -23,11 +23,17 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
+import apsw
+
+from bloop.auth.principal import Principal
 from bloop.base.config import Settings
 from bloop.db.pool import Database
 from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
+from bloop.site.contexts import Shell
 from bloop.site.metered import Answered
+
+HrefOf = Callable[[str], str]
 
 
 class InRing(NamedTuple):
@@ -43,6 +49,7 @@ class Hooks:
 
     by_bearer: FindCredential
     by_cookie: FindCredential
+    shell: Callable[[apsw.Connection, Principal, str, HrefOf | None], Shell]
 
     @classmethod
     def resolve(cls, names: Mapping[str, str]) -> Hooks:
@@ -63,3 +70,8 @@ class Deps:
     send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → taken, the way of an SDK
     look_into_ring: Callable[[], InRing | None] = lambda: None
     answered: Answered = field(default_factory=Answered)  # by this process
+
+    def shell(self, db: apsw.Connection, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
+        """The frame of a page about the project `slug`, `""` for all or none. `href_of` says where the switcher of
+        projects leads to, for a slug; without it, to the list of issues."""
+        return self.hooks.shell(db, principal, slug, href_of)

@@ -41,8 +41,8 @@ from bloop.retention.sizes import COUNTS
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import create_dashboard_app
 from bloop.site.deps import Deps, Hooks
+from bloop.site.links import issue_href
 from bloop.site.render import Renderer
-from bloop.site.shell import issue_href
 from tests.seeding import Seeder
 from tests.unit.pages.test_render import XSS
 

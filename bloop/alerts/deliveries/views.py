@@ -7,7 +7,6 @@ import functools
 import apsw
 import falcon
 
-from bloop.accounts.views import settings_shell
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.api import dismiss, may_change_delivery, retry, state_in
 from bloop.alerts.deliveries.pages import deliveries_page
@@ -55,7 +54,7 @@ class Deliveries:
                 limit=ROWS_SHOWN + 1,
             )
             page = deliveries_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 [(row, may_change_delivery(principal, row)) for row in rows[:ROWS_SHOWN]],
                 {counted: count_deliveries(db, counted) for counted in COUNTED},
                 state=state,

@@ -14,7 +14,6 @@ import apsw
 import falcon
 
 from bloop.accounts.people.read import display_names
-from bloop.accounts.views import settings_shell
 from bloop.alerts import channels
 from bloop.alerts.contexts import Preview, PreviewLine
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, count_deliveries, deliveries_of, list_firings
@@ -28,17 +27,16 @@ from bloop.auth.access import PAGE, may_manage
 from bloop.auth.principal import Principal
 from bloop.base.clock import hour_of
 from bloop.base.errors import BloopError, Conflict, InvalidField, InvalidParameter
-from bloop.issues.listing import neighbours as pages
 from bloop.projects import read as projects
 from bloop.releases import read as releases
 from bloop.site import errors, params
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.links import issue_href
 from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 from bloop.site.settings_nav import ALERTS
-from bloop.site.shell import issue_href
 
 FIRINGS_SHOWN = 25
 PREVIEWED_SHOWN = 20
@@ -70,7 +68,7 @@ class Rules:
         with self._deps.database.reader() as db:
             rows = list_rules(db, principal.project_ids)
             page = alert_pages.alerts_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 [(row, alerting.may_change(principal, row)) for row in rows],
                 _channels(db, rows),
                 alerting.fallback_targets(self._deps.settings),
@@ -182,7 +180,7 @@ def show_rule(
         rule = None if rule_id is None else alerting.known_rule(db, principal, rule_id)
         around = _around(db, deps, req, rule)
         page = alert_pages.alert_page(
-            settings_shell(db, principal),
+            deps.shell(db, principal),
             rule,
             around,
             form,
@@ -216,7 +214,7 @@ def _around(db: apsw.Connection, deps: Deps, req: falcon.Request, rule: RuleRow 
         projects=[row for row in seen if may_manage(principal, row.created_by)],
         is_admin=principal.is_admin,
         environments=releases.list_environments(db, ids),
-        sources=pages.list_sources(db, ids, hour_of(now_ms - SOURCES_SINCE_MS)),
+        sources=releases.list_sources(db, ids, hour_of(now_ms - SOURCES_SINCE_MS)),
         cooldown_default_s=deps.settings.alerting.cooldown_secs,
         channels=() if rule is None else _channels(db, [rule]).get(rule.id, []),
         fallbacks=alerting.fallback_targets(deps.settings),

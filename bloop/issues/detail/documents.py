@@ -36,9 +36,9 @@ from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.filters import iso
+from bloop.site.links import issue_href
 from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
-from bloop.site.shell import issue_href
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
 MARKDOWN = "text/markdown; charset=utf-8"

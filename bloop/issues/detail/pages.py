@@ -18,12 +18,12 @@ from bloop.issues.aggregates import AggregateRow
 from bloop.issues.counts.trends import HourCount
 from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
 from bloop.issues.listing.state import IssueView
+from bloop.issues.place import where_of
 from bloop.issues.read import IssueRow, Tab
 from bloop.issues.status import words as history
 from bloop.issues.status.read import StatusChangeRow
 from bloop.releases.order import NO_RELEASE
 from bloop.site import charts
-from bloop.site import shell as build
 from bloop.site.contexts import (
     NEW_MS,
     Breakdown,
@@ -37,6 +37,7 @@ from bloop.site.contexts import (
     Share,
     Shell,
 )
+from bloop.site.links import issue_href
 
 DAY_HOURS = 24
 MONTH_DAYS = 30
@@ -68,7 +69,7 @@ class DetailRows(NamedTuple):
 def page(shell: Shell, rows: DetailRows, me: str, now_ms: int) -> IssuePage:
     """The whole context of `/issues/{ref}` and `/issues/{ref}/events/{id}`; `me` is the visitor's account, if any."""
     issue, around = rows.issue, rows.neighbours
-    href = build.issue_href(issue.short_id)
+    href = issue_href(issue.short_id)
     return IssuePage(
         shell=shell,
         now_ms=now_ms,
@@ -107,7 +108,7 @@ def _head(issue: IssueRow, href: str, around: Neighbours | None, now_ms: int) ->
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
-        where=build.where_of(issue),
+        where=where_of(issue),
         event_count=issue.event_count,
         stored_count=total if total <= POSITION_MAX else None,
         user_count=issue.user_count,

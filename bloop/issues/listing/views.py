@@ -33,12 +33,11 @@ from bloop.projects import read as projects
 from bloop.projects.onboarding.first_event import setup
 from bloop.projects.read import visible_projects
 from bloop.releases import read as releases
-from bloop.site import shell as build
 from bloop.site.assets import Asset, Assets
 from bloop.site.charts import SPARK_HOURS
-from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import answer_errors_with_pages, send_page, takes_gzip
+from bloop.site.links import issue_href
 from bloop.site.notice import take_notice
 from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
@@ -75,8 +74,8 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
     with deps.database.reader() as db:
         project_ids = visible_projects(db, principal, view.project)
         if issue_list.is_reference(view.q) and (named := issues.get_issue(db, project_ids, view.q)):
-            raise falcon.HTTPSeeOther(build.issue_href(named.short_id))
-        shell = _shell(db, principal, view, view.project)
+            raise falcon.HTTPSeeOther(issue_href(named.short_id))
+        shell = deps.shell(db, principal, view.project, lambda slug: view.in_project(slug).href)
         try:
             wanted = view.wanted(now_ms)
         except InvalidParameter as error:
@@ -107,7 +106,7 @@ class Issue:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             issue = find_issue(db, principal, ref)
-            shell = _shell(db, principal, IssueView(), issue.project_slug)
+            shell = self._deps.shell(db, principal, issue.project_slug)
             event = self._event(db, issue, event_id)
             since_ms = now_ms - issue_detail.MONTH_DAYS * DAY_MS
             rows = issue_detail.DetailRows(
@@ -167,11 +166,6 @@ def find_issue(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
     return issue
 
 
-def _shell(db: apsw.Connection, principal: Principal, view: IssueView, slug: str) -> Shell:
-    seen = projects.list_projects(db, principal.project_ids)
-    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), view, slug)
-
-
 def _list_rows(
     db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
 ) -> issue_list.ListRows:
@@ -197,7 +191,7 @@ def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> 
     return issue_list.Offered(
         environments=releases.list_environments(db, project_ids),
         releases=[row.release for row in releases.list_releases(db, project_ids)],
-        sources=pages.list_sources(db, project_ids, hour_of(now_ms - SOURCES_SINCE_MS)),
+        sources=releases.list_sources(db, project_ids, hour_of(now_ms - SOURCES_SINCE_MS)),
         routes=[row.route for row in stats.top_routes(db, project_ids)],
     )
 

@@ -10,20 +10,15 @@ import falcon
 import orjson
 
 from bloop.auth.access import PAGE, SESSION, may_manage
-from bloop.auth.principal import Principal
 from bloop.base.errors import BloopError, RingError, StorageError
 from bloop.issues import read as issues
-from bloop.issues.listing import neighbours as pages
-from bloop.issues.listing.state import IssueView
 from bloop.projects import api as projects
-from bloop.projects import pages as project_pages
 from bloop.projects.onboarding import pages as onboarding
-from bloop.projects.read import ProjectRow, list_projects, signing_key
-from bloop.site import shell as build
+from bloop.projects.read import ProjectRow, signing_key
 from bloop.site.bodies import answer_json
-from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, send_secret_page
+from bloop.site.links import issue_href, setup_href
 from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
@@ -73,7 +68,7 @@ class Setup:
             return
         problem = {"accepted": "", "dropped": "full"}.get(status, status)
         query = f"?problem={problem}" if problem else ""
-        resp.status, resp.location = falcon.HTTP_303, project_pages.setup_href(slug) + query
+        resp.status, resp.location = falcon.HTTP_303, setup_href(slug) + query
 
     def _send(self, key: str) -> bool:
         if self._deps.send_signed is None:
@@ -89,7 +84,7 @@ def show_setup(
     with deps.database.reader() as db:
         project = projects.known(db, slug)
         page = onboarding.setup_page(
-            _project_shell(db, principal, project),
+            deps.shell(db, principal, project.slug),
             project,
             key=key,
             key_made_at_ms=projects.key_age_ms(project),
@@ -107,10 +102,4 @@ def show_setup(
 def _newest_issue(db: apsw.Connection, project: ProjectRow) -> str:
     """Where the newest issue is; `""` while nothing has arrived."""
     rows = issues.list_issues(db, [project.id], issues.IssueFilter(tab=issues.Tab.ALL), limit=1).rows
-    return build.issue_href(rows[0].short_id) if rows else ""
-
-
-def _project_shell(db: apsw.Connection, principal: Principal, project: ProjectRow) -> Shell:
-    seen = list_projects(db, principal.project_ids)
-    counts = pages.open_counts(db, [row.id for row in seen])
-    return build.shell(principal.name, seen, counts, IssueView(), project.slug)
+    return issue_href(rows[0].short_id) if rows else ""

@@ -12,7 +12,6 @@ import apsw
 import falcon
 
 from bloop.accounts.people.read import display_names
-from bloop.accounts.views import settings_shell
 from bloop.auth.access import PAGE, may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
@@ -83,7 +82,7 @@ class Tokens:
             managed = {row.id: row for row in rows if may_manage(principal, row.created_by)}
             only = projects.known(db, chosen).id if chosen else None
             page = project_pages.tokens_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 _visible_tokens(db, principal, rows, only),
                 list(managed.values()),
                 {row.id: row.name for row in rows},

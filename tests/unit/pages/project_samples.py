@@ -41,11 +41,11 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     people = {"u1": say("Ada")}
     rows = [a_project(say), a_project(say, "default", id=2, public_id="default", created_by=None)]
     yield projects_page(
-        shell, rows, people, {1: 3}, is_admin=True, notice="deleted", problem=say("That will not do"),
+        shell, rows, people, is_admin=True, notice="deleted", problem=say("That will not do"),
         form={"name": say("Web"), "slug": say("web")}, now_ms=NOW_MS,
     )  # fmt: skip
     yield projects_page(
-        shell, [], {}, {}, is_admin=False, notice="", problem="", form={}, now_ms=NOW_MS
+        shell, [], {}, is_admin=False, notice="", problem="", form={}, now_ms=NOW_MS
     )  # fmt: skip
     for row, may_manage in ((rows[0], True), (rows[1], True), (rows[0], False)):
         yield project_page(
