@@ -27,7 +27,7 @@ from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
 from bloop.records.record import Kind, encode_error
-from workers.writer import culprit_of
+from workers.writer import make_kinds
 
 WINDOWS = 50
 SPAN_MS = 3 * DAY_MS  # less than retention keeps
@@ -112,7 +112,7 @@ def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str
 
 
 def _store(db: apsw.Connection, project_id: int, events: int, issues: int, span_ms: int) -> None:
-    store = Store(db, ring_id=1, culprit_of=culprit_of)
+    store = Store(db, 1, make_kinds(db))
     batch: list[RingRecord] = []
     batches = 0
     for record in _records(project_id, events, issues, span_ms):

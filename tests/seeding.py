@@ -24,6 +24,7 @@ from bloop.issues.status.store import Status, change_status
 from bloop.pipeline.store import Store
 from bloop.projects.store import create_project
 from bloop.records.record import Kind, encode_error
+from workers.writer import make_kinds
 
 BATCH = 500
 ORIGIN = "https://errors.example.com"
@@ -37,7 +38,7 @@ class Seeder:
         self.db = connection.open_writer(path)
         self.now_ms = now_ms
         self._limits = Limits.of(Ingest())
-        self._store = Store(self.db, 1, culprit_of=lambda record: v1.culprit(record.event))
+        self._store = Store(self.db, 1, make_kinds(self.db))
         self._projects: dict[str, int] = {}
 
     def close(self) -> None:

@@ -22,10 +22,11 @@ from bloop.base.memory import Leftovers
 from bloop.base.pid_file import claimed
 from bloop.db import connection, migrate
 from bloop.db.connection import OPERATIONAL_ERRORS
-from bloop.grouping.v1 import culprit
+from bloop.issues.kind import EventStore
+from bloop.ledger.store import NoteStore
+from bloop.pipeline.kinds import KindStore
 from bloop.pipeline.store import Stored
 from bloop.projects import store as projects
-from bloop.records.record import ErrorRecord
 from bloop.retention import disk
 from bloop.ring import WriterState
 from workers import process, rings
@@ -223,8 +224,9 @@ class Writer:
         self._consumer.heartbeat(clock.now_ms(), WriterState.RUNNING)
 
 
-def culprit_of(record: ErrorRecord) -> str | None:
-    return culprit(record.event)
+def make_kinds(db: apsw.Connection) -> list[KindStore]:
+    """What each kind of record is stored by."""
+    return [EventStore(db), NoteStore(db)]
 
 
 def main(settings: config.Settings, stop: StopFlag) -> int:
@@ -238,7 +240,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
         db = connection.open_writer(settings.database_path, cache_kib=settings.tuning.writer_cache_kib)
         cleanup.callback(db.close)
         projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
-        ring = rings.open_ring(settings, db, culprit_of, cleanup)
+        ring = rings.open_ring(settings, db, make_kinds, cleanup)
         log.info("ready, %d records waiting", ring.consumer.pending(), extra={"action": "ready"})
         process.unit.ready("storing")
         is_settled = Writer(settings, db, ring).run(stop)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+NO_PROJECT = 0  # stands for requests that named no project we know
+
 
 class Outcome(IntEnum):
     """One line of the ledger. `label` is the word in the API, the metrics and the dashboard."""

@@ -20,9 +20,9 @@ from bloop.accounts.sign_ins import store as sessions
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
+from bloop.base.outcomes import NO_PROJECT
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.db import connection
-from bloop.ledger.read import NO_PROJECT
 from bloop.ledger.rejections import list_rejections
 
 TIMEOUT_S = 5.0

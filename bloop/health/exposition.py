@@ -17,10 +17,9 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 import bloop
 from bloop.base import meters
 from bloop.base.meters import Answer, Measured
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.health.metrics_read import Read, Total
 from bloop.health.read import Reason
-from bloop.ledger.read import NO_PROJECT
 from bloop.ring.segment import Meters, RingStat
 
 PROJECTS_MAX = 50  # with a label of their own, the oldest; what the others have is added up

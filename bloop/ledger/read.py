@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.db.rows import ids_json
-
-NO_PROJECT = 0
 
 
 class MinuteCount(NamedTuple):

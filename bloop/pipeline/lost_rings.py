@@ -13,8 +13,7 @@ import apsw
 from bloop.base.clock import minute_of
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.db import connection
-from bloop.issues.counts import store as counters
-from bloop.pipeline import ring_state
+from bloop.pipeline import ledger, ring_state
 from bloop.pipeline.ring_state import CellKey
 
 
@@ -30,7 +29,7 @@ def close_accounts(db: apsw.Connection, keep: Collection[int], now_ms: int) -> i
             if ring_id not in keep:
                 lines = list(closing_lines(ring_state.cells(db, ring_id)))
                 minute = minute_of(now_ms)
-                counters.add_outcomes(db, ((minute, project_id, outcome, n) for project_id, outcome, n in lines))
+                ledger.add_outcomes(db, ((minute, project_id, outcome, n) for project_id, outcome, n in lines))
                 ring_state.forget(db, ring_id)
                 lost += sum(n for _, outcome, n in lines if outcome == Outcome.INTERRUPTED)
     return lost

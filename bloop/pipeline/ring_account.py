@@ -16,8 +16,7 @@ import apsw
 from bloop.base.clock import minute_of
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.db import connection
-from bloop.issues.counts import store as counters
-from bloop.pipeline import ring_state
+from bloop.pipeline import ledger, ring_state
 from bloop.pipeline.ring_state import CellKey
 
 
@@ -89,7 +88,7 @@ class RingAccount:
             key = (lane, project_id, Outcome.STORED)
             changed[key] = self._folded.get(key, 0) + count
         minute = minute_of(now_ms)
-        counters.add_outcomes(self._db, ((minute, *line, n) for line, n in lines.items()))
+        ledger.add_outcomes(self._db, ((minute, *line, n) for line, n in lines.items()))
         self._save_cells(changed)
         self._fresh = changed
 
@@ -118,7 +117,7 @@ class RingAccount:
         minute = minute_of(now_ms)
         lost = [(minute, key[1], Outcome.INTERRUPTED, n - self._folded.get(key, 0)) for key, n in changed.items()]
         with connection.immediate(self._db):
-            counters.add_outcomes(self._db, lost)
+            ledger.add_outcomes(self._db, lost)
             self._save_cells(changed)
         self._folded.update(changed)
         return sum(count for *_, count in lost)

@@ -68,6 +68,10 @@ class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
     client: str
     user_agent: str
 
+    @property
+    def received_at_ms(self) -> int:
+        return self.rejected_at_ms
+
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ErrorRecord).decode

@@ -27,7 +27,7 @@ from tests.unit.ring.support import abandon
 from tests.waiting import until
 from workers import rings
 from workers.process import StopFlag
-from workers.writer import Writer, culprit_of
+from workers.writer import Writer, make_kinds
 
 T0 = 1_760_000_400_000
 PROJECT = 1
@@ -74,7 +74,7 @@ class Machine:
         with ExitStack() as handles:
             db = connection.open_writer(settings.database_path)
             handles.callback(db.close)
-            yield Writer(settings, db, rings.open_ring(settings, db, culprit_of, handles))
+            yield Writer(settings, db, rings.open_ring(settings, db, make_kinds, handles))
 
     def write_and_stop(self) -> None:
         """A writer's whole life, asked to stop from the start."""

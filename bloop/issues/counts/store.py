@@ -1,8 +1,8 @@
-"""Everything that is only ever added to: aggregates, minutes, hours, routes, releases, and the ledger."""
+"""Everything that is only ever added to: aggregates, minutes, hours, routes and releases."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import apsw
 
@@ -45,16 +45,6 @@ VALUES (?, ?, ?, ?, ?, ?)
        last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
 """
 
-_UPSERT_LEDGER = """
-INSERT INTO ledger (minute_ms, project_id, outcome, count) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
-"""
-
-_UPSERT_LEDGER_TOTAL = """
-INSERT INTO ledger_totals (project_id, outcome, count) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
-"""
-
 
 def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> None:
     """Increase everything that hangs on issues and projects; `statuses` names the issues that (still) exist."""
@@ -75,10 +65,3 @@ def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> Non
 def add_releases(db: apsw.Connection, totals: Totals) -> None:
     """Register the releases and environments that were seen: before `issues.count`, which asks which came first."""
     db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in totals.releases.items()))
-
-
-def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int]]) -> None:
-    """Book ledger lines (minute in ms, project id, outcome, count), by minute and in total."""
-    for minute_ms, project_id, outcome, count in lines:
-        db.execute(_UPSERT_LEDGER, (minute_ms, project_id, int(outcome), count))
-        db.execute(_UPSERT_LEDGER_TOTAL, (project_id, int(outcome), count))

@@ -10,10 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bloop import __version__
 from bloop.base import meters
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.health.exposition import NOBODY, PARTS, REST, Families, Seen
 from bloop.health.read import Reason
-from bloop.ledger.read import NO_PROJECT
 from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import METERS
 from bloop.ring.segment import LaneStat, Meters

@@ -23,6 +23,7 @@ from bloop.pipeline.store import Store
 from bloop.projects import store as projects
 from bloop.records.record import Kind, encode_error
 from tests.unit.storage.test_store import PLAIN, RING, T0, Event, rows
+from workers.writer import make_kinds
 
 ADA = Actor("u1", "api", "192.0.2.0/24")
 
@@ -49,7 +50,7 @@ class World:
         self.store = self.new_store()
 
     def new_store(self) -> Store:
-        return Store(self.db, RING, culprit_of=lambda record: None)
+        return Store(self.db, RING, make_kinds(self.db))
 
     def happen(self, *events: Occurrence, settle: bool = True) -> None:
         batch = []
