@@ -22,10 +22,10 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.memory import Leftovers
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.processes_read import SEEN_EVERY_S
-from bloop.health.read import Reason
-from bloop.health.store import say_alive
+from bloop.processes.read import SEEN_EVERY_S
+from bloop.processes.store import say_alive
 from workers import process
 from workers.wakeups import Wakeups
 

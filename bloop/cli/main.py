@@ -6,7 +6,7 @@ import click
 
 from bloop import __version__
 from bloop.accounts.cli import user
-from bloop.accounts.sign_ins.cli import login_link, welcome
+from bloop.accounts.sign_ins.cli import login_link
 from bloop.alerts.cli import alert
 from bloop.alerts.deliveries.cli import delivery
 from bloop.backup.cli import backup
@@ -16,6 +16,7 @@ from bloop.cli.doctor import doctor
 from bloop.cli.ring import ring
 from bloop.cli.status import status
 from bloop.cli.system import config, migrate, up
+from bloop.cli.welcome import welcome
 from bloop.demo.cli import demo
 from bloop.issues.cli import issue
 from bloop.projects.cli import project

@@ -18,8 +18,8 @@ from prometheus_client.exposition import choose_encoder
 from bloop.base.errors import BloopError
 from bloop.health.api import CONNECTION_WAIT_S, vitals
 from bloop.health.exposition import PROJECTS_MAX, Families, Seen
-from bloop.health.metrics_read import Read, read_metrics
-from bloop.health.read import reasons
+from bloop.health.model import reasons
+from bloop.health.read import Read, read_metrics
 from bloop.live.stream import Stream
 from bloop.site.deps import Deps
 

@@ -17,7 +17,7 @@ from bloop.auth.principal import Principal
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.outcomes import Outcome
 from bloop.ledger import read as ledger
-from bloop.ledger.rejections import RejectionRow, list_rejections
+from bloop.ledger.read import RejectionRow, list_rejections
 from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import answer_json

@@ -1,4 +1,4 @@
-"""`/ledger`, what became of everything that arrived, and `/system`, what ails bloop and what to do about it."""
+"""`/ledger`: what became of everything that arrived."""
 
 from __future__ import annotations
 
@@ -6,15 +6,14 @@ import falcon
 
 from bloop.auth.access import PAGE
 from bloop.base.errors import InvalidParameter
-from bloop.health.pages import SYSTEM_PATH, system_page
 from bloop.ledger import pages as ledger_page
 from bloop.ledger import read as ledger
 from bloop.ledger.api import accounted_projects, first_bucket_ms
 from bloop.ledger.pages import Span
-from bloop.ledger.rejections import list_rejections
+from bloop.ledger.read import list_rejections
 from bloop.projects.read import get_project, list_projects
 from bloop.site.deps import Deps
-from bloop.site.html import send_page, wrong_now
+from bloop.site.html import send_page
 from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
@@ -24,7 +23,6 @@ REJECTIONS_MAX = 50  # on the page; the API has the rest
 def mount_ledger_pages(routes: Routes, deps: Deps) -> None:
     """Add them."""
     routes.add(ledger_page.PATH, Ledger(deps), GET=PAGE)
-    routes.add(SYSTEM_PATH, System(deps), GET=PAGE)
 
 
 class Ledger:
@@ -54,18 +52,6 @@ class Ledger:
                 now_ms=now_ms,
             )
         send_page(self._deps, req, resp, page)
-
-
-class System:
-    """GET /system"""
-
-    def __init__(self, deps: Deps) -> None:
-        self._deps = deps
-
-    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        with self._deps.database.reader() as db:
-            shell = self._deps.shell(db, principal_of(req))
-        send_page(self._deps, req, resp, system_page(shell, wrong_now(self._deps)))
 
 
 def _span(req: falcon.Request) -> Span:

@@ -133,3 +133,25 @@ def visible_projects(db: apsw.Connection, principal: Principal, reference: str |
     if project is None or (principal.project_ids is not None and project.id not in principal.project_ids):
         raise NotFound("project not found")
     return (project.id,)
+
+
+def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
+    """The project an operator named. Raises: NotFound, naming which there are."""
+    project = get_project(db, reference)
+    if project is None:
+        known = ", ".join(row.slug for row in list_projects(db)) or "none"
+        raise NotFound(f"there is no project {reference!r}; there are: {known}")
+    return project
+
+
+def known_project(db: apsw.Connection, slug: str) -> ProjectRow:
+    """The project of this id or slug. Raises: NotFound."""
+    project = get_project(db, slug)
+    if project is None:
+        raise NotFound("project not found")
+    return project
+
+
+def key_age_ms(project: ProjectRow) -> int:
+    """When the key in force was made."""
+    return project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms

@@ -17,8 +17,7 @@ from bloop.auth.access import PAGE, may_manage
 from bloop.base.errors import BloopError, Conflict, InvalidField
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
-from bloop.projects.onboarding.views import show_setup
-from bloop.projects.read import list_projects, project_contents
+from bloop.projects.read import known_project, list_projects, project_contents
 from bloop.site import errors
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
@@ -58,7 +57,7 @@ class Projects:
             resp.status = errors.status_of(error)
             self._show(req, resp, form, str(error))
             return
-        show_setup(self._deps, req, resp, project.slug, key=key)
+        self._deps.hooks.show_key(self._deps, req, resp, project.slug, key)
 
     def _show(self, req: falcon.Request, resp: falcon.Response, form: Mapping[str, str], problem: str) -> None:
         principal = principal_of(req)
@@ -103,7 +102,7 @@ class Project:
         except Conflict as error:
             self._show_problem(req, resp, slug, error)
             return
-        show_setup(self._deps, req, resp, slug, key=key)
+        self._deps.hooks.show_key(self._deps, req, resp, slug, key)
 
     def on_post_delete(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         if self._form(req, slug).get("confirm", "").strip() != slug:
@@ -130,7 +129,7 @@ class Project:
     def _show(self, req: falcon.Request, resp: falcon.Response, slug: str, problem: str) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
-            project = projects.known(db, slug)
+            project = known_project(db, slug)
             page = project_pages.project_page(
                 self._deps.shell(db, principal),
                 project,

@@ -13,7 +13,6 @@ import apsw
 import falcon
 
 from bloop.auth.access import ADMIN, ADMIN_PAGE
-from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
 from bloop.projects import read as projects
@@ -127,7 +126,7 @@ class Storage:
             event_count=stored_events(db),
             run=read.last_run(db),
             progress_path=PURGE_PATH,
-            backups=panel_of(self._deps, db),
+            panel=self._deps.hooks.storage_panel(self._deps, db),
             form=form,
             problem=problem,
             project_problem=project_problem,

@@ -46,8 +46,8 @@ from bloop.issues.status.forms import IssueForms
 from bloop.ledger.api import Ledger
 from bloop.ledger.views import mount_ledger_pages
 from bloop.live.stream import Stream
+from bloop.onboarding.views import mount_setup_pages
 from bloop.projects.api import Projects
-from bloop.projects.onboarding.views import mount_setup_pages
 from bloop.projects.purger import Purger
 from bloop.projects.tokens.api import Tokens
 from bloop.projects.tokens.views import mount_token_pages

@@ -24,13 +24,14 @@ from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
 import apsw
+import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.config import Settings
 from bloop.db.pool import Database
 from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
-from bloop.site.contexts import Shell
+from bloop.site.contexts import Banner, Panel, Shell
 from bloop.site.metered import Answered
 
 HrefOf = Callable[[str], str]
@@ -50,6 +51,9 @@ class Hooks:
     by_bearer: FindCredential
     by_cookie: FindCredential
     shell: Callable[[apsw.Connection, Principal, str, HrefOf | None], Shell]
+    banners: Callable[[Deps], tuple[Banner, ...]]
+    show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # slug and new key of a project
+    storage_panel: Callable[[Deps, apsw.Connection], Panel]
 
     @classmethod
     def resolve(cls, names: Mapping[str, str]) -> Hooks:

@@ -21,11 +21,11 @@ from bloop.auth.scopes import Scope
 from bloop.base import clock, outcomes
 from bloop.base.config import Settings
 from bloop.base.rate_limit import RateLimiter
+from bloop.base.reasons import Reason
 from bloop.cli.main import main
 from bloop.db import migrate
 from bloop.db.pool import Database
 from bloop.features import HOOKS
-from bloop.health.read import Reason
 from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.dialects import native as event

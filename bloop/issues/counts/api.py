@@ -5,7 +5,7 @@ from __future__ import annotations
 import falcon
 import orjson
 
-from bloop.issues.counts.stats import stats
+from bloop.issues.counts.read import stats
 from bloop.projects.read import visible_projects
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of

@@ -20,8 +20,8 @@ from bloop.base.errors import NotFound
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts import trends
-from bloop.issues.counts.trends import HourCount
+from bloop.issues.counts import read as counts
+from bloop.issues.counts.read import HourCount
 from bloop.issues.detail import pages as issue_detail
 from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
@@ -129,7 +129,7 @@ class IssueDocument:
                 chosen,
                 aggregates.of_issues(db, [issue.id]),
                 status.history(db, [issue.id]),
-                trends.issue_trend(db, [issue.id], since_ms),
+                counts.issue_trend(db, [issue.id], since_ms),
             )
 
 

@@ -15,16 +15,7 @@ from bloop.alerts.deliveries.read import AnnouncedRow
 from bloop.alerts.rules import words as alert_words
 from bloop.grouping import frames
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts.trends import HourCount
-from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
-from bloop.issues.listing.state import IssueView
-from bloop.issues.place import where_of
-from bloop.issues.read import IssueRow, Tab
-from bloop.issues.status import words as history
-from bloop.issues.status.read import StatusChangeRow
-from bloop.releases.order import NO_RELEASE
-from bloop.site import charts
-from bloop.site.contexts import (
+from bloop.issues.contexts import (
     NEW_MS,
     Breakdown,
     EventNav,
@@ -33,10 +24,18 @@ from bloop.site.contexts import (
     HistoryEntry,
     IssueHead,
     IssuePage,
-    Option,
     Share,
-    Shell,
 )
+from bloop.issues.counts.read import HourCount
+from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
+from bloop.issues.listing.state import IssueView
+from bloop.issues.place import where_of
+from bloop.issues.read import IssueRow, Tab
+from bloop.issues.status import words as history
+from bloop.issues.status.read import StatusChangeRow
+from bloop.releases.model import NO_RELEASE
+from bloop.site import charts
+from bloop.site.contexts import Option, Shell
 from bloop.site.links import issue_href
 
 DAY_HOURS = 24

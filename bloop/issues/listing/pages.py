@@ -9,27 +9,24 @@ from typing import NamedTuple, Protocol
 from bloop.base.outcomes import Outcome
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
-from bloop.issues.counts.trends import HourCount
-from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
-from bloop.issues.place import where_of
-from bloop.issues.read import Tab
-from bloop.site import charts
-from bloop.site.contexts import (
+from bloop.issues.contexts import (
     NEW_MS,
     Chip,
     Choice,
     Empty,
     IssueListPage,
     IssueRow,
-    Notice,
-    Option,
     Setup,
-    Shell,
     Stats,
-    TabLink,
     actions_of,
     more_actions_of,
 )
+from bloop.issues.counts.read import HourCount
+from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
+from bloop.issues.place import where_of
+from bloop.issues.read import Tab
+from bloop.site import charts
+from bloop.site.contexts import Notice, Option, Shell, TabLink
 from bloop.site.links import issue_href
 
 TREND_HOURS = 72

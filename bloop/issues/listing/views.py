@@ -18,11 +18,13 @@ from bloop.base.errors import InvalidParameter, NotFound
 from bloop.db.walk import PageKey
 from bloop.issues import aggregates
 from bloop.issues import read as issues
-from bloop.issues.counts import stats, trends
+from bloop.issues.counts import read as counts
 from bloop.issues.detail import pages as issue_detail
 from bloop.issues.events import read as events
 from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing import pages as issue_list
+from bloop.issues.listing.first_event import setup
+from bloop.issues.listing.notice import take_notice
 from bloop.issues.listing.pages import NOTHING_SAID, Said
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
 from bloop.issues.read import IssueFilter, IssueRow
@@ -30,7 +32,6 @@ from bloop.issues.status import read as status
 from bloop.ledger import read as ledger
 from bloop.pipeline import signal_log as signals
 from bloop.projects import read as projects
-from bloop.projects.onboarding.first_event import setup
 from bloop.projects.read import visible_projects
 from bloop.releases import read as releases
 from bloop.site.assets import Asset, Assets
@@ -38,7 +39,6 @@ from bloop.site.charts import SPARK_HOURS
 from bloop.site.deps import Deps
 from bloop.site.html import answer_errors_with_pages, send_page, takes_gzip
 from bloop.site.links import issue_href
-from bloop.site.notice import take_notice
 from bloop.site.principal import principal_of
 from bloop.site.routes import Routes
 
@@ -114,7 +114,7 @@ class Issue:
                 event=event,
                 neighbours=events.neighbours(db, event) if event else None,
                 aggregates=aggregates.of_issues(db, [issue.id]),
-                hours=trends.issue_trend(db, [issue.id], since_ms),
+                hours=counts.issue_trend(db, [issue.id], since_ms),
                 changes=status.history(db, [issue.id]),
                 announced=alert_log.announced(db, issue.id, limit=ANNOUNCED_MAX),
                 releases=releases.new_releases(db, [issue.project_id], since_ms),
@@ -176,10 +176,10 @@ def _list_rows(
     since_ms = this_hour_ms - (issue_list.TREND_HOURS - 1) * HOUR_MS
     return issue_list.ListRows(
         page=page,
-        sparks=trends.sparklines(db, [row.id for row in page.rows], this_hour_ms - (SPARK_HOURS - 1) * HOUR_MS),
+        sparks=counts.sparklines(db, [row.id for row in page.rows], this_hour_ms - (SPARK_HOURS - 1) * HOUR_MS),
         status_counts=issues.status_counts(db, project_ids),
         firing_count=issues.firing_count(db, project_ids),
-        trend=trends.project_trend(db, project_ids, since_ms),
+        trend=counts.project_trend(db, project_ids, since_ms),
         releases=releases.new_releases(db, project_ids, since_ms),
         offered=_offered(db, project_ids, now_ms),
         before=_page_above(db, project_ids, view, wanted, page.rows),
@@ -192,7 +192,7 @@ def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> 
         environments=releases.list_environments(db, project_ids),
         releases=[row.release for row in releases.list_releases(db, project_ids)],
         sources=releases.list_sources(db, project_ids, hour_of(now_ms - SOURCES_SINCE_MS)),
-        routes=[row.route for row in stats.top_routes(db, project_ids)],
+        routes=[row.route for row in counts.top_routes(db, project_ids)],
     )
 
 

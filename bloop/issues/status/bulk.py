@@ -17,6 +17,7 @@ import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
+from bloop.issues.listing.notice import count_sentence, leave_notice
 from bloop.issues.listing.pages import Said
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.views import show_list
@@ -29,7 +30,6 @@ from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.contexts import Notice
 from bloop.site.deps import Deps
-from bloop.site.notice import count_sentence, leave_notice
 from bloop.site.principal import principal_of
 
 REFERENCES_MAX = 200

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.releases.order import NO_RELEASE, Order, by_version, compare, newest, version
+from bloop.releases.model import NO_RELEASE, Order, by_version, compare, newest, version
 
 OLDER, SAME, NEWER = Order.OLDER, Order.SAME, Order.NEWER
 

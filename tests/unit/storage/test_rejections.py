@@ -12,7 +12,7 @@ from bloop.base.outcomes import Outcome
 from bloop.db import connection
 from bloop.ingest.dialects.native import Event
 from bloop.ledger import store as rejections
-from bloop.ledger.rejections import list_rejections
+from bloop.ledger.read import list_rejections
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.purge import PURGED_TABLES, purge_some, some_signals

@@ -12,9 +12,8 @@ import orjson
 from bloop.auth.access import PAGE, SESSION, may_manage
 from bloop.base.errors import BloopError, RingError, StorageError
 from bloop.issues import read as issues
-from bloop.projects import api as projects
-from bloop.projects.onboarding import pages as onboarding
-from bloop.projects.read import ProjectRow, signing_key
+from bloop.onboarding import pages as onboarding
+from bloop.projects.read import ProjectRow, key_age_ms, known_project, signing_key
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, send_secret_page
@@ -51,12 +50,12 @@ class Setup:
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         with self._deps.database.reader() as db:
-            answer_json(resp, {"href": _newest_issue(db, projects.known(db, slug))})
+            answer_json(resp, {"href": _newest_issue(db, known_project(db, slug))})
 
     def on_post_test(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         by_script = "text/html" not in (req.get_header("Accept") or "")
         with self._deps.database.reader() as db:
-            key = signing_key(db, projects.known(db, slug).id)
+            key = signing_key(db, known_project(db, slug).id)
         try:
             status = "accepted" if self._send(key) else "dropped"
         except BloopError as error:
@@ -76,18 +75,23 @@ class Setup:
         return self._deps.send_signed(key, orjson.dumps(TEST_EVENT | {"timestamp": self._deps.now_ms()}))
 
 
+def show_key(deps: Deps, req: falcon.Request, resp: falcon.Response, slug: str, key: str) -> None:
+    """Answer the request that made `key` with the set-up page, which shows it this once."""
+    show_setup(deps, req, resp, slug, key=key)
+
+
 def show_setup(
     deps: Deps, req: falcon.Request, resp: falcon.Response, slug: str, *, key: str = "", problem: str = ""
 ) -> None:
     """The set-up page; with `key` it is the answer to the request that made it ."""
     principal = principal_of(req)
     with deps.database.reader() as db:
-        project = projects.known(db, slug)
+        project = known_project(db, slug)
         page = onboarding.setup_page(
             deps.shell(db, principal, project.slug),
             project,
             key=key,
-            key_made_at_ms=projects.key_age_ms(project),
+            key_made_at_ms=key_age_ms(project),
             may_manage=may_manage(principal, project.created_by),
             origin=deps.settings.auth.rp_origin,
             arrived_href=_newest_issue(db, project),
