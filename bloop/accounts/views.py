@@ -24,7 +24,6 @@ from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
 from bloop.accounts.sign_ins import store as sessions
 from bloop.accounts.sign_ins.read import list_sessions
-from bloop.auth.access import ADMIN_PAGE, PAGE
 from bloop.auth.principal import Kind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
@@ -35,28 +34,9 @@ from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
 from bloop.site.render import context_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import ACCOUNT, PEOPLE
 
 DAY_S = 86_400
-
-
-def mount_settings(routes: Routes, deps: Deps) -> None:
-    """Add the account page and the page of people."""
-    own, everybody = Account(deps), People(deps)
-    routes.add("/settings", own, suffix="start", GET=PAGE)
-    routes.add(ACCOUNT.href, own, GET=PAGE)
-    routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sessions/{{handle}}/end", own, suffix="session_end", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sessions/end-others", own, suffix="end_others", POST=PAGE)
-    routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/link", everybody, suffix="link", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites", everybody, suffix="invite", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", everybody, suffix="invite_remove", POST=ADMIN_PAGE)
 
 
 class Account:

@@ -37,7 +37,7 @@ class Bucket(StrEnum):
         return HOUR_MS if self is Bucket.HOUR else DAY_MS
 
 
-class Ledger:
+class LedgerApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

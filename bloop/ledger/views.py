@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import falcon
 
-from bloop.auth.access import PAGE
 from bloop.base.errors import InvalidParameter
 from bloop.ledger import pages as ledger_page
 from bloop.ledger import read as ledger
@@ -15,17 +14,11 @@ from bloop.projects.read import get_project, list_projects
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 
 REJECTIONS_MAX = 50  # on the page; the API has the rest
 
 
-def mount_ledger_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    routes.add(ledger_page.PATH, Ledger(deps), GET=PAGE)
-
-
-class Ledger:
+class LedgerView:
     """GET /ledger"""
 
     def __init__(self, deps: Deps) -> None:

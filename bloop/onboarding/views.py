@@ -9,7 +9,7 @@ import apsw
 import falcon
 import orjson
 
-from bloop.auth.access import PAGE, SESSION, may_manage
+from bloop.auth.access import may_manage
 from bloop.base.errors import BloopError, RingError, StorageError
 from bloop.issues import read as issues
 from bloop.onboarding import pages as onboarding
@@ -19,7 +19,6 @@ from bloop.site.deps import Deps
 from bloop.site.html import send_page, send_secret_page
 from bloop.site.links import issue_href, setup_href
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 
 TEST_EVENT = {
     "source": "api",
@@ -31,15 +30,7 @@ TEST_EVENT = {
 }
 
 
-def mount_setup_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    setup = Setup(deps)
-    routes.add("/projects/{slug}/setup", setup, GET=PAGE)
-    routes.add("/projects/{slug}/setup/status", setup, suffix="status", GET=SESSION)
-    routes.add("/projects/{slug}/test-event", setup, suffix="test", POST=PAGE)
-
-
-class Setup:
+class SetupView:
     """/projects/{slug}/setup"""
 
     def __init__(self, deps: Deps) -> None:

@@ -19,7 +19,7 @@ from bloop.site.principal import principal_of
 NOT_YOURS = "only an admin or whoever created the project may do this"
 
 
-class Projects:
+class ProjectsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 import falcon
 
 from bloop.accounts.people.read import display_names
-from bloop.auth.access import PAGE, may_manage
+from bloop.auth.access import may_manage
 from bloop.base.errors import BloopError, Conflict, InvalidField
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
@@ -23,22 +23,12 @@ from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import PROJECTS
 
 MS_DIGITS_MAX = 16  # of a time in a form
 
 
-def mount_project_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    all_projects, one = Projects(deps), Project(deps)
-    routes.add(PROJECTS.href, all_projects, GET=PAGE, POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}", one, GET=PAGE, POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}/rotate", one, suffix="rotate", POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}/delete", one, suffix="delete", POST=PAGE)
-
-
-class Projects:
+class ProjectsSettings:
     """/settings/projects"""
 
     def __init__(self, deps: Deps) -> None:
@@ -76,7 +66,7 @@ class Projects:
         send_page(self._deps, req, resp, page)
 
 
-class Project:
+class ProjectSettings:
     """/settings/projects/{slug}"""
 
     def __init__(self, deps: Deps) -> None:

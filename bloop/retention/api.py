@@ -34,7 +34,7 @@ DELETED = ("raw_events_deleted", "hourly_counts_deleted")
 RUN_ID_MAX = 2**63 - 1
 
 
-class Retention:
+class RetentionApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._waiting = threading.Semaphore(1)  # one thread may stand here, the others have requests to answer

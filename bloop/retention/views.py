@@ -12,12 +12,11 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.auth.access import ADMIN, ADMIN_PAGE
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
 from bloop.projects import read as projects
 from bloop.retention import disk, read
-from bloop.retention.api import DAYS_OF, PURGE_PATH, Retention, ask_for_purge, checked_days, save
+from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
 from bloop.retention.contexts import StoragePage
 from bloop.retention.disk import Used
 from bloop.retention.pages import storage_figures, storage_page
@@ -29,24 +28,12 @@ from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import STORAGE
 
 DIGITS_MAX = 9  # of a number in a form
 
 
-def mount_storage(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    api, page = Retention(deps), Storage(deps)
-    routes.add("/v1/admin/retention", api, GET=ADMIN, PUT=ADMIN)
-    routes.add(PURGE_PATH, api, suffix="purge", POST=ADMIN)
-    routes.add(f"{PURGE_PATH}/{{run_id:int}}", api, suffix="progress", GET=ADMIN)
-    routes.add(STORAGE.href, page, GET=ADMIN_PAGE, POST=ADMIN_PAGE)
-    routes.add(f"{STORAGE.href}/projects", page, suffix="project", POST=ADMIN_PAGE)
-    routes.add(f"{STORAGE.href}/purge", page, suffix="purge", POST=ADMIN_PAGE)
-
-
-class Storage:
+class StorageView:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -74,6 +74,7 @@ class Deps:
     send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → taken, the way of an SDK
     look_into_ring: Callable[[], InRing | None] = lambda: None
     answered: Answered = field(default_factory=Answered)  # by this process
+    gauges: dict[str, Callable[[], int]] = field(default_factory=dict)  # for /metrics, by the features that have some
 
     def shell(self, db: apsw.Connection, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
         """The frame of a page about the project `slug`, `""` for all or none. `href_of` says where the switcher of

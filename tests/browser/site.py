@@ -12,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import apsw
 import orjson
 
+from bloop import features
 from bloop.accounts.invites.store import create_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import add_passkey
@@ -31,7 +32,6 @@ from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
 from bloop.db.pool import Database
-from bloop.features import HOOKS
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, IssueRow, list_issues
 from bloop.projects.read import get_project
@@ -97,9 +97,9 @@ class Site:
             bump_generation=lambda: None,
             render=Renderer(),
             now_ms=now,
-            hooks=Hooks.resolve(HOOKS),
+            hooks=Hooks.resolve(features.hooks()),
         )
-        app, self.routes = create_dashboard_app(deps)
+        app, self.routes = create_dashboard_app(deps, features.mounts())
         self._server.set_app(app)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import bloop
+from bloop import features
 from bloop.auth.access import Door
 from bloop.auth.scopes import Scope
 from bloop.base import clock, outcomes
@@ -25,7 +26,6 @@ from bloop.base.reasons import Reason
 from bloop.cli.main import main
 from bloop.db import migrate
 from bloop.db.pool import Database
-from bloop.features import HOOKS
 from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.dialects import native as event
@@ -72,7 +72,7 @@ def test_no_section_is_documented_that_does_not_exist() -> None:
 def test_a_section_is_called_unused_exactly_while_nothing_reads_it(section: str) -> None:
     use = re.compile(rf"settings\.{section}\b")
     code = {file for room in ("bloop", "workers") for file in (ROOT / room).rglob("*.py")}
-    code -= set((ROOT / "bloop" / "config").iterdir())
+    code -= set((ROOT / "bloop" / "base" / "config").iterdir())
     is_read = any(use.search(file.read_text(encoding="utf-8")) for file in code)
     is_read = is_read or section == "ring"  # through Settings.ring_name
 
@@ -113,7 +113,9 @@ def routes() -> Routes:
     """The table of the whole dashboard process; nothing is opened for it."""
     settings = Settings()
     database = Database("/nowhere", pool_size=1, query_timeout_ms=1)
-    deps = Deps(settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms, Hooks.resolve(HOOKS))
+    deps = Deps(
+        settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms, Hooks.resolve(features.hooks())
+    )
     keys = ProjectKeys(list, lambda: 1, "", lambda: None)
 
     def mount_signed(app: Any) -> None:
@@ -126,7 +128,7 @@ def routes() -> Routes:
             trusted_proxies=(),
         )
 
-    return create_dashboard_app(deps, mount_signed)[1]
+    return create_dashboard_app(deps, features.mounts(), mount_signed)[1]
 
 
 def test_api_document_lists_exactly_the_routes_there_are(routes: Routes) -> None:

@@ -14,28 +14,17 @@ from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, list_d
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
 from bloop.alerts.rules.read import get_rule
-from bloop.auth.access import PAGE
 from bloop.db.walk import ROWS_MAX
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 
 ROWS_SHOWN = 50
 COUNTED = (DeliveryState.WAITING, DeliveryState.FAILED)
 
 
-def mount_delivery_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    log, href = Deliveries(deps), alert_pages.LOG_HREF
-    routes.add(href, log, GET=PAGE)
-    routes.add(f"{href}/dismiss-all", log, suffix="dismiss_all", POST=PAGE)
-    routes.add(f"{href}/{{delivery_id:int}}/retry", log, suffix="retry", POST=PAGE)
-    routes.add(f"{href}/{{delivery_id:int}}/dismiss", log, suffix="dismiss", POST=PAGE)
-
-
-class Deliveries:
+class DeliveryLog:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -23,7 +23,7 @@ from bloop.alerts.rules.forms import body_of, channel_config, in_words
 from bloop.alerts.rules.look_back import DAYS, look_back
 from bloop.alerts.rules.pages import Around, Told
 from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
-from bloop.auth.access import PAGE, may_manage
+from bloop.auth.access import may_manage
 from bloop.auth.principal import Principal
 from bloop.base.clock import hour_of
 from bloop.base.errors import BloopError, Conflict, InvalidField, InvalidParameter
@@ -35,7 +35,6 @@ from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.links import issue_href
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import ALERTS
 
 FIRINGS_SHOWN = 25
@@ -45,19 +44,7 @@ RULE_FORM_BYTES_MAX = 16_384
 CHANNEL_FORM_BYTES_MAX = 65_536  # a template of a body is among its fields
 
 
-def mount_alert_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    rules, one = Rules(deps), Rule(deps)
-    href = f"{ALERTS.href}/{{rule_id:int}}"
-    routes.add(ALERTS.href, rules, GET=PAGE, POST=PAGE)
-    routes.add(alert_pages.NEW_HREF, rules, suffix="new", GET=PAGE)
-    routes.add(href, one, GET=PAGE, POST=PAGE)
-    for name in ("enabled", "delete", "test", "channels"):
-        routes.add(f"{href}/{name}", one, suffix=name, POST=PAGE)
-    routes.add(f"{href}/channels/{{channel_id:int}}/remove", one, suffix="remove", POST=PAGE)
-
-
-class Rules:
+class RulePages:
     """/settings/alerts and /settings/alerts/new"""
 
     def __init__(self, deps: Deps) -> None:
@@ -97,7 +84,7 @@ class Rules:
         back_to(resp, alert_pages.href_of(rule.id), "made")
 
 
-class Rule:
+class RuleSettings:
     """/settings/alerts/{rule_id}"""
 
     def __init__(self, deps: Deps) -> None:

@@ -11,7 +11,7 @@ from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
 
-class Stats:
+class StatsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

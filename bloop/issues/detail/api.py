@@ -36,7 +36,7 @@ HOURS_DEFAULT = 72
 HOURS_MAX = 720
 
 
-class Issue:
+class IssueApi:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
         self._actors = Actors(deps, API)

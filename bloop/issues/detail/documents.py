@@ -27,8 +27,9 @@ from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
+from bloop.issues.find import find_issue
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
-from bloop.issues.listing.views import find_issue, params_of
+from bloop.issues.listing.views import params_of
 from bloop.issues.read import IssueRow
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
@@ -38,22 +39,12 @@ from bloop.site.deps import Deps
 from bloop.site.filters import iso
 from bloop.site.links import issue_href
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
 MARKDOWN = "text/markdown; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 
 _READ = credential(Scope.ERRORS_READ)
-
-
-def mount_documents(routes: Routes, deps: Deps) -> None:
-    one, many = IssueDocument(deps), ListDocument(deps)
-    for kind in ("md", "json"):
-        routes.add(f"/issues.{kind}", many, suffix=kind, GET=_READ)
-        routes.add(f"/issues/{{ref}}.{kind}", one, suffix=kind, GET=_READ)
-        routes.add(f"/issues/{{ref}}/events/{{event_id:int}}.{kind}", one, suffix=f"event_{kind}", GET=_READ)
-    routes.add("/issues/{ref}.csv", one, suffix="csv", GET=_READ)
 
 
 class Found(NamedTuple):

@@ -12,7 +12,6 @@ import orjson
 
 from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
-from bloop.alerts.rules import words as alert_words
 from bloop.grouping import frames
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.contexts import (
@@ -271,7 +270,7 @@ def _told(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
     """A line for each alert, whomever it went to."""
     for _, rows in groupby(announced, key=attrgetter("firing_id")):
         sent = list(rows)
-        people = ", ".join(alert_words.told(row.channel_type, row.target) for row in sent)
+        people = ", ".join(row.receiver for row in sent)
         yield HistoryEntry(sent[0].sent_at_ms, "told", "Told", "", people, sent[0].rule_name, "")
 
 

@@ -9,7 +9,7 @@ import falcon
 
 from bloop.base.errors import InvalidParameter
 from bloop.issues.detail.api import named_person
-from bloop.issues.listing.views import find_issue
+from bloop.issues.find import find_issue
 from bloop.issues.read import IssueRow
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.issues.status.assign import assign

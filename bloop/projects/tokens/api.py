@@ -25,7 +25,7 @@ ADMINS_ONLY = "metrics:read is about every project: only admins make such tokens
 GONE = "token not found or already revoked"
 
 
-class Tokens:
+class TokensApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -12,7 +12,7 @@ import apsw
 import falcon
 
 from bloop.accounts.people.read import display_names
-from bloop.auth.access import PAGE, may_manage, may_revoke
+from bloop.auth.access import may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
 from bloop.projects.read import ProjectRow, known_project, list_projects
@@ -25,18 +25,10 @@ from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page, send_secret_page
 from bloop.site.principal import principal_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import TOKENS
 
 
-def mount_token_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    all_tokens = Tokens(deps)
-    routes.add(TOKENS.href, all_tokens, GET=PAGE, POST=PAGE)
-    routes.add(f"{TOKENS.href}/{{token_id}}/revoke", all_tokens, suffix="revoke", POST=PAGE)
-
-
-class Tokens:
+class TokenSettings:
     """/settings/tokens, those of one project with `?project=`."""
 
     def __init__(self, deps: Deps) -> None:

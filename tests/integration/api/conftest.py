@@ -11,11 +11,11 @@ import falcon
 import pytest
 from falcon import testing
 
+from bloop import features
 from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import Database
-from bloop.features import HOOKS
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
@@ -88,11 +88,11 @@ class Server:
             bump_generation=lambda: self.on_generation(),
             render=Renderer(),
             now_ms=lambda: self.now_ms,
-            hooks=Hooks.resolve(HOOKS),
+            hooks=Hooks.resolve(features.hooks()),
             wake_purger=lambda: self.on_purge(),
             send_signed=lambda key, body: self.on_send(key, body),
         )
-        self.app, self.routes = create_dashboard_app(deps, self._mount_signed)
+        self.app, self.routes = create_dashboard_app(deps, features.mounts(), self._mount_signed)
         self.client = testing.TestClient(self.app)
 
     def _mount_signed(self, app: App) -> None:

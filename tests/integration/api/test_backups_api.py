@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
+from bloop import features
 from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.read import open_run
 from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection
-from bloop.features import HOOKS
 from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from tests.integration.api.conftest import Server
@@ -103,7 +103,7 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
             lambda: None,
             Renderer(),
             lambda: NOW_MS,
-            Hooks.resolve(HOOKS),
+            Hooks.resolve(features.hooks()),
         )
         panel = panel_of(deps, db)
 
