@@ -1,4 +1,4 @@
-"""What a unit's process is told and says (bloop/systemd.py)."""
+"""What a unit's process is told and says (bloop/base/systemd.py)."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from types import SimpleNamespace
 
 import pytest
 
-from bloop import systemd
-from bloop.systemd import Told, Unit, take
+from bloop.base import systemd
+from bloop.base.systemd import Told, Unit, take
 
 PID = 4711
 
