@@ -55,6 +55,19 @@ def soak(minutes: float, rate: float, folder: Path | None) -> None:
     run(("soak",), quick=False, folder=folder, console=console, scale=scale).print_to(console)
 
 
+@main.command("structure")
+@click.option("--commit", help="count the imports of this commit instead; nothing of it is run")
+def structure(commit: str | None) -> None:
+    """Imports that stay inside their room, and what one event and one page call."""
+    from benchmarks.structure import report
+    from benchmarks.trees import TreeError
+
+    try:
+        report(commit, Console())
+    except TreeError as error:
+        raise click.ClickException(str(error)) from error
+
+
 @main.command("publish")
 @click.argument("result", type=click.Path(path_type=Path, exists=True, dir_okay=False), required=False)
 def publish(result: Path | None) -> None:
