@@ -86,6 +86,8 @@ def _print_imports(figures: ImportFigures, name: str, console: Console) -> None:
     table.add_row("rooms", f"{figures.rooms}")
     table.add_row("imports", f"{figures.imports:,}")
     table.add_row("inside their room", f"{figures.inside:,}, {figures.inside_share:.1%}")
+    table.add_row("without imports of the spine", f"{figures.imports - figures.to_spine:,}")
+    table.add_row("  of them inside their room", f"{figures.inside_share_without_spine:.1%}")
     table.add_row("pairs of rooms that import each other", f"{len(figures.two_way)}")
     for pair in figures.two_way:
         table.add_row(f"  {pair.room} and {pair.other}", f"{pair.there} there, {pair.back} back")

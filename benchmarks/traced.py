@@ -14,19 +14,19 @@ from falcon import testing
 
 from benchmarks.profile_ingest import PROJECT_KEY, ForgettingSink, connection_to, ingest_wsgi
 from benchmarks.profile_writer import encoded_records, fresh_database
+from bloop.accounts.sign_ins.store import create_session
+from bloop.base.clock import now_ms
+from bloop.base.config import Auth, Settings
+from bloop.base.config import Database as DatabaseSettings
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
-from bloop.clock import now_ms
-from bloop.config import Auth, Settings
-from bloop.config import Database as DatabaseSettings
-from bloop.pages.render import Renderer
-from bloop.storage.sessions import create_session
-from bloop.storage.store import Store
-from bloop.web.dashboard_app import create_dashboard_app
-from bloop.web.database import Database
-from bloop.web.deps import Deps
-from workers.writer import culprit_of
+from bloop.db.pool import Database
+from bloop.features import make_kinds
+from bloop.pipeline.store import Store
+from bloop.site.app import App, create_dashboard_app
+from bloop.site.deps import Deps
+from bloop.site.render import Renderer
 
 Work = Callable[[], None]
 
@@ -69,7 +69,7 @@ def storing() -> Iterator[Work]:
     """From one record to rows, committed. Every call stores a record of its own, of an issue that is new."""
     records = iter(encoded_records(3))
     with fresh_database() as (db, _):
-        store = Store(db, ring_id=1, culprit_of=culprit_of)
+        store = Store(db, 1, make_kinds(db))
         position = 0
 
         def store_record() -> None:
@@ -85,7 +85,7 @@ def storing() -> Iterator[Work]:
 def reading_issue() -> Iterator[Work]:
     """The page of an issue with events of several releases, as a signed-in browser gets it."""
     with fresh_database() as (db, path):
-        Store(db, ring_id=1, culprit_of=culprit_of).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())
+        Store(db, 1, make_kinds(db)).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())
         with db:
             cookie = create_session(db, None, now_ms=now_ms(), ttl_s=SESSION_TTL_S)
         (fingerprint,) = db.execute(_HOTTEST).fetchone() or ("",)
@@ -104,7 +104,7 @@ def _request() -> Request:
     return rendering.single(target, Corpus(timestamp_ms=now_ms()), 0)
 
 
-def _dashboard(path: Path, database: Database) -> testing.client.App:
+def _dashboard(path: Path, database: Database) -> App:
     settings = Settings(
         auth=Auth(hmac_secret=PROJECT_KEY, rp_origin="http://localhost"), database=DatabaseSettings(path=str(path))
     )

@@ -33,8 +33,9 @@ def test_imports_inside_a_room_and_out_of_it_are_told_apart(tmp_path: Path) -> N
         workers__child="",
     )
 
-    assert found == ImportFigures(files=6, imports=5, inside=3, rooms=3, two_way=[])
+    assert found == ImportFigures(files=6, imports=5, inside=3, to_spine=2, rooms=3, two_way=[])
     assert found.inside_share == pytest.approx(0.6)
+    assert found.inside_share_without_spine == 1.0
 
 
 def test_a_pair_of_files_counts_once_and_also_when_it_is_imported_inside_a_function(tmp_path: Path) -> None:
@@ -64,6 +65,20 @@ def test_libraries_and_files_that_are_not_of_the_server_do_not_count(tmp_path: P
     )
 
     assert (found.files, found.imports, found.inside_share) == (1, 0, 0.0)
+
+
+def test_an_import_of_the_spine_is_left_out_of_the_second_share_unless_it_stays_in_its_room(tmp_path: Path) -> None:
+    found = figures_of(
+        tmp_path,
+        bloop__base__clock="import bloop.base.errors",
+        bloop__base__errors="",
+        bloop__alerts__rules="import bloop.base.clock\nimport bloop.issues.read\nimport bloop.alerts.model",
+        bloop__alerts__model="import bloop.base.errors",
+        bloop__issues__read="",
+    )
+
+    assert (found.imports, found.to_spine, found.inside) == (5, 2, 2)
+    assert found.inside_share_without_spine == pytest.approx(2 / 3)
 
 
 def test_two_rooms_that_import_each_other_are_named_once_with_both_counts(tmp_path: Path) -> None:
