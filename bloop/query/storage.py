@@ -28,8 +28,8 @@ COUNTS = {
     "alert_firings": "SELECT count(*) FROM alert_firings",
     "deliveries": "SELECT count(*) FROM deliveries",
 }
-_COUNT_EVENTS_TO = "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue LIMIT :rows_max)"
-_COUNT_HOURS_TO = "SELECT count(*) FROM (SELECT 1 FROM hourly_counts LIMIT :rows_max)"
+_COUNT_EVENTS_TO = "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue LIMIT :rows_max) AS counted"
+_COUNT_HOURS_TO = "SELECT count(*) FROM (SELECT 1 FROM hourly_counts LIMIT :rows_max) AS counted"
 _SELECT_NEWEST_EVENT = "SELECT coalesce(max(id), 0) FROM events"
 _SELECT_OLDEST_EVENT = "SELECT received_at_ms FROM events ORDER BY id LIMIT 1"
 _SELECT_SAMPLES = """

@@ -36,7 +36,7 @@ RETURNING id
 """
 _COOL_DOWN = """
 INSERT INTO alert_cooldowns (rule_id, project_id, key, fired_at_ms) VALUES (:rule_id, :project_id, :key, :fired_at_ms)
-    ON CONFLICT DO UPDATE SET fired_at_ms = excluded.fired_at_ms
+    ON CONFLICT (rule_id, project_id, key) DO UPDATE SET fired_at_ms = excluded.fired_at_ms
 """
 _TELL_IN = """
 UPDATE alert_firings SET held_until_ms = NULL, digest_id = :digest_id
@@ -49,7 +49,8 @@ _PRUNE_COOLDOWNS = "DELETE FROM alert_cooldowns WHERE fired_at_ms < :before_ms"
 _PRUNE_MINUTES = """
 DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
     SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
-      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
+      FROM projects AS p CROSS JOIN minute_counts AS m
+     WHERE m.project_id = p.id AND m.minute_ms < :before_ms
      LIMIT :rows_max)
 """
 # Ids rise with time, so the oldest firing to keep is met at once on a walk from the beginning.
