@@ -35,6 +35,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "fingerprint": GROUND | {"validate"},
     "record": GROUND | {"validate", "fingerprint"},
     "ring": GROUND,
+    "db": set(),
     "query": GROUND,
     "lifecycle": GROUND,
     "storage": GROUND | {"validate", "record", "lifecycle", "query"},
