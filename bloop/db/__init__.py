@@ -1,1 +1,1 @@
-"""The engine below every statement: how SQLite is opened, and what of SQL another engine would have to understand."""
+"""SQLite: connections, migrations, pages of long lists. The only room that knows which engine stores bloop's rows."""

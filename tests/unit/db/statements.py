@@ -12,9 +12,16 @@ from unittest import mock
 
 import apsw
 
-from bloop.query import aggregates, alert_log, alert_rules, alerts, events, issues, pages, search
-from bloop.query.terms import parse
-from bloop.query.walk import PageKey
+from bloop.alerts.deliveries import read as deliveries
+from bloop.alerts.firing import read as firing
+from bloop.alerts.rules import read as rules
+from bloop.db.walk import PageKey
+from bloop.issues import aggregates
+from bloop.issues import read as issues
+from bloop.issues.events import read as events
+from bloop.issues.listing.neighbours import page_before
+from bloop.issues.search import conditions
+from bloop.issues.search.terms import parse
 
 ROOT = Path(__file__).parents[3]
 
@@ -102,7 +109,7 @@ def _lists_of_issues(db: apsw.Connection) -> None:
             wanted = issues.IssueFilter(release="1", text="a", query=parse(text), **_EVERY_FILTER)  # type: ignore
             issues.list_issues(db, [1, 2], wanted, sort=sort, limit=2)
             issues.list_issues(db, [1, 2], wanted, sort=sort, limit=2, before=_KEY)
-            pages.page_before(db, [1, 2], wanted, sort=sort, first=_KEY, limit=2)
+            page_before(db, [1, 2], wanted, sort=sort, first=_KEY, limit=2)
     for tab in issues.Tab:
         issues.list_issues(db, [1], issues.IssueFilter(tab=tab, release="1"), limit=2)
         issues.list_issues(db, [1], issues.IssueFilter(tab=tab, environment="prod"), limit=2)
@@ -121,29 +128,29 @@ def _where_nothing_is_rare(lists: Callable[[apsw.Connection], None]) -> Callable
     """The same lists walked in their own order: every term of the search is then a condition on its rows."""
 
     def render(db: apsw.Connection) -> None:
-        with mock.patch.object(search, "CANDIDATES_MAX", -1):
+        with mock.patch.object(conditions, "CANDIDATES_MAX", -1):
             lists(db)
 
     return render
 
 
 def _deliveries(db: apsw.Connection) -> None:
-    for state in (None, *alert_log.DeliveryState):
-        alert_log.list_deliveries(db, state=state, rule_id=1, project_ids=[1], limit=2)
-    alert_log.get_delivery(db, 1)
-    alert_log.deliveries_of(db, 1)
+    for state in (None, *deliveries.DeliveryState):
+        deliveries.list_deliveries(db, state=state, rule_id=1, project_ids=[1], limit=2)
+    deliveries.get_delivery(db, 1)
+    deliveries.deliveries_of(db, 1)
 
 
 def _rules(db: apsw.Connection) -> None:
-    alert_rules.list_rules(db)
-    alert_rules.list_rules(db, [1])
-    alert_rules.get_rule(db, 1)
+    rules.list_rules(db)
+    rules.list_rules(db, [1])
+    rules.get_rule(db, 1)
 
 
 def _signals(db: apsw.Connection) -> None:
-    alerts.happened_after(db, 1, limit=1)
-    alerts.happened_between(db, 1, 2, limit=1)
-    alerts.happened_among(db, [1])
+    firing.happened_after(db, 1, limit=1)
+    firing.happened_between(db, 1, 2, limit=1)
+    firing.happened_among(db, [1])
 
 
 def _events(db: apsw.Connection) -> None:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from bloop.db import connection
 from bloop.db.portable import to_postgres
-from bloop.storage import connection
 from tests.seed import Seed
 from tests.unit.db.portability import problems
 from tests.unit.db.statements import Statement, rendered, written
@@ -18,12 +18,12 @@ ENGINE = {
     "bloop/backup/create.py",
     "bloop/backup/inspect.py",
     "bloop/cli/checks.py",
-    "bloop/cli/transfer.py",
-    "bloop/query/search.py",
-    "bloop/storage/connection.py",
-    "bloop/storage/migrate.py",
-    "bloop/storage/search.py",
-    "bloop/storage/statistics.py",
+    "bloop/db/connection.py",
+    "bloop/db/migrate.py",
+    "bloop/issues/search/conditions.py",
+    "bloop/issues/search/index.py",
+    "bloop/retention/statistics.py",
+    "bloop/transfer/cli.py",
 }
 
 
