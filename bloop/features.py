@@ -1,63 +1,115 @@
-"""The one list of features. Importing it imports none of them."""
+"""The one list of bloop's features, and what each brings along.
+
+Parts are named, not imported: `module:attribute`, resolved when somebody asks. So importing this list imports no
+feature, an ingest worker that needs none loads none, and rooms below may ask for what features registered.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
-from bloop.base.feature import Feature
+import apsw
 
+from bloop.db.tables import Table
+from bloop.pipeline.kinds import KindStore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """What one feature registers; a part it does not have stays empty."""
+
+    name: str
+    tables: str = ""  # tuple[bloop.db.tables.Table, ...]
+    kinds: tuple[str, ...] = ()  # classes that implement bloop.pipeline.kinds.KindStore, made with a connection
+    routes: str = ""  # mount(routes, deps): adds its API and its pages
+    hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
+    commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
+
+
+# In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
 FEATURES = (
-    Feature("processes"),
-    Feature("releases"),
     Feature(
-        "accounts",
+        name="issues",
+        tables="bloop.issues.tables:TABLES",
+        kinds=("bloop.issues.kind:EventStore",),
+        routes="bloop.issues.routes:mount",
+        hooks={"shell": "bloop.issues.shell:read_shell"},
+        commands={"issue": "bloop.issues.cli:issue"},
+    ),
+    Feature(name="releases", tables="bloop.releases.tables:TABLES"),
+    Feature(
+        name="alerts",
+        tables="bloop.alerts.tables:TABLES",
+        routes="bloop.alerts.routes:mount",
+        commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
+    ),
+    Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
+    Feature(
+        name="ledger",
+        tables="bloop.ledger.tables:TABLES",
+        kinds=("bloop.ledger.store:NoteStore",),
+        routes="bloop.ledger.routes:mount",
+    ),
+    Feature(
+        name="retention",
+        tables="bloop.retention.tables:TABLES",
+        routes="bloop.retention.routes:mount",
+        commands={"retention": "bloop.retention.cli:retention"},
+    ),
+    Feature(
+        name="backup",
+        tables="bloop.backup.tables:TABLES",
+        routes="bloop.backup.routes:mount",
+        hooks={"storage_panel": "bloop.backup.views:panel_of"},
+        commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
+    ),
+    Feature(name="processes", tables="bloop.processes.tables:TABLES"),
+    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:banners_now"}),
+    Feature(
+        name="onboarding",
+        routes="bloop.onboarding.routes:mount",
+        hooks={"show_key": "bloop.onboarding.views:show_key"},
+    ),
+    Feature(
+        name="accounts",
+        tables="bloop.accounts.tables:TABLES",
         routes="bloop.accounts.routes:mount",
         hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_by_cookie"},
         commands={"user": "bloop.accounts.cli:user", "login-link": "bloop.accounts.sign_ins.cli:login_link"},
     ),
     Feature(
-        "projects",
+        name="projects",
+        tables="bloop.projects.tables:TABLES",
         routes="bloop.projects.routes:mount",
         hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_by_bearer"},
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
     ),
-    Feature("ledger", routes="bloop.ledger.routes:mount"),
-    Feature(
-        "alerts",
-        routes="bloop.alerts.routes:mount",
-        commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
-    ),
-    Feature(
-        "issues",
-        routes="bloop.issues.routes:mount",
-        hooks={"shell": "bloop.issues.shell:read_shell"},
-        commands={"issue": "bloop.issues.cli:issue"},
-    ),
-    Feature(
-        "onboarding",
-        routes="bloop.onboarding.routes:mount",
-        hooks={"show_key": "bloop.onboarding.views:show_key"},
-    ),
-    Feature(
-        "backup",
-        routes="bloop.backup.routes:mount",
-        hooks={"storage_panel": "bloop.backup.views:panel_of"},
-        commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
-    ),
-    Feature(
-        "retention",
-        routes="bloop.retention.routes:mount",
-        commands={"retention": "bloop.retention.cli:retention"},
-    ),
-    Feature("live", routes="bloop.live.routes:mount"),
-    Feature("health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:banners_now"}),
 )
+
+
+@cache
+def tables() -> tuple[Table, ...]:
+    """Every table of every feature."""
+    return tuple(table for part in _parts("tables") for table in part)
+
+
+def table(name: str) -> Table:
+    """One of them."""
+    return next(table for table in tables() if table.name == name)
+
+
+def make_kinds(db: apsw.Connection) -> list[KindStore]:
+    """The stores of every kind of record, for one writer."""
+    return [resolve_name(kind)(db) for feature in FEATURES for kind in feature.kinds]
 
 
 def mounts() -> list[Any]:
     """The functions that add the features' routes (`Mount` in site/app.py)."""
-    return [resolve_name(feature.routes) for feature in FEATURES if feature.routes]
+    return list(_parts("routes"))
 
 
 def hooks() -> dict[str, str]:
@@ -66,5 +118,9 @@ def hooks() -> dict[str, str]:
 
 
 def commands() -> dict[str, str]:
-    """The features' commands, by name."""
+    """The features' commands, by name; each is imported when somebody asks for it."""
     return {command: name for feature in FEATURES for command, name in feature.commands.items()}
+
+
+def _parts(name: str) -> Iterator[Any]:
+    return (resolve_name(part) for feature in FEATURES if (part := getattr(feature, name)))

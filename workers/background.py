@@ -2,7 +2,7 @@
 
 B1  A job that fails is logged and tried again after a back-off; the other jobs do not notice. A full disk, a locked
     database and a receiver that is down are normal days.
-B2  The process says a few times a minute that it lives and what ails it (health/store.py). Silence is what
+B2  The process says a few times a minute that it lives and what ails it (processes/store.py). Silence is what
     `/health` and the banners report, so a process that hangs is seen as well as one that died.
 B3  SIGTERM ends the loop between two jobs. A job that takes long looks at `stopping` itself.
 B4  It may be started before the writer made or migrated the database, and waits for that.
@@ -48,7 +48,7 @@ class Job:
     run: Callable[[], float]
     troubles: Callable[[], Iterable[Reason]] = tuple
     finish: Callable[[], None] = lambda: None
-    due_at: float = 0.0  # monotonic
+    due_at: float = float("-inf")  # monotonic: at once
     failures: int = field(default=0)
 
 
@@ -59,7 +59,7 @@ class Background:
         self._name, self._settings = name, settings
         self._wakeups = Wakeups()
         self._started_ms = clock.now_ms()
-        self._seen_at = 0.0
+        self._seen_at = float("-inf")
         self._said: frozenset[Reason] | None = None
         self._leftovers = Leftovers()
 

@@ -7,8 +7,7 @@ N2  Nothing is remembered between clean-ups, so there is nothing that a kill, a 
     beyond their samples by events_by_issue. Rows that stay are never read, and spared ones cost a step of the index
     each: 0.11 s for 100,000 issues with 1,000,000 events and nothing due, 0.45 s with 250,000 due (measured).
 N3  An event that is not in the counters yet is never deleted, nor is the newest: its id would be given again.
-N4  Signals are kept until alerts have read them, and the newest always: streams compare its id with theirs.
-N5  Every DELETE is bounded. Found ids are looked at once more when they are deleted: a row that took the place of one
+N4  Every DELETE is bounded. Found ids are looked at once more when they are deleted: a row that took the place of one
     deleted meanwhile is too new to go.
 """
 
@@ -19,8 +18,8 @@ from collections.abc import Sequence
 
 import apsw
 
-from bloop.alerts.firing.read import cursor
 from bloop.db.rows import ids_json
+from bloop.db.tables import Table
 from bloop.ingest.limits import FUTURE_MS_MAX
 
 _MAKE_DUE = "CREATE TEMP TABLE IF NOT EXISTS due_events (id INTEGER PRIMARY KEY)"
@@ -32,7 +31,7 @@ SELECT id FROM issues INDEXED BY issues_by_events WHERE project_id = :project_id
 # No client time lies further ahead of the time of receipt than FUTURE_MS_MAX, so the range of the index that can hold
 # old events ends there. OFFSET counts index entries; only what lies beyond the samples is looked up in the table.
 _FIND_DUE = """
-INSERT OR IGNORE INTO temp.due_events
+INSERT INTO temp.due_events (id)
 SELECT e.id
   FROM json_each(:issue_ids) AS i
   JOIN events AS e INDEXED BY events_by_issue ON e.issue_id = i.value AND e.timestamp_ms < :timestamp_before_ms
@@ -42,6 +41,7 @@ SELECT e.id
                                   ORDER BY s.timestamp_ms DESC, s.id DESC LIMIT 1 OFFSET :samples - 1)
    AND e.received_at_ms < :before_ms AND e.id < (SELECT event_id FROM settled)
  LIMIT :rows_max
+    ON CONFLICT DO NOTHING
 """
 # Reads the rows: they are in memory when the write lock is taken.
 _SELECT_DUE = """
@@ -69,33 +69,6 @@ DELETE FROM hourly_counts WHERE (issue_id, hour_ms, environment, source) IN (
     SELECT h.issue_id, h.hour_ms, h.environment, h.source
       FROM json_each(:issue_ids) AS i JOIN hourly_counts AS h ON h.issue_id = i.value AND h.hour_ms < :before_ms
      LIMIT :rows_max)
-"""
-# By primary key, project after project.
-_DELETE_PROJECT_HOURS = """
-DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
-    SELECT h.project_id, h.hour_ms, h.environment, h.source
-      FROM projects AS p CROSS JOIN project_hourly_counts AS h ON h.project_id = p.id AND h.hour_ms < :before_ms
-     LIMIT :rows_max)
-"""
-# By primary key; the totals stay.
-_DELETE_LEDGER = """
-DELETE FROM ledger WHERE (minute_ms, project_id, outcome) IN (
-    SELECT minute_ms, project_id, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
-"""
-# Of the oldest ids only, since times need not rise with them.
-_DELETE_SIGNALS = """
-DELETE FROM signals WHERE id IN (
-    SELECT o.id
-      FROM (SELECT id, at_ms FROM signals
-             WHERE id <= :read_id AND id < (SELECT max(id) FROM signals) ORDER BY id LIMIT 5000) AS o
-     WHERE o.at_ms < :before_ms LIMIT :rows_max)
-"""
-# A thousand rows each at most.
-_DELETE_DEAD_LETTERS = """
-DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE dead_at_ms < :before_ms LIMIT :rows_max)
-"""
-_DELETE_REJECTIONS = """
-DELETE FROM rejections WHERE id IN (SELECT id FROM rejections WHERE rejected_at_ms < :before_ms LIMIT :rows_max)
 """
 
 
@@ -135,7 +108,7 @@ def next_due(db: apsw.Connection, *, after_id: int, before_ms: int, rows_max: in
 
 
 def delete_events(db: apsw.Connection, ids: Sequence[int], before_ms: int) -> int:
-    """Delete those received before the latest of all cut-offs (N5); how many that were."""
+    """Delete those received before the latest of all cut-offs (N4); how many that were."""
     db.execute(_DELETE_EVENTS, {"ids": ids_json(ids), "before_ms": before_ms})
     return db.changes()
 
@@ -156,27 +129,7 @@ def delete_hours(db: apsw.Connection, issue_ids: Sequence[int], *, before_ms: in
     return db.changes()
 
 
-def delete_project_hours(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_PROJECT_HOURS, before_ms, rows_max)
-
-
-def delete_ledger_minutes(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_LEDGER, before_ms, rows_max)
-
-
-def delete_signals(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    """N4."""
-    return _delete(db, _DELETE_SIGNALS, before_ms, rows_max, read_id=cursor(db))
-
-
-def delete_dead_letters(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_DEAD_LETTERS, before_ms, rows_max)
-
-
-def delete_rejections(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_REJECTIONS, before_ms, rows_max)
-
-
-def _delete(db: apsw.Connection, statement: str, before_ms: int, rows_max: int, **bindings: int) -> int:
-    db.execute(statement, {"before_ms": before_ms, "rows_max": rows_max, **bindings})
+def delete_old(db: apsw.Connection, table: Table, before_ms: int, rows_max: int) -> int:
+    """Delete rows of a table that says itself which are old; how many that were."""
+    db.execute(table.prune, {"before_ms": before_ms, "rows_max": rows_max})
     return db.changes()

@@ -18,6 +18,7 @@ from bloop.base import config
 from bloop.base.errors import ConfigError, RingMismatch
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.db import connection, migrate
+from bloop.features import make_kinds
 from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
 from bloop.records.record import Kind, encode_error
@@ -27,7 +28,7 @@ from tests.unit.ring.support import abandon
 from tests.waiting import until
 from workers import rings
 from workers.process import StopFlag
-from workers.writer import Writer, make_kinds
+from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1

@@ -1,4 +1,4 @@
-"""O1 to O3 of bloop/releases/order.py."""
+"""O1 to O3 of bloop/releases/model.py."""
 
 from __future__ import annotations
 
