@@ -31,7 +31,7 @@ from bloop import clock
 from bloop.config import Settings
 from bloop.errors import DatabaseBusy, LaneUnavailable, RingMissing
 from bloop.fingerprint import v1
-from bloop.outcomes import Outcome
+from bloop.outcomes import Category, Outcome
 from bloop.query.projects import get_project
 from bloop.record import Kind, encode_error
 from bloop.ring import Producer, Segment, Spill
@@ -143,9 +143,9 @@ def send(settings: Settings, event: Event) -> None:
     with closing(Segment.attach(settings.ring_name)) as segment, closing(Producer.claim(segment, spill)) as lane:
         if is_new:
             segment.bump_generation()
-        lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.ERROR, record):
-            lane.count(project_id, Outcome.RING_FULL)
+        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
+        if not lane.push(Kind.EVENT, record):
+            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
 
 
 def own_project(settings: Settings) -> tuple[int, bool]:

@@ -23,7 +23,7 @@ from bloop.config import Settings
 from bloop.demo import PROJECTS, DemoChange, demo_changes, demo_events
 from bloop.errors import BloopError, RingError
 from bloop.fingerprint import v1
-from bloop.outcomes import Outcome
+from bloop.outcomes import Category, Outcome
 from bloop.query.issues import IssueFilter, list_issues
 from bloop.query.projects import get_project
 from bloop.record import FINGERPRINT_BY_CLIENT, Kind, encode_error
@@ -99,9 +99,9 @@ class Feed:
             fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
             algorithm = v1.ALGORITHM
         payload = encode_error(project_id, received_at_ms, fingerprint, algorithm, event)
-        lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.ERROR, payload):
-            lane.count(project_id, Outcome.RING_FULL)
+        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
+        if not lane.push(Kind.EVENT, payload):
+            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
 
     def _make_room(self, lane: Producer) -> None:
         if self._waiting(lane) > self._segment.lane_bytes // 2:

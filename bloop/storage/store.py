@@ -27,10 +27,10 @@ import apsw
 import msgspec
 
 from bloop.clock import minute_of
-from bloop.errors import BloopError
+from bloop.errors import UnreadableRecord
 from bloop.outcomes import Outcome
 from bloop.query.ledger import NO_PROJECT
-from bloop.record import ErrorRecord, Kind, decode_error
+from bloop.record import ErrorRecord, Kind, decode_error, kind_and_version
 from bloop.storage import connection, counters, dead_letters, events, fold, issues, rejections, signals
 from bloop.storage.connection import OPERATIONAL_ERRORS
 from bloop.storage.fold import Seen
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 
 _SELECT_PROJECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL"
 
-RingRecord: TypeAlias = tuple[int, bytes, int]  # kind, payload, lane: as `bloop.ring.Consumer.read` hands them out
+RingRecord: TypeAlias = tuple[int, bytes, int]  # form, payload, lane: as `bloop.ring.Consumer.read` hands them out
 
 
 @dataclass(slots=True)
@@ -160,13 +160,14 @@ class Store:
 
     def _sort(self, records: Sequence[RingRecord]) -> _Sorted:
         batch = _Sorted(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
-        for kind, payload, lane in records:
-            if kind == Kind.REJECTION:
-                batch.notes.append(payload)
+        for form, payload, lane in records:
+            kind, version = kind_and_version(form)
+            if kind == Kind.NOTE:  # never in the ledger, so never a dead letter either
+                batch.notes += [payload] if version == 0 else []
                 continue
             try:
-                record = _decode(kind, payload)
-            except BloopError as error:
+                record = _decode(kind, version, payload)
+            except UnreadableRecord as error:
                 project_id = _project_hint(payload)
                 batch.dead.append((kind, payload, project_id, str(error)))
             else:
@@ -194,7 +195,7 @@ class Store:
                 self._ids.rollback()
                 reason = f"{type(error).__name__}: {error}"
                 payload = repr(record).encode("utf-8", "replace")
-                batch.dead.append((Kind.ERROR, payload, record.project_id, reason))
+                batch.dead.append((Kind.EVENT, payload, record.project_id, reason))
             else:
                 stored.append(record)
                 batch.seen += seen
@@ -261,9 +262,9 @@ def _log_failure(message: str, records: int) -> None:
     log.exception(message, records, extra={"action": "batch_failed"})
 
 
-def _decode(kind: int, payload: bytes) -> ErrorRecord:
-    if kind != Kind.ERROR:
-        raise BloopError(f"record kind {kind} is not known to this writer")
+def _decode(kind: int, version: int, payload: bytes) -> ErrorRecord:
+    if kind != Kind.EVENT or version != 0:
+        raise UnreadableRecord(f"record kind {kind}, version {version}, is not known to this writer")
     return decode_error(payload)
 
 

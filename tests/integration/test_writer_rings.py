@@ -16,7 +16,7 @@ import pytest
 
 from bloop import config
 from bloop.errors import ConfigError, RingMismatch
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.outcomes import REFUSALS, Category, Outcome
 from bloop.record import Kind, encode_error
 from bloop.ring import Producer, Segment, Spill, spill
 from bloop.storage import connection, migrate, projects
@@ -63,8 +63,8 @@ class Machine:
             producer = Producer.claim(segment, spilling)
             for _ in range(n):
                 self.sent.append(f"id-{len(self.sent)}")
-                producer.count(PROJECT, Outcome.RECEIVED)
-                assert producer.push(Kind.ERROR, encode_error(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
+                producer.count(PROJECT, Category.EVENT, Outcome.RECEIVED)
+                assert producer.push(Kind.EVENT, encode_error(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
             abandon(producer)
 
     @contextmanager

@@ -12,7 +12,7 @@ from bloop import __version__, meters
 from bloop.outcomes import Outcome
 from bloop.query.health import Reason
 from bloop.query.ledger import NO_PROJECT
-from bloop.ring.layout import METERS
+from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import LaneStat, Meters
 from bloop.web.api.tokens import ADMINS_ONLY
 from bloop.web.deps import InRing
@@ -145,10 +145,10 @@ def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: See
         cell = tally.cell("POST", "/v1/ingest", "200 OK")
         cell[bisect_left(meters.ANSWER_BOUNDS_NS, took_ns)] += 1
         cell[-1] += took_ns
-    lane = [0] * METERS
+    lane = [0] * LANE_METERS
     for word, value in tally.take().items():
         lane[word] = value
-    server.in_ring = InRing(Meters([0] * METERS, [lane, lane, [0] * METERS]), None)
+    server.in_ring = InRing(Meters([0] * CONSUMER_METERS, [lane, lane, [0] * LANE_METERS]), None)
     token = seed.token(seed.project("shop"), "errors:read")
     for path in ("/v1/errors/a%2Fb", "/v1/errors/c", "/nowhere", "/nowhere/else"):
         server.call("GET", path, token=token)
@@ -177,12 +177,12 @@ def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: See
 
 
 def test_the_writers_times_and_what_waits_are_said(server: Server) -> None:
-    words = [0] * METERS
+    words = [0] * CONSUMER_METERS
     for word, value in meters.merged(
         meters.FLUSH.added([(4_000_000, 3)]), meters.VISIBLE.added([(120, 50), (3000, 1)])
     ).items():
         words[word] = value
-    server.in_ring = InRing(Meters(words, [[0] * METERS]), NOW_MS - 90_500)
+    server.in_ring = InRing(Meters(words, [[0] * LANE_METERS]), NOW_MS - 90_500)
     lane = LaneStat(0, 5, 200, 100, 100, 40, 2, True, spilled=7, spill_records=3, spill_bytes=900)
     server.ring = WELL._replace(lanes=[lane], fill=1.0, pending_records=9, spill_records=3, spill_bytes=900)
 

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from bloop.clock import HOUR_MS, MINUTE_MS
-from bloop.outcomes import Outcome
+from bloop.outcomes import Category, Outcome
 from bloop.record import Kind, encode_error
 from bloop.storage import connection, events, issues, migrate, projects
 from bloop.storage.store import Store
@@ -40,12 +40,13 @@ PLAIN = {
 class FakeCell(NamedTuple):
     lane: int
     project_id: int
+    category: int
     outcome: int
     value: int
 
 
 def record(fingerprint="aa", *, at_ms=T0, project_id=1, lane=0, **fields):
-    return Kind.ERROR, encode_error(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
+    return Kind.EVENT, encode_error(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
 
 
 @pytest.fixture
@@ -375,7 +376,7 @@ class TestSettling:
 
 class TestDeadLetters:
     def test_a_record_that_does_not_decode_is_kept_aside_and_its_neighbours_are_stored(self, store, db):
-        done = put(store, record(), (Kind.ERROR, b"\xc1 not a record", 0), (99, b"\x91\x02", 0), record("bb"))
+        done = put(store, record(), (Kind.EVENT, b"\xc1 not a record", 0), (99, b"\x91\x02", 0), record("bb"))
 
         assert (done.events, done.dead) == (2, 2)
         letters = rows(db, "SELECT project_id, record_kind, payload FROM dead_letters")
@@ -414,7 +415,7 @@ class TestDeadLetters:
 
 class TestLedger:
     def test_shared_counters_are_booked_as_differences(self, store, db):
-        cell = FakeCell(0, 1, Outcome.INVALID, 5)
+        cell = FakeCell(0, 1, Category.EVENT, Outcome.INVALID, 5)
         put(store, cells=[cell])
         put(store, cells=[cell._replace(value=7)], now_ms=T0 + MINUTE_MS)
         put(store, cells=[cell._replace(value=7)], now_ms=T0 + 2 * MINUTE_MS)
@@ -424,7 +425,7 @@ class TestLedger:
         assert totals(db) == {(1, Outcome.INVALID): 7}
 
     def test_a_writer_that_restarts_books_nothing_twice(self, store, db):
-        cells = [FakeCell(0, 1, Outcome.INVALID, 5), FakeCell(1, 1, Outcome.INVALID, 1)]
+        cells = [FakeCell(0, 1, Category.EVENT, Outcome.INVALID, 5), FakeCell(1, 1, Category.EVENT, Outcome.INVALID, 1)]
         put(store, cells=cells)
 
         put(Store(db, RING, culprit_of=lambda r: None), cells=cells)
@@ -437,7 +438,10 @@ class TestLedger:
         assert rows(db, "SELECT minute_ms, count FROM ledger") == [(T0, 1), (T0 + MINUTE_MS, 1)]
 
     def test_what_a_dead_producer_left_unanswered_is_booked_as_interrupted_once(self, store, db):
-        received = [FakeCell(0, 1, Outcome.RECEIVED, 5), FakeCell(0, 1, Outcome.INVALID, 1)]
+        received = [
+            FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 5),
+            FakeCell(0, 1, Category.EVENT, Outcome.INVALID, 1),
+        ]
         put(store, record(), record(), cells=received)  # 5 received = 2 stored + 1 invalid + 2 unaccounted for
 
         assert store.settle_dead_lanes([0], T0) == 2
@@ -448,7 +452,7 @@ class TestLedger:
         assert balance.pop((1, Outcome.RECEIVED)) == sum(balance.values()) == 5
 
     def test_a_living_lane_is_left_alone(self, store, db):
-        put(store, cells=[FakeCell(0, 1, Outcome.RECEIVED, 5)])
+        put(store, cells=[FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 5)])
 
         assert store.settle_dead_lanes([1, 2], T0) == 0
 
@@ -458,7 +462,10 @@ class TestLedger:
             record(),
             (99, b"\x91\x01", 0),
             record(project_id=77),
-            cells=[FakeCell(0, 1, Outcome.RECEIVED, 2), FakeCell(0, 77, Outcome.RECEIVED, 1)],
+            cells=[
+                FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 2),
+                FakeCell(0, 77, Category.EVENT, Outcome.RECEIVED, 1),
+            ],
         )
 
         assert store.settle_dead_lanes([0], T0) == 0
