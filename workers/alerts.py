@@ -17,19 +17,20 @@ from collections.abc import Sequence
 import apsw
 import orjson
 
-from bloop import channels, clock
-from bloop.alerts.engine import Engine
+from bloop.alerts import channels
+from bloop.alerts.channels import Result
+from bloop.alerts.firing import store
+from bloop.alerts.firing.engine import Engine
+from bloop.alerts.firing.read import Due
+from bloop.alerts.firing.windows import KEPT_MS
 from bloop.alerts.message import from_json
-from bloop.channels import Result
-from bloop.clock import DAY_MS
-from bloop.config import Settings
-from bloop.errors import ConfigError
-from bloop.instance import Instance
-from bloop.query.alerts import Due
-from bloop.query.minutes import KEPT_MS
-from bloop.query.processes import ALERTS
-from bloop.storage import alerts as store
-from bloop.storage import connection
+from bloop.base import clock
+from bloop.base.clock import DAY_MS
+from bloop.base.config import Settings
+from bloop.base.errors import ConfigError
+from bloop.base.pid_file import Instance
+from bloop.db import connection
+from bloop.health.processes_read import ALERTS
 from workers import process
 from workers.background import Background, Job, Stopping
 from workers.sending import POLL_S, Sender, version_of

@@ -14,7 +14,7 @@ from urllib.parse import quote
 import apsw
 
 from bloop.backup.watch import Stopped, Watch
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 
 # Counted before and after. Every table that people would miss, of whatever age of schema it is.
 MAIN_TABLES = (

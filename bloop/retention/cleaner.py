@@ -1,6 +1,6 @@
 """One clean-up: everything that is old goes, a step at a time (retention/steps.py), then the room is given back.
 
-C1  A clean-up that was interrupted anywhere goes on: what is due is found again from the tables (storage/prune.py N2),
+C1  A clean-up that was interrupted anywhere goes on: what is due is found again from the tables (prune.py N2),
     and its counts stand in the transactions that deleted.
 C2  When people change how long something is kept, the next step starts over with what holds now.
 """
@@ -13,14 +13,14 @@ from typing import TypeVar
 
 import apsw
 
-from bloop.config import Retention
-from bloop.query import projects
-from bloop.query import retention as read
+from bloop.alerts.firing import store as alerts
+from bloop.base.config import Retention
+from bloop.projects import read as projects
+from bloop.retention import prune, read
+from bloop.retention import store as book
 from bloop.retention.policy import Cutoffs, Policy, load_policy
 from bloop.retention.shrink import pages_to_free
 from bloop.retention.steps import Hold, Steps
-from bloop.storage import alerts, prune
-from bloop.storage import retention as book
 
 DUE_ROWS_MAX = 1_000_000  # on one list; what is beyond is found by the next
 FIND_ISSUES = 500  # asked about in one read

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import apsw
 
-from bloop.clock import DAY_MS, hour_of
-from bloop.config import Retention
-from bloop.query import retention
+from bloop.base.clock import DAY_MS, hour_of
+from bloop.base.config import Retention
+from bloop.retention import read as retention
 
 DAYS_MIN, DAYS_MAX = 1, 3650
 LEDGER_DAYS = 31  # page and API look back thirty

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.query import alerts as read
-from bloop.storage import alerts as store
-from bloop.storage import connection, deliveries
-from bloop.storage.alerts import FiringFields
-from bloop.storage.deliveries import Target
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.store import Target
+from bloop.alerts.firing import read, store
+from bloop.alerts.firing.store import FiringFields
+from bloop.db import connection
 from tests.integration.alerts.world import T0, World
 
 HOUR_MS = 3_600_000

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from bloop.alerts.preview import messages, preview
-from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.query import minutes
-from bloop.query.minutes import Scope
-from bloop.storage import alerts as store
-from bloop.storage import connection
-from bloop.storage.status import Status
+from bloop.alerts.firing import store
+from bloop.alerts.firing import windows as minutes
+from bloop.alerts.firing.preview import messages, preview
+from bloop.alerts.firing.windows import Scope
+from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from bloop.db import connection
+from bloop.issues.status.store import Status
 from tests.integration.alerts.world import ORIGIN, T0, World
 
 SPIKE = {"multiplier": 3, "baseline_window_secs": 600, "compare_window_secs": 120}

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.config import Retention
-from bloop.query import retention as read
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.config import Retention
+from bloop.db import connection
+from bloop.retention import read
+from bloop.retention import store as retention
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN, Policy, load_policy
-from bloop.storage import connection, retention
 from tests.seed import NOW_MS, Seed
 
 DAYS = st.integers(DAYS_MIN, DAYS_MAX)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop.errors import RingMismatch
+from bloop.base.errors import RingMismatch
 from bloop.ring import Consumer, Producer, Segment
 from tests import ring_layout_1
 from tests.ring_layout_1 import OldRing

@@ -8,9 +8,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop.clock import DAY_MS
-from bloop.outcomes import Outcome
-from bloop.storage import alerts, events, prune
+from bloop.alerts.firing import store as alerts
+from bloop.base.clock import DAY_MS
+from bloop.base.outcomes import Outcome
+from bloop.issues.events import store as events
+from bloop.retention import prune
 from tests.seed import NOW_MS, Seed
 
 Delete = Callable[[apsw.Connection, int, int], int]

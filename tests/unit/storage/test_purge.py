@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from bloop.errors import InvalidField, NotFound
-from bloop.outcomes import Outcome
-from bloop.query import projects as read_projects
-from bloop.query import tokens as read_tokens
-from bloop.storage import connection, projects, purge
+from bloop.base.errors import InvalidField, NotFound
+from bloop.base.outcomes import Outcome
+from bloop.db import connection
+from bloop.projects import purge
+from bloop.projects import read as read_projects
+from bloop.projects import store as projects
+from bloop.projects.tokens import read as read_tokens
 from tests.seed import NOW_MS, Seed
 
 HOUR_MS = 3_600_000

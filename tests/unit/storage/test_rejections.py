@@ -1,4 +1,4 @@
-"""Invariant S7 of bloop/storage/store.py: notes are kept, bounded, and change no account."""
+"""Invariant S7 of bloop/pipeline/store.py: notes are kept, bounded, and change no account."""
 
 from __future__ import annotations
 
@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 from msgspec import msgpack
 
-from bloop.outcomes import Outcome
-from bloop.query.projects import get_project
-from bloop.query.rejections import list_rejections
-from bloop.record import Kind, Rejection, encode_error, encode_rejection
-from bloop.storage import connection, projects, rejections
-from bloop.storage.purge import PURGED_TABLES, purge_some, some_signals
-from bloop.storage.store import RingRecord, Store
-from bloop.validate.event import Event
+from bloop.base.outcomes import Outcome
+from bloop.db import connection
+from bloop.ingest.dialects.native import Event
+from bloop.ledger import store as rejections
+from bloop.ledger.rejections import list_rejections
+from bloop.pipeline.store import RingRecord, Store
+from bloop.projects import store as projects
+from bloop.projects.purge import PURGED_TABLES, purge_some, some_signals
+from bloop.projects.read import get_project
+from bloop.records.record import Kind, Rejection, encode_error, encode_rejection
 from tests.seed import NOW_MS, Seed
+from workers.writer import make_kinds
 
 LANE = 0
 
@@ -45,7 +48,7 @@ def an_event(project_id: int) -> RingRecord:
 
 def test_notes_are_stored_beside_events_and_counted_nowhere(seed: Seed) -> None:
     shop = seed.project("shop")
-    store = Store(seed.db, 1, culprit_of=lambda record: None)
+    store = Store(seed.db, 1, make_kinds(seed.db))
 
     done = store.store([a_note(1, shop), an_event(shop), a_note(2)], {LANE: 64}, [], now_ms=NOW_MS)
 
@@ -59,7 +62,7 @@ def test_notes_are_stored_beside_events_and_counted_nowhere(seed: Seed) -> None:
 
 
 def test_a_note_nobody_can_read_costs_only_itself(seed: Seed) -> None:
-    store = Store(seed.db, 1, culprit_of=lambda record: None)
+    store = Store(seed.db, 1, make_kinds(seed.db))
     bad = [b"", b"\xc1", b"\x91\x01", encode_rejection(a_rejection())[:-1], b"\x98" + b"\xcf" + b"\xff" * 8]
 
     done = store.store([*((Kind.NOTE, payload, LANE) for payload in bad), a_note(7)], {}, [], now_ms=NOW_MS)
@@ -70,7 +73,7 @@ def test_a_note_nobody_can_read_costs_only_itself(seed: Seed) -> None:
 
 
 def test_only_the_newest_are_kept(seed: Seed) -> None:
-    store = Store(seed.db, 1, culprit_of=lambda record: None)
+    store = Store(seed.db, 1, make_kinds(seed.db))
 
     for start in (0, 600):
         store.store([a_note(n) for n in range(start, start + 600)], {}, [], now_ms=NOW_MS)
@@ -81,7 +84,7 @@ def test_only_the_newest_are_kept(seed: Seed) -> None:
 
 def test_of_a_deleted_project_nothing_is_written_any_more(seed: Seed) -> None:
     shop = seed.project("shop")
-    store = Store(seed.db, 1, culprit_of=lambda record: None)
+    store = Store(seed.db, 1, make_kinds(seed.db))
     store.store([an_event(shop)], {LANE: 64}, [], now_ms=NOW_MS, settle=False)
     project = get_project(seed.db, "shop")
     assert project is not None
