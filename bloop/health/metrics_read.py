@@ -45,6 +45,7 @@ WITH named AS (SELECT id, slug FROM projects ORDER BY id LIMIT :limit)
 SELECT coalesce(n.id, iif(t.project_id = 0, 0, -1)), iif(t.project_id = 0, '', n.slug), t.outcome, sum(t.count)
   FROM ledger_totals AS t
   LEFT JOIN named AS n ON n.id = t.project_id
+ WHERE t.category = 0
  GROUP BY 1, t.outcome
  ORDER BY 1, t.outcome
 """

@@ -9,6 +9,7 @@ from collections.abc import Container, Sequence
 
 import apsw
 
+from bloop.base.outcomes import Category
 from bloop.grouping import v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
@@ -28,6 +29,7 @@ class EventStore:
     """A `bloop.pipeline.kinds.KindStore`."""
 
     kind = Kind.EVENT
+    category = Category.EVENT
     is_counted = True
 
     def __init__(self, db: apsw.Connection) -> None:

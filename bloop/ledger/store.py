@@ -7,6 +7,7 @@ from collections.abc import Container, Sequence
 import apsw
 import msgspec
 
+from bloop.base.outcomes import Category
 from bloop.pipeline.signals import Signal
 from bloop.records.record import Kind, Rejection, decode_rejection
 
@@ -23,6 +24,7 @@ class NoteStore:
     """A `bloop.pipeline.kinds.KindStore` without counters."""
 
     kind = Kind.NOTE
+    category = Category.EVENT  # in no account
     is_counted = False
     unsettled = 0
 

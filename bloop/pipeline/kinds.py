@@ -36,6 +36,11 @@ class KindStore(Protocol):
         ...
 
     @property
+    def category(self) -> int:
+        """What the ledger counts them as, as their producers do (`bloop.base.outcomes.Category`)."""
+        ...
+
+    @property
     def is_counted(self) -> bool:
         """False for samples that the ledger does not account for, of projects or of none."""
         ...

@@ -57,6 +57,9 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, sourc
 DELETE FROM route_counts WHERE (project_id, route) IN (
     SELECT project_id, route FROM route_counts WHERE project_id = :project_id LIMIT :rows_max)
 """,
+    "write_keys": """
+DELETE FROM write_keys WHERE id IN (SELECT id FROM write_keys WHERE project_id = :project_id LIMIT :rows_max)
+""",
     "releases": """
 DELETE FROM releases WHERE (project_id, release, environment) IN (
     SELECT project_id, release, environment FROM releases WHERE project_id = :project_id LIMIT :rows_max)

@@ -15,7 +15,7 @@ from typing import Annotated, Protocol
 import msgspec
 
 from bloop.base.errors import UnreadableRecord
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.ingest.dialects.native import Event
 
 FINGERPRINT_BY_CLIENT = "client"
@@ -32,6 +32,14 @@ class Kind(IntEnum):
     SESSION = 3
     TRACE = 5
     NOTE = 7  # about a refused request: the ledger does not count it
+
+
+# What the ledger counts records of a kind as.
+CATEGORIES: dict[int, Category] = {
+    Kind.EVENT: Category.EVENT,
+    Kind.SESSION: Category.SESSION,
+    Kind.TRACE: Category.TRACE,
+}
 
 
 def form(kind: int, version: int) -> int:

@@ -79,8 +79,8 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, sourc
 """
 # By primary key; the totals stay.
 _DELETE_LEDGER = """
-DELETE FROM ledger WHERE (minute_ms, project_id, outcome) IN (
-    SELECT minute_ms, project_id, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
+DELETE FROM ledger WHERE (minute_ms, project_id, category, outcome) IN (
+    SELECT minute_ms, project_id, category, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
 """
 # Of the oldest ids only, since times need not rise with them.
 _DELETE_SIGNALS = """

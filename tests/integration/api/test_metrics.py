@@ -108,7 +108,7 @@ def test_records_are_counted_by_project_and_outcome(server: Server, seed: Seed) 
         (gone, Outcome.RECEIVED, 5),
         (NO_PROJECT, Outcome.UNKNOWN_KEY, 3),
     ):
-        seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (project, outcome, count))
+        seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (project, outcome, count))
 
     found = {k: v for k, v in scraped(server).items() if k[0] == "bloop_events_total"}
 
@@ -126,7 +126,7 @@ def test_projects_beyond_the_limit_are_added_up_and_the_oldest_keep_their_names(
 ) -> None:
     monkeypatch.setattr("bloop.health.metrics.PROJECTS_MAX", 3)
     for n in range(10):
-        seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (seed.project(f"p{n}"), Outcome.STORED, 10**n))
+        seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (seed.project(f"p{n}"), Outcome.STORED, 10**n))
 
     found = scraped(server)
 
@@ -254,7 +254,7 @@ def test_openmetrics_is_spoken_where_it_is_asked_for(server: Server) -> None:
 def test_hostile_names_stay_inside_their_label(server: Server, seed: Seed) -> None:
     """Slugs are checked where they are made; this is the second lock."""
     hostile = 'x"} 1\nbloop_events_total{outcome="\\'
-    seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (seed.project(hostile), Outcome.STORED, 1))
+    seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (seed.project(hostile), Outcome.STORED, 1))
 
     found = scraped(server)
     assert of(found, "bloop_events_total", outcome="stored", project=hostile) == 1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import apsw
+import msgspec
 import pytest
 
 from bloop.base.clock import HOUR_MS, MINUTE_MS
@@ -15,7 +16,7 @@ from bloop.issues import store as issues
 from bloop.issues.events import store as events
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error
+from bloop.records.record import Kind, encode_error, form
 from workers.writer import make_kinds
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute
@@ -459,6 +460,32 @@ class TestLedger:
         put(store, cells=[FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 5)])
 
         assert store.settle_dead_lanes([1, 2], T0) == 0
+
+    def test_every_category_balances_by_itself(self, store, db):
+        """A session that this writer cannot store is missing from the sessions, never from the events."""
+        session = (Kind.SESSION, msgspec.msgpack.encode([1, T0]), 0)
+        newer = (form(Kind.EVENT, 9), msgspec.msgpack.encode([1, T0]), 0)
+        cells = [
+            FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 3),
+            FakeCell(0, 1, Category.SESSION, Outcome.RECEIVED, 2),
+            FakeCell(0, 1, Category.TRACE, Outcome.RECEIVED, 1),
+            FakeCell(0, 1, Category.TRACE, Outcome.INVALID, 1),
+        ]
+
+        put(store, record(), session, newer, cells=cells)
+
+        assert store.settle_dead_lanes([0], T0) == 2
+        assert set(rows(db, "SELECT category, outcome, count FROM ledger_totals")) == {
+            *((Category.EVENT, Outcome.RECEIVED, 3), (Category.EVENT, Outcome.STORED, 1)),
+            *((Category.EVENT, Outcome.DEAD_LETTER, 1), (Category.EVENT, Outcome.INTERRUPTED, 1)),
+            *((Category.SESSION, Outcome.RECEIVED, 2), (Category.SESSION, Outcome.DEAD_LETTER, 1)),
+            (Category.SESSION, Outcome.INTERRUPTED, 1),
+            *((Category.TRACE, Outcome.RECEIVED, 1), (Category.TRACE, Outcome.INVALID, 1)),
+        }
+        assert rows(db, "SELECT reason FROM dead_letters ORDER BY id") == [
+            ("record kind 3 is not known to this writer",),
+            ("error record of version 9 is not known to this release",),
+        ]
 
     def test_dead_and_discarded_records_balance_too(self, store, db):
         put(
