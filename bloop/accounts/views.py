@@ -22,8 +22,8 @@ from bloop.accounts.passkeys import store as passkeys
 from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
-from bloop.accounts.sign_ins import store as sessions
-from bloop.accounts.sign_ins.read import list_sessions
+from bloop.accounts.sign_ins import store as sign_ins
+from bloop.accounts.sign_ins.read import list_sign_ins
 from bloop.auth.principal import Kind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
@@ -56,8 +56,8 @@ class Account:
                 self._deps.shell(db, principal),
                 user,
                 list_passkeys(db, principal.id),
-                list_sessions(db, principal.id, now_ms),
-                this_session=_handle(req),
+                list_sign_ins(db, principal.id, now_ms),
+                this_sign_in=_handle(req),
                 is_admin=principal.is_admin,
                 origin=self._deps.settings.auth.rp_origin.rstrip("/"),
                 notice=req.get_param("done") or req.get_param("by") or "",
@@ -84,12 +84,12 @@ class Account:
     def on_post_passkey_remove(self, req: falcon.Request, resp: falcon.Response, passkey_id: str) -> None:
         self._change(req, resp, "passkey-removed", lambda db, me: passkeys.remove_passkey(db, me, passkey_id))
 
-    def on_post_session_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
-        self._change(req, resp, "session-ended", lambda db, me: sessions.end_session(db, me, handle))
+    def on_post_sign_in_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
+        self._change(req, resp, "sign-in-ended", lambda db, me: sign_ins.end_sign_in(db, me, handle))
 
     def on_post_end_others(self, req: falcon.Request, resp: falcon.Response) -> None:
         this = session_cookie(req) or ""
-        self._change(req, resp, "sessions-ended", lambda db, me: sessions.end_other_sessions(db, me, this))
+        self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
     def _change(
         self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
@@ -168,5 +168,5 @@ class People:
 
 
 def _handle(req: falcon.Request) -> str:
-    """What the list of sessions calls the one of this request."""
-    return credentials.token_hash(session_cookie(req) or "")[: sessions.HANDLE_LENGTH]
+    """What the list of sign-ins calls the one of this request."""
+    return credentials.token_hash(session_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]
