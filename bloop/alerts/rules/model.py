@@ -16,7 +16,7 @@ from bloop.alerts.firing.windows import Scope
 from bloop.base.clock import MINUTE_MS
 from bloop.base.errors import InvalidField
 
-WINDOW_SECS_MAX = 86_400  # of any window; alerts/firing/windows.py keeps what a preview of the longest needs
+WINDOW_SECS_MAX = 86_400  # of any window; retention/policy.py keeps what a preview of the longest needs
 COUNT_MAX = 1_000_000_000
 MULTIPLIER_MAX = 10_000.0
 MIN_COUNT = 10  # events that a spike has at least, unless it says otherwise
