@@ -21,6 +21,7 @@ from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.issues.status.model import Status
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
 REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
@@ -36,11 +37,11 @@ class Tab(StrEnum):
     """What the list shows. OPEN is what wants attention: unresolved and regressed."""
 
     OPEN = "open"
-    UNRESOLVED = "unresolved"
-    REGRESSED = "regressed"
-    RESOLVED = "resolved"
-    IGNORED = "ignored"
-    MUTED = "muted"
+    UNRESOLVED = Status.UNRESOLVED
+    REGRESSED = Status.REGRESSED
+    RESOLVED = Status.RESOLVED
+    IGNORED = Status.IGNORED
+    MUTED = Status.MUTED
     FIRING = "firing"  # resolved, and still sent by releases from before the fix
     ALL = "all"
 

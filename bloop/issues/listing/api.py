@@ -8,15 +8,15 @@ import orjson
 from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.base.clock import minute_of
 from bloop.base.errors import InvalidParameter
-from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, Sort, list_aggregates
+from bloop.issues.aggregates import AggregateFilter, Sort, list_aggregates
 from bloop.issues.detail import show
 from bloop.issues.search import terms
+from bloop.issues.status.model import Status
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
 
-_STATUSES = ("unresolved", "resolved", "ignored", "muted", "regressed")
-_STATUS_ALIASES = {"active": UNRESOLVED}
+_STATUS_ALIASES = {"active": Status.UNRESOLVED}
 
 
 class Errors:
@@ -58,6 +58,6 @@ class Errors:
 def _status(req: falcon.Request) -> str | None:
     value = params.text(req, "status")
     value = _STATUS_ALIASES.get(value or "", value)
-    if value is not None and value not in _STATUSES:
-        raise InvalidParameter("status", f"must be one of {', '.join((*_STATUSES, *_STATUS_ALIASES))}")
+    if value is not None and value not in set(Status):
+        raise InvalidParameter("status", f"must be one of {', '.join((*Status, *_STATUS_ALIASES))}")
     return value

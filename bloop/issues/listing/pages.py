@@ -12,6 +12,7 @@ from bloop.issues import read as issues
 from bloop.issues.counts.trends import HourCount
 from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
 from bloop.issues.read import Tab
+from bloop.issues.status.model import OPEN
 from bloop.site import charts
 from bloop.site import shell as build
 from bloop.site.contexts import (
@@ -40,7 +41,6 @@ FILTER_LABELS = {
     "source": "Source",
     "route": "Route",
 }
-OPEN_STATUSES = ("unresolved", "regressed")
 # What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
 LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
 _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
@@ -126,7 +126,7 @@ def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], rin
     """The numbers on top. `outcomes` are those of the last 24 hours."""
     return Stats(
         issues=sum(status_counts.values()),
-        unresolved=sum(status_counts.get(status, 0) for status in OPEN_STATUSES),
+        unresolved=sum(status_counts.get(status, 0) for status in OPEN),
         events_24h=outcomes.get(Outcome.STORED, 0),
         ring_fill=ring.fill if ring else None,
         dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
@@ -166,7 +166,7 @@ def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
 
 def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
     counts = rows.status_counts
-    statuses = {Tab.OPEN: OPEN_STATUSES, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
+    statuses = {Tab.OPEN: OPEN, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
     count = rows.firing_count if tab is Tab.FIRING else sum(counts.get(status, 0) for status in statuses)
     label = TAB_LABELS.get(tab, tab.value.capitalize())
     return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)
