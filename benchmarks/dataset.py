@@ -16,13 +16,13 @@ import msgspec
 
 from bloop.accounts.links import store as login_links
 from bloop.base.clock import DAY_MS, now_ms
+from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM
 from bloop.ingest.dialects.native import Event, parse_event
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
@@ -133,7 +133,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
     fields = [msgspec.structs.asdict(event) for event in prototypes]
     start_ms = now_ms() - span_ms
     cold = max(issues - HOT_ISSUES, 1)
-    kind = int(Kind.ERROR)
+    kind = int(Kind.EVENT)
     for n in range(events):
         window = n * WINDOWS // events
         if n % HOT_SHARE == 0:

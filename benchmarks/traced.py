@@ -14,7 +14,8 @@ from falcon import testing
 
 from benchmarks.profile_ingest import PROJECT_KEY, ForgettingSink, connection_to, ingest_wsgi
 from benchmarks.profile_writer import encoded_records, fresh_database
-from bloop.accounts.sign_ins.store import create_session
+from bloop import features
+from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base.clock import now_ms
 from bloop.base.config import Auth, Settings
 from bloop.base.config import Database as DatabaseSettings
@@ -25,7 +26,7 @@ from bloop.db.pool import Database
 from bloop.features import make_kinds
 from bloop.pipeline.store import Store
 from bloop.site.app import App, create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 
 Work = Callable[[], None]
@@ -87,7 +88,7 @@ def reading_issue() -> Iterator[Work]:
     with fresh_database() as (db, path):
         Store(db, 1, make_kinds(db)).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())
         with db:
-            cookie = create_session(db, None, now_ms=now_ms(), ttl_s=SESSION_TTL_S)
+            cookie = create_sign_in(db, None, now_ms=now_ms(), ttl_s=SESSION_TTL_S)
         (fingerprint,) = db.execute(_HOTTEST).fetchone() or ("",)
         with closing(Database(path, pool_size=1, query_timeout_ms=10_000)) as database:
             client = testing.TestClient(_dashboard(path, database))
@@ -115,6 +116,7 @@ def _dashboard(path: Path, database: Database) -> App:
         bump_generation=lambda: None,
         render=Renderer(),
         now_ms=now_ms,
+        hooks=Hooks.resolve(features.hooks()),
     )
-    app, _ = create_dashboard_app(deps)
+    app, _ = create_dashboard_app(deps, features.mounts())
     return app

@@ -3,7 +3,7 @@
     prune        at the start, every `retention.prune_interval_secs`, when asked, and while the disk is full
     mutes        twice a minute: those whose time has come end
     measure      hourly: sizes and numbers of rows for the storage page
-    sweep        hourly: sessions, challenges, links and invites that ran out
+    sweep        hourly: sign-ins, challenges, links and invites that ran out
     statistics   daily: of tables that have grown, for SQLite's planner
     backup       nightly, or when asked (workers/backups.py)
 
@@ -25,8 +25,8 @@ from bloop.accounts import expiry as sweep
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.db import connection
-from bloop.health.processes_read import RETENTION
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.processes.read import RETENTION
 from bloop.retention import disk, samples, statistics
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner

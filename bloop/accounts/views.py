@@ -13,7 +13,6 @@ import apsw
 import falcon
 
 from bloop.accounts import pages as account
-from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
 from bloop.accounts.contexts import FreshLink
 from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import TTL_S as INVITE_TTL_S
@@ -23,44 +22,21 @@ from bloop.accounts.passkeys import store as passkeys
 from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
-from bloop.accounts.sign_ins import store as sessions
-from bloop.accounts.sign_ins.cookie import session_cookie
-from bloop.accounts.sign_ins.read import list_sessions
-from bloop.auth.access import ADMIN_PAGE, PAGE
-from bloop.auth.principal import Kind, Principal
+from bloop.accounts.sign_ins import store as sign_ins
+from bloop.accounts.sign_ins.read import list_sign_ins
+from bloop.auth.principal import Kind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
-from bloop.issues.listing import neighbours as pages
-from bloop.issues.listing.state import IssueView
-from bloop.projects import read as projects
-from bloop.site import shell as build
+from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
-from bloop.site.contexts import Shell
+from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.render import context_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import ACCOUNT, PEOPLE
 
 DAY_S = 86_400
-
-
-def mount_settings(routes: Routes, deps: Deps) -> None:
-    """Add the account page and the page of people."""
-    own, everybody = Account(deps), People(deps)
-    routes.add("/settings", own, suffix="start", GET=PAGE)
-    routes.add(ACCOUNT.href, own, GET=PAGE)
-    routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sessions/{{handle}}/end", own, suffix="session_end", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sessions/end-others", own, suffix="end_others", POST=PAGE)
-    routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/link", everybody, suffix="link", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites", everybody, suffix="invite", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", everybody, suffix="invite_remove", POST=ADMIN_PAGE)
 
 
 class Account:
@@ -77,11 +53,11 @@ class Account:
         with self._deps.database.reader() as db:
             user = get_user(db, principal.id)
             page = account.account_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 user,
                 list_passkeys(db, principal.id),
-                list_sessions(db, principal.id, now_ms),
-                this_session=_handle(req),
+                list_sign_ins(db, principal.id, now_ms),
+                this_sign_in=_handle(req),
                 is_admin=principal.is_admin,
                 origin=self._deps.settings.auth.rp_origin.rstrip("/"),
                 notice=req.get_param("done") or req.get_param("by") or "",
@@ -108,12 +84,12 @@ class Account:
     def on_post_passkey_remove(self, req: falcon.Request, resp: falcon.Response, passkey_id: str) -> None:
         self._change(req, resp, "passkey-removed", lambda db, me: passkeys.remove_passkey(db, me, passkey_id))
 
-    def on_post_session_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
-        self._change(req, resp, "session-ended", lambda db, me: sessions.end_session(db, me, handle))
+    def on_post_sign_in_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
+        self._change(req, resp, "sign-in-ended", lambda db, me: sign_ins.end_sign_in(db, me, handle))
 
     def on_post_end_others(self, req: falcon.Request, resp: falcon.Response) -> None:
         this = session_cookie(req) or ""
-        self._change(req, resp, "sessions-ended", lambda db, me: sessions.end_other_sessions(db, me, this))
+        self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
     def _change(
         self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
@@ -175,7 +151,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             page = account.people_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 list_people(db),
                 list_invites(db),
                 my_id=principal.id,
@@ -191,12 +167,6 @@ class People:
         resp.text = self._deps.render(page.template, context_of(page))
 
 
-def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
-    """The frame of a page that is about no project in particular."""
-    seen = projects.list_projects(db, principal.project_ids)
-    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")
-
-
 def _handle(req: falcon.Request) -> str:
-    """What the list of sessions calls the one of this request."""
-    return credentials.token_hash(session_cookie(req) or "")[: sessions.HANDLE_LENGTH]
+    """What the list of sign-ins calls the one of this request."""
+    return credentials.token_hash(session_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]

@@ -15,8 +15,8 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from bloop.base.client_address import ClientAddresses, parse_address
 from bloop.base.outcomes import Outcome
-from bloop.ingest.client_address import ClientAddresses, parse_address
 from bloop.records.record import Kind, Rejection, Sink, encode_rejection
 
 PER_SECOND = 5
@@ -54,7 +54,7 @@ class Rejections:
             client=network_of(self._addresses.of(env)),
             user_agent=_text(env.get("HTTP_USER_AGENT", ""), USER_AGENT_CHARS_MAX),
         )
-        self._sink.push(Kind.REJECTION, encode_rejection(rejection))
+        self._sink.push(Kind.NOTE, encode_rejection(rejection))
 
 
 def key_prefix(key: str) -> str:

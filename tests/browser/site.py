@@ -12,11 +12,12 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import apsw
 import orjson
 
+from bloop import features
 from bloop.accounts.invites.store import create_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import add_passkey
 from bloop.accounts.people.store import checked_username, create_user
-from bloop.accounts.sign_ins.store import Browser, create_session
+from bloop.accounts.sign_ins.store import Browser, create_sign_in
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
 from bloop.alerts.deliveries.store import Target
@@ -39,9 +40,9 @@ from bloop.retention import store as retention
 from bloop.retention.sizes import shown_tables
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
+from bloop.site.links import issue_href
 from bloop.site.render import Renderer
-from bloop.site.shell import issue_href
 from tests.seeding import Seeder
 from tests.unit.pages.test_render import XSS
 
@@ -96,8 +97,9 @@ class Site:
             bump_generation=lambda: None,
             render=Renderer(),
             now_ms=now,
+            hooks=Hooks.resolve(features.hooks()),
         )
-        app, self.routes = create_dashboard_app(deps)
+        app, self.routes = create_dashboard_app(deps, features.mounts())
         self._server.set_app(app)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
@@ -187,7 +189,7 @@ def fresh(seeder: Seeder) -> Filled:
 
 
 def session(seeder: Seeder, user_id: str | None) -> str:
-    return create_session(seeder.db, user_id, now_ms=seeder.now_ms, ttl_s=3600)
+    return create_sign_in(seeder.db, user_id, now_ms=seeder.now_ms, ttl_s=3600)
 
 
 def hostile_events(now_ms: int) -> Iterator[tuple[str, dict[str, Any], int]]:
@@ -214,7 +216,7 @@ def _people(db: apsw.Connection, now_ms: int) -> dict[str, str]:
         key = {"credential_id": name.encode(), "public_key": b"", "sign_count": 0, "transports": ()}
         add_passkey(db, f"u{number}", **key, name=name[:64], is_synced=True, now_ms=now_ms)  # type: ignore[arg-type]
     add_passkey(db, "u0", **key | {"credential_id": b"2"}, name=XSS[1], is_synced=False, now_ms=now_ms)  # type: ignore[arg-type]
-    create_session(db, "u0", now_ms=now_ms, ttl_s=3600, browser=Browser(XSS[0], "192.0.2.0/24"))
+    create_sign_in(db, "u0", now_ms=now_ms, ttl_s=3600, browser=Browser(XSS[0], "192.0.2.0/24"))
     invite = create_invite(db, created_by="u1", now_ms=now_ms)
     return {"invite": f"/auth/login?invite={invite.token}", "link": _link(db, "u1", now_ms)}
 

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import apsw
 
+from bloop.base.errors import NotFound
+
 
 class UserRow(NamedTuple):
     id: str
@@ -41,11 +43,11 @@ SELECT id, username, display_name, is_admin, created_at
  ORDER BY username = :username DESC
  LIMIT 1
 """
-# Served by passkeys_by_user and sessions_by_user.
+# Served by passkeys_by_user and sign_ins_by_user.
 _SELECT_PEOPLE = """
 SELECT u.id, u.username, u.display_name, u.is_admin, u.created_at,
        (SELECT count(*) FROM passkeys AS p WHERE p.user_id = u.id),
-       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sessions AS s WHERE s.user_id = u.id),
+       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sign_ins AS s WHERE s.user_id = u.id),
            (SELECT coalesce(max(p.last_used_at), 0) FROM passkeys AS p WHERE p.user_id = u.id))
   FROM webauthn_users AS u
  ORDER BY u.created_at
@@ -87,3 +89,12 @@ def has_users(db: apsw.Connection) -> bool:
 def _user(row: apsw.SQLiteValues) -> UserRow:
     user_id, username, display_name, is_admin, created_at = row
     return UserRow(str(user_id), str(username), str(display_name), bool(is_admin), int(created_at or 0))
+
+
+def named_user(db: apsw.Connection, name: str) -> UserRow:
+    """The account an operator named. Raises: NotFound, naming who there is."""
+    found = find_user(db, name)
+    if found is None:
+        known = ", ".join(row.username for row in list_users(db)) or "nobody yet"
+        raise NotFound(f"there is no account {name!r}; there is: {known}")
+    return found

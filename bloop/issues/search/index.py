@@ -23,6 +23,8 @@ SELECT i.id, i.error_type || ': ' || substr(i.message, 1, 500) || char(10) || co
   FROM json_each(:issue_ids) AS made
   JOIN issues AS i ON i.id = made.value
 """
+# Issues that are about to be deleted. About 4 µs an issue.
+FORGET = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
 
 
 def index(db: apsw.Connection, issue_ids: Sequence[int]) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from bloop.base.client_address import ClientAddresses
 from bloop.base.outcomes import Outcome
-from bloop.ingest.client_address import ClientAddresses
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.notes import PER_SECOND, Rejections, key_prefix, network_of
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.records.record import Kind, Rejection, encode_rejection
 from tests.unit.web.ingest import CLIENT, KEY, NOW_MS, PROJECT_ID, Ingest, RecordingSink, encode, event
 
@@ -123,7 +123,7 @@ def test_a_note_can_always_be_encoded_and_stays_small(value: str) -> None:
 def test_a_full_ring_forgets_the_note_and_answers_as_ever() -> None:
     class FullSink(RecordingSink):
         def push(self, kind: int, payload: bytes) -> bool:
-            assert kind == Kind.REJECTION
+            assert kind == Kind.NOTE
             return False
 
     ingest = Ingest()
