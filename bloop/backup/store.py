@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import apsw
 
-from bloop.backup.read import RunRow, get_run, open_run
+from bloop.backup.read import BackupRunRow, get_run, open_run
 
 RUNS_KEPT = 100
 ERROR_CHARS_MAX = 500
@@ -40,7 +40,7 @@ DELETE FROM backup_runs
 """
 
 
-def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> RunRow:
+def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> BackupRunRow:
     """The attempt that waits or runs, made if there is none (N1)."""
     found = open_run(db)
     if found is not None:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.errors import NotFound
 from bloop.db.rows import ids_json
 
@@ -35,7 +35,7 @@ class ProjectContents(NamedTuple):
     tokens: int  # that still work
 
 
-class ProjectKey(NamedTuple):
+class ProjectKeyRow(NamedTuple):
     id: int
     public_id: str
     slug: str
@@ -94,9 +94,9 @@ def project_ids(db: apsw.Connection) -> tuple[int, ...]:
     return tuple(row[0] for row in db.execute(_SELECT_IDS))
 
 
-def project_keys(db: apsw.Connection) -> list[ProjectKey]:
+def project_keys(db: apsw.Connection) -> list[ProjectKeyRow]:
     """Every project with its key: what the ingest workers load."""
-    return [ProjectKey(*row) for row in db.execute(_SELECT_KEYS)]
+    return [ProjectKeyRow(*row) for row in db.execute(_SELECT_KEYS)]
 
 
 def project_contents(db: apsw.Connection, project_id: int, now_ms: int) -> ProjectContents:
@@ -124,7 +124,7 @@ def visible_projects(db: apsw.Connection, principal: Principal, reference: str |
     Raises:
         NotFound: `reference` names no project, or none that may be seen.
     """
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"
         return principal.project_ids
     if not reference:

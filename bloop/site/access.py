@@ -21,7 +21,7 @@ from bloop.auth.principal import ANONYMOUS, Principal
 from bloop.base.client_address import ClientAddresses, is_this_machine
 from bloop.base.errors import StorageError, Unauthorized
 from bloop.base.rate_limit import RateLimiter
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.site.cookie import session_cookie
 from bloop.site.origin import check_origin
 from bloop.site.routes import Routes
@@ -54,7 +54,7 @@ class Access:
     def __init__(
         self,
         routes: Routes,
-        database: Database,
+        database: DatabasePool,
         *,
         by_bearer: FindCredential,
         by_cookie: FindCredential,

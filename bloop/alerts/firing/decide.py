@@ -17,9 +17,9 @@ from typing import NamedTuple
 from bloop.alerts.firing.read import Happened
 from bloop.alerts.rules.model import NewIssue, Regression, Rule, Spike, Threshold, WindowConfig
 from bloop.base.clock import MINUTE_MS
-from bloop.issues.status.model import SILENT
 
 NEW, REGRESSED, UNMUTED = "issue.new", "issue.regressed", "issue.unmuted"
+SILENT = ("ignored", "muted")  # statuses, spelled out as in windows.py: issues read alerts, so not the other way round
 
 
 class Firing(NamedTuple):

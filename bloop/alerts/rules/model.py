@@ -16,7 +16,7 @@ from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, get_args, ge
 import msgspec
 from msgspec import Meta, Struct
 
-from bloop.alerts.firing.windows import Scope
+from bloop.alerts.firing.windows import WindowScope
 from bloop.base.clock import MINUTE_MS
 from bloop.base.errors import InvalidField
 
@@ -126,7 +126,7 @@ class Rule(NamedTuple):
         return self.config.type
 
     @property
-    def scope(self) -> Scope | None:
+    def scope(self) -> WindowScope | None:
         """None when its filters contradict each other (R3)."""
         config = self.config
         own = [
@@ -137,7 +137,7 @@ class Rule(NamedTuple):
             return None
         environment, source = (a if a is not None else b for a, b in own)
         fingerprint, route = getattr(config, "fingerprint", None), getattr(config, "route", None)
-        return Scope(self.project_id, fingerprint, route, environment, source)
+        return WindowScope(self.project_id, fingerprint, route, environment, source)
 
 
 def minutes_of(secs: int) -> int:

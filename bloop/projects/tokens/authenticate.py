@@ -5,7 +5,7 @@ from __future__ import annotations
 import apsw
 
 from bloop.auth import scopes
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.projects.tokens.read import find_grant
 from bloop.projects.tokens.store import touch_token
@@ -17,5 +17,7 @@ def find_by_bearer(db: apsw.Connection, token: str, now_ms: int) -> Credential |
     grant = find_grant(db, credentials.token_hash(token), now_ms)
     if grant is None:
         return None
-    principal = Principal(Kind.TOKEN, grant.id, grant.name, (grant.project_id,), scopes.from_stored(grant.scopes))
+    principal = Principal(
+        PrincipalKind.TOKEN, grant.id, grant.name, (grant.project_id,), scopes.from_stored(grant.scopes)
+    )
     return Credential(principal, grant.last_used_at, lambda db: touch_token(db, grant.id, now_ms))
