@@ -9,7 +9,6 @@ A4  There is one of it for each database (instance I1): two would send everythin
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -34,8 +33,6 @@ from workers.sending import POLL_S, Sender, version_of
 PID_FILE = "alerts.pid"  # in the run folder: one alerts process per database
 COUNTING_EVERY_S = 1.0
 COUNTING_SHARE = 20  # rests this many times as long as it worked
-
-log = logging.getLogger("bloop.alerts")
 
 
 class Asking:

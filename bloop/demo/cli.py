@@ -29,7 +29,7 @@ from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.projects.read import get_project
 from bloop.projects.store import create_project
 from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, encode_error
@@ -114,7 +114,7 @@ class Feed:
             change_status(
                 db,
                 [row.id for row in page.rows],
-                Status(what.status),
+                what.status,
                 actor=Actor("operator", "dashboard"),
                 now_ms=what.at_ms,
                 resolution=what.resolution,
