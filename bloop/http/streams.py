@@ -148,15 +148,13 @@ class Streams:
 
     def _write(self, client: _Client) -> None:
         try:
-            del client.out[: client.sock.send(client.out)]
-        except BlockingIOError:
-            pass
-        except OSError:
+            with contextlib.suppress(BlockingIOError):
+                del client.out[: client.sock.send(client.out)]
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.out else 0)
+            if self._selector.get_key(client.sock).events != events:
+                self._selector.modify(client.sock, events, client)
+        except OSError:  # closed, or no longer a descriptor that can be watched: this thread must outlive any client
             self._end(client)
-            return
-        events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.out else 0)
-        if self._selector.get_key(client.sock).events != events:
-            self._selector.modify(client.sock, events, client)
 
     def _has_closed(self, client: _Client) -> bool:
         """Whether a client has closed; any bytes it sends are ignored."""

@@ -36,7 +36,8 @@ DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, s
 _PRUNE_MINUTE_COUNTS = """
 DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
     SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
-      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
+      FROM projects AS p CROSS JOIN minute_counts AS m
+     WHERE m.project_id = p.id AND m.minute_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_PROJECT_HOURLY_COUNTS = """
@@ -47,7 +48,8 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, sourc
 _PRUNE_PROJECT_HOURLY_COUNTS = """
 DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
     SELECT h.project_id, h.hour_ms, h.environment, h.source
-      FROM projects AS p CROSS JOIN project_hourly_counts AS h ON h.project_id = p.id AND h.hour_ms < :before_ms
+      FROM projects AS p CROSS JOIN project_hourly_counts AS h
+     WHERE h.project_id = p.id AND h.hour_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_ROUTE_COUNTS = """
