@@ -20,6 +20,7 @@ ENGINE = {
     "bloop/cli/checks.py",
     "bloop/db/connection.py",
     "bloop/db/migrate.py",
+    "bloop/db/tables.py",
     "bloop/issues/search/conditions.py",
     "bloop/issues/search/index.py",
     "bloop/retention/statistics.py",
