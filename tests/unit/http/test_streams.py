@@ -182,17 +182,17 @@ class Vanishing(socket.socket):
         return sent
 
 
-def test_a_client_that_vanishes_while_it_is_written_to_takes_nobody_along(
+def test_a_client_that_vanishes_during_a_write_ends_only_its_own_stream(
     running: Streams, pair: Pair, ended: list[int]
 ) -> None:
     (doomed, _), (ours, theirs) = pair(), pair()
-    vanishing, channel = Says(b"more than one byte"), Says()
+    vanishing, channel = ScriptedChannel(b"more than one byte"), ScriptedChannel()
     running.add(ours, channel)
     running.add(Vanishing(fileno=doomed.detach()), vanishing)
 
     until(lambda: vanishing.ends, "it to be counted out")
 
-    channel.said.append(b"still here")
+    channel.chunks.append(b"still here")
     assert theirs.recv(100) == b"still here"
     assert (vanishing.ends, channel.ends, ended) == (1, 0, [1])
 
