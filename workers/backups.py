@@ -26,7 +26,7 @@ from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
-from bloop.backup.read import RunRow
+from bloop.backup.read import BackupRunRow
 from bloop.backup.schedule import due_at_ms
 from bloop.backup.verify import drill
 from bloop.backup.watch import Stopped, Watch
@@ -69,7 +69,7 @@ class BackupJob:
     def run(self) -> float:
         if self._is_first:
             with connection.immediate(self._db):
-                storage.interrupt(self._db)
+                storage.mark_interrupted(self._db)
             self._failing = query.failing(self._db) is not None
             self._is_first = False
         if self._thread is not None:
@@ -93,7 +93,7 @@ class BackupJob:
             if not self._thread.is_alive():
                 self._record()
 
-    def _next_run(self) -> RunRow | None:
+    def _next_run(self) -> BackupRunRow | None:
         """The waiting attempt, or a new one when the schedule has one due."""
         waiting = query.open_run(self._db)
         if waiting is not None:
@@ -101,12 +101,12 @@ class BackupJob:
         now_ms = self._now_ms()
         if not self._settings.backup.enabled:
             return None
-        if now_ms < due_at_ms(self._settings.backup.hour, query.past(self._db), now_ms):
+        if now_ms < due_at_ms(self._settings.backup.hour, query.schedule_history(self._db), now_ms):
             return None
         with connection.immediate(self._db):
-            return storage.ask(self._db, cause=Cause.SCHEDULE, asked_by=None, now_ms=now_ms)
+            return storage.request(self._db, cause=Cause.SCHEDULE, asked_by=None, now_ms=now_ms)
 
-    def _start(self, run: RunRow) -> None:
+    def _start(self, run: BackupRunRow) -> None:
         with connection.immediate(self._db):
             storage.begin(self._db, run.id, self._now_ms())
             bad = query.bad_files(self._db)

@@ -38,7 +38,7 @@ def backups(settings: Settings) -> Iterator[Finding]:
     now_ms = clock.now_ms()
     try:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
-            past, proven_at_ms, failing = query.past(db), query.last_proven_at_ms(db), query.failing(db)
+            past, proven_at_ms, failing = query.schedule_history(db), query.last_proven_at_ms(db), query.failing(db)
     except (BloopError, apsw.Error):
         return  # the check of the database says so
     good_at_ms = past.good_at_ms

@@ -15,7 +15,7 @@ import falcon
 from bloop.accounts.authenticate import principal_of
 from bloop.accounts.views import settings_shell
 from bloop.auth.access import ADMIN, ADMIN_PAGE
-from bloop.backup.views import panel_of
+from bloop.backup.views import load_panel
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
 from bloop.projects import read as projects
@@ -128,7 +128,7 @@ class Storage:
             event_count=stored_events(db),
             run=read.last_run(db),
             progress_path=PURGE_PATH,
-            backups=panel_of(self._deps, db),
+            backups=load_panel(self._deps, db),
             form=form,
             problem=problem,
             project_problem=project_problem,
