@@ -12,7 +12,7 @@ import pytest
 
 from bloop.base import config
 from bloop.base.errors import NotFound
-from bloop.command.context import Refusal, find_settings, generate_secret, print_table, errors_as_refusals
+from bloop.command.context import Refusal, errors_as_refusals, find_settings, generate_secret, print_table
 
 SECRET = "y" * 32
 
