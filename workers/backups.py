@@ -45,7 +45,7 @@ log = logging.getLogger("bloop.backup")
 
 
 @dataclass(slots=True)
-class BackupResult:
+class BackupOutcome:
     """The result of an attempt. With both `entry` and `error`, the backup was made but did not restore."""
 
     entry: Entry | None = None
@@ -62,7 +62,7 @@ class BackupJob:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._run_id = 0
-        self._result = BackupResult()
+        self._result = BackupOutcome()
         self._failing = False
         self._is_first = True
 
@@ -110,7 +110,7 @@ class BackupJob:
         with connection.immediate(self._db):
             storage.begin(self._db, run.id, self._now_ms())
             bad = query.bad_files(self._db)
-        self._run_id, self._result = run.id, BackupResult()
+        self._run_id, self._result = run.id, BackupOutcome()
         self._thread = threading.Thread(
             target=self._work, args=(Cause(run.cause), bad, self._result), name="backup", daemon=True
         )
@@ -138,7 +138,7 @@ class BackupJob:
 
     # In the thread
 
-    def _work(self, cause: Cause, bad: frozenset[str], result: BackupResult) -> None:
+    def _work(self, cause: Cause, bad: frozenset[str], result: BackupOutcome) -> None:
         with contextlib.suppress(OSError):  # a hardened unit may forbid it
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux of this thread alone
         try:
@@ -151,7 +151,7 @@ class BackupJob:
             log.exception("the backup failed unexpectedly", extra={"action": "backup_failed"})
             result.error = f"unexpected error: {type(error).__name__}"
 
-    def _make(self, cause: Cause, bad: frozenset[str], result: BackupResult) -> None:
+    def _make(self, cause: Cause, bad: frozenset[str], result: BackupOutcome) -> None:
         settings, folder = self._settings, self._settings.backup_dir
         watch = Watch(self._stop.is_set, free_bytes_min=settings.database.disk_free_bytes_min)
         result.entry = entry = create(settings.database_path, folder, self._now_ms(), cause=cause, watch=watch)
@@ -168,7 +168,7 @@ class BackupJob:
         folders.rotate(folder, database_id=own_id, keep=settings.backup.keep, bad=bad, watch=watch)
 
 
-def _log_result(result: BackupResult) -> None:
+def _log_result(result: BackupOutcome) -> None:
     if result.error is not None:
         log.error("the backup failed: %s", result.error, extra={"action": "backup_failed"})
     elif result.entry is not None:

@@ -24,7 +24,7 @@ from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 
 
-class BackupsResource:
+class BackupsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -36,7 +36,7 @@ EXIT_CODES = {WELL: 0, DEGRADED: 1, DOWN: 2}
 Counts = dict[str, dict[Outcome, int]]  # of WINDOWS
 
 
-class BackupStatus(NamedTuple):
+class BackupState(NamedTuple):
     """`good_at_ms`: moment of the newest good backup; `error`: why the newest attempt failed, if it did."""
 
     good_at_ms: int | None
@@ -44,27 +44,27 @@ class BackupStatus(NamedTuple):
     error: str | None
 
 
-class UndeliveredCounts(NamedTuple):
+class DeliveryCounts(NamedTuple):
     """Counts of alert messages that no recipient got yet."""
 
     waiting: int
     failed: int
 
 
-class DatabaseSummary(NamedTuple):
+class StoredState(NamedTuple):
     """The part of the overview that comes from the database."""
 
     background: tuple[Reason, ...]
     counts: Counts
-    backup: BackupStatus
-    deliveries: UndeliveredCounts
+    backup: BackupState
+    deliveries: DeliveryCounts
 
 
 class Overview(NamedTuple):
     state: str
     reasons: list[Reason]
     processes: list[ProcessInfo]
-    database: DatabaseSummary | None  # None: the database does not answer
+    database: StoredState | None  # None: the database does not answer
     ring: RingStat | None
     database_bytes: int
     wal_bytes: int
@@ -105,7 +105,7 @@ def overall_state(problems: list[Reason], processes: list[ProcessInfo]) -> str:
     return DEGRADED if problems else WELL
 
 
-def _read_database(settings: Settings, now_ms: int) -> DatabaseSummary | None:
+def _read_database(settings: Settings, now_ms: int) -> StoredState | None:
     if not settings.database_path.exists():
         return None
     try:
@@ -115,16 +115,16 @@ def _read_database(settings: Settings, now_ms: int) -> DatabaseSummary | None:
         ):
             database_answers(db)
             projects, good = all_project_ids(db), backups.last_good(db)
-            return DatabaseSummary(
+            return StoredState(
                 background=tuple(troubles(process_states(db), now_ms)),
                 counts={
                     name: outcomes_since(db, projects, minute_of(now_ms) - length_ms)
                     for name, length_ms in WINDOWS.items()
                 },
-                backup=BackupStatus(
+                backup=BackupState(
                     good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db)
                 ),
-                deliveries=UndeliveredCounts(
+                deliveries=DeliveryCounts(
                     count_deliveries(db, DeliveryState.WAITING), count_deliveries(db, DeliveryState.FAILED)
                 ),
             )

@@ -13,7 +13,7 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.outcomes import Outcome
-from bloop.cli.overview import EXIT_CODES, WINDOWS, BackupStatus, Overview, overview
+from bloop.cli.overview import EXIT_CODES, WINDOWS, BackupState, Overview, overview
 from bloop.command.context import as_json, print_json, print_table, with_settings
 from bloop.health.read import Reason
 
@@ -83,7 +83,7 @@ def _print(current: Overview, now_ms: int) -> None:
         click.echo(f"alerts    {failed} messages could not be delivered, {waiting} wait")
 
 
-def _backup(backup: BackupStatus, now_ms: int) -> str:
+def _backup(backup: BackupState, now_ms: int) -> str:
     age = "none yet" if backup.good_at_ms is None else f"{_span((now_ms - backup.good_at_ms) / 1000)} old"
     if backup.proven_at_ms is not None:
         age += f", one restored on trial {_span((now_ms - backup.proven_at_ms) / 1000)} ago"

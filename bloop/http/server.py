@@ -44,7 +44,7 @@ _FRESH_GRACE_S = 1.0  # for the first byte from a client that connected just bef
 _EVICTED_SHARE = 64  # evict 1/64 of the idle connections at once, to search for them seldom
 
 
-class IngestServer:
+class HttpServer:
     """Owns the listeners' readiness and every connection; `wake_fd` becoming readable ends the current `serve`."""
 
     def __init__(
