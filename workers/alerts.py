@@ -27,7 +27,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import ConfigError
 from bloop.base.pid_file import Instance
-from bloop.health.processes_read import ALERTS
+from bloop.processes.read import ALERTS
 from workers import process
 from workers.background import BackgroundProcess, Job, Stopping
 from workers.sending import POLL_S, Sender, database_version

@@ -2,7 +2,7 @@
 
 BACKGROUND-1  A job that fails is logged and tried again after a back-off; the other jobs continue. A full disk, a
     locked database and a receiver that is down are expected.
-BACKGROUND-2  The process records a few times a minute that it is alive and which troubles it has (health/store.py).
+BACKGROUND-2  The process records a few times a minute that it is alive and which troubles it has (processes/store.py).
     `/health` and the banners report a missing heartbeat, so a process that hangs is noticed like one that died.
 BACKGROUND-3  SIGTERM ends the loop between two jobs. A job that takes long checks `stopping` itself.
 BACKGROUND-4  The process may start before the writer has created or migrated the database, and waits for that.
@@ -22,10 +22,10 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.memory import Leftovers
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.processes_read import SEEN_EVERY_S
-from bloop.health.read import Reason
-from bloop.health.store import say_alive
+from bloop.processes.read import SEEN_EVERY_S
+from bloop.processes.store import say_alive
 from workers import process
 from workers.wakeups import Wakeups
 

@@ -33,8 +33,8 @@ from bloop.backup.watch import Stopped, Watch
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
+from bloop.base.reasons import Reason
 from bloop.db import connection
-from bloop.health.read import Reason
 
 LOOK_EVERY_S = 1.0  # whether a backup was requested or is due
 LOOK_AT_WORK_EVERY_S = 0.5

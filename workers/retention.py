@@ -25,8 +25,8 @@ from bloop.accounts import expiry as sweep
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.db import connection
-from bloop.health.processes_read import RETENTION
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.processes.read import RETENTION
 from bloop.retention import disk, samples, statistics
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner

@@ -27,7 +27,7 @@ from bloop.backup.manifest import Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 from bloop.db import connection, migrate
-from bloop.issues.counts.stats import stats
+from bloop.issues.counts.read import stats
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.projects.read import list_projects

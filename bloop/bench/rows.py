@@ -12,7 +12,7 @@ from typing import Self
 import apsw
 
 from bloop.base.outcomes import Outcome
-from bloop.bench.background import Background
+from bloop.bench.background import BackgroundLoad
 from bloop.db import connection
 
 POLL_S = 0.002
@@ -67,7 +67,7 @@ def ledger(db: apsw.Connection) -> dict[str, int]:
     return {Outcome(outcome).label: total for outcome, total in db.execute(_TOTALS)}
 
 
-class VisibilityWatch(Background):
+class VisibilityWatch(BackgroundLoad):
     """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
 
     def __init__(self, path: Path, run: str) -> None:

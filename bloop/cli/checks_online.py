@@ -23,7 +23,7 @@ from bloop.base.errors import BloopError
 from bloop.base.outcomes import NO_PROJECT
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.db import connection
-from bloop.ledger.rejections import list_rejections
+from bloop.ledger.read import list_rejections
 
 TIMEOUT_S = 5.0
 FIRST_LINE_S = 3.0  # an unbuffered stream begins within this time

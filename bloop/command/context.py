@@ -23,9 +23,8 @@ import click
 
 from bloop.base import config
 from bloop.base.config import Settings
-from bloop.base.errors import BloopError, NotFound, RingMissing, StorageError
+from bloop.base.errors import BloopError, RingMissing, StorageError
 from bloop.db import connection, migrate
-from bloop.projects.read import ProjectRow, get_project, list_projects
 from bloop.ring import Segment
 
 DATA_FOLDER = Path("data")
@@ -147,14 +146,6 @@ def change(settings: Settings, action: Callable[[apsw.Connection], T]) -> T:
         with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
             ring.bump_generation()
         return result
-
-
-def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
-    project = get_project(db, reference)
-    if project is None:
-        known = ", ".join(row.slug for row in list_projects(db)) or "none"
-        raise NotFound(f"there is no project {reference!r}; projects: {known}")
-    return project
 
 
 def print_json(value: Any) -> None:

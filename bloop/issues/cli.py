@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import apsw
 import click
 
-from bloop.accounts.cli import named_user
+from bloop.accounts.people.read import named_user
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import SpanParam, Instant
+from bloop.command.times import Instant, SpanParam
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueFilter, list_issues

@@ -9,11 +9,10 @@ from typing import Any
 import apsw
 
 from bloop.base.errors import NotFound
-from bloop.command.context import find_project
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.words import mute_words
-from bloop.projects.read import project_ids
+from bloop.projects.read import find_project, project_ids
 
 TITLE_CHARS_MAX = 80
 

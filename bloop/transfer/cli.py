@@ -17,7 +17,7 @@ from bloop.command.context import as_json, change, database, print_json, with_se
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
 
 if TYPE_CHECKING:
-    from bloop.transfer.importing import Report
+    from bloop.transfer.importing import ImportReport
 
 STANDARD_INPUT = "-"
 
@@ -68,13 +68,13 @@ def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None
         click.echo(f"note: {line}", err=True)
 
 
-def _applied(settings: Settings, db: apsw.Connection, document: Document) -> Report:
+def _applied(settings: Settings, db: apsw.Connection, document: Document) -> ImportReport:
     from bloop.transfer.importing import apply
 
     return apply(db, document, settings, clock.now_ms())
 
 
-def _tried(settings: Settings, document: Document) -> Report:
+def _tried(settings: Settings, document: Document) -> ImportReport:
     with database(settings) as db:
         db.execute("BEGIN IMMEDIATE")
         try:

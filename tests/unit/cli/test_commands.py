@@ -15,8 +15,8 @@ import apsw
 import pytest
 
 from bloop.accounts.people.store import create_user
-from bloop.accounts.sign_ins.cli import first_event
 from bloop.base import config, credentials
+from bloop.cli.welcome import first_event
 from bloop.db import connection
 from bloop.projects.read import project_keys
 from bloop.projects.tokens.read import find_grant
@@ -90,7 +90,7 @@ class TestProject:
     def test_unknown_project_is_named_with_those_there_are(self, run: Run, database: config.Settings):
         done = run("project", "rotate-key", "nope")
 
-        assert (done.exit_code, done.stderr) == (1, "bloop: there is no project 'nope'; projects: default\n")
+        assert (done.exit_code, done.stderr) == (1, "bloop: there is no project 'nope'; there are: default\n")
 
 
 class TestToken:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import apsw
 import orjson
 
-from bloop.health.read import Reason
+from bloop.base.reasons import Reason
 
 _UPSERT = """
 INSERT INTO process_states (name, started_at_ms, seen_at_ms, troubles)

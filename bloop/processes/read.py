@@ -7,7 +7,7 @@ from typing import NamedTuple
 import apsw
 import orjson
 
-from bloop.health.read import Reason
+from bloop.base.reasons import Reason
 
 SEEN_EVERY_S = 15.0
 STALE_MS = 60_000
