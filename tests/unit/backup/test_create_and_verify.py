@@ -148,7 +148,7 @@ def test_rows_that_are_missing_are_found(seed: Seed, entry: Entry) -> None:
         db.execute("DELETE FROM events WHERE id = 1")
     repack(entry, seed.path.read_bytes())
 
-    with pytest.raises(BackupError, match="does not have the rows"):
+    with pytest.raises(BackupError, match="without the rows"):
         verify(entry.path)
 
 
