@@ -1,0 +1,25 @@
+"""db/migrate.py G3: a migration that may have run somewhere keeps every byte, comments and paths in them included."""
+
+from __future__ import annotations
+
+from bloop.db import migrate
+
+# Append a line with each migration; never change one.
+SHA256 = [
+    "b45ed9bb4d85f91eb319f2196dea58e8a0546d86067a68c0f37e560defa4df95",
+    "89c1bf6923441e444d5419715fd27c400f3021b6fa8d56cfd7f17bcad90a0836",
+    "2979d1612b623713e0158c94d0a68a55863b93c122b346a2a52a22b995f574d0",
+    "8f480f22937ea2287ae858dee86e867108f7886278085e50f43a3c5d7583edb5",
+    "3a2a3bb4f59df79a260446d3c4ec77986917ef40367e0c71ade00b72c69edb93",
+    "27ff4c026734a8594cbcce44986c3271591d89c8ef9c429a68e532dd34b7e949",
+    "1829d1ce2728c5b20f88cd8d86874e133c9ced14461d3a85083e42e8e7b1f940",
+    "c3e92b68077e75dd36ae8c6fe9e547e492cf38ccdc8098c6333a7cdd2b10c5ad",
+    "f19a9a1acae3c8c282e7c22a21ad4b5f399a2e8f8d485b7fb6b140daa9f470e5",
+]
+
+
+def test_migrations_are_byte_for_byte_what_was_shipped() -> None:
+    shipped = {migration.name: migration.sha256 for migration in migrate.shipped()[: len(SHA256)]}
+
+    assert list(shipped.values()) == SHA256
+    assert len(migrate.shipped()) >= len(SHA256)
