@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-import apsw
 import orjson
 
 from bloop.alerts import channels
@@ -26,10 +25,12 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import ConfigError
 from bloop.base.pid_file import Instance
+from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.health.processes_read import ALERTS
 from workers import process
 from workers.background import Background, Job, Stopping
-from workers.sending import POLL_S, Sender, version_of
+from workers.sending import POLL_S, Sender
 
 PID_FILE = "alerts.pid"  # in the run folder: one alerts process per database
 COUNTING_EVERY_S = 1.0
@@ -41,12 +42,12 @@ log = logging.getLogger("bloop.alerts")
 class Asking:
     """The jobs that decide; each remembers what it saw last."""
 
-    def __init__(self, db: apsw.Connection, engine: Engine, stopping: Stopping) -> None:
+    def __init__(self, db: Db, engine: Engine, stopping: Stopping) -> None:
         self._db, self._engine, self._stopping = db, engine, stopping
         self._seen_signals = self._seen_counts = (-1, -1)
 
     def signals(self) -> float:
-        version = version_of(self._db)
+        version = connection.version_of(self._db)
         if version != self._seen_signals:
             started = time.monotonic()
             while self._engine.ask_signals(clock.now_ms()) and not self._stopping():
@@ -57,7 +58,7 @@ class Asking:
         return POLL_S
 
     def counts(self) -> float:
-        version, started = version_of(self._db), time.monotonic()
+        version, started = connection.version_of(self._db), time.monotonic()
         if version == self._seen_counts:
             return POLL_S
         for _ in self._engine.ask_windows(clock.now_ms()):
@@ -66,7 +67,7 @@ class Asking:
         return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
 
 
-def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
+def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
     """Everything this process does, in the order in which it is done when several are due."""
     fallbacks = channels.fallbacks(settings)
     engine = Engine(

@@ -16,13 +16,13 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-import apsw
-
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.memory import Leftovers
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.health.processes_read import SEEN_EVERY_S
 from bloop.health.read import Reason
 from bloop.health.store import say_alive
@@ -32,7 +32,7 @@ from workers.wakeups import Wakeups
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
 DATABASE_POLL_S = 0.2
-EXPECTED = (apsw.Error, BloopError, OSError)
+EXPECTED = (db_errors.Error, BloopError, OSError)
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class Background:
         process.unit.alive()  # who asks, lives
         return self._wakeups.stops > 0
 
-    def run(self, make_jobs: Callable[[apsw.Connection, Stopping], Sequence[Job]]) -> int:
+    def run(self, make_jobs: Callable[[Db, Stopping], Sequence[Job]]) -> int:
         """Work until asked to stop. `make_jobs` gets the control connection the jobs share."""
         self._wait_until(self._settings.database_path.exists)
         if self.stopping():
@@ -110,11 +110,11 @@ class Background:
             job.failures = 0
         job.due_at = time.monotonic() + wait_s
 
-    def _say_alive(self, db: apsw.Connection, jobs: Sequence[Job]) -> None:
+    def _say_alive(self, db: Db, jobs: Sequence[Job]) -> None:
         """At once when what ails us has changed, else now and then. That it cannot be said is no reason to stop."""
         troubles = frozenset(reason for job in jobs for reason in job.troubles())
         if troubles == self._said and time.monotonic() - self._seen_at < SEEN_EVERY_S:
             return
-        with contextlib.suppress(apsw.Error):
+        with contextlib.suppress(db_errors.Error):
             say_alive(db, self._name, started_at_ms=self._started_ms, now_ms=clock.now_ms(), troubles=troubles)
             self._said, self._seen_at = troubles, time.monotonic()

@@ -19,8 +19,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import apsw
-
 from bloop.backup import folder as folders
 from bloop.backup import read as query
 from bloop.backup import store as storage
@@ -35,6 +33,8 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.health.read import Reason
 
 LOOK_EVERY_S = 1.0  # whether somebody asked, or it is time
@@ -58,7 +58,7 @@ class Outcome:
 class Backups:
     """The job; `run`, `troubles` and `finish` are called by the process's main thread."""
 
-    def __init__(self, settings: Settings, db: apsw.Connection, now_ms: Callable[[], int] = clock.now_ms) -> None:
+    def __init__(self, settings: Settings, db: Db, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._settings, self._db, self._now_ms = settings, db, now_ms
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -119,7 +119,7 @@ class Backups:
         log.info("making a backup in %s", self._settings.backup_dir, extra={"action": "backup_started"})
 
     def _note(self) -> None:
-        """Write down how it went. Raises apsw.Error when the database does not take it, and is called again then."""
+        """Write down how it went. Raises db_errors.Error when the database does not take it; called again then."""
         outcome, manifest = self._outcome, self._outcome.entry and self._outcome.entry.manifest
         if not outcome.stopped:
             with connection.immediate(self._db):
@@ -146,7 +146,7 @@ class Backups:
             self._make(cause, bad, outcome)
         except Stopped:
             outcome.stopped = True
-        except (BloopError, OSError, apsw.Error) as error:
+        except (BloopError, OSError, db_errors.Error) as error:
             outcome.error = f"{error}" if isinstance(error, BloopError) else f"{type(error).__name__}: {error}"
         except Exception as error:
             log.exception("the backup failed unexpectedly", extra={"action": "backup_failed"})
@@ -162,7 +162,7 @@ class Backups:
                 outcome.proven_at_ms = self._now_ms()
         except Stopped:  # it is whole; that it restores is for the next one to show
             pass
-        except (BloopError, OSError, apsw.Error) as error:
+        except (BloopError, OSError, db_errors.Error) as error:
             bad |= {entry.path.name}
             outcome.error = f"the restore drill failed: {error}"
         own_id = entry.manifest.database_id

@@ -25,13 +25,12 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any
 
-import apsw
-
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
 from bloop.base.outcomes import Outcome
 from bloop.db import connection
+from bloop.db import errors as db_errors
 from bloop.grouping import v1
 from bloop.ingest.dialects.native import Event, parse_event
 from bloop.ingest.limits import Limits
@@ -45,7 +44,7 @@ QUEUE_MAX = 32
 TRIES = 5
 TRY_AGAIN_S = 0.5
 FLUSH_S = 3.0
-LATER = (RingMissing, LaneUnavailable, DatabaseBusy, apsw.BusyError)  # somebody else is in the way for the moment
+LATER = (RingMissing, LaneUnavailable, DatabaseBusy, db_errors.BusyError)  # somebody else is in the way for the moment
 
 log = logging.getLogger(__name__)
 
@@ -134,7 +133,7 @@ def send(settings: Settings, event: Event) -> None:
     """Put one event into the ring, as a worker would.
 
     Raises:
-        BloopError, apsw.Error: there is no ring, no lane or no database at the moment.
+        BloopError, db_errors.Error: there is no ring, no lane or no database at the moment.
     """
     project_id, is_new = own_project(settings)
     fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)

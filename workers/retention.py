@@ -19,19 +19,21 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import apsw
-
 from bloop.accounts import expiry as sweep
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
+from bloop.db.statistics import refresh
 from bloop.health.processes_read import RETENTION
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
-from bloop.retention import disk, samples, statistics
+from bloop.retention import disk, samples
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
 from bloop.retention.read import get_run, open_run
 from bloop.retention.sizes import count_rows, newest_event_id
+from bloop.retention.statistics import stale_statistics
 from workers import process
 from workers.background import Background, Job, Stopping
 from workers.backups import Backups
@@ -47,7 +49,7 @@ STATISTICS_REST_S = 0.1
 log = logging.getLogger("bloop.retention")
 
 
-def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
+def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
     """Everything this process does, in the order in which it is done when several are due."""
 
     def measure_job() -> float:
@@ -68,9 +70,9 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
     stale: list[str] = []
 
     def statistics_job() -> float:
-        stale.extend([] if stale else statistics.stale_statistics(db))
+        stale.extend([] if stale else stale_statistics(db))
         if stale:
-            statistics.refresh(db, stale.pop())
+            refresh(db, stale.pop())
         return STATISTICS_REST_S if stale else STATISTICS_EVERY_S
 
     return [
@@ -86,9 +88,7 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
 class Pruning:
     """Works on the open clean-up, a step a run, so that the other jobs get their turn and a stop waits for a step."""
 
-    def __init__(
-        self, settings: Settings, db: apsw.Connection, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: Settings, db: Db, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._db, self._monotonic = settings, db, monotonic
         self._work: Iterator[float] | None = None
         self._due_at = self._low_disk_at = monotonic()
@@ -110,7 +110,7 @@ class Pruning:
 
     def _note(self, error: Exception) -> None:
         """For who waits for this run; that it cannot be noted is no reason to stop."""
-        with contextlib.suppress(apsw.Error):
+        with contextlib.suppress(db_errors.Error):
             run = open_run(self._db)
             if run is not None:
                 with connection.immediate(self._db):
@@ -154,7 +154,7 @@ class Pruning:
         log.info(message, *counts, held_s_max * 1000, extra={"action": "pruned"})
 
 
-def measure(settings: Settings, db: apsw.Connection) -> None:
+def measure(settings: Settings, db: Db) -> None:
     """Note how large everything is. Counting reads, in its own time; only the note takes the write lock."""
     sizes = disk.sizes(db, settings.database_path)
     event_id, row_counts = newest_event_id(db), count_rows(db)

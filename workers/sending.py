@@ -18,8 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-import apsw
-
 from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
@@ -27,6 +25,7 @@ from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing.read import Due
 from bloop.base import clock
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.health.read import Reason
 
 THREADS_MAX = 8
@@ -43,7 +42,7 @@ Answers = queue.SimpleQueue[tuple[Due, Result]]
 class Sender:
     """`send` makes one attempt; it runs in threads and may take its time. Everything else: main thread only."""
 
-    def __init__(self, db: apsw.Connection, send: Send, *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, db: Db, send: Send, *, jitter: Callable[[], float] = random.random) -> None:
         self._db, self._send, self._jitter = db, send, jitter
         self._in_flight: dict[tuple[str, int | None], Due] = {}
         self._tried_at: dict[tuple[str, int | None], float] = {}  # monotonic
@@ -56,7 +55,7 @@ class Sender:
     def run(self) -> float:
         """Note what came back, start what is due; cheap while nothing changed."""
         self._note()
-        now_ms, version = clock.now_ms(), version_of(self._db)
+        now_ms, version = clock.now_ms(), connection.version_of(self._db)
         if version != self._seen or (self._next_ms is not None and now_ms >= self._next_ms):
             self._failing = alerts.any_failed(self._db)
             self._start(now_ms)
@@ -85,7 +84,7 @@ class Sender:
             threading.Thread(target=_attempt, args=arguments, name=f"deliver-{due.id}", daemon=True).start()
 
     def _note(self) -> None:
-        """Raises: apsw.Error; then everything is still to be noted."""
+        """Raises: db_errors.Error; then everything is still to be noted."""
         while not self._answers.empty():
             self._unnoted.append(self._answers.get())
         if not self._unnoted:
@@ -116,11 +115,6 @@ class Sender:
         log.warning(
             message, *arguments, extra={"action": "delivery_given_up" if wait is None else "delivery_postponed"}
         )
-
-
-def version_of(db: apsw.Connection) -> tuple[int, int]:
-    """Changes with every commit to the database, other connections' and our own."""
-    return db.pragma("data_version"), db.total_changes()
 
 
 def _channel(due: Due) -> tuple[str, int | None]:

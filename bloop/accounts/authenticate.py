@@ -11,7 +11,6 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
-import apsw
 import falcon
 
 from bloop.accounts.sign_ins import read as sessions
@@ -22,6 +21,8 @@ from bloop.auth.access import Door
 from bloop.auth.principal import ANONYMOUS, Kind, Principal
 from bloop.base import credentials
 from bloop.base.errors import NotFound, StorageError, Unauthorized
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.db.pool import Database
 from bloop.ingest.client_address import ClientAddresses, is_this_machine
 from bloop.ingest.rate_limit import RateLimiter
@@ -43,7 +44,7 @@ def principal_of(req: falcon.Request) -> Principal:
     return principal
 
 
-def visible_projects(db: apsw.Connection, principal: Principal, reference: str | None) -> tuple[int, ...]:
+def visible_projects(db: Db, principal: Principal, reference: str | None) -> tuple[int, ...]:
     """The projects a request is about: the token's own, else the one named by id or slug, else all that may be seen.
 
     Raises:
@@ -137,10 +138,10 @@ class Access:
         name = session.display_name or session.username or session.user_id
         return Principal(Kind.USER, session.user_id, name, None, scopes.ALL, is_admin=session.is_admin)
 
-    def _note(self, noted_at_s: int | None, now_ms: int, note: Callable[[apsw.Connection], None]) -> None:
+    def _note(self, noted_at_s: int | None, now_ms: int, note: Callable[[Db], None]) -> None:
         """Remember that a credential was used, unless it was noted a moment ago."""
         if noted_at_s is None or now_ms - noted_at_s * 1000 >= TOUCH_INTERVAL_MS:
-            with contextlib.suppress(StorageError, apsw.Error):  # a note on the side never fails the request
+            with contextlib.suppress(StorageError, db_errors.Error):  # a note on the side never fails the request
                 self._database.change(note, wait=False)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import apsw
 import click
 
 from bloop.accounts.people.read import UserRow, find_user, list_people, list_users
@@ -11,6 +10,7 @@ from bloop.base.config import Settings
 from bloop.base.errors import NotFound
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.command.times import day_of_s
+from bloop.db.engine import Db
 
 
 @click.group()
@@ -87,7 +87,7 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
     click.echo(f"Removed {found.username}", err=True)
 
 
-def named_user(db: apsw.Connection, name: str) -> UserRow:
+def named_user(db: Db, name: str) -> UserRow:
     """Raises: NotFound, naming who there is."""
     found = find_user(db, name)
     if found is None:
@@ -97,7 +97,7 @@ def named_user(db: apsw.Connection, name: str) -> UserRow:
 
 
 def _change_role(settings: Settings, name: str, *, is_admin: bool) -> UserRow:
-    def run(db: apsw.Connection) -> UserRow:
+    def run(db: Db) -> UserRow:
         found = named_user(db, name)
         set_role(db, found.id, is_admin=is_admin)
         return found

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import apsw
 import falcon
 
 from bloop.accounts import pages as account
@@ -30,6 +29,7 @@ from bloop.auth.access import ADMIN_PAGE, PAGE
 from bloop.auth.principal import Kind, Principal
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
+from bloop.db.engine import Db
 from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing.state import IssueView
 from bloop.projects import read as projects
@@ -93,7 +93,7 @@ class Account:
         """The operator's way to a first account: a fresh set-up link, opened at once."""
         ttl_s, now_ms = self._deps.settings.auth.login_link_ttl_secs, self._deps.now_ms()
 
-        def make_link(db: apsw.Connection) -> str:
+        def make_link(db: Db) -> str:
             if has_users(db):
                 raise Conflict("there are accounts already: sign in with a passkey")
             return create_login_link(db, now_ms=now_ms, ttl_s=ttl_s)
@@ -115,9 +115,7 @@ class Account:
         this = session_cookie(req) or ""
         self._change(req, resp, "sessions-ended", lambda db, me: sessions.end_other_sessions(db, me, this))
 
-    def _change(
-        self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
-    ) -> None:
+    def _change(self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[Db, str], object]) -> None:
         principal = principal_of(req)
         if principal.kind is not Kind.USER:
             raise Conflict("this needs an account")
@@ -151,7 +149,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         minutes = self._deps.settings.auth.login_link_ttl_secs // 60
 
-        def make_link(db: apsw.Connection) -> tuple[str, str]:
+        def make_link(db: Db) -> tuple[str, str]:
             url = administration.recovery_link(self._deps, db, principal, user_id, now_ms)
             user = get_user(db, user_id)
             assert user is not None, "recovery_link has just found it"
@@ -191,7 +189,7 @@ class People:
         resp.text = self._deps.render(page.template, context_of(page))
 
 
-def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
+def settings_shell(db: Db, principal: Principal) -> Shell:
     """The frame of a page that is about no project in particular."""
     seen = projects.list_projects(db, principal.project_ids)
     return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")

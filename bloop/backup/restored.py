@@ -7,7 +7,7 @@ and project keys are as they were: who revoked one since then revokes it again.
 
 from __future__ import annotations
 
-import apsw
+from bloop.db.engine import Db
 
 _VOID = (
     "DELETE FROM sessions",
@@ -28,9 +28,7 @@ UPDATE backup_runs
 _DROP_WAITING_RUN = "DELETE FROM backup_runs WHERE state = 'waiting'"
 
 
-def settle(
-    db: apsw.Connection, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int
-) -> None:
+def settle(db: Db, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int) -> None:
     """Void what must not come back, and note which backup this is."""
     for statement in _VOID:
         db.execute(statement)

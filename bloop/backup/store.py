@@ -8,9 +8,8 @@ N3  The newest RUNS_KEPT are kept, and whatever they are, the newest that worked
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.backup.read import RunRow, get_run, open_run
+from bloop.db.engine import Db
 
 RUNS_KEPT = 100
 ERROR_CHARS_MAX = 500
@@ -40,7 +39,7 @@ DELETE FROM backup_runs
 """
 
 
-def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> RunRow:
+def ask(db: Db, *, cause: str, asked_by: str | None, now_ms: int) -> RunRow:
     """The attempt that waits or runs, made if there is none (N1)."""
     found = open_run(db)
     if found is not None:
@@ -52,12 +51,12 @@ def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -
     return made
 
 
-def begin(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+def begin(db: Db, run_id: int, now_ms: int) -> None:
     db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
 
 
 def end(
-    db: apsw.Connection,
+    db: Db,
     run_id: int,
     *,
     now_ms: int,
@@ -83,14 +82,14 @@ def end(
     )
 
 
-def interrupt(db: apsw.Connection) -> int:
+def interrupt(db: Db) -> int:
     """What is said to run does not (N2); return how many."""
     db.execute(_INTERRUPT)
     return db.changes()
 
 
 def add_done(
-    db: apsw.Connection,
+    db: Db,
     *,
     created_at_ms: int,
     now_ms: int,

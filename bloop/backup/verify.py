@@ -16,17 +16,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import apsw
 import zstandard
 
 from bloop.backup import manifest as manifests
 from bloop.backup.create import CHUNK_BYTES
 from bloop.backup.folder import LOCK_WAIT_S, working_in
-from bloop.backup.inspect import applied, count_rows, integrity, opened
+from bloop.backup.inspect import applied, count_rows, integrity
 from bloop.backup.manifest import Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.copies import opened
+from bloop.db.engine import Db
 from bloop.issues.counts.stats import stats
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, list_issues
@@ -68,13 +70,13 @@ def drill(data: Path, now_ms: int, watch: Watch | None = None) -> Manifest:
         try:
             with contextlib.closing(connection.open_reader(path)) as db:
                 _work_as_bloop_would(db, manifest, now_ms)
-        except apsw.Error as error:
+        except db_errors.Error as error:
             raise BackupError(f"the restored database does not answer: {error}") from error
         watch.look("Trying", 1, 1)
         return manifest
 
 
-def _work_as_bloop_would(db: apsw.Connection, manifest: Manifest, now_ms: int) -> None:
+def _work_as_bloop_would(db: Db, manifest: Manifest, now_ms: int) -> None:
     rows = count_rows(db)
     if lost := [table for table, count in manifest.rows.items() if rows.get(table, 0) < count]:
         raise BackupError(f"migrating the restored database lost rows of {', '.join(lost)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.auth.access import ADMIN, ADMIN_PAGE
@@ -10,6 +9,7 @@ from bloop.backup import folder as folders
 from bloop.backup import read as query
 from bloop.backup.api import Backups, ask_for_backup, next_at_ms
 from bloop.backup.pages import BACKUP_HREF, BackupFile, BackupsPanel, backups_panel
+from bloop.db.engine import Db
 from bloop.site.deps import Deps
 from bloop.site.routes import Routes
 
@@ -30,7 +30,7 @@ class BackupButton:
         resp.status, resp.location = falcon.HTTP_303, f"{BACKUP_HREF.rpartition('/')[0]}#backups"
 
 
-def panel_of(deps: Deps, db: apsw.Connection) -> BackupsPanel:
+def panel_of(deps: Deps, db: Db) -> BackupsPanel:
     """What the partial `_backups.html` shows."""
     backup, now_ms = deps.settings.backup, deps.now_ms()
     return backups_panel(

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import apsw
 import requests
 
 from bloop.accounts.sign_ins import store as sessions
@@ -23,6 +22,8 @@ from bloop.base.errors import BloopError
 from bloop.base.outcomes import NO_PROJECT
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.ledger.rejections import list_rejections
 
 TIMEOUT_S = 5.0
@@ -53,7 +54,7 @@ def public_address(settings: Settings) -> Iterator[Finding]:
             yield from metrics_are_private(origin)
         yield from _client_address(settings, origin)
         yield from _live_stream(settings, origin)
-    except (BloopError, apsw.Error, requests.exceptions.RequestException) as error:
+    except (BloopError, db_errors.Error, requests.exceptions.RequestException) as error:
         yield warning("proxy", f"could not be looked at: {error}", "try again when the rest is well")
 
 
@@ -108,7 +109,7 @@ def _live_stream(settings: Settings, origin: str) -> Iterator[Finding]:
         yield wrong("live stream", f"nothing arrived within {FIRST_LINE_S:.0f} s: the proxy holds it back", advice)
 
 
-def _noted(db: apsw.Connection, agent: str) -> str:
+def _noted(db: Db, agent: str) -> str:
     """Where the refused request with this user agent came from, as bloop saw it."""
     return next((row.client for row in list_rejections(db, [NO_PROJECT], 50) if row.user_agent == agent), "")
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import apsw
-
 from bloop.backup import read as query
 from bloop.base import clock
 from bloop.base.clock import DAY_MS, HOUR_MS
@@ -15,6 +13,7 @@ from bloop.base.errors import BloopError
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.cli.family import KINDS, family
 from bloop.db import connection
+from bloop.db import errors as db_errors
 
 BACKUP_OLD_MS = 2 * DAY_MS  # a night was missed
 ALONE = frozenset({"supervisor"})  # not there where each process is a unit of its own
@@ -39,7 +38,7 @@ def backups(settings: Settings) -> Iterator[Finding]:
     try:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
             past, proven_at_ms, failing = query.past(db), query.last_proven_at_ms(db), query.failing(db)
-    except (BloopError, apsw.Error):
+    except (BloopError, db_errors.Error):
         return  # the check of the database says so
     good_at_ms = past.good_at_ms
     since_ms = now_ms - max(good_at_ms or 0, past.created_at_ms or 0)

@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
 from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
 from bloop.backup import read as backups
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
@@ -21,6 +19,8 @@ from bloop.base.errors import BloopError
 from bloop.base.outcomes import Outcome
 from bloop.cli.family import Member, family
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import log_path
 from bloop.health.processes_read import process_states, troubles
 from bloop.health.read import Reason, Vitals, database_answers, reasons
 from bloop.ledger.read import all_project_ids, outcomes_since
@@ -93,7 +93,7 @@ def overview(settings: Settings, now_ms: int) -> Overview:
         stored=stored,
         ring=ring,
         database_bytes=_size(path),
-        wal_bytes=_size(path.with_name(f"{path.name}-wal")),
+        wal_bytes=_size(log_path(path)),
         disk_free_bytes=free,
     )
 
@@ -126,7 +126,7 @@ def _read(settings: Settings, now_ms: int) -> Stored | None:
                     count_deliveries(db, DeliveryState.WAITING), count_deliveries(db, DeliveryState.FAILED)
                 ),
             )
-    except (BloopError, apsw.Error):
+    except (BloopError, db_errors.Error):
         return None
 
 

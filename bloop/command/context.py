@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 import click
 
 from bloop.base import config
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, NotFound, RingMissing, StorageError
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.projects.read import ProjectRow, get_project, list_projects
 from bloop.ring import Segment
 
@@ -51,9 +52,9 @@ def refusing() -> Iterator[None]:
         yield
     except BloopError as error:
         raise Refusal(str(error)) from error
-    except apsw.BusyError as error:
+    except db_errors.BusyError as error:
         raise Refusal("the database is busy; try again") from error
-    except apsw.Error as error:
+    except db_errors.Error as error:
         raise Refusal(f"the database says: {error}") from error
     except BrokenPipeError:  # click ends quietly when nobody reads on
         raise
@@ -128,7 +129,7 @@ def generate_secret(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def database(settings: Settings) -> Iterator[apsw.Connection]:
+def database(settings: Settings) -> Iterator[Db]:
     """The control connection, on a database that is there and up to date."""
     path = settings.database_path
     if not path.exists():
@@ -139,7 +140,7 @@ def database(settings: Settings) -> Iterator[apsw.Connection]:
         yield db
 
 
-def change(settings: Settings, do: Callable[[apsw.Connection], T]) -> T:
+def change(settings: Settings, do: Callable[[Db], T]) -> T:
     """Run `do` in one transaction, then tell the running processes that control-plane rows changed."""
     with database(settings) as db:
         with connection.immediate(db):
@@ -149,7 +150,7 @@ def change(settings: Settings, do: Callable[[apsw.Connection], T]) -> T:
         return result
 
 
-def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
+def find_project(db: Db, reference: str) -> ProjectRow:
     project = get_project(db, reference)
     if project is None:
         known = ", ".join(row.slug for row in list_projects(db)) or "none"

@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts import channels
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
@@ -22,6 +20,7 @@ from bloop.alerts.rules.model import Rule, as_dict, parse_config
 from bloop.alerts.rules.read import list_rules
 from bloop.alerts.rules.store import RuleFields, add_channel, create_rule
 from bloop.base.clock import DAY_MS
+from bloop.db.engine import Db
 
 DAYS = 7
 FIRINGS_MAX = 8  # of a rule
@@ -68,7 +67,7 @@ class Said(NamedTuple):
     targets: tuple[Target, ...]
 
 
-def store_alerts(db: apsw.Connection, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
+def store_alerts(db: Db, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
     """Once: rules that are there already are left alone. Call inside a transaction, when every event is stored."""
     known = {rule.name for rule in list_rules(db, [*project_ids.values()])}
     wanted = [rule for rule in RULES if rule.name not in known]
@@ -79,7 +78,7 @@ def store_alerts(db: apsw.Connection, project_ids: Mapping[str, int], origin: st
         _store(db, one, out_of_order=OUT_OF_ORDER if one is failed else "")
 
 
-def _make(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[Said]:
+def _make(db: Db, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[Said]:
     """The rule and its channels, stored; what it would have said."""
     since_ms, config = now_ms - DAYS * DAY_MS, parse_config(wanted.rule_type, wanted.config)
     fields = RuleFields(wanted.name, wanted.rule_type, as_dict(config), environment_filter=wanted.environment)
@@ -94,7 +93,7 @@ def _make(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, n
         yield Said(message.at_ms, rule, firing, message, targets)
 
 
-def _store(db: apsw.Connection, said: Said, *, out_of_order: str) -> None:
+def _store(db: Db, said: Said, *, out_of_order: str) -> None:
     """As if it had been sent; to the receiver that was out of order it was not, and somebody dismissed it."""
     fields = FiringFields(
         rule_id=said.rule.id,

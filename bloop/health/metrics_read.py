@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
 from bloop.backup import read as backups
+from bloop.db.engine import Db
 from bloop.health.processes_read import STALE_MS, process_states
 
 
@@ -52,7 +51,7 @@ SELECT coalesce(n.id, CASE WHEN t.project_id = 0 THEN 0 ELSE -1 END),
 _SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
 
 
-def read_metrics(db: apsw.Connection, now_ms: int, *, projects_max: int) -> Read:
+def read_metrics(db: Db, now_ms: int, *, projects_max: int) -> Read:
     few = (DeliveryState.WAITING, DeliveryState.FAILED)
     good = backups.last_good(db)
     return Read(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
 import orjson
 
+from bloop.db.engine import Db
 from bloop.health.read import Reason
 
 SEEN_EVERY_S = 15.0
@@ -26,7 +26,7 @@ class ProcessState(NamedTuple):
 _SELECT = "SELECT name, started_at_ms, seen_at_ms, troubles FROM process_states ORDER BY name"
 
 
-def process_states(db: apsw.Connection) -> list[ProcessState]:
+def process_states(db: Db) -> list[ProcessState]:
     """Every background process that ever ran here, by name; codes a newer bloop wrote are left out."""
     known = set(Reason)
     return [

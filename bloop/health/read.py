@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 WRITER_STALE_MS = 10_000  # it says it lives at least every two seconds, also while it waits for disk or lock
 
@@ -45,7 +45,7 @@ class Vitals(NamedTuple):
 _SELECT_ONE_ROW = "SELECT id FROM projects LIMIT 1"
 
 
-def database_answers(db: apsw.Connection) -> bool:
+def database_answers(db: Db) -> bool:
     """A real read of a real table; raises what SQLite raises."""
     db.execute(_SELECT_ONE_ROW).fetchone()
     return True

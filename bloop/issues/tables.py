@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bloop.db import word_search
 from bloop.db.tables import Keep, PurgeBy, Table
 
 _PURGE_EVENTS = """
@@ -26,7 +27,6 @@ _PURGE_AGGREGATES = """
 DELETE FROM aggregates WHERE id IN (
     SELECT a.id FROM json_each(:ids) AS i JOIN aggregates AS a ON a.issue_id = i.value LIMIT :rows_max)
 """
-_PURGE_ISSUE_SEARCH = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
 _PURGE_ISSUES = "DELETE FROM issues WHERE id IN (SELECT value FROM json_each(:ids))"
 _PURGE_MINUTE_COUNTS = """
 DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
@@ -97,7 +97,7 @@ TABLES = (
         purge=(_PURGE_AGGREGATES,),
         purge_by=PurgeBy.ISSUE,
     ),
-    Table(name="issue_search", purge=(_PURGE_ISSUE_SEARCH,), purge_by=PurgeBy.ISSUE),
+    Table(name="issue_search", purge=(word_search.FORGET,), purge_by=PurgeBy.ISSUE),
     Table(name="issues", label="Issues", is_missed=True, purge=(_PURGE_ISSUES,), purge_by=PurgeBy.ISSUE),
     Table(
         name="minute_counts",

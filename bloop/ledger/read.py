@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.outcomes import NO_PROJECT, Outcome
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class MinuteCount(NamedTuple):
@@ -53,26 +51,24 @@ SELECT t.outcome, sum(t.count)
 """
 
 
-def outcomes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> dict[Outcome, int]:
+def outcomes_since(db: Db, project_ids: Sequence[int], since_ms: int) -> dict[Outcome, int]:
     """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
     return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
 
 
-def minutes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[MinuteCount]:
+def minutes_since(db: Db, project_ids: Sequence[int], since_ms: int) -> list[MinuteCount]:
     """The same minute by minute, ascending."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
     return [MinuteCount(*row) for row in db.execute(_SELECT_MINUTES, bindings)]
 
 
-def totals(db: apsw.Connection, project_ids: Sequence[int]) -> dict[Outcome, int]:
+def totals(db: Db, project_ids: Sequence[int]) -> dict[Outcome, int]:
     """Records per outcome since the beginning."""
     return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, {"project_ids": ids_json(project_ids)})}
 
 
-def buckets_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, bucket_ms: int
-) -> list[BucketCount]:
+def buckets_since(db: Db, project_ids: Sequence[int], since_ms: int, *, bucket_ms: int) -> list[BucketCount]:
     """Hour by hour or day by day (UTC), ascending; `since_ms` starts a bucket."""
     assert since_ms % bucket_ms == 0
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "bucket_ms": bucket_ms}
@@ -80,6 +76,6 @@ def buckets_since(
     return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
 
 
-def all_project_ids(db: apsw.Connection) -> tuple[int, ...]:
+def all_project_ids(db: Db) -> tuple[int, ...]:
     """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
     return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))

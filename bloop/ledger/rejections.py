@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.outcomes import Outcome
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class RejectionRow(NamedTuple):
@@ -36,7 +34,7 @@ SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_p
 """
 
 
-def list_rejections(db: apsw.Connection, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
+def list_rejections(db: Db, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
     """Newest first. Id 0 among `project_ids` asks for those that named no project."""
     rows = db.execute(_SELECT, {"project_ids": ids_json(project_ids), "limit": limit})
     return [RejectionRow(*row)._replace(outcome=Outcome(row[4])) for row in rows]

@@ -26,7 +26,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
-import apsw
 import falcon
 import orjson
 
@@ -36,6 +35,8 @@ from bloop.accounts.sign_ins.cookie import session_cookie
 from bloop.auth.principal import Kind, Principal
 from bloop.base import credentials
 from bloop.base.errors import StorageError
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.live.hub import CONNECTION_WAIT_S, REPLAY_MAX, Hub, frame_of, reset
 from bloop.pipeline import signal_log as signals
 from bloop.projects.tokens import read as tokens
@@ -58,7 +59,7 @@ class Listener:
         self._tick = hub.ticks
         self._spoke_s = self._checked_s = hub.monotonic()
 
-    def begin(self, db: apsw.Connection, after_id: int | None) -> bytes:
+    def begin(self, db: Db, after_id: int | None) -> bytes:
         """What is said at once: where the stream stands, or what was missed since `after_id`."""
         newest = signals.last_id(db)
         start = b"retry: %d\n" % RETRY_MS
@@ -162,19 +163,19 @@ def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[
     if principal.kind is Kind.TOKEN:
         token_hash = credentials.token_hash((req.get_header("Authorization") or "").partition(" ")[2].strip())
 
-        def find(db: apsw.Connection) -> Any:
+        def find(db: Db) -> Any:
             return tokens.find_grant(db, token_hash, deps.now_ms())
     else:
         token_hash = credentials.token_hash(session_cookie(req) or "")
 
-        def find(db: apsw.Connection) -> Any:
+        def find(db: Db) -> Any:
             return sessions.find_session(db, token_hash, deps.now_ms())
 
     def still_holds() -> bool:
         try:
             with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 return find(db) is not None
-        except (StorageError, apsw.Error):
+        except (StorageError, db_errors.Error):
             return True
 
     return token_hash, still_holds

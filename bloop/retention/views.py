@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.accounts.authenticate import principal_of
@@ -18,6 +17,7 @@ from bloop.auth.access import ADMIN, ADMIN_PAGE
 from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.retention import disk, read
 from bloop.retention.api import DAYS_OF, PURGE_PATH, Retention, ask_for_purge, checked_days, save
@@ -101,7 +101,7 @@ class Storage:
         send_page(self._deps, req, resp, page)
 
     def _page(
-        self, db: apsw.Connection, shell: Shell, form: Mapping[str, str], problem: str, project_problem: str, done: str
+        self, db: Db, shell: Shell, form: Mapping[str, str], problem: str, project_problem: str, done: str
     ) -> StoragePage:
         settings, now_ms = self._deps.settings, self._deps.now_ms()
         policy = load_policy(db, settings.retention)
@@ -137,7 +137,7 @@ class Storage:
         )
 
 
-def _growth(db: apsw.Connection, now_ms: int) -> int | None:
+def _growth(db: Db, now_ms: int) -> int | None:
     samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
     return disk.growth_per_day([Used(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import apsw
-
 from bloop.alerts import channels
 from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
 from bloop.base import credentials
+from bloop.db.engine import Db
 from bloop.projects.read import list_projects, project_keys
 from bloop.retention.read import overrides, policy_row
 from bloop.transfer.document import FORMAT, Channel, Document, Project, Retention, Rule
 
 
-def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
+def export(db: Db, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
     """Everything, in an order that does not change by itself. Call it inside one read transaction."""
     policy = policy_row(db)
     exported_at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
@@ -27,7 +26,7 @@ def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_se
     )
 
 
-def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[Project, ...]:
+def _projects(db: Db, *, with_keys: bool) -> tuple[Project, ...]:
     days = {row.project_id: row.raw_events_days for row in overrides(db)}
     # The key of `default` is the configured secret until it is rotated: that one travels with the settings file.
     keys = {row.id: row.api_key for row in project_keys(db) if credentials.PROJECT_KEY_PATTERN.fullmatch(row.api_key)}
@@ -43,7 +42,7 @@ def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[Project, ...]:
     )
 
 
-def _rules(db: apsw.Connection, *, with_secrets: bool) -> tuple[Rule, ...]:
+def _rules(db: Db, *, with_secrets: bool) -> tuple[Rule, ...]:
     rows = list_rules(db)
     of_rule: dict[int, list[ChannelRow]] = {}
     for row in list_channels(db, [row.id for row in rows]):

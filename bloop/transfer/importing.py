@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import apsw
 import msgspec
 
 from bloop.alerts import channels
@@ -23,6 +22,7 @@ from bloop.alerts.rules.store import RuleFields
 from bloop.base import credentials
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, InvalidField
+from bloop.db.engine import Db
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectRow, get_project, list_projects, project_keys
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
@@ -39,7 +39,7 @@ class Report:
     notes: list[str] = field(default_factory=list)
 
 
-def apply(db: apsw.Connection, document: Document, settings: Settings, now_ms: int) -> Report:
+def apply(db: Db, document: Document, settings: Settings, now_ms: int) -> Report:
     """Make it so (I1), and say what that changed.
 
     Raises:
@@ -73,7 +73,7 @@ def _at(place: str) -> Iterator[None]:
 # How long what is kept
 
 
-def _retention(db: apsw.Connection, document: Document, report: Report) -> None:
+def _retention(db: Db, document: Document, report: Report) -> None:
     row, wanted = policy_row(db), document.retention
     events = _checked_days("raw_events_days", wanted.raw_events_days)
     hours = _checked_days("hourly_counts_days", wanted.hourly_counts_days)
@@ -98,7 +98,7 @@ def _checked_days(name: str, days: int | None) -> int | None:
 # Projects
 
 
-def _project(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> None:
+def _project(db: Db, wanted: Project, report: Report, now_ms: int) -> None:
     if wanted.api_key is not None and not credentials.PROJECT_KEY_PATTERN.fullmatch(wanted.api_key):
         raise InvalidField("api_key", "is not a project key")
     row = next((row for row in list_projects(db) if row.slug == wanted.slug), None)
@@ -117,7 +117,7 @@ def _project(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) 
         report.changes.append(f"project {row.slug}: raw events kept {days} days")
 
 
-def _made(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> ProjectRow | None:
+def _made(db: Db, wanted: Project, report: Report, now_ms: int) -> ProjectRow | None:
     if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may make it
         report.notes.append("the project default is made when bloop starts; import again after that")
         return None
@@ -131,7 +131,7 @@ def _made(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> 
     return row
 
 
-def _key(db: apsw.Connection, row: ProjectRow, wanted: Project, report: Report, now_ms: int) -> None:
+def _key(db: Db, row: ProjectRow, wanted: Project, report: Report, now_ms: int) -> None:
     if wanted.api_key is None:
         return
     keys = {key.api_key: key.id for key in project_keys(db)}
@@ -145,16 +145,14 @@ def _key(db: apsw.Connection, row: ProjectRow, wanted: Project, report: Report, 
 # Alert rules
 
 
-def _by_name(db: apsw.Connection) -> dict[tuple[str | None, str], list[RuleRow]]:
+def _by_name(db: Db) -> dict[tuple[str | None, str], list[RuleRow]]:
     found: dict[tuple[str | None, str], list[RuleRow]] = {}
     for row in list_rules(db):
         found.setdefault((row.project_slug, row.name), []).append(row)
     return found
 
 
-def _rule(
-    db: apsw.Connection, wanted: Rule, row: RuleRow | None, settings: Settings, report: Report, now_ms: int
-) -> None:
+def _rule(db: Db, wanted: Rule, row: RuleRow | None, settings: Settings, report: Report, now_ms: int) -> None:
     fields, name = _fields(wanted), f"alert rule {wanted.name.strip()}"
     if row is None:
         rule_id = alert_rules.create_rule(
@@ -172,7 +170,7 @@ def _rule(
             _channel(db, rule_id, name, channel, there, settings, report, now_ms)
 
 
-def _project_id(db: apsw.Connection, wanted: Rule) -> int | None:
+def _project_id(db: Db, wanted: Rule) -> int | None:
     if wanted.project is None:
         return None
     project = next((row for row in list_projects(db) if row.slug == wanted.project), None)
@@ -203,7 +201,7 @@ def _fields_of(row: RuleRow) -> RuleFields:
 
 
 def _channel(
-    db: apsw.Connection,
+    db: Db,
     rule_id: int,
     name: str,
     wanted: Channel,

@@ -7,7 +7,6 @@ import hmac
 import json
 import shlex
 
-import apsw
 import click
 
 from bloop.accounts.cli import named_user
@@ -17,6 +16,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, NotFound
 from bloop.command.context import as_json, change, database, print_json, with_settings
+from bloop.db.engine import Db
 from bloop.projects.read import project_keys
 from bloop.projects.store import DEFAULT
 
@@ -76,7 +76,7 @@ def first_event(port: int, key: str, now_ms: int) -> str:
     return shlex.join(["curl", "-X", "POST", f"http://localhost:{port}/v1/ingest", *arguments, "-d", body])
 
 
-def _make_link(settings: Settings, db: apsw.Connection, username: str | None) -> str:
+def _make_link(settings: Settings, db: Db, username: str | None) -> str:
     if username is None and has_users(db):
         known = ", ".join(row.username for row in list_users(db))
         raise Conflict(f"bloop is set up: name whom the link is for with --user, one of: {known}")
@@ -85,7 +85,7 @@ def _make_link(settings: Settings, db: apsw.Connection, username: str | None) ->
     return f"{settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
 
 
-def _default_key(db: apsw.Connection) -> str:
+def _default_key(db: Db) -> str:
     key = next((row.api_key for row in project_keys(db) if row.public_id == DEFAULT), None)
     if key is None:
         raise NotFound(f"there is no project {DEFAULT!r} yet: `bloop up` makes it")

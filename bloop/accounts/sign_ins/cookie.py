@@ -7,12 +7,12 @@ set only on http: marked Secure, a cookie would never come back over a home netw
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.accounts.sign_ins.browser import agent_of, network_of
 from bloop.accounts.sign_ins.store import Browser, create_session, delete_session, sweep_sessions
 from bloop.base.config import Settings
+from bloop.db.engine import Db
 from bloop.ingest.client_address import ClientAddresses
 
 COOKIE = "bloop_session"
@@ -33,7 +33,7 @@ class Sessions:
         self._https, self._ttl_s = settings.https, settings.auth.session_ttl_secs
         self._addresses = ClientAddresses(settings.server.trusted_proxies)
 
-    def open(self, db: apsw.Connection, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
+    def open(self, db: Db, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
         """The cookie of a new session; the one this browser came with ends."""
         sweep_sessions(db, now_ms)
         former = session_cookie(req)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class SessionRow(NamedTuple):
@@ -42,7 +42,7 @@ SELECT substr(token, 1, 16), agent, network, created_at, last_seen_at
 """
 
 
-def find_session(db: apsw.Connection, token_hash: str, now_ms: int) -> SessionRow | None:
+def find_session(db: Db, token_hash: str, now_ms: int) -> SessionRow | None:
     """The session whose cookie has this hash, unless it has expired."""
     row = db.execute(_SELECT, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     if row is None:
@@ -51,6 +51,6 @@ def find_session(db: apsw.Connection, token_hash: str, now_ms: int) -> SessionRo
     return SessionRow(user_id, username, display_name, bool(is_admin), expires_at, last_seen_at)
 
 
-def list_sessions(db: apsw.Connection, user_id: str, now_ms: int) -> list[OpenSession]:
+def list_sessions(db: Db, user_id: str, now_ms: int) -> list[OpenSession]:
     """This person's live sessions, the one used last first."""
     return [OpenSession(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id, "now_s": now_ms // 1000})]

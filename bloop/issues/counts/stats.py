@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.clock import DAY_MS, minute_of
 from bloop.base.outcomes import Outcome
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.issues.read import status_counts
 from bloop.ledger.read import outcomes_since
 
@@ -38,7 +36,7 @@ SELECT r.route, sum(r.event_count) AS event_count
 """
 
 
-def stats(db: apsw.Connection, project_ids: Sequence[int], now_ms: int) -> Stats:
+def stats(db: Db, project_ids: Sequence[int], now_ms: int) -> Stats:
     counts = status_counts(db, project_ids)
     stored = outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS)).get(Outcome.STORED, 0)
     return Stats(
@@ -49,7 +47,7 @@ def stats(db: apsw.Connection, project_ids: Sequence[int], now_ms: int) -> Stats
     )
 
 
-def top_routes(db: apsw.Connection, project_ids: Sequence[int]) -> list[RouteCount]:
+def top_routes(db: Db, project_ids: Sequence[int]) -> list[RouteCount]:
     """The routes with the most events, at most TOP_ROUTES."""
     bindings = {"project_ids": ids_json(project_ids), "limit": TOP_ROUTES}
     return [RouteCount(*row) for row in db.execute(_SELECT_TOP_ROUTES, bindings)]

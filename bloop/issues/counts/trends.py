@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class HourCount(NamedTuple):
@@ -40,19 +38,19 @@ SELECT h.hour_ms, sum(h.event_count)
 """
 
 
-def issue_trend(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> list[HourCount]:
+def issue_trend(db: Db, issue_ids: Sequence[int], since_ms: int) -> list[HourCount]:
     """Events of these issues together, in the hours that start at `since_ms` or later."""
     bindings = {"issue_ids": ids_json(issue_ids), "since_ms": since_ms}
     return [HourCount(*row) for row in db.execute(_SELECT_OF_ISSUES, bindings)]
 
 
-def project_trend(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[HourCount]:
+def project_trend(db: Db, project_ids: Sequence[int], since_ms: int) -> list[HourCount]:
     """Events of these projects together, in the hours that start at `since_ms` or later."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
     return [HourCount(*row) for row in db.execute(_SELECT_OF_PROJECTS, bindings)]
 
 
-def sparklines(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> dict[int, list[HourCount]]:
+def sparklines(db: Db, issue_ids: Sequence[int], since_ms: int) -> dict[int, list[HourCount]]:
     """The trend of each issue by itself. Every id given is a key."""
     found: dict[int, list[HourCount]] = {issue_id: [] for issue_id in issue_ids}
     bindings = {"issue_ids": ids_json(issue_ids), "since_ms": since_ms}

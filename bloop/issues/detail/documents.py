@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import apsw
 import falcon
 
 from bloop.accounts.authenticate import principal_of, visible_projects
@@ -18,6 +17,7 @@ from bloop.auth.access import credential
 from bloop.auth.scopes import Scope
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
@@ -194,7 +194,7 @@ def issue_json(row: IssueRow, url: str) -> dict[str, Any]:
     }
 
 
-def _event(db: apsw.Connection, issue: IssueRow, event_id: int | None) -> tuple[EventRow | None, str]:
+def _event(db: Db, issue: IssueRow, event_id: int | None) -> tuple[EventRow | None, str]:
     if event_id is None:
         return choose_event(events.list_events(db, [issue.id], limit=LOOKED_AT_MAX).rows)
     event = events.get_event(db, issue.id, event_id)

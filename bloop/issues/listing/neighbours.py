@@ -7,9 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
 
@@ -40,7 +38,7 @@ SELECT project_id, sum(issue_count)
 
 
 def page_before(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     wanted: issues.IssueFilter,
     *,
@@ -56,18 +54,18 @@ def page_before(
     return above[limit] if len(above) > limit else None
 
 
-def list_sources(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[str]:
+def list_sources(db: Db, project_ids: Sequence[int], since_ms: int) -> list[str]:
     """Sources seen in the hours that start at `since_ms` or later, most events first."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": SOURCES_MAX}
     return [row[0] for row in db.execute(_SELECT_SOURCES, bindings)]
 
 
-def open_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, int]:
+def open_counts(db: Db, project_ids: Sequence[int]) -> dict[int, int]:
     """Open issues per project; projects that never had one are missing."""
     return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
-def _ascending(db: apsw.Connection, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
+def _ascending(db: Db, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
     """One arm's keys above a place, the walk read the other way: first the rest of its ties, then what lies beyond."""
     column = _COLUMNS[sort]
     ties = f"{column} = :value AND i.status = :tie AND i.id > :id"

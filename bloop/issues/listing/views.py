@@ -6,7 +6,6 @@ W2  A change is a POST that answers 303 back to the page it came from, so reload
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.accounts.authenticate import principal_of, visible_projects
@@ -16,6 +15,7 @@ from bloop.auth.access import OPEN, PAGE
 from bloop.auth.principal import Kind, Principal
 from bloop.base.clock import DAY_MS, HOUR_MS, hour_of, minute_of
 from bloop.base.errors import InvalidParameter, NotFound
+from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.issues import aggregates
 from bloop.issues import read as issues
@@ -125,7 +125,7 @@ class Issue:
         me = principal.id if principal.kind is Kind.USER else ""
         send_page(self._deps, req, resp, issue_detail.page(shell, rows, me, now_ms))
 
-    def _event(self, db: apsw.Connection, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
+    def _event(self, db: Db, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
         if event_id is None:
             return next(iter(events.list_events(db, [issue.id], limit=1).rows), None)
         event = events.get_event(db, issue.id, event_id)
@@ -159,20 +159,20 @@ def params_of(req: falcon.Request) -> dict[str, str]:
     return {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
 
 
-def find_issue(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
+def find_issue(db: Db, principal: Principal, ref: str) -> IssueRow:
     issue = issues.get_issue(db, visible_projects(db, principal, None), ref)
     if issue is None:
         raise NotFound("no issue has this id")
     return issue
 
 
-def _shell(db: apsw.Connection, principal: Principal, view: IssueView, slug: str) -> Shell:
+def _shell(db: Db, principal: Principal, view: IssueView, slug: str) -> Shell:
     seen = projects.list_projects(db, principal.project_ids)
     return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), view, slug)
 
 
 def _list_rows(
-    db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
+    db: Db, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
 ) -> issue_list.ListRows:
     page = issues.IssuePage([], None)
     if wanted is not None:
@@ -192,7 +192,7 @@ def _list_rows(
     )
 
 
-def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
+def _offered(db: Db, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
     return issue_list.Offered(
         environments=releases.list_environments(db, project_ids),
         releases=[row.release for row in releases.list_releases(db, project_ids)],
@@ -202,7 +202,7 @@ def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> 
 
 
 def _page_above(
-    db: apsw.Connection,
+    db: Db,
     project_ids: tuple[int, ...],
     view: IssueView,
     wanted: IssueFilter | None,

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qs, parse_qsl
 
-import apsw
 import falcon
 
 from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.auth.principal import Principal
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
+from bloop.db.engine import Db
 from bloop.issues.listing.pages import Said
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.views import show_list
@@ -45,7 +45,7 @@ class Done(NamedTuple):
 
 
 def change_many(
-    db: apsw.Connection,
+    db: Db,
     principal: Principal,
     references: Sequence[str],
     choice: Choice,

@@ -5,7 +5,6 @@ The page is also the answer to the POST that made a key, and then shows it: this
 
 from __future__ import annotations
 
-import apsw
 import falcon
 import orjson
 
@@ -13,6 +12,7 @@ from bloop.accounts.authenticate import principal_of
 from bloop.auth.access import PAGE, SESSION, may_manage
 from bloop.auth.principal import Principal
 from bloop.base.errors import BloopError, RingError, StorageError
+from bloop.db.engine import Db
 from bloop.issues import read as issues
 from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing.state import IssueView
@@ -104,13 +104,13 @@ def show_setup(
         send_page(deps, req, resp, page)
 
 
-def _newest_issue(db: apsw.Connection, project: ProjectRow) -> str:
+def _newest_issue(db: Db, project: ProjectRow) -> str:
     """Where the newest issue is; `""` while nothing has arrived."""
     rows = issues.list_issues(db, [project.id], issues.IssueFilter(tab=issues.Tab.ALL), limit=1).rows
     return build.issue_href(rows[0].short_id) if rows else ""
 
 
-def _project_shell(db: apsw.Connection, principal: Principal, project: ProjectRow) -> Shell:
+def _project_shell(db: Db, principal: Principal, project: ProjectRow) -> Shell:
     seen = list_projects(db, principal.project_ids)
     counts = pages.open_counts(db, [row.id for row in seen])
     return build.shell(principal.name, seen, counts, IssueView(), project.slug)

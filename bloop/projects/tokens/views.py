@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.accounts.authenticate import principal_of
@@ -17,6 +16,7 @@ from bloop.accounts.views import settings_shell
 from bloop.auth.access import PAGE, may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
 from bloop.projects.read import ProjectRow, list_projects
@@ -112,7 +112,7 @@ def _days(text: str) -> int | None:
 
 
 def _visible_tokens(
-    db: apsw.Connection, principal: Principal, rows: list[ProjectRow], only: int | None
+    db: Db, principal: Principal, rows: list[ProjectRow], only: int | None
 ) -> list[tuple[TokenRow, bool]]:
     """Tokens of the projects one manages, and those one made, each with whether one may revoke it."""
     makers = {row.id: row.created_by for row in rows}

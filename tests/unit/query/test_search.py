@@ -9,11 +9,11 @@ import pytest
 
 from bloop.base.clock import DAY_MS
 from bloop.db.walk import PageKey
+from bloop.db.word_search import forget
 from bloop.issues import read as issues
 from bloop.issues.listing.neighbours import page_before
 from bloop.issues.read import IssueFilter, Sort, Tab
 from bloop.issues.search import conditions as search
-from bloop.issues.search.index import forget
 from bloop.issues.search.terms import parse
 from tests.seed import NOW_MS, Seed, many_issues
 
