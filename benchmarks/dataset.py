@@ -133,7 +133,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
     fields = [msgspec.structs.asdict(event) for event in prototypes]
     start_ms = now_ms() - span_ms
     cold = max(issues - HOT_ISSUES, 1)
-    kind = int(Kind.ERROR)
+    kind = int(Kind.EVENT)
     for n in range(events):
         window = n * WINDOWS // events
         if n % HOT_SHARE == 0:

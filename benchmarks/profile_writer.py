@@ -78,7 +78,7 @@ def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) ->
         event, _ = parse_event(decode_json(corpus.body(n)), limits, at_ms)
         fingerprint = compute(event.source, event.error_type, event.route, event.message, event.stack)
         payload = encode_error(PROJECT_ID, at_ms, fingerprint, ALGORITHM, event)
-        records.append((Kind.ERROR, payload, n % LANES))
+        records.append((Kind.EVENT, payload, n % LANES))
     return records
 
 

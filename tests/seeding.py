@@ -52,7 +52,7 @@ class Seeder:
 
     def store(self, events: Iterable[tuple[str, dict[str, Any], int]]) -> None:
         """Store (project slug, wire event, received_at_ms) in one batch."""
-        batch = [(int(Kind.ERROR), self._record(*event), 0) for event in events]
+        batch = [(int(Kind.EVENT), self._record(*event), 0) for event in events]
         stored = self._store.store(batch, {0: 0}, [], now_ms=self.now_ms)
         assert stored.events == len(batch), stored
 

@@ -28,7 +28,7 @@ from typing import Any
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.grouping import v1
@@ -143,9 +143,9 @@ def send(settings: Settings, event: Event) -> None:
     with closing(Segment.attach(settings.ring_name)) as segment, closing(Producer.claim(segment, spill)) as lane:
         if is_new:
             segment.bump_generation()
-        lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.ERROR, record):
-            lane.count(project_id, Outcome.RING_FULL)
+        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
+        if not lane.push(Kind.EVENT, record):
+            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
 
 
 def own_project(settings: Settings) -> tuple[int, bool]:

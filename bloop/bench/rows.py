@@ -23,7 +23,7 @@ _IDS_OF_RUN = """
 SELECT count(*), count(DISTINCT request_id) FROM events WHERE id > ? AND request_id BETWEEN ? || '-' AND ? || '.'
 """
 _NEW_IDS = "SELECT request_id FROM events WHERE id > ? AND id <= ? ORDER BY id"
-_TOTALS = "SELECT outcome, sum(count) FROM ledger_totals GROUP BY outcome"
+_TOTALS = "SELECT outcome, sum(count) FROM ledger_totals WHERE category = 0 GROUP BY outcome"
 
 
 @contextmanager

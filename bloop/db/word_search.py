@@ -23,6 +23,7 @@ SELECT i.id, i.error_type || ': ' || substr(i.message, 1, 500) || char(10) || co
   FROM json_each(:issue_ids) AS made
   JOIN issues AS i ON i.id = made.value
 """
+# Of issues that are about to be deleted. About 4 µs an issue.
 FORGET = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
 _FIND = "SELECT rowid FROM issue_search WHERE issue_search MATCH :words LIMIT :limit"
 
@@ -31,11 +32,6 @@ def index(db: Db, issue_ids: Sequence[int]) -> None:
     """Make new issues findable; in the transaction that made them, after the last of them."""
     if issue_ids:
         db.execute(_INDEX, {"issue_ids": ids_json(issue_ids)})
-
-
-def forget(db: Db, issue_ids: Sequence[int]) -> None:
-    """Take issues that are about to be deleted out of the index. About 4 µs an issue."""
-    db.execute(FORGET, {"ids": ids_json(issue_ids)})
 
 
 def find(db: Db, words: Sequence[str], *, limit: int) -> list[int]:

@@ -19,7 +19,7 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingError
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.command.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.db import connection
 from bloop.db.engine import Db
@@ -99,9 +99,9 @@ class Feed:
             fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
             algorithm = v1.ALGORITHM
         payload = encode_error(project_id, received_at_ms, fingerprint, algorithm, event)
-        lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.ERROR, payload):
-            lane.count(project_id, Outcome.RING_FULL)
+        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
+        if not lane.push(Kind.EVENT, payload):
+            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
 
     def _make_room(self, lane: Producer) -> None:
         if self._waiting(lane) > self._segment.lane_bytes // 2:

@@ -45,6 +45,7 @@ SELECT coalesce(n.id, CASE WHEN t.project_id = 0 THEN 0 ELSE -1 END),
        CASE WHEN t.project_id = 0 THEN '' ELSE n.slug END, t.outcome, sum(t.count)
   FROM ledger_totals AS t
   LEFT JOIN named AS n ON n.id = t.project_id
+ WHERE t.category = 0
  GROUP BY 1, 2, t.outcome
  ORDER BY 1, 2, t.outcome
 """

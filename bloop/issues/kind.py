@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from bloop.base.outcomes import Category
 from bloop.db.engine import Db
 from bloop.grouping import v1
 from bloop.issues import store as issues
@@ -26,7 +27,8 @@ def culprit_of(record: ErrorRecord) -> str | None:
 class EventStore:
     """A `bloop.pipeline.kinds.KindStore`."""
 
-    kind = Kind.ERROR
+    kind = Kind.EVENT
+    category = Category.EVENT
     is_counted = True
 
     def __init__(self, db: Db) -> None:
@@ -39,8 +41,8 @@ class EventStore:
     def unsettled(self) -> int:
         return len(self._unsettled)
 
-    def decode(self, payload: bytes) -> ErrorRecord:
-        return decode_error(payload)
+    def decode(self, payload: bytes, version: int) -> ErrorRecord:
+        return decode_error(payload, version)
 
     def insert(self, records: Sequence[ErrorRecord]) -> list[Signal]:
         groups = fold.group_by_issue(records)

@@ -32,7 +32,12 @@ class KindStore(Protocol):
 
     @property
     def kind(self) -> int:
-        """The number in the head of the ring's records (`bloop.records`)."""
+        """The number in the form of the ring's records (`bloop.records`)."""
+        ...
+
+    @property
+    def category(self) -> int:
+        """What the ledger counts them as, as their producers do (`bloop.base.outcomes.Category`)."""
         ...
 
     @property
@@ -45,11 +50,11 @@ class KindStore(Protocol):
         """Stored records whose counters are not in the database yet."""
         ...
 
-    def decode(self, payload: bytes) -> Record:
-        """The record in a payload of this kind.
+    def decode(self, payload: bytes, version: int) -> Record:
+        """The record in a payload that this version of the kind's codec wrote.
 
         Raises:
-            UnreadableRecord: it becomes a dead letter with this reason.
+            UnreadableRecord: the version is not known, or did not write this; it becomes a dead letter, or is left out.
         """
         ...
 

@@ -41,11 +41,11 @@ SELECT id, username, display_name, is_admin, created_at
  ORDER BY username = :username DESC
  LIMIT 1
 """
-# Served by passkeys_by_user and sessions_by_user.
+# Served by passkeys_by_user and sign_ins_by_user.
 _SELECT_PEOPLE = """
 SELECT u.id, u.username, u.display_name, u.is_admin, u.created_at,
        (SELECT count(*) FROM passkeys AS p WHERE p.user_id = u.id),
-       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sessions AS s WHERE s.user_id = u.id),
+       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sign_ins AS s WHERE s.user_id = u.id),
            (SELECT coalesce(max(p.last_used_at), 0) FROM passkeys AS p WHERE p.user_id = u.id))
   FROM webauthn_users AS u
  ORDER BY u.created_at

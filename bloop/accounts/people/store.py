@@ -2,7 +2,7 @@
 
 U1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two admins
     do it to each other at the same moment, because the check runs under the write lock.
-U2  Removing an account removes its passkeys, sessions and links. What the person made and did stays. Invites and links
+U2  Removing an account removes its passkeys, sign-ins and links. What the person made and did stays. Invites and links
     that a removed or demoted person handed out and nobody has used yet go too: no way back in by the side door.
 U3  The first account is an admin, and ends every session that was opened without an account.
 """
@@ -34,10 +34,10 @@ _TAKE_BACK = """
 DELETE FROM invites WHERE created_by = :id AND used_at IS NULL;
 DELETE FROM login_links WHERE created_by = :id AND used_at_ms IS NULL;
 """
-_END_OPERATOR_SESSIONS = "DELETE FROM sessions WHERE user_id IS NULL"
+_END_OPERATOR_SIGN_INS = "DELETE FROM sign_ins WHERE user_id IS NULL"
 _END_SETUP_LINKS = "DELETE FROM login_links WHERE user_id IS NULL"
 _RESET = """
-DELETE FROM sessions;
+DELETE FROM sign_ins;
 DELETE FROM login_links;
 DELETE FROM invites;
 DELETE FROM webauthn_users;
@@ -76,7 +76,7 @@ def create_user(db: Db, *, username: str, now_ms: int, user_id: str | None = Non
     row = {"id": user_id or credentials.new_id(), "username": username, "created_at": now_ms // 1000}
     ((is_admin,),) = list(db.execute(_INSERT, row))
     if is_admin:
-        db.execute(_END_OPERATOR_SESSIONS)
+        db.execute(_END_OPERATOR_SIGN_INS)
         db.execute(_END_SETUP_LINKS)
     return str(row["id"])
 

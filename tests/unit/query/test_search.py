@@ -8,8 +8,9 @@ import apsw
 import pytest
 
 from bloop.base.clock import DAY_MS
+from bloop.db.engine import ids_json
 from bloop.db.walk import PageKey
-from bloop.db.word_search import forget
+from bloop.db.word_search import FORGET
 from bloop.issues import read as issues
 from bloop.issues.listing.neighbours import page_before
 from bloop.issues.read import IssueFilter, Sort, Tab
@@ -145,7 +146,8 @@ def test_a_deleted_issue_is_not_found_and_its_id_not_by_its_words(seed: Seed, db
 
 
 def test_forgotten_issues_leave_nothing_in_the_index(seed: Seed, shop: int) -> None:
-    forget(seed.db, [row[0] for row in seed.rows("SELECT id FROM issues WHERE project_id = ?", shop)])
+    issue_ids = [row[0] for row in seed.rows("SELECT id FROM issues WHERE project_id = ?", shop)]
+    seed.db.execute(FORGET, {"ids": ids_json(issue_ids)})
 
     assert seed.rows("SELECT rowid FROM issue_search WHERE issue_search MATCH 'price'") == []
     assert len(seed.rows("SELECT rowid FROM issue_search WHERE issue_search MATCH '4711'")) == 1

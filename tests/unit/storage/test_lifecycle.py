@@ -57,7 +57,7 @@ class World:
         for release, after_ms, environment, fingerprint, source in events:
             fields = PLAIN | {"release": release, "environment": environment, "source": source}
             payload = encode_error(1, T0 + after_ms, fingerprint, "v1", Event(**fields))
-            batch.append((int(Kind.ERROR), payload, 0))
+            batch.append((int(Kind.EVENT), payload, 0))
         self.store.store(batch, {0: 64}, [], now_ms=T0, settle=settle)
 
     def change(self, status: Status, *, after_ms: int = 10, resolution: Resolution = NOW, mute: Mute = FOREVER) -> None:
