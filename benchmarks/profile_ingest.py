@@ -18,7 +18,9 @@ from typing import Any, cast
 import falcon
 
 from benchmarks.stopwatch import Steps
+from bloop.base.client_address import ClientAddresses
 from bloop.base.clock import now_ms
+from bloop.base.rate_limit import RateLimiter
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
@@ -31,11 +33,9 @@ from bloop.http.server import Server
 from bloop.ingest import app as ingest_app
 from bloop.ingest import gate
 from bloop.ingest.app import create_ingest_app
-from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.gate import Gate
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 
 SECRET = "s" * 32
 PROJECT_KEY = "bloop_" + "0f" * 32

@@ -27,7 +27,7 @@ from bloop.base.errors import ConfigError
 from bloop.base.pid_file import Instance
 from bloop.db import connection
 from bloop.db.engine import Db
-from bloop.health.processes_read import ALERTS
+from bloop.processes.read import ALERTS
 from workers import process
 from workers.background import Background, Job, Stopping
 from workers.sending import POLL_S, Sender

@@ -32,10 +32,10 @@ from bloop.backup.watch import Stopped, Watch
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
+from bloop.base.reasons import Reason
 from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
-from bloop.health.read import Reason
 
 LOOK_EVERY_S = 1.0  # whether somebody asked, or it is time
 LOOK_AT_WORK_EVERY_S = 0.5

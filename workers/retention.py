@@ -26,8 +26,8 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.statistics import refresh
-from bloop.health.processes_read import RETENTION
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.processes.read import RETENTION
 from bloop.retention import disk, samples
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner

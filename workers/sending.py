@@ -24,9 +24,9 @@ from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing.read import Due
 from bloop.base import clock
+from bloop.base.reasons import Reason
 from bloop.db import connection
 from bloop.db.engine import Db
-from bloop.health.read import Reason
 
 THREADS_MAX = 8
 FINISH_S = 5.0

@@ -26,7 +26,7 @@ from bloop.base.errors import Forbidden, Unauthorized
 class Door(StrEnum):
     OPEN = "open"  # anybody: health, the sign-in page
     SIGNED = "signed"  # the route checks an HMAC signature over the body itself
-    MACHINE = "machine"  # a process of this machine itself (ingest/client_address.py), else as for a credential
+    MACHINE = "machine"  # a process of this machine itself (base/client_address.py), else as for a credential
     CREDENTIAL = "credential"  # an API token with `scope`, or a session
     SESSION = "session"  # a person
     ADMIN = "admin"  # a person who is admin, or the operator
@@ -105,7 +105,7 @@ def may_change_alerts(principal: Principal, project_id: int | None, project_crea
 
 
 def creator_id(principal: Principal) -> str | None:
-    """What `created_by` holds for something `principal` makes: a person's id, None for the operator."""
+    """What `created_by` holds for something `principal` makes: a person's account id, None for the operator."""
     return principal.id if principal.kind is Kind.USER else None
 
 

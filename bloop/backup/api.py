@@ -10,8 +10,7 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
-from bloop.accounts.people.api import account_id
+from bloop.auth.access import creator_id
 from bloop.backup import folder as folders
 from bloop.backup import read as query
 from bloop.backup import store as storage
@@ -22,6 +21,7 @@ from bloop.backup.schedule import due_at_ms
 from bloop.db.engine import Db
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 
 class Backups:
@@ -58,7 +58,7 @@ class Backups:
 
 def ask_for_backup(deps: Deps, req: falcon.Request) -> RunRow:
     """The attempt that waits, runs, or was just written down; the retention process sees it within seconds."""
-    asked_by, now_ms = account_id(principal_of(req)), deps.now_ms()
+    asked_by, now_ms = creator_id(principal_of(req)), deps.now_ms()
     return deps.database.change(lambda db: storage.ask(db, cause=Cause.ASKED, asked_by=asked_by, now_ms=now_ms))
 
 

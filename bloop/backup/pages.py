@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from bloop.backup.read import RunRow
 from bloop.base.clock import DAY_MS
+from bloop.site.contexts import Panel
 
 PROVEN_OLD_MS = 8 * DAY_MS
 LINES_MAX = 14
@@ -28,8 +29,10 @@ class BackupFile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BackupsPanel:
+class BackupsPanel(Panel):
     """`state` is what is going on: `waiting`, `running` or nothing. `more` counts backups that are not listed."""
+
+    template: ClassVar[str] = "partials/_backups.html"
 
     href: str
     enabled: bool

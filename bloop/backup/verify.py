@@ -29,7 +29,7 @@ from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.copies import opened
 from bloop.db.engine import Db
-from bloop.issues.counts.stats import stats
+from bloop.issues.counts.read import stats
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.projects.read import list_projects

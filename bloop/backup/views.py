@@ -1,22 +1,15 @@
-"""Backups in the dashboard: the panel of the storage page, its button, and the API beside them."""
+"""Backups in the dashboard: the panel of the storage page and its button."""
 
 from __future__ import annotations
 
 import falcon
 
-from bloop.auth.access import ADMIN, ADMIN_PAGE
 from bloop.backup import folder as folders
 from bloop.backup import read as query
-from bloop.backup.api import Backups, ask_for_backup, next_at_ms
+from bloop.backup.api import ask_for_backup, next_at_ms
 from bloop.backup.pages import BACKUP_HREF, BackupFile, BackupsPanel, backups_panel
 from bloop.db.engine import Db
 from bloop.site.deps import Deps
-from bloop.site.routes import Routes
-
-
-def mount_backups(routes: Routes, deps: Deps) -> None:
-    routes.add("/v1/admin/backups", Backups(deps), GET=ADMIN, POST=ADMIN)
-    routes.add(BACKUP_HREF, BackupButton(deps), POST=ADMIN_PAGE)
 
 
 class BackupButton:

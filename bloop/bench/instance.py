@@ -81,8 +81,12 @@ class Instance:
     def __enter__(self) -> Instance:
         try:
             self._start()
-        except BaseException:
+        except Exception:
             self._kill()
+            raise
+        except BaseException:  # somebody ends us: what is half started still takes its shared memory away
+            with contextlib.suppress(InstanceError):
+                self.stop()
             raise
         return self
 

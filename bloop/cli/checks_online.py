@@ -24,7 +24,7 @@ from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
-from bloop.ledger.rejections import list_rejections
+from bloop.ledger.read import list_rejections
 
 TIMEOUT_S = 5.0
 FIRST_LINE_S = 3.0  # within which a stream that nobody holds back has begun

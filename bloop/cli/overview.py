@@ -17,13 +17,15 @@ from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.outcomes import Outcome
+from bloop.base.reasons import Reason
 from bloop.cli.family import Member, family
 from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.checkpoint import log_path
-from bloop.health.processes_read import process_states, troubles
-from bloop.health.read import Reason, Vitals, database_answers, reasons
+from bloop.health.model import Vitals, reasons
+from bloop.health.read import database_answers
 from bloop.ledger.read import all_project_ids, outcomes_since
+from bloop.processes.read import process_states, troubles
 from bloop.ring import Segment, WriterState
 from bloop.ring.segment import RingStat
 

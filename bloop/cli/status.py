@@ -13,9 +13,9 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.outcomes import Outcome
+from bloop.base.reasons import Reason
 from bloop.cli.overview import EXIT_CODES, WINDOWS, Backup, Overview, overview
 from bloop.command.context import as_json, print_json, print_table, with_settings
-from bloop.health.read import Reason
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

@@ -22,11 +22,10 @@ import click
 
 from bloop.base import config
 from bloop.base.config import Settings
-from bloop.base.errors import BloopError, NotFound, RingMissing, StorageError
+from bloop.base.errors import BloopError, RingMissing, StorageError
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
-from bloop.projects.read import ProjectRow, get_project, list_projects
 from bloop.ring import Segment
 
 DATA_FOLDER = Path("data")
@@ -148,14 +147,6 @@ def change(settings: Settings, do: Callable[[Db], T]) -> T:
         with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
             ring.bump_generation()
         return result
-
-
-def find_project(db: Db, reference: str) -> ProjectRow:
-    project = get_project(db, reference)
-    if project is None:
-        known = ", ".join(row.slug for row in list_projects(db)) or "none"
-        raise NotFound(f"there is no project {reference!r}; there are: {known}")
-    return project
 
 
 def print_json(value: Any) -> None:

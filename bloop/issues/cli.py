@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from bloop.accounts.cli import named_user
+from bloop.accounts.people.read import named_user
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings

@@ -7,12 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from bloop.base.errors import NotFound
-from bloop.command.context import find_project
 from bloop.db.engine import Db
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.words import mute_words
-from bloop.projects.read import project_ids
+from bloop.projects.read import find_project, project_ids
 
 TITLE_CHARS_MAX = 80
 

@@ -199,6 +199,12 @@ SELECT status, sum(issue_count)
  WHERE project_id IN (SELECT value FROM json_each(:project_ids))
  GROUP BY status
 """
+_SELECT_OPEN_COUNTS = """
+SELECT project_id, sum(issue_count)
+  FROM status_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids)) AND status IN ('unresolved', 'regressed')
+ GROUP BY project_id
+"""
 _SELECT_FIRING_COUNT = """
 SELECT coalesce(sum(issue_count), 0)
   FROM firing_counts
@@ -270,6 +276,11 @@ def get_issue(db: Db, project_ids: Sequence[int], reference: str) -> IssueRow | 
 def status_counts(db: Db, project_ids: Sequence[int]) -> dict[str, int]:
     """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
+
+
+def open_counts(db: Db, project_ids: Sequence[int]) -> dict[int, int]:
+    """Open issues per project; projects that never had one are missing."""
+    return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
 def firing_count(db: Db, project_ids: Sequence[int]) -> int:

@@ -8,12 +8,11 @@ from urllib.parse import urlencode
 
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.outcomes import Outcome
-from bloop.ledger.read import BucketCount
-from bloop.ledger.rejections import RejectionRow
+from bloop.ledger.contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, RejectionLine
+from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.projects.read import ProjectRow
 from bloop.site import charts
 from bloop.site.contexts import Shell, TabLink
-from bloop.site.settings_contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, RejectionLine
 
 PATH = "/ledger"
 NOBODY = "no known project"

@@ -1,4 +1,4 @@
-"""What became of every record that arrived: sums of the ledger, of one category at a time.
+"""What became of every record that arrived: sums of the ledger, of one category at a time, and the newest refusals.
 
 Project 0 stands for requests that named no project.
 """
@@ -22,6 +22,19 @@ class BucketCount(NamedTuple):
     start_ms: int
     outcome: Outcome
     record_count: int
+
+
+class RejectionRow(NamedTuple):
+    id: int
+    rejected_at_ms: int
+    project_public_id: str | None  # None: the request named no known project
+    project_name: str | None
+    outcome: Outcome
+    detail: str
+    key_prefix: str
+    size_bytes: int | None
+    client: str
+    user_agent: str
 
 
 # Served by the primary key (minute_ms, project_id, category, outcome): a day is 1440 minutes of a few rows each.
@@ -54,6 +67,16 @@ SELECT t.outcome, sum(t.count)
   FROM ledger_totals AS t
  WHERE t.project_id IN (SELECT value FROM json_each(:project_ids)) AND t.category = :category
  GROUP BY t.outcome
+"""
+# A walk down the primary key: the table is kept short by its writer.
+_SELECT_REJECTIONS = """
+SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_prefix, r.size_bytes, r.client,
+       r.user_agent
+  FROM rejections AS r
+  LEFT JOIN projects AS p ON p.id = r.project_id AND p.deleted_at_ms IS NULL
+ WHERE r.project_id IN (SELECT value FROM json_each(:project_ids))
+ ORDER BY r.id DESC
+ LIMIT :limit
 """
 
 
@@ -97,3 +120,9 @@ def buckets_since(
 def all_project_ids(db: Db) -> tuple[int, ...]:
     """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
     return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))
+
+
+def list_rejections(db: Db, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
+    """Refusals, the newest first. Id 0 among `project_ids` asks for those that named no project."""
+    rows = db.execute(_SELECT_REJECTIONS, {"project_ids": ids_json(project_ids), "limit": limit})
+    return [RejectionRow(*row)._replace(outcome=Outcome(row[4])) for row in rows]

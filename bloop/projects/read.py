@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bloop.auth.principal import Kind, Principal
+from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 
 
@@ -112,3 +114,42 @@ def signing_key(db: Db, project_id: int) -> str:
 def to_purge(db: Db) -> list[int]:
     """Deleted projects that still have rows, oldest first."""
     return [row[0] for row in db.execute(_SELECT_TO_PURGE)]
+
+
+def visible_projects(db: Db, principal: Principal, reference: str | None) -> tuple[int, ...]:
+    """The projects a request is about: the token's own, else the one named by id or slug, else all that may be seen.
+
+    Raises:
+        NotFound: `reference` names no project, or none that may be seen.
+    """
+    if principal.kind is Kind.TOKEN:
+        assert principal.project_ids is not None, "a token belongs to one project"
+        return principal.project_ids
+    if not reference:
+        return project_ids(db) if principal.project_ids is None else principal.project_ids
+    project = get_project(db, reference)
+    if project is None or (principal.project_ids is not None and project.id not in principal.project_ids):
+        raise NotFound("project not found")
+    return (project.id,)
+
+
+def find_project(db: Db, reference: str) -> ProjectRow:
+    """The project an operator named. Raises: NotFound, naming which there are."""
+    project = get_project(db, reference)
+    if project is None:
+        known = ", ".join(row.slug for row in list_projects(db)) or "none"
+        raise NotFound(f"there is no project {reference!r}; there are: {known}")
+    return project
+
+
+def known_project(db: Db, slug: str) -> ProjectRow:
+    """The project of this id or slug. Raises: NotFound."""
+    project = get_project(db, slug)
+    if project is None:
+        raise NotFound("project not found")
+    return project
+
+
+def key_age_ms(project: ProjectRow) -> int:
+    """When the key in force was made."""
+    return project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms

@@ -12,7 +12,6 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField, NotFound
 from bloop.db.engine import Db
@@ -24,6 +23,7 @@ from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.retention.read import RunRow
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 PUT_BYTES_MAX = 4096
 PURGE_PATH = "/v1/admin/retention/purge"
@@ -34,7 +34,7 @@ DELETED = ("raw_events_deleted", "hourly_counts_deleted")
 RUN_ID_MAX = 2**63 - 1
 
 
-class Retention:
+class RetentionApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._waiting = threading.Semaphore(1)  # one thread may stand here, the others have requests to answer

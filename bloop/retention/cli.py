@@ -11,10 +11,11 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import Refusal, as_json, database, find_project, print_json, print_table, with_settings
+from bloop.command.context import Refusal, as_json, database, print_json, print_table, with_settings
 from bloop.db import connection
 from bloop.db.engine import Db
-from bloop.health.processes_read import RETENTION, STALE_MS, process_states
+from bloop.processes.read import RETENTION, STALE_MS, process_states
+from bloop.projects.read import find_project
 from bloop.retention import disk
 from bloop.retention import store as storage
 from bloop.retention.cleaner import Cleaner

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bloop.backup.pages import BackupsPanel
-from bloop.site.contexts import Option
+from bloop.site.contexts import Option, Panel
 from bloop.site.settings_nav import SettingsPage
 
 
@@ -73,4 +72,4 @@ class StoragePage(SettingsPage):
     tables: tuple[TableLine, ...]
     counted_at_ms: int | None
     clean_up: CleanUp | None
-    backups: BackupsPanel
+    panel: Panel

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bloop.backup.pages import BackupsPanel
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
 from bloop.retention.read import OverrideRow, RunRow
 from bloop.retention.sizes import Sample, shown_tables
-from bloop.site.contexts import Option, Shell
+from bloop.site.contexts import Option, Panel, Shell
 from bloop.site.filters import file_size
 from bloop.site.settings_nav import STORAGE, settings_nav
 
@@ -35,7 +34,7 @@ def storage_page(
     event_count: int,
     run: RunRow | None,
     progress_path: str,
-    backups: BackupsPanel,
+    panel: Panel,
     form: Mapping[str, str],
     problem: str,
     project_problem: str,
@@ -63,7 +62,7 @@ def storage_page(
         tables=_tables(sample, event_count),
         counted_at_ms=sample.sampled_at_ms if sample else None,
         clean_up=_clean_up(run, progress_path) if run else None,
-        backups=backups,
+        panel=panel,
     )
 
 

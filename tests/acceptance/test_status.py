@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from bloop.base.reasons import Reason
 from bloop.cli.family import KINDS
 from bloop.cli.status import REMEDIES
-from bloop.health.read import Reason
 from tests.acceptance.harness import BloopServer, event
 from tests.waiting import until
 

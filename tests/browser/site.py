@@ -12,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import apsw
 import orjson
 
+from bloop import features
 from bloop.accounts.invites.store import create_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import add_passkey
@@ -39,9 +40,9 @@ from bloop.retention import store as retention
 from bloop.retention.sizes import shown_tables
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
+from bloop.site.links import issue_href
 from bloop.site.render import Renderer
-from bloop.site.shell import issue_href
 from tests.seeding import Seeder
 from tests.unit.pages.test_render import XSS
 
@@ -96,8 +97,9 @@ class Site:
             bump_generation=lambda: None,
             render=Renderer(),
             now_ms=now,
+            hooks=Hooks.resolve(features.hooks()),
         )
-        app, self.routes = create_dashboard_app(deps)
+        app, self.routes = create_dashboard_app(deps, features.mounts())
         self._server.set_app(app)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()

@@ -11,9 +11,9 @@ import apsw
 import pytest
 
 from bloop.base import config
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.processes_read import process_states
-from bloop.health.read import Reason
+from bloop.processes.read import process_states
 from tests.waiting import until
 from workers import background
 from workers.background import Background, Job, Stopping

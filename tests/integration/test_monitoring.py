@@ -12,7 +12,7 @@ import yaml
 
 from bloop.base.meters import ANSWERS, Answer, Measured
 from bloop.health.exposition import Families, Seen
-from bloop.health.metrics_read import Backup, Process, Read, Total
+from bloop.health.read import Backup, Process, Read, Total
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import Meters
 from tests.integration.api.conftest import WELL

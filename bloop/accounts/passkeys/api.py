@@ -17,7 +17,6 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.invites.read import is_good
 from bloop.accounts.invites.store import consume_invite
 from bloop.accounts.links.read import find_link
@@ -37,6 +36,7 @@ from bloop.base.errors import Conflict, Declined, Forbidden, Unauthorized
 from bloop.db.engine import Db
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 CLOSED = "registration is closed"
 NO_LINK = "registration needs the one-time set-up link: make one on the server with `bloop login-link`"

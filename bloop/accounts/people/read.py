@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from bloop.base.errors import NotFound
 from bloop.db.engine import Db, Row
 
 
@@ -87,3 +88,12 @@ def has_users(db: Db) -> bool:
 def _user(row: Row) -> UserRow:
     user_id, username, display_name, is_admin, created_at = row
     return UserRow(str(user_id), str(username), str(display_name), bool(is_admin), int(created_at or 0))
+
+
+def named_user(db: Db, name: str) -> UserRow:
+    """The account an operator named. Raises: NotFound, naming who there is."""
+    found = find_user(db, name)
+    if found is None:
+        known = ", ".join(row.username for row in list_users(db)) or "nobody yet"
+        raise NotFound(f"there is no account {name!r}; there is: {known}")
+    return found

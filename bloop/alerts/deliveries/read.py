@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from bloop.alerts.rules import words
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX
 
@@ -84,6 +85,11 @@ class AnnouncedRow(NamedTuple):
     rule_name: str
     channel_type: str
     target: str
+
+    @property
+    def receiver(self) -> str:
+        """`Slack hooks.slack.com`"""
+        return words.told(self.channel_type, self.target)
 
 
 _FIRINGS = """

@@ -21,7 +21,7 @@ from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
 from bloop.alerts.rules.read import RuleRow, list_channels
 from bloop.db.engine import Db
-from bloop.health.processes_read import ALERTS, STALE_MS, process_states
+from bloop.processes.read import ALERTS, STALE_MS, process_states
 
 TEST = "test"
 WAIT_S = 15.0  # a receiver has ten seconds to answer

@@ -23,8 +23,8 @@ from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, FiringRow
 from bloop.alerts.rules import words as alert_words
 from bloop.alerts.rules.read import RuleRow
 from bloop.projects.read import ProjectRow
-from bloop.site import shell as build
 from bloop.site.contexts import Option, Shell, TabLink
+from bloop.site.links import issue_href
 from bloop.site.settings_nav import ALERTS, settings_nav
 
 NEW_HREF = f"{ALERTS.href}/new"
@@ -318,7 +318,7 @@ def _firing(row: FiringRow) -> FiringLine:
         at_ms=row.fired_at_ms,
         text=row.text,
         short_id=row.short_id or "",
-        href=build.issue_href(row.short_id) if row.short_id else "",
+        href=issue_href(row.short_id) if row.short_id else "",
         is_test=row.is_test,
         outcome=_outcome(row),
     )

@@ -11,13 +11,12 @@ from typing import Any
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.accounts.people.read import UserRow, find_user
 from bloop.base.clock import HOUR_MS
 from bloop.base.errors import InvalidParameter, NotFound
 from bloop.db.engine import Db
 from bloop.issues import aggregates
-from bloop.issues.counts import trends
+from bloop.issues.counts import read as counts
 from bloop.issues.detail import show
 from bloop.issues.events import read as events
 from bloop.issues.read import IssueRow, find_issues
@@ -26,16 +25,18 @@ from bloop.issues.status.actor import API, Actors
 from bloop.issues.status.assign import assign
 from bloop.issues.status.choices import Choice, choice_of
 from bloop.issues.status.store import Status, change_status
+from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import read_json, read_optional_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
 HOURS_DEFAULT = 72
 HOURS_MAX = 720
 
 
-class Issue:
+class IssueApi:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
         self._actors = Actors(deps, API)
@@ -60,7 +61,7 @@ class Issue:
     def on_get_trend(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         since_ms = trend_start_ms(req, self._deps.now_ms())
         with self._deps.database.reader() as db:
-            hours = trends.issue_trend(db, _ids(_find(db, req, fingerprint)), since_ms)
+            hours = counts.issue_trend(db, _ids(_find(db, req, fingerprint)), since_ms)
         _send(resp, [*map(show.hour, hours)])
 
     def on_get_history(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
@@ -105,7 +106,7 @@ class Issue:
 
 
 class Trends:
-    """GET /v1/trends."""
+    """GET /v1/counts."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -114,7 +115,7 @@ class Trends:
         since_ms = trend_start_ms(req, self._deps.now_ms())
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
-            hours = trends.project_trend(db, project_ids, since_ms)
+            hours = counts.project_trend(db, project_ids, since_ms)
         _send(resp, [*map(show.hour, hours)])
 
 

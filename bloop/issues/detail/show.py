@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts.trends import HourCount
+from bloop.issues.counts.read import HourCount
 from bloop.issues.events.read import EventRow
 from bloop.issues.status.read import StatusChangeRow
 from bloop.issues.status.words import sentence

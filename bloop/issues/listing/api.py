@@ -5,15 +5,16 @@ from __future__ import annotations
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.base.clock import minute_of
 from bloop.base.errors import InvalidParameter
 from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, Sort, list_aggregates
 from bloop.issues.detail import show
 from bloop.issues.search import terms
+from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
 _STATUSES = ("unresolved", "resolved", "ignored", "muted", "regressed")
 _STATUS_ALIASES = {"active": UNRESOLVED}

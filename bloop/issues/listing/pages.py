@@ -9,27 +9,25 @@ from typing import NamedTuple, Protocol
 from bloop.base.outcomes import Outcome
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
-from bloop.issues.counts.trends import HourCount
-from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
-from bloop.issues.read import Tab
-from bloop.site import charts
-from bloop.site import shell as build
-from bloop.site.contexts import (
+from bloop.issues.contexts import (
     NEW_MS,
     Chip,
     Choice,
     Empty,
     IssueListPage,
     IssueRow,
-    Notice,
-    Option,
     Setup,
-    Shell,
     Stats,
-    TabLink,
     actions_of,
     more_actions_of,
 )
+from bloop.issues.counts.read import HourCount
+from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
+from bloop.issues.place import where_of
+from bloop.issues.read import Tab
+from bloop.site import charts
+from bloop.site.contexts import Notice, Option, Shell, TabLink
+from bloop.site.links import issue_href
 
 TREND_HOURS = 72
 OPTIONS_MAX = 40  # of one select; older releases are found by typing them into the URL or from an issue's page
@@ -187,13 +185,13 @@ def _choices(view: IssueView, offered: Offered) -> list[Choice]:
 
 def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: Said) -> IssueRow:
     return IssueRow(
-        href=build.issue_href(issue.short_id),
+        href=issue_href(issue.short_id),
         short_id=issue.short_id,
         status=issue.status,
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
-        where=build.where_of(issue),
+        where=where_of(issue),
         release=issue.last_release,
         event_count=issue.event_count,
         user_count=issue.user_count,

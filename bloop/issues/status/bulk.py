@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, parse_qsl
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.auth.principal import Principal
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
 from bloop.db.engine import Db
+from bloop.issues.listing.notice import count_sentence, leave_notice
 from bloop.issues.listing.pages import Said
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.views import show_list
@@ -26,10 +26,11 @@ from bloop.issues.status.actor import API, DASHBOARD, Actors
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.choices import Choice, choice_in_form, choice_of, status_of
 from bloop.issues.status.store import Status, change_status
+from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.contexts import Notice
 from bloop.site.deps import Deps
-from bloop.site.notice import count_sentence, leave_notice
+from bloop.site.principal import principal_of
 
 REFERENCES_MAX = 200
 REFERENCE_CHARS_MAX = 256

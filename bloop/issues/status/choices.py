@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bloop.base.errors import InvalidEvent, InvalidParameter
+from bloop.base.timestamps import to_ms
 from bloop.ingest.limits import RELEASE_BYTES_MAX, check_bytes
-from bloop.ingest.timestamps import to_ms
 from bloop.issues.status.mutes import EVENTS_MAX, FOR_MS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
 from bloop.issues.status.store import Status

@@ -25,7 +25,7 @@ from bloop.issues.status.regression import Resolution, is_back
 from bloop.pipeline import signals
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.releases import read as releases
-from bloop.releases.order import FirstSeen
+from bloop.releases.model import FirstSeen
 
 SWEPT_MAX = 500  # mutes ended in one transaction
 

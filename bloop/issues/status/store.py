@@ -19,7 +19,7 @@ from bloop.issues.status.regression import NOW, Resolution
 from bloop.pipeline import signals
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.releases import read as releases
-from bloop.releases.order import newest
+from bloop.releases.model import newest
 
 
 class Status(StrEnum):

@@ -18,7 +18,7 @@ from bloop.alerts.firing import store
 from bloop.alerts.firing.read import Due
 from bloop.alerts.firing.store import FiringFields
 from bloop.base import clock, config
-from bloop.health.read import Reason
+from bloop.base.reasons import Reason
 from tests.integration.alerts.world import T0, World
 from tests.waiting import until
 from workers import alerts, sending

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from bloop import features
 from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.read import open_run
 from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
@@ -95,10 +96,18 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
             error = "<script>" if state == "failed" else None
             storage.end(seed.db, run.id, now_ms=NOW_MS, file_bytes=5_000_000, error=error)
     with server.database.reader() as db:
-        deps = Deps(server.settings, server.database, lambda: None, lambda: None, Renderer(), lambda: NOW_MS)
+        deps = Deps(
+            server.settings,
+            server.database,
+            lambda: None,
+            lambda: None,
+            Renderer(),
+            lambda: NOW_MS,
+            Hooks.resolve(features.hooks()),
+        )
         panel = panel_of(deps, db)
 
-    html = deps.render("partials/_backups.html", {"backups": panel, "now_ms": NOW_MS})
+    html = deps.render("partials/_backups.html", {"panel": panel, "now_ms": NOW_MS})
 
     assert ("Back up now" in html) == (state not in ("waiting", "running"))
     assert ("begins in a moment" in html) == (state == "waiting")

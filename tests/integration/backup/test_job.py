@@ -23,8 +23,8 @@ from bloop.base import config
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.config import Settings
 from bloop.base.errors import BackupError
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.read import Reason
 from tests.waiting import until
 from workers import backups as job
 from workers.backups import Backups

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.accounts.sign_ins.browser import AGENT_LENGTH_MAX, agent_of, network_of
+from bloop.accounts.sign_ins.browser import AGENT_LENGTH_MAX, agent_of
+from bloop.base.client_address import client_network
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"
@@ -47,4 +48,4 @@ def test_a_name_stays_short() -> None:
     ],
 )
 def test_an_address_is_kept_as_its_network(address: str, expected: str) -> None:
-    assert network_of(address) == expected
+    assert client_network(address) == expected

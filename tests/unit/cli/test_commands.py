@@ -15,8 +15,8 @@ import apsw
 import pytest
 
 from bloop.accounts.people.store import create_user
-from bloop.accounts.sign_ins.cli import first_event
 from bloop.base import config, credentials
+from bloop.cli.welcome import first_event
 from bloop.db import connection
 from bloop.projects.read import project_keys
 from bloop.projects.tokens.read import find_grant

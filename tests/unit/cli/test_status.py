@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import pytest
 
 from bloop.base import clock, config
+from bloop.base.reasons import Reason
 from bloop.cli import overview as overviews
 from bloop.cli.family import Member
 from bloop.cli.overview import judge
 from bloop.db import connection
-from bloop.health.read import Reason
 from bloop.ring import Consumer, Producer, Segment, Spill, WriterState
 from tests.unit.cli.conftest import Run
 

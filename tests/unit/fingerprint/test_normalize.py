@@ -14,6 +14,7 @@ from bloop.grouping.normalize import (
     normalize_message,
     top_frame,
 )
+from tests.waiting import fastest
 
 _UUID = r"[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}"
 FRAMEWORKS = (
@@ -195,11 +196,12 @@ def test_long_lines_are_computed_and_not_kept():
     ids=lambda stack: ascii(stack[:16]),
 )
 def test_hostile_stacks_take_no_longer_than_their_size_deserves(stack):
-    started = time.process_time()
+    def cpu_s() -> float:
+        started = time.process_time()
+        top_frame(stack + " ", "E")
+        return time.process_time() - started
 
-    top_frame(stack + " ", "E")
-
-    assert time.process_time() - started < 0.02
+    assert fastest(cpu_s, 0.02) < 0.02
 
 
 @given(st.text(max_size=300), st.text(max_size=20))

@@ -1,4 +1,4 @@
-"""O1 to O3 of bloop/releases/order.py."""
+"""O1 to O3 of bloop/releases/model.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.releases.order import NO_RELEASE, Order, by_version, compare, newest, version
+from bloop.releases.model import NO_RELEASE, Order, by_version, compare, newest, version
 
 OLDER, SAME, NEWER = Order.OLDER, Order.SAME, Order.NEWER
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bloop.issues.status.regression import NOW, Resolution, is_back
-from bloop.releases.order import NO_RELEASE
+from bloop.releases.model import NO_RELEASE
 
 RESOLVED_AT = 100
 SEEN = {

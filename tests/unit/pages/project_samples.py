@@ -6,17 +6,17 @@ from collections.abc import Callable, Iterator
 
 from bloop.base.clock import HOUR_MS
 from bloop.base.outcomes import Outcome
+from bloop.base.reasons import Reason
 from bloop.health.pages import RING_PRESSURE, system_page
-from bloop.health.read import Reason
 from bloop.ledger.pages import Span, ledger_page
-from bloop.ledger.read import BucketCount
-from bloop.ledger.rejections import RejectionRow
-from bloop.projects.onboarding.pages import setup_page
-from bloop.projects.pages import project_page, projects_page, tokens_page
+from bloop.ledger.read import BucketCount, RejectionRow
+from bloop.onboarding.pages import setup_page
+from bloop.projects.pages import project_page, projects_page
 from bloop.projects.read import ProjectContents, ProjectRow
+from bloop.projects.tokens.contexts import FreshToken
+from bloop.projects.tokens.pages import tokens_page
 from bloop.projects.tokens.read import TokenRow
 from bloop.site.contexts import Page, Shell
-from bloop.site.settings_contexts import FreshToken
 
 NOW_S = 1_768_737_600
 NOW_MS = NOW_S * 1000
@@ -41,11 +41,11 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     people = {"u1": say("Ada")}
     rows = [a_project(say), a_project(say, "default", id=2, public_id="default", created_by=None)]
     yield projects_page(
-        shell, rows, people, {1: 3}, is_admin=True, notice="deleted", problem=say("That will not do"),
+        shell, rows, people, is_admin=True, notice="deleted", problem=say("That will not do"),
         form={"name": say("Web"), "slug": say("web")}, now_ms=NOW_MS,
     )  # fmt: skip
     yield projects_page(
-        shell, [], {}, {}, is_admin=False, notice="", problem="", form={}, now_ms=NOW_MS
+        shell, [], {}, is_admin=False, notice="", problem="", form={}, now_ms=NOW_MS
     )  # fmt: skip
     for row, may_manage in ((rows[0], True), (rows[1], True), (rows[0], False)):
         yield project_page(

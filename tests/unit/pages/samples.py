@@ -15,19 +15,20 @@ from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.outcomes import Outcome
 from bloop.db.walk import PageKey
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts.trends import HourCount
+from bloop.issues.contexts import IssueListPage, IssuePage
+from bloop.issues.counts.read import HourCount
 from bloop.issues.detail import pages as issue_detail
 from bloop.issues.events.read import EventRow, Neighbours, Traits
 from bloop.issues.listing import pages as issue_list
+from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.pages import NOTHING_SAID, Said
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssuePage as IssueRows
 from bloop.issues.read import IssueRow, Tab
+from bloop.issues.shell import make_shell
 from bloop.issues.status.read import StatusChangeRow
-from bloop.projects.onboarding.first_event import setup
 from bloop.projects.read import ProjectRow
-from bloop.site.contexts import ErrorPage, IssueListPage, IssuePage, Notice, Page, Shell
-from bloop.site.shell import shell
+from bloop.site.contexts import ErrorPage, Notice, Page, Shell
 from tests.unit.pages.account_samples import account_pages
 from tests.unit.pages.alert_samples import alert_pages
 from tests.unit.pages.project_samples import project_pages
@@ -58,7 +59,7 @@ def a_shell(say: Text = plain) -> Shell:
         ProjectRow(1, "p1", "shop", say("Shop"), "SHOP", 0, None),
         ProjectRow(2, "p2", "api", "API", "API", 0, None),
     ]
-    return shell(say("operator"), rows, {1: 3}, IssueView(), "shop")
+    return make_shell(say("operator"), rows, {1: 3}, lambda slug: IssueView(project=slug).href, "shop")
 
 
 def an_issue(say: Text = plain, **changes: Any) -> IssueRow:

@@ -43,7 +43,7 @@ def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: objec
         "event_count": 1_234_567,
         "run": run,
         "progress_path": "/v1/admin/retention/purge",
-        "backups": a_backups_panel(say),
+        "panel": a_backups_panel(say),
         "form": {},
         "problem": "",
         "project_problem": "",
@@ -105,4 +105,4 @@ def storage_pages(shell: Shell, say: Text) -> Iterator[Page]:
         {"open_run": busy, "failing": say("no room")},
         {"proven_at_ms": NOW_MS - 30 * DAY_MS, "files": [file] * 20},
     ):
-        yield a_storage_page(shell, say, None, backups=a_backups_panel(say, **changes))
+        yield a_storage_page(shell, say, None, panel=a_backups_panel(say, **changes))

@@ -7,13 +7,14 @@ import subprocess
 
 import pytest
 
+from bloop.issues.contexts import Empty
 from bloop.issues.listing import pages as issue_list
+from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.state import IssueView
+from bloop.issues.place import place, where_of
 from bloop.issues.read import Tab
-from bloop.projects.onboarding.first_event import setup
 from bloop.site.assets import Assets
-from bloop.site.contexts import Empty
-from bloop.site.shell import issue_href, place, where_of
+from bloop.site.links import issue_href
 from tests.unit.pages.samples import an_event, an_issue, issue_page, list_page
 
 

@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.health.read import WRITER_STALE_MS, Reason, Vitals, reasons
+from bloop.base.reasons import Reason
+from bloop.health.model import WRITER_STALE_MS, Vitals, reasons
 
 NOW_MS = 1_800_000_000_000
 WELL = Vitals(db_ok=True, disk_free_bytes=1000, ring_fill=0.1, writer_seen_ms=NOW_MS)

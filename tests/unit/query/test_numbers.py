@@ -6,7 +6,7 @@ import apsw
 
 from bloop.base.clock import DAY_MS, HOUR_MS, hour_of, minute_of
 from bloop.base.outcomes import NO_PROJECT, Outcome
-from bloop.issues.counts import stats, trends
+from bloop.issues.counts import read as counts
 from bloop.issues.status import read as status
 from bloop.ledger import read as ledger
 from bloop.projects import read as projects
@@ -23,11 +23,11 @@ def test_trends_sum_hours_and_leave_out_empty_and_older_ones(seed: Seed, db: aps
         seed.hour(issue_id, hour_ms, count)
     since_ms = HOUR - 3 * HOUR_MS
 
-    assert trends.issue_trend(db, [a], since_ms) == [(HOUR - 3 * HOUR_MS, 5), (HOUR, 2)]
-    assert trends.issue_trend(db, [a, b], since_ms) == [(HOUR - 3 * HOUR_MS, 5), (HOUR, 9)]
-    assert trends.project_trend(db, [two], since_ms) == [(HOUR, 7)]
-    assert trends.project_trend(db, [], since_ms) == []
-    assert trends.sparklines(db, [a, b, 999], HOUR) == {a: [(HOUR, 2)], b: [(HOUR, 7)], 999: []}
+    assert counts.issue_trend(db, [a], since_ms) == [(HOUR - 3 * HOUR_MS, 5), (HOUR, 2)]
+    assert counts.issue_trend(db, [a, b], since_ms) == [(HOUR - 3 * HOUR_MS, 5), (HOUR, 9)]
+    assert counts.project_trend(db, [two], since_ms) == [(HOUR, 7)]
+    assert counts.project_trend(db, [], since_ms) == []
+    assert counts.sparklines(db, [a, b, 999], HOUR) == {a: [(HOUR, 2)], b: [(HOUR, 7)], 999: []}
 
 
 def test_events_24h_is_the_ledger_exact_to_the_minute(seed: Seed, db: apsw.Connection) -> None:
@@ -42,8 +42,8 @@ def test_events_24h_is_the_ledger_exact_to_the_minute(seed: Seed, db: apsw.Conne
     ):
         seed.ledger(project, outcome, minute_ms, count)
 
-    assert stats.stats(db, [one], NOW_MS).events_24h == 8
-    assert stats.stats(db, [one, two], NOW_MS).events_24h == 10_008
+    assert counts.stats(db, [one], NOW_MS).events_24h == 8
+    assert counts.stats(db, [one, two], NOW_MS).events_24h == 10_008
     assert ledger.outcomes_since(db, [one], edge) == {Outcome.STORED: 8, Outcome.INVALID: 1000}
     assert ledger.minutes_since(db, [one, two], minute_of(NOW_MS)) == [
         (minute_of(NOW_MS), Outcome.STORED, 10_003),
@@ -69,7 +69,7 @@ def test_stats_count_issues_once_and_rank_ten_routes(seed: Seed, db: apsw.Connec
     for n in range(12):
         seed.route(one, f"/{n:02}", n)
 
-    found = stats.stats(db, [one], NOW_MS)
+    found = counts.stats(db, [one], NOW_MS)
 
     assert (found.issues_total, found.issues_open) == (3, 2)
     assert found.top_routes == [(f"/{n:02}", n) for n in range(11, 1, -1)]

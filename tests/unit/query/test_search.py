@@ -146,8 +146,8 @@ def test_a_deleted_issue_is_not_found_and_its_id_not_by_its_words(seed: Seed, db
 
 
 def test_forgotten_issues_leave_nothing_in_the_index(seed: Seed, shop: int) -> None:
-    issue_ids = [row[0] for row in seed.rows("SELECT id FROM issues WHERE project_id = ?", shop)]
-    seed.db.execute(FORGET, {"ids": ids_json(issue_ids)})
+    ids = [row[0] for row in seed.rows("SELECT id FROM issues WHERE project_id = ?", shop)]
+    seed.db.execute(FORGET, {"ids": ids_json(ids)})
 
     assert seed.rows("SELECT rowid FROM issue_search WHERE issue_search MATCH 'price'") == []
     assert len(seed.rows("SELECT rowid FROM issue_search WHERE issue_search MATCH '4711'")) == 1

@@ -14,7 +14,7 @@ from bloop.db import connection
 from bloop.features import make_kinds
 from bloop.ingest.dialects.native import Event
 from bloop.ledger import store as rejections
-from bloop.ledger.rejections import list_rejections
+from bloop.ledger.read import list_rejections
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.purge import find_unindexed, purge_some

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from bloop.base import config
 from bloop.base.errors import InvalidEvent
+from bloop.base.json_body import decode_json
 from bloop.ingest.dialects.native import LEVELS, Event, parse_event
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
 from tests import vectors
 from tests.unit.web.ingest import NOW_MS, event

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.base.errors import InvalidEvent
-from bloop.ingest.json_body import decode_json
+from bloop.base.json_body import decode_json
 
 json_values = st.recursive(
     st.none()

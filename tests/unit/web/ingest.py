@@ -9,10 +9,10 @@ from typing import Any
 from falcon import testing
 
 from bloop.base.outcomes import Category, Outcome
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.signature import sign
 from bloop.records.record import ErrorRecord, Kind, Rejection, decode_error, decode_rejection
 

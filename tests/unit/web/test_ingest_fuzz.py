@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloop.base.outcomes import Outcome
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from tests.unit.web.ingest import KEY, LEGACY_SECRET, OTHER_KEY, Ingest, encode
 
 RELAXED = settings(max_examples=100, deadline=None)

@@ -18,8 +18,8 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from bloop.base.client_address import bucket_of
 from bloop.base.errors import RateLimited
-from bloop.ingest.client_address import bucket_of
 
 ADDRESSES_MAX = 10_000
 

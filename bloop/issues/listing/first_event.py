@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from urllib.parse import quote
 
-from bloop.site.contexts import Setup
+from bloop.issues.contexts import Setup
 
 # The signature is computed over the very bytes that are sent; `sed` cuts off the label openssl prints before the hex.
 _SCRIPT = """\

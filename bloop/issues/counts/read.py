@@ -1,16 +1,37 @@
-"""Events per hour, ascending; hours without events are left out. Hours start at whole hours UTC of receive time."""
+"""Counts that are kept rather than counted: events per hour, and the numbers at the top of the dashboard.
+
+Hours ascend and start at whole hours UTC of receive time; hours without events are left out.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bloop.base.clock import DAY_MS, minute_of
+from bloop.base.outcomes import Outcome
 from bloop.db.engine import Db, ids_json
+from bloop.issues.read import status_counts
+from bloop.ledger.read import outcomes_since
+
+TOP_ROUTES = 10
 
 
 class HourCount(NamedTuple):
     hour_ms: int
     event_count: int
+
+
+class RouteCount(NamedTuple):
+    route: str
+    event_count: int
+
+
+class Stats(NamedTuple):
+    issues_total: int
+    issues_open: int  # unresolved and regressed
+    events_24h: int  # stored in the last 24 hours, to the minute
+    top_routes: list[RouteCount]
 
 
 # Served by the primary key (issue_id, hour_ms, …).
@@ -36,6 +57,14 @@ SELECT h.hour_ms, sum(h.event_count)
  GROUP BY h.hour_ms
  ORDER BY h.hour_ms
 """
+_SELECT_TOP_ROUTES = """
+SELECT r.route, sum(r.event_count) AS event_count
+  FROM json_each(:project_ids) AS wanted
+  JOIN route_counts AS r ON r.project_id = wanted.value
+ GROUP BY r.route
+ ORDER BY event_count DESC, r.route
+ LIMIT :limit
+"""
 
 
 def issue_trend(db: Db, issue_ids: Sequence[int], since_ms: int) -> list[HourCount]:
@@ -57,3 +86,20 @@ def sparklines(db: Db, issue_ids: Sequence[int], since_ms: int) -> dict[int, lis
     for issue_id, hour_ms, event_count in db.execute(_SELECT_BY_ISSUE, bindings):
         found[issue_id].append(HourCount(hour_ms, event_count))
     return found
+
+
+def stats(db: Db, project_ids: Sequence[int], now_ms: int) -> Stats:
+    counts = status_counts(db, project_ids)
+    stored = outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS)).get(Outcome.STORED, 0)
+    return Stats(
+        issues_total=sum(counts.values()),
+        issues_open=counts.get("unresolved", 0) + counts.get("regressed", 0),
+        events_24h=stored,
+        top_routes=top_routes(db, project_ids),
+    )
+
+
+def top_routes(db: Db, project_ids: Sequence[int]) -> list[RouteCount]:
+    """The routes with the most events, at most TOP_ROUTES."""
+    bindings = {"project_ids": ids_json(project_ids), "limit": TOP_ROUTES}
+    return [RouteCount(*row) for row in db.execute(_SELECT_TOP_ROUTES, bindings)]

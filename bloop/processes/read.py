@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import orjson
 
+from bloop.base.reasons import Reason
 from bloop.db.engine import Db
-from bloop.health.read import Reason
 
 SEEN_EVERY_S = 15.0
 STALE_MS = 60_000

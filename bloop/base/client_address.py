@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Any
 
 CACHED_ADDRESSES_MAX = 4096
+V4_NETWORK_BITS = 24
+V6_NETWORK_BITS = 48
 FORWARDED_CHARS_MAX = 512  # the right end of a longer header is what counts
 
 _FORWARDED_FOR = re.compile(r'(?:^|[;,])\s*for\s*=\s*(?:"([^"]*)"|([^;,\s]*))', re.IGNORECASE)
@@ -110,3 +112,14 @@ def bucket_of(address: str) -> str:
     if parsed.version == 4:
         return str(parsed)
     return str(ipaddress.ip_network((int(parsed), 64), strict=False))
+
+
+def client_network(address: str) -> str:
+    """The network an address is in, `192.0.2.0/24`: enough to recognise, too little to follow somebody with."""
+    try:
+        ip = ipaddress.ip_address(address)
+    except ValueError:
+        return ""
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    return str(ipaddress.ip_network(f"{ip}/{V4_NETWORK_BITS if ip.version == 4 else V6_NETWORK_BITS}", strict=False))

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import orjson
 
+from bloop.base.reasons import Reason
 from bloop.db.engine import Db
-from bloop.health.read import Reason
 
 _UPSERT = """
 INSERT INTO process_states (name, started_at_ms, seen_at_ms, troubles)

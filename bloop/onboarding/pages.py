@@ -8,10 +8,10 @@ from __future__ import annotations
 from functools import cache
 from urllib.parse import quote
 
+from bloop.onboarding.contexts import SetupPage, Snippet
 from bloop.projects.read import ProjectRow
 from bloop.site.assets import TEMPLATES
 from bloop.site.contexts import Shell
-from bloop.site.settings_contexts import SetupPage, Snippet
 
 LANGUAGES = {
     "curl": "curl",
