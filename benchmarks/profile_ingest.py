@@ -29,7 +29,7 @@ from bloop.http.connection import Connection
 from bloop.http.gateway import Gateway, WsgiApp
 from bloop.http.limits import HttpLimits
 from bloop.http.request import HeadReader
-from bloop.http.server import Server
+from bloop.http.server import HttpServer
 from bloop.ingest import app as ingest_app
 from bloop.ingest import gate
 from bloop.ingest.app import create_ingest_app
@@ -113,7 +113,7 @@ def connection_to(app: WsgiApp) -> Iterator[Callable[[bytes], bytes]]:
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
     }
-    server = Server([], Gateway(app, limits), HeadReader(environ, lambda path: True, limits), None, limits, waker)
+    server = HttpServer([], Gateway(app, limits), HeadReader(environ, lambda path: True, limits), None, limits, waker)
     sock = LoopedSocket()
     connection = Connection(server, cast(Any, sock), ("127.0.0.1", 40_000))
 

@@ -22,7 +22,7 @@ from bloop.base.config import Database as DatabaseSettings
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.features import make_kinds
 from bloop.pipeline.store import Store
 from bloop.site.app import App, create_dashboard_app
@@ -91,7 +91,7 @@ def reading_issue() -> Iterator[Work]:
         with db:
             cookie = create_sign_in(db, None, now_ms=now_ms(), ttl_s=SIGN_IN_TTL_S)
         (fingerprint,) = db.execute(_HOTTEST).fetchone() or ("",)
-        with closing(Database(path, pool_size=1, query_timeout_ms=10_000)) as database:
+        with closing(DatabasePool(path, pool_size=1, query_timeout_ms=10_000)) as database:
             client = testing.TestClient(_dashboard(path, database))
 
             def open_page() -> None:
@@ -106,7 +106,7 @@ def _request() -> Request:
     return rendering.single(target, Corpus(timestamp_ms=now_ms()), 0)
 
 
-def _dashboard(path: Path, database: Database) -> App:
+def _dashboard(path: Path, database: DatabasePool) -> App:
     settings = Settings(
         auth=Auth(hmac_secret=PROJECT_KEY, rp_origin="http://localhost"), database=DatabaseSettings(path=str(path))
     )

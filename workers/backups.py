@@ -25,7 +25,7 @@ from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
-from bloop.backup.read import RunRow
+from bloop.backup.read import BackupRunRow
 from bloop.backup.schedule import due_at_ms
 from bloop.backup.verify import drill
 from bloop.backup.watch import Stopped, Watch
@@ -46,7 +46,7 @@ log = logging.getLogger("bloop.backup")
 
 
 @dataclass(slots=True)
-class Outcome:
+class BackupOutcome:
     """What came of an attempt. `error` may come with a file: it was made, and did not restore."""
 
     entry: Entry | None = None
@@ -55,7 +55,7 @@ class Outcome:
     stopped: bool = False
 
 
-class Backups:
+class BackupJob:
     """The job; `run`, `troubles` and `finish` are called by the process's main thread."""
 
     def __init__(self, settings: Settings, db: Db, now_ms: Callable[[], int] = clock.now_ms) -> None:
@@ -63,7 +63,7 @@ class Backups:
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
         self._run_id = 0
-        self._outcome = Outcome()
+        self._outcome = BackupOutcome()
         self._failing = False
         self._is_first = True
 
@@ -94,7 +94,7 @@ class Backups:
             if not self._thread.is_alive():
                 self._note()
 
-    def _wanted(self) -> RunRow | None:
+    def _wanted(self) -> BackupRunRow | None:
         """The attempt that waits, or a new one when the schedule says so."""
         waiting = query.open_run(self._db)
         if waiting is not None:
@@ -107,11 +107,11 @@ class Backups:
         with connection.immediate(self._db):
             return storage.ask(self._db, cause=Cause.SCHEDULE, asked_by=None, now_ms=now_ms)
 
-    def _start(self, run: RunRow) -> None:
+    def _start(self, run: BackupRunRow) -> None:
         with connection.immediate(self._db):
             storage.begin(self._db, run.id, self._now_ms())
             bad = query.bad_files(self._db)
-        self._run_id, self._outcome = run.id, Outcome()
+        self._run_id, self._outcome = run.id, BackupOutcome()
         self._thread = threading.Thread(
             target=self._work, args=(Cause(run.cause), bad, self._outcome), name="backup", daemon=True
         )
@@ -139,7 +139,7 @@ class Backups:
 
     # In the thread
 
-    def _work(self, cause: Cause, bad: frozenset[str], outcome: Outcome) -> None:
+    def _work(self, cause: Cause, bad: frozenset[str], outcome: BackupOutcome) -> None:
         with contextlib.suppress(OSError):  # a hardened unit may forbid it
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICE)  # on Linux of this thread alone
         try:
@@ -152,7 +152,7 @@ class Backups:
             log.exception("the backup failed unexpectedly", extra={"action": "backup_failed"})
             outcome.error = f"unexpected error: {type(error).__name__}"
 
-    def _make(self, cause: Cause, bad: frozenset[str], outcome: Outcome) -> None:
+    def _make(self, cause: Cause, bad: frozenset[str], outcome: BackupOutcome) -> None:
         settings, folder = self._settings, self._settings.backup_dir
         watch = Watch(self._stop.is_set, free_bytes_min=settings.database.disk_free_bytes_min)
         outcome.entry = entry = create(settings.database_path, folder, self._now_ms(), cause=cause, watch=watch)
@@ -169,7 +169,7 @@ class Backups:
         folders.rotate(folder, database_id=own_id, keep=settings.backup.keep, bad=bad, watch=watch)
 
 
-def _say(outcome: Outcome) -> None:
+def _say(outcome: BackupOutcome) -> None:
     if outcome.error is not None:
         log.error("the backup failed: %s", outcome.error, extra={"action": "backup_failed"})
     elif outcome.entry is not None:

@@ -16,7 +16,7 @@ from bloop import features
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.rate_limit import RateLimiter
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
 from bloop.ingest.app import make_sender, mount_ingest
 from bloop.ingest.keys import ProjectKeys
@@ -44,7 +44,7 @@ def assemble(
     settings: Settings, *, segment: Segment, sink: Sink, keys: ProjectKeys, handles: contextlib.ExitStack
 ) -> App:
     """The app of one worker process, after the fork; what it opens is closed with `handles`."""
-    database = Database(
+    database = DatabasePool(
         settings.database_path,
         pool_size=settings.tuning.read_connections,
         query_timeout_ms=settings.database.query_timeout_ms,

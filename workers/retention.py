@@ -36,7 +36,7 @@ from bloop.retention.sizes import count_rows, newest_event_id
 from bloop.retention.statistics import stale_statistics
 from workers import process
 from workers.background import Background, Job, Stopping
-from workers.backups import Backups
+from workers.backups import BackupJob
 
 LOOK_EVERY_S = 1.0  # whether somebody asked for a purge
 LOW_DISK_EVERY_S = 60.0
@@ -66,7 +66,7 @@ def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
             sweep.sweep(db, clock.now_ms())
         return SWEEP_EVERY_S
 
-    backups = Backups(settings, db)
+    backups = BackupJob(settings, db)
     stale: list[str] = []
 
     def statistics_job() -> float:

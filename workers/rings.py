@@ -35,7 +35,7 @@ _DRAIN_BYTES = 4 * 1024 * 1024
 MakeKinds = Callable[[Db], Iterable[KindStore]]
 
 
-class Ring(NamedTuple):
+class WriterRing(NamedTuple):
     """What a writer works with; `store` knows the positions of everything `consumer` reads."""
 
     segment: Segment
@@ -43,7 +43,7 @@ class Ring(NamedTuple):
     store: Store
 
 
-def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitStack) -> Ring:
+def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitStack) -> WriterRing:
     """The ring, ready to be read; LaneUnavailable while another writer has it.
 
     Raises:
@@ -64,10 +64,10 @@ def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitSt
     store = Store(db, segment.ring_id, make_kinds(db), orphans=consumer.orphans)
     consumer.resume(store.positions())
     spill.sync_folder(folder)  # before positions in it are forgotten
-    return Ring(segment, consumer, store)
+    return WriterRing(segment, consumer, store)
 
 
-def close_accounts(db: Db, ring: Ring) -> None:
+def close_accounts(db: Db, ring: WriterRing) -> None:
     """Of every ring that is gone and of which nothing is left to read (G2).
 
     Raises:

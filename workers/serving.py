@@ -31,7 +31,7 @@ from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.projects import store as projects
-from bloop.projects.read import ProjectKey as KeyRow
+from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
 from bloop.ring import Producer, Segment, Spill
 from workers import process

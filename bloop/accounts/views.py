@@ -23,7 +23,7 @@ from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
 from bloop.accounts.sign_ins import store as sign_ins
 from bloop.accounts.sign_ins.read import list_sign_ins
-from bloop.auth.principal import Kind
+from bloop.auth.principal import PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
 from bloop.db.engine import Db
@@ -93,7 +93,7 @@ class Account:
 
     def _change(self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[Db, str], object]) -> None:
         principal = principal_of(req)
-        if principal.kind is not Kind.USER:
+        if principal.kind is not PrincipalKind.USER:
             raise Conflict("this needs an account")
         self._deps.database.change(lambda db: do(db, principal.id))
         back_to(resp, ACCOUNT.href, done)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bloop.alerts.deliveries.api import Deliveries
+from bloop.alerts.deliveries.api import DeliveriesApi
 from bloop.alerts.deliveries.views import DeliveryLog
-from bloop.alerts.rules.api import Channels, Firings, Rules
+from bloop.alerts.rules.api import ChannelsApi, FiringsApi, RulesApi
 from bloop.alerts.rules.pages import LOG_HREF, NEW_HREF
 from bloop.alerts.rules.views import RulePages, RuleSettings
 from bloop.auth.access import PAGE, credential
@@ -26,7 +26,12 @@ def mount(routes: Routes, deps: Deps) -> None:
 
 def _mount_api(routes: Routes, deps: Deps) -> None:
     pager = Pager()
-    rules, channels_of, firings, log = Rules(deps), Channels(deps), Firings(deps, pager), Deliveries(deps, pager)
+    rules, channels_of, firings, log = (
+        RulesApi(deps),
+        ChannelsApi(deps),
+        FiringsApi(deps, pager),
+        DeliveriesApi(deps, pager),
+    )
     one = "/v1/alerts/{rule_id:int}"
     routes.add("/v1/alerts", rules, GET=_READ, POST=_WRITE)
     routes.add("/v1/alerts/preview", rules, suffix="preview", POST=_READ)

@@ -16,7 +16,7 @@ from bloop.backup import read as query
 from bloop.backup import store as storage
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
-from bloop.backup.read import RunRow
+from bloop.backup.read import BackupRunRow
 from bloop.backup.schedule import due_at_ms
 from bloop.db.engine import Db
 from bloop.site.bodies import answer_json
@@ -24,7 +24,7 @@ from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
 
-class Backups:
+class BackupsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
@@ -56,7 +56,7 @@ class Backups:
 # What the page does as well ------------------------------------------------------------------------------------------
 
 
-def ask_for_backup(deps: Deps, req: falcon.Request) -> RunRow:
+def ask_for_backup(deps: Deps, req: falcon.Request) -> BackupRunRow:
     """The attempt that waits, runs, or was just written down; the retention process sees it within seconds."""
     asked_by, now_ms = creator_id(principal_of(req)), deps.now_ms()
     return deps.database.change(lambda db: storage.ask(db, cause=Cause.ASKED, asked_by=asked_by, now_ms=now_ms))
@@ -68,11 +68,11 @@ def next_at_ms(deps: Deps, db: Db, now_ms: int) -> int | None:
     return max(now_ms, due_at_ms(backup.hour, query.past(db), now_ms)) if backup.enabled else None
 
 
-def _shown_or_none(row: RunRow | None) -> dict[str, Any] | None:
+def _shown_or_none(row: BackupRunRow | None) -> dict[str, Any] | None:
     return None if row is None else _run(row)
 
 
-def _run(row: RunRow) -> dict[str, Any]:
+def _run(row: BackupRunRow) -> dict[str, Any]:
     return row._asdict()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, NamedTuple
 
-from bloop.backup.read import RunRow
+from bloop.backup.read import BackupRunRow
 from bloop.base.clock import DAY_MS
 from bloop.site.contexts import Panel
 
@@ -58,8 +58,8 @@ def backups_panel(
     directory: str,
     keep: int,
     next_at_ms: int | None,
-    open_run: RunRow | None,
-    last_good: RunRow | None,
+    open_run: BackupRunRow | None,
+    last_good: BackupRunRow | None,
     failing: str | None,
     proven_at_ms: int | None,
     now_ms: int,
@@ -84,7 +84,7 @@ def backups_panel(
     )
 
 
-def _took(run: RunRow) -> str:
+def _took(run: BackupRunRow) -> str:
     """How long it took to make and to try."""
     seconds = max(0, (run.ended_at_ms or 0) - (run.started_at_ms or 0)) / 1000
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"

@@ -9,7 +9,7 @@ from bloop.db.engine import Db
 RUNS_SHOWN = 20
 
 
-class RunRow(NamedTuple):
+class BackupRunRow(NamedTuple):
     """One attempt. `file` is the packed file's name once it is there, also when its restore drill failed then."""
 
     id: int
@@ -56,20 +56,20 @@ SELECT (SELECT min(applied_at_ms) FROM schema_migrations), max(good.started_at_m
 """
 
 
-def newest_runs(db: Db, limit: int = RUNS_SHOWN) -> list[RunRow]:
-    return [RunRow(*row) for row in db.execute(_SELECT_NEWEST, {"limit": limit})]
+def newest_runs(db: Db, limit: int = RUNS_SHOWN) -> list[BackupRunRow]:
+    return [BackupRunRow(*row) for row in db.execute(_SELECT_NEWEST, {"limit": limit})]
 
 
-def get_run(db: Db, run_id: int) -> RunRow | None:
+def get_run(db: Db, run_id: int) -> BackupRunRow | None:
     return _one(db, _SELECT_RUN, {"run_id": run_id})
 
 
-def open_run(db: Db) -> RunRow | None:
+def open_run(db: Db) -> BackupRunRow | None:
     """The attempt that waits or is being worked on; there is one at most."""
     return _one(db, _SELECT_OPEN)
 
 
-def last_good(db: Db) -> RunRow | None:
+def last_good(db: Db) -> BackupRunRow | None:
     return _one(db, _SELECT_LAST_GOOD)
 
 
@@ -96,6 +96,6 @@ def past(db: Db) -> Past:
     return Past(*row)
 
 
-def _one(db: Db, statement: str, bindings: dict[str, int] | None = None) -> RunRow | None:
+def _one(db: Db, statement: str, bindings: dict[str, int] | None = None) -> BackupRunRow | None:
     row = db.execute(statement, bindings or {}).fetchone()
-    return RunRow(*row) if row else None
+    return BackupRunRow(*row) if row else None

@@ -8,7 +8,7 @@ N3  The newest RUNS_KEPT are kept, and whatever they are, the newest that worked
 
 from __future__ import annotations
 
-from bloop.backup.read import RunRow, get_run, open_run
+from bloop.backup.read import BackupRunRow, get_run, open_run
 from bloop.db.engine import Db
 
 RUNS_KEPT = 100
@@ -39,7 +39,7 @@ DELETE FROM backup_runs
 """
 
 
-def ask(db: Db, *, cause: str, asked_by: str | None, now_ms: int) -> RunRow:
+def ask(db: Db, *, cause: str, asked_by: str | None, now_ms: int) -> BackupRunRow:
     """The attempt that waits or runs, made if there is none (N1)."""
     found = open_run(db)
     if found is not None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from bloop.base.outcomes import Outcome
-from bloop.bench.background import Background
+from bloop.bench.background import BackgroundLoad
 from bloop.db import connection
 from bloop.db.engine import Db
 
@@ -66,7 +66,7 @@ def ledger(db: Db) -> dict[str, int]:
     return {Outcome(outcome).label: total for outcome, total in db.execute(_TOTALS)}
 
 
-class VisibilityWatch(Background):
+class VisibilityWatch(BackgroundLoad):
     """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
 
     def __init__(self, path: Path, run: str) -> None:

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bloop.bench.driver import LoadError
-from bloop.bench.instance import Instance, InstanceError, check_on_disk
+from bloop.bench.instance import BenchInstance, InstanceError, check_on_disk
 from bloop.bench.places import Elsewhere, Own, Place, find_target
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.report import as_html, as_json, milliseconds, number
@@ -69,7 +69,7 @@ def _at(options: Options, where: Where) -> Iterator[Place]:
     settings = {"BLOOP__INGEST__SPILL_BYTES_MAX": "0"} if options.profile is Profile.RAMP else {}
     with tempfile.TemporaryDirectory(prefix="bloop-bench-", dir=where.folder or FOLDER) as home:
         check_on_disk(Path(home))
-        with Instance(Path(home), **settings) as instance:
+        with BenchInstance(Path(home), **settings) as instance:
             yield Own(instance)
 
 

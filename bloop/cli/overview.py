@@ -38,7 +38,7 @@ EXIT_CODES = {WELL: 0, DEGRADED: 1, DOWN: 2}
 Counts = dict[str, dict[Outcome, int]]  # of WINDOWS
 
 
-class Backup(NamedTuple):
+class BackupState(NamedTuple):
     """`good_at_ms`: the newest that worked is of this moment; `error`: why the newest attempt failed, if it did."""
 
     good_at_ms: int | None
@@ -46,27 +46,27 @@ class Backup(NamedTuple):
     error: str | None
 
 
-class Deliveries(NamedTuple):
+class DeliveryCounts(NamedTuple):
     """Alert messages that nobody got yet."""
 
     waiting: int
     failed: int
 
 
-class Stored(NamedTuple):
+class StoredState(NamedTuple):
     """What the database says."""
 
     background: tuple[Reason, ...]
     counts: Counts
-    backup: Backup
-    deliveries: Deliveries
+    backup: BackupState
+    deliveries: DeliveryCounts
 
 
 class Overview(NamedTuple):
     state: str
     reasons: list[Reason]
     processes: list[Member]
-    stored: Stored | None  # None: the database does not answer
+    stored: StoredState | None  # None: the database does not answer
     ring: RingStat | None
     database_bytes: int
     wal_bytes: int
@@ -107,7 +107,7 @@ def judge(found: list[Reason], members: list[Member]) -> str:
     return DEGRADED if found else WELL
 
 
-def _read(settings: Settings, now_ms: int) -> Stored | None:
+def _read(settings: Settings, now_ms: int) -> StoredState | None:
     if not settings.database_path.exists():
         return None
     try:
@@ -117,14 +117,16 @@ def _read(settings: Settings, now_ms: int) -> Stored | None:
         ):
             database_answers(db)
             projects, good = all_project_ids(db), backups.last_good(db)
-            return Stored(
+            return StoredState(
                 background=tuple(troubles(process_states(db), now_ms)),
                 counts={
                     name: outcomes_since(db, projects, minute_of(now_ms) - length_ms)
                     for name, length_ms in WINDOWS.items()
                 },
-                backup=Backup(good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db)),
-                deliveries=Deliveries(
+                backup=BackupState(
+                    good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db)
+                ),
+                deliveries=DeliveryCounts(
                     count_deliveries(db, DeliveryState.WAITING), count_deliveries(db, DeliveryState.FAILED)
                 ),
             )

@@ -14,7 +14,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
-from bloop.cli.overview import EXIT_CODES, WINDOWS, Backup, Overview, overview
+from bloop.cli.overview import EXIT_CODES, WINDOWS, BackupState, Overview, overview
 from bloop.command.context import as_json, print_json, print_table, with_settings
 
 MIB = 1024 * 1024
@@ -80,7 +80,7 @@ def _print(seen: Overview, now_ms: int) -> None:
         click.echo(f"alerts    {failed} messages could not be delivered, {waiting} wait")
 
 
-def _backup(backup: Backup, now_ms: int) -> str:
+def _backup(backup: BackupState, now_ms: int) -> str:
     said = "none yet" if backup.good_at_ms is None else f"{_span((now_ms - backup.good_at_ms) / 1000)} old"
     if backup.proven_at_ms is not None:
         said += f", one restored on trial {_span((now_ms - backup.proven_at_ms) / 1000)} ago"

@@ -27,7 +27,7 @@ def day_of_s(at_s: int | None, otherwise: str) -> str:
     return otherwise if at_s is None else day(at_s * 1000)
 
 
-class Span(click.ParamType[int]):
+class SpanParam(click.ParamType[int]):
     """`30m`, `2h`, `7d`, `2w` → ms."""
 
     name = "span"

@@ -29,32 +29,32 @@ _CHECK = f"PRAGMA integrity_check({DAMAGES_SHOWN})"
 _CHECK_QUICKLY = "PRAGMA quick_check(1)"
 
 
-class Copied(NamedTuple):
+class CopyProgress(NamedTuple):
     """How far a copy is, in pages."""
 
     done: int
     total: int
 
 
-class Copying:
+class DatabaseCopy:
     """A copy about to be made, see `copying`."""
 
     def __init__(self, source: apsw.Connection, target: apsw.Connection) -> None:
         self._source, self._target = source, target
         self.total_bytes = count_pages(source).total_bytes
 
-    def steps(self, pages: int) -> Iterator[Copied]:
+    def steps(self, pages: int) -> Iterator[CopyProgress]:
         """Copy `pages` at a time. The copy is whole when this ends (COPIES-1)."""
         self._source.execute(_BEGIN_READING).fetchall()
         with self._target.backup("main", self._source, "main") as backup:
             while not backup.done:
                 backup.step(pages)
-                yield Copied(backup.page_count - backup.remaining, backup.page_count)
+                yield CopyProgress(backup.page_count - backup.remaining, backup.page_count)
         self._source.execute("ROLLBACK")
 
 
 @contextlib.contextmanager
-def copying(database: Path, copy: Path) -> Iterator[Copying]:
+def copying(database: Path, copy: Path) -> Iterator[DatabaseCopy]:
     """Copy `database` into the empty file `copy`, which needs no journal: what a kill leaves of it is of no use."""
     with (
         contextlib.closing(sqlite(connection.open_reader(database))) as source,
@@ -62,7 +62,7 @@ def copying(database: Path, copy: Path) -> Iterator[Copying]:
     ):
         target.pragma("synchronous", "OFF")
         target.pragma("journal_mode", "OFF")
-        yield Copying(source, target)
+        yield DatabaseCopy(source, target)
 
 
 @contextlib.contextmanager

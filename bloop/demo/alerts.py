@@ -10,7 +10,7 @@ from bloop.alerts import channels
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.decide import Firing
 from bloop.alerts.firing.preview import messages, preview
@@ -57,14 +57,14 @@ RULES = (
 )
 
 
-class Said(NamedTuple):
+class DemoAlert(NamedTuple):
     """Sorted by time, as the log is."""
 
     at_ms: int
     rule: Rule
     firing: Firing
     message: AlertMessage
-    targets: tuple[Target, ...]
+    targets: tuple[DeliveryTarget, ...]
 
 
 def store_alerts(db: Db, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
@@ -78,22 +78,22 @@ def store_alerts(db: Db, project_ids: Mapping[str, int], origin: str, now_ms: in
         _store(db, one, out_of_order=OUT_OF_ORDER if one is failed else "")
 
 
-def _make(db: Db, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[Said]:
+def _make(db: Db, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[DemoAlert]:
     """The rule and its channels, stored; what it would have said."""
     since_ms, config = now_ms - DAYS * DAY_MS, parse_config(wanted.rule_type, wanted.config)
     fields = RuleFields(wanted.name, wanted.rule_type, as_dict(config), environment_filter=wanted.environment)
     rule_id = create_rule(db, fields, project_id=project_id, created_by=None, now_ms=since_ms)
     targets = tuple(
-        Target(add_channel(db, rule_id, kind, given, since_ms), kind, channels.target(kind, given))
+        DeliveryTarget(add_channel(db, rule_id, kind, given, since_ms), kind, channels.target(kind, given))
         for kind, given in wanted.channels
     )
     rule = Rule(rule_id, wanted.name, project_id, config, wanted.environment, None, COOLDOWN_MS)
     fired = preview(db, rule, since_ms, now_ms)[-FIRINGS_MAX:]
     for firing, message in zip(fired, messages(db, rule, fired, origin), strict=True):
-        yield Said(message.at_ms, rule, firing, message, targets)
+        yield DemoAlert(message.at_ms, rule, firing, message, targets)
 
 
-def _store(db: Db, said: Said, *, out_of_order: str) -> None:
+def _store(db: Db, said: DemoAlert, *, out_of_order: str) -> None:
     """As if it had been sent; to the receiver that was out of order it was not, and somebody dismissed it."""
     fields = FiringFields(
         rule_id=said.rule.id,

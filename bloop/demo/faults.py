@@ -34,7 +34,7 @@ class App:
     updates_slowly: bool = False
 
 
-class Shape(StrEnum):
+class FaultShape(StrEnum):
     """How a fault spreads over its days."""
 
     STEADY = "steady"
@@ -60,7 +60,7 @@ class Fault:
     route: str = ""
     screen: str = ""
     http_status: int = 0
-    shape: Shape = Shape.STEADY
+    shape: FaultShape = FaultShape.STEADY
     since_days_ago: float = 30
     until_days_ago: float = 0
     anonymous: bool = False
@@ -158,7 +158,7 @@ FAULTS = (
         + _REACT,
         weight=210,
         route="/cart",
-        shape=Shape.REGRESSED,
+        shape=FaultShape.REGRESSED,
         metadata={"browser": "{browser}", "sku": "{sku}", "cart": {"items": 3, "currency": "EUR"}},
         changed_to="resolved",
         changed_days_ago=13.5,
@@ -189,7 +189,7 @@ checkout.errors.{header}
         level="fatal",
         route="POST /v1/checkout/charge",
         http_status=504,
-        shape=Shape.SPIKE,
+        shape=FaultShape.SPIKE,
         metadata={"provider": "pay.example", "attempt": 2, "order": "ord_{id}", "region": "eu-central-1"},
     ),
     Fault(
@@ -205,7 +205,7 @@ checkout.errors.{header}
         weight=95,
         level="fatal",
         screen="Checkout",
-        shape=Shape.RISING,
+        shape=FaultShape.RISING,
         since_days_ago=4,
         metadata={"device": "{device}", "os": "iOS 26.1", "free_memory_mb": 212, "jailbroken": "false"},
     ),
@@ -255,7 +255,7 @@ app/jobs/reserve_stock_job.rb:15:in 'ReserveStockJob#perform'
         weight=160,
         level="warning",
         route="/product/:slug",
-        shape=Shape.FADING,
+        shape=FaultShape.FADING,
         metadata={"browser": "{browser}", "online": "true"},
         changed_to="ignored",
         changed_days_ago=8,
@@ -374,7 +374,7 @@ KeyError: 'vat_id'
         weight=22,
         route="GET /v1/invoices/:id",
         http_status=500,
-        shape=Shape.RISING,
+        shape=FaultShape.RISING,
         since_days_ago=1.6,
         metadata={"invoice": "inv_{id}"},
     ),
@@ -549,7 +549,7 @@ def invented(number: int, rng: random.Random) -> Fault:
         level=rng.choices(("error", "warning", "fatal", "info"), (70, 18, 7, 5))[0],
         route=f"/{words['place']}/{words['thing']}" if app in (SHOP, API) else "",
         screen=words["Place"] if app.updates_slowly else "",
-        shape=rng.choice((Shape.STEADY, Shape.STEADY, Shape.FADING, Shape.RISING)),
+        shape=rng.choice((FaultShape.STEADY, FaultShape.STEADY, FaultShape.FADING, FaultShape.RISING)),
         since_days_ago=since,
         metadata={"region": rng.choice(("eu-central-1", "eu-west-1", "us-east-1"))},
     )

@@ -19,7 +19,7 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.demo.faults import APPS, FAULTS, App, Fault, Shape, invented
+from bloop.demo.faults import APPS, FAULTS, App, Fault, FaultShape, invented
 from bloop.issues.status.mutes import Mute
 from bloop.issues.status.regression import Resolution
 
@@ -111,13 +111,13 @@ def _intensity(fault: Fault, hours_ago: float) -> float:
     days_ago = hours_ago / 24
     if not fault.until_days_ago <= days_ago <= fault.since_days_ago:
         return 0.0
-    if fault.shape is Shape.SPIKE:
+    if fault.shape is FaultShape.SPIKE:
         return 400.0 if SPIKE_ENDS_H - 0.5 <= hours_ago <= SPIKE_STARTS_H + 0.5 else 0.4
-    if fault.shape is Shape.REGRESSED:
+    if fault.shape is FaultShape.REGRESSED:
         return 0.0 if BACK_DAYS_AGO < days_ago < FIXED_DAYS_AGO else (3.0 if days_ago <= BACK_DAYS_AGO else 1.0)
-    if fault.shape is Shape.FADING:
+    if fault.shape is FaultShape.FADING:
         return max(0.02, days_ago / SPAN_DAYS) ** 2
-    if fault.shape is Shape.RISING:
+    if fault.shape is FaultShape.RISING:
         return max(0.02, 1 - days_ago / SPAN_DAYS) ** 3
     return 1.0
 

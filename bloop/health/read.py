@@ -23,7 +23,7 @@ class Process(NamedTuple):
     is_alive: bool
 
 
-class Backup(NamedTuple):
+class BackupTimes(NamedTuple):
     good_at_ms: int | None
     proven_at_ms: int | None
     is_failing: bool
@@ -34,7 +34,7 @@ class Read(NamedTuple):
     deliveries: dict[str, int]  # that wait or have failed; those sent are many, and nobody's trouble
     deliveries_made: int
     processes: list[Process]
-    backup: Backup
+    backup: BackupTimes
 
 
 # By id, not by size: whoever has a label keeps it, so no series jumps when another project grows. A deleted project
@@ -63,7 +63,7 @@ def read_metrics(db: Db, now_ms: int, *, projects_max: int) -> Read:
         processes=[
             Process(state.name, state.seen_at_ms, now_ms - state.seen_at_ms <= STALE_MS) for state in process_states(db)
         ],
-        backup=Backup(
+        backup=BackupTimes(
             good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db) is not None
         ),
     )

@@ -26,7 +26,7 @@ from bloop.http.refusal import Refused
 from bloop.http.request import Environ, RequestLine, incomplete_head_fault, skip_empty_lines, wants_keep_alive
 
 if TYPE_CHECKING:
-    from bloop.http.server import Server
+    from bloop.http.server import HttpServer
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -36,7 +36,7 @@ class Connection(Peer):
 
     __slots__ = ("_address", "_pending", "_port")
 
-    def __init__(self, server: Server, sock: socket.socket, address: object) -> None:
+    def __init__(self, server: HttpServer, sock: socket.socket, address: object) -> None:
         super().__init__(server, sock)
         self._address, self._port = "", ""  # a Unix-socket client has none
         if isinstance(address, tuple):

@@ -12,7 +12,7 @@ from gunicorn import http, util
 from gunicorn.workers.gthread import TConn
 
 from bloop.http.limits import HttpLimits
-from bloop.http.streams import Channel
+from bloop.http.streams import StreamChannel
 
 
 class BoundedSocket(socket.socket):
@@ -25,14 +25,14 @@ class BoundedSocket(socket.socket):
         super().__init__(fileno=fileno)
         self._limits = limits
         self._body_deadline_s: float | None = None
-        self._channel: Channel | None = None
+        self._channel: StreamChannel | None = None
         self._answer: Any = None
 
     def expect_body(self) -> None:
         """A request is about to be handled; its body's time begins when the app first asks for it."""
         self._body_deadline_s = None
 
-    def listen_to(self, channel: Channel) -> None:
+    def listen_to(self, channel: StreamChannel) -> None:
         """For the app: when it has said what it has to say, the answer goes on with what `channel` gives."""
         self._channel = channel
 
@@ -43,7 +43,7 @@ class BoundedSocket(socket.socket):
             answer.chunked = False
             answer.force_close()
 
-    def take_channel(self) -> tuple[Channel | None, bool]:
+    def take_channel(self) -> tuple[StreamChannel | None, bool]:
         """The channel that was given, and whether the answer has begun."""
         channel, answer = self._channel, self._answer
         self._channel = self._answer = None

@@ -29,7 +29,7 @@ from bloop.http.gateway import Gateway
 from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
 from bloop.http.request import Environ, HeadReader
-from bloop.http.server import Server
+from bloop.http.server import HttpServer
 
 _TICK_S = 1.0
 
@@ -73,15 +73,15 @@ class IngestWorker(Worker):
         if self._gateway is not None:
             self._gateway.announces_close = True
 
-    def _make_server(self) -> Server:
+    def _make_server(self) -> HttpServer:
         heads = HeadReader(self._base_environ(), type(self).is_ours, self.limits)
         handoff = HandoffSender(self.handoff_path) if self.handoff_path is not None else None
         listeners = [getattr(listener, "sock", listener) for listener in self.sockets]
         gateway = Gateway(self.wsgi, self.limits)
         shares = self.cfg.workers > 1
-        return Server(listeners, gateway, heads, handoff, self.limits, self.PIPE[0], shares_listeners=shares)
+        return HttpServer(listeners, gateway, heads, handoff, self.limits, self.PIPE[0], shares_listeners=shares)
 
-    def _stop(self, server: Server) -> None:
+    def _stop(self, server: HttpServer) -> None:
         """Finish what is in flight, for `graceful_timeout` at most."""
         deadline_s = time.monotonic() + self.cfg.graceful_timeout
         server.stop()

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bloop.http.refusal import Refused
 
 if TYPE_CHECKING:
-    from bloop.http.server import Server
+    from bloop.http.server import HttpServer
 
 # Plain integers: enum members cost a lookup on every event.
 FRESH, IDLE, HEAD, BODY, QUEUED, WRITING, LINGERING, CLOSED = range(8)
@@ -28,7 +28,7 @@ class Peer(ABC):
 
     __slots__ = ("_bytes_held", "_closes", "_lingers", "_server", "_unsent", "buffer", "deadline_s", "phase", "sock")
 
-    def __init__(self, server: Server, sock: socket.socket) -> None:
+    def __init__(self, server: HttpServer, sock: socket.socket) -> None:
         self.sock = sock
         self.phase = FRESH
         self.deadline_s = server.now_s + server.limits.header_timeout_s

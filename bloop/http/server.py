@@ -43,7 +43,7 @@ _FRESH_GRACE_S = 1.0  # for the first byte from a client that connected just bef
 _EVICTED_SHARE = 64  # evict 1/64 of the idle at once, so that looking for them is paid for
 
 
-class Server:
+class HttpServer:
     """Owns the listeners' readiness and every connection; `wake_fd` becoming readable ends the current `serve`."""
 
     def __init__(

@@ -31,7 +31,7 @@ _RECV_BYTES = 4096
 log = logging.getLogger(__name__)
 
 
-class Channel(Protocol):
+class StreamChannel(Protocol):
     """What one client is to be sent."""
 
     def pull(self) -> bytes | None:
@@ -44,7 +44,7 @@ class Channel(Protocol):
 class _Client:
     """A connected socket, what is still to be written to it, and where more comes from."""
 
-    def __init__(self, sock: socket.socket, channel: Channel) -> None:
+    def __init__(self, sock: socket.socket, channel: StreamChannel) -> None:
         self.sock, self.channel = sock, channel
         self.out = bytearray()
 
@@ -66,7 +66,7 @@ class Streams:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
-    def add(self, sock: socket.socket, channel: Channel) -> None:
+    def add(self, sock: socket.socket, channel: StreamChannel) -> None:
         """Write what `channel` gives to `sock` from now on. Both are ours until the end."""
         self._added.append(_Client(sock, channel))
         if self._thread is None:

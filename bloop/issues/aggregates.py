@@ -20,7 +20,7 @@ from bloop.issues.search.terms import NO_QUERY, Query
 ROWS_PER_ISSUE_MAX = 1000  # shown of one issue: the most recent releases
 
 
-class Sort(StrEnum):
+class AggregateSort(StrEnum):
     LAST_SEEN = "last_seen"
     TOTAL_COUNT = "total_count"
     FIRST_SEEN = "first_seen"
@@ -67,24 +67,30 @@ class AggregatePage(NamedTuple):
 
 
 _SELECTS = {
-    Sort.LAST_SEEN: "SELECT a.last_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_last_seen",
-    Sort.FIRST_SEEN: "SELECT a.first_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_first_seen",
-    Sort.TOTAL_COUNT: "SELECT a.event_count, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_events",
+    AggregateSort.LAST_SEEN: (
+        "SELECT a.last_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_last_seen"
+    ),
+    AggregateSort.FIRST_SEEN: (
+        "SELECT a.first_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_first_seen"
+    ),
+    AggregateSort.TOTAL_COUNT: (
+        "SELECT a.event_count, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_events"
+    ),
 }
 _TIES = {
-    Sort.LAST_SEEN: "a.last_seen_ms = :value AND a.status = :tie AND a.id < :id",
-    Sort.FIRST_SEEN: "a.first_seen_ms = :value AND a.status = :tie AND a.id < :id",
-    Sort.TOTAL_COUNT: "a.event_count = :value AND a.status = :tie AND a.id < :id",
+    AggregateSort.LAST_SEEN: "a.last_seen_ms = :value AND a.status = :tie AND a.id < :id",
+    AggregateSort.FIRST_SEEN: "a.first_seen_ms = :value AND a.status = :tie AND a.id < :id",
+    AggregateSort.TOTAL_COUNT: "a.event_count = :value AND a.status = :tie AND a.id < :id",
 }
 _RESTS = {
-    Sort.LAST_SEEN: "(a.last_seen_ms, a.status) < (:value, :tie)",
-    Sort.FIRST_SEEN: "(a.first_seen_ms, a.status) < (:value, :tie)",
-    Sort.TOTAL_COUNT: "(a.event_count, a.status) < (:value, :tie)",
+    AggregateSort.LAST_SEEN: "(a.last_seen_ms, a.status) < (:value, :tie)",
+    AggregateSort.FIRST_SEEN: "(a.first_seen_ms, a.status) < (:value, :tie)",
+    AggregateSort.TOTAL_COUNT: "(a.event_count, a.status) < (:value, :tie)",
 }
 _ORDERS = {
-    Sort.LAST_SEEN: "ORDER BY a.last_seen_ms DESC, a.status DESC, a.id DESC",
-    Sort.FIRST_SEEN: "ORDER BY a.first_seen_ms DESC, a.status DESC, a.id DESC",
-    Sort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
+    AggregateSort.LAST_SEEN: "ORDER BY a.last_seen_ms DESC, a.status DESC, a.id DESC",
+    AggregateSort.FIRST_SEEN: "ORDER BY a.first_seen_ms DESC, a.status DESC, a.id DESC",
+    AggregateSort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
 }
 _BY_PROJECT = "a.project_id = :arm"
 _FEW = "FROM json_each(:candidate_ids) AS few CROSS JOIN aggregates AS a"
@@ -127,7 +133,7 @@ def list_aggregates(
     project_ids: Sequence[int],
     wanted: AggregateFilter,
     *,
-    sort: Sort = Sort.LAST_SEEN,
+    sort: AggregateSort = AggregateSort.LAST_SEEN,
     limit: int,
     before: PageKey | None = None,
     skip: int = 0,

@@ -10,7 +10,7 @@ from bloop.accounts.people.read import named_user
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import Instant, Span
+from bloop.command.times import Instant, SpanParam
 from bloop.db.engine import Db
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
 from bloop.issues.detail.markdown import plain
@@ -129,7 +129,7 @@ def ignore(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
 @issue.command()
 @ids
 @in_project
-@click.option("--for", "span_ms", type=Span(), help="For 30m, 2h, 7d, 2w.")
+@click.option("--for", "span_ms", type=SpanParam(), help="For 30m, 2h, 7d, 2w.")
 @click.option("--until", "until_ms", type=Instant(), help="Until 2026-01-18T12:00, UTC.")
 @click.option("--events", type=click.IntRange(1, EVENTS_MAX), help="Until so many more events.")
 @click.option("--per-hour", type=click.IntRange(1, EVENTS_MAX), help="Until more than so many events in an hour.")

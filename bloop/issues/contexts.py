@@ -18,7 +18,7 @@ NEW_MS = DAY_MS  # an issue is new for a day
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class FilterSelect:
     """A select of the filter bar; its first option is "any"."""
 
     name: str
@@ -37,7 +37,7 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class ListStats:
     """`ring_fill` is 0.0–1.0, None while no ring exists; `dropped_24h` counts events refused for want of room."""
 
     issues: int
@@ -57,7 +57,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class IssueRow:
+class IssueLine:
     """One line of the list."""
 
     href: str
@@ -131,17 +131,17 @@ class IssueListPage(Page):
     now_ms: int
     view: IssueView
     tabs: tuple[TabLink, ...]
-    choices: tuple[Choice, ...]
+    choices: tuple[FilterSelect, ...]
     chips: tuple[Chip, ...]
     sorts: tuple[Option, ...]
-    stats: Stats
+    stats: ListStats
     trend: Chart
     problem: str
     notice: Notice | None
     actions: tuple[Action, ...]
     more_actions: tuple[Action, ...]
     signal_id: int
-    rows: tuple[IssueRow, ...]
+    rows: tuple[IssueLine, ...]
     empty: Empty | None
     setup: Setup | None
     older_href: str

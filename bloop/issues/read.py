@@ -15,10 +15,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from bloop.auth.principal import Principal
+from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.projects.read import visible_projects
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
 REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
@@ -108,7 +111,7 @@ class Plan(NamedTuple):
     bindings: dict[str, Any]
 
 
-class IssuePage(NamedTuple):
+class IssueRows(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
 
@@ -221,7 +224,7 @@ def list_issues(
     limit: int,
     before: PageKey | None = None,
     skip: int = 0,
-) -> IssuePage:
+) -> IssueRows:
     """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
     assert 0 < limit <= ROWS_MAX
     way = plan(db, project_ids, wanted, sort)
@@ -237,7 +240,7 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssuePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
 def plan(db: Db, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
@@ -332,3 +335,11 @@ def contains(text: str) -> str:
     """A LIKE pattern (ESCAPE '\\') for strings that contain `text`, cut to TEXT_LENGTH_MAX."""
     escaped = re.sub(r"([\\%_])", r"\\\1", text[:TEXT_LENGTH_MAX])
     return f"%{escaped}%"
+
+
+def find_issue(db: Db, principal: Principal, ref: str) -> IssueRow:
+    """The issue that a request names, among those the caller may see. Raises: NotFound."""
+    issue = get_issue(db, visible_projects(db, principal, None), ref)
+    if issue is None:
+        raise NotFound("no issue has this id")
+    return issue

@@ -8,7 +8,7 @@ from bloop.base.errors import InvalidParameter
 from bloop.ledger import pages as ledger_page
 from bloop.ledger import read as ledger
 from bloop.ledger.api import accounted_projects, first_bucket_ms
-from bloop.ledger.pages import Span
+from bloop.ledger.pages import LedgerSpan
 from bloop.ledger.read import list_rejections
 from bloop.projects.read import get_project, list_projects
 from bloop.site.deps import Deps
@@ -47,9 +47,9 @@ class LedgerView:
         send_page(self._deps, req, resp, page)
 
 
-def _span(req: falcon.Request) -> Span:
+def _span(req: falcon.Request) -> LedgerSpan:
     value = req.get_param("span")
     try:
-        return Span(value) if value else Span.DAY
+        return LedgerSpan(value) if value else LedgerSpan.DAY
     except ValueError:
-        raise InvalidParameter("span", f"must be one of {', '.join(Span)}") from None
+        raise InvalidParameter("span", f"must be one of {', '.join(LedgerSpan)}") from None

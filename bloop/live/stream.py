@@ -28,7 +28,7 @@ from collections.abc import Callable, Collection
 import falcon
 import orjson
 
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import StorageError
 from bloop.db import errors as db_errors
@@ -159,7 +159,7 @@ def _after(req: falcon.Request) -> int | None:
 
 def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[str, Callable[[], bool]]:
     """A name for what the client came in with, and whether it still holds. When nobody can tell, it does."""
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         secret, find = bearer_token(req) or "", deps.hooks.by_bearer
     else:
         secret, find = session_cookie(req) or "", deps.hooks.by_cookie

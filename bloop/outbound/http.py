@@ -27,7 +27,7 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it logs whole URLs, a
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     host: str
     status: int
     headers: Mapping[str, str]  # any case
@@ -44,7 +44,7 @@ class Answer:
             return None
 
 
-def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
     """Send `body` to `url`, once.
 
     Raises:
@@ -57,7 +57,7 @@ def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> An
     try:
         connection.request("POST", to.target, body, _headers(headers, to), preload_content=False, decode_content=False)
         response = connection.getresponse()
-        return Answer(to.host, response.status, response.headers, _beginning(response, out.limits.body_bytes_max))
+        return HttpAnswer(to.host, response.status, response.headers, _beginning(response, out.limits.body_bytes_max))
     except (OSError, HTTPException, HTTPError) as error:
         raise Unreachable(f"{to.host}: {reason_of(error)}") from error
     finally:

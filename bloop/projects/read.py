@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 
@@ -33,7 +33,7 @@ class ProjectContents(NamedTuple):
     tokens: int  # that still work
 
 
-class ProjectKey(NamedTuple):
+class ProjectKeyRow(NamedTuple):
     id: int
     public_id: str
     slug: str
@@ -92,9 +92,9 @@ def project_ids(db: Db) -> tuple[int, ...]:
     return tuple(row[0] for row in db.execute(_SELECT_IDS))
 
 
-def project_keys(db: Db) -> list[ProjectKey]:
+def project_keys(db: Db) -> list[ProjectKeyRow]:
     """Every project with its key: what the ingest workers load."""
-    return [ProjectKey(*row) for row in db.execute(_SELECT_KEYS)]
+    return [ProjectKeyRow(*row) for row in db.execute(_SELECT_KEYS)]
 
 
 def project_contents(db: Db, project_id: int, now_ms: int) -> ProjectContents:
@@ -122,7 +122,7 @@ def visible_projects(db: Db, principal: Principal, reference: str | None) -> tup
     Raises:
         NotFound: `reference` names no project, or none that may be seen.
     """
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"
         return principal.project_ids
     if not reference:

@@ -37,7 +37,7 @@ class Order(IntEnum):
     NEWER = 1
 
 
-class Version(NamedTuple):
+class ReleaseVersion(NamedTuple):
     """`rank` orders versions of one name: the numbers, and whether it is a release or which pre-release of it."""
 
     name: str | None
@@ -45,7 +45,7 @@ class Version(NamedTuple):
 
 
 @lru_cache(PARSED_MAX)
-def version(release: str) -> Version | None:
+def version(release: str) -> ReleaseVersion | None:
     """The release read as a version (O1); None when it is none."""
     match = _VERSION.fullmatch(release)
     if match is None:
@@ -53,8 +53,8 @@ def version(release: str) -> Version | None:
     numbers = tuple(int(part) for part in match["numbers"].split("."))
     padded = numbers + (0,) * (_NUMBERS - len(numbers))
     if match["pre"] is None:
-        return Version(match["name"], (padded, 1, ()))
-    return Version(match["name"], (padded, 0, tuple(_identifier(part) for part in match["pre"].split("."))))
+        return ReleaseVersion(match["name"], (padded, 1, ()))
+    return ReleaseVersion(match["name"], (padded, 0, tuple(_identifier(part) for part in match["pre"].split("."))))
 
 
 def by_version(release: str, other: str) -> Order | None:
@@ -103,7 +103,7 @@ def _identifier(part: str) -> tuple[int, int, str]:
     return (0, int(part), "") if part.isdigit() else (1, 0, part)
 
 
-def _is_one_product(mine: Version, theirs: Version) -> bool:
+def _is_one_product(mine: ReleaseVersion, theirs: ReleaseVersion) -> bool:
     """Somebody who types a version by hand leaves the name out."""
     return mine.name is None or theirs.name is None or mine.name == theirs.name
 

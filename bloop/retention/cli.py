@@ -21,7 +21,7 @@ from bloop.retention import store as storage
 from bloop.retention.cleaner import Cleaner
 from bloop.retention.overview import overview
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
-from bloop.retention.read import RunRow, get_run, overrides
+from bloop.retention.read import RetentionRunRow, get_run, overrides
 
 ASKED_BY = "cli"
 LOOK_EVERY_S = 0.1
@@ -121,7 +121,7 @@ def _somebody_works(db: Db) -> bool:
     return any(s.name == RETENTION and now_ms - s.seen_at_ms <= STALE_MS for s in process_states(db))
 
 
-def _wait(db: Db, run: RunRow) -> RunRow:
+def _wait(db: Db, run: RetentionRunRow) -> RetentionRunRow:
     """Until the retention process is done, or is no more."""
     with contextlib.closing(_Progress()) as progress:
         while run.finished_at_ms is None:
@@ -133,7 +133,7 @@ def _wait(db: Db, run: RunRow) -> RunRow:
     return run
 
 
-def _work(settings: Settings, db: Db, run: RunRow) -> RunRow:
+def _work(settings: Settings, db: Db, run: RetentionRunRow) -> RetentionRunRow:
     """In this process."""
     path, minimum = settings.database_path, settings.database.disk_free_bytes_min
     with contextlib.closing(connection.open_cleaner(path)) as own, contextlib.closing(_Progress()) as progress:
@@ -151,7 +151,7 @@ def _work(settings: Settings, db: Db, run: RunRow) -> RunRow:
     return _again(db, run)
 
 
-def _again(db: Db, run: RunRow) -> RunRow:
+def _again(db: Db, run: RetentionRunRow) -> RetentionRunRow:
     return get_run(db, run.id) or run
 
 
@@ -162,7 +162,7 @@ class _Progress:
         self._is_shown = sys.stderr.isatty()
         self._said_at: float | None = None  # monotonic
 
-    def say(self, run: RunRow) -> None:
+    def say(self, run: RetentionRunRow) -> None:
         now_s = time.monotonic()
         if not self._is_shown or (self._said_at is not None and now_s - self._said_at < LOOK_EVERY_S):
             return

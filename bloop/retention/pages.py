@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
-from bloop.retention.read import OverrideRow, RunRow
-from bloop.retention.sizes import Sample, shown_tables
+from bloop.retention.read import OverrideRow, RetentionRunRow
+from bloop.retention.sizes import StorageSample, shown_tables
 from bloop.site.contexts import Option, Panel, Shell
 from bloop.site.filters import file_size
 from bloop.site.settings_nav import STORAGE, settings_nav
@@ -30,9 +30,9 @@ def storage_page(
     own: Sequence[OverrideRow],
     projects: Sequence[ProjectRow],
     figures: Sequence[Figure],
-    sample: Sample | None,
+    sample: StorageSample | None,
     event_count: int,
-    run: RunRow | None,
+    run: RetentionRunRow | None,
     progress_path: str,
     panel: Panel,
     form: Mapping[str, str],
@@ -114,12 +114,12 @@ def _days_left(days_left: int | None, growth: int | None) -> Figure:
     return Figure("Disk full in", "if it goes on like this", text=text, warns=days_left < DAYS_LEFT_FEW)
 
 
-def _tables(sample: Sample | None, event_count: int) -> tuple[TableLine, ...]:
+def _tables(sample: StorageSample | None, event_count: int) -> tuple[TableLine, ...]:
     counts = {**(sample.row_counts if sample else {}), "events": event_count}
     return tuple(TableLine(t.label, t.note, counts[t.name]) for t in shown_tables() if t.name in counts)
 
 
-def _clean_up(run: RunRow, progress_path: str) -> CleanUp:
+def _clean_up(run: RetentionRunRow, progress_path: str) -> CleanUp:
     return CleanUp(
         state="done" if run.finished_at_ms is not None else "waiting" if run.started_at_ms is None else "running",
         progress_href=f"{progress_path}/{run.id}",

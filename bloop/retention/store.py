@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bloop.db.engine import Db
-from bloop.retention.read import RunRow, get_run, open_run
+from bloop.retention.read import RetentionRunRow, get_run, open_run
 
 RUNS_KEPT = 100
 
@@ -56,7 +56,7 @@ def save_policy(
             db.execute(_DELETE_OVERRIDE, (project_id,))
 
 
-def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RunRow:
+def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
     """The unfinished clean-up, made if there is none (R1). `asked_by` None is the clock."""
     found = open_run(db)
     if found is None:

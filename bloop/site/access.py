@@ -22,7 +22,7 @@ from bloop.base.errors import StorageError, Unauthorized
 from bloop.base.rate_limit import RateLimiter
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.site.cookie import session_cookie
 from bloop.site.origin import check_origin
 from bloop.site.routes import Routes
@@ -55,7 +55,7 @@ class Access:
     def __init__(
         self,
         routes: Routes,
-        database: Database,
+        database: DatabasePool,
         *,
         by_bearer: FindCredential,
         by_cookie: FindCredential,

@@ -28,11 +28,11 @@ import falcon
 from bloop.auth.principal import Principal
 from bloop.base.config import Settings
 from bloop.db.engine import Db
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
 from bloop.site.contexts import Banner, Panel, Shell
-from bloop.site.metered import Answered
+from bloop.site.metered import AnswerMeter
 
 HrefOf = Callable[[str], str]
 
@@ -64,7 +64,7 @@ class Hooks:
 @dataclass(frozen=True, slots=True)
 class Deps:
     settings: Settings
-    database: Database
+    database: DatabasePool
     ring_stat: Callable[[], RingStat | None]  # None: the ring is not there (yet)
     bump_generation: Callable[[], None]  # after a change to projects or their keys: ingest workers reload them
     render: Callable[[str, Mapping[str, Any]], str]  # template name, its context → HTML
@@ -73,7 +73,7 @@ class Deps:
     wake_purger: Callable[[], None] = lambda: None  # after a project was deleted
     send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → taken, the way of an SDK
     look_into_ring: Callable[[], InRing | None] = lambda: None
-    answered: Answered = field(default_factory=Answered)  # by this process
+    answered: AnswerMeter = field(default_factory=AnswerMeter)  # by this process
     gauges: dict[str, Callable[[], int]] = field(default_factory=dict)  # for /metrics, by the features that have some
 
     def shell(self, db: Db, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:

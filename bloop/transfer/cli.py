@@ -18,7 +18,7 @@ from bloop.db.engine import Db
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
 
 if TYPE_CHECKING:
-    from bloop.transfer.importing import Report
+    from bloop.transfer.importing import ImportReport
 
 STANDARD_INPUT = "-"
 
@@ -67,13 +67,13 @@ def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None
         click.echo(f"note: {line}", err=True)
 
 
-def _applied(settings: Settings, db: Db, document: Document) -> Report:
+def _applied(settings: Settings, db: Db, document: Document) -> ImportReport:
     from bloop.transfer.importing import apply
 
     return apply(db, document, settings, clock.now_ms())
 
 
-def _tried(settings: Settings, document: Document) -> Report:
+def _tried(settings: Settings, document: Document) -> ImportReport:
     with database(settings) as db, connection.trial(db):
         return _applied(settings, db, document)
 

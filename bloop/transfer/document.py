@@ -17,12 +17,12 @@ FORMAT = 1
 BYTES_MAX = 4 * 1024 * 1024
 
 
-class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class RetentionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     raw_events_days: int | None = None
     hourly_counts_days: int | None = None
 
 
-class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ProjectDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Found by its slug. `id` is what the API calls it, for an installation that has no such project yet."""
 
     slug: str
@@ -32,7 +32,7 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     api_key: str | None = None
 
 
-class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class ChannelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Without a `config` it only says that there is one of this type to this target."""
 
     type: str
@@ -40,7 +40,7 @@ class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     config: dict[str, Any] | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class RuleDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Found by its project and name; of several with the same, by their order. No `project` is all of them."""
 
     name: str
@@ -52,15 +52,15 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     environment: str | None = None
     source: str | None = None
     cooldown_secs: int | None = None
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[ChannelDocument, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bloop_settings: int  # the format
     exported_at: str = ""
-    retention: Retention = Retention()
-    projects: tuple[Project, ...] = ()
-    alert_rules: tuple[Rule, ...] = ()
+    retention: RetentionDocument = RetentionDocument()
+    projects: tuple[ProjectDocument, ...] = ()
+    alert_rules: tuple[RuleDocument, ...] = ()
 
 
 def render(document: Document) -> str:

@@ -28,24 +28,24 @@ from bloop.projects.read import ProjectRow, get_project, list_projects, project_
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.retention.read import overrides, policy_row
 from bloop.retention.store import save_policy
-from bloop.transfer.document import Channel, Document, Project, Rule
+from bloop.transfer.document import ChannelDocument, Document, ProjectDocument, RuleDocument
 
 
 @dataclass(slots=True)
-class Report:
+class ImportReport:
     """What was changed, a sentence each, and what somebody has to see to."""
 
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def apply(db: Db, document: Document, settings: Settings, now_ms: int) -> Report:
+def apply(db: Db, document: Document, settings: Settings, now_ms: int) -> ImportReport:
     """Make it so (I1), and say what that changed.
 
     Raises:
         InvalidField, Conflict: names the place in the file; roll back.
     """
-    report = Report()
+    report = ImportReport()
     with _at("retention"):
         _retention(db, document, report)
     for index, project in enumerate(document.projects):
@@ -73,7 +73,7 @@ def _at(place: str) -> Iterator[None]:
 # How long what is kept
 
 
-def _retention(db: Db, document: Document, report: Report) -> None:
+def _retention(db: Db, document: Document, report: ImportReport) -> None:
     row, wanted = policy_row(db), document.retention
     events = _checked_days("raw_events_days", wanted.raw_events_days)
     hours = _checked_days("hourly_counts_days", wanted.hourly_counts_days)
@@ -98,7 +98,7 @@ def _checked_days(name: str, days: int | None) -> int | None:
 # Projects
 
 
-def _project(db: Db, wanted: Project, report: Report, now_ms: int) -> None:
+def _project(db: Db, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> None:
     if wanted.api_key is not None and not credentials.PROJECT_KEY_PATTERN.fullmatch(wanted.api_key):
         raise InvalidField("api_key", "is not a project key")
     row = next((row for row in list_projects(db) if row.slug == wanted.slug), None)
@@ -117,7 +117,7 @@ def _project(db: Db, wanted: Project, report: Report, now_ms: int) -> None:
         report.changes.append(f"project {row.slug}: raw events kept {days} days")
 
 
-def _made(db: Db, wanted: Project, report: Report, now_ms: int) -> ProjectRow | None:
+def _made(db: Db, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> ProjectRow | None:
     if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may make it
         report.notes.append("the project default is made when bloop starts; import again after that")
         return None
@@ -131,7 +131,7 @@ def _made(db: Db, wanted: Project, report: Report, now_ms: int) -> ProjectRow | 
     return row
 
 
-def _key(db: Db, row: ProjectRow, wanted: Project, report: Report, now_ms: int) -> None:
+def _key(db: Db, row: ProjectRow, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> None:
     if wanted.api_key is None:
         return
     keys = {key.api_key: key.id for key in project_keys(db)}
@@ -152,7 +152,14 @@ def _by_name(db: Db) -> dict[tuple[str | None, str], list[RuleRow]]:
     return found
 
 
-def _rule(db: Db, wanted: Rule, row: RuleRow | None, settings: Settings, report: Report, now_ms: int) -> None:
+def _rule(
+    db: Db,
+    wanted: RuleDocument,
+    row: RuleRow | None,
+    settings: Settings,
+    report: ImportReport,
+    now_ms: int,
+) -> None:
     fields, name = _fields(wanted), f"alert rule {wanted.name.strip()}"
     if row is None:
         rule_id = alert_rules.create_rule(
@@ -170,7 +177,7 @@ def _rule(db: Db, wanted: Rule, row: RuleRow | None, settings: Settings, report:
             _channel(db, rule_id, name, channel, there, settings, report, now_ms)
 
 
-def _project_id(db: Db, wanted: Rule) -> int | None:
+def _project_id(db: Db, wanted: RuleDocument) -> int | None:
     if wanted.project is None:
         return None
     project = next((row for row in list_projects(db) if row.slug == wanted.project), None)
@@ -179,7 +186,7 @@ def _project_id(db: Db, wanted: Rule) -> int | None:
     return project.id
 
 
-def _fields(wanted: Rule) -> RuleFields:
+def _fields(wanted: RuleDocument) -> RuleFields:
     return alert_rules.checked(
         RuleFields(
             name=wanted.name,
@@ -204,10 +211,10 @@ def _channel(
     db: Db,
     rule_id: int,
     name: str,
-    wanted: Channel,
+    wanted: ChannelDocument,
     there: list[ChannelRow],
     settings: Settings,
-    report: Report,
+    report: ImportReport,
     now_ms: int,
 ) -> None:
     """`there` are the rule's channels that no entry of the file has matched yet; one that matches is taken out."""

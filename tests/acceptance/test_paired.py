@@ -14,7 +14,7 @@ import psutil
 from benchmarks.ratios import KINDS
 from benchmarks.trees import ROOT, checked_out, environ_of
 from bloop.base.config import Database, Settings
-from bloop.bench.instance import SHARED_MEMORY, Instance
+from bloop.bench.instance import SHARED_MEMORY, BenchInstance
 from tests.waiting import until
 
 # Put into a tree: each process that runs it, forked or not, leaves a file named for its pid beside the database.
@@ -46,7 +46,7 @@ def test_every_process_of_a_side_runs_the_code_of_its_tree(tmp_path: Path) -> No
     with checked_out("HEAD") as tree:
         with (tree / "bloop" / "__init__.py").open("a") as module:
             module.write(SIGN)
-        with Instance(tmp_path, **environ_of(tree)) as instance:
+        with BenchInstance(tmp_path, **environ_of(tree)) as instance:
             parts = {"supervisor", "writer", "ingest worker", "dashboard worker", "retention", "alerts"}
             until(lambda: parts <= set(instance.processes().values()), "every part of it")
             processes = instance.processes()
@@ -62,7 +62,7 @@ def test_a_bloop_without_a_tree_runs_the_code_that_is_installed(tmp_path: Path) 
     with checked_out("HEAD") as tree:
         with (tree / "bloop" / "__init__.py").open("a") as module:
             module.write(SIGN)
-        with Instance(tmp_path) as instance:
+        with BenchInstance(tmp_path) as instance:
             assert instance.processes()
 
     assert not pids_with_sign(tmp_path)

@@ -20,7 +20,7 @@ from bloop.accounts.people.store import checked_username, create_user
 from bloop.accounts.sign_ins.store import Browser, create_sign_in
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.rules import store as alert_rules
@@ -31,7 +31,7 @@ from bloop.base import clock
 from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, IssueRow, list_issues
 from bloop.projects.read import get_project
@@ -82,7 +82,7 @@ class Site:
         seeder = Seeder(path, now())
         self.cookie, self.links = fill(seeder)
         seeder.close()
-        self.database = Database(path, pool_size=4, query_timeout_ms=5000)
+        self.database = DatabasePool(path, pool_size=4, query_timeout_ms=5000)
         self._server = make_server("127.0.0.1", 0, None, server_class=_Server, handler_class=_Quiet)  # type: ignore[arg-type]
         self.url = f"http://localhost:{self._server.server_port}"
         settings = Settings(
@@ -232,7 +232,7 @@ def _rule(db: apsw.Connection, now_ms: int) -> str:
     for text in (*texts, LONG_WORD):
         message = orjson.dumps({"text": text, "url": "https://errors.example.com/"}).decode()
         made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
-        deliveries.add(db, made, rule_id, [Target(channel_id, "webhook", text)], now_ms)
+        deliveries.add(db, made, rule_id, [DeliveryTarget(channel_id, "webhook", text)], now_ms)
         for row in deliveries_of(db, made):
             deliveries.give_up(db, row.id, error=text, status=500)
     return f"/settings/alerts/{rule_id}"

@@ -16,7 +16,7 @@ from bloop.base.clock import DAY_MS, now_ms
 from bloop.db import connection
 from bloop.retention import cleaner, disk, prune, steps
 from bloop.retention import store as retention
-from bloop.retention.read import RunRow, get_run, last_run, open_run
+from bloop.retention.read import RetentionRunRow, get_run, last_run, open_run
 from bloop.retention.sizes import last_sample
 from tests.seed import NOW_MS, Seed
 from tests.unit.retention.cleaning import counters, expected, settle, stored
@@ -90,7 +90,7 @@ def ended(pid: int, signum: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def run_of(seed: Seed) -> RunRow:
+def run_of(seed: Seed) -> RetentionRunRow:
     found = last_run(seed.db)
     assert found is not None
     return found

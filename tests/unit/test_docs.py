@@ -24,7 +24,7 @@ from bloop.base.config import Settings
 from bloop.base.rate_limit import RateLimiter
 from bloop.base.reasons import Reason
 from bloop.cli.main import main
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.dialects import native as event
@@ -111,7 +111,7 @@ def _toml(value: object) -> str:
 def routes() -> Routes:
     """The table of the whole dashboard process; nothing is opened for it."""
     settings = Settings()
-    database = Database("/nowhere", pool_size=1, query_timeout_ms=1)
+    database = DatabasePool("/nowhere", pool_size=1, query_timeout_ms=1)
     deps = Deps(
         settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms, Hooks.resolve(features.hooks())
     )

@@ -30,7 +30,7 @@ from bloop.accounts.people.read import get_user, has_users
 from bloop.accounts.people.store import checked_username, create_user, ensure_free
 from bloop.accounts.sign_ins.browser import agent_of
 from bloop.accounts.sign_ins.cookie import Sessions
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, Declined, Forbidden, Unauthorized
 from bloop.db.engine import Db
@@ -246,7 +246,7 @@ class AddPasskey(Ceremony):
 
 def _person(req: falcon.Request) -> Principal:
     principal = principal_of(req)
-    if principal.kind is not Kind.USER:
+    if principal.kind is not PrincipalKind.USER:
         raise Conflict(NO_ACCOUNT)
     return principal
 

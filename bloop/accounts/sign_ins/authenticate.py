@@ -5,7 +5,7 @@ from __future__ import annotations
 from bloop.accounts.sign_ins.read import SignInRow, find_sign_in
 from bloop.accounts.sign_ins.store import touch_sign_in
 from bloop.auth import scopes
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.db.engine import Db
 from bloop.site.access import Credential
@@ -24,6 +24,6 @@ def find_by_cookie(db: Db, cookie: str, now_ms: int) -> Credential | None:
 
 def _principal(session: SignInRow) -> Principal:
     if session.user_id is None:
-        return Principal(Kind.OPERATOR, OPERATOR, OPERATOR, None, scopes.ALL, is_admin=True)
+        return Principal(PrincipalKind.OPERATOR, OPERATOR, OPERATOR, None, scopes.ALL, is_admin=True)
     name = session.display_name or session.username or session.user_id
-    return Principal(Kind.USER, session.user_id, name, None, scopes.ALL, is_admin=session.is_admin)
+    return Principal(PrincipalKind.USER, session.user_id, name, None, scopes.ALL, is_admin=session.is_admin)

@@ -22,7 +22,7 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 _CROWD = re.compile(r"@(?=\w)")
 
 
-class Fact(NamedTuple):
+class MessageFact(NamedTuple):
     label: str
     value: str
 
@@ -57,12 +57,12 @@ def link_label(message: AlertMessage) -> str:
     return f"Open {one_line(message.issue.short_id, 40)}" if message.issue else "Open bloop"
 
 
-def facts(message: AlertMessage) -> list[Fact]:
+def facts(message: AlertMessage) -> list[MessageFact]:
     """What somebody wants to know before they open the page; nothing that is unknown."""
     found = [("Project", message.project_name), ("Window", _window(message))]
     if message.issue:
         found += _issue_facts(message.issue)
-    return [Fact(label, one_line(value, FACT_CHARS_MAX)) for label, value in found if value]
+    return [MessageFact(label, one_line(value, FACT_CHARS_MAX)) for label, value in found if value]
 
 
 def utc(ms: int) -> str:

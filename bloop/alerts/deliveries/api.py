@@ -22,7 +22,7 @@ from bloop.site.paging import Pager
 from bloop.site.principal import principal_of
 
 
-class Deliveries:
+class DeliveriesApi:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
 

@@ -41,7 +41,7 @@ class Happened(NamedTuple):
     at_ms: int
 
 
-class Project(NamedTuple):
+class ProjectFacts(NamedTuple):
     id: int
     public_id: str
     slug: str
@@ -52,7 +52,7 @@ class Subject(NamedTuple):
     """An issue as messages need it; environment and release of where it was seen last."""
 
     issue_id: int
-    project: Project
+    project: ProjectFacts
     fingerprint: str
     short_id: str
     error_type: str
@@ -69,7 +69,7 @@ class Subject(NamedTuple):
     last_seen_ms: int
 
 
-class Channel(NamedTuple):
+class RuleChannel(NamedTuple):
     """`id` is None for the installation's fallback."""
 
     id: int | None
@@ -232,15 +232,15 @@ def fired_at_ms(db: Db, rule_id: int, project_id: int, key: str) -> int | None:
 def subjects(db: Db, issue_ids: Sequence[int]) -> dict[int, Subject]:
     """By id; issues that are gone are left out."""
     rows = db.execute(_SUBJECT, {"issue_ids": ids_json(issue_ids)})
-    return {row[0]: Subject(row[0], Project(*row[1:5]), *row[5:]) for row in rows}
+    return {row[0]: Subject(row[0], ProjectFacts(*row[1:5]), *row[5:]) for row in rows}
 
 
-def project(db: Db, project_id: int) -> Project:
-    return Project(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
+def project(db: Db, project_id: int) -> ProjectFacts:
+    return ProjectFacts(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
 
 
-def channels(db: Db, rule_id: int) -> list[Channel]:
-    return [Channel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
+def channels(db: Db, rule_id: int) -> list[RuleChannel]:
+    return [RuleChannel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
 
 
 def told(db: Db, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:

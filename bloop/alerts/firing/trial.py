@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
@@ -33,7 +33,7 @@ Fallbacks = Sequence[tuple[str, Mapping[str, Any]]]
 Shown = Callable[[str, Mapping[str, Any]], str]
 
 
-class Outcome(NamedTuple):
+class TrialResult(NamedTuple):
     """What came of it at one channel; `channel_id` None is the installation's fallback."""
 
     channel_id: int | None
@@ -71,8 +71,8 @@ def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: 
             is_test=True,
         ),
     )
-    own = [Target(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
-    targets = own or [Target(None, kind, shown(kind, config)) for kind, config in fallbacks]
+    own = [DeliveryTarget(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
+    targets = own or [DeliveryTarget(None, kind, shown(kind, config)) for kind, config in fallbacks]
     deliveries.add(db, made, rule.id, targets, now_ms)
     return made
 
@@ -94,9 +94,9 @@ def end(db: Db, firing_id: int) -> None:
             alert_log.dismiss(db, row.id)
 
 
-def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[Outcome]:
+def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResult]:
     return [
-        Outcome(
+        TrialResult(
             channel_id=row.channel_id,
             channel_type=row.channel_type,
             target=row.target,

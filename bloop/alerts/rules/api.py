@@ -11,7 +11,7 @@ import falcon
 
 from bloop.alerts import channels
 from bloop.alerts.deliveries.read import FiringRow, list_firings
-from bloop.alerts.firing.trial import Outcome
+from bloop.alerts.firing.trial import TrialResult
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules.look_back import look_back
@@ -33,7 +33,7 @@ _READ = credential(Scope.ALERTS_READ)
 _WRITE = credential(Scope.ALERTS_WRITE)
 
 
-class Rules:
+class RulesApi:
     """/v1/alerts and /v1/alerts/{rule_id}"""
 
     def __init__(self, deps: Deps) -> None:
@@ -81,7 +81,7 @@ class Rules:
         answer_json(resp, {"sent": tested.sent, "results": [*map(outcome, tested.outcomes)]})
 
 
-class Channels:
+class ChannelsApi:
     """/v1/alerts/{rule_id}/channels"""
 
     def __init__(self, deps: Deps) -> None:
@@ -104,7 +104,7 @@ class Channels:
         answer_json(resp, {"deleted": channel_id})
 
 
-class Firings:
+class FiringsApi:
     """/v1/alerts/{rule_id}/firings"""
 
     def __init__(self, deps: Deps, pager: Pager) -> None:
@@ -161,7 +161,7 @@ def channel(row: ChannelRow) -> dict[str, Any]:
     }
 
 
-def outcome(row: Outcome) -> dict[str, Any]:
+def outcome(row: TrialResult) -> dict[str, Any]:
     return {
         "channel": row.channel_id,
         "channel_type": row.channel_type,

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
-from bloop.alerts.firing.windows import Scope
+from bloop.alerts.firing.windows import WindowScope
 from bloop.base.clock import MINUTE_MS
 from bloop.base.errors import InvalidField
 
@@ -105,7 +105,7 @@ class Rule(NamedTuple):
         return _TYPE_OF[type(self.config)]
 
     @property
-    def scope(self) -> Scope | None:
+    def scope(self) -> WindowScope | None:
         """None when its filters contradict each other (R3)."""
         config = self.config
         own = [
@@ -116,7 +116,7 @@ class Rule(NamedTuple):
             return None
         environment, source = (a if a is not None else b for a, b in own)
         fingerprint, route = getattr(config, "fingerprint", None), getattr(config, "route", None)
-        return Scope(self.project_id, fingerprint, route, environment, source)
+        return WindowScope(self.project_id, fingerprint, route, environment, source)
 
 
 def minutes_of(secs: int) -> int:

@@ -44,7 +44,7 @@ NOTICES = {
 }
 
 
-class Told(NamedTuple):
+class ChannelSummary(NamedTuple):
     """A channel as it may be seen: `facts` are what its settings show without their secrets."""
 
     id: int
@@ -114,7 +114,7 @@ GUIDES = {
 def alerts_page(
     shell: Shell,
     rules: Sequence[tuple[RuleRow, bool]],
-    channels: Mapping[int, Sequence[Told]],
+    channels: Mapping[int, Sequence[ChannelSummary]],
     fallbacks: Sequence[tuple[str, str]],
     *,
     is_admin: bool,
@@ -156,7 +156,7 @@ class Around(NamedTuple):
     environments: Sequence[str] = ()
     sources: Sequence[str] = ()
     cooldown_default_s: int = 0
-    channels: Sequence[Told] = ()
+    channels: Sequence[ChannelSummary] = ()
     fallbacks: Sequence[tuple[str, str]] = ()  # type and target
     firings: Sequence[FiringRow] = ()
     test: Sequence[DeliveryRow] = ()
@@ -211,7 +211,7 @@ def href_of(rule_id: int) -> str:
     return f"{ALERTS.href}/{rule_id}"
 
 
-def _told(channels: Sequence[Told]) -> tuple[str, ...]:
+def _told(channels: Sequence[ChannelSummary]) -> tuple[str, ...]:
     return tuple(alert_words.told(channel.type, channel.target) for channel in channels)
 
 
@@ -257,7 +257,7 @@ def _form(values: Mapping[str, str], rule: RuleRow | None, around: Around) -> Ru
     )
 
 
-def _channel(rule_id: int, told: Told) -> ChannelLine:
+def _channel(rule_id: int, told: ChannelSummary) -> ChannelLine:
     return ChannelLine(
         href=f"{href_of(rule_id)}/channels/{told.id}",
         label=alert_words.channel(told.type),

@@ -20,7 +20,7 @@ from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
 from bloop.alerts.rules.forms import body_of, channel_config, in_words
 from bloop.alerts.rules.look_back import DAYS, look_back
-from bloop.alerts.rules.pages import Around, Told
+from bloop.alerts.rules.pages import Around, ChannelSummary
 from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
 from bloop.auth.access import may_manage
 from bloop.auth.principal import Principal
@@ -217,12 +217,14 @@ def _test(db: Db, req: falcon.Request, rule: RuleRow) -> list[DeliveryRow]:
     return [row for row in deliveries_of(db, firing_id) if row.is_test and row.rule_id == rule.id]
 
 
-def _channels(db: Db, rules: list[RuleRow]) -> dict[int, list[Told]]:
+def _channels(db: Db, rules: list[RuleRow]) -> dict[int, list[ChannelSummary]]:
     """By rule, as they may be seen."""
-    found: dict[int, list[Told]] = {}
+    found: dict[int, list[ChannelSummary]] = {}
     for row in list_channels(db, [rule.id for rule in rules]):
         kind, config = row.channel_type, row.config
-        told = Told(row.id, kind, channels.target(kind, config), channels.redacted(kind, config), row.created_at_ms)
+        told = ChannelSummary(
+            row.id, kind, channels.target(kind, config), channels.redacted(kind, config), row.created_at_ms
+        )
         found.setdefault(row.rule_id, []).append(told)
     return found
 

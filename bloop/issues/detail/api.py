@@ -23,7 +23,7 @@ from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status import read as history
 from bloop.issues.status.actor import API, Actors
 from bloop.issues.status.assign import assign
-from bloop.issues.status.choices import Choice, choice_of
+from bloop.issues.status.choices import StatusChoice, choice_of
 from bloop.issues.status.store import Status, change_status
 from bloop.projects.read import visible_projects
 from bloop.site import params
@@ -73,13 +73,13 @@ class IssueApi:
         self._change(req, resp, fingerprint, choice_of(Status.RESOLVED, read_optional_json(req), self._deps.now_ms()))
 
     def on_post_ignore(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Choice(Status.IGNORED))
+        self._change(req, resp, fingerprint, StatusChoice(Status.IGNORED))
 
     def on_post_mute(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         self._change(req, resp, fingerprint, choice_of(Status.MUTED, read_optional_json(req), self._deps.now_ms()))
 
     def on_post_unresolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Choice(Status.UNRESOLVED))
+        self._change(req, resp, fingerprint, StatusChoice(Status.UNRESOLVED))
 
     def on_post_assign(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         username = _assignee(read_json(req))
@@ -94,7 +94,7 @@ class IssueApi:
         canonical, assignee, updated = self._deps.database.change(change)
         _send(resp, {"fingerprint": canonical, "assignee": assignee, "updated": updated})
 
-    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: Choice) -> None:
+    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: StatusChoice) -> None:
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
         def change(db: Db) -> tuple[str, int]:

@@ -27,10 +27,9 @@ from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
-from bloop.issues.find import find_issue
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
 from bloop.issues.listing.views import params_of
-from bloop.issues.read import IssueRow
+from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
 from bloop.projects.read import visible_projects

@@ -6,7 +6,7 @@ import falcon
 
 from bloop.accounts.people import read as users
 from bloop.alerts.deliveries import read as alert_log
-from bloop.auth.principal import Kind
+from bloop.auth.principal import PrincipalKind
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db
@@ -14,8 +14,7 @@ from bloop.issues import aggregates
 from bloop.issues.counts import read as counts
 from bloop.issues.detail import pages as issue_detail
 from bloop.issues.events import read as events
-from bloop.issues.find import find_issue
-from bloop.issues.read import IssueRow
+from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status import read as status
 from bloop.pipeline import signal_log as signals
 from bloop.releases import read as releases
@@ -58,7 +57,7 @@ class IssueResource:
                 people=users.list_users(db),
                 signal_id=signals.last_id(db),
             )
-        me = principal.id if principal.kind is Kind.USER else ""
+        me = principal.id if principal.kind is PrincipalKind.USER else ""
         send_page(self._deps, req, resp, issue_detail.page(shell, rows, me, now_ms))
 
     def _event(self, db: Db, issue: IssueRow, event_id: int | None) -> events.EventRow | None:

@@ -7,7 +7,7 @@ import orjson
 
 from bloop.base.clock import minute_of
 from bloop.base.errors import InvalidParameter
-from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, Sort, list_aggregates
+from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, AggregateSort, list_aggregates
 from bloop.issues.detail import show
 from bloop.issues.search import terms
 from bloop.projects.read import visible_projects
@@ -38,12 +38,12 @@ class Errors:
             # To the minute: pages of one list remember each other by what was asked.
             now_ms=minute_of(self._deps.now_ms()) if query.says_times else 0,
         )
-        self._list(req, resp, wanted, params.choice(req, "sort", Sort.LAST_SEEN))
+        self._list(req, resp, wanted, params.choice(req, "sort", AggregateSort.LAST_SEEN))
 
     def on_get_release(self, req: falcon.Request, resp: falcon.Response, release: str) -> None:
-        self._list(req, resp, AggregateFilter(release=release), Sort.TOTAL_COUNT)
+        self._list(req, resp, AggregateFilter(release=release), AggregateSort.TOTAL_COUNT)
 
-    def _list(self, req: falcon.Request, resp: falcon.Response, wanted: AggregateFilter, sort: Sort) -> None:
+    def _list(self, req: falcon.Request, resp: falcon.Response, wanted: AggregateFilter, sort: AggregateSort) -> None:
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
             what = (f"aggregates {sort}", project_ids, wanted)

@@ -12,12 +12,12 @@ from bloop.issues import read as issues
 from bloop.issues.contexts import (
     NEW_MS,
     Chip,
-    Choice,
     Empty,
+    FilterSelect,
+    IssueLine,
     IssueListPage,
-    IssueRow,
+    ListStats,
     Setup,
-    Stats,
     actions_of,
     more_actions_of,
 )
@@ -63,7 +63,7 @@ class Offered(NamedTuple):
 class ListRows(NamedTuple):
     """What was read for one page of the list."""
 
-    page: issues.IssuePage
+    page: issues.IssueRows
     sparks: Mapping[int, Sequence[HourCount]]
     status_counts: Mapping[str, int]
     trend: Sequence[HourCount]
@@ -74,7 +74,7 @@ class ListRows(NamedTuple):
     firing_count: int = 0
 
 
-class Said(NamedTuple):
+class ListMessages(NamedTuple):
     """What a page has to say beside its rows. `failed` is why an action did not take an issue, by short id."""
 
     problem: str = ""
@@ -83,17 +83,17 @@ class Said(NamedTuple):
     failed: Mapping[str, str] = {}
 
 
-NOTHING_SAID = Said()
+NOTHING_SAID = ListMessages()
 
 
 def page(
     shell: Shell,
     view: IssueView,
     rows: ListRows,
-    stats: Stats,
+    stats: ListStats,
     setup: Setup | None,
     now_ms: int,
-    said: Said = NOTHING_SAID,
+    said: ListMessages = NOTHING_SAID,
 ) -> IssueListPage:
     """The whole context of `/`. `setup` is shown when nothing has ever arrived."""
     empty = None if rows.page.rows else _why_empty(view, rows, said.problem)
@@ -120,9 +120,9 @@ def page(
     )
 
 
-def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], ring: RingUse | None) -> Stats:
+def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], ring: RingUse | None) -> ListStats:
     """The numbers on top. `outcomes` are those of the last 24 hours."""
-    return Stats(
+    return ListStats(
         issues=sum(status_counts.values()),
         unresolved=sum(status_counts.get(status, 0) for status in OPEN_STATUSES),
         events_24h=outcomes.get(Outcome.STORED, 0),
@@ -170,7 +170,7 @@ def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
     return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)
 
 
-def _choices(view: IssueView, offered: Offered) -> list[Choice]:
+def _choices(view: IssueView, offered: Offered) -> list[FilterSelect]:
     found = []
     for name, values in zip(("environment", "release", "source", "route"), offered, strict=True):
         chosen = getattr(view, name)
@@ -179,12 +179,12 @@ def _choices(view: IssueView, offered: Offered) -> list[Choice]:
             shown.insert(0, chosen)
         label = FILTER_LABELS[name]
         options = (Option("", label, not chosen), *(Option(v, v, v == chosen) for v in shown))
-        found.append(Choice(name, label, bool(chosen), options))
+        found.append(FilterSelect(name, label, bool(chosen), options))
     return found
 
 
-def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: Said) -> IssueRow:
-    return IssueRow(
+def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: ListMessages) -> IssueLine:
+    return IssueLine(
         href=issue_href(issue.short_id),
         short_id=issue.short_id,
         status=issue.status,

@@ -18,7 +18,7 @@ from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.notice import take_notice
-from bloop.issues.listing.pages import NOTHING_SAID, Said
+from bloop.issues.listing.pages import NOTHING_SAID, ListMessages
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
 from bloop.issues.read import IssueFilter, IssueRow
 from bloop.ledger import read as ledger
@@ -46,10 +46,10 @@ class IssueList:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         view = IssueView.from_params(params_of(req))
         notice = take_notice(req, resp)
-        show_list(self._deps, req, resp, view, Said(notice=notice) if notice else NOTHING_SAID)
+        show_list(self._deps, req, resp, view, ListMessages(notice=notice) if notice else NOTHING_SAID)
 
 
-def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, said: Said) -> None:
+def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, said: ListMessages) -> None:
     """Answer with the list that `view` names; 400 when its search cannot be understood."""
     now_ms, principal = deps.now_ms(), principal_of(req)
     with deps.database.reader() as db:
@@ -79,7 +79,7 @@ def params_of(req: falcon.Request) -> dict[str, str]:
 def _list_rows(
     db: Db, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
 ) -> issue_list.ListRows:
-    page = issues.IssuePage([], None)
+    page = issues.IssueRows([], None)
     if wanted is not None:
         page = issues.list_issues(db, project_ids, wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
     this_hour_ms = hour_of(now_ms)

@@ -32,7 +32,7 @@ _HOW: dict[tuple[str, str], Mapping[str, Any]] = {
 }
 
 
-class Choice(NamedTuple):
+class StatusChoice(NamedTuple):
     """A status, and how exactly."""
 
     status: Status
@@ -52,18 +52,18 @@ def status_of(text: str) -> Status:
         raise InvalidParameter("status", f"must be one of {', '.join(Status)}") from None
 
 
-def choice_of(status: Status, body: Mapping[str, Any], now_ms: int) -> Choice:
+def choice_of(status: Status, body: Mapping[str, Any], now_ms: int) -> StatusChoice:
     """The choice that a JSON body describes; null counts as absent.
 
     Raises:
         InvalidParameter: names the field that cannot be understood, or that is one too many.
     """
     if status is Status.RESOLVED:
-        return Choice(status, resolution=_resolution(body))
-    return Choice(status, mute=_mute(body, now_ms)) if status is Status.MUTED else Choice(status)
+        return StatusChoice(status, resolution=_resolution(body))
+    return StatusChoice(status, mute=_mute(body, now_ms)) if status is Status.MUTED else StatusChoice(status)
 
 
-def choice_in_form(form: Mapping[str, str], now_ms: int) -> Choice:
+def choice_in_form(form: Mapping[str, str], now_ms: int) -> StatusChoice:
     """The same from a form. `status` may say how (`resolved.next`, `muted.1d`), so that a button says it all; in the
     other fields everything is text, empty counts as absent, and times are UTC.
 

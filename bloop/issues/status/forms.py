@@ -9,8 +9,7 @@ import falcon
 from bloop.base.errors import InvalidParameter
 from bloop.db.engine import Db
 from bloop.issues.detail.api import named_person
-from bloop.issues.find import find_issue
-from bloop.issues.read import IssueRow
+from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.issues.status.assign import assign
 from bloop.issues.status.choices import choice_in_form

@@ -13,7 +13,7 @@ import pytest
 from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import TRIES_MAX, wait_ms
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store
 from bloop.alerts.firing.read import Due
 from bloop.alerts.firing.store import FiringFields
@@ -54,7 +54,11 @@ def sender_of(world: World, send: Send) -> Iterator[Sender]:
 def add(world: World, channel_id: int | None, rule_id: int = 1) -> int:
     fields = FiringFields(rule_id, "rule", "new_issue", world.shop, "ab", T0, "{}")
     deliveries.add(
-        world.db, store.add_firing(world.db, fields), rule_id, [Target(channel_id, "webhook", "x")], world.now_ms
+        world.db,
+        store.add_firing(world.db, fields),
+        rule_id,
+        [DeliveryTarget(channel_id, "webhook", "x")],
+        world.now_ms,
     )
     return world.db.last_insert_rowid()
 

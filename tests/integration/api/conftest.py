@@ -15,7 +15,7 @@ from bloop import features
 from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.base.rate_limit import RateLimiter
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
@@ -71,11 +71,11 @@ class Server:
     on_send: Callable[[str, bytes], bool] = lambda key, body: True
     app: App = field(init=False)
     routes: Routes = field(init=False)
-    database: Database = field(init=False)
+    database: DatabasePool = field(init=False)
     client: testing.TestClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.database = Database(
+        self.database = DatabasePool(
             self.seed.path,
             pool_size=self.settings.database.pool_size,
             query_timeout_ms=self.settings.database.query_timeout_ms,

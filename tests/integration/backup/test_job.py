@@ -27,7 +27,7 @@ from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
 from tests.waiting import until
 from workers import backups as job
-from workers.backups import Backups
+from workers.backups import BackupJob
 
 MADE_MS = 20_000 * DAY_MS + 12 * HOUR_MS  # at noon
 NIGHT_MS = MADE_MS + 15 * HOUR_MS  # 03:00
@@ -62,13 +62,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def backups(settings: Settings, db: apsw.Connection, clock: Clock) -> Iterator[Backups]:
-    made = Backups(settings, db, clock)
+def backups(settings: Settings, db: apsw.Connection, clock: Clock) -> Iterator[BackupJob]:
+    made = BackupJob(settings, db, clock)
     yield made
     made.finish()
 
 
-def work(backups: Backups) -> None:
+def work(backups: BackupJob) -> None:
     """Run the job as its process does until there is nothing to do."""
     until(lambda: backups.run() != job.LOOK_AT_WORK_EVERY_S, "the work to be done", WITHIN_S)
 
@@ -87,7 +87,7 @@ def fail(*args: object, **kwargs: object) -> Manifest:
 
 
 def test_nothing_is_made_before_the_first_night(
-    backups: Backups, settings: Settings, db: apsw.Connection, clock: Clock
+    backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     clock.now_ms = NIGHT_MS - 1
     work(backups)
@@ -103,7 +103,7 @@ def test_nothing_is_made_before_the_first_night(
     assert verify(made.path) == made.manifest
 
 
-def test_a_night_is_one_backup(backups: Backups, settings: Settings, clock: Clock) -> None:
+def test_a_night_is_one_backup(backups: BackupJob, settings: Settings, clock: Clock) -> None:
     for hours in (0, 1, 8, 23):
         clock.now_ms = NIGHT_MS + hours * HOUR_MS
         work(backups)
@@ -116,7 +116,7 @@ def test_a_night_is_one_backup(backups: Backups, settings: Settings, clock: Cloc
 
 
 def test_as_many_as_are_kept_are_kept(settings: Settings, db: apsw.Connection, clock: Clock) -> None:
-    backups = Backups(replace(settings, backup=replace(settings.backup, keep=3)), db, clock)
+    backups = BackupJob(replace(settings, backup=replace(settings.backup, keep=3)), db, clock)
     for night in range(5):
         clock.now_ms = NIGHT_MS + night * DAY_MS
         work(backups)
@@ -129,7 +129,7 @@ def test_as_many_as_are_kept_are_kept(settings: Settings, db: apsw.Connection, c
 def test_what_is_asked_for_is_made_also_when_nights_are_off(
     settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
-    backups = Backups(replace(settings, backup=replace(settings.backup, enabled=False)), db, clock)
+    backups = BackupJob(replace(settings, backup=replace(settings.backup, enabled=False)), db, clock)
     clock.now_ms = NIGHT_MS
     work(backups)
     assert files(settings) == []
@@ -141,7 +141,7 @@ def test_what_is_asked_for_is_made_also_when_nights_are_off(
 
 
 def test_a_failure_is_told_until_the_next_success(
-    backups: Backups, settings: Settings, db: apsw.Connection, clock: Clock
+    backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     settings.backup_dir.mkdir(mode=0o700)
     settings.backup_dir.chmod(0o777)  # anybody may write there: refused
@@ -149,8 +149,8 @@ def test_a_failure_is_told_until_the_next_success(
     work(backups)
     assert list(backups.troubles()) == [Reason.BACKUP_FAILING]
     assert "anybody may write" in (query.failing(db) or "")
-    assert list(Backups(settings, db, clock).troubles()) == []  # one that has not looked yet
-    restarted = Backups(settings, db, clock)
+    assert list(BackupJob(settings, db, clock).troubles()) == []  # one that has not looked yet
+    restarted = BackupJob(settings, db, clock)
     restarted.run()
     assert list(restarted.troubles()) == [Reason.BACKUP_FAILING]
 
@@ -163,7 +163,7 @@ def test_a_failure_is_told_until_the_next_success(
 
 
 def test_a_night_that_failed_is_tried_again_after_a_pause(
-    backups: Backups, settings: Settings, db: apsw.Connection, clock: Clock
+    backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     settings.backup_dir.mkdir(mode=0o700)
     settings.backup_dir.chmod(0o777)
@@ -183,7 +183,7 @@ def test_a_night_that_failed_is_tried_again_after_a_pause(
 def test_a_drill_that_fails_is_red_and_the_last_good_one_stays(
     settings: Settings, db: apsw.Connection, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backups = Backups(replace(settings, backup=replace(settings.backup, keep=1)), db, clock)
+    backups = BackupJob(replace(settings, backup=replace(settings.backup, keep=1)), db, clock)
     ask(db)
     work(backups)
     (good,) = files(settings)
@@ -203,7 +203,7 @@ def test_a_drill_that_fails_is_red_and_the_last_good_one_stays(
 
 def test_a_disk_that_is_too_small_is_named(settings: Settings, db: apsw.Connection, clock: Clock) -> None:
     small = replace(settings, database=replace(settings.database, disk_free_bytes_min=1 << 60))
-    backups = Backups(small, db, clock)
+    backups = BackupJob(small, db, clock)
     ask(db)
     work(backups)
 
@@ -217,7 +217,7 @@ def test_one_that_was_killed_is_found_and_made_up_after_a_pause(
     with connection.immediate(db):
         run = storage.ask(db, cause="schedule", asked_by=None, now_ms=NIGHT_MS)
         storage.begin(db, run.id, NIGHT_MS)
-    backups = Backups(settings, db, clock)
+    backups = BackupJob(settings, db, clock)
 
     clock.now_ms = NIGHT_MS + 60_000
     work(backups)
@@ -240,7 +240,7 @@ def test_a_stop_ends_the_work_and_keeps_nothing_half_made(
         raise AssertionError("it looked, and was not stopped")
 
     monkeypatch.setattr(job, "create", slow)
-    backups = Backups(settings, db, clock)
+    backups = BackupJob(settings, db, clock)
     ask(db)
     backups.run()
     assert begun.wait(WITHIN_S)
@@ -249,12 +249,12 @@ def test_a_stop_ends_the_work_and_keeps_nothing_half_made(
 
     assert [run.state for run in query.newest_runs(db)] == ["running"]
     assert not [thread for thread in threading.enumerate() if thread.name == "backup"]
-    Backups(settings, db, clock).run()
+    BackupJob(settings, db, clock).run()
     assert [run.state for run in query.newest_runs(db)] == ["interrupted"]
 
 
 def test_the_work_has_the_lowest_priority_and_the_process_keeps_its_own(
-    backups: Backups, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    backups: BackupJob, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
 
@@ -272,7 +272,7 @@ def test_the_work_has_the_lowest_priority_and_the_process_keeps_its_own(
 
 
 def test_where_priorities_are_forbidden_backups_are_made_all_the_same(
-    backups: Backups, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    backups: BackupJob, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*arguments: int) -> None:
         raise PermissionError(1, "not here")

@@ -15,7 +15,7 @@ from bloop.http.gateway import Gateway
 from bloop.http.limits import HttpLimits
 from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, WRITING
 from bloop.http.request import HeadReader
-from bloop.http.server import Server
+from bloop.http.server import HttpServer
 
 LIMITS = HttpLimits(body_bytes_max=500, held_bytes_max=1000, pipeline_max=3, keepalive_timeout_s=75, body_timeout_s=30)
 
@@ -32,7 +32,7 @@ class Harness:
     def __init__(self) -> None:
         self.wake_fd, self._wake_end = os.pipe()
         heads = HeadReader({}, lambda path: True, LIMITS)
-        self.server = Server([], Gateway(echo, LIMITS), heads, None, LIMITS, self.wake_fd)
+        self.server = HttpServer([], Gateway(echo, LIMITS), heads, None, LIMITS, self.wake_fd)
         self.server.gateway.set_date(0)
         self.client, far = socket.socketpair()
         self.client.setblocking(False)

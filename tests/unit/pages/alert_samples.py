@@ -9,7 +9,7 @@ import orjson
 from bloop.alerts.contexts import Preview, PreviewLine
 from bloop.alerts.deliveries.pages import deliveries_page
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, FiringRow
-from bloop.alerts.rules.pages import Around, Told, alert_page, alerts_page
+from bloop.alerts.rules.pages import Around, ChannelSummary, alert_page, alerts_page
 from bloop.alerts.rules.read import RuleRow
 from bloop.projects.read import ProjectRow
 from bloop.site.contexts import Page, Shell
@@ -108,10 +108,12 @@ def a_firing(say: Text, **changes: object) -> FiringRow:
     return row._replace(**changes)  # type: ignore[arg-type]
 
 
-def told(say: Text) -> list[Told]:
+def told(say: Text) -> list[ChannelSummary]:
     return [
-        Told(1, "slack", say("hooks.slack.com"), {"webhook_url": say("https://hooks.slack.com/…XyZ9")}, NOW_MS),
-        Told(2, "webhook", say("example.com"), {"headers": {say("X-Key"): "…"}, "template": None}, NOW_MS),
+        ChannelSummary(
+            1, "slack", say("hooks.slack.com"), {"webhook_url": say("https://hooks.slack.com/…XyZ9")}, NOW_MS
+        ),
+        ChannelSummary(2, "webhook", say("example.com"), {"headers": {say("X-Key"): "…"}, "template": None}, NOW_MS),
     ]
 
 

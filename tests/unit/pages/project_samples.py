@@ -8,7 +8,7 @@ from bloop.base.clock import HOUR_MS
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
 from bloop.health.pages import RING_PRESSURE, system_page
-from bloop.ledger.pages import Span, ledger_page
+from bloop.ledger.pages import LedgerSpan, ledger_page
 from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.onboarding.pages import setup_page
 from bloop.projects.pages import project_page, projects_page
@@ -88,11 +88,15 @@ def _ledger(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
         say("192.0.2.0/24"), say("sdk/1"),
     )  # fmt: skip
     rejections = [rejection, rejection._replace(project_name=None, size_bytes=None)]
-    for chosen, span, waiting in ((None, Span.DAY, 5), (rows[0], Span.MONTH, 0), (None, Span.WEEK, 0)):
+    for chosen, span, waiting in (
+        (None, LedgerSpan.DAY, 5),
+        (rows[0], LedgerSpan.MONTH, 0),
+        (None, LedgerSpan.WEEK, 0),
+    ):
         yield ledger_page(
             shell, rows, chosen=chosen, span=span, totals=totals, buckets=buckets, waiting=waiting,
             rejections=rejections, now_ms=NOW_MS,
         )  # fmt: skip
     yield ledger_page(
-        shell, rows, chosen=None, span=Span.DAY, totals={}, buckets=[], waiting=0, rejections=[], now_ms=NOW_MS
+        shell, rows, chosen=None, span=LedgerSpan.DAY, totals={}, buckets=[], waiting=0, rejections=[], now_ms=NOW_MS
     )

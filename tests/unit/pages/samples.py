@@ -21,10 +21,9 @@ from bloop.issues.detail import pages as issue_detail
 from bloop.issues.events.read import EventRow, Neighbours, Traits
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
-from bloop.issues.listing.pages import NOTHING_SAID, Said
+from bloop.issues.listing.pages import NOTHING_SAID, ListMessages
 from bloop.issues.listing.state import IssueView
-from bloop.issues.read import IssuePage as IssueRows
-from bloop.issues.read import IssueRow, Tab
+from bloop.issues.read import IssueRow, IssueRows, Tab
 from bloop.issues.shell import make_shell
 from bloop.issues.status.read import StatusChangeRow
 from bloop.projects.read import ProjectRow
@@ -133,7 +132,7 @@ def list_page(
     rows: list[IssueRow] | None = None,
     *,
     ever: bool = True,
-    said: Said = NOTHING_SAID,
+    said: ListMessages = NOTHING_SAID,
 ) -> IssueListPage:
     view = view or IssueView(project="shop", q=say("x"), release=say("1.1.0"), before=PageKey(1, "unresolved", 1))
     rows = (
@@ -213,10 +212,10 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield list_page(say, IssueView(), [])
     yield list_page(say, IssueView(tab=Tab.MUTED), [])
     yield list_page(say, IssueView(tab=Tab.FIRING), [an_issue(say, status="resolved", is_firing=1)])
-    yield list_page(say, IssueView(q=say("is:x")), [], said=Said(problem=say("is: takes open, not x")))
+    yield list_page(say, IssueView(q=say("is:x")), [], said=ListMessages(problem=say("is: takes open, not x")))
     failed = Notice(say("1 not: no issue has this id"), failed=True)
-    yield list_page(say, said=Said(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
-    yield list_page(say, IssueView(tab=Tab.ALL), said=Said(notice=Notice("2 issues resolved.", failed=False)))
+    yield list_page(say, said=ListMessages(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
+    yield list_page(say, IssueView(tab=Tab.ALL), said=ListMessages(notice=Notice("2 issues resolved.", failed=False)))
     yield issue_page(say)
     yield issue_page(say, status="resolved", is_firing=1, resolved_in_next=1)
     yield issue_page(say, status="muted", muted_events=100, assignee=None, assignee_name=None)

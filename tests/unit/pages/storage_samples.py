@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bloop.backup.pages import BackupFile, BackupsPanel, backups_panel
-from bloop.backup.read import RunRow as BackupRow
+from bloop.backup.read import BackupRunRow as BackupRow
 from bloop.base.clock import DAY_MS
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import StoragePage
 from bloop.retention.pages import storage_figures, storage_page
-from bloop.retention.read import OverrideRow, RunRow
-from bloop.retention.sizes import Sample, shown_tables
+from bloop.retention.read import OverrideRow, RetentionRunRow
+from bloop.retention.sizes import StorageSample, shown_tables
 from bloop.site.contexts import Page, Shell
 
 NOW_MS = 1_768_737_600_000
@@ -19,7 +19,7 @@ MIB = 1024 * 1024
 
 Text = Callable[[str], str]
 
-WAITING = RunRow(4, "u1", NOW_MS, None, None, None, None, 0, 0, 0, 0)
+WAITING = RetentionRunRow(4, "u1", NOW_MS, None, None, None, None, 0, 0, 0, 0)
 RUNNING = WAITING._replace(started_at_ms=NOW_MS, raw_events_due=250_000, raw_events_deleted=120_000)
 DONE = RUNNING._replace(finished_at_ms=NOW_MS, raw_events_deleted=1, hourly_counts_deleted=1, bytes_freed=3 * MIB)
 
@@ -28,7 +28,7 @@ BACKED_UP = BackupRow(
 )
 
 
-def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: object) -> StoragePage:
+def a_storage_page(shell: Shell, say: Text, run: RetentionRunRow | None, **changes: object) -> StoragePage:
     values: dict[str, object] = {
         "days": (7, 90),
         "defaults": (7, 90),
@@ -39,7 +39,7 @@ def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: objec
             ProjectRow(2, "id-blog", "blog", say("Blog"), "BLOG", 0, None),
         ],
         "figures": figures(),
-        "sample": Sample(NOW_MS, 500 * MIB, 0, 0, 0, 9, {table.name: 12_345 for table in shown_tables()}),
+        "sample": StorageSample(NOW_MS, 500 * MIB, 0, 0, 0, 9, {table.name: 12_345 for table in shown_tables()}),
         "event_count": 1_234_567,
         "run": run,
         "progress_path": "/v1/admin/retention/purge",

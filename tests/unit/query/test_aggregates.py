@@ -3,7 +3,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from bloop.issues.aggregates import AggregateFilter, Sort, list_aggregates, of_issues
+from bloop.issues.aggregates import AggregateFilter, AggregateSort, list_aggregates, of_issues
 from tests.seed import NOW_MS, Seed
 
 
@@ -34,7 +34,7 @@ def test_filters_keep_what_they_name(
     seed.issue(project, "b", status="regressed", source="ios")
     seed.issue(project, "c", status="muted", route="/cart")
 
-    for sort in Sort:
+    for sort in AggregateSort:
         rows = list_aggregates(db, [project], wanted, sort=sort, limit=50).rows
         assert {(row.fingerprint, row.release) for row in rows} == expected
 
@@ -47,7 +47,7 @@ def test_a_release_is_listed_page_by_page(seed: Seed, db: apsw.Connection) -> No
     wanted, found, before = AggregateFilter(release="2.0"), [], None
 
     while True:
-        page = list_aggregates(db, [project], wanted, sort=Sort.TOTAL_COUNT, limit=3, before=before)
+        page = list_aggregates(db, [project], wanted, sort=AggregateSort.TOTAL_COUNT, limit=3, before=before)
         found += [row.event_count for row in page.rows]
         before = page.next
         if before is None:

@@ -27,12 +27,12 @@ def issue_pages(db: apsw.Connection, projects: Sequence[int], sort: str, **where
 
 def aggregate_pages(db: apsw.Connection, projects: Sequence[int], sort: str, **where: Any) -> Any:
     wanted = aggregates.AggregateFilter()
-    return aggregates.list_aggregates(db, projects, wanted, sort=aggregates.Sort(sort), limit=PAGE, **where)
+    return aggregates.list_aggregates(db, projects, wanted, sort=aggregates.AggregateSort(sort), limit=PAGE, **where)
 
 
 LISTS = [
     *((issue_pages, sort.value) for sort in issues.Sort),
-    *((aggregate_pages, sort.value) for sort in aggregates.Sort),
+    *((aggregate_pages, sort.value) for sort in aggregates.AggregateSort),
 ]
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from bloop.accounts.sign_ins.api import local_path
 from bloop.base.errors import InvalidParameter
 from bloop.db.walk import PageKey
-from bloop.issues.aggregates import Sort
+from bloop.issues.aggregates import AggregateSort
 from bloop.site import params
 from bloop.site.paging import REMEMBERED_MAX, REMEMBERED_S, Pager
 
@@ -66,9 +66,9 @@ def test_instants_past_64_bits_are_refused() -> None:
 
 
 def test_a_choice_names_what_it_would_take() -> None:
-    assert params.choice(request("sort="), "sort", Sort.LAST_SEEN) is Sort.LAST_SEEN
+    assert params.choice(request("sort="), "sort", AggregateSort.LAST_SEEN) is AggregateSort.LAST_SEEN
     with pytest.raises(InvalidParameter, match="last_seen, total_count, first_seen"):
-        params.choice(request("sort=message"), "sort", Sort.LAST_SEEN)
+        params.choice(request("sort=message"), "sort", AggregateSort.LAST_SEEN)
 
 
 def test_long_texts_are_refused() -> None:
