@@ -77,7 +77,7 @@ FEATURES = (
         name="accounts",
         tables="bloop.accounts.tables:TABLES",
         routes="bloop.accounts.routes:mount",
-        hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_by_cookie"},
+        hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_credential_by_cookie"},
         commands={"user": "bloop.accounts.cli:user", "login-link": "bloop.accounts.sign_ins.cli:login_link"},
     ),
     Feature(

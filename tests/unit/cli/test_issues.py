@@ -138,7 +138,7 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
         (["mute", "f1", "--events", "0"], 2, "Invalid value for '--events'"),
         (["assign", "f1"], 2, "say either --to NAME or --nobody"),
         (["assign", "f1", "--to", "ada", "--nobody"], 2, "say either --to NAME or --nobody"),
-        (["assign", "f1", "--to", "grace"], 1, "there is no account 'grace'; there is: ada"),
+        (["assign", "f1", "--to", "grace"], 1, "account 'grace' not found (accounts: ada)"),
         (["show", "nope"], 1, "no issue is called nope"),
     ],
 )
