@@ -84,7 +84,7 @@ FEATURES = (
         name="projects",
         tables="bloop.projects.tables:TABLES",
         routes="bloop.projects.routes:mount",
-        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_by_bearer"},
+        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
     ),
 )

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from bloop.projects.read import ProjectRow
 from bloop.projects.tokens.contexts import FreshToken, ScopeBox, TokenLine, TokensPage
 from bloop.projects.tokens.read import TokenRow
+from bloop.projects.tokens.store import NewToken
 from bloop.site.contexts import Option, Shell
 from bloop.site.settings_nav import TOKENS, settings_nav
 
-NOTICES = {"revoked": "The token was revoked. It opens nothing any more."}
-# What the form offers. Scopes for pages that do not exist yet are left to the API.
+NOTICES = {"revoked": "Token revoked. It no longer works."}
+# Scopes in the form. Those for pages that do not exist yet are for the API only.
 SCOPES = {
     "errors:read": "Read issues, events, trends, the ledger",
     "errors:write": "Resolve, mute, ignore and reopen issues",
@@ -21,7 +21,7 @@ SCOPES = {
     "sourcemaps:write": "Upload and delete source maps",
     "alerts:read": "Read alert rules",
     "alerts:write": "Change alert rules",
-    "metrics:read": "Read /metrics, which is about all projects",
+    "metrics:read": "Read /metrics, which covers all projects",
 }
 ADMINS_SCOPES = frozenset({"metrics:read"})
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "Never"}
@@ -43,8 +43,8 @@ def tokens_page(
     form: Mapping[str, str],
     now_ms: int,
 ) -> TokensPage:
-    """`tokens` come with whether one may revoke them, `names` are those of projects, `chosen` is a slug or nothing."""
-    asked = form.get("project") or chosen
+    """`tokens` come with whether the user may revoke them, `names` are project names, `chosen` is a slug or empty."""
+    selected_slug = form.get("project") or chosen
     lifetime = form.get("expires_in_days", LIFETIME_DEFAULT)
     return TokensPage(
         shell=shell,
@@ -54,22 +54,22 @@ def tokens_page(
         problem=problem,
         fresh=fresh,
         tokens=tuple(_token(row, may_revoke, names, people, now_ms) for row, may_revoke in tokens),
-        options=tuple(Option(p.slug, p.name, p.slug == asked) for p in managed),
+        options=tuple(Option(p.slug, p.name, p.slug == selected_slug) for p in managed),
         scopes=tuple(
-            ScopeBox(name, what, name in form if form else name == "errors:read")
-            for name, what in SCOPES.items()
+            ScopeBox(name, description, name in form if form else name == "errors:read")
+            for name, description in SCOPES.items()
             if is_admin or name not in ADMINS_SCOPES
         ),
-        lifetimes=tuple(Option(days, words, days == lifetime) for days, words in LIFETIMES.items()),
+        lifetimes=tuple(Option(days, label, days == lifetime) for days, label in LIFETIMES.items()),
         name=form.get("name", ""),
     )
 
 
-def fresh_token(made: Any, project_name: str, origin: str) -> FreshToken:
-    """`made` has just been stored; this is the one time its token is seen."""
-    example = f"curl -H 'Authorization: Bearer {made.token}' {origin.rstrip('/')}/v1/errors"
-    note = f"It opens {project_name} and is not shown again: only its hash is kept."
-    return FreshToken(f"Token “{made.name}”", note, made.token, example)
+def fresh_token(token: NewToken, project_name: str, origin: str) -> FreshToken:
+    """`token` was just stored; it is shown only now."""
+    example = f"curl -H 'Authorization: Bearer {token.token}' {origin.rstrip('/')}/v1/errors"
+    note = f"Gives access to {project_name}. It is not shown again: only its hash is stored."
+    return FreshToken(f"Token “{token.name}”", note, token.token, example)
 
 
 def _token(

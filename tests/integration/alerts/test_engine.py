@@ -369,9 +369,9 @@ class TestTrouble:
 
         world.ask(MINUTE_MS)
         for _ in range(200):
-            signals = purge.find_unindexed(world.db, world.shop, 100)
+            signals = purge.find_unindexed_rows(world.db, world.shop, 100)
             with connection.immediate(world.db):
-                if purge.purge_some(world.db, world.shop, signals, rows_max=100, now_ms=T0):
+                if purge.purge_batch(world.db, world.shop, signals, rows_max=100, now_ms=T0):
                     break
 
         assert world.rows("SELECT count(*) FROM deliveries") == [(0,)]

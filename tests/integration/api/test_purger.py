@@ -44,7 +44,7 @@ def test_a_woken_purger_clears_up_while_others_write_and_nobody_waits_long(seed:
         with connection.immediate(seed.db):
             seed.db.execute("UPDATE projects SET next_short_number = next_short_number + 1 WHERE slug = 'small'")
         waits.append(time.monotonic() - started)
-        return not read_projects.to_purge(seed.db)
+        return not read_projects.list_projects_to_purge(seed.db)
 
     until(is_purged_after_a_write, "the purge", within_s=20)
     purger.stop()
@@ -65,7 +65,7 @@ def test_what_a_killed_process_left_is_cleared_up_at_the_next_start(seed: Seed) 
 
     second = Purger(seed.path, lambda: NOW_MS)
     second.start()
-    until(lambda: not read_projects.to_purge(seed.db), "the second purger to finish")
+    until(lambda: not read_projects.list_projects_to_purge(seed.db), "the second purger to finish")
     second.stop()
 
     assert seed.value("SELECT count(*) FROM issues") == 0
@@ -82,12 +82,12 @@ def test_a_purger_survives_a_locked_database(
     seed.db.execute("BEGIN IMMEDIATE")
     purger = Purger(seed.path, clock.now_ms)
     purger.start()
-    until(lambda: "purging goes on later" in caplog.text, "it to find the database locked")
+    until(lambda: "purge postponed" in caplog.text, "it to find the database locked")
     seed.db.execute("ROLLBACK")
 
     def is_purged() -> bool:
         purger.wake()
-        return not read_projects.to_purge(seed.db)
+        return not read_projects.list_projects_to_purge(seed.db)
 
     until(is_purged, "the purge")
     purger.stop()

@@ -90,7 +90,7 @@ class TestProject:
     def test_unknown_project_is_named_with_those_there_are(self, run: Run, database: config.Settings):
         done = run("project", "rotate-key", "nope")
 
-        assert (done.exit_code, done.stderr) == (1, "bloop: there is no project 'nope'; there are: default\n")
+        assert (done.exit_code, done.stderr) == (1, "bloop: project 'nope' not found (projects: default)\n")
 
 
 class TestToken:
@@ -135,7 +135,7 @@ class TestToken:
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
         [
-            (("create", "x", "--project", "nope", "--scopes", "errors:read"), 1, "there is no project 'nope'"),
+            (("create", "x", "--project", "nope", "--scopes", "errors:read"), 1, "project 'nope' not found"),
             (("create", "x", "--project", "default", "--scopes", "all"), 1, "invalid scope: all"),
             (("create", "x", "--project", "default", "--scopes", ","), 1, "at least one scope is required"),
             (("create", "x", "--project", "default"), 2, "Missing option '--scopes'"),
@@ -144,7 +144,7 @@ class TestToken:
                 1,
                 "expires_in_days must",
             ),
-            (("revoke", "nope"), 1, "there is no token 'nope'"),
+            (("revoke", "nope"), 1, "token 'nope' not found"),
         ],
     )
     def test_refusals(self, run: Run, database: config.Settings, arguments: tuple[str, ...], code: int, said: str):

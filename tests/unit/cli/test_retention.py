@@ -81,7 +81,7 @@ def test_set_changes_what_is_named_and_takes_a_time_of_its_own_away(run: Run, se
         (("--project", "shop"), 2, "must be SLUG=DAYS"),
         (("--project", "shop=0"), 2, "must be SLUG=DAYS"),
         (("--project", "=3"), 2, "must be SLUG=DAYS"),
-        (("--project", "nobody=3"), 1, "there is no project 'nobody'"),
+        (("--project", "nobody=3"), 1, "project 'nobody' not found"),
     ],
 )
 def test_what_will_not_do_is_said(run: Run, seed: Seed, arguments: tuple[str, ...], code: int, said: str) -> None:
