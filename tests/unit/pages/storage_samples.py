@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bloop.backup.pages import BackupFile, BackupsPanel, backups_panel
+from bloop.backup.pages import BackupFile, BackupRuns, BackupsPanel, backups_panel
 from bloop.backup.read import BackupRunRow as BackupRow
 from bloop.base.clock import DAY_MS
 from bloop.projects.read import ProjectRow
@@ -61,13 +61,11 @@ def a_backups_panel(say: Text, **changes: object) -> BackupsPanel:
         "directory": say("/var/lib/bloop/backups"),
         "keep": 7,
         "next_at_ms": NOW_MS + DAY_MS // 2,
-        "open_run": None,
-        "last_good": BACKED_UP,
-        "failing": None,
-        "proven_at_ms": NOW_MS - DAY_MS,
         "now_ms": NOW_MS,
     }
-    return backups_panel(**values | changes)  # type: ignore[arg-type]
+    runs = BackupRuns(open=None, last_good=BACKED_UP, failing=None, proven_at_ms=NOW_MS - DAY_MS)
+    runs = runs._replace(**{name: changes.pop(name) for name in runs._fields if name in changes})  # type: ignore[arg-type]
+    return backups_panel(runs=runs, **values | changes)  # type: ignore[arg-type]
 
 
 def figures(**changes: int | None) -> object:
@@ -102,8 +100,8 @@ def storage_pages(shell: Shell, say: Text) -> Iterator[Page]:
     file = BackupFile("bloop-x.db.zst", "command", NOW_MS, MIB, MIB, 1)
     for changes in (
         nothing,
-        {"open_run": asked},
-        {"open_run": busy, "failing": say("no room")},
+        {"open": asked},
+        {"open": busy, "failing": say("no room")},
         {"proven_at_ms": NOW_MS - 30 * DAY_MS, "files": [file] * 20},
     ):
         yield a_storage_page(shell, say, None, panel=a_backups_panel(say, **changes))
