@@ -1,6 +1,6 @@
-"""The five demo applications and what goes wrong in them. Data for demo.py.
+"""The five demo applications and their faults: data for month.py.
 
-Messages and stacks are templates over the words of `demo._words`; `{header}` in a stack is "type: message".
+Messages and stacks are templates over the words of `month._words`; `{header}` in a stack is "type: message".
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ class FaultShape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One issue. `weight` is its share of all events; `changed_to` what somebody set it to, `changed_days_ago`.
+    """One issue. `weight` is its share of all events; it got the status `changed_to` `changed_days_ago`.
 
-    Where it was resolved in a release, that one and later ones do not have it.
+    If it was resolved in a release, that release and later ones do not have it.
     """
 
     app: App

@@ -126,7 +126,7 @@ class IssueListPage(Page):
     ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of.
     """
 
-    template: ClassVar[str] = "pages/issues.html"
+    template: ClassVar[str] = "issues/issues.html"
 
     shell: Shell
     now_ms: int
@@ -345,7 +345,7 @@ class IssuePage(Page):
     programs.
     """
 
-    template: ClassVar[str] = "pages/issue.html"
+    template: ClassVar[str] = "issues/issue.html"
 
     shell: Shell
     now_ms: int
