@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.retention import disk, read
 from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
@@ -82,7 +82,7 @@ class StorageView:
             )
         send_page(self._deps, req, resp, page)
 
-    def _facts(self, db: apsw.Connection) -> StorageFacts:
+    def _facts(self, db: Db) -> StorageFacts:
         settings = self._deps.settings
         policy = load_policy(db, settings.retention)
         minimum = settings.database.disk_free_bytes_min
@@ -109,7 +109,7 @@ class StorageView:
         )
 
 
-def _growth(db: apsw.Connection, now_ms: int) -> int | None:
+def _growth(db: Db, now_ms: int) -> int | None:
     samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
     return disk.growth_per_day([Used(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
 
