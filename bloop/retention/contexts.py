@@ -57,7 +57,7 @@ class CleanUp:
 class StoragePage(SettingsPage):
     """`/settings/storage`. What is in the form is text as it was typed; `problem` says what of it will not do."""
 
-    template: ClassVar[str] = "pages/storage.html"
+    template: ClassVar[str] = "retention/storage.html"
 
     problem: str
     project_problem: str
