@@ -17,7 +17,7 @@ from bloop.base.pid_file import AlreadyRunning, Instance
 HOLD = """
 import sys, os
 from pathlib import Path
-from bloop.instance import Instance
+from bloop.base.pid_file import Instance
 instance = Instance.claim(Path(sys.argv[1]))
 print(os.getpid(), flush=True)
 """

@@ -43,7 +43,7 @@ def test_it_is_done_by_the_clock_however_often_it_is_asked_for():
 
 THREADS = """
 import ctypes, threading
-from bloop import memory
+from bloop.base import memory
 memory.use_one_heap()
 malloc = ctypes.CDLL(None).malloc
 malloc.restype = ctypes.c_void_p
