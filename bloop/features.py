@@ -64,7 +64,7 @@ FEATURES = (
         name="backup",
         tables="bloop.backup.tables:TABLES",
         routes="bloop.backup.routes:mount",
-        hooks={"storage_panel": "bloop.backup.views:panel_of"},
+        hooks={"storage_panel": "bloop.backup.views:load_panel"},
         commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
     ),
     Feature(name="processes", tables="bloop.processes.tables:TABLES"),

@@ -110,7 +110,7 @@ class SharedSink:
 def prepare(settings: Settings) -> serving.Application:
     """The server, for `serving.run`."""
     settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    options = serving.house_rules(settings) | {
+    options = serving.common_options(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,
         "threads": settings.tuning.dashboard_threads,

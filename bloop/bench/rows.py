@@ -18,7 +18,6 @@ from bloop.db import connection
 POLL_S = 0.002
 LOOK_S = 0.01
 
-_COUNT = "SELECT count(*) FROM events"  # walks the index on issue and time, not the rows
 _MAX_ID = "SELECT coalesce(max(id), 0) FROM events"
 _IDS_OF_RUN = """
 SELECT count(*), count(DISTINCT request_id) FROM events WHERE id > ? AND request_id BETWEEN ? || '-' AND ? || '.'

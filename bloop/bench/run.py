@@ -20,7 +20,7 @@ from bloop.bench.profiles import Options, Profile
 from bloop.bench.report import as_html, as_json, milliseconds, number
 from bloop.bench.results import Findings
 from bloop.bench.session import Session
-from bloop.command.context import Refusal, refusing
+from bloop.command.context import Refusal, errors_as_refusals
 
 FOLDER = Path("/var/tmp")  # noqa: S108 - on a disk, which /tmp need not be; the folder in it is private
 
@@ -38,10 +38,10 @@ class Where(NamedTuple):
 
 def run(options: Options, where: Where, report: Path | None, *, is_json: bool) -> None:
     """Refusal when what was accepted and what is stored differ."""
-    with refusing(), _failing(), _at(options, where) as place, _progress() as say:
+    with errors_as_refusals(), _failing(), _at(options, where) as place, _progress() as say:
         found = Session(place, options, say).run()
     if report:
-        with refusing():
+        with errors_as_refusals():
             report.write_text(as_html(found, made_at=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())), "utf-8")
     if is_json:
         click.echo(as_json(found))

@@ -1,4 +1,4 @@
-"""`bloop`: the operator's commands. Start here to see which there are; each family has a module of its own."""
+"""`bloop`: the list of the operator's commands; each group of commands has a module of its own."""
 
 from __future__ import annotations
 
@@ -50,8 +50,8 @@ class Commands(Mapping[str, click.Command]):
 def main() -> None:
     """Self-hosted error tracking.
 
-    Settings come from ./config.toml (or --config) and BLOOP__SECTION__KEY variables. `bloop config check` shows what
-    is in force.
+    Settings come from ./config.toml (or --config) and BLOOP__SECTION__KEY variables. `bloop config check` shows the
+    settings in force.
     """
 
 

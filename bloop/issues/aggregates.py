@@ -18,6 +18,7 @@ from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.issues.status.model import Status
 
 ROWS_PER_ISSUE_MAX = 1000  # shown of one issue: the most recent releases
 
@@ -32,7 +33,7 @@ class AggregateSort(StrEnum):
 class AggregateFilter:
     """None does not filter. `since_ms` and `until_ms` bound last seen, both inclusive."""
 
-    status: str | None = None  # as stored, or UNRESOLVED for unresolved and regressed
+    status: str | None = None  # as stored, but `unresolved` stands for regressed as well
     release: str | None = None
     environment: str | None = None
     source: str | None = None
@@ -98,7 +99,6 @@ _BY_PROJECT = "a.project_id = :arm"
 _FEW = "FROM json_each(:candidate_ids) AS few CROSS JOIN aggregates AS a"
 _FEW_BY_PROJECT = f"a.issue_id = few.value AND {_BY_PROJECT}"
 
-UNRESOLVED = "unresolved"
 _OPEN = "a.status IN ('unresolved', 'regressed')"
 _BY_STATUS = "a.status = :status"
 _BY_RELEASE = "a.release = :release"
@@ -172,8 +172,8 @@ def of_issues(db: apsw.Connection, issue_ids: Sequence[int]) -> list[AggregateRo
 def _conditions(wanted: AggregateFilter) -> tuple[list[str], dict[str, Any]]:
     chosen = [
         (_BY_RELEASE, wanted.release is not None),
-        (_OPEN, wanted.status == UNRESOLVED),
-        (_BY_STATUS, wanted.status not in (None, UNRESOLVED)),
+        (_OPEN, wanted.status == Status.UNRESOLVED),
+        (_BY_STATUS, wanted.status not in (None, Status.UNRESOLVED)),
         (_BY_ENVIRONMENT, wanted.environment is not None),
         (_SINCE, wanted.since_ms is not None),
         (_UNTIL, wanted.until_ms is not None),

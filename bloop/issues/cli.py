@@ -19,9 +19,10 @@ from bloop.issues.search.terms import parse
 from bloop.issues.status import read as trail
 from bloop.issues.status.assign import assign
 from bloop.issues.status.audit import Actor
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.issues.status.words import place, sentence, who
 from bloop.site.filters import exact, relative
 

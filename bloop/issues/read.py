@@ -23,6 +23,7 @@ from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.issues.status.model import Status
 from bloop.projects.read import visible_projects
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
@@ -39,11 +40,11 @@ class Tab(StrEnum):
     """What the list shows. OPEN is what wants attention: unresolved and regressed."""
 
     OPEN = "open"
-    UNRESOLVED = "unresolved"
-    REGRESSED = "regressed"
-    RESOLVED = "resolved"
-    IGNORED = "ignored"
-    MUTED = "muted"
+    UNRESOLVED = Status.UNRESOLVED
+    REGRESSED = Status.REGRESSED
+    RESOLVED = Status.RESOLVED
+    IGNORED = Status.IGNORED
+    MUTED = Status.MUTED
     FIRING = "firing"  # resolved, and still sent by releases from before the fix
     ALL = "all"
 

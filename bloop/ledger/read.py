@@ -14,12 +14,6 @@ from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.db.rows import ids_json
 
 
-class MinuteCount(NamedTuple):
-    minute_ms: int
-    outcome: int
-    record_count: int
-
-
 class BucketCount(NamedTuple):
     start_ms: int
     outcome: Outcome
@@ -46,14 +40,6 @@ SELECT l.outcome, sum(l.count)
  WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
    AND l.category = :category
  GROUP BY l.outcome
-"""
-_SELECT_MINUTES = """
-SELECT l.minute_ms, l.outcome, sum(l.count)
-  FROM ledger AS l
- WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
-   AND l.category = :category
- GROUP BY l.minute_ms, l.outcome
- ORDER BY l.minute_ms, l.outcome
 """
 _SELECT_BUCKETS = """
 SELECT l.minute_ms - l.minute_ms % :bucket_ms, l.outcome, sum(l.count)
@@ -88,14 +74,6 @@ def outcomes_since(
     """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
-
-
-def minutes_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
-) -> list[MinuteCount]:
-    """The same minute by minute, ascending."""
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
-    return [MinuteCount(*row) for row in db.execute(_SELECT_MINUTES, bindings)]
 
 
 def totals(

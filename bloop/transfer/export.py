@@ -1,4 +1,4 @@
-"""What the database holds of settings → a Document."""
+"""Settings in the database → a Document."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bloop.transfer.document import FORMAT, ChannelDocument, Document, ProjectDo
 
 
 def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
-    """Everything, in an order that does not change by itself. Call it inside one read transaction."""
+    """All settings, in a stable order. Call inside one read transaction."""
     policy = policy_row(db)
     exported_at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
     return Document(
@@ -29,7 +29,7 @@ def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_se
 
 def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
     days = {row.project_id: row.raw_events_days for row in overrides(db)}
-    # The key of `default` is the configured secret until it is rotated: that one travels with the settings file.
+    # Until it is rotated, the key of `default` is the configured secret, which belongs to the settings file.
     keys = {row.id: row.api_key for row in project_keys(db) if credentials.PROJECT_KEY_PATTERN.fullmatch(row.api_key)}
     return tuple(
         ProjectDocument(
@@ -67,7 +67,7 @@ def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> RuleDoc
 
 
 def _channel(row: ChannelRow, *, with_secrets: bool) -> ChannelDocument:
-    """A config in which nothing is hidden holds no secret."""
+    """The channel, with its config on request or if redaction hides nothing in it, so that it holds no secret."""
     is_open = channels.redacted(row.channel_type, row.config) == row.config
     target = channels.target(row.channel_type, row.config)
     return ChannelDocument(type=row.channel_type, target=target, config=row.config if with_secrets or is_open else None)

@@ -175,8 +175,8 @@ def _backups(db: apsw.Connection, now_ms: int) -> None:
     backups.add_done(
         db, created_at_ms=then, now_ms=then, file="x", file_bytes=9 << 20, database_bytes=80 << 20, proven_at_ms=then
     )
-    for error in (f"not enough room in /{LONG_WORD}/{XSS[0]}", None):
-        run = backups.ask(db, cause="schedule", asked_by=None, now_ms=now_ms)
+    for error in (f"not enough space in /{LONG_WORD}/{XSS[0]}", None):
+        run = backups.request(db, cause="schedule", asked_by=None, now_ms=now_ms)
         backups.begin(db, run.id, now_ms)
         if error:
             backups.end(db, run.id, now_ms=now_ms, error=error)

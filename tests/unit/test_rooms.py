@@ -120,7 +120,7 @@ WRITER_LOADS = {
     "ingest": "dialects dialects.native limits",
     "issues": (
         "counts counts.fold counts.store events events.store kind search search.index status status.audit "
-        "status.follow status.mutes status.regression store"
+        "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
     "pipeline": "dead_letters kinds ledger lost_rings ring_account ring_state signals store",

@@ -10,10 +10,6 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop.base.clock import DAY_MS
-
-KEPT_MS = 9 * DAY_MS  # seven days back, the longest window and the longest one before it
-
 
 class WindowScope(NamedTuple):
     """Which events to count; None is any."""

@@ -14,6 +14,7 @@ from bloop.base.clock import DAY_MS, minute_of
 from bloop.base.outcomes import Outcome
 from bloop.db.rows import ids_json
 from bloop.issues.read import status_counts
+from bloop.issues.status.model import OPEN
 from bloop.ledger.read import outcomes_since
 
 TOP_ROUTES = 10
@@ -95,7 +96,7 @@ def stats(db: apsw.Connection, project_ids: Sequence[int], now_ms: int) -> Stats
     stored = outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS)).get(Outcome.STORED, 0)
     return Stats(
         issues_total=sum(counts.values()),
-        issues_open=counts.get("unresolved", 0) + counts.get("regressed", 0),
+        issues_open=sum(counts.get(status, 0) for status in OPEN),
         events_24h=stored,
         top_routes=top_routes(db, project_ids),
     )

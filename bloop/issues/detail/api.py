@@ -24,7 +24,8 @@ from bloop.issues.status import read as history
 from bloop.issues.status.actor import API, Actors
 from bloop.issues.status.assign import assign
 from bloop.issues.status.choices import StatusChoice, choice_of
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.model import Status
+from bloop.issues.status.store import change_status
 from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import read_json, read_optional_json

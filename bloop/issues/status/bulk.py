@@ -25,7 +25,8 @@ from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.actor import API, DASHBOARD, Actors
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.choices import StatusChoice, choice_in_form, choice_of, status_of
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.model import Status
+from bloop.issues.status.store import change_status
 from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.contexts import Notice

@@ -1,4 +1,4 @@
-"""N1 to N3 of workers/sending.py: real rows and real threads, receivers that are functions."""
+"""SENDING-1 to SENDING-3 of workers/sending.py: real rows and real threads, receivers that are functions."""
 
 from __future__ import annotations
 

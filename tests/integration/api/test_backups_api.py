@@ -11,7 +11,7 @@ from bloop import features
 from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.read import open_run
-from bloop.backup.views import panel_of
+from bloop.backup.views import load_panel
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection
 from bloop.site.deps import Deps, Hooks
@@ -69,7 +69,7 @@ def test_what_lies_in_the_folder_is_listed(server: Server, seed: Seed, admin: st
 
 def test_why_the_last_one_failed_is_said_until_one_works(server: Server, seed: Seed, admin: str) -> None:
     with connection.immediate(seed.db):
-        run = storage.ask(seed.db, cause="schedule", asked_by=None, now_ms=NOW_MS)
+        run = storage.request(seed.db, cause="schedule", asked_by=None, now_ms=NOW_MS)
         storage.begin(seed.db, run.id, NOW_MS)
         storage.end(seed.db, run.id, now_ms=NOW_MS, error="no room")
     assert get(server, admin)["failing"] == "no room"
@@ -89,7 +89,7 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
     create(seed.path, server.settings.backup_dir, NOW_MS)
     with connection.immediate(seed.db):
         if state:
-            run = storage.ask(seed.db, cause="asked", asked_by=None, now_ms=NOW_MS)
+            run = storage.request(seed.db, cause="asked", asked_by=None, now_ms=NOW_MS)
         if state in ("running", "failed", "done"):
             storage.begin(seed.db, run.id, NOW_MS)
         if state in ("failed", "done"):
@@ -105,7 +105,7 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
             lambda: NOW_MS,
             Hooks.resolve(features.hooks()),
         )
-        panel = panel_of(deps, db)
+        panel = load_panel(deps, db)
 
     html = deps.render("backup/_backups.html", {"panel": panel, "now_ms": NOW_MS})
 

@@ -1,4 +1,4 @@
-"""The backup job of the retention process (workers/backups.py), J1 to J3, with real files and a clock in hand."""
+"""The backup job of the retention process (workers/backups.py), BACKUPS-1 to 3, with real files and an own clock."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def work(backups: BackupJob) -> None:
 
 def ask(db: apsw.Connection, now_ms: int = MADE_MS) -> None:
     with connection.immediate(db):
-        storage.ask(db, cause="asked", asked_by=None, now_ms=now_ms)
+        storage.request(db, cause="asked", asked_by=None, now_ms=now_ms)
 
 
 def files(settings: Settings) -> list[Entry]:
@@ -148,7 +148,7 @@ def test_a_failure_is_told_until_the_next_success(
     ask(db)
     work(backups)
     assert list(backups.troubles()) == [Reason.BACKUP_FAILING]
-    assert "anybody may write" in (query.failing(db) or "")
+    assert "every user may write" in (query.failing(db) or "")
     assert list(BackupJob(settings, db, clock).troubles()) == []  # one that has not looked yet
     restarted = BackupJob(settings, db, clock)
     restarted.run()
@@ -207,7 +207,7 @@ def test_a_disk_that_is_too_small_is_named(settings: Settings, db: apsw.Connecti
     ask(db)
     work(backups)
 
-    assert "not enough room" in (query.failing(db) or "")
+    assert "not enough space" in (query.failing(db) or "")
     assert files(settings) == []
 
 
@@ -215,7 +215,7 @@ def test_one_that_was_killed_is_found_and_made_up_after_a_pause(
     settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     with connection.immediate(db):
-        run = storage.ask(db, cause="schedule", asked_by=None, now_ms=NIGHT_MS)
+        run = storage.request(db, cause="schedule", asked_by=None, now_ms=NIGHT_MS)
         storage.begin(db, run.id, NIGHT_MS)
     backups = BackupJob(settings, db, clock)
 
@@ -236,7 +236,7 @@ def test_a_stop_ends_the_work_and_keeps_nothing_half_made(
 
     def slow(database: Path, folder: Path, now_ms: int, *, cause: object, watch: Watch) -> Entry:
         begun.set()
-        until(lambda: watch.look("Copying", 0, 1), "to be told to stop", WITHIN_S)
+        until(lambda: watch.check("Copying", 0, 1), "to be told to stop", WITHIN_S)
         raise AssertionError("it looked, and was not stopped")
 
     monkeypatch.setattr(job, "create", slow)
@@ -258,11 +258,11 @@ def test_the_work_has_the_lowest_priority_and_the_process_keeps_its_own(
 ) -> None:
     seen: list[int] = []
 
-    def look(data: Path, now_ms: int, watch: Watch) -> Manifest:
+    def check(data: Path, now_ms: int, watch: Watch) -> Manifest:
         seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         return drill(data, now_ms, watch)
 
-    monkeypatch.setattr(job, "drill", look)
+    monkeypatch.setattr(job, "drill", check)
     before = os.getpriority(os.PRIO_PROCESS, 0)
     ask(db)
     work(backups)
@@ -288,7 +288,7 @@ def test_a_full_year_of_failures_keeps_the_last_good_one_in_the_book(db: apsw.Co
     with connection.immediate(db):
         storage.add_done(db, created_at_ms=1, now_ms=2, file="good", file_bytes=1, database_bytes=1, proven_at_ms=2)
         for number in range(storage.RUNS_KEPT * 2):
-            run = storage.ask(db, cause="schedule", asked_by=None, now_ms=number)
+            run = storage.request(db, cause="schedule", asked_by=None, now_ms=number)
             storage.begin(db, run.id, number)
             storage.end(db, run.id, now_ms=number, error="full")
 

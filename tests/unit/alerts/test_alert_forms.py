@@ -69,13 +69,6 @@ def test_headers_are_lines_of_name_and_value() -> None:
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(0, "0 s"), (1, "1 s"), (90, "90 s"), (300, "5 min"), (7200, "2 h"), (86_400, "1 d")]
-)
-def test_a_span_is_said_in_the_largest_whole_unit(seconds: int, words: str) -> None:
-    assert alert_words.span(seconds) == words
-
-
-@pytest.mark.parametrize(
     ("error", "status", "said"),
     [
         (None, None, ""),

@@ -161,13 +161,13 @@ def test_head_clock_is_not_reset_by_every_byte(talk):
 def test_unread_answer_stops_reading_and_counts_against_the_worker(talk):
     talk.server.limits = HttpLimits(held_bytes_max=10_000_000)
     talk.say(bare("/a?400000") + bare("/b"))
-    held = talk.server.bytes_held
+    bytes_held = talk.server.bytes_held
     assert talk.connection.phase == WRITING
-    assert held > 1_000_000
+    assert bytes_held > 1_000_000
 
     talk.client.sendall(bare("/c"))
     talk.connection.on_event()
-    assert talk.server.bytes_held == held
+    assert talk.server.bytes_held == bytes_held
 
     heard = b""
     while talk.connection.phase == WRITING:
@@ -197,7 +197,7 @@ def test_event_for_a_reused_descriptor_does_no_harm(talk):
     assert talk.heard().count(b"200 OK") == 1
 
 
-def test_fault_of_our_own_costs_one_connection(talk, caplog):
+def test_bug_in_the_server_costs_one_connection(talk, caplog):
     talk.server.heads.lines = None
     talk.client.sendall(bare("/a"))
 

@@ -17,9 +17,10 @@ from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
 from bloop.records.record import Kind, encode_error

@@ -45,10 +45,6 @@ def test_events_24h_is_the_ledger_exact_to_the_minute(seed: Seed, db: apsw.Conne
     assert counts.stats(db, [one], NOW_MS).events_24h == 8
     assert counts.stats(db, [one, two], NOW_MS).events_24h == 10_008
     assert ledger.outcomes_since(db, [one], edge) == {Outcome.STORED: 8, Outcome.INVALID: 1000}
-    assert ledger.minutes_since(db, [one, two], minute_of(NOW_MS)) == [
-        (minute_of(NOW_MS), Outcome.STORED, 10_003),
-        (minute_of(NOW_MS), Outcome.INVALID, 1000),
-    ]
 
 
 def test_totals_outlive_the_minutes(seed: Seed, db: apsw.Connection) -> None:

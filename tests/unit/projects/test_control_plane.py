@@ -17,8 +17,8 @@ from bloop.base.errors import Conflict, InvalidParameter, NotFound
 from bloop.db import connection
 from bloop.issues.status import store as status
 from bloop.issues.status.audit import Actor
+from bloop.issues.status.model import SETTABLE, Status
 from bloop.issues.status.regression import Resolution
-from bloop.issues.status.store import Status
 from bloop.projects import store as projects
 from bloop.projects.read import get_project, project_keys
 from bloop.projects.tokens import read as read_tokens
@@ -265,7 +265,7 @@ def test_a_change_of_status_moves_issue_aggregates_audit_and_signal_together(see
     assert orjson.loads(data) == {"old_status": "unresolved", "new_status": "resolved", "by": "u1", "via": "api"}
 
 
-@pytest.mark.parametrize("wanted", list(Status))
+@pytest.mark.parametrize("wanted", SETTABLE)
 def test_only_resolved_issues_know_when_and_where_they_were_resolved(seed: Seed, wanted: Status) -> None:
     issue_id = seed.issue(seed.project("shop"), "a", status="regressed")
     fixed = {"actor": Actor("u1", "api"), "resolution": Resolution("1.0")}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bloop.backup.pages import BackupFile, BackupsPanel, backups_panel
-from bloop.backup.read import BackupRunRow as BackupRow
+from bloop.backup.read import BackupRunRow
 from bloop.base.clock import DAY_MS
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import StoragePage
@@ -23,7 +23,7 @@ WAITING = RetentionRunRow(4, "u1", NOW_MS, None, None, None, None, 0, 0, 0, 0)
 RUNNING = WAITING._replace(started_at_ms=NOW_MS, raw_events_due=250_000, raw_events_deleted=120_000)
 DONE = RUNNING._replace(finished_at_ms=NOW_MS, raw_events_deleted=1, hourly_counts_deleted=1, bytes_freed=3 * MIB)
 
-BACKED_UP = BackupRow(
+BACKED_UP = BackupRunRow(
     3, "schedule", None, "done", NOW_MS, NOW_MS, NOW_MS + 90_000, "x.db.zst", 9 * MIB, 80 * MIB, NOW_MS, None
 )
 

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from bloop.base import config
-from bloop.cli.family import family, lockers_of
+from bloop.cli.processes import find_processes, parse_lock_owners
 from bloop.db import connection
 
 LOCKS = """\
@@ -58,8 +58,8 @@ def holder(settings: config.Settings) -> Iterator[int]:
 
 
 def test_only_who_holds_a_lock_on_one_of_the_files_counts():
-    assert lockers_of({2, 6303}, LOCKS) == {238, 199}
-    assert lockers_of(set(), LOCKS) == set()
+    assert parse_lock_owners({2, 6303}, LOCKS) == {238, 199}
+    assert parse_lock_owners(set(), LOCKS) == set()
 
 
 def hide(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,14 +74,14 @@ def test_process_of_another_user_namespace_is_found_by_its_lock_on_the_database(
 ):
     hide(monkeypatch)
 
-    assert [(member.name, member.pid) for member in family(settings)] == [("alerts", holder)]
+    assert [(member.name, member.pid) for member in find_processes(settings)] == [("alerts", holder)]
 
 
 def test_another_users_process_stays_out_of_it(settings: config.Settings, holder: int, monkeypatch: pytest.MonkeyPatch):
     hide(monkeypatch)
     monkeypatch.setattr(os, "geteuid", lambda: 4_000_000)
 
-    assert family(settings) == []
+    assert find_processes(settings) == []
 
 
 def test_process_with_another_database_is_not_of_the_family(
@@ -90,4 +90,4 @@ def test_process_with_another_database_is_not_of_the_family(
     hide(monkeypatch)
     other = dataclasses.replace(settings.database, path=str(tmp_path / "other.db"))
 
-    assert family(dataclasses.replace(settings, database=other)) == []
+    assert find_processes(dataclasses.replace(settings, database=other)) == []
