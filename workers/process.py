@@ -26,7 +26,7 @@ from bloop.base import config, memory, systemd
 from bloop.base import log as logs
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, ConfigError, QueryTimeout, RingMissing
-from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.db.errors import OPERATIONAL_ERRORS
 from workers import own_errors
 
 EXIT_OK = 0

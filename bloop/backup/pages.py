@@ -32,7 +32,7 @@ class BackupFile(NamedTuple):
 class BackupsPanel(Panel):
     """`state` is `waiting`, `running` or empty. `more` counts backups that are not listed."""
 
-    template: ClassVar[str] = "partials/_backups.html"
+    template: ClassVar[str] = "backup/_backups.html"
 
     href: str
     enabled: bool

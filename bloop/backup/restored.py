@@ -7,7 +7,7 @@ sent. API tokens and project keys are as they were in the backup: revoke those a
 
 from __future__ import annotations
 
-import apsw
+from bloop.db.engine import Db
 
 _VOID = (
     "DELETE FROM sign_ins",
@@ -29,7 +29,7 @@ _DROP_WAITING_RUN = "DELETE FROM backup_runs WHERE state = 'waiting'"
 
 
 def remove_stale_state(
-    db: apsw.Connection, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int
+    db: Db, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int
 ) -> None:
     """Remove the state that must not come back, and record the backup that was restored."""
     for statement in _VOID:

@@ -12,6 +12,7 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
+from bloop.base.durations import elapsed
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
 from bloop.cli.overview import EXIT_CODES, WINDOWS, BackupState, Overview, overview
@@ -62,7 +63,7 @@ def _print(current: Overview, now_ms: int) -> None:
         print_table(
             ("PROCESS", "PID", "UP", "MEMORY", "CPU"),
             [
-                (m.name, m.pid, _span(now_ms / 1000 - m.started_s), _bytes(m.pss_bytes), f"{m.cpu_s:.1f} s")
+                (m.name, m.pid, elapsed(now_ms / 1000 - m.started_s), _bytes(m.pss_bytes), f"{m.cpu_s:.1f} s")
                 for m in current.processes
             ],
         )
@@ -84,9 +85,9 @@ def _print(current: Overview, now_ms: int) -> None:
 
 
 def _backup(backup: BackupState, now_ms: int) -> str:
-    age = "none yet" if backup.good_at_ms is None else f"{_span((now_ms - backup.good_at_ms) / 1000)} old"
+    age = "none yet" if backup.good_at_ms is None else f"{elapsed((now_ms - backup.good_at_ms) / 1000)} old"
     if backup.proven_at_ms is not None:
-        age += f", one restored on trial {_span((now_ms - backup.proven_at_ms) / 1000)} ago"
+        age += f", one restored on trial {elapsed((now_ms - backup.proven_at_ms) / 1000)} ago"
     return age if backup.error is None else f"{age}; the last attempt failed: {backup.error}"
 
 
@@ -132,17 +133,6 @@ def _as_json(current: Overview, now_ms: int) -> dict[str, object]:
         },
         "deliveries": None if stored is None else stored.deliveries._asdict(),
     }
-
-
-def _span(seconds: float) -> str:
-    """The two largest units: 3 d 4 h, 12 min 5 s."""
-    remaining_s = max(0, int(seconds))
-    parts: list[str] = []
-    for unit, length_s in (("d", 86_400), ("h", 3600), ("min", 60), ("s", 1)):
-        count, remaining_s = divmod(remaining_s, length_s)
-        if count or (unit == "s" and not parts):
-            parts.append(f"{count} {unit}")
-    return " ".join(parts[:2])
 
 
 def _bytes(count: int | None) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
 
@@ -65,7 +66,7 @@ class Fault:
     until_days_ago: float = 0
     anonymous: bool = False
     metadata: Mapping[str, object] = field(default_factory=dict)
-    changed_to: str = ""
+    changed_to: Status | None = None
     changed_days_ago: float = 0
     fixed_in: Resolution = NOW
     mute: Mute = FOREVER
@@ -160,7 +161,7 @@ FAULTS = (
         route="/cart",
         shape=FaultShape.REGRESSED,
         metadata={"browser": "{browser}", "sku": "{sku}", "cart": {"items": 3, "currency": "EUR"}},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=13.5,
         fixed_in=Resolution(is_next=True),
     ),
@@ -257,7 +258,7 @@ app/jobs/reserve_stock_job.rb:15:in 'ReserveStockJob#perform'
         route="/product/:slug",
         shape=FaultShape.FADING,
         metadata={"browser": "{browser}", "online": "true"},
-        changed_to="ignored",
+        changed_to=Status.IGNORED,
         changed_days_ago=8,
     ),
     Fault(
@@ -294,7 +295,7 @@ django.core.exceptions.{header}
         level="info",
         route="POST /v1/addresses",
         http_status=422,
-        changed_to="muted",
+        changed_to=Status.MUTED,
         changed_days_ago=5,
         mute=Mute(per_hour=500),
         metadata={"country": "AT", "postcode": "{id}"},
@@ -310,7 +311,7 @@ django.core.exceptions.{header}
         level="warning",
         screen="Feed",
         metadata={"device": "{device}", "network": "cellular", "bytes_received": 0},
-        changed_to="muted",
+        changed_to=Status.MUTED,
         changed_days_ago=3,
         muted_for_days=14,
     ),
@@ -328,7 +329,7 @@ django.core.exceptions.{header}
         weight=34,
         screen="Splash",
         metadata={"device": "{phone}"},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=2.5,
         fixed_in=Resolution("5.9.0"),
     ),
@@ -344,7 +345,7 @@ app/jobs/send_receipt_job.rb:12:in 'SendReceiptJob#perform'
         level="warning",
         route="SendReceiptJob",
         anonymous=True,
-        changed_to="muted",
+        changed_to=Status.MUTED,
         changed_days_ago=11,
         metadata={"queue": "mailers", "jid": "{hex}"},
     ),
@@ -403,7 +404,7 @@ KeyError: 'vat_id'
         screen="Profile",
         until_days_ago=0.05,
         metadata={"device": "{device}"},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=0.02,
     ),
     Fault(
@@ -441,7 +442,7 @@ psycopg.{header}
         since_days_ago=18,
         until_days_ago=10,
         metadata={"pool_size": 20},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=9.8,
     ),
     Fault(

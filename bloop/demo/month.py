@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.demo.faults import APPS, FAULTS, App, Fault, FaultShape, invented
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import Mute
 from bloop.issues.status.regression import Resolution
 
@@ -39,7 +40,7 @@ class DemoChange(NamedTuple):
     project_slug: str
     error_type: str
     message_start: str
-    status: str
+    status: Status
     resolution: Resolution
     mute: Mute
 
@@ -62,14 +63,15 @@ def demo_events(now_ms: int, issues: int, events: int, seed: int) -> Iterator[tu
 
 def demo_changes(now_ms: int) -> list[DemoChange]:
     """The status changes that people made in this month, oldest first."""
-    return sorted((_change(fault, now_ms) for fault in FAULTS if fault.changed_to), key=attrgetter("at_ms"))
+    changes = [_change(fault, fault.changed_to, now_ms) for fault in FAULTS if fault.changed_to]
+    return sorted(changes, key=attrgetter("at_ms"))
 
 
-def _change(fault: Fault, now_ms: int) -> DemoChange:
+def _change(fault: Fault, status: Status, now_ms: int) -> DemoChange:
     at_ms = now_ms - round(fault.changed_days_ago * DAY_MS)
     mute = Mute(until_ms=at_ms + round(fault.muted_for_days * DAY_MS)) if fault.muted_for_days else fault.mute
     start = fault.message.partition("{")[0]
-    return DemoChange(at_ms, fault.app.slug, fault.error_type, start, fault.changed_to, fault.fixed_in, mute)
+    return DemoChange(at_ms, fault.app.slug, fault.error_type, start, status, fault.fixed_in, mute)
 
 
 def _faults(issues: int, rng: random.Random) -> list[Fault]:

@@ -23,7 +23,7 @@ class Condition:
 class SystemPage(Page):
     """`/system`: every condition the banners speak of."""
 
-    template: ClassVar[str] = "pages/system.html"
+    template: ClassVar[str] = "health/system.html"
 
     shell: Shell
     is_well: bool

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from bloop.base.clock import DAY_MS
 from bloop.grouping.frames import Stack
 from bloop.issues.listing.state import IssueView
+from bloop.issues.status.model import OPEN, Status
 from bloop.site.charts import Chart
 from bloop.site.contexts import RING_FILL_HIGH, Badge, Notice, Option, Page, Shell, TabLink
 
@@ -83,7 +84,7 @@ class IssueLine:
     @property
     def mark(self) -> str:
         """Its icon: the level of an open issue, else the status."""
-        return self.level if self.status in ("unresolved", "regressed") else self.status
+        return self.level if self.status in OPEN else self.status
 
     @property
     def mark_label(self) -> str:
@@ -125,7 +126,7 @@ class IssueListPage(Page):
     ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of.
     """
 
-    template: ClassVar[str] = "pages/issues.html"
+    template: ClassVar[str] = "issues/issues.html"
 
     shell: Shell
     now_ms: int
@@ -167,17 +168,19 @@ class Action:
 
 
 _RESOLVE = Action(
-    "resolved", "Resolve", "r", "resolved", True, "Fixed and deployed. It comes back if it happens again."
+    Status.RESOLVED, "Resolve", "r", Status.RESOLVED, True, "Fixed and deployed. It comes back if it happens again."
 )
-_MUTE = Action("muted", "Mute", "m", "muted", False, "Keep counting, send no alerts for now.")
-_IGNORE = Action("ignored", "Ignore", "i", "ignored", False, "Keep counting, never alert: known and not worth fixing.")
+_MUTE = Action(Status.MUTED, "Mute", "m", Status.MUTED, False, "Keep counting, send no alerts for now.")
+_IGNORE = Action(
+    Status.IGNORED, "Ignore", "i", Status.IGNORED, False, "Keep counting, never alert: known and not worth fixing."
+)
 _NEXT = Action(
-    "resolved.next", "Resolve in the next release", "", "resolved", False, "Releases known today are not it."
+    "resolved.next", "Resolve in the next release", "", Status.RESOLVED, False, "Releases known today are not it."
 )
-_MUTE_HOUR = Action("muted.1h", "Mute for an hour", "", "muted", False, "")
-_MUTE_DAY = Action("muted.1d", "Mute for a day", "", "muted", False, "")
-_MUTE_WEEK = Action("muted.1w", "Mute for a week", "", "muted", False, "")
-_REOPEN = Action("unresolved", "Reopen", "o", "regressed", True, "Back to the open issues.")
+_MUTE_HOUR = Action("muted.1h", "Mute for an hour", "", Status.MUTED, False, "")
+_MUTE_DAY = Action("muted.1d", "Mute for a day", "", Status.MUTED, False, "")
+_MUTE_WEEK = Action("muted.1w", "Mute for a week", "", Status.MUTED, False, "")
+_REOPEN = Action(Status.UNRESOLVED, "Reopen", "o", Status.REGRESSED, True, "Back to the open issues.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,7 +217,7 @@ class IssueHead:
 
     @property
     def is_open(self) -> bool:
-        return self.status in ("unresolved", "regressed")
+        return self.status in OPEN
 
     @property
     def extra_badges(self) -> tuple[Badge, ...]:
@@ -342,7 +345,7 @@ class IssuePage(Page):
     programs.
     """
 
-    template: ClassVar[str] = "pages/issue.html"
+    template: ClassVar[str] = "issues/issue.html"
 
     shell: Shell
     now_ms: int
@@ -376,9 +379,9 @@ def more_actions_of(is_open: bool | None) -> tuple[Action, ...]:
 def badges_of(status: str, is_new: bool, is_firing: bool) -> tuple[Badge, ...]:
     """The words beside a title. An unresolved issue that is not new has none: that is the normal case."""
     found = []
-    if status == "regressed":
-        found.append(Badge("regressed", "Regressed", "It was resolved and happened again"))
-    elif status != "unresolved":
+    if status == Status.REGRESSED:
+        found.append(Badge(Status.REGRESSED, "Regressed", "It was resolved and happened again"))
+    elif status != Status.UNRESOLVED:
         found.append(Badge(status, status.capitalize(), f"Status: {status}"))
     if is_firing:
         found.append(Badge("firing", "Still firing", "Releases from before the fix go on sending it"))

@@ -71,7 +71,7 @@ class RejectionLine:
 class LedgerPage(Page):
     """`/ledger`: everything that arrived and what became of it, for one project or all. Totals are since ever."""
 
-    template: ClassVar[str] = "pages/ledger.html"
+    template: ClassVar[str] = "ledger/ledger.html"
 
     shell: Shell
     now_ms: int

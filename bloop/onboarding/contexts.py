@@ -26,7 +26,7 @@ class SetupPage(Page):
     that makes a new key, so that a form sent twice makes one.
     """
 
-    template: ClassVar[str] = "pages/setup.html"
+    template: ClassVar[str] = "onboarding/setup.html"
 
     shell: Shell
     project_name: str

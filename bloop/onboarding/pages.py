@@ -1,6 +1,6 @@
 """How to send a first event to a project: the same small client in seven languages, ready to run. Pure.
 
-The programs are files in templates/snippets, and a test runs every one for which the machine has a runtime.
+The programs are files in templates/onboarding/snippets, and a test runs every one for which the machine has a runtime.
 """
 
 from __future__ import annotations
@@ -76,4 +76,4 @@ def snippet(name: str, url: str, key: str) -> str:
 
 @cache
 def _source(name: str) -> str:
-    return (TEMPLATES / "snippets" / f"{name}.txt").read_text(encoding="utf-8")
+    return (TEMPLATES / "onboarding" / "snippets" / f"{name}.txt").read_text(encoding="utf-8")

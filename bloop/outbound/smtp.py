@@ -12,6 +12,7 @@ import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
+from typing import Any
 
 from bloop.base.errors import OutboundError, OutboundRefused, Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
@@ -84,6 +85,12 @@ class _Session(smtplib.SMTP):
         self._out, self._bounds, self._implicit_tls = out, bounds, not server.starttls
         super().__init__(host, server.port, server.greeting, timeout=bounds.seconds)
 
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        """smtplib's `__init__` calls it with the host and port given there. Reads the greeting."""
+        sock = self._out.connect(host, port, self._bounds)
+        self.sock = self._out.secure(sock, host) if self._implicit_tls else sock
+        return self.getreply()
+
     def begin(self, server: SmtpServer) -> None:
         """TLS if it is not there yet, and sign-in. Raises: OSError, smtplib's among them."""
         if server.starttls:
@@ -105,10 +112,6 @@ class _Session(smtplib.SMTP):
         code, reply = self.docmd("AUTH", f"PLAIN {proof}")
         if code != SIGNED_IN:
             raise smtplib.SMTPAuthenticationError(code, reply)
-
-    def _get_socket(self, host: str, port: int, timeout: float) -> PlainSocket | TlsSocket:
-        sock = self._out.connect(host, port, self._bounds)
-        return self._out.secure(sock, host) if self._implicit_tls else sock
 
 
 def _gentlest(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:

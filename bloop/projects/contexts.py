@@ -25,7 +25,7 @@ class ProjectLine:
 class ProjectsPage(SettingsPage):
     """`/settings/projects`. `problem` says why a new project was refused; name and slug are then as typed."""
 
-    template: ClassVar[str] = "pages/projects.html"
+    template: ClassVar[str] = "projects/projects.html"
 
     problem: str
     projects: tuple[ProjectLine, ...]
@@ -66,7 +66,7 @@ class ProjectView:
 class ProjectPage(SettingsPage):
     """`/settings/projects/{slug}`. Without `may_manage` it only shows."""
 
-    template: ClassVar[str] = "pages/project.html"
+    template: ClassVar[str] = "projects/project.html"
 
     problem: str
     project: ProjectView

@@ -10,11 +10,11 @@ import threading
 import time
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField, NotFound
+from bloop.db.engine import Db
 from bloop.projects.read import get_project
 from bloop.retention import read
 from bloop.retention import store as retention
@@ -109,7 +109,7 @@ def save(
         InvalidField: an unknown project; nothing was changed.
     """
 
-    def change(db: apsw.Connection) -> None:
+    def change(db: Db) -> None:
         overrides = []
         for path, reference, days in own:
             project = get_project(db, reference)

@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-import apsw
 import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import Refusal, as_json, database, print_json, print_table, with_settings
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.processes.read import RETENTION, STALE_MS, process_states
 from bloop.projects.read import find_project
 from bloop.retention import disk
@@ -115,13 +115,13 @@ def _own_days(text: str) -> tuple[str, int]:
     return slug, int(days)
 
 
-def _is_retention_running(db: apsw.Connection) -> bool:
+def _is_retention_running(db: Db) -> bool:
     """Whether the retention process is alive."""
     now_ms = clock.now_ms()
     return any(s.name == RETENTION and now_ms - s.seen_at_ms <= STALE_MS for s in process_states(db))
 
 
-def _wait(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
+def _wait(db: Db, run: RetentionRunRow) -> RetentionRunRow:
     """Wait until the retention process has finished the run. Raises: Refusal when the process ends before."""
     with contextlib.closing(_Progress()) as progress:
         while run.finished_at_ms is None:
@@ -133,7 +133,7 @@ def _wait(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
     return run
 
 
-def _work(settings: Settings, db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
+def _work(settings: Settings, db: Db, run: RetentionRunRow) -> RetentionRunRow:
     """Do the run in this process."""
     path, minimum = settings.database_path, settings.database.disk_free_bytes_min
     with contextlib.closing(connection.open_cleaner(path)) as own, contextlib.closing(_Progress()) as progress:
@@ -151,7 +151,7 @@ def _work(settings: Settings, db: apsw.Connection, run: RetentionRunRow) -> Rete
     return _reload(db, run)
 
 
-def _reload(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
+def _reload(db: Db, run: RetentionRunRow) -> RetentionRunRow:
     return get_run(db, run.id) or run
 
 

@@ -57,7 +57,7 @@ class CleanUp:
 class StoragePage(SettingsPage):
     """`/settings/storage`. The form fields hold the text as typed; `problem` describes an invalid one."""
 
-    template: ClassVar[str] = "pages/storage.html"
+    template: ClassVar[str] = "retention/storage.html"
 
     problem: str
     project_problem: str

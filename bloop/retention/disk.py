@@ -16,9 +16,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.clock import DAY_MS
+from bloop.db.checkpoint import log_path
+from bloop.db.engine import Db
+from bloop.db.sizes import count_pages
 
 PAGE_BYTES = 4096
 WAL_PAGES_MIN = 256  # 1 MiB
@@ -60,14 +61,13 @@ class Sizes(NamedTuple):
     disk_free_bytes: int | None
 
 
-def sizes(db: apsw.Connection, path: Path) -> Sizes:
+def sizes(db: Db, path: Path) -> Sizes:
     """The sizes of the database of `db` at `path`. They are read by name, without opening the file: closing it would
     drop SQLite's locks."""
-    page_bytes, pages, free = (int(str(db.pragma(name))) for name in ("page_size", "page_count", "freelist_count"))
-    wal_bytes = 0
+    pages, wal_bytes = count_pages(db), 0
     with contextlib.suppress(OSError):
-        wal_bytes = path.with_name(f"{path.name}-wal").stat().st_size
-    return Sizes(pages * page_bytes, free * page_bytes, wal_bytes, free_bytes(path))
+        wal_bytes = log_path(path).stat().st_size
+    return Sizes(pages.total_bytes, pages.free_bytes, wal_bytes, free_bytes(path))
 
 
 class UsedSpace(NamedTuple):

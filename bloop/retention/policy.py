@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import apsw
-
 from bloop.base.clock import DAY_MS, hour_of
 from bloop.base.config import Retention
+from bloop.db.engine import Db
 from bloop.db.tables import Keep
 from bloop.retention import read as retention
 
@@ -57,7 +56,7 @@ class Cutoffs:
         return self.before_ms[keep]
 
 
-def load_policy(db: apsw.Connection, defaults: Retention) -> Policy:
+def load_policy(db: Db, defaults: Retention) -> Policy:
     """What is in force: what people have set, and the settings file where they have not."""
     row = retention.policy_row(db)
     return Policy(

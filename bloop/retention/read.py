@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class PolicyRow(NamedTuple):
@@ -57,35 +57,35 @@ _SELECT_RUN = f"{_RUN} WHERE id = :run_id"
 _SELECT_LAST = f"{_RUN} ORDER BY id DESC LIMIT 1"
 
 
-def policy_row(db: apsw.Connection) -> PolicyRow:
+def policy_row(db: Db) -> PolicyRow:
     row = db.execute(_SELECT_POLICY).fetchone()
     assert row is not None, "its migration puts one row there"
     return PolicyRow(*row)
 
 
-def revision(db: apsw.Connection) -> int:
+def revision(db: Db) -> int:
     value = db.execute(_SELECT_REVISION).get
     assert isinstance(value, int)
     return value
 
 
-def overrides(db: apsw.Connection) -> list[OverrideRow]:
+def overrides(db: Db) -> list[OverrideRow]:
     """Projects with their own retention, oldest project first."""
     return [OverrideRow(*row) for row in db.execute(_SELECT_OVERRIDES)]
 
 
-def open_run(db: apsw.Connection) -> RetentionRunRow | None:
+def open_run(db: Db) -> RetentionRunRow | None:
     """The clean-up that waits or runs; there is at most one."""
     row = db.execute(_SELECT_OPEN).fetchone()
     return RetentionRunRow(*row) if row else None
 
 
-def get_run(db: apsw.Connection, run_id: int) -> RetentionRunRow | None:
+def get_run(db: Db, run_id: int) -> RetentionRunRow | None:
     row = db.execute(_SELECT_RUN, {"run_id": run_id}).fetchone()
     return RetentionRunRow(*row) if row else None
 
 
-def last_run(db: apsw.Connection) -> RetentionRunRow | None:
+def last_run(db: Db) -> RetentionRunRow | None:
     """The newest clean-up, finished or not."""
     row = db.execute(_SELECT_LAST).fetchone()
     return RetentionRunRow(*row) if row else None

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import orjson
 
 from bloop.base.clock import DAY_MS
+from bloop.db.engine import Db
 
 DAYS_KEPT = 400
 
@@ -24,7 +24,7 @@ _FORGET = "DELETE FROM storage_samples WHERE day_ms < :before_ms"
 
 
 def save_sample(
-    db: apsw.Connection, sizes: Mapping[str, int | None], *, event_id: int, row_counts: Mapping[str, int], now_ms: int
+    db: Db, sizes: Mapping[str, int | None], *, event_id: int, row_counts: Mapping[str, int], now_ms: int
 ) -> None:
     """Save the current sizes as this day's sample; `sizes` are the columns that end in _bytes."""
     day_ms = now_ms - now_ms % DAY_MS

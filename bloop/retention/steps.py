@@ -13,9 +13,10 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 
-import apsw
-
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import checkpoint, on_commit
+from bloop.db.engine import Db
 
 HOLD_S = 0.005
 REST_S_MIN = 0.010
@@ -44,11 +45,11 @@ class Hold:
 class Steps:
     """Runs steps on one connection, which it uses alone."""
 
-    def __init__(self, db: apsw.Connection, *, disk_is_low: Callable[[], bool] = lambda: False) -> None:
+    def __init__(self, db: Db, *, disk_is_low: Callable[[], bool] = lambda: False) -> None:
         self._db, self.disk_is_low = db, disk_is_low
         self._held_s = self.held_s_max = 0.0
         self._wal_pages = 0
-        db.set_wal_hook(self._on_commit)
+        on_commit(db, self._note_log)
 
     @contextlib.contextmanager
     def step(self) -> Iterator[Hold]:
@@ -69,13 +70,12 @@ class Steps:
     def checkpoint(self) -> bool:
         """Checkpoint; True when the whole log is in the database, so that the next commit starts it again."""
         try:
-            in_log, done = self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
-        except apsw.BusyError:  # the writer is checkpointing
+            is_empty = checkpoint(self._db)
+        except db_errors.BusyError:  # the writer is checkpointing
             return False
-        if in_log == done:
+        if is_empty:
             self._wal_pages = 0
-        return in_log == done
+        return is_empty
 
-    def _on_commit(self, _db: apsw.Connection, _schema: str, wal_pages: int) -> int:
-        self._wal_pages = wal_pages
-        return apsw.SQLITE_OK
+    def _note_log(self, pages: int) -> None:
+        self._wal_pages = pages

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.retention.read import RetentionRunRow, get_run, open_run
 
 RUNS_KEPT = 100
@@ -42,7 +41,7 @@ _FINISH = "UPDATE retention_runs SET finished_at_ms = :now_ms, error = NULL WHER
 
 
 def save_policy(
-    db: apsw.Connection,
+    db: Db,
     *,
     raw_events_days: int | None = None,
     hourly_counts_days: int | None = None,
@@ -57,7 +56,7 @@ def save_policy(
             db.execute(_DELETE_OVERRIDE, (project_id,))
 
 
-def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
+def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
     """The unfinished clean-up, created if there is none (PURGE-1). `asked_by` is None for the schedule."""
     found = open_run(db)
     if found is None:
@@ -71,29 +70,29 @@ def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> Re
     return run
 
 
-def begin_run(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+def begin_run(db: Db, run_id: int, now_ms: int) -> None:
     """Work on it starts, or goes on."""
     db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
 
 
-def set_due(db: apsw.Connection, run_id: int, found: int) -> None:
+def set_due(db: Db, run_id: int, found: int) -> None:
     """How many raw events this run is to delete, beside those it has deleted already."""
     db.execute(_SET_DUE, {"run_id": run_id, "found": found})
 
 
 def add_deleted(
-    db: apsw.Connection, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
+    db: Db, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
 ) -> None:
-    """PURGE-2."""
+    """Add deleted rows to the counts of the clean-up (PURGE-2)."""
     counts = {"raw_events": raw_events, "hours": hours, "others": others, "bytes_freed": bytes_freed}
     if any(counts.values()):
         db.execute(_ADD, counts | {"run_id": run_id})
 
 
-def set_error(db: apsw.Connection, run_id: int, error: str) -> None:
+def set_error(db: Db, run_id: int, error: str) -> None:
     """Why it stands still; it goes on by itself."""
     db.execute(_SET_ERROR, {"run_id": run_id, "error": error[:300]})
 
 
-def finish_run(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+def finish_run(db: Db, run_id: int, now_ms: int) -> None:
     db.execute(_FINISH, {"run_id": run_id, "now_ms": now_ms})

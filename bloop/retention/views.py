@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.retention import disk, read
 from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
@@ -86,7 +86,7 @@ class StorageView:
         send_page(self._deps, req, resp, page)
 
     def _page(
-        self, db: apsw.Connection, shell: Shell, form: Mapping[str, str], problem: str, project_problem: str, done: str
+        self, db: Db, shell: Shell, form: Mapping[str, str], problem: str, project_problem: str, done: str
     ) -> StoragePage:
         settings, now_ms = self._deps.settings, self._deps.now_ms()
         policy = load_policy(db, settings.retention)
@@ -122,7 +122,7 @@ class StorageView:
         )
 
 
-def _growth(db: apsw.Connection, now_ms: int) -> int | None:
+def _growth(db: Db, now_ms: int) -> int | None:
     samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
     return disk.growth_per_day([UsedSpace(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
 

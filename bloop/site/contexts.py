@@ -97,7 +97,7 @@ class Notice:
 class ErrorPage(Page):
     """Any answer that is not the page asked for. `detail` is safe to show."""
 
-    template: ClassVar[str] = "pages/error.html"
+    template: ClassVar[str] = "kit/error.html"
 
     status: int
     title: str

@@ -37,7 +37,7 @@ class NavLink:
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage(Page):
-    """What stands in `layouts/settings.html`. `notice` says what the visitor has just done."""
+    """What stands in `kit/settings.html`. `notice` says what the visitor has just done."""
 
     shell: Shell
     nav: tuple[NavLink, ...]

@@ -22,7 +22,7 @@ from bloop.base.outcomes import Outcome
 from bloop.onboarding.pages import LANGUAGES, snippet
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.chromium import Visit
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser

@@ -44,7 +44,7 @@ from bloop.site.deps import Deps, Hooks
 from bloop.site.links import issue_href
 from bloop.site.render import Renderer
 from tests.seeding import Seeder
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 
 LONG_WORD = "W" * 120
 

@@ -95,7 +95,7 @@ INGEST_WORKER_LOADS = {
         "config.sources config.values credentials errors json_body log machine memory meters outcomes "
         "rate_limit systemd timestamps tuning"
     ),
-    "db": "connection rows",
+    "db": "connection engine errors",
     "grouping": "normalize v1",
     "http": "limits refusal request",
     "ingest": "app body dialects dialects.native gate keys limits notes signature",
@@ -114,13 +114,13 @@ WRITER_LOADS = {
         "config.values credentials errors json_body log machine memory meters outcomes pid_file systemd "
         "timestamps tuning"
     ),
-    "db": "connection migrate rows tables",
+    "db": "checkpoint connection engine errors migrate sizes tables word_search",
     "features": "",
     "grouping": "normalize v1",
     "ingest": "dialects dialects.native limits",
     "issues": (
-        "counts counts.fold counts.store events events.store kind search search.index status status.audit "
-        "status.follow status.mutes status.regression store"
+        "counts counts.fold counts.store events events.store kind status status.audit "
+        "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
     "pipeline": "dead_letters kinds ledger lost_rings ring_account ring_state signals store",

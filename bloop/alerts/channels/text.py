@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bloop.alerts.message import AlertMessage, IssueFacts
+from bloop.base.durations import span
 
 NAME_CHARS_MAX = 100
 TEXT_CHARS_MAX = 500
@@ -87,11 +88,4 @@ def _window(message: AlertMessage) -> str:
     if message.value is None or not message.window_secs:
         return ""
     before = "" if message.previous is None else f", {message.previous:,.6g} in the one before"
-    return f"{message.value:,.6g} events in {_span(message.window_secs)}{before}"
-
-
-def _span(seconds: int) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return f"{message.value:,.6g} events in {span(message.window_secs)}{before}"

@@ -14,6 +14,7 @@ from bloop.alerts.firing.decide import NEW, REGRESSED, UNMUTED, Firing
 from bloop.alerts.firing.read import Happened, ProjectFacts, Subject
 from bloop.alerts.message import AlertMessage, IssueFacts
 from bloop.alerts.rules.model import Rule, Spike, Threshold
+from bloop.base.durations import span
 
 TITLE_MAX = 200
 PLACE_MAX = 80  # of a release, environment or route inside a sentence
@@ -125,14 +126,6 @@ def one_line(text: str, length_max: int = TITLE_MAX) -> str:
     """Without line breaks and characters that hide or turn text, cut to `length_max` characters."""
     text = _BLANK.sub(" ", text[: length_max * 4]).strip()
     return text if len(text) <= length_max else text[: length_max - 1] + "…"
-
-
-def span(secs: int) -> str:
-    """`90 s`, `5 min`, `2 h`, `1 d`: in the largest unit that it is a whole number of."""
-    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if secs and secs % unit == 0:
-            return f"{secs // unit} {name}"
-    return f"{secs} s"
 
 
 def _message(rule: Rule, project: ProjectFacts, now_ms: int, text: str, url: str) -> AlertMessage:

@@ -31,6 +31,7 @@ from bloop.issues.listing.state import IssueView
 from bloop.issues.place import where_of
 from bloop.issues.read import IssueRow, Tab
 from bloop.issues.status import words as history
+from bloop.issues.status.model import Status
 from bloop.issues.status.read import StatusChangeRow
 from bloop.releases.model import NO_RELEASE
 from bloop.site import charts
@@ -277,4 +278,4 @@ def _told(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
 def _icon(change: StatusChangeRow) -> str:
     if change.action == history.ASSIGNED:
         return "person"
-    return change.new_status if change.new_status != "unresolved" else "regressed"
+    return change.new_status if change.new_status != Status.UNRESOLVED else Status.REGRESSED.value

@@ -7,17 +7,17 @@ import orjson
 
 from bloop.base.clock import minute_of
 from bloop.base.errors import InvalidParameter
-from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, AggregateSort, list_aggregates
+from bloop.issues.aggregates import AggregateFilter, AggregateSort, list_aggregates
 from bloop.issues.detail import show
 from bloop.issues.search import terms
+from bloop.issues.status.model import Status
 from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
 from bloop.site.principal import principal_of
 
-_STATUSES = ("unresolved", "resolved", "ignored", "muted", "regressed")
-_STATUS_ALIASES = {"active": UNRESOLVED}
+_STATUS_ALIASES = {"active": Status.UNRESOLVED}
 
 
 class Errors:
@@ -59,6 +59,6 @@ class Errors:
 def _status(req: falcon.Request) -> str | None:
     value = params.text(req, "status")
     value = _STATUS_ALIASES.get(value or "", value)
-    if value is not None and value not in _STATUSES:
-        raise InvalidParameter("status", f"must be one of {', '.join((*_STATUSES, *_STATUS_ALIASES))}")
+    if value is not None and value not in set(Status):
+        raise InvalidParameter("status", f"must be one of {', '.join((*Status, *_STATUS_ALIASES))}")
     return value

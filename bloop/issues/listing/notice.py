@@ -9,7 +9,7 @@ import re
 
 import falcon
 
-from bloop.issues.status.store import Status
+from bloop.issues.status.model import Status
 from bloop.site.contexts import Notice
 
 COOKIE = "bloop_done"
@@ -41,7 +41,7 @@ def take_notice(req: falcon.Request, resp: falcon.Response) -> Notice | None:
         return None
     _set(resp, "", 0)
     match = _VALUE.fullmatch(value)
-    if match is None or match[1] not in set(Status):
+    if match is None or match[1] not in _VERBS:
         return None
     return Notice(f"{count_sentence(Status(match[1]), int(match[2]))}.", failed=False)
 

@@ -25,6 +25,7 @@ from bloop.issues.counts.read import HourCount
 from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
 from bloop.issues.place import where_of
 from bloop.issues.read import Tab
+from bloop.issues.status.model import OPEN
 from bloop.site import charts
 from bloop.site.contexts import Notice, Option, Shell, TabLink
 from bloop.site.links import issue_href
@@ -38,7 +39,6 @@ FILTER_LABELS = {
     "source": "Source",
     "route": "Route",
 }
-OPEN_STATUSES = ("unresolved", "regressed")
 # What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
 LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
 _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
@@ -124,7 +124,7 @@ def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], rin
     """The numbers on top. `outcomes` are those of the last 24 hours."""
     return ListStats(
         issues=sum(status_counts.values()),
-        unresolved=sum(status_counts.get(status, 0) for status in OPEN_STATUSES),
+        unresolved=sum(status_counts.get(status, 0) for status in OPEN),
         events_24h=outcomes.get(Outcome.STORED, 0),
         ring_fill=ring.fill if ring else None,
         dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
@@ -164,7 +164,7 @@ def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
 
 def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
     counts = rows.status_counts
-    statuses = {Tab.OPEN: OPEN_STATUSES, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
+    statuses = {Tab.OPEN: OPEN, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
     count = rows.firing_count if tab is Tab.FIRING else sum(counts.get(status, 0) for status in statuses)
     label = TAB_LABELS.get(tab, tab.value.capitalize())
     return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)

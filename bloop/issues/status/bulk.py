@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qs, parse_qsl
 
-import apsw
 import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
+from bloop.db.engine import Db
 from bloop.issues.listing.notice import count_sentence, leave_notice
 from bloop.issues.listing.pages import ListMessages
 from bloop.issues.listing.state import IssueView
@@ -25,7 +25,8 @@ from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.actor import API, DASHBOARD, Actors
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.choices import StatusChoice, choice_in_form, choice_of, status_of
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.model import Status
+from bloop.issues.status.store import change_status
 from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.contexts import Notice
@@ -46,7 +47,7 @@ class Done(NamedTuple):
 
 
 def change_many(
-    db: apsw.Connection,
+    db: Db,
     principal: Principal,
     references: Sequence[str],
     choice: StatusChoice,

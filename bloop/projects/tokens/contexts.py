@@ -49,7 +49,7 @@ class FreshToken:
 class TokensPage(SettingsPage):
     """`/settings/tokens`. `options` are the projects one may make tokens for, none when there is none."""
 
-    template: ClassVar[str] = "pages/tokens.html"
+    template: ClassVar[str] = "projects/tokens.html"
 
     problem: str
     fresh: FreshToken | None

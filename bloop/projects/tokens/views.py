@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.accounts.people.read import display_names
 from bloop.auth.access import may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects.read import ProjectRow, known_project, list_projects
 from bloop.projects.tokens import api as tokens
 from bloop.projects.tokens import pages as token_pages
@@ -102,7 +102,7 @@ def _days(text: str) -> int | None:
 
 
 def _visible_tokens(
-    db: apsw.Connection, principal: Principal, rows: list[ProjectRow], only: int | None
+    db: Db, principal: Principal, rows: list[ProjectRow], only: int | None
 ) -> list[tuple[TokenRow, bool]]:
     """Tokens of the projects one manages, and those one made, each with whether one may revoke it."""
     makers = {row.id: row.created_by for row in rows}

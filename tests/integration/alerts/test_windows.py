@@ -13,7 +13,7 @@ from bloop.alerts.firing.preview import messages, preview
 from bloop.alerts.firing.windows import WindowScope
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.db import connection
-from bloop.issues.status.store import Status
+from bloop.issues.status.model import Status
 from bloop.retention.prune import delete_old
 from tests.integration.alerts.world import ORIGIN, T0, World
 

@@ -107,7 +107,7 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
         )
         panel = load_panel(deps, db)
 
-    html = deps.render("partials/_backups.html", {"panel": panel, "now_ms": NOW_MS})
+    html = deps.render("backup/_backups.html", {"panel": panel, "now_ms": NOW_MS})
 
     assert ("Back up now" in html) == (state not in ("waiting", "running"))
     assert ("begins in a moment" in html) == (state == "waiting")
