@@ -14,11 +14,11 @@ from bloop.site.filters import file_size
 from bloop.site.settings_nav import STORAGE, settings_nav
 
 NOTICES = {
-    "saved": "Saved. What is older now goes with the next clean-up, within the hour.",
+    "saved": "Saved. Data that is now too old is deleted within the hour.",
     "project": "Saved.",
-    "purge": "The purge was asked for.",
+    "purge": "Purge requested.",
 }
-DAYS_LEFT_FEW = 14  # said in red
+DAYS_LEFT_FEW = 14  # shown in red
 DAYS_LEFT_MANY = 730
 
 
@@ -90,41 +90,41 @@ def storage_figures(
     days_left: int | None,
     oldest_ms: int | None,
 ) -> list[Figure]:
-    """The panel, in the order in which people ask."""
+    """The panel, most important figures first."""
     return [
         Figure("Database", "", database_bytes),
-        Figure("Free inside it", "the next events go here", reusable_bytes),
-        Figure("Its log", "part of the database; under load some hundred megabytes", wal_bytes),
+        Figure("Reusable space", "inside the database; new events use it first", reusable_bytes),
+        Figure("Write-ahead log", "part of the database; under load some hundred megabytes", wal_bytes),
         _free(free_bytes, free_bytes_min),
         _growth(growth),
         _days_left(days_left, growth),
-        Figure("Oldest event", "the newest of every issue are kept for ever", at_ms=oldest_ms, text="none"),
+        Figure("Oldest event", "the newest events of every issue are always kept", at_ms=oldest_ms, text="none"),
     ]
 
 
 def _free(free_bytes: int | None, free_bytes_min: int) -> Figure:
     if free_bytes is None:
-        return Figure("Free on the disk", text="the file system does not say")
+        return Figure("Free on disk", text="unknown")
     is_full = free_bytes < free_bytes_min
     note = "too little: nothing is stored" if is_full else f"below {file_size(free_bytes_min)} nothing is stored"
-    return Figure("Free on the disk", note, free_bytes, warns=is_full)
+    return Figure("Free on disk", note, free_bytes, warns=is_full)
 
 
 def _growth(growth: int | None) -> Figure:
     if growth is None:
-        return Figure("Growth in a day", text="known after a day")
+        return Figure("Growth per day", text="available after 24 h")
     if growth <= 0:
-        return Figure("Growth in a day", text="none: as much goes as comes")
-    return Figure("Growth in a day", "of the last two weeks", growth)
+        return Figure("Growth per day", text="not growing")
+    return Figure("Growth per day", "over the last two weeks", growth)
 
 
 def _days_left(days_left: int | None, growth: int | None) -> Figure:
     if days_left is None:
-        return Figure("Disk full in", text="known after a day" if growth is None else "not in sight")
+        return Figure("Disk full in", text="available after 24 h" if growth is None else "never at this rate")
     if days_left > DAYS_LEFT_MANY:
-        return Figure("Disk full in", "if it goes on like this", text="more than two years")
+        return Figure("Disk full in", "at the current rate", text="more than two years")
     text = "about a day" if days_left <= 1 else f"about {days_left} days"
-    return Figure("Disk full in", "if it goes on like this", text=text, warns=days_left < DAYS_LEFT_FEW)
+    return Figure("Disk full in", "at the current rate", text=text, warns=days_left < DAYS_LEFT_FEW)
 
 
 def _tables(sample: StorageSample | None, event_count: int) -> tuple[TableLine, ...]:

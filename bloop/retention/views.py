@@ -1,8 +1,8 @@
-"""/settings/storage: how long what is kept, deleting now, and how much room there is. And the same as JSON.
+"""/settings/storage: retention, purge and disk space, as a page and as JSON.
 
-G1  A change is a POST that answers 303 back to the page. A form that will not do comes back as it was typed, with the
+STORAGE-1  A change is a POST that answers 303 back to the page. An invalid form is shown again as typed, with the
     reason and the status of the error.
-G2  A purge is asked for and shown, never waited for: the page tells how far it is whenever it is looked at.
+STORAGE-2  The page requests a purge and never waits for it: every view of the page shows its progress.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.retention import disk, read
 from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
-from bloop.retention.disk import Used
+from bloop.retention.disk import UsedSpace
 from bloop.retention.pages import StorageFacts, StorageForm, storage_figures, storage_page
 from bloop.retention.policy import DAYS_MIN, load_policy
 from bloop.retention.sizes import last_sample, oldest_event_ms, samples_since, stored_events
@@ -111,7 +111,7 @@ class StorageView:
 
 def _growth(db: Db, now_ms: int) -> int | None:
     samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
-    return disk.growth_per_day([Used(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
+    return disk.growth_per_day([UsedSpace(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
 
 
 def _days(form: Mapping[str, str], name: str, *, low: int = DAYS_MIN) -> int:
