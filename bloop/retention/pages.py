@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
@@ -21,47 +22,59 @@ DAYS_LEFT_FEW = 14  # shown in red
 DAYS_LEFT_MANY = 730
 
 
+class StorageFacts(NamedTuple):
+    """What the page shows. Days are those of raw events and of hourly counts; `days` are in force."""
+
+    days: tuple[int, int]
+    defaults: tuple[int, int]
+    samples: int
+    own: Sequence[OverrideRow]
+    projects: Sequence[ProjectRow]
+    figures: Sequence[Figure]
+    sample: StorageSample | None
+    event_count: int
+    run: RetentionRunRow | None
+
+
+class StorageForm(NamedTuple):
+    """What was typed into one of the two forms, and why it will not do; empty when nothing was typed."""
+
+    typed: Mapping[str, str] = {}
+    problem: str = ""
+    project_problem: str = ""
+
+
 def storage_page(
     shell: Shell,
+    facts: StorageFacts,
+    form: StorageForm,
     *,
-    days: tuple[int, int],
-    defaults: tuple[int, int],
-    samples: int,
-    own: Sequence[OverrideRow],
-    projects: Sequence[ProjectRow],
-    figures: Sequence[Figure],
-    sample: StorageSample | None,
-    event_count: int,
-    run: RetentionRunRow | None,
     progress_path: str,
     panel: Panel,
-    form: Mapping[str, str],
-    problem: str,
-    project_problem: str,
     notice: str,
     now_ms: int,
 ) -> StoragePage:
-    """`days` are those in force; `form` is the text as typed when a problem describes it as invalid."""
-    overridden = {row.project_id for row in own}
-    free = sorted((p for p in projects if p.id not in overridden), key=lambda p: p.name.casefold())
+    typed, (events_days, hours_days) = form.typed, facts.days
+    overridden = {row.project_id for row in facts.own}
+    free = sorted((p for p in facts.projects if p.id not in overridden), key=lambda p: p.name.casefold())
     return StoragePage(
         shell=shell,
         nav=settings_nav(STORAGE, is_admin=True),
         now_ms=now_ms,
         notice=NOTICES.get(notice, ""),
-        problem=problem,
-        project_problem=project_problem,
-        events_days=form.get("raw_events_days", str(days[0])),
-        hours_days=form.get("hourly_counts_days", str(days[1])),
-        defaults=defaults,
-        samples=samples,
-        own=tuple(OwnTime(row.name, row.slug, row.raw_events_days) for row in own),
-        project_options=tuple(Option(p.slug, p.name, p.slug == form.get("project")) for p in free),
-        project_days=form.get("days", ""),
-        figures=tuple(figures),
-        tables=_tables(sample, event_count),
-        counted_at_ms=sample.sampled_at_ms if sample else None,
-        clean_up=_clean_up(run, progress_path) if run else None,
+        problem=form.problem,
+        project_problem=form.project_problem,
+        events_days=typed.get("raw_events_days", str(events_days)),
+        hours_days=typed.get("hourly_counts_days", str(hours_days)),
+        defaults=facts.defaults,
+        samples=facts.samples,
+        own=tuple(OwnTime(row.name, row.slug, row.raw_events_days) for row in facts.own),
+        project_options=tuple(Option(p.slug, p.name, p.slug == typed.get("project")) for p in free),
+        project_days=typed.get("days", ""),
+        figures=tuple(facts.figures),
+        tables=_tables(facts.sample, facts.event_count),
+        counted_at_ms=facts.sample.sampled_at_ms if facts.sample else None,
+        clean_up=_clean_up(facts.run, progress_path) if facts.run else None,
         panel=panel,
     )
 
