@@ -94,7 +94,7 @@ class Writer:
 
     def drain_once(self) -> int | None:
         """Store one batch; return how many records it held, None when the database would not take it."""
-        if self._disk_is_full():  # D1 of bloop/retention/disk.py
+        if self._disk_is_full():  # DISK-1
             self._trouble(WriterState.DISK_FULL, f"less than {self._settings.database.disk_free_bytes_min} bytes free")
             return None
         batch = self._consumer.read(BATCH_RECORDS_MAX, BATCH_BYTES_MAX)

@@ -1,4 +1,4 @@
-"""What figures depend on besides the code."""
+"""Describes the machine, which figures depend on besides the code."""
 
 from __future__ import annotations
 

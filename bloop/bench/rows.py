@@ -1,4 +1,4 @@
-"""What the database of a running bloop says, seen as any reader sees it."""
+"""Reads counts from the database of a running bloop, as any reader can."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def max_id(db: Db) -> int:
 
 
 def await_rows(db: Db, after_id: int, count: int, within_s: float) -> float:
-    """Wait until `count` rows with ids above `after_id` are there; return time.monotonic() of seeing them.
+    """Wait until `count` rows with ids above `after_id` are visible; return the time.monotonic() of that.
 
     Ids rise by one with each event, nothing deletes events meanwhile.
 
     Raises:
-        TimeoutError: they did not come; says how many did.
+        TimeoutError: not all came; names how many did.
     """
     deadline = time.monotonic() + within_s
     while (there := max_id(db) - after_id) < count:
@@ -66,7 +66,7 @@ def ledger(db: Db) -> dict[str, int]:
 
 
 class VisibilityWatch(BackgroundLoad):
-    """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
+    """Records when each event of a run becomes visible to a reader, to POLL_S, in a thread with its own connection."""
 
     def __init__(self, path: Path, run: str) -> None:
         super().__init__()

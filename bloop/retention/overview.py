@@ -1,4 +1,4 @@
-"""What is in force and how much there is, as `GET /v1/admin/retention` and `bloop retention show --json` answer it."""
+"""The policy in force and the stored amounts, as `GET /v1/admin/retention` and `bloop retention show --json` print."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""When the planner's statistics are worth refreshing.
+"""Decides when the planner's statistics are worth refreshing.
 
-A small database is left alone: what the planner assumes of tables it knows nothing about suits it, and what it learnt
-from ten rows would be believed until there are a hundred.
+A small database is skipped: the planner's defaults suit it, and statistics from ten rows would stay in use until there
+are a hundred.
 """
 
 from __future__ import annotations
@@ -14,5 +14,5 @@ EVENTS_MIN = 100_000
 
 
 def stale_statistics(db: Db) -> list[str]:
-    """Statements for `db.statistics.refresh`, one a table. Reads only."""
+    """Statements for `db.statistics.refresh`, one per table. Only reads."""
     return [] if newest_event_id(db) < EVENTS_MIN else statistics.propose(db)

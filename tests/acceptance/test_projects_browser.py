@@ -302,4 +302,4 @@ def test_the_accounts_balance_after_all_this(bloop: BloopServer) -> None:
     with bloop.reader() as db:
         (notes,) = db.execute("SELECT count(*) FROM rejections").fetchone() or (0,)
     assert notes > 0
-    assert bloop.base.log.count(" error ") == 0, bloop.base.log
+    assert bloop.log.count(" error ") == 0, bloop.log

@@ -18,6 +18,7 @@ APPLIED = {
     "0007_alerts": "1829d1ce2728c5b20f88cd8d86874e133c9ced14461d3a85083e42e8e7b1f940",
     "0008_retention": "c3e92b68077e75dd36ae8c6fe9e547e492cf38ccdc8098c6333a7cdd2b10c5ad",
     "0009_backups": "f19a9a1acae3c8c282e7c22a21ad4b5f399a2e8f8d485b7fb6b140daa9f470e5",
+    "0010_categories": "f89370b184731712fae6048ba554049b06b46ddd73a78831b64f56f7a0fea6ec",
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 from urllib.parse import quote
 
 from bloop.projects.read import ProjectRow
@@ -28,40 +29,46 @@ LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "Never"}
 LIFETIME_DEFAULT = "90"
 
 
+class TokenRows(NamedTuple):
+    """The rows of the page. `tokens` come with whether the user may revoke them, `names` are project names."""
+
+    tokens: Sequence[tuple[TokenRow, bool]] = ()
+    managed: Sequence[ProjectRow] = ()
+    names: Mapping[int, str] = {}
+    people: Mapping[str, str] = {}
+
+
+class TokenForm(NamedTuple):
+    """The submitted form: the token it created, or its input and why it was refused."""
+
+    values: Mapping[str, str] = {}
+    problem: str = ""
+    fresh: FreshToken | None = None
+
+
 def tokens_page(
-    shell: Shell,
-    tokens: Sequence[tuple[TokenRow, bool]],
-    managed: Sequence[ProjectRow],
-    names: Mapping[int, str],
-    people: Mapping[str, str],
-    *,
-    chosen: str,
-    is_admin: bool,
-    fresh: FreshToken | None,
-    notice: str,
-    problem: str,
-    form: Mapping[str, str],
-    now_ms: int,
+    shell: Shell, rows: TokenRows, form: TokenForm, *, chosen: str, is_admin: bool, notice: str, now_ms: int
 ) -> TokensPage:
-    """`tokens` come with whether the user may revoke them, `names` are project names, `chosen` is a slug or empty."""
-    selected_slug = form.get("project") or chosen
-    lifetime = form.get("expires_in_days", LIFETIME_DEFAULT)
+    """`chosen` is a slug or empty."""
+    values = form.values
+    selected_slug = values.get("project") or chosen
+    lifetime = values.get("expires_in_days", LIFETIME_DEFAULT)
     return TokensPage(
         shell=shell,
         nav=settings_nav(TOKENS, is_admin=is_admin),
         now_ms=now_ms,
         notice=NOTICES.get(notice, ""),
-        problem=problem,
-        fresh=fresh,
-        tokens=tuple(_token(row, may_revoke, names, people, now_ms) for row, may_revoke in tokens),
-        options=tuple(Option(p.slug, p.name, p.slug == selected_slug) for p in managed),
+        problem=form.problem,
+        fresh=form.fresh,
+        tokens=tuple(_token(row, may_revoke, rows.names, rows.people, now_ms) for row, may_revoke in rows.tokens),
+        options=tuple(Option(p.slug, p.name, p.slug == selected_slug) for p in rows.managed),
         scopes=tuple(
-            ScopeBox(name, description, name in form if form else name == "errors:read")
+            ScopeBox(name, description, name in values if values else name == "errors:read")
             for name, description in SCOPES.items()
             if is_admin or name not in ADMINS_SCOPES
         ),
         lifetimes=tuple(Option(days, label, days == lifetime) for days, label in LIFETIMES.items()),
-        name=form.get("name", ""),
+        name=values.get("name", ""),
     )
 
 
