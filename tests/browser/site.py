@@ -234,7 +234,7 @@ def _rule(db: apsw.Connection, now_ms: int) -> str:
         made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
         deliveries.add(db, made, rule_id, [DeliveryTarget(channel_id, "webhook", text)], now_ms)
         for row in deliveries_of(db, made):
-            deliveries.give_up(db, row.id, error=text, status=500)
+            deliveries.mark_failed(db, row.id, error=text, status=500)
     return f"/settings/alerts/{rule_id}"
 
 

@@ -282,9 +282,9 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
                 ).fetchall():
                     status, error = answers[str(row[1])]
                     if error is None:
-                        deliveries.sent(db, row[0], status=status, now_ms=NOW_MS)
+                        deliveries.mark_sent(db, row[0], status=status, now_ms=NOW_MS)
                     else:
-                        deliveries.again(db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status)
+                        deliveries.schedule_retry(db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status)
 
     thread = threading.Thread(target=work)
     thread.start()
