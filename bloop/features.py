@@ -67,7 +67,7 @@ FEATURES = (
         commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
     ),
     Feature(name="processes", tables="bloop.processes.tables:TABLES"),
-    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:banners_now"}),
+    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:current_banners"}),
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",

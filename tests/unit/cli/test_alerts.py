@@ -9,7 +9,7 @@ import pytest
 
 from bloop.alerts.deliveries import store as deliveries
 from bloop.base import clock, config
-from bloop.processes.store import say_alive
+from bloop.processes.store import store_heartbeat
 from tests.seed import Seed
 from tests.unit.cli.conftest import Run
 
@@ -72,7 +72,7 @@ def test_a_test_prints_the_answer_and_fails_with_it(
 ) -> None:
     seed.channel(1)
     now_ms = clock.now_ms()
-    say_alive(seed.db, "alerts", started_at_ms=now_ms, now_ms=now_ms, troubles=())
+    store_heartbeat(seed.db, "alerts", started_at_ms=now_ms, now_ms=now_ms, troubles=())
     add = deliveries.add
 
     def add_and_answer(*arguments: object) -> None:  # in place of the alerts process
@@ -93,7 +93,7 @@ def test_a_test_prints_the_answer_and_fails_with_it(
 
 
 def test_a_test_of_a_rule_that_tells_nobody_fails(run: Run, seed: Seed) -> None:
-    say_alive(seed.db, "alerts", started_at_ms=0, now_ms=clock.now_ms(), troubles=())
+    store_heartbeat(seed.db, "alerts", started_at_ms=0, now_ms=clock.now_ms(), troubles=())
 
     assert run("alert", "test", "1").stderr == "bloop: the rule has no channel: add one\n"
 

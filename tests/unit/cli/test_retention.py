@@ -10,7 +10,7 @@ import pytest
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS
 from bloop.processes.read import RETENTION
-from bloop.processes.store import say_alive
+from bloop.processes.store import store_heartbeat
 from bloop.retention import cli as command
 from bloop.retention.read import last_run
 from tests.seed import NOW_MS, Seed
@@ -109,7 +109,7 @@ def test_a_purge_is_left_to_the_retention_process_where_there_is_one(
 ) -> None:
     old_events(seed)
     now_ms = clock.now_ms()
-    say_alive(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
+    store_heartbeat(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
     work = steps(seed.path, now_ms=now_ms)
     monkeypatch.setattr(command, "time", Clock(lambda: next(work, None)))
 
@@ -121,10 +121,10 @@ def test_a_purge_is_left_to_the_retention_process_where_there_is_one(
 
 def test_a_retention_process_that_dies_meanwhile_is_said(run: Run, seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
     now_ms = clock.now_ms()
-    say_alive(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
+    store_heartbeat(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
 
     def die() -> None:
-        say_alive(seed.db, RETENTION, started_at_ms=NOW_MS, now_ms=1, troubles=[])
+        store_heartbeat(seed.db, RETENTION, started_at_ms=NOW_MS, now_ms=1, troubles=[])
 
     monkeypatch.setattr(command, "time", Clock(die))
 
