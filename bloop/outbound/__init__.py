@@ -1,10 +1,10 @@
-"""The one way out: HTTP posts and mail that bloop sends by itself, to addresses that other people may have typed in.
+"""The only outbound connections: HTTP posts and mail to addresses that users may have entered.
 
-    urls.py      where a URL leads, read once and strictly
-    guard.py     which addresses may be sent to
-    sockets.py   connections that cannot be redirected or held open
-    http.py      one POST
-    smtp.py      one mail
+    urls.py      parses URLs strictly, once
+    guard.py     decides which addresses are allowed
+    sockets.py   bounded connections to checked addresses
+    http.py      sends one POST
+    smtp.py      sends one mail
 
-Nothing follows redirects, asks a proxy, or looks a name up twice.
+No redirects are followed, no proxy is used, and no name is resolved twice.
 """

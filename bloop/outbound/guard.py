@@ -1,10 +1,10 @@
-"""Which addresses bloop sends to: the public internet, and what the operator named. Pure; nothing is looked up here.
+"""Decides which addresses bloop may send to: public ones, and hosts the operator allowed. Pure, resolves nothing.
 
-G1  Every address a name has is judged, and one that will not do refuses the name: a name that is public and private at
-    once is somebody's trick.
-G2  IPv6 forms that carry an IPv4 address (mapped, compatible, NAT64, 6to4) are judged by the address they carry.
-G3  `allow_private` opens private networks and this machine, never the addresses at which clouds hand out credentials:
-    those have to be named.
+GUARD-1  Every address of a name is checked, and one forbidden address refuses the name: a name that is both public and
+         private is an attack.
+GUARD-2  IPv6 forms that embed an IPv4 address (mapped, compatible, NAT64, 6to4) are checked by the embedded address.
+GUARD-3  `allow_private` opens private networks and this machine, never the addresses where clouds serve credentials:
+         those must be named.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Iterable
 from bloop.base.errors import OutboundRefused
 from bloop.outbound.urls import IPAddress, address_in
 
-# By the IANA registries of special-purpose addresses. The standard library's `is_global` has changed its mind between
-# patch releases of Python.
+# From the IANA registries of special-purpose addresses. The standard library's `is_global` changed between patch
+# releases of Python.
 _SPECIAL_IPV4 = (
     ("0.0.0.0/8", "this machine"),
     ("10.0.0.0/8", "in a private network"),
@@ -34,7 +34,7 @@ _SPECIAL_IPV4 = (
     ("224.0.0.0/4", "a multicast address"),
     ("240.0.0.0/4", "reserved"),
 )
-# Of IPv6 only 2000::/3 is in use, and not all of that.
+# Of IPv6 only 2000::/3 is in use, except these.
 _SPECIAL_IPV6 = (
     ("::/128", "this machine"),
     ("::1/128", "this machine"),
@@ -60,7 +60,7 @@ _COMPATIBLE = ipaddress.ip_network("::/96")
 
 
 class Guard:
-    """`allowed_hosts` as in the setting: names, `*.` and a name, addresses, networks."""
+    """`allowed_hosts` as in the setting: names, `*.name`, addresses, networks."""
 
     def __init__(self, *, allow_private: bool = False, allowed_hosts: Iterable[str] = ()) -> None:
         self._allow_private = allow_private
@@ -70,20 +70,20 @@ class Guard:
         for host in allowed_hosts:
             self._allow(host.lower())
 
-    def judge_host(self, host: str) -> None:
-        """What can be said without looking the name up: for the moment somebody types it in.
+    def check_host(self, host: str) -> None:
+        """Check a host without resolving it, when a user enters it.
 
         Raises:
             OutboundRefused: it is not public, and not allowed.
         """
         address = address_in(host)
         if address is not None:
-            self.judge(host, [address])
+            self.check_addresses(host, [address])
         elif f".{host}".endswith(".localhost") and not self._allow_private and not self._is_named(host):
             raise OutboundRefused(_refusal(host, "this machine"))
 
-    def judge(self, host: str, addresses: Iterable[IPAddress]) -> None:
-        """G1 over what `host` was found to be.
+    def check_addresses(self, host: str, addresses: Iterable[IPAddress]) -> None:
+        """Check all addresses of `host` (GUARD-1).
 
         Raises:
             OutboundRefused: one of them is not public, and not allowed.
@@ -91,7 +91,7 @@ class Guard:
         if self._is_named(host):
             return
         for address in addresses:
-            reason = self._reason_against(carried(address))
+            reason = self._refusal_reason(embedded_ipv4(address))
             if reason is not None:
                 raise OutboundRefused(_refusal(host, reason))
 
@@ -107,7 +107,7 @@ class Guard:
     def _is_named(self, host: str) -> bool:
         return host in self._names or any(host.endswith(suffix) for suffix in self._suffixes)
 
-    def _reason_against(self, address: IPAddress) -> str | None:
+    def _refusal_reason(self, address: IPAddress) -> str | None:
         if any(address in network for network in self._networks):
             return None
         if address in _METADATA:
@@ -116,15 +116,15 @@ class Guard:
 
 
 def special_use(address: IPAddress) -> str | None:
-    """What an address is set aside for; None: it is public."""
+    """The special purpose of an address; None: it is public."""
     for network, name in _SPECIAL:
         if address in network:
             return name
     return None if address.version == 4 or address in _IPV6_IN_USE else "reserved"
 
 
-def carried(address: IPAddress) -> IPAddress:
-    """G2: the IPv4 address inside, or the address itself."""
+def embedded_ipv4(address: IPAddress) -> IPAddress:
+    """The embedded IPv4 address (GUARD-2), or the address itself."""
     if isinstance(address, ipaddress.IPv4Address):
         return address
     if address.ipv4_mapped is not None:

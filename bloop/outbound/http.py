@@ -1,6 +1,6 @@
-"""One POST: to the address that was judged, with the name in Host, SNI and certificate check. Redirects stay unread.
+"""Sends one POST to the checked address, with the name in Host, SNI and certificate check. Never follows redirects.
 
-The status line is the answer. Of the body a bounded part is read, while the time lasts: one that never ends is cut.
+The status is what counts. A bounded part of the body is read, until the deadline.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bloop.outbound.urls import Destination, parse_url
 
 USER_AGENT = f"bloop/{__version__}"
 
-logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it logs whole URLs, and those hold tokens
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it logs whole URLs, which hold tokens
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +31,10 @@ class HttpAnswer:
     host: str
     status: int
     headers: Mapping[str, str]  # any case
-    body: bytes = b""  # its beginning, b"" when it was cut off
+    body: bytes = b""  # its beginning, b"" when it was interrupted
 
     def retry_after_s(self, now_s: float) -> float | None:
-        """What the Retry-After header asks for, as seconds or as a date; None: nothing, or nothing readable."""
+        """The wait in the Retry-After header, seconds or a date; None without a valid one."""
         text = self.headers.get("Retry-After", "").strip()
         if text.isascii() and text.isdigit():
             return float(text) if len(text) < 10 else math.inf
@@ -48,8 +48,8 @@ def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> Ht
     """Send `body` to `url`, once.
 
     Raises:
-        OutboundRefused: it is not where bloop sends to.
-        Unreachable: there was no answer, or none in time.
+        OutboundRefused: the address is not allowed.
+        Unreachable: no answer in time.
     """
     to = parse_url(url)
     bounds = out.bounds(out.limits.http_s)
@@ -65,7 +65,7 @@ def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> Ht
 
 
 class _Connection(HTTPConnection):
-    """urllib3's client on our sockets: it opens none by itself, and leaves TLS to `Outbound.secure`."""
+    """urllib3's client on our sockets: it opens none itself, and leaves TLS to `Outbound.secure`."""
 
     def __init__(self, out: Outbound, to: Destination, bounds: Bounds) -> None:
         super().__init__(to.host, to.port, timeout=bounds.seconds)

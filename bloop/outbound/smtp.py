@@ -1,7 +1,7 @@
-"""One mail: over TLS, from the first byte or by STARTTLS, to a server whose certificate verifies.
+"""Sends one mail over TLS, implicit or by STARTTLS, to a server with a valid certificate.
 
-A server that does not offer TLS gets neither the password nor the mail. What it says when it refuses is passed on, for
-the operator chose the server; it is cut and cleaned by whoever shows it.
+A server without TLS gets neither the password nor the mail. Its refusals are passed on, since the operator chose the
+server; the caller truncates and cleans them.
 """
 
 from __future__ import annotations
@@ -28,27 +28,27 @@ class SmtpServer:
     starttls: bool
     username: str = ""
     password: str = field(default="", repr=False)
-    greeting: str = "localhost"  # the name we introduce ourselves by
+    greeting: str = "localhost"  # the name in EHLO
 
 
 class MailDeclined(OutboundError):
-    """The server took part and said no. `passing`: it may think better of it (4xx)."""
+    """The server refused the mail. `is_temporary`: a later try may succeed (4xx)."""
 
-    def __init__(self, reason: str, code: int, *, passing: bool) -> None:
+    def __init__(self, reason: str, code: int, *, is_temporary: bool) -> None:
         super().__init__(reason, code)
-        self.reason, self.code, self.passing = reason, code, passing
+        self.reason, self.code, self.is_temporary = reason, code, is_temporary
 
     def __str__(self) -> str:
         return self.reason
 
 
 def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, recipients: Sequence[str]) -> list[str]:
-    """Hand `mail` over; the recipients the server turned down while it took the mail for others.
+    """Send `mail`; return the recipients that the server refused while it accepted the others.
 
     Raises:
-        OutboundRefused: the server is not where bloop sends to, or offers no TLS or sign-in.
-        Unreachable: there was no answer, or none in time.
-        Declined: the server said no.
+        OutboundRefused: the server's address is not allowed, or it offers no TLS or sign-in.
+        Unreachable: no answer in time.
+        MailDeclined: the server refused the mail.
     """
     host = host_name(server.host.strip("[]"))
     bounds = out.bounds(out.limits.smtp_s)
@@ -57,17 +57,17 @@ def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, rec
         session = _Session(out, server, host, bounds)
         session.begin(server)
         refused = session.send_message(mail, sender, list(recipients))
-        with contextlib.suppress(OSError):  # the mail is theirs now, whatever they say to our goodbye
+        with contextlib.suppress(OSError):  # the server has the mail; errors of QUIT do not matter
             session.quit()
         return list(refused)
     except smtplib.SMTPRecipientsRefused as error:
-        raise _declined(host, *_gentlest(list(error.recipients.values()))) from None
+        raise _declined(host, *_least_permanent(list(error.recipients.values()))) from None
     except smtplib.SMTPResponseException as error:
         raise _declined(host, error.smtp_code, error.smtp_error) from None
     except smtplib.SMTPServerDisconnected as error:
         timed_out = isinstance(error.__context__, TimeoutError)
         raise Unreachable(f"{host}: {reason_of(TimeoutError() if timed_out else ConnectionResetError())}") from error
-    except smtplib.SMTPException as error:  # no STARTTLS, no way to sign in that both know; smtplib's own words
+    except smtplib.SMTPException as error:  # no STARTTLS, no common sign-in method; smtplib's own text
         raise OutboundRefused(f"{host}: {error}") from None
     except OSError as error:
         raise Unreachable(f"{host}: {reason_of(error)}") from error
@@ -77,7 +77,7 @@ def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, rec
 
 
 class _Session(smtplib.SMTP):
-    """smtplib's client on our sockets: it opens none by itself."""
+    """smtplib's client on our sockets: it opens none itself."""
 
     sock: PlainSocket | TlsSocket | None
 
@@ -86,13 +86,13 @@ class _Session(smtplib.SMTP):
         super().__init__(host, server.port, server.greeting, timeout=bounds.seconds)
 
     def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
-        """smtplib's `__init__` calls it with the host and port given there. Reads the greeting."""
+        """Called by smtplib's `__init__` with its host and port. Reads the greeting."""
         sock = self._out.connect(host, port, self._bounds)
         self.sock = self._out.secure(sock, host) if self._implicit_tls else sock
         return self.getreply()
 
     def begin(self, server: SmtpServer) -> None:
-        """TLS if it is not there yet, and sign-in. Raises: OSError, smtplib's among them."""
+        """Start TLS if needed and sign in. Raises: OSError, also as smtplib's errors."""
         if server.starttls:
             self.starttls(context=self._out.tls())
             assert isinstance(self.sock, TlsSocket)
@@ -101,7 +101,7 @@ class _Session(smtplib.SMTP):
             self._sign_in(server.username, server.password)
 
     def _sign_in(self, username: str, password: str) -> None:
-        """smtplib's own way where it can; it knows ASCII only. PLAIN is UTF-8 (RFC 4616)."""
+        """Sign in by smtplib for ASCII, else by PLAIN in UTF-8 (RFC 4616): smtplib supports only ASCII."""
         if (username + password).isascii():
             self.login(username, password)
             return
@@ -114,11 +114,11 @@ class _Session(smtplib.SMTP):
             raise smtplib.SMTPAuthenticationError(code, reply)
 
 
-def _gentlest(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
-    """Of several refusals the one that leaves most hope."""
+def _least_permanent(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
+    """The least permanent of several refusals."""
     return min(replies, key=lambda reply: reply[0])
 
 
 def _declined(host: str, code: int, reply: bytes | str) -> MailDeclined:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return MailDeclined(f"{host} answered {code} {text}".rstrip(), code, passing=not 500 <= code < 600)
+    return MailDeclined(f"{host} answered {code} {text}".rstrip(), code, is_temporary=not 500 <= code < 600)

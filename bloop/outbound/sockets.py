@@ -1,11 +1,11 @@
-"""Connections that cannot be held open or redirected by who is at the other end.
+"""Bounded connections that the other end can neither hold open nor redirect.
 
-S1  A name is looked up once. All its addresses are judged (guard.py), and exactly those are connected to: what the name
-    resolves to a moment later plays no part. Certificates are checked against the name.
-S2  Everything together (looking up, connecting, TLS, sending, every byte that drips in) ends by one deadline.
-S3  What is received is bounded, whatever the protocol above makes of it.
+SOCKET-1  A name is resolved once. All its addresses are checked (guard.py), and only those are connected to: a later
+          change of the name has no effect. Certificates are checked against the name.
+SOCKET-2  One deadline covers everything: resolving, connecting, TLS, sending, and a slow receiver's every byte.
+SOCKET-3  The bytes received are bounded, whatever protocol is above.
 
-Plain system sockets underneath: no proxy of the environment is asked, none is believed.
+Plain system sockets: proxies of the environment are ignored.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SocketLimits:
-    connect_s: float = 4.0  # for one address: the next one still gets its chance
+    connect_s: float = 4.0  # per address, so that the next one can be tried
     http_s: float = 10.0  # a whole exchange
-    smtp_s: float = 20.0  # mail servers let strangers wait on purpose
+    smtp_s: float = 20.0  # mail servers delay unknown clients on purpose
     addresses_max: int = 4
-    received_bytes_max: int = 1024 * 1024  # of one connection
+    received_bytes_max: int = 1024 * 1024  # per connection
     body_bytes_max: int = 64 * 1024  # of an HTTP answer
 
 
 class Bounds:
-    """What is left of the time and the bytes of one exchange. One thread."""
+    """The remaining time and bytes of one exchange. One thread."""
 
     def __init__(self, seconds: float, bytes_max: int) -> None:
         self.seconds = seconds
@@ -51,7 +51,7 @@ class Bounds:
         self._bytes_left = bytes_max
 
     def left_s(self) -> float:
-        """Raises: TimeoutError, when nothing is."""
+        """The remaining seconds. Raises: TimeoutError."""
         left_s = self._deadline - time.monotonic()
         if left_s <= 0:
             raise TimeoutError(f"not within {self.seconds:g} s")
@@ -64,7 +64,7 @@ class Bounds:
 
 
 class _Bounded:
-    """S2 and S3 for either kind of socket. TLS handshakes are one call each and go by the timeout set before."""
+    """SOCKET-2 and SOCKET-3 for either kind of socket. A TLS handshake is one call and uses the timeout set before."""
 
     bounds: Bounds
 
@@ -92,17 +92,17 @@ class TlsSocket(_Bounded, ssl.SSLSocket):
 
 
 def system_resolve(host: str, port: int) -> Sequence[str]:
-    """What the system's resolver says, in the order it prefers. Raises: OSError."""
+    """The addresses from the system's resolver, in its order. Raises: OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(sockaddr[0]) for *_, sockaddr in found))
 
 
 def client_context(authorities: str | None = None) -> ssl.SSLContext:
-    """TLS that checks certificates and names, by the authorities in a PEM file or the system's."""
+    """TLS that verifies certificates and names, with the authorities of a PEM file or the system."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = TlsSocket
-    paths = ssl.get_default_verify_paths()  # SSL_CERT_FILE and SSL_CERT_DIR count
+    paths = ssl.get_default_verify_paths()  # honours SSL_CERT_FILE and SSL_CERT_DIR
     if authorities is None and not paths.cafile and not paths.capath:
         authorities = certifi.where()  # a bare container
     if authorities is None:
@@ -114,13 +114,13 @@ def client_context(authorities: str | None = None) -> ssl.SSLContext:
 
 @functools.cache
 def system_context() -> ssl.SSLContext:
-    """One for the process: reading the authorities takes 30 ms."""
+    """One per process: reading the authorities takes 30 ms."""
     return client_context()
 
 
 @dataclass(frozen=True, slots=True)
 class Outbound:
-    """The way out: everything that bloop sends by itself goes through one of these. Threads may share it."""
+    """Opens all outbound connections of bloop. Threads may share it."""
 
     guard: Guard
     limits: SocketLimits = SocketLimits()
@@ -136,21 +136,23 @@ class Outbound:
         return Bounds(seconds, self.limits.received_bytes_max)
 
     def connect(self, host: str, port: int, bounds: Bounds) -> PlainSocket:
-        """A connection to `host`, S1.
+        """Connect to `host` (SOCKET-1).
 
         Raises:
-            OutboundRefused: it is not where bloop sends to.
-            Unreachable: it has no address, or nobody answers at any of them.
+            OutboundRefused: the address is not allowed.
+            Unreachable: the name has no address, or none answers.
         """
         addresses = self._look_up(host, port, bounds)
-        self.guard.judge(host, addresses)
-        trouble: OSError | None = None
+        self.guard.check_addresses(host, addresses)
+        last_error: OSError | None = None
         for address in addresses[: self.limits.addresses_max]:
             try:
                 return self._connect(address, port, bounds)
             except OSError as error:
-                trouble = error
-        raise Unreachable(f"{host}: {reason_of(trouble) if trouble else 'the name has no address'}") from trouble
+                last_error = error
+        raise Unreachable(
+            f"{host}: {reason_of(last_error) if last_error else 'the name has no address'}"
+        ) from last_error
 
     def secure(self, sock: PlainSocket, host: str) -> TlsSocket:
         """`sock` inside TLS, checked against the name `host`. Raises: OSError, and `sock` is closed."""
@@ -169,12 +171,12 @@ class Outbound:
         if literal is not None:
             return [literal]
         try:
-            found = _within(lambda: self.resolve(host, port), bounds.left_s())
+            addresses = _within(lambda: self.resolve(host, port), bounds.left_s())
         except TimeoutError:
             raise Unreachable(f"{host}: looking up its address took too long") from None
         except (OSError, UnicodeError) as error:
             raise Unreachable(f"{host}: the name cannot be looked up") from error
-        return [ipaddress.ip_address(address) for address in found]
+        return [ipaddress.ip_address(address) for address in addresses]
 
     def _connect(self, address: IPAddress, port: int, bounds: Bounds) -> PlainSocket:
         family = socket.AF_INET if address.version == 4 else socket.AF_INET6
@@ -189,27 +191,27 @@ class Outbound:
         return sock
 
 
-def reason_of(trouble: Exception) -> str:
-    """Why there was no answer, in words for people; nothing the other end said is in them."""
-    if isinstance(trouble, ssl.SSLCertVerificationError):
-        return f"its certificate does not verify: {trouble.verify_message}"
-    if isinstance(trouble, TimeoutError):
+def reason_of(error: Exception) -> str:
+    """Why there was no answer, for display; holds no text of the other end."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate does not verify: {error.verify_message}"
+    if isinstance(error, TimeoutError):
         return "nobody answered in time"
-    if isinstance(trouble, ssl.SSLError):
+    if isinstance(error, ssl.SSLError):
         return "it does not speak TLS there as it should"
-    if isinstance(trouble, ConnectionRefusedError):
+    if isinstance(error, ConnectionRefusedError):
         return "the connection was refused"
-    if isinstance(trouble, ConnectionAbortedError):
-        return str(trouble)
-    if isinstance(trouble, ConnectionError):
+    if isinstance(error, ConnectionAbortedError):
+        return str(error)
+    if isinstance(error, ConnectionError):
         return "the connection was closed without an answer"
-    return (trouble.strerror if isinstance(trouble, OSError) else None) or "the connection failed"
+    return (error.strerror if isinstance(error, OSError) else None) or "the connection failed"
 
 
 def _within(work: Callable[[], T], seconds: float) -> T:
-    """What `work` gives or raises, waiting no longer than that: the system's resolver knows no deadline.
+    """The result or exception of `work`, or TimeoutError: the system's resolver has no deadline.
 
-    A thread that is given up on ends by itself, and holds up nothing that ends sooner.
+    An abandoned thread ends by itself and blocks nothing.
     """
     outcome: queue.SimpleQueue[tuple[T | None, Exception | None]] = queue.SimpleQueue()
 

@@ -1,9 +1,9 @@
-"""Where a URL leads, read once and strictly. What is sent is built from the result, never from the text again.
+"""Parses a URL once and strictly. Requests are built from the result, never from the text.
 
-U1  One reading: no second parser can see another host in the same text. Text that parsers disagree about (white space,
-    control characters, backslashes, a user name) is refused.
-U2  A host is a name in its ASCII form without a dot at the end, or an address in its usual form: the decimal, octal,
-    hexadecimal and short spellings of IPv4 that system libraries understand come out as what they mean.
+URL-1  No second parser can see another host in the same text: text that parsers disagree about (white space, control
+       characters, backslashes, a user name) is refused.
+URL-2  A host is a name in ASCII form without a trailing dot, or an address in canonical form: the decimal, octal,
+       hexadecimal and short spellings of IPv4 that system libraries accept are converted.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ HOST_CHARS_MAX = 253
 DEFAULT_PORTS = {"http": 80, "https": 443}
 PORT_FREE_MIN = 1024
 PORT_MAX = 65535
-# Above it, the ports that browsers keep pages from: services that might take an HTTP request for orders of their own.
+# Ports above it that browsers block: their services might take an HTTP request for commands.
 SERVICE_PORTS = frozenset(
     (1719, 1720, 1723, 2049, 3659, 4045, 4190, 5060, 5061, 6000, 6566, *range(6665, 6670), 6679, 6697, 10080)
 )
@@ -32,7 +32,7 @@ _UNWANTED = re.compile(r"[\x00-\x20\x7f-\xa0\\\u2028\u2029\ufeff]")
 _AUTHORITY = re.compile(r"(?:\[([^\[\]]*)\]|([^:\[\]]*))(?::([0-9]{0,5}))?")
 _IPV4_LIKE = re.compile(r"(0x[0-9a-f]*|[0-9]+)(\.(0x[0-9a-f]*|[0-9]+))*", re.IGNORECASE)
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
-_KEPT_IN_TARGET = "/%:@!$&'()*+,;=-._~?[]"  # what need not be escaped in a path or query, the escapes included
+_KEPT_IN_TARGET = "/%:@!$&'()*+,;=-._~?[]"  # characters not escaped in a path or query, % included
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -45,7 +45,7 @@ class Destination(NamedTuple):
 
     @property
     def authority(self) -> str:
-        """What the Host header says."""
+        """The value of the Host header."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORTS[self.scheme] else f"{host}:{self.port}"
 
@@ -78,7 +78,7 @@ def parse_url(url: str) -> Destination:
 
 
 def host_name(text: str) -> str:
-    """A host as U2 has it, an IPv6 address without brackets.
+    """The host in the form of URL-2, an IPv6 address without brackets.
 
     Raises:
         OutboundRefused: it is neither a name nor an address.
@@ -94,7 +94,7 @@ def host_name(text: str) -> str:
 
 
 def address_in(host: str) -> IPAddress | None:
-    """The address a host from `host_name` is; None: a name, which has to be looked up."""
+    """The address in a host from `host_name`; None for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:
@@ -113,7 +113,7 @@ def _web_port(scheme: str, text: str | None) -> int:
 
 
 def _ascii(text: str) -> str:
-    """Lower case, other scripts as Punycode, look-alike dots and digits as what they stand for."""
+    """Lower case, other scripts as Punycode, look-alike dots and digits normalised."""
     if text.isascii():
         return text.lower()
     try:
@@ -123,7 +123,7 @@ def _ascii(text: str) -> str:
 
 
 def _ipv4(text: str) -> str:
-    """A name cannot end in a number, so this is an address or nothing."""
+    """Names cannot end in a number, so this must be an address."""
     try:
         if _IPV4_LIKE.fullmatch(text):
             return str(ipaddress.IPv4Address(socket.inet_aton(text)))

@@ -62,7 +62,7 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
         refused = send_mail(delivery.out, server, letter, sender, recipients)
     except MailDeclined as error:
         detail = text.one_line(str(error), REASON_CHARS_MAX * 2)
-        return Result("retry" if error.passing else "failed", detail, error.code)
+        return Result("retry" if error.is_temporary else "failed", detail, error.code)
     left_out = f", who did not take it for {', '.join(refused)}" if refused else ""
     return Result("sent", f"handed to {smtp.host}{left_out}", 250)
 

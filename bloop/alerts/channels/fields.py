@@ -75,7 +75,7 @@ class Fields:
 
     def _check_url(self, name: str, url: str) -> str:
         try:
-            self._out.guard.judge_host(parse_url(url).host)
+            self._out.guard.check_host(parse_url(url).host)
         except OutboundRefused as error:
             raise InvalidField(f"config.{name}", f"invalid channel URL: {error}") from None
         return url

@@ -1,4 +1,4 @@
-"""One POST against real sockets: pinned to what was judged (S1), over in time (S2), bounded (S3)."""
+"""One POST against real sockets: checked addresses (SOCKET-1), a deadline (SOCKET-2), bounded (SOCKET-3)."""
 
 from __future__ import annotations
 

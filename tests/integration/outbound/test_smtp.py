@@ -118,7 +118,7 @@ def test_wrong_password_is_declined_for_good_and_not_shown(secure: MailServer, a
     with pytest.raises(MailDeclined) as caught:
         hand_over(secure.port, way_out(trust=authority), username=USER, password="wrong-hunter3")
 
-    assert (caught.value.code, caught.value.passing) == (535, False)
+    assert (caught.value.code, caught.value.is_temporary) == (535, False)
     assert "hunter3" not in str(caught.value)
 
 
@@ -141,13 +141,13 @@ def test_server_that_knows_no_way_to_sign_in_gets_no_mail(
 
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
-@pytest.mark.parametrize(("reply", "passing"), [("451 try later", True), ("550 5.1.1 not here", False)])
-def test_refusal_at_any_step_says_whether_it_may_pass(authority: Authority, step: str, reply: str, passing: bool):
+@pytest.mark.parametrize(("reply", "is_temporary"), [("451 try later", True), ("550 5.1.1 not here", False)])
+def test_refusal_at_any_step_says_whether_it_may_pass(authority: Authority, step: str, reply: str, is_temporary: bool):
     context, out = authority.context(), way_out(trust=authority)
     with mail_server(starttls=context, replies={step: reply}) as server, pytest.raises(MailDeclined) as caught:
         hand_over(server.port, out)
 
-    assert caught.value.passing is passing
+    assert caught.value.is_temporary is is_temporary
     assert str(caught.value) == f"{NAME} answered {reply}"
 
 
@@ -165,7 +165,7 @@ def test_when_nobody_is_taken_the_hopeful_answer_counts(authority: Authority):
     with mail_server(starttls=authority.context(), replies=replies) as server, pytest.raises(MailDeclined) as caught:
         hand_over(server.port, way_out(trust=authority), to=["gone@example.com", "full@example.com"])
 
-    assert (caught.value.code, caught.value.passing) == (452, True)
+    assert (caught.value.code, caught.value.is_temporary) == (452, True)
 
 
 # Servers that are none
@@ -226,7 +226,7 @@ def test_server_that_is_busy_is_declined_for_now():
     with saying(b"421 too many connections\r\n") as port, pytest.raises(MailDeclined) as caught:
         hand_over(port, way_out())
 
-    assert caught.value.passing
+    assert caught.value.is_temporary
 
 
 def test_port_where_nobody_listens_is_unreachable():

@@ -1,4 +1,4 @@
-"""G1 to G3: which addresses are sent to."""
+"""GUARD-1 to GUARD-3: which addresses are allowed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import ipaddress
 import pytest
 
 from bloop.base.errors import OutboundRefused
-from bloop.outbound.guard import Guard, carried, special_use
+from bloop.outbound.guard import Guard, embedded_ipv4, special_use
 from bloop.outbound.urls import parse_url
 
 PUBLIC = ["1.1.1.1", "93.184.216.34", "172.15.255.255", "172.32.0.1", "100.63.255.255", "2606:4700::1111", "2a00::1"]
@@ -42,12 +42,12 @@ METADATA = ["169.254.169.254", "169.254.170.2", "100.100.100.200", "168.63.129.1
 
 def refusal(guard: Guard, host: str, *addresses: str) -> str:
     with pytest.raises(OutboundRefused) as caught:
-        guard.judge(host, map(ipaddress.ip_address, addresses or (host,)))
+        guard.check_addresses(host, map(ipaddress.ip_address, addresses or (host,)))
     return str(caught.value)
 
 
 def allows(guard: Guard, host: str, *addresses: str) -> bool:
-    guard.judge(host, map(ipaddress.ip_address, addresses or (host,)))
+    guard.check_addresses(host, map(ipaddress.ip_address, addresses or (host,)))
     return True
 
 
@@ -78,7 +78,7 @@ def test_address_that_is_not_public_is_refused_with_what_it_is(address, reason):
     ],
 )
 def test_ipv6_that_wraps_a_private_ipv4_address_is_refused(address, inner):
-    assert str(carried(ipaddress.ip_address(address))) == inner
+    assert str(embedded_ipv4(ipaddress.ip_address(address))) == inner
     assert refusal(Guard(), address)
 
 
@@ -153,17 +153,17 @@ def test_allowed_host_opens_no_other_door(allowed, host):
 )
 def test_what_is_private_by_its_spelling_is_refused_when_it_is_typed_in(url):
     with pytest.raises(OutboundRefused, match="this machine"):
-        Guard().judge_host(parse_url(url).host)
+        Guard().check_host(parse_url(url).host)
 
 
 def test_name_is_not_looked_up_when_it_is_typed_in():
-    Guard().judge_host("nowhere.invalid")
+    Guard().check_host("nowhere.invalid")
 
 
 def test_localhost_may_be_typed_in_where_it_is_allowed():
-    Guard(allow_private=True).judge_host("localhost")
-    Guard(allowed_hosts=("localhost",)).judge_host("localhost")
-    Guard(allowed_hosts=("127.0.0.0/8",)).judge_host("127.0.0.1")
+    Guard(allow_private=True).check_host("localhost")
+    Guard(allowed_hosts=("localhost",)).check_host("localhost")
+    Guard(allowed_hosts=("127.0.0.0/8",)).check_host("127.0.0.1")
 
 
 def test_refusal_says_which_setting_can_help():

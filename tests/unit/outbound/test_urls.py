@@ -1,4 +1,4 @@
-"""U1 and U2: one strict reading of a URL."""
+"""URL-1 and URL-2: one strict parser."""
 
 from __future__ import annotations
 
