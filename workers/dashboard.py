@@ -26,7 +26,7 @@ from bloop.records.record import Sink, received_at_ms
 from bloop.ring.peek import oldest_payloads
 from bloop.ring.segment import RingStat, Segment
 from bloop.site.app import App, create_dashboard_app
-from bloop.site.deps import Deps, Hooks, InRing
+from bloop.site.deps import Deps, Hooks, RingSample
 from bloop.site.render import Renderer
 from workers import process, serving
 
@@ -54,11 +54,11 @@ def assemble(
     def ring_stat() -> RingStat | None:
         return segment.stat() if segment.is_current else None
 
-    def look_into_ring() -> InRing | None:
+    def sample_ring() -> RingSample | None:
         if not segment.is_current:
             return None
         received = map(received_at_ms, oldest_payloads(segment, settings.spill_folder))
-        return InRing(segment.meters(), min((at_ms for at_ms in received if at_ms is not None), default=None))
+        return RingSample(segment.meters(), min((at_ms for at_ms in received if at_ms is not None), default=None))
 
     shared_sink, limits = SharedSink(sink), Limits.of(settings.ingest)
     purger = Purger(settings.database_path, clock.now_ms)
@@ -68,7 +68,7 @@ def assemble(
         settings=settings,
         database=database,
         ring_stat=ring_stat,
-        look_into_ring=look_into_ring,
+        sample_ring=sample_ring,
         bump_generation=segment.bump_generation,
         render=Renderer(),
         now_ms=clock.now_ms,

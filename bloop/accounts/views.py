@@ -29,7 +29,7 @@ from bloop.base.errors import Conflict, InvalidParameter
 from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
-from bloop.site.cookie import session_cookie
+from bloop.site.cookie import sign_in_cookie
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
@@ -88,7 +88,7 @@ class Account:
         self._change(req, resp, "sign-in-ended", lambda db, me: sign_ins.end_sign_in(db, me, handle))
 
     def on_post_end_others(self, req: falcon.Request, resp: falcon.Response) -> None:
-        this = session_cookie(req) or ""
+        this = sign_in_cookie(req) or ""
         self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
     def _change(self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[Db, str], object]) -> None:
@@ -167,4 +167,4 @@ class People:
 
 def _handle(req: falcon.Request) -> str:
     """The handle of this request's sign-in in the list of sign-ins."""
-    return credentials.token_hash(session_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]
+    return credentials.token_hash(sign_in_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]

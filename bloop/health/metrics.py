@@ -39,13 +39,13 @@ class Metrics:
     def read(self) -> ScrapeData:
         deps, now_ms = self._deps, self._deps.now_ms()
         path = deps.settings.database_path
-        vitals, in_ring = read_vitals(deps), deps.look_into_ring()
+        vitals, ring_sample = read_vitals(deps), deps.sample_ring()
         return ScrapeData(
             now_ms=now_ms,
             read=self._read(now_ms),
             ring=deps.ring_stat(),
-            meters=in_ring.meters if in_ring else None,
-            oldest_ms=in_ring.oldest_ms if in_ring else None,
+            meters=ring_sample.meters if ring_sample else None,
+            oldest_ms=ring_sample.oldest_ms if ring_sample else None,
             disk_free_bytes=_disk_free_bytes(path.parent),
             database_bytes=_size(path),
             wal_bytes=_size(log_path(path)),

@@ -1,4 +1,4 @@
-"""What the list of issues and the page of one issue show (K1-K3 in site/contexts.py)."""
+"""What the list of issues and the page of one issue show (CONTEXT-1 to CONTEXT-3 in site/contexts.py)."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ from bloop.pipeline import signal_log as signals
 from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.access import bearer_token
-from bloop.site.cookie import session_cookie
+from bloop.site.cookie import sign_in_cookie
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
@@ -163,7 +163,7 @@ def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[
     if principal.kind is PrincipalKind.TOKEN:
         secret, find = bearer_token(req) or "", deps.hooks.by_bearer
     else:
-        secret, find = session_cookie(req) or "", deps.hooks.by_cookie
+        secret, find = sign_in_cookie(req) or "", deps.hooks.by_cookie
 
     def is_still_valid() -> bool:
         try:

@@ -1,1 +1,1 @@
-"""The kit that pages and API are built from: routes, access check, errors, rendering, charts, paging."""
+"""The building blocks of pages and API: routes, access check, errors, rendering, charts, paging."""

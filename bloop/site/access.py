@@ -1,8 +1,8 @@
-"""Request → principal → let in or not: the middleware every request of the dashboard process passes.
+"""The access check: middleware that finds the principal of every dashboard request and checks its permission.
 
-Bearer first, then the cookie. A bearer token that does not verify is refused even beside a good cookie (access A3).
-Which rows a credential is looked up in, the features say that make them (`FindCredential`). They are read on every
-request, by their hash, so revoking and signing out work at once.
+A bearer token comes before the cookie: an invalid token is refused even beside a valid cookie (access A3). The features
+that own the credentials look them up (`FindCredential`), on every request and by hash, so revoking and signing out work
+at once.
 """
 
 from __future__ import annotations
@@ -23,20 +23,20 @@ from bloop.base.rate_limit import RateLimiter
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.pool import DatabasePool
-from bloop.site.cookie import session_cookie
+from bloop.site.cookie import sign_in_cookie
 from bloop.site.origin import check_origin
 from bloop.site.routes import Routes
 
 SIGN_IN_PATH = "/auth/login"
-TOUCH_INTERVAL_MS = 60_000  # how exact `last_used_at` of a token and `last_seen_at` of a session are
+TOUCH_INTERVAL_MS = 60_000  # precision of a token's `last_used_at` and a sign-in's `last_seen_at`
 
 
 class Credential(NamedTuple):
-    """A credential that holds: whose it is, when its use was last noted, and how to note it, inside a transaction."""
+    """A valid credential: its principal, when its use was last stored, and how to store it, inside a transaction."""
 
     principal: Principal
-    noted_at_s: int | None
-    note_use: Callable[[Db], None]
+    used_at_s: int | None
+    store_use: Callable[[Db], None]
 
 
 # (database, secret as the client sent it, now in ms) → the credential; None when it is unknown, revoked or expired.
@@ -50,7 +50,7 @@ def bearer_token(req: falcon.Request) -> str | None:
 
 
 class Access:
-    """Falcon middleware. Knows the table of needs, asks `access.check`, and puts the principal on the request."""
+    """Falcon middleware: looks up the route's need, calls `access.check` and stores the principal on the request."""
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Access:
 
     def process_resource(self, req: falcon.Request, resp: falcon.Response, resource: Any, params: Any) -> None:
         if req.method == "OPTIONS":
-            return  # Falcon's own answer: what the route takes
+            return  # Falcon answers with the allowed methods
         template = req.uri_template or ""
         need = self._routes.need(template, req.method)
         if need is None:
@@ -105,7 +105,7 @@ class Access:
         token = bearer_token(req)
         if token is not None:
             return self._principal(self._by_bearer, token, "invalid or expired token")
-        cookie = session_cookie(req)
+        cookie = sign_in_cookie(req)
         return ANONYMOUS if cookie is None else self._principal(self._by_cookie, cookie, "invalid or expired session")
 
     def _principal(self, find: FindCredential, secret: str, refusal: str) -> Principal:
@@ -114,14 +114,14 @@ class Access:
             credential = find(db, secret, now_ms)
         if credential is None:
             raise Unauthorized(refusal)
-        if credential.noted_at_s is None or now_ms - credential.noted_at_s * 1000 >= TOUCH_INTERVAL_MS:
-            with contextlib.suppress(StorageError, db_errors.Error):  # a note on the side never fails the request
-                self._database.change(credential.note_use, wait=False)
+        if credential.used_at_s is None or now_ms - credential.used_at_s * 1000 >= TOUCH_INTERVAL_MS:
+            with contextlib.suppress(StorageError, db_errors.Error):  # storing the use must not fail the request
+                self._database.change(credential.store_use, wait=False)
         return credential.principal
 
 
 def _sign_in_url(req: falcon.Request) -> str:
-    """The sign-in page, told where the visitor wanted to go when that can be asked for again."""
+    """The sign-in page, with the requested URL as `next` if it can be repeated."""
     if req.method not in ("GET", "HEAD") or req.path == "/":
         return SIGN_IN_PATH
     return f"{SIGN_IN_PATH}?{urlencode({'next': falcon.uri.encode_check_escaped(req.relative_uri)})}"

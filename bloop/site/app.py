@@ -1,9 +1,9 @@
-"""The application of the dashboard process: the middleware, the assets, and whatever routes the features mount.
+"""The application of the dashboard process: middleware, assets, and the routes that features mount.
 
-W1  Everything is answered here, also ingest: a connection that an ingest worker passed over may carry any request.
-W2  No route without its need (site/routes.py). A sink bypasses the access check, so only ingest, which checks
-    signatures itself, has any.
-W3  `create_dashboard_app` opens nothing; workers/dashboard.py opens what a worker needs, after the fork.
+APP-1  It answers every route, also ingest: a connection handed over by an ingest worker may carry any request.
+APP-2  Every route declares its need (site/routes.py). A sink bypasses the access check, so only ingest, which checks
+       signatures itself, has one.
+APP-3  `create_dashboard_app` opens nothing; workers/dashboard.py opens files and rings after the fork.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ from bloop.site.assets import Assets
 from bloop.site.assets_route import AssetFiles
 from bloop.site.deps import Deps
 from bloop.site.html import answer_errors_with_pages
-from bloop.site.metered import Metered
-from bloop.site.middleware import Cors, ReferenceConverter, SecurityHeaders, Shape
+from bloop.site.metered import MeterAnswers
+from bloop.site.middleware import Cors, NormalizeRequest, ReferenceConverter, SecurityHeaders
 from bloop.site.routes import Routes
 
 App = falcon.App[Any, Any]
-Mount = Callable[[Routes, Deps], None]  # what the `routes.py` of a feature has
+Mount = Callable[[Routes, Deps], None]  # the `mount` of a feature's routes.py
 
 
 def create_dashboard_app(
@@ -41,7 +41,7 @@ def create_dashboard_app(
     app.router_options.converters["ref"] = ReferenceConverter
     errors.install(app)
     limit, origin = deps.settings.rate_limit, deps.settings.auth.rp_origin
-    gatekeeper = Access(
+    access = Access(
         routes,
         deps.database,
         by_bearer=deps.hooks.by_bearer,
@@ -51,14 +51,14 @@ def create_dashboard_app(
         auth_limit=RateLimiter(limit.auth_per_second, limit.auth_burst_size),
         addresses=ClientAddresses(deps.settings.server.trusted_proxies),
     )
-    app.add_middleware(Metered(deps.answered))
-    app.add_middleware([SecurityHeaders(deps.settings.https), Cors(routes, origin), Shape(), gatekeeper])
+    app.add_middleware(MeterAnswers(deps.answered))
+    app.add_middleware([SecurityHeaders(deps.settings.https), Cors(routes, origin), NormalizeRequest(), access])
     routes.add("/assets/{name}", AssetFiles(Assets()), GET=OPEN)
     for mount in mounts:
         mount(routes, deps)
     answer_errors_with_pages(app, deps)
-    forgotten = sorted(routes.undeclared())
-    assert not forgotten, f"routes that do not say what they need: {forgotten}"
+    undeclared = sorted(routes.undeclared())
+    assert not undeclared, f"routes without a declared need: {undeclared}"
     if mount_signed is not None:
         mount_signed(app)
         routes.declare_new(SIGNED)

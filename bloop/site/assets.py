@@ -1,7 +1,7 @@
-"""Stylesheet, scripts and icons: read once, served from memory under a name that carries their hash.
+"""Stylesheet, scripts and icons: read once, served from memory under names that include their hash.
 
 The hash makes a URL's content immutable, so browsers keep it for a year and never ask again; a changed file is a new
-URL. Each asset is held as it is and gzipped, whichever the client takes.
+URL. Each asset is held plain and gzipped, for either kind of client.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 
 TEMPLATES = Path(__file__).resolve().parents[2] / "templates"
 HASH_CHARS = 12
-GZIP_BYTES_MIN = 512  # below this the header costs more than the packing saves
+GZIP_BYTES_MIN = 512  # below this gzip saves nothing
 
 _CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",
@@ -25,7 +25,7 @@ _CONTENT_TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """One file. `gzipped` is None when packing does not make it smaller."""
+    """One file. `gzipped` is None when gzip does not make it smaller."""
 
     url: str
     content_type: str
@@ -48,7 +48,7 @@ class Assets(Mapping[str, Asset]):
         self._urls[name] = asset.url
 
     def url(self, name: str) -> str:
-        """`app.css` → `/assets/app.0123456789ab.css`; an unknown name is a mistake in a template."""
+        """`app.css` → `/assets/app.0123456789ab.css`; an unknown name is a bug in a template."""
         return self._urls[name]
 
     def __getitem__(self, hashed_name: str) -> Asset:
@@ -64,10 +64,10 @@ class Assets(Mapping[str, Asset]):
 def _load(file: Path) -> Asset:
     body = file.read_bytes()
     digest = hashlib.sha256(body).hexdigest()[:HASH_CHARS]
-    packed = gzip.compress(body, 9, mtime=0)
+    gzipped_body = gzip.compress(body, 9, mtime=0)
     return Asset(
         url=f"/assets/{file.stem}.{digest}{file.suffix}",
         content_type=_CONTENT_TYPES[file.suffix],
         body=body,
-        gzipped=packed if len(packed) < len(body) and len(body) >= GZIP_BYTES_MIN else None,
+        gzipped=gzipped_body if len(gzipped_body) < len(body) and len(body) >= GZIP_BYTES_MIN else None,
     )

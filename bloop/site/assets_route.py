@@ -6,7 +6,7 @@ import falcon
 
 from bloop.base.errors import NotFound
 from bloop.site.assets import Asset, Assets
-from bloop.site.html import takes_gzip
+from bloop.site.html import accepts_gzip
 
 ASSET_MAX_AGE_S = 31_536_000
 
@@ -26,6 +26,6 @@ class AssetFiles:
         resp.data = asset.body
         if asset.gzipped is not None:
             resp.set_header("Vary", "Accept-Encoding")
-            if takes_gzip(req):
+            if accepts_gzip(req):
                 resp.set_header("Content-Encoding", "gzip")
                 resp.data = asset.gzipped

@@ -1,4 +1,4 @@
-"""Small request bodies read whole, JSON or a form, and JSON answers. Bounded before anything is parsed."""
+"""Reads small request bodies, JSON or forms, and sends JSON answers. Sizes are checked before parsing."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ def read_json(req: falcon.Request, bytes_max: int = JSON_BYTES_MAX) -> dict[str,
 
 
 def read_optional_json(req: falcon.Request, bytes_max: int = JSON_BYTES_MAX) -> dict[str, Any]:
-    """The JSON object in the body; no body and `null` are an empty one.
+    """The JSON object in the body; an empty body and `null` give {}.
 
     Raises:
         BodyTooLarge: more than `bytes_max`.
-        Declined: something else is there.
+        Declined: it is of another type.
     """
     body = _read(req, bytes_max)
     return {} if body.strip() in (b"", b"null") else _object(body)
@@ -41,7 +41,7 @@ def text_in(body: dict[str, Any], name: str) -> str:
     """The text at `name`, `""` when it is missing or null.
 
     Raises:
-        Declined: something else is there.
+        Declined: it is of another type.
     """
     value = body.get(name)
     if value is not None and not isinstance(value, str):
@@ -50,21 +50,21 @@ def text_in(body: dict[str, Any], name: str) -> str:
 
 
 def read_form(req: falcon.Request, bytes_max: int = FORM_BYTES_MAX) -> dict[str, str]:
-    """The fields of a posted form; of a repeated one the last counts.
+    """The fields of a posted form; the last of a repeated field wins.
 
     Raises:
         BodyTooLarge: more than `bytes_max`.
-        InvalidParameter: no form, or one with too many fields.
+        InvalidParameter: not a form, or too many fields.
     """
     try:
         fields = parse_qs(_read(req, bytes_max).decode("ascii"), max_num_fields=FIELDS_MAX)
-    except ValueError:  # UnicodeDecodeError is one
+    except ValueError:  # includes UnicodeDecodeError
         raise InvalidParameter("body", "the form cannot be read") from None
     return {name: values[-1] for name, values in fields.items()}
 
 
 def answer_json(resp: falcon.Response, value: Any) -> None:
-    """200 unless the responder said otherwise, never kept by a cache: it may hold what is shown once."""
+    """Send JSON, with status 200 unless already set. Never cached: it may hold a secret that is shown once."""
     resp.content_type = falcon.MEDIA_JSON
     resp.set_header("Cache-Control", "no-store")
     resp.data = orjson.dumps(value)

@@ -1,9 +1,9 @@
 """Counts per hour or day → the geometry of inline SVG. Pure numbers; the templates write the tags.
 
-C1  A chart shows every bucket of its span, empty ones included, so a gap in the data is a gap on the screen.
-C2  The scale starts at zero and never ends below SCALE_MIN: two events do not look like an outage.
-C3  Whatever a chart shows, its `bars` carry as numbers too; templates print them as a table.
-C4  Releases are marked where they were first seen, the newest MARKERS_MAX; those of one bucket together.
+CHART-1  A chart shows every bucket of its span, also empty ones, so a gap in the data is a gap on the screen.
+CHART-2  The scale starts at zero and never ends below SCALE_MIN: two events do not look like an outage.
+CHART-3  A chart's `bars` hold all its values as numbers too; templates print them as a table.
+CHART-4  Releases are marked where they were first seen, the newest MARKERS_MAX; one marker per bucket.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from bloop.base.clock import DAY_MS, HOUR_MS
 SCALE_MIN = 4
 SPARK_HOURS = 24
 SPARK_HEIGHT = 24
-CHART_HEIGHT = 80  # px; across, a chart is measured in percent, so it fits any width without distorting its labels
-TICK_SHARE = 0.94  # of the width that may carry a label: one further right would stick out
-BAR_SHARE = 0.76  # of its step that a bar fills
+CHART_HEIGHT = 80  # px; x values are in percent, so a chart fits any width without distorting its labels
+TICK_SHARE = 0.94  # of the width that may hold labels: one further right would overflow
+BAR_SHARE = 0.76  # width of a bar within its step
 MARKERS_MAX = 12
-MARKER_NAMES_MAX = 3  # named in one marker; of the rest the number
+MARKER_NAMES_MAX = 3  # names in one marker; the rest is a number
 
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bucket: `at_ms` starts it, `x` is in percent, `y` and `height` in px; `partial` while it is being filled."""
+    """One bucket: `at_ms` starts it, `x` is in percent, `y` and `height` in px; `partial` while it is not over."""
 
     at_ms: int
     count: int
@@ -35,7 +35,7 @@ class Bar:
     height: float
     partial: bool
     label: str  # the bucket's start, as the tooltip and the table print it
-    releases: str = ""  # first seen in this bucket, by name
+    releases: str = ""  # names of releases first seen in this bucket
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +72,17 @@ class Chart:
 
     @property
     def peak(self) -> Bar:
-        """The fullest bucket, the newest of equals."""
+        """The bucket with most events; the newest of equals."""
         return max(reversed(self.bars), key=lambda bar: bar.count)
 
     @property
     def path(self) -> str:
-        """Every full bar as the `d` of one path to be stroked, a unit apart: a tenth of a rectangle's bytes per bar."""
+        """All complete bars as the `d` of one stroked path: a tenth of the bytes of rectangles."""
         return "".join(self._stroke(n, bar) for n, bar in enumerate(self.bars) if bar.count and not bar.partial)
 
     @property
     def partial_path(self) -> str:
-        """The bar that is still being filled, by itself."""
+        """The bar of the current bucket."""
         return "".join(self._stroke(n, bar) for n, bar in enumerate(self.bars) if bar.count and bar.partial)
 
     def _stroke(self, number: int, bar: Bar) -> str:
@@ -104,7 +104,7 @@ def daily(counts: Iterable[tuple[int, int]], now_ms: int, *, days: int) -> Chart
 
 
 def marked(chart: Chart, releases: Iterable[tuple[str, int]]) -> Chart:
-    """The chart with its releases, given by name and the time each was first seen; others are left out (C4)."""
+    """The chart with markers for `releases` (name, first seen); those outside are left out (CHART-4)."""
     first_ms, step = chart.bars[0].at_ms, 100 / len(chart.bars)
     numbered = sorted((at_ms, name) for name, at_ms in releases if at_ms >= first_ms)
     inside = [(at_ms, name) for at_ms, name in numbered if (at_ms - first_ms) // chart.bucket_ms < len(chart.bars)]
@@ -135,7 +135,7 @@ def sparkline(counts: Iterable[tuple[int, int]], now_ms: int) -> str:
 
 
 def nice_ceiling(value: int) -> int:
-    """The smallest of 1, 2, 3, 4, 5, 6, 8 × 10ⁿ that is not below `value`: a scale people can halve in their head."""
+    """The smallest of 1, 2, 3, 4, 5, 6, 8 × 10ⁿ that is not below `value`: an axis whose half is easy to read."""
     magnitude = 1
     while True:
         for step in (1, 2, 3, 4, 5, 6, 8):
@@ -145,7 +145,7 @@ def nice_ceiling(value: int) -> int:
 
 
 def _series(counts: Iterable[tuple[int, int]], now_ms: int, buckets: int, bucket_ms: int) -> list[int]:
-    """Counts summed into the last `buckets` buckets, oldest first; what lies outside is left out."""
+    """Counts summed into the last `buckets` buckets, oldest first; others are ignored."""
     first = now_ms // bucket_ms - buckets + 1
     series = [0] * buckets
     for at_ms, count in counts:
@@ -187,18 +187,18 @@ def _names(releases: Sequence[str]) -> str:
 
 def _ticks(bars: list[Bar], bucket_ms: int) -> list[Tick]:
     """About four or five labels on round times: midnights, six-hour marks of a single day, or Mondays."""
-    found = []
+    ticks = []
     for bar in bars[: int(len(bars) * TICK_SHARE)]:
         at = _utc(bar.at_ms)
         if bucket_ms >= DAY_MS:
             if at.weekday() == 0:
-                found.append(Tick(bar.x, at.strftime("%-d %b")))
+                ticks.append(Tick(bar.x, at.strftime("%-d %b")))
         elif len(bars) > 30:
             if at.hour == 0:
-                found.append(Tick(bar.x, at.strftime("%a %-d")))
+                ticks.append(Tick(bar.x, at.strftime("%a %-d")))
         elif at.hour % 6 == 0:
-            found.append(Tick(bar.x, at.strftime("%H:%M")))
-    return found
+            ticks.append(Tick(bar.x, at.strftime("%H:%M")))
+    return ticks
 
 
 def _utc(at_ms: int) -> datetime:

@@ -1,9 +1,8 @@
-"""What pages share: one frozen dataclass per template, and the small values inside it.
+"""Contexts shared by pages: the base class (one frozen dataclass per template) and common values.
 
-K1  A template sees exactly the fields of its context class, and uses every one of them (a test compares the two).
-K2  Contexts hold rows, numbers and text as stored. Escaping and wording of times happen in the templates' filters.
-K3  Rules live in contexts as properties (`is_new`, `actions`), so a template never weighs two fields against each
-    other.
+CONTEXT-1  A template sees exactly the fields of its context class, and uses all of them (a test compares the two).
+CONTEXT-2  Contexts hold rows, numbers and text as stored. The templates' filters escape and format.
+CONTEXT-3  Rules are properties of contexts (`is_new`, `actions`), so that templates never combine fields.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ RING_FILL_HIGH = 0.5  # of the ring: events arrive faster than they are stored
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Base of the context classes; `template` is the file that takes it."""
+    """Base of the context classes; `template` is its file."""
 
     template: ClassVar[str]
 
@@ -33,7 +32,7 @@ class ProjectLink:
 
 @dataclass(frozen=True, slots=True)
 class Banner:
-    """Something that ails bloop right now, and where it says what to do about it."""
+    """A current problem of bloop, with a link to its remedy."""
 
     text: str
     href: str
@@ -42,17 +41,17 @@ class Banner:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """The frame around a page: who is signed in, which projects they see, which one is chosen."""
+    """The frame around a page: the user, the visible projects, the selected one."""
 
     user_name: str
     projects: tuple[ProjectLink, ...]
     current: ProjectLink
-    banners: tuple[Banner, ...] = ()  # put in by `send_page`: what ails bloop is the same on every page
+    banners: tuple[Banner, ...] = ()  # set by `send_page`, the same on every page
 
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """Base of what one feature shows on another's page; its template takes it as `panel`."""
+    """Base of a panel that one feature shows on another's page; its template gets it as `panel`."""
 
     template: ClassVar[str]
 
@@ -68,7 +67,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class TabLink:
-    """`count` is None where it would not be the number of rows behind the link (other filters are set)."""
+    """`count` is None where it would not match the rows behind the link (other filters are set)."""
 
     label: str
     href: str
@@ -87,7 +86,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What became of the last action, in a sentence; `failed` when not all of it was done."""
+    """The result of the last action; `failed` when not all of it was done."""
 
     text: str
     failed: bool
@@ -95,7 +94,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class ErrorPage(Page):
-    """Any answer that is not the page asked for. `detail` is safe to show."""
+    """Any error answer. `detail` is safe to show."""
 
     template: ClassVar[str] = "kit/error.html"
 

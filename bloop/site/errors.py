@@ -1,7 +1,7 @@
 """Domain errors as HTTP answers: the only place that knows status codes. Every body is `{"error": "<text>"}`.
 
-A fault in one field or parameter also carries `"path"`, its name. What nobody raised on purpose is logged and answered
-500 without detail.
+An error of one field or parameter also has `"path"`, its name. Unexpected exceptions are logged and answered 500
+without detail.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import orjson
 from bloop.base import errors
 from bloop.base.meters import NO_ROUTE
 
-# The nearest class in an error's ancestry decides. What is not listed is trouble of ours: 500, nothing told.
+# The nearest class in an error's ancestry decides. Classes not listed are internal errors: 500 without detail.
 _STATUS: dict[type[Exception], str] = {
     errors.BodyTooLarge: falcon.HTTP_413,
     errors.WireError: falcon.HTTP_400,
@@ -30,7 +30,7 @@ _STATUS: dict[type[Exception], str] = {
     errors.StorageError: falcon.HTTP_503,
     errors.RingError: falcon.HTTP_503,
 }
-# falcon's own errors describe themselves in sentences for people; these are the words clients of bloop know.
+# Replaces falcon's own descriptions with the texts that clients of bloop know.
 _FALCON_TEXT = {404: "not found", 405: "method not allowed", 413: "body is too large"}
 INTERNAL = "internal server error"
 
@@ -86,5 +86,5 @@ def _log(req: falcon.Request, error: Exception) -> None:
 def _answer(resp: falcon.Response, status: Any, body: dict[str, str]) -> None:
     resp.status = status
     resp.content_type = falcon.MEDIA_JSON
-    resp.text = None  # whatever a resource had begun to say
+    resp.text = None  # a resource may have set it
     resp.data = orjson.dumps(body)

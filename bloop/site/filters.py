@@ -1,8 +1,8 @@
-"""Jinja filters: values as people read them. Pure; the time of the page is an argument, never the clock.
+"""Jinja filters: format values for display. Pure; the time of the page is an argument, never the clock.
 
-F1  A filter that returns Markup has escaped every character it did not write itself.
-F2  Text from events keeps its order on the screen: characters that reorder, hide or erase text become visible labels,
-    and the whole runs inside <bdi>, so a message can never rearrange the page around it.
+FILTER-1  A filter that returns Markup has escaped every character it did not write itself.
+FILTER-2  Text from events keeps its order on the screen: characters that reorder, hide or erase text become visible
+          labels, and all of it is inside <bdi>, so a message can never rearrange the page around it.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from markupsafe import Markup, escape
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIME_MS_MAX = 253_402_300_799_999  # the last millisecond datetime can hold: 9999-12-31
-TITLE_CHARS_MAX = 300  # of a message where it is a title
-ROW_CHARS_MAX = 140  # of a message in a row of the list
+TITLE_CHARS_MAX = 300  # of a message used as a title
+ROW_CHARS_MAX = 140  # of a message in a list row
 
 # Bidirectional controls, invisible characters and terminal escapes, by the short name Unicode gives them. The joiners
 # U+200C and U+200D stay as they are: Persian words and emoji families need them.
@@ -76,13 +76,13 @@ def exact(at_ms: int) -> str:
 
 def when(at_ms: int, now_ms: int) -> Markup:
     """A <time> that reads relative, carries ISO-8601 for machines and the exact UTC time as its title."""
-    # Digits and words of our own, nothing to escape: Markup.format would cost ten times as much, 100 times a page.
+    # Only digits and our own words, nothing to escape: Markup.format would cost ten times as much, 100 times a page.
     text = f'<time datetime="{iso(at_ms)}" title="{exact(at_ms)}">{relative(at_ms, now_ms)}</time>'
     return Markup(text)  # noqa: S704
 
 
 def seen(at_ms: int, now_ms: int) -> Markup:
-    """Like `when` where there are many: the exact time stands once, and the stylesheet shows it on focus and hover."""
+    """Like `when`, for long lists: holds the exact time once; the stylesheet shows it on focus and hover."""
     text = f'<time datetime="{iso(at_ms)[:10]} {iso(at_ms)[11:]}">{relative(at_ms, now_ms)}</time>'
     return Markup(text)  # noqa: S704
 
@@ -102,7 +102,7 @@ def compact(value: int) -> str:
 
 
 def file_size(size_bytes: int) -> str:
-    """`812 B`, `1.2 MiB`, `34 GiB`: two digits where they say something."""
+    """`812 B`, `1.2 MiB`, `34 GiB`: at least two significant digits."""
     amount, unit = float(size_bytes), "B"
     for larger in ("KiB", "MiB", "GiB", "TiB"):
         if amount < 1024:
@@ -112,7 +112,7 @@ def file_size(size_bytes: int) -> str:
 
 
 def percent(share: float) -> str:
-    """`38%`; what is not nothing never reads `0%`, and what is not all never reads `100%`."""
+    """`38%`; more than nothing never reads `0%`, less than all never reads `100%`."""
     if 0 < share < 0.01:
         return "<1%"
     if 0.99 < share < 1:
@@ -121,7 +121,7 @@ def percent(share: float) -> str:
 
 
 def visible(text: object) -> Markup:
-    """Untrusted text, escaped, isolated, with hidden characters shown by name (F1, F2)."""
+    """Untrusted text, escaped, isolated, with hidden characters shown by name (FILTER-1, FILTER-2)."""
     escaped = str(escape(text))
     if _HIDDEN.search(escaped):
         escaped = _HIDDEN.sub(_label, escaped)
@@ -129,7 +129,7 @@ def visible(text: object) -> Markup:
 
 
 def headline(text: str) -> Markup:
-    """The first line of a message, bounded: what a list row or a page title has room for."""
+    """The first line of a message, bounded, for list rows and page titles."""
     first, _, rest = text.strip().partition("\n")
     if len(first) > TITLE_CHARS_MAX or rest:
         first = first[:TITLE_CHARS_MAX].rstrip() + "…"
@@ -137,9 +137,9 @@ def headline(text: str) -> Markup:
 
 
 def row_title(text: str) -> Markup:
-    """A headline of a row among many: cut to what the widest screen has room for."""
+    """A headline for a list row, cut to the width of the widest screen."""
     if len(text) <= ROW_CHARS_MAX and text.isascii() and text.isprintable():
-        return escape(text.strip())  # nothing in it can run the other way, so it needs no isolation (F2)
+        return escape(text.strip())  # it has no right-to-left characters, so it needs no isolation (FILTER-2)
     return headline(text if len(text) <= ROW_CHARS_MAX else text[:ROW_CHARS_MAX] + "…")
 
 
@@ -149,14 +149,14 @@ def plain(text: str) -> str:
 
 
 def pretty_json(value: Any) -> str:
-    """Indented JSON, keys as they came."""
+    """Indented JSON, keys in their order."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
 
 
 def _label(match: re.Match[str]) -> str:
     character = match.group()
     code = ord(character)
-    name = _NAMED.get(character) or (f"^{chr(code + 64)}" if code < 0x20 else f"{code:02X}")  # ^[ as terminals say it
+    name = _NAMED.get(character) or (f"^{chr(code + 64)}" if code < 0x20 else f"{code:02X}")  # ^[ as terminals print it
     return f'<span class="hidden-char" title="U+{code:04X}">{name}</span>'
 
 

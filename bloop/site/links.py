@@ -1,4 +1,4 @@
-"""Addresses that pages of several features lead to."""
+"""Links that pages of several features use."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts and times what the dashboard process answers, by the route as it is declared. Lost with the process."""
+"""Counts and times the answers of the dashboard process, by declared route. In memory only."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ _METHODS = frozenset(falcon.HTTP_METHODS)
 
 
 class AnswerMeter:
-    """The numbers; any thread."""
+    """Counts and durations by route. Any thread."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._answers: dict[Answer, int] = {}
         self._took: dict[str, list[int]] = {}
 
-    def note(self, answer: Answer, took_ns: int) -> None:
+    def add(self, answer: Answer, took_ns: int) -> None:
         slot = bisect_left(ANSWER_BOUNDS_NS, took_ns)
         with self._lock:
             self._answers[answer] = self._answers.get(answer, 0) + 1
@@ -39,8 +39,8 @@ class AnswerMeter:
             return {route: Measured(ANSWER_BOUNDS_S, cell[:-1], cell[-1] / NS) for route, cell in self._took.items()}
 
 
-class Metered:
-    """Middleware; the first one, so that it sees a request before and an answer after all others."""
+class MeterAnswers:
+    """Middleware; the first one, so that it measures all others too."""
 
     def __init__(self, answered: AnswerMeter) -> None:
         self._answered = answered
@@ -55,4 +55,4 @@ class Metered:
             (req.uri_template or NO_ROUTE).replace(":ref}", "}").replace(":int}", "}"),
             str(resp.status_code),
         )
-        self._answered.note(answer, time.perf_counter_ns() - started_ns)
+        self._answered.add(answer, time.perf_counter_ns() - started_ns)

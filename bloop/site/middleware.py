@@ -1,9 +1,9 @@
-"""What every request and every answer of the dashboard process has in common, apart from who may ask (access.py).
+"""Middleware for all requests and answers of the dashboard process, except the access check (access.py).
 
-M1  A fingerprint or a release in a path may hold anything, slashes included, encoded or not.
-M2  HEAD answers what GET would, without the body.
-M3  Every answer carries the security headers; a resource may tighten them, none has to remember them.
-M4  Other origins read nothing with a person's cookie, `auth.rp_origin` alone excepted.
+MIDDLEWARE-1  A fingerprint or a release in a path may hold any character, also slashes, encoded or not.
+MIDDLEWARE-2  HEAD answers as GET does, without the body.
+MIDDLEWARE-3  Every answer has the security headers; a resource may tighten them.
+MIDDLEWARE-4  Other origins read nothing with a user's cookie, except `auth.rp_origin`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _SECURITY_HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-# Where people come by https, they never come without for a year. Not for subdomains: those are not ours.
+# Once on https, browsers use only https for a year. Not for subdomains: those are not ours.
 _HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 _CORS_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 _CORS_HEADERS = "Content-Type, Cookie, Authorization"
@@ -43,14 +43,14 @@ _REFERENCE_PATHS = (
 
 
 class ReferenceConverter(falcon.routing.BaseConverter):
-    """`{name:ref}` in a route: one path segment as `Shape` wrote it, back to what the client meant."""
+    """`{name:ref}` in a route: one path segment as `NormalizeRequest` encoded it, decoded."""
 
     def convert(self, value: str) -> str:
         return unquote(value)
 
 
-class Shape:
-    """Paths and methods as the routes expect them (M1, M2)."""
+class NormalizeRequest:
+    """Changes paths and methods to what the routes expect (MIDDLEWARE-1, MIDDLEWARE-2)."""
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
         if req.path.startswith("//"):
@@ -64,11 +64,11 @@ class Shape:
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
         if getattr(req.context, "is_head", False):
-            req.method = "HEAD"  # Falcon now leaves the body out and keeps its length
+            req.method = "HEAD"  # Falcon then omits the body and keeps its length
 
 
 class SecurityHeaders:
-    """M3."""
+    """Adds the security headers (MIDDLEWARE-3)."""
 
     def __init__(self, https: bool) -> None:
         self._headers = _SECURITY_HEADERS | (_HTTPS_ONLY if https else {})
@@ -82,7 +82,7 @@ class SecurityHeaders:
 
 
 class Cors:
-    """M4. Ingest routes speak for themselves: any page may send events."""
+    """Adds CORS headers (MIDDLEWARE-4). Ingest routes set their own: any page may send events."""
 
     def __init__(self, routes: Routes, rp_origin: str) -> None:
         self._routes, self._rp_origin = routes, rp_origin.rstrip("/")

@@ -1,10 +1,10 @@
-"""Was a cookie's write meant by the person, or did another site's page send it?
+"""The CSRF check: refuses writes with a cookie that another site's page sent.
 
-Browsers say so themselves: `Sec-Fetch-Site` on secure origins and localhost, `Origin` on every POST. A page cannot
-forge either, so no token has to travel through forms and JSON calls. Clients that send neither, such as curl, are not
-browsers and are let through: there is no other site to act for. `SameSite=Lax` on the cookie is the second lock.
+Browsers name the sending site: `Sec-Fetch-Site` on secure origins and localhost, `Origin` on every POST. A page cannot
+forge either, so forms and JSON calls need no token. Clients that send neither, such as curl, are not browsers and pass:
+no other site can act through them. `SameSite=Lax` on the cookie is a second protection.
 
-The pages' `Referrer-Policy` is `same-origin` and must not become `no-referrer`: with that, browsers send
+The pages' `Referrer-Policy` is `same-origin` and must not become `no-referrer`: browsers would then send
 `Origin: null` on our own forms (Fetch standard, "append a request Origin header").
 """
 
@@ -21,7 +21,7 @@ _OURS = frozenset({"same-origin", "none"})  # none: typed, or a bookmark
 
 
 def check_origin(req: falcon.Request, rp_origin: str) -> None:
-    """Return for a safe method, and for a write that no other site asked for.
+    """Return for a safe method, and for a write that no other site sent.
 
     Raises:
         Forbidden: another site's page sent it.

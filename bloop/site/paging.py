@@ -1,10 +1,10 @@
-"""Pages of the API's lists: `limit` and `offset` for clients that think so, a cursor for those that follow links.
+"""Paging of the API's lists: `limit` and `offset`, or a cursor for clients that follow links.
 
-N1  Every page but the last carries `Link: <…>; rel="next"`. Following it neither repeats nor skips a row that did not
-    change meanwhile.
-N2  A client that adds up offsets gets the same: where each page ended is remembered for a while, by what was asked and
-    not by who asked, and the next offset starts there.
-N3  An offset that is not remembered is skipped inside the index.
+PAGING-1  Every page but the last has `Link: <…>; rel="next"`. Following it neither repeats nor skips rows that did not
+          change meanwhile.
+PAGING-2  Clients that add up offsets get the same: the end of each page is remembered for a while, by list, not by
+          client, and the next offset starts there.
+PAGING-3  Other offsets skip rows inside the index.
 """
 
 from __future__ import annotations
@@ -32,51 +32,56 @@ _INT64 = range(-(2**63), 2**63)
 
 
 class Start(NamedTuple):
-    """Where a page starts: behind a key, or after skipping rows from the top."""
+    """Where a page starts: after a key, or after skipping rows."""
 
     limit: int
-    offset: int | None  # None: the client follows a cursor
+    offset: int | None  # None: the client uses a cursor
     before: PageKey | None
     skip: int
 
 
 class Pager:
-    """Remembers page ends (N2). One per process, shared by threads and resources."""
+    """Remembers page ends (PAGING-2). One per process, shared by threads and resources."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._ends: OrderedDict[tuple[Hashable, int], tuple[float, PageKey]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def start(self, req: falcon.Request, what: tuple[Hashable, ...]) -> Start:
-        """`what` names the list: its kind, projects, filters and order.
+    def start(self, req: falcon.Request, listing: tuple[Hashable, ...]) -> Start:
+        """`listing` identifies the list: its kind, projects, filters and order.
 
         Raises:
-            InvalidParameter: a cursor of another list, or none of ours.
+            InvalidParameter: the cursor is invalid or of another list.
         """
         limit, offset, cursor = params.limit(req), params.offset(req), req.get_param("cursor")
         if cursor:
-            return Start(limit, None, _decode(cursor, kind=str(what[0])), 0)
+            return Start(limit, None, _decode(cursor, kind=str(listing[0])), 0)
         with self._lock:
-            known = self._ends.get((what, offset))
-        if offset and known is not None and self._monotonic() - known[0] <= REMEMBERED_S:
-            return Start(limit, offset, known[1], 0)
+            remembered = self._ends.get((listing, offset))
+        if offset and remembered is not None and self._monotonic() - remembered[0] <= REMEMBERED_S:
+            return Start(limit, offset, remembered[1], 0)
         return Start(limit, offset, None, offset)
 
     def finish(
-        self, req: falcon.Request, resp: falcon.Response, what: tuple[Hashable, ...], start: Start, end: PageKey | None
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        listing: tuple[Hashable, ...],
+        start: Start,
+        end: PageKey | None,
     ) -> None:
-        """Say where the next page is; `end` None: there is none."""
+        """Add the link to the next page; `end` None: there is none."""
         if end is None:
             return
         if start.offset is not None:
             with self._lock:
-                self._ends[what, start.offset + start.limit] = (self._monotonic(), end)
-                self._ends.move_to_end((what, start.offset + start.limit))
+                self._ends[listing, start.offset + start.limit] = (self._monotonic(), end)
+                self._ends.move_to_end((listing, start.offset + start.limit))
                 while len(self._ends) > REMEMBERED_MAX:
                     self._ends.popitem(last=False)
         query = {name: value for name, value in req.params.items() if name not in ("offset", "cursor")}
-        query |= {"limit": str(start.limit), "cursor": _encode(end, kind=str(what[0]))}
+        query |= {"limit": str(start.limit), "cursor": _encode(end, kind=str(listing[0]))}
         path = quote(req.path, safe="/%")
         resp.set_header("Link", f'<{path}?{urlencode(query, doseq=True)}>; rel="next"')
 
@@ -89,8 +94,8 @@ def _decode(cursor: str, *, kind: str) -> PageKey:
     if len(cursor) <= CURSOR_LENGTH_MAX:
         try:
             data = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4))
-            given, value, tie, row_id = msgspec.json.decode(data, type=tuple[str, int, str, int])
-            if given == kind and value in _INT64 and row_id in _INT64:
+            cursor_kind, value, tie, row_id = msgspec.json.decode(data, type=tuple[str, int, str, int])
+            if cursor_kind == kind and value in _INT64 and row_id in _INT64:
                 return PageKey(value, tie, row_id)
         except (binascii.Error, ValueError, msgspec.MsgspecError):
             pass

@@ -1,4 +1,4 @@
-"""Query parameters, read once at the edge. A blank parameter counts as absent."""
+"""Parses query parameters. A blank parameter counts as absent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def text(req: falcon.Request, name: str) -> str | None:
 
 
 def integer(req: falcon.Request, name: str, default: int, *, low: int, high: int) -> int:
-    """A whole number, moved into low..high.
+    """A whole number, clamped to low..high.
 
     Raises:
         InvalidParameter: not a whole number.
@@ -42,7 +42,7 @@ def integer(req: falcon.Request, name: str, default: int, *, low: int, high: int
 
 
 def instant_ms(req: falcon.Request, name: str) -> int | None:
-    """A Unix time in seconds, milliseconds, microseconds or nanoseconds, told apart by its size; in ms.
+    """A Unix time in seconds, milliseconds, microseconds or nanoseconds, recognised by its size; in ms.
 
     Raises:
         InvalidParameter: not a whole number, or past 64 bits.
@@ -57,7 +57,7 @@ def choice(req: falcon.Request, name: str, default: E) -> E:
     """A member of the default's enum.
 
     Raises:
-        InvalidParameter: none of its values.
+        InvalidParameter: not one of its values.
     """
     value = req.get_param(name)
     if not value:
@@ -82,5 +82,5 @@ def _integer(req: falcon.Request, name: str) -> int | None:
         return None
     try:
         return int(value)
-    except ValueError:  # also for more digits than Python reads
+    except ValueError:  # also when Python refuses the number of digits
         raise InvalidParameter(name, "must be a whole number") from None

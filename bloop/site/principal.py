@@ -8,7 +8,7 @@ from bloop.auth.principal import Principal
 
 
 def principal_of(req: falcon.Request) -> Principal:
-    """Who sent this request; only inside a responder."""
+    """The principal that Access stored; only inside a responder."""
     principal = req.context.principal
     assert isinstance(principal, Principal)
     return principal

@@ -1,8 +1,8 @@
 """Templates → HTML. One environment per process: autoescape everywhere, an undefined name is an error.
 
 render = Renderer()
-render.page(IssueListPage(…))                   # a context class knows its template
-render("accounts/login.html", {"token": …})        # the same by hand; this is `Deps.render`
+render.page(IssueListPage(…))                   # a context class names its template
+render("accounts/login.html", {"token": …})        # the same without a class; this is `Deps.render`
 """
 
 from __future__ import annotations
@@ -43,5 +43,5 @@ class Renderer:
 
 
 def context_of(page: Page) -> dict[str, Any]:
-    """What a template sees: the fields of its context class, by name."""
+    """The fields of a context class by name, as its template sees them."""
     return {f.name: getattr(page, f.name) for f in fields(page)}

@@ -1,10 +1,10 @@
-"""Adds routes to the Falcon app together with what each method needs, so that no route can be without.
+"""Adds routes to the Falcon app together with the need of each method, so that no route lacks one.
 
     routes.add("/issues/{ref}", resource, GET=PAGE, POST=SESSION)
 
-A route without its need is refused twice: `create_dashboard_app` fails when one is missing, and the access middleware
-admits nobody to a route that is not in the table (access A1). The router keeps its own list of what it answers, because
-`falcon.inspect` reads and parses source files, which takes a third of a second at every start.
+A missing need is caught twice: `create_dashboard_app` fails, and the access middleware refuses every request to a route
+that is not in the table (access A1). The router keeps its own list of routes, because `falcon.inspect` reads and parses
+source files, which takes a third of a second at every start.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from falcon.routing import CompiledRouter
 
 from bloop.auth.access import Need
 
-_AUTOMATIC = ("OPTIONS",)  # Falcon answers it by itself where a resource does not
+_AUTOMATIC = ("OPTIONS",)  # Falcon answers it where a resource does not
 
 
 class ListedRouter(CompiledRouter):
-    """Falcon's router, which also remembers every (template, method) it was given a responder for."""
+    """Falcon's router, which also lists every (template, method) that has a responder."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,7 +34,7 @@ class ListedRouter(CompiledRouter):
 
 
 class Routes:
-    """The app and its access table."""
+    """The app and its table of needs."""
 
     def __init__(self) -> None:
         self._router = ListedRouter()
@@ -42,7 +42,7 @@ class Routes:
         self._needs: dict[tuple[str, str], Need] = {}
 
     def add(self, template: str, resource: object, *, suffix: str | None = None, **needs: Need) -> None:
-        """Mount `resource` at `template`; `needs` maps each method it answers (`GET=PAGE`) to what it asks for."""
+        """Mount `resource` at `template`; `needs` maps each method it answers to its need (`GET=PAGE`)."""
         self.app.add_route(template, resource, suffix=suffix)
         for method, need in needs.items():
             self._needs[template, method] = need
@@ -58,13 +58,13 @@ class Routes:
         return self._needs.get((template, method))
 
     def methods(self, template: str) -> list[str]:
-        """What a route answers, for the Allow header."""
+        """The methods of a route, for the Allow header."""
         return sorted({method for known, method in self._needs if known == template} | set(_AUTOMATIC))
 
     def table(self) -> dict[tuple[str, str], Need]:
-        """Every (template, method) with its need: what the tests walk."""
+        """Every (template, method) with its need; for tests."""
         return dict(self._needs)
 
     def undeclared(self) -> Iterator[tuple[str, str]]:
-        """(template, method) pairs the app answers and the table does not know."""
+        """(template, method) pairs that the app answers and the table lacks."""
         return (answered for answered in self._router.answered if answered not in self._needs)

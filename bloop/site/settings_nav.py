@@ -1,4 +1,4 @@
-"""What the pages of the settings have in common: above all the side navigation, which shows what a visitor may open."""
+"""The common parts of the settings pages: the side navigation and the base context."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bloop.site.contexts import Page, Shell
 
 
 class SettingsSection(NamedTuple):
-    """A page of the settings. `admin_only` hides the link; whether the page opens is decided by its route's need."""
+    """A page of the settings. `admin_only` hides the link; the route's need decides who may open the page."""
 
     label: str
     href: str
@@ -37,7 +37,7 @@ class NavLink:
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage(Page):
-    """What stands in `kit/settings.html`. `notice` says what the visitor has just done."""
+    """The fields of `kit/settings.html`. `notice` says what the user just did."""
 
     shell: Shell
     nav: tuple[NavLink, ...]
@@ -46,7 +46,7 @@ class SettingsPage(Page):
 
 
 def settings_nav(current: SettingsSection, *, is_admin: bool) -> tuple[NavLink, ...]:
-    """What stands beside the page of `current`."""
+    """The links of the side navigation on the page of `current`."""
     return tuple(
         NavLink(section.label, section.href, section is current)
         for section in SECTIONS

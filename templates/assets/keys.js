@@ -17,9 +17,9 @@ const HELP = {
   },
   "In the list": {
     "j k": "Next, previous issue",
-    o: "Open it, as does Enter",
+    o: "Open (or Enter)",
     x: "Select it",
-    "r m i": "Resolve, mute, ignore: what is selected, else this one",
+    "r m i": "Resolve, mute, ignore: selection, or current issue",
     "n p": "Next, previous page",
   },
   "On an issue": {
@@ -37,7 +37,7 @@ const TYPING =
   "input:not([type=checkbox], [type=button], [type=submit]), textarea, select, dialog, " +
   "[role=dialog], [role=textbox], [role=combobox], [role=listbox], [role=menu]";
 
-// What outlives a page. Storage may be blocked: then the choice lasts until the next page, and `u` goes to the project.
+// State kept between pages. If storage is blocked, the choice lasts until the next page, and `u` goes to the project.
 
 const memory = {};
 

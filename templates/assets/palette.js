@@ -1,6 +1,6 @@
 // Ctrl-K, on a Mac ⌘K: the projects, pages and actions that this page offers, found by a few letters.
 //
-// It holds what is in the document already: menus, navigation, and whatever has a shortcut. Nothing is fetched.
+// It lists what the document already holds: menus, navigation, and elements with a shortcut. Nothing is fetched.
 
 const SOURCES =
   ".project-menu a, .topbar-end .menu-list a, .topbar-end .menu-list button:not([hidden]), .settings-nav a, .tabs a, [data-key]";
@@ -64,11 +64,11 @@ function open() {
   const show = () => {
     found = all.filter(({ name }) => matches(name, input.value.trim()));
     list.replaceChildren(...found.map(optionOf));
-    status.textContent = found.length ? "" : "Nothing is called so";
+    status.textContent = found.length ? "" : "No matches";
     choose(0);
   };
   const run = (entry) => {
-    dialog.close(); // the focus goes back to where it was, and from there to where the action puts it
+    dialog.close(); // focus returns to where it was; the action may move it
     if (entry?.element.matches("input")) entry.element.focus();
     else entry?.element.click();
   };

@@ -1,4 +1,4 @@
-// Passkeys: a form with data-passkey asks the server what to ask, asks the browser, and hands the answer over.
+// Passkeys: a form with data-passkey gets options from the server, passes them to the browser, and posts its answer.
 //
 //   <form data-passkey="create|get" data-start="…" data-finish="…" data-next="…" data-origin="…" hidden>
 //
@@ -7,9 +7,9 @@
 const WORDS = {
   NotAllowedError: "That was cancelled, or took too long. Try again.",
   InvalidStateError: "This device already has a passkey for this account.",
-  NotSupportedError: "This device cannot make the kind of passkey bloop needs.",
+  NotSupportedError: "This device does not support the kind of passkey bloop needs.",
   SecurityError: "The browser refuses passkeys at this address.",
-  NetworkError: "The server does not answer. Is it running?",
+  NetworkError: "The server isn't responding.",
 };
 
 const toBytes = (text) =>

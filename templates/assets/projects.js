@@ -1,4 +1,4 @@
-// A slug as the name suggests it, until somebody writes one of their own.
+// Suggests a slug from the name, until the user edits the slug.
 
 const name = document.querySelector("[data-slug-for]");
 const slug = document.querySelector(name.dataset.slugFor);

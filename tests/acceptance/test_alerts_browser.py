@@ -120,7 +120,7 @@ def test_what_could_not_be_delivered_is_noticed_and_sent_again_without_javascrip
         until(lambda: "deliveries_failing" in bloop.request("GET", "/health").body.decode(), "the trouble in /health")
 
         page.goto(f"http://localhost:{bloop.port}/")
-        page.get_by_role("region", name="Trouble").get_by_role("link", name="What to do").click()
+        page.get_by_role("region", name="Problems").get_by_role("link", name="How to fix").click()
         failed = page.locator("[data-delivery]")
         expect(failed).to_have_count(1)
         expect(failed).to_contain_text("404")

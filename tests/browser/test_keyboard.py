@@ -315,7 +315,7 @@ def test_the_palette_says_where_it_is_and_gives_the_focus_back(visit: Visit) -> 
     press(page, "ArrowDown", "ArrowDown", "ArrowUp")
     expect(field).to_have_attribute("aria-activedescendant", page.locator(CHOSEN).get_attribute("id") or "")
     field.fill("no such thing")
-    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("Nothing is called so")
+    expect(page.get_by_role("dialog").get_by_role("status")).to_have_text("No matches")
     press(page, "Escape")
 
     expect(page.get_by_role("dialog")).to_have_count(0)

@@ -22,7 +22,7 @@ from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import answer_json, read_form
 from bloop.site.contexts import Page
-from bloop.site.cookie import session_cookie
+from bloop.site.cookie import sign_in_cookie
 from bloop.site.deps import Deps
 from bloop.site.render import context_of
 
@@ -75,7 +75,7 @@ class SignIn:
         resp.status, resp.location = falcon.HTTP_303, next_path if link.user_id is None else ACCOUNT_PATH
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
-        cookie = session_cookie(req)
+        cookie = sign_in_cookie(req)
         if cookie is not None:
             self._deps.database.change(lambda db: delete_sign_in(db, cookie))
         self._cookie.clear_cookie(resp)

@@ -21,7 +21,7 @@ from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import App, create_dashboard_app
-from bloop.site.deps import Deps, Hooks, InRing
+from bloop.site.deps import Deps, Hooks, RingSample
 from bloop.site.render import Renderer
 from bloop.site.routes import Routes
 from tests.seed import NOW_MS, Seed
@@ -64,7 +64,7 @@ class Server:
     settings: Settings
     now_ms: int = NOW_MS
     ring: RingStat | None = WELL
-    in_ring: InRing | None = None
+    ring_sample: RingSample | None = None
     sink: CollectingSink = field(default_factory=CollectingSink)
     on_generation: Callable[[], None] = lambda: None
     on_purge: Callable[[], None] = lambda: None
@@ -84,7 +84,7 @@ class Server:
             settings=self.settings,
             database=self.database,
             ring_stat=lambda: self.ring,
-            look_into_ring=lambda: self.in_ring,
+            sample_ring=lambda: self.ring_sample,
             bump_generation=lambda: self.on_generation(),
             render=Renderer(),
             now_ms=lambda: self.now_ms,

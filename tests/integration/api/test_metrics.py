@@ -16,7 +16,7 @@ from bloop.health.exposition import NO_PROJECT_LABEL, OTHER, PARTS, Families, Sc
 from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import LaneStat, Meters
-from bloop.site.deps import InRing
+from bloop.site.deps import RingSample
 from tests.integration.api.conftest import WELL, Server, settings_for
 from tests.seed import NOW_MS, Seed
 
@@ -148,7 +148,7 @@ def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: See
     lane = [0] * LANE_METERS
     for word, value in tally.take().items():
         lane[word] = value
-    server.in_ring = InRing(Meters([0] * CONSUMER_METERS, [lane, lane, [0] * LANE_METERS]), None)
+    server.ring_sample = RingSample(Meters([0] * CONSUMER_METERS, [lane, lane, [0] * LANE_METERS]), None)
     token = seed.token(seed.project("shop"), "errors:read")
     for path in ("/v1/errors/a%2Fb", "/v1/errors/c", "/nowhere", "/nowhere/else"):
         server.call("GET", path, token=token)
@@ -182,7 +182,7 @@ def test_the_writers_times_and_what_waits_are_said(server: Server) -> None:
         meters.FLUSH.added([(4_000_000, 3)]), meters.VISIBLE.added([(120, 50), (3000, 1)])
     ).items():
         words[word] = value
-    server.in_ring = InRing(Meters(words, [[0] * LANE_METERS]), NOW_MS - 90_500)
+    server.ring_sample = RingSample(Meters(words, [[0] * LANE_METERS]), NOW_MS - 90_500)
     lane = LaneStat(0, 5, 200, 100, 100, 40, 2, True, spilled=7, spill_records=3, spill_bytes=900)
     server.ring = WELL._replace(lanes=[lane], fill=1.0, pending_records=9, spill_records=3, spill_bytes=900)
 

@@ -1,4 +1,4 @@
-"""V1 to V4 of bloop/live/stream.py and hub.py: what a stream says, to whom, and from where."""
+"""STREAM-1 to STREAM-4: what a stream says, to whom, and from where."""
 
 from __future__ import annotations
 
