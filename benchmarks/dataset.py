@@ -19,6 +19,7 @@ from bloop.base.clock import DAY_MS, now_ms
 from bloop.bench.corpus import Corpus
 from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
+from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM
 from bloop.ingest.dialects.native import Event, parse_event
 from bloop.ingest.json_body import decode_json
@@ -27,7 +28,6 @@ from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
 from bloop.records.record import Kind, encode_error
-from workers.writer import make_kinds
 
 WINDOWS = 50
 SPAN_MS = 3 * DAY_MS  # less than retention keeps

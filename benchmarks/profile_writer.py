@@ -21,6 +21,7 @@ from benchmarks.stopwatch import Steps
 from bloop.base.clock import now_ms
 from bloop.bench.corpus import Corpus
 from bloop.db import connection, migrate
+from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM, compute
 from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.json_body import decode_json
@@ -33,7 +34,6 @@ from bloop.issues.kind import EventStore
 from bloop.pipeline import dead_letters, ring_state, signals
 from bloop.pipeline.store import RingRecord, Store
 from bloop.records.record import Kind, decode_error, encode_error
-from workers.writer import make_kinds
 
 PROJECT_ID = 1
 LANES = 2

@@ -15,6 +15,7 @@ from bloop.db import connection
 from bloop.db.migrate import migrate
 from bloop.demo.alerts import store_alerts
 from bloop.demo.month import PROJECTS, demo_changes, demo_events
+from bloop.features import make_kinds
 from bloop.grouping import v1
 from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
@@ -24,7 +25,6 @@ from bloop.issues.status.store import Status, change_status
 from bloop.pipeline.store import Store
 from bloop.projects.store import create_project
 from bloop.records.record import Kind, encode_error
-from workers.writer import make_kinds
 
 BATCH = 500
 ORIGIN = "https://errors.example.com"

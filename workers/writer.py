@@ -17,14 +17,12 @@ import time
 
 import apsw
 
+from bloop import features
 from bloop.base import clock, config, meters
 from bloop.base.memory import Leftovers
 from bloop.base.pid_file import claimed
 from bloop.db import connection, migrate
 from bloop.db.connection import OPERATIONAL_ERRORS
-from bloop.issues.kind import EventStore
-from bloop.ledger.store import NoteStore
-from bloop.pipeline.kinds import KindStore
 from bloop.pipeline.store import Stored
 from bloop.projects import store as projects
 from bloop.retention import disk
@@ -224,11 +222,6 @@ class Writer:
         self._consumer.heartbeat(clock.now_ms(), WriterState.RUNNING)
 
 
-def make_kinds(db: apsw.Connection) -> list[KindStore]:
-    """What each kind of record is stored by."""
-    return [EventStore(db), NoteStore(db)]
-
-
 def main(settings: config.Settings, stop: StopFlag) -> int:
     """Open everything, drain until told to stop, close everything. EXIT_FAILED when counts are left in the ring.
 
@@ -240,7 +233,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
         db = connection.open_writer(settings.database_path, cache_kib=settings.tuning.writer_cache_kib)
         cleanup.callback(db.close)
         projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
-        ring = rings.open_ring(settings, db, make_kinds, cleanup)
+        ring = rings.open_ring(settings, db, features.make_kinds, cleanup)
         log.info("ready, %d records waiting", ring.consumer.pending(), extra={"action": "ready"})
         process.unit.ready("storing")
         is_settled = Writer(settings, db, ring).run(stop)

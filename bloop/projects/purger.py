@@ -20,7 +20,7 @@ import apsw
 
 from bloop.base.errors import BloopError
 from bloop.db import connection
-from bloop.projects.purge import purge_some, some_signals
+from bloop.projects.purge import find_unindexed, purge_some
 from bloop.projects.read import to_purge
 
 ROWS_MAX = 1000
@@ -73,9 +73,9 @@ class Purger:
         started = time.monotonic()
         while not self._stop.is_set():
             step_started = time.monotonic()
-            signal_ids = some_signals(db, project_id, ROWS_MAX)
+            found = find_unindexed(db, project_id, ROWS_MAX)
             with connection.immediate(db):
-                done = purge_some(db, project_id, signal_ids, rows_max=ROWS_MAX, now_ms=self._now_ms())
+                done = purge_some(db, project_id, found, rows_max=ROWS_MAX, now_ms=self._now_ms())
             if self._wal_pages > WAL_PAGES_MAX:
                 db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             if done:

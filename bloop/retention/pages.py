@@ -8,7 +8,7 @@ from bloop.backup.pages import BackupsPanel
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
 from bloop.retention.read import OverrideRow, RunRow
-from bloop.retention.sizes import Sample
+from bloop.retention.sizes import Sample, shown_tables
 from bloop.site.contexts import Option, Shell
 from bloop.site.filters import file_size
 from bloop.site.settings_nav import STORAGE, settings_nav
@@ -20,21 +20,6 @@ NOTICES = {
 }
 DAYS_LEFT_FEW = 14  # said in red
 DAYS_LEFT_MANY = 730
-
-_TABLES = {
-    "events": ("Raw events", "stacks, metadata, ids"),
-    "issues": ("Issues", ""),
-    "aggregates": ("Issues by release and environment", ""),
-    "issue_users": ("People per issue", "so that they are counted once"),
-    "hourly_counts": ("Counts per hour and issue", ""),
-    "project_hourly_counts": ("Counts per hour and project", ""),
-    "minute_counts": ("Counts per minute and issue", "for alert rules"),
-    "ledger": ("Ledger by minute", ""),
-    "status_changes": ("History of issues", ""),
-    "signals": ("Signals", "what streams and alerts read"),
-    "alert_firings": ("Alerts that fired", ""),
-    "deliveries": ("Deliveries of alerts", ""),
-}
 
 
 def storage_page(
@@ -132,7 +117,7 @@ def _days_left(days_left: int | None, growth: int | None) -> Figure:
 
 def _tables(sample: Sample | None, event_count: int) -> tuple[TableLine, ...]:
     counts = {**(sample.row_counts if sample else {}), "events": event_count}
-    return tuple(TableLine(*_TABLES[name], counts[name]) for name in _TABLES if name in counts)
+    return tuple(TableLine(t.label, t.note, counts[t.name]) for t in shown_tables() if t.name in counts)
 
 
 def _clean_up(run: RunRow, progress_path: str) -> CleanUp:

@@ -7,8 +7,7 @@ N2  Nothing is remembered between clean-ups, so there is nothing that a kill, a 
     beyond their samples by events_by_issue. Rows that stay are never read, and spared ones cost a step of the index
     each: 0.11 s for 100,000 issues with 1,000,000 events and nothing due, 0.45 s with 250,000 due (measured).
 N3  An event that is not in the counters yet is never deleted, nor is the newest: its id would be given again.
-N4  Signals are kept until alerts have read them, and the newest always: streams compare its id with theirs.
-N5  Every DELETE is bounded. Found ids are looked at once more when they are deleted: a row that took the place of one
+N4  Every DELETE is bounded. Found ids are looked at once more when they are deleted: a row that took the place of one
     deleted meanwhile is too new to go.
 """
 
@@ -19,8 +18,8 @@ from collections.abc import Sequence
 
 import apsw
 
-from bloop.alerts.firing.read import cursor
 from bloop.db.rows import ids_json
+from bloop.db.tables import Table
 from bloop.ingest.limits import FUTURE_MS_MAX
 
 _MAKE_DUE = "CREATE TEMP TABLE IF NOT EXISTS due_events (id INTEGER PRIMARY KEY)"
@@ -70,33 +69,6 @@ DELETE FROM hourly_counts WHERE (issue_id, hour_ms, environment, source) IN (
       FROM json_each(:issue_ids) AS i JOIN hourly_counts AS h ON h.issue_id = i.value AND h.hour_ms < :before_ms
      LIMIT :rows_max)
 """
-# By primary key, project after project.
-_DELETE_PROJECT_HOURS = """
-DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
-    SELECT h.project_id, h.hour_ms, h.environment, h.source
-      FROM projects AS p CROSS JOIN project_hourly_counts AS h ON h.project_id = p.id AND h.hour_ms < :before_ms
-     LIMIT :rows_max)
-"""
-# By primary key; the totals stay.
-_DELETE_LEDGER = """
-DELETE FROM ledger WHERE (minute_ms, project_id, category, outcome) IN (
-    SELECT minute_ms, project_id, category, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
-"""
-# Of the oldest ids only, since times need not rise with them.
-_DELETE_SIGNALS = """
-DELETE FROM signals WHERE id IN (
-    SELECT o.id
-      FROM (SELECT id, at_ms FROM signals
-             WHERE id <= :read_id AND id < (SELECT max(id) FROM signals) ORDER BY id LIMIT 5000) AS o
-     WHERE o.at_ms < :before_ms LIMIT :rows_max)
-"""
-# A thousand rows each at most.
-_DELETE_DEAD_LETTERS = """
-DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE dead_at_ms < :before_ms LIMIT :rows_max)
-"""
-_DELETE_REJECTIONS = """
-DELETE FROM rejections WHERE id IN (SELECT id FROM rejections WHERE rejected_at_ms < :before_ms LIMIT :rows_max)
-"""
 
 
 def forget_due(db: apsw.Connection) -> None:
@@ -135,7 +107,7 @@ def next_due(db: apsw.Connection, *, after_id: int, before_ms: int, rows_max: in
 
 
 def delete_events(db: apsw.Connection, ids: Sequence[int], before_ms: int) -> int:
-    """Delete those received before the latest of all cut-offs (N5); how many that were."""
+    """Delete those received before the latest of all cut-offs (N4); how many that were."""
     db.execute(_DELETE_EVENTS, {"ids": ids_json(ids), "before_ms": before_ms})
     return db.changes()
 
@@ -156,27 +128,7 @@ def delete_hours(db: apsw.Connection, issue_ids: Sequence[int], *, before_ms: in
     return db.changes()
 
 
-def delete_project_hours(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_PROJECT_HOURS, before_ms, rows_max)
-
-
-def delete_ledger_minutes(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_LEDGER, before_ms, rows_max)
-
-
-def delete_signals(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    """N4."""
-    return _delete(db, _DELETE_SIGNALS, before_ms, rows_max, read_id=cursor(db))
-
-
-def delete_dead_letters(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_DEAD_LETTERS, before_ms, rows_max)
-
-
-def delete_rejections(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    return _delete(db, _DELETE_REJECTIONS, before_ms, rows_max)
-
-
-def _delete(db: apsw.Connection, statement: str, before_ms: int, rows_max: int, **bindings: int) -> int:
-    db.execute(statement, {"before_ms": before_ms, "rows_max": rows_max, **bindings})
+def delete_old(db: apsw.Connection, table: Table, before_ms: int, rows_max: int) -> int:
+    """Delete rows of a table that says itself which are old; how many that were."""
+    db.execute(table.prune, {"before_ms": before_ms, "rows_max": rows_max})
     return db.changes()

@@ -11,23 +11,11 @@ from typing import NamedTuple
 import apsw
 import orjson
 
+from bloop import features
+from bloop.db.tables import Table
+
 COUNTED_NOW_MAX = 50_000  # rows that are counted when asked: under a millisecond
 
-# What pages name, most interesting first. Walks the smallest index of each: 7 ms for a million rows.
-COUNTS = {
-    "events": "SELECT count(*) FROM events",
-    "issues": "SELECT count(*) FROM issues",
-    "aggregates": "SELECT count(*) FROM aggregates",
-    "issue_users": "SELECT count(*) FROM issue_users",
-    "hourly_counts": "SELECT count(*) FROM hourly_counts",
-    "project_hourly_counts": "SELECT count(*) FROM project_hourly_counts",
-    "minute_counts": "SELECT count(*) FROM minute_counts",
-    "ledger": "SELECT count(*) FROM ledger",
-    "status_changes": "SELECT count(*) FROM status_changes",
-    "signals": "SELECT count(*) FROM signals",
-    "alert_firings": "SELECT count(*) FROM alert_firings",
-    "deliveries": "SELECT count(*) FROM deliveries",
-}
 _COUNT_EVENTS_TO = "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue LIMIT :rows_max)"
 _COUNT_HOURS_TO = "SELECT count(*) FROM (SELECT 1 FROM hourly_counts LIMIT :rows_max)"
 _SELECT_NEWEST_EVENT = "SELECT coalesce(max(id), 0) FROM events"
@@ -58,8 +46,13 @@ class Sample(NamedTuple):
 
 
 def count_rows(db: apsw.Connection) -> dict[str, int]:
-    """Every row of every table in COUNTS: for a process that has time."""
-    return {table: int(db.execute(statement).get or 0) for table, statement in COUNTS.items()}
+    """Every row of every table that the storage page shows: for a process that has time."""
+    return {table.name: int(db.execute(table.count).get or 0) for table in shown_tables()}
+
+
+def shown_tables() -> list[Table]:
+    """What the storage page lists, with a label each."""
+    return [table for table in features.tables() if table.label]
 
 
 def newest_event_id(db: apsw.Connection) -> int:

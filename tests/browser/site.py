@@ -36,7 +36,7 @@ from bloop.issues.read import IssueFilter, IssueRow, list_issues
 from bloop.projects.read import get_project
 from bloop.retention import samples
 from bloop.retention import store as retention
-from bloop.retention.sizes import COUNTS
+from bloop.retention.sizes import shown_tables
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import create_dashboard_app
 from bloop.site.deps import Deps
@@ -158,7 +158,7 @@ def _storage(db: apsw.Connection, now_ms: int) -> None:
     retention.save_policy(db, overrides=[(row.id, 30)])
     for days in (2, 0):
         sizes = {"database_bytes": (9 - days) << 20, "reusable_bytes": 0, "wal_bytes": 0, "disk_free_bytes": 0}
-        counts = dict.fromkeys(COUNTS, 1_234_567)
+        counts = dict.fromkeys((table.name for table in shown_tables()), 1_234_567)
         samples.save_sample(db, sizes, event_id=0, row_counts=counts, now_ms=now_ms - days * clock.DAY_MS)
     run = retention.ask_for_run(db, asked_by="operator", now_ms=now_ms)
     retention.begin_run(db, run.id, now_ms)

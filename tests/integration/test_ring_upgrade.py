@@ -18,6 +18,7 @@ import pytest
 
 from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection
+from bloop.features import make_kinds
 from bloop.pipeline.store import Store
 from bloop.ring import Consumer, Producer, Segment, layout, spill
 from tests import ring_layout_1
@@ -26,7 +27,6 @@ from tests.integration.writer_machine import PROJECT, T0, Machine
 from tests.ring_layout_1 import OldRing
 from tests.waiting import until
 from workers import rings
-from workers.writer import make_kinds
 
 RECORDS = 10_000
 OLD_RING_ID = 77

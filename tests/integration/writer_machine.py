@@ -9,6 +9,7 @@ from pathlib import Path
 from bloop.base import config
 from bloop.base.outcomes import REFUSALS, Category, Outcome
 from bloop.db import connection, migrate
+from bloop.features import make_kinds
 from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
 from bloop.records.record import Kind, encode_error
@@ -16,7 +17,7 @@ from bloop.ring import Producer, Segment, Spill
 from tests.unit.ring.support import abandon
 from workers import rings
 from workers.process import StopFlag
-from workers.writer import Writer, make_kinds
+from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1

@@ -44,22 +44,6 @@ UPDATE alert_firings SET held_until_ms = NULL, digest_id = :digest_id
 """
 _MOVE_CURSOR = "UPDATE alert_cursor SET signal_id = :signal_id WHERE id = 1"
 _MOVE_MINUTE = "UPDATE alert_cursor SET minute_ms = :minute_ms WHERE id = 1"
-_PRUNE_COOLDOWNS = "DELETE FROM alert_cooldowns WHERE fired_at_ms < :before_ms"
-# A seek for each project and minute: minutes of deleted projects go with them.
-_PRUNE_MINUTES = """
-DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
-    SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
-      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
-     LIMIT :rows_max)
-"""
-# Ids rise with time, so the oldest firing to keep is met at once on a walk from the beginning.
-_PRUNE = """
-DELETE FROM alert_firings WHERE id IN (
-    SELECT id FROM alert_firings
-     WHERE id < coalesce((SELECT id FROM alert_firings WHERE fired_at_ms >= :before_ms ORDER BY id LIMIT 1),
-                         (SELECT max(id) + 1 FROM alert_firings))
-     ORDER BY id LIMIT :rows_max)
-"""
 
 
 def add_firing(db: apsw.Connection, fields: FiringFields) -> int:
@@ -86,21 +70,3 @@ def move_cursor(db: apsw.Connection, signal_id: int) -> None:
 
 def move_minute(db: apsw.Connection, minute_ms: int) -> None:
     db.execute(_MOVE_MINUTE, {"minute_ms": minute_ms})
-
-
-def prune_cooldowns(db: apsw.Connection, before_ms: int) -> int:
-    """Forget cooldowns from before the longest there is; how many."""
-    db.execute(_PRUNE_COOLDOWNS, {"before_ms": before_ms})
-    return db.changes()
-
-
-def prune_minutes(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    """Remove at most `rows_max` counts of minutes before `before_ms`; how many it were."""
-    db.execute(_PRUNE_MINUTES, {"before_ms": before_ms, "rows_max": rows_max})
-    return db.changes()
-
-
-def prune(db: apsw.Connection, before_ms: int, rows_max: int) -> int:
-    """Remove at most `rows_max` firings from before `before_ms`, with their deliveries; how many firings it were."""
-    db.execute(_PRUNE, {"before_ms": before_ms, "rows_max": rows_max})
-    return db.changes()

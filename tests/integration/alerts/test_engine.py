@@ -368,7 +368,7 @@ class TestTrouble:
 
         world.ask(MINUTE_MS)
         for _ in range(200):
-            signals = purge.some_signals(world.db, world.shop, 100)
+            signals = purge.find_unindexed(world.db, world.shop, 100)
             with connection.immediate(world.db):
                 if purge.purge_some(world.db, world.shop, signals, rows_max=100, now_ms=T0):
                     break

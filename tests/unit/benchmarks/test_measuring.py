@@ -18,9 +18,9 @@ from bloop.bench.instance import InstanceError, Usage, check_on_disk, spent
 from bloop.bench.results import Second
 from bloop.bench.rows import VisibilityWatch, await_rows, max_id, reading, stored_of_run
 from bloop.db import connection
+from bloop.features import make_kinds
 from bloop.pipeline.store import Store
 from tests.waiting import until
-from workers.writer import make_kinds
 
 DEADLINE_S = 10.0
 

@@ -11,7 +11,7 @@ from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import StoragePage
 from bloop.retention.pages import storage_figures, storage_page
 from bloop.retention.read import OverrideRow, RunRow
-from bloop.retention.sizes import COUNTS, Sample
+from bloop.retention.sizes import Sample, shown_tables
 from bloop.site.contexts import Page, Shell
 
 NOW_MS = 1_768_737_600_000
@@ -39,7 +39,7 @@ def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: objec
             ProjectRow(2, "id-blog", "blog", say("Blog"), "BLOG", 0, None),
         ],
         "figures": figures(),
-        "sample": Sample(NOW_MS, 500 * MIB, 0, 0, 0, 9, dict.fromkeys(COUNTS, 12_345)),
+        "sample": Sample(NOW_MS, 500 * MIB, 0, 0, 0, 9, {table.name: 12_345 for table in shown_tables()}),
         "event_count": 1_234_567,
         "run": run,
         "progress_path": "/v1/admin/retention/purge",

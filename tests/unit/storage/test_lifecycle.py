@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from bloop.base.clock import MINUTE_MS
 from bloop.db import connection, migrate
+from bloop.features import make_kinds
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.issues.status.mutes import FOREVER, Mute
@@ -23,7 +24,6 @@ from bloop.pipeline.store import Store
 from bloop.projects import store as projects
 from bloop.records.record import Kind, encode_error
 from tests.unit.storage.test_store import PLAIN, RING, T0, Event, rows
-from workers.writer import make_kinds
 
 ADA = Actor("u1", "api", "192.0.2.0/24")
 

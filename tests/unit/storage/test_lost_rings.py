@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from bloop.base.outcomes import REFUSALS, Category, Outcome
 from bloop.db import connection, migrate
+from bloop.features import make_kinds
 from bloop.pipeline import lost_rings, ring_state
 from bloop.pipeline.store import Store
-from workers.writer import make_kinds
 
 T0 = 1_760_000_400_000
 OLD, OTHER, NEW = 5, 6, 7
