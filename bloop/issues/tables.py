@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bloop.db.tables import Keep, PurgeBy, Table
+from bloop.issues.search import index
 
 _PURGE_EVENTS = """
 DELETE FROM events WHERE id IN (
@@ -26,7 +27,6 @@ _PURGE_AGGREGATES = """
 DELETE FROM aggregates WHERE id IN (
     SELECT a.id FROM json_each(:ids) AS i JOIN aggregates AS a ON a.issue_id = i.value LIMIT :rows_max)
 """
-_PURGE_ISSUE_SEARCH = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
 _PURGE_ISSUES = "DELETE FROM issues WHERE id IN (SELECT value FROM json_each(:ids))"
 _PURGE_MINUTE_COUNTS = """
 DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
@@ -36,7 +36,8 @@ DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, s
 _PRUNE_MINUTE_COUNTS = """
 DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
     SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
-      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
+      FROM projects AS p CROSS JOIN minute_counts AS m
+     WHERE m.project_id = p.id AND m.minute_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_PROJECT_HOURLY_COUNTS = """
@@ -47,7 +48,8 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, sourc
 _PRUNE_PROJECT_HOURLY_COUNTS = """
 DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
     SELECT h.project_id, h.hour_ms, h.environment, h.source
-      FROM projects AS p CROSS JOIN project_hourly_counts AS h ON h.project_id = p.id AND h.hour_ms < :before_ms
+      FROM projects AS p CROSS JOIN project_hourly_counts AS h
+     WHERE h.project_id = p.id AND h.hour_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_ROUTE_COUNTS = """
@@ -95,7 +97,7 @@ TABLES = (
         purge=(_PURGE_AGGREGATES,),
         purge_by=PurgeBy.ISSUE,
     ),
-    Table(name="issue_search", purge=(_PURGE_ISSUE_SEARCH,), purge_by=PurgeBy.ISSUE),
+    Table(name="issue_search", purge=(index.FORGET,), purge_by=PurgeBy.ISSUE),
     Table(name="issues", label="Issues", is_missed=True, purge=(_PURGE_ISSUES,), purge_by=PurgeBy.ISSUE),
     Table(
         name="minute_counts",

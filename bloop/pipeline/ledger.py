@@ -8,12 +8,12 @@ import apsw
 
 _UPSERT_MINUTE = """
 INSERT INTO ledger (minute_ms, project_id, category, outcome, count) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
+    ON CONFLICT (minute_ms, project_id, category, outcome) DO UPDATE SET count = ledger.count + excluded.count
 """
 
 _UPSERT_TOTAL = """
 INSERT INTO ledger_totals (project_id, category, outcome, count) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
+    ON CONFLICT (project_id, category, outcome) DO UPDATE SET count = ledger_totals.count + excluded.count
 """
 
 

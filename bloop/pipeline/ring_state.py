@@ -12,12 +12,12 @@ import apsw
 _SELECT_POSITIONS = "SELECT lane, position FROM ring_cursors WHERE ring_id = :ring_id"
 _UPSERT_POSITION = """
 INSERT INTO ring_cursors (ring_id, lane, position) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET position = excluded.position
+    ON CONFLICT (ring_id, lane) DO UPDATE SET position = excluded.position
 """
 _SELECT_CELLS = "SELECT lane, project_id, category, outcome, folded FROM ring_cells WHERE ring_id = :ring_id"
 _UPSERT_CELL = """
 INSERT INTO ring_cells (ring_id, lane, project_id, category, outcome, folded) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET folded = excluded.folded
+    ON CONFLICT (ring_id, lane, project_id, category, outcome) DO UPDATE SET folded = excluded.folded
 """
 _SELECT_RINGS = "SELECT ring_id FROM ring_cursors UNION SELECT ring_id FROM ring_cells"
 _FORGET = ("DELETE FROM ring_cursors WHERE ring_id = :ring_id", "DELETE FROM ring_cells WHERE ring_id = :ring_id")

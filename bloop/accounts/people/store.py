@@ -21,14 +21,15 @@ USERNAME_LENGTH_MAX = 64
 
 _INSERT = """
 INSERT INTO webauthn_users (id, username, display_name, created_at, is_admin)
-VALUES (:id, :username, :username, :created_at, NOT EXISTS (SELECT 1 FROM webauthn_users))
+VALUES (:id, :username, :username, :created_at,
+        CASE WHEN EXISTS (SELECT 1 FROM webauthn_users) THEN 0 ELSE 1 END)
 RETURNING is_admin
 """
 _SET_ROLE = "UPDATE webauthn_users SET is_admin = :is_admin WHERE id = :id RETURNING id"
 _DELETE = "DELETE FROM webauthn_users WHERE id = :id"
 _SELECT_IS_LAST_ADMIN = """
-SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id = :id)
-   AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id <> :id)
+SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin = 1 AND id = :id)
+   AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin = 1 AND id <> :id)
 """
 _TAKE_BACK = """
 DELETE FROM invites WHERE created_by = :id AND used_at IS NULL;

@@ -115,9 +115,9 @@ SELECT (SELECT id FROM events INDEXED BY events_by_issue
        (SELECT id FROM events INDEXED BY events_by_issue
          WHERE issue_id = :issue_id ORDER BY timestamp_ms, id LIMIT 1),
        (SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id AND (timestamp_ms, id) > (:timestamp_ms, :id) LIMIT :count_max)),
+         WHERE issue_id = :issue_id AND (timestamp_ms, id) > (:timestamp_ms, :id) LIMIT :count_max) AS newer),
        (SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id LIMIT :count_max))
+         WHERE issue_id = :issue_id LIMIT :count_max) AS counted)
 """
 
 

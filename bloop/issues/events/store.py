@@ -27,7 +27,7 @@ SELECT issue_id, project_id, received_at_ms, release, environment, source, route
  ORDER BY id
 """
 
-_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT ifnull(max(id), 0) FROM events)"
+_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT coalesce(max(id), 0) FROM events)"
 
 
 def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
