@@ -21,12 +21,13 @@ from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
+from bloop.records.event import Event
 from bloop.records.record import Kind, encode_error
 
 WINDOWS = 50

@@ -28,11 +28,12 @@ from bloop.http.gateway import Gateway, WsgiApp
 from bloop.http.limits import HttpLimits
 from bloop.http.request import HeadReader
 from bloop.http.server import Server
-from bloop.ingest import app as ingest_app
-from bloop.ingest import gate
+from bloop.ingest import compose, credentials
+from bloop.ingest.admit import Admission
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.client_address import ClientAddresses
-from bloop.ingest.gate import Gate
+from bloop.ingest.credentials import SignedBody
+from bloop.ingest.dialects import native
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.rate_limit import RateLimiter
@@ -135,15 +136,16 @@ _STEPS = (
     (Connection, "on_event", "connection: framing, keep-alive"),
     (HeadReader, "environ", "HTTP head into environ (llhttp)"),
     (Gateway, "call", "answer into bytes"),
-    (Gate, "admit", "gate: order of checks"),
+    (Admission, "admit", "admit: order of checks, counts"),
+    (SignedBody, "open", "credential: its own part"),
     (RateLimiter, "take", "rate limit"),
     (ClientAddresses, "of", "client address"),
     (ProjectKeys, "authenticate", "key lookup, HMAC-SHA256"),
-    (gate, "read_body", "body out of the stream"),
-    (ingest_app, "decode_json", "JSON decoded"),
-    (ingest_app, "parse_event", "validated"),
+    (credentials, "read_body", "body out of the stream"),
+    (native, "decode_json", "JSON decoded"),
+    (native, "parse_event", "validated"),
     (v1, "compute", "fingerprint"),
-    (ingest_app, "encode_error", "record encoded"),
+    (compose, "encode_record", "record encoded"),
 )
 
 

@@ -24,6 +24,7 @@ from bloop.http.request import path_matcher
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.limits import Limits
 from bloop.ingest.rate_limit import RateLimiter
+from bloop.ingest.registry import PATHS
 from bloop.ring import Producer
 from workers import process, serving
 
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 _lanes: list[Producer] = []  # of this worker, for `report`; empty in the master
 
-is_ours = path_matcher("/v1/ingest", "/v1/ingest/", "/v1/ingest/batch", "/v1/ingest/batch/")
+is_ours = path_matcher(*(spelled for path in PATHS for spelled in (path, path + "/")))
 
 
 def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:

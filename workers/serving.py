@@ -29,10 +29,11 @@ from gunicorn.errors import HaltServer
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
-from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.ingest.keys import ProjectKey, ProjectKeys, WriteKey
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectKey as KeyRow
 from bloop.projects.read import project_keys
+from bloop.projects.write_keys.read import working_write_keys
 from bloop.ring import Producer, Segment, Spill
 from workers import process
 
@@ -195,7 +196,12 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
     def default_project_id() -> int | None:
         return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
 
-    return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
+    def load_write_keys() -> Sequence[WriteKey]:
+        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            return [WriteKey(row.project_id, row.kind, row.key) for row in working_write_keys(db)]
+
+    secret = settings.auth.hmac_secret
+    return ProjectKeys(load, lambda: segment.generation, secret, default_project_id, load_write_keys=load_write_keys)
 
 
 _handles = contextlib.ExitStack()  # of this worker; empty in the master

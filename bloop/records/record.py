@@ -16,7 +16,7 @@ import msgspec
 
 from bloop.base.errors import UnreadableRecord
 from bloop.base.outcomes import Category, Outcome
-from bloop.ingest.dialects.native import Event
+from bloop.records.event import Event
 
 FINGERPRINT_BY_CLIENT = "client"
 
@@ -94,14 +94,14 @@ class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.rejected_at_ms
 
 
-_encode = msgspec.msgpack.Encoder().encode
+encode_record = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(ErrorRecord).decode
 _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 
 
 def encode_error(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
     """The payload of a `Kind.EVENT` record."""
-    return _encode(ErrorRecord(project_id, received_at_ms, fingerprint, algorithm, event))
+    return encode_record(ErrorRecord(project_id, received_at_ms, fingerprint, algorithm, event))
 
 
 def decode_error(payload: bytes, version: int = 0) -> ErrorRecord:
@@ -129,7 +129,7 @@ def received_at_ms(payload: bytes) -> int | None:
 
 def encode_rejection(rejection: Rejection) -> bytes:
     """The payload of a `Kind.NOTE` record."""
-    return _encode(rejection)
+    return encode_record(rejection)
 
 
 def decode_rejection(payload: bytes, version: int = 0) -> Rejection:

@@ -10,8 +10,8 @@ from bloop.base import config
 from bloop.base.outcomes import REFUSALS, Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
+from bloop.records.event import Event
 from bloop.records.record import Kind, encode_error
 from bloop.ring import Producer, Segment, Spill
 from tests.unit.ring.support import abandon

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from bloop.base.config import EVENT_REST_BYTES_MAX, Ingest
 from bloop.base.errors import UnreadableRecord
 from bloop.ingest import limits as bounds
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
+from bloop.records.event import Event
 from bloop.records.record import ErrorRecord, Kind, decode_error, encode_error, form, kind_and_version, received_at_ms
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

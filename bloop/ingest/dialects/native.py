@@ -1,4 +1,6 @@
-"""A decoded JSON object to one `Event`, or an error that names the field.
+"""bloop's own format: `POST /v1/ingest`, one event, and `POST /v1/ingest/batch`, `{"events": […]}`, signed with HMAC.
+
+In a batch one bad element costs only itself. An object becomes an `Event`, or an error that names the field:
 
 E1  Past here every field has its type and is within its bound; nobody downstream asks again.
 E2  What a careless client can send by accident is mended, not refused: a missing or empty `release` is "unknown", empty
@@ -11,17 +13,25 @@ E3  Everything else is refused. Of several faults, types of the required fields 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 import orjson
 
 from bloop.base.errors import InvalidEvent
+from bloop.base.meters import Route
+from bloop.base.outcomes import Category, Outcome
 from bloop.ingest import limits as bounds
+from bloop.ingest.compose import accept_event
+from bloop.ingest.credentials import SignedBody
+from bloop.ingest.dialect import Dialect, Endpoint
 from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits, check_bytes
+from bloop.ingest.parsed import Accept, Parsed, Reject, RejectAll
 from bloop.ingest.timestamps import to_ms
+from bloop.records.event import Event
 
+ACCEPTED, DROPPED = b'{"status":"accepted"}', b'{"status":"dropped"}'
 UNKNOWN_RELEASE = "unknown"
 LEVELS = ("fatal", "error", "warning", "info", "debug")
 DEFAULT_LEVEL = "error"
@@ -34,26 +44,30 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UTF8_BYTES_MAX = 4  # of one character: text of a quarter of its bound need not be measured
 
 
-class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One error as reported. Field order is the order in a stored record: append, never reorder."""
+def parse_single(body: bytes, limits: Limits, received_at_ms: int, path_values: Mapping[str, str]) -> Parsed:
+    """The body is one event."""
+    try:
+        return [accept_event(*parse_event(decode_json(body), limits, received_at_ms))]
+    except InvalidEvent as error:
+        return RejectAll(Outcome.INVALID, error.path, error.reason)
 
-    timestamp_ms: int
-    source: str
-    environment: str
-    release: str
-    error_type: str
-    message: str
-    stack: str | None
-    route: str | None
-    screen: str | None
-    http_status: int | None
-    request_id: str | None
-    user_id_hash: str | None
-    device_id_hash: str | None
-    app_version: str | None
-    build_number: str | None
-    metadata: str | None  # compact JSON text of any JSON value; None when absent, null, "" or {}
-    level: str
+
+def parse_batch(body: bytes, limits: Limits, received_at_ms: int, path_values: Mapping[str, str]) -> Parsed:
+    """The body holds an array of events."""
+    try:
+        elements = _events_of(decode_json(body))
+    except InvalidEvent as error:
+        return RejectAll(Outcome.INVALID, error.path, error.reason)
+    if len(elements) > limits.batch_events_tolerated:
+        reason = f"batch exceeds max size of {limits.batch_events_max}"
+        return RejectAll(Outcome.TOO_LARGE, "events", reason, len(elements))
+    parsed: list[Accept | Reject] = []
+    for element in elements:
+        try:
+            parsed.append(accept_event(*parse_event(element, limits, received_at_ms)))
+        except InvalidEvent as error:
+            parsed.append(Reject(Outcome.INVALID, error.path, error.reason, Category.EVENT))
+    return parsed
 
 
 def parse_event(data: Any, limits: Limits, received_at_ms: int) -> tuple[Event, str | None]:
@@ -99,6 +113,29 @@ def parse_event(data: Any, limits: Limits, received_at_ms: int) -> tuple[Event, 
         _level(get("level")),
     )
     return event, _client_fingerprint(get("fingerprint"))
+
+
+def _events_of(data: Any) -> list[Any]:
+    if not isinstance(data, dict):
+        raise InvalidEvent("", "batch must be a JSON object")
+    events = data.get("events")
+    if not isinstance(events, list):
+        raise InvalidEvent("events", "events is required" if events is None else "events must be an array")
+    return events
+
+
+def _answer_single(parsed: Sequence[Accept | Reject], dropped: int) -> bytes:
+    return DROPPED if dropped else ACCEPTED
+
+
+def _answer_batch(parsed: Sequence[Accept | Reject], dropped: int) -> bytes:
+    faults = [_fault(index, record) for index, record in enumerate(parsed) if type(record) is Reject]
+    return orjson.dumps({"accepted": len(parsed) - dropped - len(faults), "dropped": dropped, "errors": faults})
+
+
+def _fault(index: int, fault: Reject) -> dict[str, Any]:
+    path = f"events[{index}].{fault.path}" if fault.path else f"events[{index}]"
+    return {"index": index, "error": f"validation error: {fault.reason}", "path": path}
 
 
 def _timestamp(value: Any, received_at_ms: int) -> int:
@@ -196,3 +233,20 @@ def _client_fingerprint(value: Any) -> str | None:
     if not value.isprintable() and _CONTROL.search(value):
         raise InvalidEvent("fingerprint", "fingerprint must not hold control characters")
     return value
+
+
+SINGLE = Endpoint(
+    Route(dialect=0, place=0, method="POST", path="/v1/ingest"),
+    category=Category.EVENT,
+    bytes_max=lambda limits: limits.payload_bytes_max,
+    parse=parse_single,
+    answer=_answer_single,
+)
+BATCH = Endpoint(
+    Route(dialect=0, place=1, method="POST", path="/v1/ingest/batch"),
+    category=Category.EVENT,
+    bytes_max=lambda limits: limits.batch_bytes_max,
+    parse=parse_batch,
+    answer=_answer_batch,
+)
+DIALECT = Dialect("native", SignedBody, (SINGLE, BATCH))

@@ -12,13 +12,13 @@ from bloop import features
 from bloop.base.outcomes import Outcome
 from bloop.db import connection
 from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
 from bloop.ledger import store as rejections
 from bloop.ledger.rejections import list_rejections
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.purge import find_unindexed, purge_some
 from bloop.projects.read import get_project
+from bloop.records.event import Event
 from bloop.records.record import Kind, Rejection, encode_error, encode_rejection
 from tests.seed import NOW_MS, Seed
 

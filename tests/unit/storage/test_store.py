@@ -12,11 +12,11 @@ from bloop.base.clock import HOUR_MS, MINUTE_MS
 from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
 from bloop.issues import store as issues
 from bloop.issues.events import store as events
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
+from bloop.records.event import Event
 from bloop.records.record import Kind, encode_error, form
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute

@@ -10,9 +10,10 @@ from hypothesis import strategies as st
 
 from bloop.base import config
 from bloop.base.errors import InvalidEvent
-from bloop.ingest.dialects.native import LEVELS, Event, parse_event
+from bloop.ingest.dialects.native import LEVELS, parse_event
 from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
+from bloop.records.event import Event
 from tests import vectors
 from tests.unit.web.ingest import NOW_MS, event
 
