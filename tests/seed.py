@@ -12,8 +12,7 @@ import apsw
 from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base import credentials
 from bloop.base.outcomes import Outcome
-from bloop.db import connection, migrate
-from bloop.issues.search import index as search
+from bloop.db import connection, migrate, word_search
 from bloop.projects.tokens.store import create_token
 
 NOW_MS = 1_800_000_000_000
@@ -77,7 +76,7 @@ class Seed:
             "last_release": "1.0",
         } | columns
         issue_id = self._insert("issues", row)
-        search.index(self.db, [issue_id])
+        word_search.index(self.db, [issue_id])
         if aggregates:
             self.aggregate(
                 issue_id,
@@ -230,4 +229,4 @@ def many_issues(seed: Seed, project_id: int, count: int) -> None:
         bindings,
     )
     made = seed.rows("SELECT id FROM issues WHERE project_id = ?", project_id)
-    search.index(seed.db, [row[0] for row in made])
+    word_search.index(seed.db, [row[0] for row in made])

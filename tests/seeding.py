@@ -17,11 +17,11 @@ from bloop.demo.alerts import store_alerts
 from bloop.demo.month import PROJECTS, demo_changes, demo_events
 from bloop.features import make_kinds
 from bloop.grouping import v1
-from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.pipeline.store import Store
 from bloop.projects.store import create_project
 from bloop.records.record import Kind, encode_error
@@ -88,7 +88,7 @@ class Seeder:
             change_status(
                 self.db,
                 ids,
-                Status(change.status),
+                change.status,
                 actor=Actor("operator", "dashboard"),
                 now_ms=change.at_ms,
                 resolution=change.resolution,

@@ -19,11 +19,11 @@ from pathlib import Path
 from bloop.base import config
 from bloop.base.config import Settings
 from bloop.base.meters import Tally
+from bloop.base.rate_limit import RateLimiter
 from bloop.base.systemd import FIRST_LISTEN_FD
 from bloop.http.request import path_matcher
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.registry import PATHS
 from bloop.ring import Producer
 from workers import process, serving
@@ -71,7 +71,7 @@ def bind_address(settings: Settings) -> str:
 
 def prepare(settings: Settings, listen_fd: int | None = None) -> serving.Application:
     """The server, for `serving.run`, on a socket that listens already or on one of its own."""
-    for fd in range(FIRST_LISTEN_FD, FIRST_LISTEN_FD + process.unit.told.listen_fds):
+    for fd in range(FIRST_LISTEN_FD, FIRST_LISTEN_FD + process.unit.environment.listen_fds):
         _compare(settings, fd)
     options = runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": listen_fd})
     return serving.Application(settings, options, build)

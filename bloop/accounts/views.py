@@ -9,11 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import apsw
 import falcon
 
 from bloop.accounts import pages as account
-from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
 from bloop.accounts.contexts import FreshLink
 from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import TTL_S as INVITE_TTL_S
@@ -24,43 +22,21 @@ from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
 from bloop.accounts.sign_ins import store as sign_ins
-from bloop.accounts.sign_ins.cookie import session_cookie
 from bloop.accounts.sign_ins.read import list_sign_ins
-from bloop.auth.access import ADMIN_PAGE, PAGE
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
-from bloop.issues.listing import neighbours as pages
-from bloop.issues.listing.state import IssueView
-from bloop.projects import read as projects
-from bloop.site import shell as build
+from bloop.db.engine import Db
+from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
-from bloop.site.contexts import Shell
+from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.render import context_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import ACCOUNT, PEOPLE
 
 DAY_S = 86_400
-
-
-def mount_settings(routes: Routes, deps: Deps) -> None:
-    """Add the account page and the page of people."""
-    own, everybody = Account(deps), People(deps)
-    routes.add("/settings", own, suffix="start", GET=PAGE)
-    routes.add(ACCOUNT.href, own, GET=PAGE)
-    routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sign-ins/{{handle}}/end", own, suffix="sign_in_end", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sign-ins/end-others", own, suffix="end_others", POST=PAGE)
-    routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/link", everybody, suffix="link", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites", everybody, suffix="invite", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", everybody, suffix="invite_remove", POST=ADMIN_PAGE)
 
 
 class Account:
@@ -77,7 +53,7 @@ class Account:
         with self._deps.database.reader() as db:
             user = get_user(db, principal.id)
             page = account.account_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 user,
                 list_passkeys(db, principal.id),
                 list_sign_ins(db, principal.id, now_ms),
@@ -93,7 +69,7 @@ class Account:
         """The operator's way to a first account: a fresh set-up link, opened at once."""
         ttl_s, now_ms = self._deps.settings.auth.login_link_ttl_secs, self._deps.now_ms()
 
-        def make_link(db: apsw.Connection) -> str:
+        def make_link(db: Db) -> str:
             if has_users(db):
                 raise Conflict("there are accounts already: sign in with a passkey")
             return create_login_link(db, now_ms=now_ms, ttl_s=ttl_s)
@@ -115,11 +91,9 @@ class Account:
         this = session_cookie(req) or ""
         self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
-    def _change(
-        self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
-    ) -> None:
+    def _change(self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[Db, str], object]) -> None:
         principal = principal_of(req)
-        if principal.kind is not Kind.USER:
+        if principal.kind is not PrincipalKind.USER:
             raise Conflict("this needs an account")
         self._deps.database.change(lambda db: do(db, principal.id))
         back_to(resp, ACCOUNT.href, done)
@@ -151,7 +125,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         minutes = self._deps.settings.auth.login_link_ttl_secs // 60
 
-        def make_link(db: apsw.Connection) -> tuple[str, str]:
+        def make_link(db: Db) -> tuple[str, str]:
             url = administration.recovery_link(self._deps, db, principal, user_id, now_ms)
             user = get_user(db, user_id)
             assert user is not None, "recovery_link has just found it"
@@ -175,7 +149,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             page = account.people_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 list_people(db),
                 list_invites(db),
                 my_id=principal.id,
@@ -189,12 +163,6 @@ class People:
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Cache-Control", "no-store")
         resp.text = self._deps.render(page.template, context_of(page))
-
-
-def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
-    """The frame of a page that is about no project in particular."""
-    seen = projects.list_projects(db, principal.project_ids)
-    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")
 
 
 def _handle(req: falcon.Request) -> str:

@@ -88,7 +88,7 @@ FLUSH = Timing(0, NS, (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 
 VISIBLE = Timing(16, 1000, (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0))
 
 
-class Meters:
+class RouteMeters:
     """Where these routes have their numbers among a lane's words, and how to read them back."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
@@ -120,7 +120,7 @@ class Tally:
     A cell is a list as long as a `Timing` has words. Whoever answers keeps it at hand and adds to it: 0.2 µs a request.
     """
 
-    def __init__(self, meters: Meters) -> None:
+    def __init__(self, meters: RouteMeters) -> None:
         self._meters = meters
         self._cells: dict[Answer, list[int]] = {}
 

@@ -1,4 +1,4 @@
-"""What goes on beside a load, in a thread of its own, for as long as a `with` lasts."""
+"""A thread that works beside a load, for the duration of a `with` block."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Background(ABC):
+class BackgroundLoad(ABC):
     """The end of the `with` sets `_over` and waits for `_run` to see it."""
 
     def __init__(self) -> None:
@@ -27,4 +27,4 @@ class Background(ABC):
 
     @abstractmethod
     def _run(self) -> None:
-        """What the thread does, until `_over`."""
+        """The work of the thread, until `_over` is set."""

@@ -1,6 +1,6 @@
-"""Several generator processes, started together, added up. Rendering happens in them, before the common start.
+"""Runs several generator processes together and adds up their results. They render requests before the common start.
 
-Ctrl-C during an open loop ends it early: what was answered until then is the result, and `interrupted` says so.
+Ctrl-C during an open loop ends it early: the answers until then are the result, with `interrupted` set.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ START_DELAY_S = 0.3  # from "all are ready" to the common start
 READY_WITHIN_S = 120.0
 
 
-class Answered:
+class AnswerTimes:
     """Pairs of (first event number, time.monotonic()), 16 bytes each: a soak has millions of them."""
 
     def __init__(self, pairs: Iterable[tuple[int, float]] = ()) -> None:
@@ -46,7 +46,7 @@ class Answered:
 
 
 @dataclass(slots=True)
-class Result:
+class LoadResult:
     """The sum over all processes."""
 
     sent_events: int
@@ -57,11 +57,11 @@ class Result:
     requests: int
     seconds: float
     latency_s: array[float]
-    answered: Answered  # open loop only
+    answered: AnswerTimes  # open loop only
     generator_cpu_s: float
     started_at: float
     exhausted: bool  # a closed loop ran out of requests before its time was over
-    interrupted: bool = False  # by Ctrl-C; what was sent until then is counted
+    interrupted: bool = False  # by Ctrl-C; the requests until then are counted
 
     @property
     def requests_per_s(self) -> float:
@@ -73,7 +73,7 @@ class Result:
         return self.generator_cpu_s / self.requests * 1e6
 
 
-def run_load(load: Load) -> Result:
+def run_load(load: Load) -> LoadResult:
     """Render, start everywhere at once, collect.
 
     Raises:
@@ -83,7 +83,7 @@ def run_load(load: Load) -> Result:
     context = multiprocessing.get_context("spawn")  # a fork would copy the harness's threads' locks
     pipes, children = [], []
     try:
-        with _interrupts_ignored():  # children inherit that: the terminal's Ctrl-C is for us to pass on
+        with _interrupts_ignored():  # children inherit that; this process passes the terminal's Ctrl-C on
             for process in range(load.processes):
                 ours, theirs = context.Pipe()
                 child = context.Process(target=_generate, args=(theirs, load, process), daemon=True)
@@ -110,7 +110,7 @@ def run_load(load: Load) -> Result:
 
 
 def _collect(pipes: list[Connection], children: list[SpawnProcess]) -> tuple[list[Answers], bool]:
-    """What the generators have counted, and whether Ctrl-C ended them early."""
+    """The counts of the generators, and whether Ctrl-C ended them early."""
     parts: list[Answers] = []
     interrupted = False
     while len(parts) < len(pipes):
@@ -146,7 +146,7 @@ def _receive(pipe: Connection, within_s: float | None) -> Any:
 
 
 def _generate(pipe: Connection, load: Load, process: int) -> None:
-    """The life of one generator process."""
+    """The main function of a generator process."""
     try:
         requests = render(load, process)
         share = load.connections // load.processes + (process < load.connections % load.processes)
@@ -169,10 +169,10 @@ def _drive(driver: Driver, load: Load, process: int, requests: Sequence[Request]
     return driver.closed_loop(requests, start_at, load.duration_s)
 
 
-def _added_up(load: Load, parts: list[Answers]) -> Result:
+def _added_up(load: Load, parts: list[Answers]) -> LoadResult:
     latency_s: array[float] = array("d")
     refused: dict[int, int] = {}
-    answered = Answered()
+    answered = AnswerTimes()
     for process, part in enumerate(parts):
         latency_s.extend(part.latency_s)
         numbers = load.numbers(process)
@@ -181,7 +181,7 @@ def _added_up(load: Load, parts: list[Answers]) -> Result:
             refused[status] = refused.get(status, 0) + count
     started_at = min(part.started_at for part in parts)
     requests = sum(part.answered for part in parts)
-    return Result(
+    return LoadResult(
         sent_events=requests * max(load.batch, 1),
         accepted=sum(part.accepted for part in parts),
         dropped=sum(part.dropped for part in parts),

@@ -1,12 +1,12 @@
-"""One load on a throw-away bloop, measured until all it was promised is stored, and counted to the last event."""
+"""Measures one load on a temporary bloop until every accepted event is stored, and compares all counts."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
 
-from bloop.bench.instance import Instance, Usage, spent
-from bloop.bench.load import Result, run_load
+from bloop.bench.instance import BenchInstance, Usage, spent
+from bloop.bench.load import LoadResult, run_load
 from bloop.bench.rows import await_rows, max_id, reading, stored_of_run
 from bloop.bench.schedule import Load
 
@@ -14,14 +14,14 @@ DRAIN_WITHIN_S = 60.0
 
 
 class CountError(Exception):
-    """What was answered `accepted` and what is in the database differ. No figure matters beside that."""
+    """The events answered `accepted` and those in the database differ: no figure of the run is valid."""
 
 
 @dataclass(slots=True)
-class Measured:
-    """One load, from its first request until everything it was promised is in the database."""
+class Measurement:
+    """One load, from its first request until every accepted event is in the database."""
 
-    result: Result
+    result: LoadResult
     stored_in_s: float  # from the first request to the last row being visible
     before: Usage
     after: Usage
@@ -44,7 +44,7 @@ class Measured:
         return spent(self.before, self.after)
 
 
-def measure(instance: Instance, load: Load, *, drain_within_s: float = DRAIN_WITHIN_S) -> Measured:
+def measure(instance: BenchInstance, load: Load, *, drain_within_s: float = DRAIN_WITHIN_S) -> Measurement:
     """Run a load, wait for its rows, and compare every count.
 
     Raises:
@@ -59,8 +59,8 @@ def measure(instance: Instance, load: Load, *, drain_within_s: float = DRAIN_WIT
         except TimeoutError as error:
             raise CountError(f"{load.run}: {error}") from error
         after = instance.usage()
-        time.sleep(0.05)  # a record stored twice would come last
+        time.sleep(0.05)  # a duplicate record would be stored last
         rows, distinct = stored_of_run(db, load.run, after_id)
     if not rows == distinct == result.accepted:
         raise CountError(f"{load.run}: {result.accepted} accepted, {rows} rows, {distinct} distinct")
-    return Measured(result, seen_at - result.started_at, before, after)
+    return Measurement(result, seen_at - result.started_at, before, after)

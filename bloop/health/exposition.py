@@ -18,8 +18,8 @@ import bloop
 from bloop.base import meters
 from bloop.base.meters import Answer, Measured
 from bloop.base.outcomes import NO_PROJECT, Outcome
-from bloop.health.metrics_read import Read, Total
-from bloop.health.read import Reason
+from bloop.base.reasons import Reason
+from bloop.health.read import Read, Total
 from bloop.ingest.registry import METERS
 from bloop.ring.segment import Meters, RingStat
 

@@ -11,24 +11,24 @@ import os
 import shutil
 from pathlib import Path
 
-import apsw
 import falcon
 from prometheus_client.exposition import choose_encoder
 
 from bloop.base.errors import BloopError
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import log_path
 from bloop.health.api import CONNECTION_WAIT_S, vitals
 from bloop.health.exposition import PROJECTS_MAX, Families, Seen
-from bloop.health.metrics_read import Read, read_metrics
-from bloop.health.read import reasons
-from bloop.live.stream import Stream
+from bloop.health.model import reasons
+from bloop.health.read import Read, read_metrics
 from bloop.site.deps import Deps
 
 log = logging.getLogger(__name__)
 
 
 class Metrics:
-    def __init__(self, deps: Deps, stream: Stream) -> None:
-        self._deps, self._stream = deps, stream
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         encode, content_type = choose_encoder(req.get_header("Accept") or "")
@@ -48,18 +48,18 @@ class Metrics:
             oldest_ms=in_ring.oldest_ms if in_ring else None,
             disk_free_bytes=_disk_free_bytes(path.parent),
             database_bytes=_size(path),
-            wal_bytes=_size(path.with_name(f"{path.name}-wal")),
+            wal_bytes=_size(log_path(path)),
             reasons=reasons(found, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
             answers=deps.answered.answers(),
             took=deps.answered.took(),
-            streams=self._stream.clients,
+            streams=deps.gauges["streams"]() if "streams" in deps.gauges else 0,
         )
 
     def _read(self, now_ms: int) -> Read | None:
         try:
             with self._deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 return read_metrics(db, now_ms, projects_max=PROJECTS_MAX)
-        except (BloopError, apsw.Error) as error:
+        except (BloopError, db_errors.Error) as error:
             log.warning("metrics without the database: %s", error, extra={"action": "metrics_incomplete"})
             return None
 

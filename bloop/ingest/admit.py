@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from bloop.base.client_address import ClientAddresses
 from bloop.base.errors import (
     BadEncoding,
     BloopError,
@@ -26,14 +27,13 @@ from bloop.base.errors import (
     UnknownKey,
 )
 from bloop.base.outcomes import NO_PROJECT, Outcome
-from bloop.ingest.client_address import ClientAddresses
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.compose import take_in
-from bloop.ingest.credentials import Credential
+from bloop.ingest.credentials import CredentialStrategy
 from bloop.ingest.dialect import Endpoint
 from bloop.ingest.limits import Limits
 from bloop.ingest.notes import Rejections
 from bloop.ingest.parsed import Accept, Reject, RejectAll
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.records.record import Sink
 
 # StorageError: no key was ever loaded, so every key is unknown to us; the answer is 503 all the same.
@@ -66,7 +66,7 @@ class Intake:
 class Admission:
     """One endpoint, ready to take in. Any thread, if the sink allows that."""
 
-    def __init__(self, endpoint: Endpoint, credential: Credential, intake: Intake) -> None:
+    def __init__(self, endpoint: Endpoint, credential: CredentialStrategy, intake: Intake) -> None:
         self._endpoint, self._credential, self._intake = endpoint, credential, intake
         self._bytes_max = endpoint.bytes_max(intake.limits)
         # Looked up once, for the hot path.

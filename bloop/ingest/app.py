@@ -14,14 +14,14 @@ from typing import Any
 import falcon
 
 from bloop.base import clock
+from bloop.base.client_address import ClientAddresses
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest import registry
 from bloop.ingest.admit import Admission, Intake
-from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.dialect import Dialect
 from bloop.ingest.dialects import native
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.signature import sign
 from bloop.records.record import Sink
 from bloop.site import errors

@@ -18,7 +18,7 @@ from bloop.ingest.signature import parse_signature
 Environ = dict[str, Any]
 
 
-class Credential(Protocol):
+class CredentialStrategy(Protocol):
     """One strategy, with the keys it looks in. Shared by every route of a dialect; any thread."""
 
     def claimed(self, env: Environ) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from bloop.base.meters import Route
-from bloop.ingest.credentials import Credential
+from bloop.ingest.credentials import CredentialStrategy
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.parsed import Accept, Parsed, Reject
@@ -33,5 +33,5 @@ class Dialect(NamedTuple):
     """A way of sending."""
 
     name: str
-    credential: Callable[[ProjectKeys], Credential]
+    credential: Callable[[ProjectKeys], CredentialStrategy]
     endpoints: tuple[Endpoint, ...]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bloop.base.meters import Meters
+from bloop.base.meters import RouteMeters
 from bloop.ingest.dialect import Dialect, Endpoint
 from bloop.ingest.dialects import native
 
@@ -19,5 +19,5 @@ def endpoints(dialects: Iterable[Dialect] = DIALECTS) -> list[Endpoint]:
     return [endpoint for dialect in dialects for endpoint in dialect.endpoints]
 
 
-METERS = Meters([endpoint.route for endpoint in endpoints()])
+METERS = RouteMeters([endpoint.route for endpoint in endpoints()])
 PATHS = tuple(dict.fromkeys(endpoint.route.path for endpoint in endpoints()))

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-import apsw
-
 from bloop.base.outcomes import Category
+from bloop.db.engine import Db
 from bloop.grouping import v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
@@ -32,7 +31,7 @@ class EventStore:
     category = Category.EVENT
     is_counted = True
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self._db = db
         self._ids = issues.IssueIds()
         self._unsettled = events.unsettled(db)

@@ -15,12 +15,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.auth.principal import Principal
+from bloop.base.errors import NotFound
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.issues.status.model import Status
+from bloop.projects.read import visible_projects
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
 REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
@@ -36,11 +38,11 @@ class Tab(StrEnum):
     """What the list shows. OPEN is what wants attention: unresolved and regressed."""
 
     OPEN = "open"
-    UNRESOLVED = "unresolved"
-    REGRESSED = "regressed"
-    RESOLVED = "resolved"
-    IGNORED = "ignored"
-    MUTED = "muted"
+    UNRESOLVED = Status.UNRESOLVED
+    REGRESSED = Status.REGRESSED
+    RESOLVED = Status.RESOLVED
+    IGNORED = Status.IGNORED
+    MUTED = Status.MUTED
     FIRING = "firing"  # resolved, and still sent by releases from before the fix
     ALL = "all"
 
@@ -110,7 +112,7 @@ class Plan(NamedTuple):
     bindings: dict[str, Any]
 
 
-class IssuePage(NamedTuple):
+class IssueRows(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
 
@@ -201,6 +203,12 @@ SELECT status, sum(issue_count)
  WHERE project_id IN (SELECT value FROM json_each(:project_ids))
  GROUP BY status
 """
+_SELECT_OPEN_COUNTS = """
+SELECT project_id, sum(issue_count)
+  FROM status_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids)) AND status IN ('unresolved', 'regressed')
+ GROUP BY project_id
+"""
 _SELECT_FIRING_COUNT = """
 SELECT coalesce(sum(issue_count), 0)
   FROM firing_counts
@@ -209,7 +217,7 @@ SELECT coalesce(sum(issue_count), 0)
 
 
 def list_issues(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     wanted: IssueFilter,
     *,
@@ -217,7 +225,7 @@ def list_issues(
     limit: int,
     before: PageKey | None = None,
     skip: int = 0,
-) -> IssuePage:
+) -> IssueRows:
     """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
     assert 0 < limit <= ROWS_MAX
     way = plan(db, project_ids, wanted, sort)
@@ -233,10 +241,10 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssuePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
-def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
+def plan(db: Db, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
     """The list itself, walked once per project, or the few issues that an index finds."""
     few = search.candidates(db, project_ids, _hints(wanted))
     filters, bindings = _conditions(wanted, by_words=few is not None and few.by_words)
@@ -248,12 +256,12 @@ def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, s
     return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings)
 
 
-def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:
+def by_ids(db: Db, ids: Sequence[int]) -> list[IssueRow]:
     """The issues with these row ids, in no order. For ids that came from a list already limited to what may be seen."""
     return [IssueRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
 
 
-def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
+def find_issues(db: Db, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
     """Every issue that `reference` names: a fingerprint (one issue per project), else a short id such as SHOP-12."""
     bindings: dict[str, Any] = {"project_ids": ids_json(project_ids), "limit": REFERENCE_ROWS_MAX}
     found = list(db.execute(_SELECT_BY_FINGERPRINT, bindings | {"fingerprint": reference}))
@@ -264,17 +272,22 @@ def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str)
     return [IssueRow(*row) for row in found]
 
 
-def get_issue(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> IssueRow | None:
+def get_issue(db: Db, project_ids: Sequence[int], reference: str) -> IssueRow | None:
     """The issue that `reference` names, the most recently seen one if several projects have it."""
     return next(iter(find_issues(db, project_ids, reference)), None)
 
 
-def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, int]:
+def status_counts(db: Db, project_ids: Sequence[int]) -> dict[str, int]:
     """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
-def firing_count(db: apsw.Connection, project_ids: Sequence[int]) -> int:
+def open_counts(db: Db, project_ids: Sequence[int]) -> dict[int, int]:
+    """Open issues per project; projects that never had one are missing."""
+    return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
+
+
+def firing_count(db: Db, project_ids: Sequence[int]) -> int:
     """Issues that are resolved and still firing, kept by triggers too."""
     return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
 
@@ -323,3 +336,11 @@ def contains(text: str) -> str:
     """A LIKE pattern (ESCAPE '\\') for strings that contain `text`, cut to TEXT_LENGTH_MAX."""
     escaped = re.sub(r"([\\%_])", r"\\\1", text[:TEXT_LENGTH_MAX])
     return f"%{escaped}%"
+
+
+def find_issue(db: Db, principal: Principal, ref: str) -> IssueRow:
+    """The issue that a request names, among those the caller may see. Raises: NotFound."""
+    issue = get_issue(db, visible_projects(db, principal, None), ref)
+    if issue is None:
+        raise NotFound("no issue has this id")
+    return issue

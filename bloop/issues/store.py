@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-import apsw
-
+from bloop.db import word_search
+from bloop.db.engine import Db
 from bloop.issues.counts.fold import IssueKey, Seen, Totals, seen
-from bloop.issues.search import index as search
 from bloop.issues.status import follow as lifecycle
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.records.record import ErrorRecord
@@ -77,7 +76,7 @@ class IssueIds:
 
 
 def locate(
-    db: apsw.Connection, ids: IssueIds, groups: Mapping[IssueKey, Sequence[ErrorRecord]], *, culprit_of: CulpritOf
+    db: Db, ids: IssueIds, groups: Mapping[IssueKey, Sequence[ErrorRecord]], *, culprit_of: CulpritOf
 ) -> tuple[dict[int, Sequence[ErrorRecord]], list[Signal]]:
     """Each group under the id of its issue, made if there is none, and what there is to tell of the new ones."""
     signals: list[Signal] = []
@@ -91,11 +90,11 @@ def locate(
             made.append(issue_id)
             signals.append(_signal(SignalKind.ISSUE_NEW, seen(issue_id, records[0])))
         by_id[issue_id] = records
-    search.index(db, made)
+    word_search.index(db, made)
     return by_id, signals
 
 
-def count(db: apsw.Connection, totals: Totals, events: Iterable[Seen]) -> tuple[dict[int, str], list[Signal]]:
+def count(db: Db, totals: Totals, events: Iterable[Seen]) -> tuple[dict[int, str], list[Signal]]:
     """Increase the issues' counters by what `events` add up to, and let those that are resolved, or muted until
     something happens, follow them; the status of each issue that still exists.
 
@@ -118,13 +117,13 @@ def count(db: apsw.Connection, totals: Totals, events: Iterable[Seen]) -> tuple[
     return statuses | changed, signals
 
 
-def still_there(db: apsw.Connection, events: Sequence[Seen]) -> list[Seen]:
+def still_there(db: Db, events: Sequence[Seen]) -> list[Seen]:
     """The events whose issue has not been deleted."""
     gone = {issue_id for issue_id in {e[0] for e in events} if db.execute(_EXISTS, (issue_id,)).fetchone() is None}
     return [event for event in events if event[0] not in gone]
 
 
-def _find(db: apsw.Connection, ids: IssueIds, key: IssueKey) -> int | None:
+def _find(db: Db, ids: IssueIds, key: IssueKey) -> int | None:
     row = db.execute(_SELECT_ID, key).fetchone()
     if row is None:
         return None
@@ -132,7 +131,7 @@ def _find(db: apsw.Connection, ids: IssueIds, key: IssueKey) -> int | None:
     return int(row[0])
 
 
-def _create(db: apsw.Connection, key: IssueKey, records: Sequence[ErrorRecord], culprit_of: CulpritOf) -> int:
+def _create(db: Db, key: IssueKey, records: Sequence[ErrorRecord], culprit_of: CulpritOf) -> int:
     project_id, fingerprint = key
     first = records[0]
     event = first.event
@@ -156,7 +155,7 @@ def _create(db: apsw.Connection, key: IssueKey, records: Sequence[ErrorRecord], 
     return issue_id
 
 
-def _add_users(db: apsw.Connection, users: Iterable[tuple[int, bytes]]) -> dict[int, int]:
+def _add_users(db: Db, users: Iterable[tuple[int, bytes]]) -> dict[int, int]:
     """Remember who was hit; how many each issue did not know before. `users` in key order, which is page order.
 
     Counting changes issue by issue takes three fifths of the time of asking for every new row by RETURNING.

@@ -1,4 +1,4 @@
-"""What became of every record that arrived: sums of the ledger, of one category at a time.
+"""What became of every record that arrived: sums of the ledger, of one category at a time, and the newest refusals.
 
 Project 0 stands for requests that named no project.
 """
@@ -8,22 +8,27 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.outcomes import NO_PROJECT, Category, Outcome
-from bloop.db.rows import ids_json
-
-
-class MinuteCount(NamedTuple):
-    minute_ms: int
-    outcome: int
-    record_count: int
+from bloop.db.engine import Db, ids_json
 
 
 class BucketCount(NamedTuple):
     start_ms: int
     outcome: Outcome
     record_count: int
+
+
+class RejectionRow(NamedTuple):
+    id: int
+    rejected_at_ms: int
+    project_public_id: str | None  # None: the request named no known project
+    project_name: str | None
+    outcome: Outcome
+    detail: str
+    key_prefix: str
+    size_bytes: int | None
+    client: str
+    user_agent: str
 
 
 # Served by the primary key (minute_ms, project_id, category, outcome): a day is 1440 minutes of a few rows each.
@@ -33,14 +38,6 @@ SELECT l.outcome, sum(l.count)
  WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
    AND l.category = :category
  GROUP BY l.outcome
-"""
-_SELECT_MINUTES = """
-SELECT l.minute_ms, l.outcome, sum(l.count)
-  FROM ledger AS l
- WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
-   AND l.category = :category
- GROUP BY l.minute_ms, l.outcome
- ORDER BY l.minute_ms, l.outcome
 """
 _SELECT_BUCKETS = """
 SELECT l.minute_ms - l.minute_ms % :bucket_ms, l.outcome, sum(l.count)
@@ -57,34 +54,34 @@ SELECT t.outcome, sum(t.count)
  WHERE t.project_id IN (SELECT value FROM json_each(:project_ids)) AND t.category = :category
  GROUP BY t.outcome
 """
+# A walk down the primary key: the table is kept short by its writer.
+_SELECT_REJECTIONS = """
+SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_prefix, r.size_bytes, r.client,
+       r.user_agent
+  FROM rejections AS r
+  LEFT JOIN projects AS p ON p.id = r.project_id AND p.deleted_at_ms IS NULL
+ WHERE r.project_id IN (SELECT value FROM json_each(:project_ids))
+ ORDER BY r.id DESC
+ LIMIT :limit
+"""
 
 
 def outcomes_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
+    db: Db, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
 ) -> dict[Outcome, int]:
     """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
 
 
-def minutes_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
-) -> list[MinuteCount]:
-    """The same minute by minute, ascending."""
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
-    return [MinuteCount(*row) for row in db.execute(_SELECT_MINUTES, bindings)]
-
-
-def totals(
-    db: apsw.Connection, project_ids: Sequence[int], *, category: Category = Category.EVENT
-) -> dict[Outcome, int]:
+def totals(db: Db, project_ids: Sequence[int], *, category: Category = Category.EVENT) -> dict[Outcome, int]:
     """Records per outcome since the beginning."""
     bindings = {"project_ids": ids_json(project_ids), "category": category}
     return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, bindings)}
 
 
 def buckets_since(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     since_ms: int,
     *,
@@ -98,6 +95,12 @@ def buckets_since(
     return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
 
 
-def all_project_ids(db: apsw.Connection) -> tuple[int, ...]:
+def all_project_ids(db: Db) -> tuple[int, ...]:
     """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
     return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))
+
+
+def list_rejections(db: Db, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
+    """Refusals, the newest first. Id 0 among `project_ids` asks for those that named no project."""
+    rows = db.execute(_SELECT_REJECTIONS, {"project_ids": ids_json(project_ids), "limit": limit})
+    return [RejectionRow(*row)._replace(outcome=Outcome(row[4])) for row in rows]

@@ -1,13 +1,10 @@
-"""Tables of projects and their keys. The emptied row of a deleted project stays: its number is never given again."""
+"""Tables of projects and their tokens. The emptied row of a deleted project stays: its number is never given again."""
 
 from __future__ import annotations
 
 from bloop.db.tables import Table
 
 _PURGE_API_TOKENS = "DELETE FROM api_tokens WHERE project_id = :project_id"
-_PURGE_WRITE_KEYS = """
-DELETE FROM write_keys WHERE id IN (SELECT id FROM write_keys WHERE project_id = :project_id LIMIT :rows_max)
-"""
 
 _PURGE_WRITE_KEYS = """
 DELETE FROM write_keys WHERE id IN (SELECT id FROM write_keys WHERE project_id = :project_id LIMIT :rows_max)
@@ -16,6 +13,5 @@ DELETE FROM write_keys WHERE id IN (SELECT id FROM write_keys WHERE project_id =
 TABLES = (
     Table(name="write_keys", is_missed=True, purge=(_PURGE_WRITE_KEYS,)),
     Table(name="api_tokens", is_missed=True, purge=(_PURGE_API_TOKENS,)),
-    Table(name="write_keys", is_missed=True, purge=(_PURGE_WRITE_KEYS,)),
     Table(name="projects", is_missed=True),
 )

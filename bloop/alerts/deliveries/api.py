@@ -5,24 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, get_delivery, list_deliveries
 from bloop.alerts.rules.changes import ID_MAX, NOT_YOURS
 from bloop.auth.access import may_change_alerts
 from bloop.auth.principal import Principal
 from bloop.base.errors import Forbidden, InvalidParameter, NotFound
+from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.site import params
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
 
-class Deliveries:
+class DeliveriesApi:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
 
@@ -90,8 +90,8 @@ def state_in(req: falcon.Request) -> DeliveryState | None:
         raise InvalidParameter("state", f"must be one of {', '.join(DeliveryState)}") from None
 
 
-def _act(deps: Deps, principal: Principal, delivery_id: int, do: Callable[[apsw.Connection], None]) -> DeliveryRow:
-    def act(db: apsw.Connection) -> DeliveryRow:
+def _act(deps: Deps, principal: Principal, delivery_id: int, do: Callable[[Db], None]) -> DeliveryRow:
+    def act(db: Db) -> DeliveryRow:
         row = get_delivery(db, delivery_id) if 0 < delivery_id <= ID_MAX else None
         is_hidden = principal.project_ids is not None and (
             row is None or row.rule_project_id not in principal.project_ids

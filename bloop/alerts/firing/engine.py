@@ -14,11 +14,10 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import apsw
 import orjson
 
 from bloop.alerts.deliveries import store as deliveries
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing import store, storm
 from bloop.alerts.firing import windows as minutes
@@ -31,6 +30,8 @@ from bloop.alerts.rules.model import Rule, Spike, Threshold, WindowConfig, parse
 from bloop.base.clock import DAY_MS, MINUTE_MS, minute_of
 from bloop.base.errors import BloopError
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.pipeline import signal_log as signals
 
 SIGNALS_MAX = 200  # looked at in one transaction: some ten ms of the write lock
@@ -50,7 +51,7 @@ class Engine:
 
     def __init__(
         self,
-        db: apsw.Connection,
+        db: Db,
         *,
         origin: str,
         cooldown_ms: int,
@@ -59,7 +60,7 @@ class Engine:
     ) -> None:
         self._db, self._cooldown_ms, self._target = db, cooldown_ms, target
         self._composer = Composer(db, origin)
-        self._fallbacks = [Target(None, kind, self._shown(kind, config)) for kind, config in fallbacks]
+        self._fallbacks = [DeliveryTarget(None, kind, self._shown(kind, config)) for kind, config in fallbacks]
 
     def ask_signals(self, now_ms: int) -> bool:
         """Ask the rules about what happened since the last time, at most SIGNALS_MAX signals; whether more wait."""
@@ -80,7 +81,7 @@ class Engine:
             with self._db:  # inside a transaction: a savepoint
                 for rule in rules:
                     self._ask_one(rule, happened, now_ms)
-        except (apsw.Error, BloopError):
+        except (db_errors.Error, BloopError):
             raise
         except Exception:  # E4
             log.exception("signal %d is passed over", happened.signal_id, extra={"action": "signal_skipped"})
@@ -183,10 +184,12 @@ class Engine:
         if held_until_ms is None:
             deliveries.add(self._db, firing_id, rule.id, self._targets(rule.id), now_ms)
 
-    def _targets(self, rule_id: int) -> list[Target]:
+    def _targets(self, rule_id: int) -> list[DeliveryTarget]:
         """The rule's own channels, or else the fallbacks."""
         own = alerts.channels(self._db, rule_id)
-        targets = [Target(c.id, c.channel_type, self._shown(c.channel_type, orjson.loads(c.config))) for c in own]
+        targets = [
+            DeliveryTarget(c.id, c.channel_type, self._shown(c.channel_type, orjson.loads(c.config))) for c in own
+        ]
         return targets or self._fallbacks
 
     def _shown(self, channel_type: str, config: Mapping[str, Any]) -> str:

@@ -12,17 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
 from bloop.alerts.rules.read import RuleRow, list_channels
-from bloop.health.processes_read import ALERTS, STALE_MS, process_states
+from bloop.db.engine import Db
+from bloop.processes.read import ALERTS, STALE_MS, process_states
 
 TEST = "test"
 WAIT_S = 15.0  # a receiver has ten seconds to answer
@@ -34,7 +33,7 @@ Fallbacks = Sequence[tuple[str, Mapping[str, Any]]]
 Shown = Callable[[str, Mapping[str, Any]], str]
 
 
-class Outcome(NamedTuple):
+class TrialResult(NamedTuple):
     """What came of it at one channel; `channel_id` None is the installation's fallback."""
 
     channel_id: int | None
@@ -45,7 +44,7 @@ class Outcome(NamedTuple):
     status: int | None
 
 
-def start(db: apsw.Connection, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
+def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
     """The firing that is the test, in the caller's transaction. `shown` names what a config leads to."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = AlertMessage(
@@ -72,8 +71,8 @@ def start(db: apsw.Connection, rule: RuleRow, fallbacks: Fallbacks, shown: Shown
             is_test=True,
         ),
     )
-    own = [Target(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
-    targets = own or [Target(None, kind, shown(kind, config)) for kind, config in fallbacks]
+    own = [DeliveryTarget(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
+    targets = own or [DeliveryTarget(None, kind, shown(kind, config)) for kind, config in fallbacks]
     deliveries.add(db, made, rule.id, targets, now_ms)
     return made
 
@@ -88,16 +87,16 @@ def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[Deliver
         time.sleep(_LOOK_EVERY_S)
 
 
-def end(db: apsw.Connection, firing_id: int) -> None:
+def end(db: Db, firing_id: int) -> None:
     """Y2. Call inside a transaction."""
     for row in deliveries_of(db, firing_id):
         if row.state is not DeliveryState.SENT:
             alert_log.dismiss(db, row.id)
 
 
-def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[Outcome]:
+def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResult]:
     return [
-        Outcome(
+        TrialResult(
             channel_id=row.channel_id,
             channel_type=row.channel_type,
             target=row.target,
@@ -109,7 +108,7 @@ def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[Outcome]:
     ]
 
 
-def is_running(db: apsw.Connection, now_ms: int) -> bool:
+def is_running(db: Db, now_ms: int) -> bool:
     """Whether the process that would send it said lately that it lives."""
     return any(state.name == ALERTS and now_ms - state.seen_at_ms <= STALE_MS for state in process_states(db))
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.issues.counts.fold import Totals
 
 _UPSERT_AGGREGATE = """
@@ -50,7 +49,7 @@ VALUES (?, ?, ?, ?, ?, ?)
 """
 
 
-def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> None:
+def add(db: Db, totals: Totals, statuses: Mapping[int, str]) -> None:
     """Increase everything that hangs on issues and projects; `statuses` names the issues that (still) exist."""
     projects = {issue_id: last[1] for issue_id, (_, last) in totals.issues.items()}
     db.executemany(
@@ -66,6 +65,6 @@ def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> Non
     db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in totals.routes.items()))
 
 
-def add_releases(db: apsw.Connection, totals: Totals) -> None:
+def add_releases(db: Db, totals: Totals) -> None:
     """Register the releases and environments that were seen: before `issues.count`, which asks which came first."""
     db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in totals.releases.items()))

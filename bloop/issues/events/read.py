@@ -10,9 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 
 ROW_ID_MAX = 2**63 - 1  # larger numbers from a URL are nobody's id, and SQLite does not take them
@@ -122,7 +120,7 @@ SELECT (SELECT id FROM events INDEXED BY events_by_issue
 
 
 def list_events(
-    db: apsw.Connection,
+    db: Db,
     issue_ids: Sequence[int],
     *,
     limit: int,
@@ -137,7 +135,7 @@ def list_events(
     return EventPage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
-def get_event(db: apsw.Connection, issue_id: int, event_id: int) -> EventRow | None:
+def get_event(db: Db, issue_id: int, event_id: int) -> EventRow | None:
     """The event, if it belongs to this issue."""
     if event_id > ROW_ID_MAX:
         return None
@@ -145,7 +143,7 @@ def get_event(db: apsw.Connection, issue_id: int, event_id: int) -> EventRow | N
     return EventRow(*row) if row else None
 
 
-def neighbours(db: apsw.Connection, event: EventRow) -> Neighbours:
+def neighbours(db: Db, event: EventRow) -> Neighbours:
     """What "newer", "older" and the two ends lead to from `event`, within its issue."""
     bindings = {
         "issue_id": event.issue_id,
@@ -159,11 +157,11 @@ def neighbours(db: apsw.Connection, event: EventRow) -> Neighbours:
     return Neighbours(newest, newer, older, oldest, min(newer_count, POSITION_MAX) + 1, total)
 
 
-def newest_traits(db: apsw.Connection, issue_id: int, *, limit: int) -> list[Traits]:
+def newest_traits(db: Db, issue_id: int, *, limit: int) -> list[Traits]:
     """Of the newest `limit` events of an issue, newest first."""
     assert 0 < limit <= ROWS_MAX
     return [Traits(*row) for row in db.execute(_SELECT_TRAITS, {"issue_id": issue_id, "limit": limit})]
 
 
-def _by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[EventRow]:
+def _by_ids(db: Db, ids: Sequence[int]) -> list[EventRow]:
     return [EventRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]

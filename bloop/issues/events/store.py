@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TypeAlias
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.issues.counts.fold import Seen, user_key
 from bloop.records.record import ErrorRecord
 
@@ -57,16 +56,16 @@ def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
     )
 
 
-def append(db: apsw.Connection, rows: Iterable[EventRow]) -> None:
+def append(db: Db, rows: Iterable[EventRow]) -> None:
     """Insert events; ids rise in the order given."""
     db.executemany(_INSERT, rows)
 
 
-def unsettled(db: apsw.Connection) -> list[Seen]:
+def unsettled(db: Db) -> list[Seen]:
     """Stored events that are not in the counters yet: at most what the writer stores between two settlings."""
     return [(*row[:7], user_key(row[7], row[8])) for row in db.execute(_SELECT_UNSETTLED)]
 
 
-def mark_settled(db: apsw.Connection) -> None:
+def mark_settled(db: Db) -> None:
     """Every event stored so far is in the counters, or will be by the end of this transaction."""
     db.execute(_MARK_SETTLED)

@@ -1,4 +1,4 @@
-"""Reads that only the pages need: the way back in a list, and what the filter bar offers."""
+"""The way back in a list of issues."""
 
 from __future__ import annotations
 
@@ -7,13 +7,9 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
-
-SOURCES_MAX = 50
 
 _COLUMNS = {
     issues.Sort.LAST_SEEN: "i.last_seen_ms",
@@ -21,26 +17,9 @@ _COLUMNS = {
     issues.Sort.EVENTS: "i.event_count",
 }
 
-# Served by the primary key (project_id, hour_ms, …).
-_SELECT_SOURCES = """
-SELECT h.source
-  FROM json_each(:project_ids) AS wanted
-  JOIN project_hourly_counts AS h ON h.project_id = wanted.value AND h.hour_ms >= :since_ms
- GROUP BY h.source
- ORDER BY sum(h.event_count) DESC, h.source
- LIMIT :limit
-"""
-
-_SELECT_OPEN_COUNTS = """
-SELECT project_id, sum(issue_count)
-  FROM status_counts
- WHERE project_id IN (SELECT value FROM json_each(:project_ids)) AND status IN ('unresolved', 'regressed')
- GROUP BY project_id
-"""
-
 
 def page_before(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     wanted: issues.IssueFilter,
     *,
@@ -56,18 +35,7 @@ def page_before(
     return above[limit] if len(above) > limit else None
 
 
-def list_sources(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[str]:
-    """Sources seen in the hours that start at `since_ms` or later, most events first."""
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": SOURCES_MAX}
-    return [row[0] for row in db.execute(_SELECT_SOURCES, bindings)]
-
-
-def open_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, int]:
-    """Open issues per project; projects that never had one are missing."""
-    return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
-
-
-def _ascending(db: apsw.Connection, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
+def _ascending(db: Db, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
     """One arm's keys above a place, the walk read the other way: first the rest of its ties, then what lies beyond."""
     column = _COLUMNS[sort]
     ties = f"{column} = :value AND i.status = :tie AND i.id > :id"

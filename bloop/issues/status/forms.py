@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.base.errors import InvalidParameter
+from bloop.db.engine import Db
 from bloop.issues.detail.api import named_person
-from bloop.issues.listing.views import find_issue
-from bloop.issues.read import IssueRow
+from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.issues.status.assign import assign
 from bloop.issues.status.choices import choice_in_form
 from bloop.issues.status.store import change_status
-from bloop.site import shell as build
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
+from bloop.site.links import issue_href
+from bloop.site.principal import principal_of
 
 
 class IssueForms:
@@ -46,7 +45,7 @@ class IssueForms:
             raise InvalidParameter("assignee", "must be somebody's username")
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
-        def change(db: apsw.Connection, issue: IssueRow) -> int:
+        def change(db: Db, issue: IssueRow) -> int:
             return assign(db, [issue.id], named_person(db, username) if username else None, actor=actor, now_ms=now_ms)
 
         self._change(req, resp, ref, change)
@@ -56,13 +55,13 @@ class IssueForms:
         req: falcon.Request,
         resp: falcon.Response,
         ref: str,
-        change: Callable[[apsw.Connection, IssueRow], int],
+        change: Callable[[Db, IssueRow], int],
     ) -> None:
         principal = principal_of(req)
 
-        def run(db: apsw.Connection) -> str:
+        def run(db: Db) -> str:
             issue = find_issue(db, principal, ref)
             change(db, issue)
-            return build.issue_href(issue.short_id)
+            return issue_href(issue.short_id)
 
         resp.status, resp.location = falcon.HTTP_303, self._deps.database.change(run)

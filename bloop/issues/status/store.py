@@ -7,31 +7,19 @@ themselves is in issues/status/follow.py; all of it writes the same audit trail.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
-import apsw
-
 from bloop.base.errors import InvalidParameter
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.issues.status import audit
 from bloop.issues.status.audit import Actor
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
 from bloop.pipeline import signals
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.releases import read as releases
-from bloop.releases.order import newest
-
-
-class Status(StrEnum):
-    """What a person can set; `regressed` is set by the writer alone."""
-
-    UNRESOLVED = "unresolved"
-    RESOLVED = "resolved"
-    IGNORED = "ignored"
-    MUTED = "muted"
-
+from bloop.releases.model import newest
 
 _SIGNALS = {
     Status.UNRESOLVED: SignalKind.ISSUE_UNRESOLVED,
@@ -65,7 +53,7 @@ SELECT count(*) FROM aggregates WHERE issue_id IN (SELECT value FROM json_each(:
 
 
 def change_status(
-    db: apsw.Connection,
+    db: Db,
     issue_ids: Sequence[int],
     status: Status,
     *,
@@ -111,7 +99,7 @@ def change_status(
     return int(updated)
 
 
-def _pin(db: apsw.Connection, project_id: int, resolution: Resolution) -> Resolution:
+def _pin(db: Db, project_id: int, resolution: Resolution) -> Resolution:
     """The next release is whatever comes after the newest that is known now."""
     if not resolution.is_next:
         return resolution

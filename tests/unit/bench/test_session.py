@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.bench import profiles
-from bloop.bench.places import Elsewhere
+from bloop.bench import profiles, session
+from bloop.bench.places import RemotePlace
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.rendering import Target
 from bloop.bench.session import WARM_UP, Session
@@ -15,8 +15,10 @@ DROPPED = b'{"status":"dropped"}'
 
 
 @pytest.fixture(autouse=True)
-def short_ramp(monkeypatch: pytest.MonkeyPatch) -> None:
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ramp of three steps, after a warm-up that takes a tenth of a second."""
     monkeypatch.setattr(profiles, "RAMP_STEPS_MAX", 3)
+    monkeypatch.setattr(session, "WARM_UP_PER_S", 4000.0)
 
 
 def test_a_ramp_goes_down_from_a_rate_at_which_something_is_dropped() -> None:
@@ -24,7 +26,7 @@ def test_a_ramp_goes_down_from_a_rate_at_which_something_is_dropped() -> None:
     server = StubServer(reply=lambda n: [answer(DROPPED if n in first_step else ACCEPTED)])
     said = []
     with server.serving():
-        place = Elsewhere(Target(server.port, "s" * 32))
+        place = RemotePlace(Target(server.port, "s" * 32))
         options = Options(Profile.RAMP, 200.0, 0.4)
         found = Session(place, options, lambda text, seconds: said.append(text)).run()
 
@@ -42,7 +44,7 @@ def test_what_the_server_refuses_is_counted_and_not_held() -> None:
     server = StubServer(reply=lambda n: [answer(b"{}", "200 OK" if n < 0 else "401 Unauthorized")])
     with server.serving():
         found = Session(
-            Elsewhere(Target(server.port, "s" * 32)), Options(Profile.STEADY, 100.0, 0.2), lambda t, s: None
+            RemotePlace(Target(server.port, "s" * 32)), Options(Profile.STEADY, 100.0, 0.2), lambda t, s: None
         ).run()
 
     (step,) = found.steps

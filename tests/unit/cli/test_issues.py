@@ -13,8 +13,7 @@ import pytest
 from bloop.accounts.people.store import create_user
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS, HOUR_MS
-from bloop.db import connection
-from bloop.issues.search import index as search
+from bloop.db import connection, word_search
 from tests.unit.cli.conftest import Run
 
 _INSERT = """
@@ -34,7 +33,7 @@ def db(database: config.Settings) -> Iterator[apsw.Connection]:
         for number, status in enumerate(("unresolved", "unresolved", "resolved"), 1):
             row = {"fingerprint": f"f{number}", "number": number, "status": status, "now_ms": clock.now_ms()}
             db.execute(_INSERT, row | {"message": f"message {number}\x1b[31m red"})
-        search.index(db, [1, 2, 3])
+        word_search.index(db, [1, 2, 3])
         db.execute("INSERT INTO releases VALUES (1, '1.4.2', 'production', 1, 1, 1)")
         create_user(db, username="ada", now_ms=1, user_id="u1")
         yield db
@@ -131,11 +130,11 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
         (["resolve", "f1", "--project", "nope"], 1, "there is no project 'nope'"),
         (["resolve", "f1", "--in", "1", "--next"], 2, "--in and --next cannot be said together"),
         (["mute", "f1", "--for", "1h", "--events", "5"], 2, "only one of"),
-        (["mute", "f1", "--for", "soon"], 2, "'soon' is no time such as 30m"),
-        (["mute", "f1", "--for", "9999w"], 2, "is no time such as"),
+        (["mute", "f1", "--for", "soon"], 2, "'soon' is not a duration such as 30m"),
+        (["mute", "f1", "--for", "9999w"], 2, "is not a duration such as"),
         (["mute", "f1", "--until", "2020-01-01"], 2, "is not in the future"),
-        (["mute", "f1", "--until", "9999-12-31T23:59"], 2, "more than ten years away"),
-        (["mute", "f1", "--until", "later"], 2, "'later' is no time such as 2026-01-18T12:00"),
+        (["mute", "f1", "--until", "9999-12-31T23:59"], 2, "more than ten years ahead"),
+        (["mute", "f1", "--until", "later"], 2, "'later' is not a time such as 2026-01-18T12:00"),
         (["mute", "f1", "--events", "0"], 2, "Invalid value for '--events'"),
         (["assign", "f1"], 2, "say either --to NAME or --nobody"),
         (["assign", "f1", "--to", "ada", "--nobody"], 2, "say either --to NAME or --nobody"),

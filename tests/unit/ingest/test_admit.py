@@ -13,17 +13,17 @@ from falcon import testing
 
 from bloop.base.meters import Route
 from bloop.base.outcomes import NO_PROJECT, Category, Outcome
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.compose import EVENT, accept_event
 from bloop.ingest.credentials import WriteKeyShown
 from bloop.ingest.dialect import Dialect, Endpoint
-from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.keys import ProjectKeys, WriteKey
 from bloop.ingest.limits import Limits
 from bloop.ingest.parsed import Accept, Codec, Grouping, Parsed, Reject, RejectAll
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.records.record import Kind, decode_error, decode_rejection, form
-from tests.unit.web.ingest import NOW_MS, event
+from tests.unit.ingest.ingest import NOW_MS, event
 
 PROJECT, KEY = 7, "bloop_ck_" + "3c" * 16
 SESSION_FORM = form(Kind.SESSION, 3)

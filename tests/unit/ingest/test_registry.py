@@ -7,7 +7,7 @@ from pathlib import Path
 
 import yaml
 
-from bloop.base.meters import DIALECTS_MAX, ROUTES_MAX, Answer, Meters, Route, Tally
+from bloop.base.meters import DIALECTS_MAX, ROUTES_MAX, Answer, Route, RouteMeters, Tally
 from bloop.ingest.registry import DIALECTS, METERS, PATHS, endpoints
 from workers.ingest import is_ours
 
@@ -55,7 +55,7 @@ def test_paths_of_the_ingest_routes_stand_in_their_dialects_only():
 
 
 def test_answers_are_counted_by_the_route_as_documented_whatever_stands_in_its_path():
-    meters = Meters([Route(3, 1, "PUT", "/v1/traces/{id}")])
+    meters = RouteMeters([Route(3, 1, "PUT", "/v1/traces/{id}")])
     tally = Tally(meters)
     for path in ("/v1/traces/a", "//v1/traces/b/", "/v1/traces/a/b"):
         tally.cell("PUT", path, "200 OK")[0] += 1
