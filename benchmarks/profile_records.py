@@ -1,0 +1,116 @@
+"""What a record of an event costs to make and to read, and how long it is; with a language that no dictionary has seen.
+
+Times are of events just parsed, as in an ingest worker: a run over events parsed long before measures memory instead.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from bloop.bench.corpus import Corpus, Language
+from bloop.clock import now_ms
+from bloop.fingerprint.v1 import ALGORITHM, compute
+from bloop.records import event_record
+from bloop.records.dictionary import Dictionary, shipped
+from bloop.records.event import Event
+from bloop.records.event_record import BODY_AT
+from bloop.records.training import train
+from bloop.validate.event import parse_event
+from bloop.validate.json_body import decode_json
+from bloop.validate.limits import Limits
+
+BLOCK = 100  # events that are parsed and then encoded
+TRAINED_ON = 4_000
+
+# Elixir: nothing in benchmarks/dictionary_text.py looks like it.
+UNSEEN = Language(
+    "elixir",
+    ("KeyError", "FunctionClauseError", "DBConnection.ConnectionError", "Ecto.NoResultsError"),
+    (
+        "key :{noun} not found in struct %d of node 10.7.%d.3, ref f1e2d3c4-b5a6-4978-8c9d-%012x",
+        "no function clause matching in {verb}_{noun}/2 for %d from 10.6.%d.9, ref 0a1b2c3d-4e5f-4a6b-9c8d-%012x",
+    ),
+    "** ({type}) {message}\\n",
+    "    (shop 0.9.2) lib/shop/{place}/{noun}.ex:{line}: Shop.{noun_}.{verb}_{noun}/2\\n",
+    "    (phoenix 1.7.10) lib/phoenix/router.ex:{line}: Phoenix.Router.__call__/5\\n",
+    "/{place}/{noun}",
+    "",
+)
+
+
+class Sample(NamedTuple):
+    """Events of one corpus and what clients sent for them."""
+
+    fingerprints: list[str]
+    events: list[Event]
+    sent_bytes: int
+
+
+def sample(count: int, corpus: Corpus, start: int = 0) -> Sample:
+    at_ms, limits = now_ms(), Limits()
+    fingerprints, events, sent_bytes = [], [], 0
+    for n in range(start, start + count):
+        body = corpus.body(n)
+        sent_bytes += len(body)
+        parsed, _ = parse_event(decode_json(body), limits, at_ms)
+        fingerprints.append(compute(parsed.source, parsed.error_type, parsed.route, parsed.message, parsed.stack))
+        events.append(Event(*msgspec.structs.astuple(parsed)))
+    return Sample(fingerprints, events, sent_bytes)
+
+
+def _encoded(found: Sample, dictionary: Dictionary) -> list[bytes]:
+    return [
+        event_record.encode(1, 1, fingerprint, ALGORITHM, event, dictionary)
+        for fingerprint, event in zip(found.fingerprints, found.events, strict=True)
+    ]
+
+
+def _us_per_event(work: Callable[[], object], events: int) -> float:
+    started = time.process_time()
+    work()
+    return (time.process_time() - started) / events * 1e6
+
+
+def _time(count: int, corpus: Corpus) -> tuple[float, float, float]:
+    """µs of CPU for an event: encoded, its head read, decoded."""
+    encoding = heads = decoding = 0.0
+    for start in range(0, count, BLOCK):
+        block = sample(BLOCK, corpus, start)
+        records: list[bytes] = []
+        encoding += _us_per_event(lambda: records.extend(_encoded(block, shipped())), count)
+        heads += _us_per_event(lambda: [event_record.read_head(r) for r in records], count)
+        decoding += _us_per_event(lambda: [event_record.decode(r, lambda _: shipped()) for r in records], count)
+    return encoding, heads, decoding
+
+
+def _print_size(label: str, found: Sample, dictionary: Dictionary) -> None:
+    records: Sequence[bytes] = _encoded(found, dictionary)
+    count = len(records)
+    heads = [event_record.read_head(record) for record in records]
+    body_bytes = sum(map(len, records)) / count - BODY_AT
+    plain_bytes = sum(head.rest_bytes for head in heads) / count
+    clear_bytes = sum(head.dims_bytes + head.search_bytes + head.identity_bytes for head in heads) / count
+    sent_bytes = found.sent_bytes / count
+    print(
+        f"{label:44}{sent_bytes:7.0f}{body_bytes:7.0f}{clear_bytes:7.0f}{plain_bytes:8.0f}"
+        f"{body_bytes - clear_bytes - (event_record.HEAD.size - BODY_AT):8.0f}   {body_bytes / sent_bytes:.2f}"
+    )
+
+
+def report(count: int) -> None:
+    """Print times and sizes."""
+    corpus = Corpus(timestamp_ms=now_ms() - 3_600_000)
+    encoding, heads, decoding = _time(count, corpus)
+    print(f"µs of CPU an event: encode {encoding:.1f}, read the head {heads:.1f}, decode {decoding:.1f}\n")
+    print(f"{'bytes an event':44}{'sent':>7}{'body':>7}{'clear':>7}{'rest':>8}{'packed':>8}   body of sent")
+    own = train(sample(TRAINED_ON, corpus, count).events)
+    assert own is not None, "this is text enough"
+    for language, made in (("corpus", corpus), ("unseen language", Corpus(languages=(UNSEEN,)))):
+        found = sample(count, made)
+        _print_size(f"{language}, shipped dictionary", found, shipped())
+        if made is corpus:
+            _print_size(f"{language}, dictionary trained on the corpus", found, own)
