@@ -4,7 +4,7 @@
 one; `gunicorn -c gunicorn.conf.py` works too and reads the settings itself. The dashboard's: workers/dashboard.py.
 """
 
-from bloop.config import load
+from bloop.base.config import load
 from bloop.http.ingest_worker import make_ingest_worker
 from bloop.http.limits import HttpLimits
 from workers import ingest, serving

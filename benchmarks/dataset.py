@@ -14,17 +14,20 @@ from typing import NamedTuple
 import apsw
 import msgspec
 
+from bloop.accounts.links import store as login_links
+from bloop.base.clock import DAY_MS, now_ms
 from bloop.bench.corpus import Corpus
 from bloop.bench.instance import SECRET
-from bloop.clock import DAY_MS, now_ms
-from bloop.fingerprint.v1 import ALGORITHM
-from bloop.record import Kind, encode_error
-from bloop.storage import connection, login_links, migrate, projects, tokens
-from bloop.storage.store import RingRecord, Store
-from bloop.validate.event import Event, parse_event
-from bloop.validate.json_body import decode_json
-from bloop.validate.limits import Limits
-from workers.writer import culprit_of
+from bloop.db import connection, migrate
+from bloop.features import make_kinds
+from bloop.grouping.v1 import ALGORITHM
+from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.json_body import decode_json
+from bloop.ingest.limits import Limits
+from bloop.pipeline.store import RingRecord, Store
+from bloop.projects import store as projects
+from bloop.projects.tokens import store as tokens
+from bloop.records.record import Kind, encode_error
 
 WINDOWS = 50
 SPAN_MS = 3 * DAY_MS  # less than retention keeps
@@ -109,7 +112,7 @@ def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str
 
 
 def _store(db: apsw.Connection, project_id: int, events: int, issues: int, span_ms: int) -> None:
-    store = Store(db, ring_id=1, culprit_of=culprit_of)
+    store = Store(db, 1, make_kinds(db))
     batch: list[RingRecord] = []
     batches = 0
     for record in _records(project_id, events, issues, span_ms):

@@ -25,9 +25,9 @@ from benchmarks.dataset import Dataset
 from benchmarks.queries import _connect, _get, _sign_in
 from bloop.bench.instance import Instance
 from bloop.bench.percentiles import summary_ms
-from bloop.pages.listing import IssueView
-from bloop.query.issues import Sort, Tab
-from bloop.query.walk import PageKey
+from bloop.db.walk import PageKey
+from bloop.issues.listing.state import IssueView
+from bloop.issues.read import Sort, Tab
 
 P95_MS_MAX = 50.0
 WARM_UP = 2

@@ -18,23 +18,24 @@ from typing import Any, cast
 import falcon
 
 from benchmarks.stopwatch import Steps
+from bloop.base.clock import now_ms
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
-from bloop.clock import now_ms
-from bloop.fingerprint import v1
+from bloop.grouping import v1
 from bloop.http.connection import Connection
 from bloop.http.gateway import Gateway, WsgiApp
 from bloop.http.limits import HttpLimits
 from bloop.http.request import HeadReader
 from bloop.http.server import Server
-from bloop.validate.limits import Limits
-from bloop.web import gate, ingest_app
-from bloop.web.gate import Gate
-from bloop.web.ingest_app import create_ingest_app
-from bloop.wire.client_address import ClientAddresses
-from bloop.wire.keys import ProjectKey, ProjectKeys
-from bloop.wire.rate_limit import RateLimiter
+from bloop.ingest import app as ingest_app
+from bloop.ingest import gate
+from bloop.ingest.app import create_ingest_app
+from bloop.ingest.client_address import ClientAddresses
+from bloop.ingest.gate import Gate
+from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.ingest.limits import Limits
+from bloop.ingest.rate_limit import RateLimiter
 
 SECRET = "s" * 32
 PROJECT_KEY = "bloop_" + "0f" * 32

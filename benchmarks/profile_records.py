@@ -11,17 +11,17 @@ from typing import NamedTuple
 
 import msgspec
 
+from bloop.base.clock import now_ms
 from bloop.bench.corpus import Corpus, Language
-from bloop.clock import now_ms
-from bloop.fingerprint.v1 import ALGORITHM, compute
+from bloop.grouping.v1 import ALGORITHM, compute
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.json_body import decode_json
+from bloop.ingest.limits import Limits
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event import Event
 from bloop.records.event_record import BODY_AT
 from bloop.records.training import train
-from bloop.validate.event import parse_event
-from bloop.validate.json_body import decode_json
-from bloop.validate.limits import Limits
 
 BLOCK = 100  # events that are parsed and then encoded
 TRAINED_ON = 4_000

@@ -18,16 +18,22 @@ from pathlib import Path
 import apsw
 
 from benchmarks.stopwatch import Steps
+from bloop.base.clock import now_ms
 from bloop.bench.corpus import Corpus
-from bloop.clock import now_ms
-from bloop.fingerprint.v1 import ALGORITHM, compute
-from bloop.record import Kind, decode_error, encode_error
-from bloop.storage import connection, counters, dead_letters, events, fold, issues, migrate, ring_state, signals, store
-from bloop.storage.store import RingRecord, Store
-from bloop.validate.event import parse_event
-from bloop.validate.json_body import decode_json
-from bloop.validate.limits import Limits
-from workers.writer import culprit_of
+from bloop.db import connection, migrate
+from bloop.features import make_kinds
+from bloop.grouping.v1 import ALGORITHM, compute
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.json_body import decode_json
+from bloop.ingest.limits import Limits
+from bloop.issues import store as issues
+from bloop.issues.counts import fold
+from bloop.issues.counts import store as counters
+from bloop.issues.events import store as events
+from bloop.issues.kind import EventStore
+from bloop.pipeline import dead_letters, ring_state, signals
+from bloop.pipeline.store import RingRecord, Store
+from bloop.records.record import Kind, decode_error, encode_error
 
 PROJECT_ID = 1
 LANES = 2
@@ -111,7 +117,7 @@ class WalMeter:
 def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreRun:
     """Store every record in batches of `batch`; with `by_step` the run is slower by the cost of the stopwatch."""
     with fresh_database() as (db, _):
-        subject = Store(db, ring_id=1, culprit_of=culprit_of)
+        subject = Store(db, 1, make_kinds(db))
         meter = WalMeter(db)
         warm = min(WARM_UP, len(records) // 4)
         _store_all(subject, records[:warm], batch, meter)
@@ -132,10 +138,10 @@ def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreR
 _STEPS = (
     (Store, "store", "transaction: begin, commit, fsync"),
     (Store, "_sort", "sort by project"),
-    (store, "_decode", "decode"),
+    (EventStore, "decode", "decode"),
     (fold, "group_by_issue", "group by issue"),
     (fold, "add_up", "add up"),
-    (Store, "_insert_records", "event rows, made"),
+    (EventStore, "insert", "event rows, made"),
     (issues, "locate", "issues: look up"),
     (issues, "count", "issues: count, users"),
     (issues, "_create", "issues: create"),

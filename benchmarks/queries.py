@@ -13,9 +13,9 @@ from benchmarks.bench import Bench
 from benchmarks.dataset import Dataset
 from bloop.bench.instance import Instance
 from bloop.bench.percentiles import percentile
-from bloop.pages.listing import IssueView
-from bloop.query.issues import Tab
-from bloop.query.walk import PageKey
+from bloop.db.walk import PageKey
+from bloop.issues.listing.state import IssueView
+from bloop.issues.read import Tab
 
 DEEP_OFFSET = 499 * 50  # page 500
 HTTP_TIMEOUT_S = 30.0

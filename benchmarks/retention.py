@@ -15,15 +15,15 @@ import apsw
 
 from benchmarks import dataset
 from benchmarks.bench import Bench, target
+from bloop.base.clock import DAY_MS, now_ms
 from bloop.bench.instance import Instance
 from bloop.bench.measure import CountError, measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rows import POLL_S, VisibilityWatch, reading
 from bloop.bench.schedule import Load
-from bloop.clock import DAY_MS, now_ms
-from bloop.query.retention import RunRow, get_run
-from bloop.storage import connection
-from bloop.storage import retention as storage
+from bloop.db import connection
+from bloop.retention import store as storage
+from bloop.retention.read import RunRow, get_run
 
 RATE = 2000  # events a second
 SPAN_MS = 14 * DAY_MS

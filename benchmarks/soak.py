@@ -16,6 +16,8 @@ from statistics import linear_regression, mean
 
 from benchmarks import dataset
 from benchmarks.bench import Bench
+from bloop.alerts.rules.store import RuleFields, create_rule
+from bloop.base.clock import DAY_MS, now_ms
 from bloop.bench.background import Background
 from bloop.bench.instance import Instance
 from bloop.bench.measure import CountError
@@ -24,10 +26,8 @@ from bloop.bench.profiles import Options, Profile
 from bloop.bench.results import Findings, Second
 from bloop.bench.rows import reading
 from bloop.bench.session import Session
-from bloop.clock import DAY_MS, now_ms
-from bloop.storage import connection
-from bloop.storage import retention as storage
-from bloop.storage.alert_rules import RuleFields, create_rule
+from bloop.db import connection
+from bloop.retention import store as storage
 
 SHARE = 0.5  # of the rate that is held
 READERS = 2

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import orjson
 import trustme
 
-from bloop.config import Alerting, Settings
+from bloop.base.config import Alerting, Settings
 from bloop.outbound.guard import Guard
 from bloop.outbound.sockets import Limits, Outbound, client_context
 

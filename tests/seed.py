@@ -9,11 +9,12 @@ from typing import Any
 
 import apsw
 
-from bloop import credentials
-from bloop.outcomes import Outcome
-from bloop.storage import connection, migrate, search
-from bloop.storage.sessions import create_session
-from bloop.storage.tokens import create_token
+from bloop.accounts.sign_ins.store import create_session
+from bloop.base import credentials
+from bloop.base.outcomes import Outcome
+from bloop.db import connection, migrate
+from bloop.issues.search import index as search
+from bloop.projects.tokens.store import create_token
 
 NOW_MS = 1_800_000_000_000
 

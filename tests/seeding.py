@@ -10,20 +10,21 @@ from typing import Any
 import apsw
 import orjson
 
-from bloop.cli.demo_alerts import store_alerts
-from bloop.config import Ingest
-from bloop.demo import PROJECTS, demo_changes, demo_events
-from bloop.fingerprint import v1
-from bloop.query.issues import IssueFilter, list_issues
-from bloop.record import Kind, encode_error
-from bloop.storage import connection
-from bloop.storage.audit import Actor
-from bloop.storage.migrate import migrate
-from bloop.storage.projects import create_project
-from bloop.storage.status import Status, change_status
-from bloop.storage.store import Store
-from bloop.validate.event import parse_event
-from bloop.validate.limits import Limits
+from bloop.base.config import Ingest
+from bloop.db import connection
+from bloop.db.migrate import migrate
+from bloop.demo.alerts import store_alerts
+from bloop.demo.month import PROJECTS, demo_changes, demo_events
+from bloop.features import make_kinds
+from bloop.grouping import v1
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.limits import Limits
+from bloop.issues.read import IssueFilter, list_issues
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.store import Status, change_status
+from bloop.pipeline.store import Store
+from bloop.projects.store import create_project
+from bloop.records.record import Kind, encode_error
 
 BATCH = 500
 ORIGIN = "https://errors.example.com"
@@ -37,7 +38,7 @@ class Seeder:
         self.db = connection.open_writer(path)
         self.now_ms = now_ms
         self._limits = Limits.of(Ingest())
-        self._store = Store(self.db, 1, culprit_of=lambda record: v1.culprit(record.event))
+        self._store = Store(self.db, 1, make_kinds(self.db))
         self._projects: dict[str, int] = {}
 
     def close(self) -> None:

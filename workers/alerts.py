@@ -17,19 +17,16 @@ from collections.abc import Sequence
 import apsw
 import orjson
 
-from bloop import channels, clock
-from bloop.alerts.engine import Engine
+from bloop.alerts import channels
+from bloop.alerts.channels import Result
+from bloop.alerts.firing.engine import Engine
+from bloop.alerts.firing.read import Due
 from bloop.alerts.message import from_json
-from bloop.channels import Result
-from bloop.clock import DAY_MS
-from bloop.config import Settings
-from bloop.errors import ConfigError
-from bloop.instance import Instance
-from bloop.query.alerts import Due
-from bloop.query.minutes import KEPT_MS
-from bloop.query.processes import ALERTS
-from bloop.storage import alerts as store
-from bloop.storage import connection
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import ConfigError
+from bloop.base.pid_file import Instance
+from bloop.health.processes_read import ALERTS
 from workers import process
 from workers.background import Background, Job, Stopping
 from workers.sending import POLL_S, Sender, version_of
@@ -37,9 +34,6 @@ from workers.sending import POLL_S, Sender, version_of
 PID_FILE = "alerts.pid"  # in the run folder: one alerts process per database
 COUNTING_EVERY_S = 1.0
 COUNTING_SHARE = 20  # rests this many times as long as it worked
-PRUNE_EVERY_S = 3600.0
-PRUNE_ROWS_MAX = 2000
-COOLDOWNS_KEPT_MS = 7 * DAY_MS  # the longest there may be
 
 log = logging.getLogger("bloop.alerts")
 
@@ -71,20 +65,6 @@ class Asking:
         self._seen_counts = version
         return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
 
-    def prune(self) -> float:
-        """Minutes no window and no preview reaches, and cooldowns that are over whatever they are set to."""
-        before_ms = clock.now_ms() - KEPT_MS
-        while not self._stopping():
-            started = time.monotonic()
-            with connection.immediate(self._db):
-                removed = store.prune_minutes(self._db, before_ms, PRUNE_ROWS_MAX)
-            if removed < PRUNE_ROWS_MAX:
-                break
-            time.sleep(time.monotonic() - started)  # the writer gets its turn
-        with connection.immediate(self._db):
-            store.prune_cooldowns(self._db, clock.now_ms() - COOLDOWNS_KEPT_MS)
-        return PRUNE_EVERY_S
-
 
 def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
     """Everything this process does, in the order in which it is done when several are due."""
@@ -102,7 +82,6 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
         Job("asking the rules", asking.signals),
         Job("sending", sender.run, sender.troubles, sender.finish),
         Job("counting", asking.counts),
-        Job("pruning", asking.prune),
     ]
 
 

@@ -2,7 +2,7 @@
 
 B1  A job that fails is logged and tried again after a back-off; the other jobs do not notice. A full disk, a locked
     database and a receiver that is down are normal days.
-B2  The process says a few times a minute that it lives and what ails it (storage/processes.py). Silence is what
+B2  The process says a few times a minute that it lives and what ails it (health/store.py). Silence is what
     `/health` and the banners report, so a process that hangs is seen as well as one that died.
 B3  SIGTERM ends the loop between two jobs. A job that takes long looks at `stopping` itself.
 B4  It may be started before the writer made or migrated the database, and waits for that.
@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 
 import apsw
 
-from bloop import clock
-from bloop.config import Settings
-from bloop.errors import BloopError
-from bloop.memory import Leftovers
-from bloop.query.health import Reason
-from bloop.query.processes import SEEN_EVERY_S
-from bloop.storage import connection, migrate
-from bloop.storage.processes import say_alive
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError
+from bloop.base.memory import Leftovers
+from bloop.db import connection, migrate
+from bloop.health.processes_read import SEEN_EVERY_S
+from bloop.health.read import Reason
+from bloop.health.store import say_alive
 from workers import process
 from workers.wakeups import Wakeups
 

@@ -21,21 +21,21 @@ from dataclasses import dataclass
 
 import apsw
 
-from bloop import clock
 from bloop.backup import folder as folders
+from bloop.backup import read as query
+from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
+from bloop.backup.read import RunRow
 from bloop.backup.schedule import due_at_ms
 from bloop.backup.verify import drill
 from bloop.backup.watch import Stopped, Watch
-from bloop.config import Settings
-from bloop.errors import BloopError
-from bloop.query import backups as query
-from bloop.query.backups import RunRow
-from bloop.query.health import Reason
-from bloop.storage import backups as storage
-from bloop.storage import connection
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError
+from bloop.db import connection
+from bloop.health.read import Reason
 
 LOOK_EVERY_S = 1.0  # whether somebody asked, or it is time
 LOOK_AT_WORK_EVERY_S = 0.5

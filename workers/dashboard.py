@@ -11,9 +11,9 @@ from __future__ import annotations
 import contextlib
 import sys
 
-from bloop.config import Settings
+from bloop.base.config import Settings
 from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
-from bloop.web.dashboard_app import assemble
+from bloop.site.app import assemble
 from workers import process, serving
 
 GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow queries, and they have a limit of their own

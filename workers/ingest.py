@@ -16,15 +16,15 @@ import socket
 import sys
 from pathlib import Path
 
-from bloop import config
-from bloop.config import Settings
+from bloop.base import config
+from bloop.base.config import Settings
+from bloop.base.meters import Tally
+from bloop.base.systemd import FIRST_LISTEN_FD
 from bloop.http.request import path_matcher
-from bloop.meters import Tally
+from bloop.ingest.app import create_ingest_app
+from bloop.ingest.limits import Limits
+from bloop.ingest.rate_limit import RateLimiter
 from bloop.ring import Producer
-from bloop.systemd import FIRST_LISTEN_FD
-from bloop.validate.limits import Limits
-from bloop.web.ingest_app import create_ingest_app
-from bloop.wire.rate_limit import RateLimiter
 from workers import process, serving
 
 GRACEFUL_S = 10

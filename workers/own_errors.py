@@ -27,17 +27,18 @@ from typing import Any
 
 import apsw
 
-from bloop import clock
-from bloop.config import Settings
-from bloop.errors import DatabaseBusy, LaneUnavailable, RingMissing
-from bloop.fingerprint import v1
-from bloop.outcomes import Outcome
-from bloop.query.projects import get_project
-from bloop.record import Kind, encode_error
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
+from bloop.base.outcomes import Outcome
+from bloop.db import connection
+from bloop.grouping import v1
+from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.limits import Limits
+from bloop.projects import store as projects
+from bloop.projects.read import get_project
+from bloop.records.record import Kind, encode_error
 from bloop.ring import Producer, Segment, Spill
-from bloop.storage import connection, projects
-from bloop.validate.event import Event, parse_event
-from bloop.validate.limits import Limits
 from workers.own_report import Pace, Report, body_of, is_about_storing, place_of, report
 
 QUEUE_MAX = 32

@@ -18,10 +18,10 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import bloop
-from bloop.config import Settings
-from bloop.errors import RingError, StorageError
-from bloop.storage.connection import OPERATIONAL_ERRORS
-from bloop.validate.limits import ERROR_TYPE_BYTES_MAX
+from bloop.base.config import Settings
+from bloop.base.errors import RingError, StorageError
+from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.ingest.limits import ERROR_TYPE_BYTES_MAX
 
 ABOUT_STORING = (*OPERATIONAL_ERRORS, StorageError, RingError)
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOMEM})

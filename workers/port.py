@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import socket
 
-from bloop.config import Settings
-from bloop.errors import ConfigError
+from bloop.base.config import Settings
+from bloop.base.errors import ConfigError
 
 BACKLOG = 2048  # connections the kernel holds while nobody accepts
 _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)

@@ -22,11 +22,11 @@ import time
 from collections.abc import Callable, Container, Sequence
 from types import FrameType
 
-from bloop import config, memory, systemd
-from bloop import log as logs
-from bloop.config import Settings
-from bloop.errors import BloopError, ConfigError, QueryTimeout, RingMissing
-from bloop.storage.connection import OPERATIONAL_ERRORS
+from bloop.base import config, memory, systemd
+from bloop.base import log as logs
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError, ConfigError, QueryTimeout, RingMissing
+from bloop.db.connection import OPERATIONAL_ERRORS
 from workers import own_errors
 
 EXIT_OK = 0

@@ -21,15 +21,17 @@ from collections.abc import Callable, Iterator, Sequence
 
 import apsw
 
-from bloop import clock
-from bloop.config import Settings
-from bloop.query.processes import RETENTION
-from bloop.query.retention import get_run, open_run
-from bloop.query.storage import count_rows, newest_event_id
-from bloop.retention import disk
+from bloop.accounts import expiry as sweep
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.db import connection
+from bloop.health.processes_read import RETENTION
+from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.retention import disk, samples, statistics
+from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
-from bloop.storage import connection, retention, samples, statistics, sweep
-from bloop.storage.lifecycle import SWEPT_MAX, end_due_mutes
+from bloop.retention.read import get_run, open_run
+from bloop.retention.sizes import count_rows, newest_event_id
 from workers import process
 from workers.background import Background, Job, Stopping
 from workers.backups import Backups

@@ -12,27 +12,27 @@ from __future__ import annotations
 import fcntl
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
 
-from bloop import clock
-from bloop.config import Settings
-from bloop.errors import ConfigError, RingError, RingMismatch
-from bloop.record import ErrorRecord
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import ConfigError, RingError, RingMismatch
+from bloop.pipeline import lost_rings
+from bloop.pipeline.kinds import KindStore
+from bloop.pipeline.store import Store
 from bloop.ring import Consumer, Segment, spill
-from bloop.storage import lost_rings
-from bloop.storage.store import Store
 
 log = logging.getLogger(__name__)
 
 _DRAIN_RECORDS = 1000
 _DRAIN_BYTES = 4 * 1024 * 1024
 
-CulpritOf = Callable[[ErrorRecord], str | None]
+MakeKinds = Callable[[apsw.Connection], Iterable[KindStore]]
 
 
 class Ring(NamedTuple):
@@ -43,7 +43,7 @@ class Ring(NamedTuple):
     store: Store
 
 
-def open_ring(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf, handles: ExitStack) -> Ring:
+def open_ring(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds, handles: ExitStack) -> Ring:
     """The ring, ready to be read; LaneUnavailable while another writer has it.
 
     Raises:
@@ -55,13 +55,13 @@ def open_ring(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf, ha
     fd = _opened(folder) if settings.ingest.spill_bytes_max or folder.exists() else None
     if fd is not None:
         handles.callback(os.close, fd)
-    segment = _create(settings, db, culprit_of)
+    segment = _create(settings, db, make_kinds)
     handles.callback(segment.close)
     consumer = Consumer.claim(segment, folder)
     handles.callback(consumer.close)
     if fd is not None:
         _lock(fd, folder)  # only now: a second writer of this ring is to be told so
-    store = Store(db, segment.ring_id, culprit_of=culprit_of, orphans=consumer.orphans)
+    store = Store(db, segment.ring_id, make_kinds(db), orphans=consumer.orphans)
     consumer.resume(store.positions())
     spill.sync_folder(folder)  # before positions in it are forgotten
     return Ring(segment, consumer, store)
@@ -78,7 +78,7 @@ def close_accounts(db: apsw.Connection, ring: Ring) -> None:
         log.warning("%d records were lost with the ring that held them", lost, extra={"action": "ring_lost"})
 
 
-def _create(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf) -> Segment:
+def _create(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds) -> Segment:
     geometry = {"lane_count": settings.lane_count, "lane_bytes": settings.lane_bytes}
     try:
         return Segment.create(settings.ring_name, **geometry)
@@ -87,7 +87,7 @@ def _create(settings: Settings, db: apsw.Connection, culprit_of: CulpritOf) -> S
             found = old.stat()
             if found.used_bytes == 0 or found.consumer_claimed or any(lane.claimed for lane in found.lanes):
                 raise  # it is in use
-            _drain(old, db, culprit_of)
+            _drain(old, db, make_kinds)
     return Segment.create(settings.ring_name, **geometry)
 
 
@@ -98,11 +98,11 @@ def _attached(name: str, mismatch: RingMismatch) -> Segment:
         raise mismatch from None
 
 
-def _drain(old: Segment, db: apsw.Connection, culprit_of: CulpritOf) -> None:
+def _drain(old: Segment, db: apsw.Connection, make_kinds: MakeKinds) -> None:
     """Store what is in its lanes, exactly once. What it has spilled becomes an orphan of it, for later (G1)."""
     log.info("storing %d records of the ring as it was", old.stat().pending_records, extra={"action": "ring_drained"})
     with closing(Consumer.claim(old)) as consumer:
-        store = Store(db, old.ring_id, culprit_of=culprit_of)
+        store = Store(db, old.ring_id, make_kinds(db))
         consumer.resume(store.positions())
         while (batch := consumer.read(_DRAIN_RECORDS, _DRAIN_BYTES)).positions:
             store.store(batch.records, batch.positions, consumer.cells(), now_ms=clock.now_ms())

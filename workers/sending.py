@@ -20,13 +20,14 @@ from collections.abc import Callable, Iterable
 
 import apsw
 
-from bloop import clock
-from bloop.alerts.retries import WAIT_MAX_S, wait_ms
-from bloop.channels import Result
-from bloop.query import alerts
-from bloop.query.alerts import Due
-from bloop.query.health import Reason
-from bloop.storage import connection, deliveries
+from bloop.alerts.channels import Result
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
+from bloop.alerts.firing import read as alerts
+from bloop.alerts.firing.read import Due
+from bloop.base import clock
+from bloop.db import connection
+from bloop.health.read import Reason
 
 THREADS_MAX = 8
 FINISH_S = 5.0

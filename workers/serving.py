@@ -26,13 +26,14 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
-from bloop.config import Settings
-from bloop.errors import BloopError, LaneUnavailable, RingMissing
-from bloop.query.projects import ProjectKey as KeyRow
-from bloop.query.projects import project_keys
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
+from bloop.db import connection
+from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.projects import store as projects
+from bloop.projects.read import ProjectKey as KeyRow
+from bloop.projects.read import project_keys
 from bloop.ring import Producer, Segment, Spill
-from bloop.storage import connection, projects
-from bloop.wire.keys import ProjectKey, ProjectKeys
 from workers import process
 
 RING_WAIT_S = 15.0  # below Gunicorn's `timeout`, which counts from the fork

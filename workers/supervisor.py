@@ -27,9 +27,9 @@ import sys
 import time
 from collections.abc import Callable
 
-from bloop.config import Settings
-from bloop.errors import BloopError, ConfigError, RingError
-from bloop.instance import Instance
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError, ConfigError, RingError
+from bloop.base.pid_file import Instance
 from bloop.ring.segment import Segment
 from workers import alerts, dashboard, ingest, process, retention, serving, writer
 from workers.child import Child

@@ -1,7 +1,7 @@
 """The writer: the only process that stores event data. `python -m workers.writer [--config PATH]`
 
 W1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
-W2  Records leave the ring and its spill only after the transaction that stored them committed (bloop.storage.store S1).
+W2  Records leave the ring and its spill only after the transaction that stored them committed (pipeline/store.py S1).
 W3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the state
     word says why, and storing goes on by itself when the trouble is over.
 W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything, unless
@@ -17,16 +17,16 @@ import time
 
 import apsw
 
-from bloop import clock, config, meters
-from bloop.fingerprint.v1 import culprit
-from bloop.instance import claimed
-from bloop.memory import Leftovers
-from bloop.record import ErrorRecord
+from bloop import features
+from bloop.base import clock, config, meters
+from bloop.base.memory import Leftovers
+from bloop.base.pid_file import claimed
+from bloop.db import connection, migrate
+from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.pipeline.store import Stored
+from bloop.projects import store as projects
 from bloop.retention import disk
 from bloop.ring import WriterState
-from bloop.storage import connection, migrate, projects
-from bloop.storage.connection import OPERATIONAL_ERRORS
-from bloop.storage.store import Stored
 from workers import process, rings
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
 from workers.rings import Ring
@@ -222,10 +222,6 @@ class Writer:
         self._consumer.heartbeat(clock.now_ms(), WriterState.RUNNING)
 
 
-def culprit_of(record: ErrorRecord) -> str | None:
-    return culprit(record.event)
-
-
 def main(settings: config.Settings, stop: StopFlag) -> int:
     """Open everything, drain until told to stop, close everything. EXIT_FAILED when counts are left in the ring.
 
@@ -237,7 +233,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
         db = connection.open_writer(settings.database_path, cache_kib=settings.tuning.writer_cache_kib)
         cleanup.callback(db.close)
         projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
-        ring = rings.open_ring(settings, db, culprit_of, cleanup)
+        ring = rings.open_ring(settings, db, features.make_kinds, cleanup)
         log.info("ready, %d records waiting", ring.consumer.pending(), extra={"action": "ready"})
         process.unit.ready("storing")
         is_settled = Writer(settings, db, ring).run(stop)

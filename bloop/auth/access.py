@@ -20,13 +20,13 @@ from enum import StrEnum
 
 from bloop.auth.principal import Kind, Principal
 from bloop.auth.scopes import Scope
-from bloop.errors import Forbidden, Unauthorized
+from bloop.base.errors import Forbidden, Unauthorized
 
 
 class Door(StrEnum):
     OPEN = "open"  # anybody: health, the sign-in page
     SIGNED = "signed"  # the route checks an HMAC signature over the body itself
-    MACHINE = "machine"  # a process of this machine itself (wire/client_address.py), else as for a credential
+    MACHINE = "machine"  # a process of this machine itself (ingest/client_address.py), else as for a credential
     CREDENTIAL = "credential"  # an API token with `scope`, or a session
     SESSION = "session"  # a person
     ADMIN = "admin"  # a person who is admin, or the operator

@@ -1,4 +1,4 @@
-"""Who is asking. A value, made once per request by `web/authenticate.py` and never changed after."""
+"""Who is asking. A value, made once per request by `accounts/authenticate.py` and never changed after."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from enum import StrEnum
 
-from bloop.errors import InvalidField
+from bloop.base.errors import InvalidField
 
 
 class Scope(StrEnum):

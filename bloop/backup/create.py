@@ -30,8 +30,8 @@ from bloop.backup.folder import Entry
 from bloop.backup.inspect import applied, count_rows, database_id, integrity, opened
 from bloop.backup.manifest import FORMAT, Cause, Manifest
 from bloop.backup.watch import Watch
-from bloop.errors import BackupError
-from bloop.storage import connection
+from bloop.base.errors import BackupError
+from bloop.db import connection
 
 STEP_PAGES = 256
 REST_S = 0.001

@@ -25,7 +25,7 @@ from typing import NamedTuple
 from bloop.backup import manifest as manifests
 from bloop.backup.manifest import MANIFEST_SUFFIX, Manifest
 from bloop.backup.watch import Watch
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 
 ENTRIES_MAX = 1000  # looked at in one folder
 LOCK_WAIT_S = 600.0  # a backup that is being made there is waited for

@@ -1,6 +1,6 @@
 """Looking into a copy of a database: nobody else has it open, and it need not be of this bloop's schema.
 
-The statements stand here and not in bloop/query/, because they read databases of any age, other installations' too.
+The statements stand here because they read databases of any age, other installations' too.
 """
 
 from __future__ import annotations
@@ -13,30 +13,14 @@ from urllib.parse import quote
 
 import apsw
 
+from bloop import features
 from bloop.backup.watch import Stopped, Watch
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 
-# Counted before and after. Every table that people would miss, of whatever age of schema it is.
-MAIN_TABLES = (
-    "projects",
-    "issues",
-    "events",
-    "aggregates",
-    "issue_users",
-    "hourly_counts",
-    "releases",
-    "status_changes",
-    "webauthn_users",
-    "passkeys",
-    "api_tokens",
-    "alert_rules",
-    "alert_channels",
-)
 PROGRESS_OPS = 10_000  # virtual machine steps between looks at whether to stop: some ms at most
 ERRORS_SHOWN = 3
 
 _SELECT_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
-_COUNT = {table: f"SELECT count(*) FROM {table}" for table in MAIN_TABLES}  # noqa: S608 - names from the list above
 _SELECT_APPLIED = "SELECT version, sha256 FROM schema_migrations ORDER BY version"
 _SELECT_SECRET = "SELECT value FROM secrets WHERE name = 'challenges'"  # noqa: S105 - a statement
 _CHECK = f"PRAGMA integrity_check({ERRORS_SHOWN})"
@@ -71,9 +55,10 @@ def integrity(db: apsw.Connection, watch: Watch) -> str:
 
 
 def count_rows(db: apsw.Connection) -> dict[str, int]:
-    """The rows of the main tables that this database has."""
+    """Rows of every table that people would miss, as far as this database, of whatever age of schema, has it."""
     there = {row[0] for row in db.execute(_SELECT_TABLES)}
-    return {table: int(db.execute(_COUNT[table]).get) for table in MAIN_TABLES if table in there}
+    missed = (table for table in features.tables() if table.is_missed)
+    return {table.name: int(db.execute(table.count).get) for table in missed if table.name in there}
 
 
 def applied(db: apsw.Connection) -> dict[str, str]:

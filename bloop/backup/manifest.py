@@ -20,7 +20,7 @@ from pathlib import Path
 
 import msgspec
 
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 
 FORMAT = 1
 DATA_SUFFIX, MANIFEST_SUFFIX = ".db.zst", ".json"

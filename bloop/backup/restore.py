@@ -6,7 +6,7 @@ T2  The database that was there is kept beside the new one as `<name>.before-res
     not be brought in. The log never stays under the old name: SQLite would apply it to the new file.
 T3  The new file appears by one rename, checked, migrated and on the disk. Killed at any moment, the old database is
     there or the new one.
-T4  What must not come back with it does not (storage/restored.py).
+T4  What must not come back with it does not (backup/restored.py).
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from typing import NamedTuple
 
 import apsw
 
+from bloop.backup import restored
 from bloop.backup.create import sync_folder
 from bloop.backup.manifest import Manifest
 from bloop.backup.manifest import read as read_manifest
 from bloop.backup.verify import unpacked
 from bloop.backup.watch import Watch
-from bloop.errors import BackupError, SchemaTooNew, StorageError
-from bloop.storage import connection, migrate, restored
+from bloop.base.errors import BackupError, SchemaTooNew, StorageError
+from bloop.db import connection, migrate
 
 # Where SQLite locks a database file (sqlite.org/fileformat2.html has the page, os.h the rest).
 _SHARED_FIRST, _SHARED_BYTES = 0x4000_0002, 510

@@ -9,8 +9,8 @@ D4  Times ahead of the clock are not believed: a clock that ran ahead for a whil
 
 from __future__ import annotations
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.query.backups import Past
+from bloop.backup.read import Past
+from bloop.base.clock import DAY_MS, HOUR_MS
 
 RETRY_FIRST_MS = 15 * 60 * 1000
 RETRY_MAX_MS = 6 * HOUR_MS

@@ -25,12 +25,12 @@ from bloop.backup.folder import LOCK_WAIT_S, working_in
 from bloop.backup.inspect import applied, count_rows, integrity, opened
 from bloop.backup.manifest import Manifest
 from bloop.backup.watch import Watch
-from bloop.errors import BackupError
-from bloop.query.events import list_events
-from bloop.query.issues import IssueFilter, list_issues
-from bloop.query.projects import list_projects
-from bloop.query.stats import stats
-from bloop.storage import connection, migrate
+from bloop.base.errors import BackupError
+from bloop.db import connection, migrate
+from bloop.issues.counts.stats import stats
+from bloop.issues.events.read import list_events
+from bloop.issues.read import IssueFilter, list_issues
+from bloop.projects.read import list_projects
 
 WINDOW_BYTES_MAX = 8 * 1024 * 1024  # far above what level 3 packs with
 ISSUES_READ = 10

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 
 MIB = 1024 * 1024
 

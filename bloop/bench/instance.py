@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import psutil
 
-from bloop import config
+from bloop.base import config
 
 SECRET = "bench-" + "5e" * 32
 COMMAND = ("bloop.cli.main", "up", "--quiet")
@@ -58,7 +58,7 @@ class Instance:
         check_on_disk(folder)
         self.port = free_port()
         self.database = folder / "bloop.db"
-        self.log = folder / "bloop.log"
+        self.log = folder / "bloop.base.log"
         self._folder = folder
         self._environ = {
             "BLOOP__SERVER__HOST": "127.0.0.1",

@@ -20,14 +20,14 @@ from urllib.parse import urlsplit
 
 import orjson
 
+from bloop.base.clock import now_ms
+from bloop.base.errors import BloopError
 from bloop.bench.instance import SECRET, Instance
 from bloop.bench.rendering import Target
 from bloop.bench.rows import ledger, reading
-from bloop.clock import now_ms
-from bloop.errors import BloopError
-from bloop.query.projects import get_project
-from bloop.storage import connection
-from bloop.storage.tokens import create_token
+from bloop.db import connection
+from bloop.projects.read import get_project
+from bloop.projects.tokens.store import create_token
 
 READ_SCOPE = "errors:read"
 HTTP_TIMEOUT_S = 30.0

@@ -10,7 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from bloop import __version__
 from bloop.bench.charts import Plot, duration, plot
 from bloop.bench.results import Findings, Second
-from bloop.pages.assets import TEMPLATES
+from bloop.site.assets import TEMPLATES
 
 TEMPLATE = "bench/report.html"
 PARTS_MAX = 5  # lines in the chart of cores

@@ -11,9 +11,9 @@ from typing import Self
 
 import apsw
 
+from bloop.base.outcomes import Outcome
 from bloop.bench.background import Background
-from bloop.outcomes import Outcome
-from bloop.storage import connection
+from bloop.db import connection
 
 POLL_S = 0.002
 LOOK_S = 0.01

@@ -20,10 +20,10 @@ from typing import NamedTuple
 import apsw
 import psutil
 
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError
 from bloop.cli.family import family
-from bloop.config import Settings
-from bloop.errors import BloopError
-from bloop.storage import connection, migrate
+from bloop.db import connection, migrate
 
 MIB = 1024 * 1024
 SHM = "/dev/shm"  # noqa: S108

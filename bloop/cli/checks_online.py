@@ -16,13 +16,14 @@ from urllib.parse import urlsplit
 import apsw
 import requests
 
-from bloop import clock
+from bloop.accounts.sign_ins import store as sessions
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError
+from bloop.base.outcomes import NO_PROJECT
 from bloop.cli.checks import Finding, ok, warning, wrong
-from bloop.config import Settings
-from bloop.errors import BloopError
-from bloop.query.ledger import NO_PROJECT
-from bloop.query.rejections import list_rejections
-from bloop.storage import connection, sessions
+from bloop.db import connection
+from bloop.ledger.rejections import list_rejections
 
 TIMEOUT_S = 5.0
 FIRST_LINE_S = 3.0  # within which a stream that nobody holds back has begun

@@ -7,14 +7,14 @@ from collections.abc import Iterator
 
 import apsw
 
-from bloop import clock
+from bloop.backup import read as query
+from bloop.base import clock
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.cli.family import KINDS, family
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.config import Settings
-from bloop.errors import BloopError
-from bloop.query import backups as query
-from bloop.storage import connection
+from bloop.db import connection
 
 BACKUP_OLD_MS = 2 * DAY_MS  # a night was missed
 ALONE = frozenset({"supervisor"})  # not there where each process is a unit of its own

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import psutil
 
-from bloop.config import Settings
+from bloop.base.config import Settings
 
 NAME_PREFIX = "bloop-"
 NAME_CHARS_MAX = 15  # what the kernel keeps of a name (prctl(2), PR_SET_NAME)

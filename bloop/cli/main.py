@@ -5,23 +5,23 @@ from __future__ import annotations
 import click
 
 from bloop import __version__
-from bloop.cli.alerts import alert
-from bloop.cli.backups import backup
-from bloop.cli.bench import bench
-from bloop.cli.deliveries import delivery
-from bloop.cli.demo import demo
+from bloop.accounts.cli import user
+from bloop.accounts.sign_ins.cli import login_link, welcome
+from bloop.alerts.cli import alert
+from bloop.alerts.deliveries.cli import delivery
+from bloop.backup.cli import backup
+from bloop.backup.restore_cli import restore
+from bloop.bench.cli import bench
 from bloop.cli.doctor import doctor
-from bloop.cli.issues import issue
-from bloop.cli.projects import project
-from bloop.cli.restore import restore
-from bloop.cli.retention import retention
 from bloop.cli.ring import ring
-from bloop.cli.sign_in import login_link, welcome
 from bloop.cli.status import status
 from bloop.cli.system import config, migrate, up
-from bloop.cli.tokens import token
-from bloop.cli.transfer import export, import_
-from bloop.cli.users import user
+from bloop.demo.cli import demo
+from bloop.issues.cli import issue
+from bloop.projects.cli import project
+from bloop.projects.tokens.cli import token
+from bloop.retention.cli import retention
+from bloop.transfer.cli import export, import_
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -13,19 +13,19 @@ from typing import NamedTuple
 
 import apsw
 
+from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
+from bloop.backup import read as backups
+from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError
+from bloop.base.outcomes import Outcome
 from bloop.cli.family import Member, family
-from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
-from bloop.config import Settings
-from bloop.errors import BloopError
-from bloop.outcomes import Outcome
-from bloop.query import backups
-from bloop.query.alert_log import DeliveryState, count_deliveries
-from bloop.query.health import Reason, Vitals, database_answers, reasons
-from bloop.query.ledger import all_project_ids, outcomes_since
-from bloop.query.processes import process_states, troubles
+from bloop.db import connection
+from bloop.health.processes_read import process_states, troubles
+from bloop.health.read import Reason, Vitals, database_answers, reasons
+from bloop.ledger.read import all_project_ids, outcomes_since
 from bloop.ring import Segment, WriterState
 from bloop.ring.segment import RingStat
-from bloop.storage import connection
 
 QUERY_MS_MAX = 2000
 WINDOWS = {"minute": MINUTE_MS, "hour": HOUR_MS, "day": DAY_MS}

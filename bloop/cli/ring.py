@@ -6,9 +6,9 @@ import contextlib
 
 import click
 
-from bloop import clock
-from bloop.cli.context import as_json, print_json, print_table, with_settings
-from bloop.config import Settings
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.command.context import as_json, print_json, print_table, with_settings
 from bloop.ring import Segment
 
 

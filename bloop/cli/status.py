@@ -10,12 +10,12 @@ from collections.abc import Iterator
 
 import click
 
-from bloop import clock
-from bloop.cli.context import as_json, print_json, print_table, with_settings
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.outcomes import Outcome
 from bloop.cli.overview import EXIT_CODES, WINDOWS, Backup, Overview, overview
-from bloop.config import Settings
-from bloop.outcomes import Outcome
-from bloop.query.health import Reason
+from bloop.command.context import as_json, print_json, print_table, with_settings
+from bloop.health.read import Reason
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

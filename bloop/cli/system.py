@@ -6,11 +6,11 @@ import os
 
 import click
 
-from bloop import clock
-from bloop import config as settings_module
-from bloop.cli.context import as_json, print_json, with_settings, with_settings_and_secret, worker_command
-from bloop.config import Settings
-from bloop.storage import migrate as migrations
+from bloop.base import clock
+from bloop.base import config as settings_module
+from bloop.base.config import Settings
+from bloop.command.context import as_json, print_json, with_settings, with_settings_and_secret, worker_command
+from bloop.db import migrate as migrations
 
 
 @click.command()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from io import BytesIO
 
-from bloop.errors import BodyTooLarge
+from bloop.base.errors import BodyTooLarge
 from bloop.http.limits import KIB
 from bloop.http.refusal import Refused
 

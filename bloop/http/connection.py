@@ -18,7 +18,7 @@ import socket
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from bloop.errors import BodyTooLarge
+from bloop.base.errors import BodyTooLarge
 from bloop.http.body import Body, ChunkedBody, SizedBody
 from bloop.http.limits import RECV_BYTES
 from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, QUEUED, WRITING, Peer

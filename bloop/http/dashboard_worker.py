@@ -28,6 +28,7 @@ from typing import Any, ClassVar
 
 from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, ThreadWorker
 
+from bloop.base.memory import Leftovers
 from bloop.http.dashboard_client import BoundedSocket, DashboardClient
 from bloop.http.handoff import HandoffListener, receive
 from bloop.http.ingest_worker import refuse_tls
@@ -35,7 +36,6 @@ from bloop.http.limits import RECV_BYTES, HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
 from bloop.http.request import incomplete_head_fault, skip_empty_lines
 from bloop.http.streams import Streams
-from bloop.memory import Leftovers
 
 DASHBOARD_LIMITS = HttpLimits(body_timeout_s=120.0)  # source maps are uploaded here
 

@@ -17,10 +17,10 @@ from email.utils import formatdate
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
+from bloop.base.meters import ANSWER_BOUNDS_NS, Tally
 from bloop.http.limits import HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
 from bloop.http.request import Environ, RequestLine
-from bloop.meters import ANSWER_BOUNDS_NS, Tally
 
 logger = logging.getLogger(__name__)
 

@@ -22,14 +22,14 @@ from typing import ClassVar
 from gunicorn.http.wsgi import WSGIErrorsWrapper
 from gunicorn.workers.base import Worker
 
-from bloop.errors import ConfigError
+from bloop.base.errors import ConfigError
+from bloop.base.memory import Leftovers
+from bloop.base.meters import Tally
 from bloop.http.gateway import Gateway
 from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
 from bloop.http.request import Environ, HeadReader
 from bloop.http.server import Server
-from bloop.memory import Leftovers
-from bloop.meters import Tally
 
 _TICK_S = 1.0
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from http import HTTPStatus
 
-from bloop.errors import WireError
+from bloop.base.errors import WireError
 
 
 class Refused(WireError):

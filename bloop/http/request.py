@@ -56,7 +56,7 @@ class RequestLine(NamedTuple):
     is_http_10: bool
     is_head: bool
     is_ours: bool  # False: the request belongs to the dashboard
-    cells: dict[str, list[int]]  # status line → where such answers are counted (bloop/meters.py)
+    cells: dict[str, list[int]]  # status line → where such answers are counted (bloop/base/meters.py)
 
 
 def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[bytes], bool]) -> RequestLine:

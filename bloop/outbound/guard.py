@@ -12,7 +12,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 
-from bloop.errors import OutboundRefused
+from bloop.base.errors import OutboundRefused
 from bloop.outbound.urls import IPAddress, address_in
 
 # By the IANA registries of special-purpose addresses. The standard library's `is_global` has changed its mind between

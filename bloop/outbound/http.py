@@ -17,7 +17,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
 
 from bloop import __version__
-from bloop.errors import Unreachable
+from bloop.base.errors import Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
 from bloop.outbound.urls import Destination, parse_url
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
 
-from bloop.errors import OutboundError, OutboundRefused, Unreachable
+from bloop.base.errors import OutboundError, OutboundRefused, Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
 from bloop.outbound.urls import host_name
 

@@ -23,8 +23,8 @@ from typing import Any, TypeVar
 
 import certifi
 
-from bloop.config import Settings
-from bloop.errors import Unreachable
+from bloop.base.config import Settings
+from bloop.base.errors import Unreachable
 from bloop.outbound.guard import Guard
 from bloop.outbound.urls import IPAddress, address_in
 

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlsplit
 
 import idna
 
-from bloop.errors import OutboundRefused
+from bloop.base.errors import OutboundRefused
 
 URL_CHARS_MAX = 2048
 HOST_CHARS_MAX = 253

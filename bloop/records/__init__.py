@@ -1,1 +1,1 @@
-"""What travels through the ring and is stored: one file for each kind of record, and the codecs."""
+"""What travels from ingest to the writer: one head, one file per kind of record, their codecs."""

@@ -17,7 +17,7 @@ from importlib import resources
 
 import zstandard
 
-from bloop.errors import UnreadableRecord
+from bloop.base.errors import UnreadableRecord
 
 LEVEL = 1  # 2.2 µs an event; level 3 takes 1.5 times as long for 3 % less
 CONTENT_BYTES_MAX = 64 * 1024

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bloop.errors import UnreadableRecord
+from bloop.base.errors import UnreadableRecord
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary
 from bloop.records.event import Event

@@ -31,7 +31,7 @@ import msgspec
 import orjson
 import xxhash
 
-from bloop.errors import UnreadableRecord
+from bloop.base.errors import UnreadableRecord
 from bloop.records.dictionary import Dictionary
 from bloop.records.event import Event, Parts
 

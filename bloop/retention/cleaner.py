@@ -1,6 +1,6 @@
 """One clean-up: everything that is old goes, a step at a time (retention/steps.py), then the room is given back.
 
-C1  A clean-up that was interrupted anywhere goes on: what is due is found again from the tables (storage/prune.py N2),
+C1  A clean-up that was interrupted anywhere goes on: what is due is found again from the tables (prune.py N2),
     and its counts stand in the transactions that deleted.
 C2  When people change how long something is kept, the next step starts over with what holds now.
 """
@@ -13,14 +13,15 @@ from typing import TypeVar
 
 import apsw
 
-from bloop.config import Retention
-from bloop.query import projects
-from bloop.query import retention as read
-from bloop.retention.policy import Cutoffs, Policy, load_policy
+from bloop import features
+from bloop.base.config import Retention
+from bloop.db.tables import Keep, Table
+from bloop.projects import read as projects
+from bloop.retention import prune, read
+from bloop.retention import store as book
+from bloop.retention.policy import Policy, load_policy
 from bloop.retention.shrink import pages_to_free
 from bloop.retention.steps import Hold, Steps
-from bloop.storage import alerts, prune
-from bloop.storage import retention as book
 
 DUE_ROWS_MAX = 1_000_000  # on one list; what is beyond is found by the next
 FIND_ISSUES = 500  # asked about in one read
@@ -86,9 +87,10 @@ class Cleaner:
     def _old_rows(self, policy: Policy, now_ms: int) -> Rests[None]:
         cutoffs = policy.cutoffs(now_ms)
         yield from self._events(policy, now_ms)
-        yield from self._hours(cutoffs.hours_ms)
-        for delete, before_ms in _small_things(cutoffs):
-            yield from self._bounded(delete, before_ms)
+        yield from self._hours(cutoffs.of(Keep.HOURS))
+        for table in features.tables():
+            if table.keep is not None:
+                yield from self._small_table(table, cutoffs.of(table.keep))
 
     @contextlib.contextmanager
     def _step(self) -> Iterator[Hold]:
@@ -156,13 +158,13 @@ class Cleaner:
                 yield self._steps.rest_s()
             yield 0.0
 
-    def _bounded(self, delete: Delete, before_ms: int) -> Rests[None]:
+    def _small_table(self, table: Table, before_ms: int) -> Rests[None]:
         is_done = False
         while not is_done:
             deleted = 0
             with self._step() as hold:
                 while not is_done:
-                    found = delete(self._db, before_ms, TRIM_ROWS)
+                    found = prune.delete_old(self._db, table, before_ms, TRIM_ROWS)
                     deleted += found
                     is_done = found < TRIM_ROWS
                     if hold.is_over:
@@ -194,19 +196,6 @@ class Cleaner:
             if self._steps.checkpoint():
                 break
             yield CHECKPOINT_REST_S
-
-
-def _small_things(cutoffs: Cutoffs) -> Sequence[tuple[Delete, int]]:
-    return (
-        (prune.delete_project_hours, cutoffs.hours_ms),
-        (prune.delete_ledger_minutes, cutoffs.ledger_ms),
-        (prune.delete_signals, cutoffs.signals_ms),
-        (prune.delete_dead_letters, cutoffs.samples_ms),
-        (prune.delete_rejections, cutoffs.samples_ms),
-        (alerts.prune_minutes, cutoffs.minutes_ms),
-        (alerts.prune, cutoffs.firings_ms),
-        (lambda db, before_ms, _rows_max: alerts.prune_cooldowns(db, before_ms), cutoffs.firings_ms),
-    )
 
 
 def _parts(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:

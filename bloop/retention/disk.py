@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop.clock import DAY_MS
+from bloop.base.clock import DAY_MS
 
 PAGE_BYTES = 4096
 WAL_PAGES_MIN = 256  # 1 MiB

@@ -6,10 +6,10 @@ from typing import Any
 
 import apsw
 
-from bloop.config import Retention
-from bloop.query.retention import overrides
-from bloop.query.storage import stored_events, stored_hours
+from bloop.base.config import Retention
 from bloop.retention.policy import load_policy
+from bloop.retention.read import overrides
+from bloop.retention.sizes import stored_events, stored_hours
 
 
 def overview(db: apsw.Connection, defaults: Retention) -> dict[str, Any]:

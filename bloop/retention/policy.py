@@ -11,9 +11,10 @@ from dataclasses import dataclass
 
 import apsw
 
-from bloop.clock import DAY_MS, hour_of
-from bloop.config import Retention
-from bloop.query import retention
+from bloop.base.clock import DAY_MS, hour_of
+from bloop.base.config import Retention
+from bloop.db.tables import Keep
+from bloop.retention import read as retention
 
 DAYS_MIN, DAYS_MAX = 1, 3650
 LEDGER_DAYS = 31  # page and API look back thirty
@@ -35,25 +36,25 @@ class Policy:
 
     def cutoffs(self, now_ms: int) -> Cutoffs:
         return Cutoffs(
-            samples_ms=now_ms - self.raw_events_days * DAY_MS,
-            hours_ms=hour_of(now_ms - self.hourly_counts_days * DAY_MS),
-            ledger_ms=now_ms - LEDGER_DAYS * DAY_MS,
-            minutes_ms=now_ms - MINUTES_DAYS * DAY_MS,
-            signals_ms=now_ms - SIGNALS_DAYS * DAY_MS,
-            firings_ms=now_ms - FIRINGS_DAYS * DAY_MS,
+            {
+                Keep.SAMPLES: now_ms - self.raw_events_days * DAY_MS,
+                Keep.HOURS: hour_of(now_ms - self.hourly_counts_days * DAY_MS),  # old when all of the hour is
+                Keep.LEDGER: now_ms - LEDGER_DAYS * DAY_MS,
+                Keep.MINUTES: now_ms - MINUTES_DAYS * DAY_MS,
+                Keep.SIGNALS: now_ms - SIGNALS_DAYS * DAY_MS,
+                Keep.FIRINGS: now_ms - FIRINGS_DAYS * DAY_MS,
+            }
         )
 
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """What lies before these is old. Hours are old when all of the hour is."""
+    """What lies before these is old."""
 
-    samples_ms: int  # dead letters and rejections: they hold what clients sent, as events do
-    hours_ms: int
-    ledger_ms: int
-    minutes_ms: int
-    signals_ms: int
-    firings_ms: int
+    before_ms: Mapping[Keep, int]
+
+    def of(self, keep: Keep) -> int:
+        return self.before_ms[keep]
 
 
 def load_policy(db: apsw.Connection, defaults: Retention) -> Policy:

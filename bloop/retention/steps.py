@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 
 import apsw
 
-from bloop.storage import connection
+from bloop.db import connection
 
 HOLD_S = 0.005
 REST_S_MIN = 0.010

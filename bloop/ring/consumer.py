@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import posix_ipc
 
-from bloop.errors import LaneUnavailable
+from bloop.base.errors import LaneUnavailable
 from bloop.ring import layout, segment, spill
 from bloop.ring.cursor import Batch, Cursor
 from bloop.ring.lane_reader import LaneReader

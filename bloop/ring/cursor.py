@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from bloop.errors import RingMismatch
+from bloop.base.errors import RingMismatch
 from bloop.ring import layout
 from bloop.ring.layout import L_ACCEPTED, L_CONSUMED, L_HEAD, L_READ_COUNT, L_READ_TO, L_TAIL, POSITION_MASK
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from xxhash import xxh3_64_intdigest
 
-from bloop.errors import RingMismatch
+from bloop.base.errors import RingMismatch
 from bloop.ring import layout
 from bloop.ring.cursor import TURN_RECORDS, Batch, Cursor
 from bloop.ring.layout import L_HEAD

@@ -14,7 +14,7 @@ import fcntl
 import struct
 import time
 
-from bloop.errors import RingError
+from bloop.base.errors import RingError
 
 # Linux `struct flock`: type, whence, start, length, pid; padded to the alignment of its 64-bit fields.
 _FLOCK = struct.Struct("@hhqqi0q")

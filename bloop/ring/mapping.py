@@ -25,7 +25,7 @@ from typing import Protocol
 
 import posix_ipc
 
-from bloop.errors import RingError, RingMismatch, RingMissing
+from bloop.base.errors import RingError, RingMismatch, RingMissing
 from bloop.ring import layout, locks
 from bloop.ring.layout import Geometry
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 from xxhash import xxh3_64_intdigest
 
-from bloop.errors import LaneUnavailable, RingError, RingMismatch
+from bloop.base.errors import LaneUnavailable, RingError, RingMismatch
 from bloop.ring import layout
 from bloop.ring.layout import POSITION_MASK, W_ASLEEP
 from bloop.ring.mapping import CLOSED, Mapping

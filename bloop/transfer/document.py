@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from bloop.errors import InvalidField
+from bloop.base.errors import InvalidField
 
 FORMAT = 1
 BYTES_MAX = 4 * 1024 * 1024

@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 
 import apsw
 
-from bloop import channels, credentials
-from bloop.query.alert_rules import ChannelRow, RuleRow, list_channels, list_rules
-from bloop.query.projects import list_projects, project_keys
-from bloop.query.retention import overrides, policy_row
+from bloop.alerts import channels
+from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.base import credentials
+from bloop.projects.read import list_projects, project_keys
+from bloop.retention.read import overrides, policy_row
 from bloop.transfer.document import FORMAT, Channel, Document, Project, Retention, Rule
 
 

@@ -15,17 +15,19 @@ from typing import Any
 import apsw
 import msgspec
 
-from bloop import channels, credentials
-from bloop.alerts.rules import as_dict, parse_config
-from bloop.config import Settings
-from bloop.errors import Conflict, InvalidField
-from bloop.query.alert_rules import ChannelRow, RuleRow, list_channels, list_rules
-from bloop.query.projects import ProjectRow, get_project, list_projects, project_keys
-from bloop.query.retention import overrides, policy_row
+from bloop.alerts import channels
+from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.model import as_dict, parse_config
+from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.alerts.rules.store import RuleFields
+from bloop.base import credentials
+from bloop.base.config import Settings
+from bloop.base.errors import Conflict, InvalidField
+from bloop.projects import store as projects
+from bloop.projects.read import ProjectRow, get_project, list_projects, project_keys
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
-from bloop.storage import alert_rules, projects
-from bloop.storage.alert_rules import RuleFields
-from bloop.storage.retention import save_policy
+from bloop.retention.read import overrides, policy_row
+from bloop.retention.store import save_policy
 from bloop.transfer.document import Channel, Document, Project, Rule
 
 

@@ -21,11 +21,11 @@ from typing import Any, NamedTuple
 import apsw
 import psutil
 
-from bloop import config
-from bloop.clock import now_ms
+from bloop.accounts.sign_ins.store import create_session
+from bloop.base import config
+from bloop.base.clock import now_ms
+from bloop.db import connection
 from bloop.ring import Segment
-from bloop.storage import connection
-from bloop.storage.sessions import create_session
 from tests.waiting import until
 
 BLOOP = Path(sys.executable).with_name("bloop")

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, CDPSession, Page, expect
 
-from bloop import clock
-from bloop.query.passkeys import has_passkeys
-from bloop.storage import connection
-from bloop.storage.passkeys import add_passkey
-from bloop.storage.users import create_user
+from bloop.accounts.passkeys.read import has_passkeys
+from bloop.accounts.passkeys.store import add_passkey
+from bloop.accounts.people.store import create_user
+from bloop.base import clock
+from bloop.db import connection
 from tests.acceptance.harness import BloopServer, sign_in_link
 from tests.chromium import contexts
 

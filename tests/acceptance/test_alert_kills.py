@@ -25,9 +25,9 @@ from typing import Any
 import orjson
 import pytest
 
-from bloop import config
-from bloop.alerts import storm
-from bloop.storage import connection, migrate
+from bloop.alerts.firing import storm
+from bloop.base import config
+from bloop.db import connection, migrate
 from tests.acceptance.test_kills import SEED, say
 from tests.receivers import Got, Receiver
 from tests.seeding import Seeder

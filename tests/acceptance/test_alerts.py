@@ -9,7 +9,7 @@ from contextlib import closing
 
 import pytest
 
-from bloop.storage import connection
+from bloop.db import connection
 from tests.acceptance.harness import BloopServer, event
 from tests.receivers import OK, Receiver, answer
 from tests.waiting import until

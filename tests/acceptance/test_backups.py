@@ -15,7 +15,7 @@ import zstandard
 
 from bloop.backup import folder as folders
 from bloop.backup.verify import verify
-from bloop.outcomes import Outcome
+from bloop.base.outcomes import Outcome
 from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.load import Client
 from tests.waiting import lives_on, until

@@ -17,10 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from bloop.clock import DAY_MS, now_ms
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.base.clock import DAY_MS, now_ms
+from bloop.base.outcomes import REFUSALS, Outcome
+from bloop.db import connection
+from bloop.issues.events import store as events
+from bloop.retention import store as retention
 from bloop.retention.disk import free_bytes
-from bloop.storage import connection, events, retention
 from tests.acceptance.harness import BloopServer, event
 from tests.seed import Seed
 from tests.waiting import until

@@ -8,7 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.ring import spill
 from tests.acceptance.harness import BloopServer, event
 from tests.waiting import until

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from bloop.clock import now_ms
-from bloop.storage import connection
-from bloop.storage.users import create_user
+from bloop.accounts.people.store import create_user
+from bloop.base.clock import now_ms
+from bloop.db import connection
 from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.test_list_browser import have
 from tests.browser.test_keyboard import press

@@ -15,10 +15,10 @@ from typing import Any
 import psutil
 import pytest
 
-from bloop.clock import now_ms
-from bloop.storage import connection
-from bloop.storage.sessions import create_session
-from bloop.web.hub import PER_CREDENTIAL_MAX
+from bloop.accounts.sign_ins.store import create_session
+from bloop.base.clock import now_ms
+from bloop.db import connection
+from bloop.live.hub import PER_CREDENTIAL_MAX
 from tests.acceptance.harness import BloopServer, event
 from tests.waiting import until
 

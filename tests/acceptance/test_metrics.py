@@ -14,9 +14,9 @@ import apsw
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from bloop.base.outcomes import Outcome
 from bloop.cli.checks import Verdict
 from bloop.cli.checks_online import metrics_are_private
-from bloop.outcomes import Outcome
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.waiting import until
 

@@ -27,8 +27,8 @@ from hypothesis import HealthCheck, settings, strategies
 from requests.auth import AuthBase
 from schemathesis.checks import CHECKS
 
-from bloop.clock import now_ms
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.base.clock import now_ms
+from bloop.base.outcomes import REFUSALS, Outcome
 from tests.acceptance.harness import BloopServer, event, sign_in_link
 from tests.waiting import until
 

@@ -18,8 +18,8 @@ import psutil
 import pytest
 from playwright.sync_api import Browser, expect
 
-from bloop.outcomes import Outcome
-from bloop.pages.onboarding import LANGUAGES, snippet
+from bloop.base.outcomes import Outcome
+from bloop.projects.onboarding.pages import LANGUAGES, snippet
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.chromium import Visit
 from tests.unit.pages.test_render import XSS
@@ -302,4 +302,4 @@ def test_the_accounts_balance_after_all_this(bloop: BloopServer) -> None:
     with bloop.reader() as db:
         (notes,) = db.execute("SELECT count(*) FROM rejections").fetchone() or (0,)
     assert notes > 0
-    assert bloop.log.count(" error ") == 0, bloop.log
+    assert bloop.base.log.count(" error ") == 0, bloop.base.log

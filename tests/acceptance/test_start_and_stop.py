@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from bloop.clock import HOUR_MS
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.base.clock import HOUR_MS
+from bloop.base.outcomes import REFUSALS, Outcome
 from tests.acceptance.harness import STOP_S, BloopServer, event, sign_in_link
 from tests.chaos import disk, skew
 from tests.waiting import lives_on, until

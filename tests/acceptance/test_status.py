@@ -10,7 +10,7 @@ import pytest
 
 from bloop.cli.family import KINDS
 from bloop.cli.status import REMEDIES
-from bloop.query.health import Reason
+from bloop.health.read import Reason
 from tests.acceptance.harness import BloopServer, event
 from tests.waiting import until
 

@@ -13,12 +13,14 @@ from typing import NamedTuple
 import apsw
 from playwright.sync_api import Browser
 
-from bloop.pages.alerts import href_of
-from bloop.query.alert_log import DeliveryState, list_deliveries
-from bloop.query.alert_rules import list_rules
-from bloop.storage import alert_log, connection, deliveries
-from bloop.storage.alert_rules import add_channel
-from bloop.storage.users import create_user
+from bloop.accounts.people.store import create_user
+from bloop.alerts.deliveries import actions as alert_log
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.read import DeliveryState, list_deliveries
+from bloop.alerts.rules.pages import href_of
+from bloop.alerts.rules.read import list_rules
+from bloop.alerts.rules.store import add_channel
+from bloop.db import connection
 from tests.browser.png import shrink
 from tests.browser.site import Filled, Site, session
 from tests.chromium import WAIT_MS, launched

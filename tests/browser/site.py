@@ -12,30 +12,36 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import apsw
 import orjson
 
-from bloop import clock
+from bloop.accounts.invites.store import create_invite
+from bloop.accounts.links.store import create_login_link
+from bloop.accounts.passkeys.store import add_passkey
+from bloop.accounts.people.store import checked_username, create_user
+from bloop.accounts.sign_ins.store import Browser, create_session
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.read import deliveries_of
+from bloop.alerts.deliveries.store import Target
+from bloop.alerts.firing import store as alerts
+from bloop.alerts.firing.store import FiringFields
+from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.store import RuleFields
+from bloop.backup import store as backups
 from bloop.backup.create import create as create_backup
-from bloop.config import Auth, RateLimit, Settings
-from bloop.config import Database as DatabaseSettings
-from bloop.pages.build import issue_href
-from bloop.pages.render import Renderer
-from bloop.query.alert_log import deliveries_of
-from bloop.query.events import list_events
-from bloop.query.issues import IssueFilter, IssueRow, list_issues
-from bloop.query.projects import get_project
-from bloop.query.storage import COUNTS
+from bloop.base import clock
+from bloop.base.config import Auth, RateLimit, Settings
+from bloop.base.config import Database as DatabaseSettings
+from bloop.db import connection
+from bloop.db.pool import Database
+from bloop.issues.events.read import list_events
+from bloop.issues.read import IssueFilter, IssueRow, list_issues
+from bloop.projects.read import get_project
+from bloop.retention import samples
+from bloop.retention import store as retention
+from bloop.retention.sizes import shown_tables
 from bloop.ring.segment import RingStat, WriterState
-from bloop.storage import alert_rules, alerts, backups, connection, deliveries, retention, samples
-from bloop.storage.alert_rules import RuleFields
-from bloop.storage.alerts import FiringFields
-from bloop.storage.deliveries import Target
-from bloop.storage.invites import create_invite
-from bloop.storage.login_links import create_login_link
-from bloop.storage.passkeys import add_passkey
-from bloop.storage.sessions import Browser, create_session
-from bloop.storage.users import checked_username, create_user
-from bloop.web.dashboard_app import create_dashboard_app
-from bloop.web.database import Database
-from bloop.web.deps import Deps
+from bloop.site.app import create_dashboard_app
+from bloop.site.deps import Deps
+from bloop.site.render import Renderer
+from bloop.site.shell import issue_href
 from tests.seeding import Seeder
 from tests.unit.pages.test_render import XSS
 
@@ -152,7 +158,7 @@ def _storage(db: apsw.Connection, now_ms: int) -> None:
     retention.save_policy(db, overrides=[(row.id, 30)])
     for days in (2, 0):
         sizes = {"database_bytes": (9 - days) << 20, "reusable_bytes": 0, "wal_bytes": 0, "disk_free_bytes": 0}
-        counts = dict.fromkeys(COUNTS, 1_234_567)
+        counts = dict.fromkeys((table.name for table in shown_tables()), 1_234_567)
         samples.save_sample(db, sizes, event_id=0, row_counts=counts, now_ms=now_ms - days * clock.DAY_MS)
     run = retention.ask_for_run(db, asked_by="operator", now_ms=now_ms)
     retention.begin_run(db, run.id, now_ms)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from bloop.query.retention import open_run
-from bloop.storage import retention
+from bloop.retention import store as retention
+from bloop.retention.read import open_run
 from tests.browser.site import Site
 from tests.chromium import Visit
 

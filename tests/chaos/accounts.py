@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.base.outcomes import REFUSALS, Outcome
 from tests.acceptance.load import Told
 
 SHOWN_MAX = 5

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bloop.record import Kind, decode_error
+from bloop.records.record import Kind, decode_error
 from bloop.ring import Segment, layout
 from bloop.ring.segment import LaneStat
 from tests.acceptance.harness import BloopServer, until

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.storage.connection import open_reader
+from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from bloop.db.connection import open_reader
 from tests.acceptance.harness import event, until
 from tests.chaos import crowd, damage, disk, skew
 from tests.chaos.kills import KINDS, RECOVERS_WITHIN_S, is_ready, kill, pause, standing_still

@@ -1,7 +1,7 @@
 """bloop with a clock that jumps: `bloop up`, its wall clock read through an offset that another process sets.
 
 What is simulated: everything bloop itself decides or stores by wall clock, which is all read through
-`bloop.clock.now_ms`. What is not: the clock of the kernel (nobody should step that of a machine others work on), hence
+`bloop.base.clock.now_ms`. What is not: the clock of the kernel (nobody should step that of a shared machine), hence
 neither Gunicorn's own timers and log lines nor file times. Waiting is by the monotonic clock, which no jump touches.
 
 Run as a file by `command(...)`. It patches the clock before anything else of bloop is imported.
@@ -31,7 +31,7 @@ def jump(offset_file: Path, offset_ms: int) -> None:
 
 
 def main() -> None:
-    from bloop import clock
+    from bloop.base import clock
 
     with open(sys.argv.pop(1), "r+b") as file:
         words = memoryview(mmap.mmap(file.fileno(), OFFSET.size)).cast("q")

@@ -10,10 +10,10 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
-from bloop.query.health import Reason
-from bloop.query.processes import process_states
-from bloop.storage import connection, migrate
+from bloop.base import config
+from bloop.db import connection, migrate
+from bloop.health.processes_read import process_states
+from bloop.health.read import Reason
 from tests.waiting import until
 from workers import background
 from workers.background import Background, Job, Stopping

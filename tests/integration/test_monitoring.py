@@ -10,11 +10,11 @@ from typing import Any
 
 import yaml
 
-from bloop.meters import ANSWERS, Answer, Measured
-from bloop.query.metrics import Backup, Process, Read, Total
+from bloop.base.meters import ANSWERS, Answer, Measured
+from bloop.health.exposition import Families, Seen
+from bloop.health.metrics_read import Backup, Process, Read, Total
 from bloop.ring.layout import METERS
 from bloop.ring.segment import Meters
-from bloop.web.exposition import Families, Seen
 from tests.integration.api.conftest import WELL
 from tests.seed import NOW_MS
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-from bloop import clock
-from bloop.config import Database, Settings
-from bloop.lifecycle.mutes import Mute
-from bloop.storage import connection
-from bloop.storage.audit import Actor
-from bloop.storage.status import Status, change_status
+from bloop.base import clock
+from bloop.base.config import Database, Settings
+from bloop.db import connection
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.mutes import Mute
+from bloop.issues.status.store import Status, change_status
 from tests.seed import Seed
 from workers.retention import MUTES_EVERY_S, make_jobs
 

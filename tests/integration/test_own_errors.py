@@ -14,12 +14,13 @@ from typing import Any
 import apsw
 import pytest
 
-from bloop import config, log
-from bloop.errors import LaneUnavailable
-from bloop.outcomes import Outcome
-from bloop.record import ErrorRecord, Kind, decode_error
+from bloop.base import config, log
+from bloop.base.errors import LaneUnavailable
+from bloop.base.outcomes import Outcome
+from bloop.db import connection
+from bloop.projects import store as projects
+from bloop.records.record import ErrorRecord, Kind, decode_error
 from bloop.ring import Consumer, Producer, Segment
-from bloop.storage import connection, projects
 from tests.seed import Seed
 from tests.unit.ring.support import fresh_ring_name
 from workers import own_errors

@@ -11,12 +11,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
-from bloop.clock import DAY_MS, now_ms
-from bloop.query.retention import RunRow, get_run, last_run, open_run
-from bloop.query.storage import last_sample
-from bloop.retention import cleaner, disk, steps
-from bloop.storage import connection, prune, retention
+from bloop.base import config
+from bloop.base.clock import DAY_MS, now_ms
+from bloop.db import connection
+from bloop.retention import cleaner, disk, prune, steps
+from bloop.retention import store as retention
+from bloop.retention.read import RunRow, get_run, last_run, open_run
+from bloop.retention.sizes import last_sample
 from tests.seed import NOW_MS, Seed
 from tests.unit.retention.cleaning import counters, expected, settle, stored
 from tests.waiting import until

@@ -14,19 +14,21 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
-from bloop.errors import ConfigError, RingMismatch
-from bloop.outcomes import REFUSALS, Outcome
-from bloop.record import Kind, encode_error
+from bloop.base import config
+from bloop.base.errors import ConfigError, RingMismatch
+from bloop.base.outcomes import REFUSALS, Outcome
+from bloop.db import connection, migrate
+from bloop.features import make_kinds
+from bloop.ingest.dialects.native import Event
+from bloop.projects import store as projects
+from bloop.records.record import Kind, encode_error
 from bloop.ring import Producer, Segment, Spill, spill
-from bloop.storage import connection, migrate, projects
-from bloop.validate.event import Event
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.unit.ring.support import abandon
 from tests.waiting import until
 from workers import rings
 from workers.process import StopFlag
-from workers.writer import Writer, culprit_of
+from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1
@@ -73,7 +75,7 @@ class Machine:
         with ExitStack() as handles:
             db = connection.open_writer(settings.database_path)
             handles.callback(db.close)
-            yield Writer(settings, db, rings.open_ring(settings, db, culprit_of, handles))
+            yield Writer(settings, db, rings.open_ring(settings, db, make_kinds, handles))
 
     def write_and_stop(self) -> None:
         """A writer's whole life, asked to stop from the start."""

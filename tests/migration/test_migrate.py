@@ -1,4 +1,4 @@
-"""Invariants G1 to G4 of bloop/storage/migrate.py."""
+"""Invariants G1 to G4 of bloop/db/migrate.py."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from collections.abc import Iterator
 import apsw
 import pytest
 
-from bloop.errors import SchemaTooNew, StorageError
-from bloop.storage import connection, migrate
-from bloop.storage.migrate import Migration
+from bloop.base.errors import SchemaTooNew, StorageError
+from bloop.db import connection, migrate
+from bloop.db.migrate import Migration
 
 FIRST = Migration(1, "first", "CREATE TABLE one (a INTEGER);")
 SECOND = Migration(2, "second", "CREATE TABLE two (b INTEGER); INSERT INTO two VALUES (7);")

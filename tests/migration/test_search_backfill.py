@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bloop.storage import connection, migrate, search
+from bloop.db import connection, migrate
+from bloop.issues.search import index as search
 
 _PROJECT = """
 INSERT INTO projects (id, public_id, slug, name, api_key, short_prefix, created_at_ms)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from bloop.outcomes import REFUSALS, Outcome
+from bloop.base.outcomes import REFUSALS, Outcome
 from tests.systemd.machine import PORT, Machine, module, source
 from tests.systemd.tree import ROOT
 from tests.waiting import until
@@ -78,9 +78,9 @@ _LEDGER = "SELECT project_id, outcome, count FROM ledger_totals"
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 _SELECT = """
 import contextlib, json, sys
-from pathlib import Path
-from bloop.storage import connection
-with contextlib.closing(connection.open_reader(Path("/var/lib/bloop/bloop.db"))) as db:
+import apsw
+with contextlib.closing(apsw.Connection("/var/lib/bloop/bloop.db", flags=apsw.SQLITE_OPEN_READONLY)) as db:
+    db.set_busy_timeout(5000)
     print(json.dumps(db.execute(sys.argv[1]).fetchall()))
 """
 

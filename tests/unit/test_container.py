@@ -12,9 +12,9 @@ import click
 import pytest
 import yaml
 
+from bloop.base.config import Server, Settings
 from bloop.cli.main import main
-from bloop.config import Server, Settings
-from bloop.web.api.health import Health
+from bloop.health.api import Health
 from workers.supervisor import STOP_S
 
 ROOT = Path(__file__).parents[2]

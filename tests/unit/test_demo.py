@@ -7,14 +7,14 @@ from typing import Any
 import orjson
 import pytest
 
-from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.config import Ingest
-from bloop.demo import SPAN_DAYS, demo_changes, demo_events
-from bloop.demo_faults import FAULTS
-from bloop.fingerprint import v1
-from bloop.pages.frames import parse
-from bloop.validate.event import Event, parse_event
-from bloop.validate.limits import Limits
+from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from bloop.base.config import Ingest
+from bloop.demo.faults import FAULTS
+from bloop.demo.month import SPAN_DAYS, demo_changes, demo_events
+from bloop.grouping import v1
+from bloop.grouping.frames import parse
+from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.limits import Limits
 
 NOW_MS = 1_768_739_400_000  # 2026-01-18 12:30 UTC
 

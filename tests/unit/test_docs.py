@@ -16,24 +16,25 @@ import pytest
 import yaml
 
 import bloop
-from bloop import clock, outcomes
 from bloop.auth.access import Door
 from bloop.auth.scopes import Scope
+from bloop.base import clock, outcomes
+from bloop.base.config import Settings
 from bloop.cli.main import main
-from bloop.config import Settings
-from bloop.pages.render import Renderer
-from bloop.query.health import Reason
-from bloop.query.issues import Sort, Tab
-from bloop.storage import migrate
-from bloop.storage.status import Status
-from bloop.validate import event, limits
-from bloop.web.dashboard_app import create_dashboard_app
-from bloop.web.database import Database
-from bloop.web.deps import Deps
-from bloop.web.ingest_app import mount_ingest
-from bloop.web.routes import Routes
-from bloop.wire.keys import ProjectKeys
-from bloop.wire.rate_limit import RateLimiter
+from bloop.db import migrate
+from bloop.db.pool import Database
+from bloop.health.read import Reason
+from bloop.ingest import limits
+from bloop.ingest.app import mount_ingest
+from bloop.ingest.dialects import native as event
+from bloop.ingest.keys import ProjectKeys
+from bloop.ingest.rate_limit import RateLimiter
+from bloop.issues.read import Sort, Tab
+from bloop.issues.status.store import Status
+from bloop.site.app import create_dashboard_app
+from bloop.site.deps import Deps
+from bloop.site.render import Renderer
+from bloop.site.routes import Routes
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")])

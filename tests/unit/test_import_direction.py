@@ -118,4 +118,4 @@ def test_only_settings_read_the_environment():
     }
 
     # The commands hand `os.environ` on: to the settings, and to the processes they start.
-    assert readers <= {"bloop.config.loading", "bloop.cli.context", "bloop.cli.system"}
+    assert readers <= {"bloop.base.config.loading", "bloop.command.context", "bloop.cli.system"}

@@ -1,4 +1,4 @@
-"""One bloop per folder (bloop/instance.py, I1 to I3), tried with real processes."""
+"""One bloop per folder (bloop/base/pid_file.py, I1 to I3), tried with real processes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop.instance import AlreadyRunning, Instance
+from bloop.base.pid_file import AlreadyRunning, Instance
 
 HOLD = """
 import sys, os

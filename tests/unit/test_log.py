@@ -1,4 +1,4 @@
-"""Log lines for people, programs and journald (bloop/log.py)."""
+"""Log lines for people, programs and journald (bloop/base/log.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bloop.log import Journal, set_up
+from bloop.base.log import Journal, set_up
 
 Lines = Callable[[], list[str]]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop.machine import measure
+from bloop.base.machine import measure
 
 MIB = 1024 * 1024
 NO_LIMIT_V1 = str((1 << 63) - 4096)

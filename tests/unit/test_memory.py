@@ -1,4 +1,4 @@
-"""Memory given back to the machine (bloop/memory.py)."""
+"""Memory given back to the machine (bloop/base/memory.py)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from bloop.memory import GIVE_BACK_EVERY_S, Leftovers, trim
+from bloop.base.memory import GIVE_BACK_EVERY_S, Leftovers, trim
 
 MIB = 1024 * 1024
 

@@ -6,8 +6,8 @@ from bisect import bisect_left
 
 import pytest
 
-from bloop import meters
-from bloop.meters import (
+from bloop.base import meters
+from bloop.base.meters import (
     ANSWER_BOUNDS_NS,
     ANSWERS,
     BATCH,

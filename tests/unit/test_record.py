@@ -5,12 +5,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.config import EVENT_REST_BYTES_MAX, Ingest
-from bloop.errors import UnreadableRecord
-from bloop.record import ErrorRecord, Kind, decode_error, encode_error, received_at_ms
-from bloop.validate import limits as bounds
-from bloop.validate.event import Event, parse_event
-from bloop.validate.limits import Limits
+from bloop.base.config import EVENT_REST_BYTES_MAX, Ingest
+from bloop.base.errors import UnreadableRecord
+from bloop.ingest import limits as bounds
+from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.limits import Limits
+from bloop.records.record import ErrorRecord, Kind, decode_error, encode_error, received_at_ms
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | text

@@ -1,4 +1,4 @@
-"""What a unit's process is told and says (bloop/systemd.py)."""
+"""What a unit's process is told and says (bloop/base/systemd.py)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop.systemd import Told, Unit, take
+from bloop.base.systemd import Told, Unit, take
 
 PID = 4711
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.config import Ingest, Server, Settings
-from bloop.machine import Machine
-from bloop.tuning import LANE_HEADS_BYTES, LANE_KIB_MIN, MIB, RECORD_KIB, Asked, tuning
+from bloop.base.config import Ingest, Server, Settings
+from bloop.base.machine import Machine
+from bloop.base.tuning import LANE_HEADS_BYTES, LANE_KIB_MIN, MIB, RECORD_KIB, Asked, tuning
 
 GIB = 1024 * MIB
 SHM = 64 * MIB  # what Docker gives

@@ -1,4 +1,4 @@
-"""E1 to E5 of bloop/alerts/engine.py: the writer's own rows, real rules, a clock that is moved by hand."""
+"""E1 to E5 of bloop/alerts/firing/engine.py: the writer's own rows, real rules, a clock that is moved by hand."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop.clock import DAY_MS, MINUTE_MS
-from bloop.query import alerts as read
-from bloop.query.projects import get_project
-from bloop.storage import alerts as store
-from bloop.storage import connection, migrate, purge
-from bloop.storage.audit import Actor
-from bloop.storage.projects import delete_project
-from bloop.storage.status import Status, change_status
+from bloop.alerts.firing import read, store
+from bloop.base.clock import DAY_MS, MINUTE_MS
+from bloop.db import connection, migrate
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.store import Status, change_status
+from bloop.projects import purge
+from bloop.projects.read import get_project
+from bloop.projects.store import delete_project
 from tests.integration.alerts.world import COOLDOWN_MS, T0, World
 
 FALLBACKS = (("slack", {"webhook_url": "https://hooks.example/x"}), ("webhook", {"url": "https://hooks.example/y"}))
@@ -368,7 +368,7 @@ class TestTrouble:
 
         world.ask(MINUTE_MS)
         for _ in range(200):
-            signals = purge.some_signals(world.db, world.shop, 100)
+            signals = purge.find_unindexed(world.db, world.shop, 100)
             with connection.immediate(world.db):
                 if purge.purge_some(world.db, world.shop, signals, rows_max=100, now_ms=T0):
                     break

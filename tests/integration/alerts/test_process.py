@@ -10,9 +10,9 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from bloop import config
-from bloop.query.processes import ALERTS, process_states
-from bloop.storage import connection, migrate
+from bloop.base import config
+from bloop.db import connection, migrate
+from bloop.health.processes_read import ALERTS, process_states
 from tests.receivers import OK, Receiver
 from tests.seeding import Seeder
 from tests.waiting import until

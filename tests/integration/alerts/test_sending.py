@@ -10,15 +10,15 @@ from contextlib import contextmanager
 import apsw
 import pytest
 
-from bloop import clock, config
-from bloop.alerts.retries import TRIES_MAX, wait_ms
-from bloop.channels import Result
-from bloop.query.alerts import Due
-from bloop.query.health import Reason
-from bloop.storage import alerts as store
-from bloop.storage import deliveries
-from bloop.storage.alerts import FiringFields
-from bloop.storage.deliveries import Target
+from bloop.alerts.channels import Result
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.retries import TRIES_MAX, wait_ms
+from bloop.alerts.deliveries.store import Target
+from bloop.alerts.firing import store
+from bloop.alerts.firing.read import Due
+from bloop.alerts.firing.store import FiringFields
+from bloop.base import clock, config
+from bloop.health.read import Reason
 from tests.integration.alerts.world import T0, World
 from tests.waiting import until
 from workers import alerts, sending

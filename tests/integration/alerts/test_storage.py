@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.query import alerts as read
-from bloop.storage import alerts as store
-from bloop.storage import connection, deliveries
-from bloop.storage.alerts import FiringFields
-from bloop.storage.deliveries import Target
+from bloop import features
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.store import Target
+from bloop.alerts.firing import read, store
+from bloop.alerts.firing.store import FiringFields
+from bloop.db import connection
+from bloop.retention.prune import delete_old
 from tests.integration.alerts.world import T0, World
 
 HOUR_MS = 3_600_000
@@ -126,14 +128,14 @@ def test_old_firings_are_pruned_with_their_deliveries_a_few_at_a_time(world: Wor
     removed = []
     while not removed or removed[-1]:
         with connection.immediate(world.db):
-            removed.append(store.prune(world.db, T0 + 6 * HOUR_MS, rows_max))
+            removed.append(delete_old(world.db, features.table("alert_firings"), T0 + 6 * HOUR_MS, rows_max))
 
     assert sum(removed) == 6
     assert max(removed) <= rows_max
     assert world.rows("SELECT min(fired_at_ms), count(*) FROM alert_firings") == [(T0 + 6 * HOUR_MS, 4)]
     assert world.rows("SELECT count(*) FROM deliveries") == [(4,)]
     with connection.immediate(world.db):
-        assert store.prune(world.db, T0 + 60 * HOUR_MS, 100) == 4
+        assert delete_old(world.db, features.table("alert_firings"), T0 + 60 * HOUR_MS, 100) == 4
 
 
 def test_old_cooldowns_are_forgotten(world: World) -> None:
@@ -141,5 +143,5 @@ def test_old_cooldowns_are_forgotten(world: World) -> None:
     store.cool_down(world.db, rule, world.shop, "ab", T0)
     store.cool_down(world.db, rule, world.shop, "cd", T0 + 1)
 
-    assert store.prune_cooldowns(world.db, T0 + 1) == 1
+    assert delete_old(world.db, features.table("alert_cooldowns"), T0 + 1, 100) == 1
     assert read.fired_at_ms(world.db, rule, world.shop, "cd") == T0 + 1

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from bloop.alerts.preview import messages, preview
-from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.query import minutes
-from bloop.query.minutes import Scope
-from bloop.storage import alerts as store
-from bloop.storage import connection
-from bloop.storage.status import Status
+from bloop import features
+from bloop.alerts.firing import windows as minutes
+from bloop.alerts.firing.preview import messages, preview
+from bloop.alerts.firing.windows import Scope
+from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from bloop.db import connection
+from bloop.issues.status.store import Status
+from bloop.retention.prune import delete_old
 from tests.integration.alerts.world import ORIGIN, T0, World
 
 SPIKE = {"multiplier": 3, "baseline_window_secs": 600, "compare_window_secs": 120}
@@ -212,7 +213,7 @@ def test_minutes_are_pruned_in_steps_by_their_age(world: World) -> None:
     removed = []
     for _ in range(5):
         with connection.immediate(world.db):
-            removed.append(store.prune_minutes(world.db, T0 + 3 * DAY_MS, 4))
+            removed.append(delete_old(world.db, features.table("minute_counts"), T0 + 3 * DAY_MS, 4))
 
     assert removed == [4, 2, 0, 0, 0]
     left = minutes.counts(world.db, Scope(None), T0, T0 + 20 * DAY_MS)

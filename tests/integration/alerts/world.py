@@ -7,12 +7,12 @@ from typing import Any
 
 import orjson
 
-from bloop.alerts.engine import Engine
-from bloop.alerts.rules import Rule, parse_config
-from bloop.clock import MINUTE_MS
-from bloop.query.alerts import rules
-from bloop.storage import connection
-from bloop.storage.status import Status
+from bloop.alerts.firing.engine import Engine
+from bloop.alerts.firing.read import rules
+from bloop.alerts.rules.model import Rule, parse_config
+from bloop.base.clock import MINUTE_MS
+from bloop.db import connection
+from bloop.issues.status.store import Status
 from tests.seeding import Seeder
 
 T0 = 1_800_000_000_000 - 1_800_000_000_000 % MINUTE_MS

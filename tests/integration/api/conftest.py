@@ -11,18 +11,18 @@ import falcon
 import pytest
 from falcon import testing
 
-from bloop.config import Auth, RateLimit, Settings
-from bloop.config import Database as DatabaseSettings
-from bloop.pages.render import Renderer
+from bloop.base.config import Auth, RateLimit, Settings
+from bloop.base.config import Database as DatabaseSettings
+from bloop.db.pool import Database
+from bloop.ingest.app import mount_ingest
+from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.ingest.limits import Limits
+from bloop.ingest.rate_limit import RateLimiter
 from bloop.ring.segment import RingStat, WriterState
-from bloop.validate.limits import Limits
-from bloop.web.dashboard_app import App, create_dashboard_app
-from bloop.web.database import Database
-from bloop.web.deps import Deps, InRing
-from bloop.web.ingest_app import mount_ingest
-from bloop.web.routes import Routes
-from bloop.wire.keys import ProjectKey, ProjectKeys
-from bloop.wire.rate_limit import RateLimiter
+from bloop.site.app import App, create_dashboard_app
+from bloop.site.deps import Deps, InRing
+from bloop.site.render import Renderer
+from bloop.site.routes import Routes
 from tests.seed import NOW_MS, Seed
 
 RP_ORIGIN = "https://errors.example.com"

@@ -10,8 +10,8 @@ from urllib.parse import urlencode
 import pytest
 from falcon import testing
 
-from bloop.config import Alerting
-from bloop.query.alert_rules import get_rule, list_rules
+from bloop.alerts.rules.read import get_rule, list_rules
+from bloop.base.config import Alerting
 from tests.integration.api.conftest import Server
 from tests.integration.api.test_alerts_api import alerts_process
 from tests.integration.api.test_project_pages import page

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
-from bloop.alerts import trial
-from bloop.query.health import Reason
-from bloop.storage import connection, deliveries
-from bloop.storage.processes import say_alive
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.firing import trial
+from bloop.db import connection
+from bloop.health.read import Reason
+from bloop.health.store import say_alive
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
+from bloop.backup import store as storage
 from bloop.backup.create import create
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.pages.render import Renderer
-from bloop.query.backups import open_run
-from bloop.storage import backups as storage
-from bloop.storage import connection
-from bloop.web.backups import panel_of
-from bloop.web.deps import Deps
+from bloop.backup.read import open_run
+from bloop.backup.views import panel_of
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.db import connection
+from bloop.site.deps import Deps
+from bloop.site.render import Renderer
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 

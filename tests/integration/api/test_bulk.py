@@ -1,4 +1,4 @@
-"""B1 and B2 of bloop/web/bulk.py: the form of the list, and POST /v1/errors/bulk."""
+"""B1 and B2 of bloop/issues/status/bulk.py: the form of the list, and POST /v1/errors/bulk."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import urlencode
 import pytest
 from falcon import testing
 
-from bloop.errors import StorageError
-from bloop.web.bulk import REFERENCES_MAX
+from bloop.base.errors import StorageError
+from bloop.issues.status.bulk import REFERENCES_MAX
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import Seed
 

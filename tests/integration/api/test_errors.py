@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bloop.clock import HOUR_MS, hour_of, minute_of
-from bloop.outcomes import Outcome
+from bloop.base.clock import HOUR_MS, hour_of, minute_of
+from bloop.base.outcomes import Outcome
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed, many_issues
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bloop.clock import DAY_MS, HOUR_MS, hour_of
-from bloop.outcomes import Outcome
+from bloop.base.clock import DAY_MS, HOUR_MS, hour_of
+from bloop.base.outcomes import Outcome
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 

@@ -8,8 +8,8 @@ from urllib.parse import urlencode
 import pytest
 from falcon import testing
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.lifecycle.mutes import FOR_MS_MAX
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.issues.status.mutes import FOR_MS_MAX
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import NOW_MS, Seed
 

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bloop import __version__, meters
-from bloop.outcomes import Outcome
-from bloop.query.health import Reason
-from bloop.query.ledger import NO_PROJECT
+from bloop import __version__
+from bloop.base import meters
+from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.health.exposition import NOBODY, PARTS, REST, Families, Seen
+from bloop.health.read import Reason
+from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import METERS
 from bloop.ring.segment import LaneStat, Meters
-from bloop.web.api.tokens import ADMINS_ONLY
-from bloop.web.deps import InRing
-from bloop.web.exposition import NOBODY, PARTS, REST, Families, Seen
+from bloop.site.deps import InRing
 from tests.integration.api.conftest import WELL, Server, settings_for
 from tests.seed import NOW_MS, Seed
 
@@ -124,7 +124,7 @@ def test_records_are_counted_by_project_and_outcome(server: Server, seed: Seed) 
 def test_projects_beyond_the_limit_are_added_up_and_the_oldest_keep_their_names(
     server: Server, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bloop.web.api.metrics.PROJECTS_MAX", 3)
+    monkeypatch.setattr("bloop.health.metrics.PROJECTS_MAX", 3)
     for n in range(10):
         seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (seed.project(f"p{n}"), Outcome.STORED, 10**n))
 

@@ -10,14 +10,15 @@ import falcon
 import pytest
 from falcon import testing
 
-from bloop.clock import HOUR_MS, hour_of, minute_of
-from bloop.errors import QueryTimeout
-from bloop.outcomes import Outcome
-from bloop.pages.listing import PAGE_ROWS
-from bloop.query import issues
-from bloop.query.pages import page_before
-from bloop.query.walk import PageKey
-from bloop.web import bodies, pages
+from bloop.base.clock import HOUR_MS, hour_of, minute_of
+from bloop.base.errors import QueryTimeout
+from bloop.base.outcomes import Outcome
+from bloop.db.walk import PageKey
+from bloop.issues import read as issues
+from bloop.issues.listing import views as pages
+from bloop.issues.listing.neighbours import page_before
+from bloop.issues.listing.state import PAGE_ROWS
+from bloop.site import bodies
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import NOW_MS, Seed, many_issues
 

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from falcon import testing
 
-from bloop import credentials
-from bloop.auth.passkeys import handle_of
-from bloop.query.passkeys import list_passkeys
-from bloop.storage import connection
-from bloop.storage.invites import create_invite
-from bloop.storage.login_links import create_login_link
+from bloop.accounts.invites.store import create_invite
+from bloop.accounts.links.store import create_login_link
+from bloop.accounts.passkeys.read import list_passkeys
+from bloop.accounts.passkeys.webauthn import handle_of
+from bloop.base import credentials
+from bloop.db import connection
 from tests.authenticator import USER_PRESENT, Authenticator, to_bytes, to_text
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import NOW_MS, Seed

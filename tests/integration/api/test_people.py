@@ -9,9 +9,9 @@ from urllib.parse import urlencode
 import pytest
 from falcon import testing
 
-from bloop import credentials
-from bloop.storage import connection
-from bloop.storage.passkeys import add_passkey
+from bloop.accounts.passkeys.store import add_passkey
+from bloop.base import credentials
+from bloop.db import connection
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import NOW_MS, Seed
 

@@ -11,11 +11,11 @@ from typing import Any
 import falcon
 import pytest
 
-from bloop.config import Database as DatabaseSettings
-from bloop.query.health import WRITER_STALE_MS
+from bloop.base.config import Database as DatabaseSettings
+from bloop.db import connection
+from bloop.health.read import WRITER_STALE_MS
 from bloop.ring.segment import WriterState
-from bloop.storage import connection
-from bloop.web.middleware import CONTENT_SECURITY_POLICY
+from bloop.site.middleware import CONTENT_SECURITY_POLICY
 from tests.integration.api.conftest import RP_ORIGIN, WELL, Server, settings_for
 from tests.seed import NOW_MS, Seed, many_issues
 

@@ -11,10 +11,10 @@ from urllib.parse import urlencode
 import pytest
 from falcon import testing
 
-from bloop.clock import HOUR_MS, hour_of
-from bloop.errors import InvalidEvent, StorageError
-from bloop.outcomes import Outcome
-from bloop.query.projects import get_project, project_keys
+from bloop.base.clock import HOUR_MS, hour_of
+from bloop.base.errors import InvalidEvent, StorageError
+from bloop.base.outcomes import Outcome
+from bloop.projects.read import get_project, project_keys
 from bloop.ring.segment import WriterState
 from tests.integration.api.conftest import WELL, Server
 from tests.integration.api.test_ledger_api import book, note

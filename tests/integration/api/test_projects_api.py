@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bloop import credentials
-from bloop.query.projects import project_keys
-from bloop.storage import projects
+from bloop.base import credentials
+from bloop.projects import store as projects
+from bloop.projects.read import project_keys
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 

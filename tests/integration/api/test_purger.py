@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from bloop import clock
-from bloop.query import projects as read_projects
-from bloop.storage import connection, projects
-from bloop.web.purger import Purger
+from bloop.base import clock
+from bloop.db import connection
+from bloop.projects import read as read_projects
+from bloop.projects import store as projects
+from bloop.projects.purger import Purger
 from tests.seed import NOW_MS, Seed, many_issues
 from tests.waiting import until
 

@@ -9,11 +9,13 @@ from urllib.parse import quote
 
 import pytest
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.query import storage
-from bloop.query.retention import last_run, revision
-from bloop.storage import connection, retention, samples
-from bloop.web.api import retention as retention_api
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.db import connection
+from bloop.retention import api as retention_api
+from bloop.retention import samples
+from bloop.retention import sizes as storage
+from bloop.retention import store as retention
+from bloop.retention.read import last_run, revision
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 from tests.unit.retention.cleaning import add_events, steps
@@ -332,7 +334,7 @@ def test_the_panel_tells_how_it_grows_and_how_long_that_lasts(
 def test_counts_of_large_tables_are_those_of_the_last_look_and_what_came_since(
     server: Server, seed: Seed, admin: str, shop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("bloop.query.storage.COUNTED_NOW_MAX", 5)
+    monkeypatch.setattr("bloop.retention.sizes.COUNTED_NOW_MAX", 5)
     issue = seed.issue(shop, "f00d")
     for _ in range(8):
         seed.event(issue)

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from falcon import testing
 
-from bloop.config import Auth, RateLimit
-from bloop.storage import connection
-from bloop.storage.login_links import create_login_link
+from bloop.accounts.links.store import create_login_link
+from bloop.base.config import Auth, RateLimit
+from bloop.db import connection
 from tests.integration.api.conftest import RP_ORIGIN, Server, settings_for
 from tests.seed import NOW_MS, Seed
 

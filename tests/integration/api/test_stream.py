@@ -1,4 +1,4 @@
-"""V1 to V4 of bloop/web/live.py and hub.py: what a stream says, to whom, and from where."""
+"""V1 to V4 of bloop/live/stream.py and hub.py: what a stream says, to whom, and from where."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 import orjson
 import pytest
 
-from bloop.errors import RateLimited
-from bloop.storage.signals import Signal, SignalKind, append
-from bloop.web import live
-from bloop.web.database import Database
-from bloop.web.hub import ACTIVITY_S, PER_CREDENTIAL_MAX, REPLAY_MAX, RETRY_AFTER_S, STREAMS_MAX, Hub
-from bloop.web.live import Listener
+from bloop.base.errors import RateLimited
+from bloop.db.pool import Database
+from bloop.live import stream as live
+from bloop.live.hub import ACTIVITY_S, PER_CREDENTIAL_MAX, REPLAY_MAX, RETRY_AFTER_S, STREAMS_MAX, Hub
+from bloop.live.stream import Listener
+from bloop.pipeline.signals import Signal, SignalKind, append
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 

@@ -12,19 +12,19 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
 from bloop.backup import folder as folders
+from bloop.backup import read as query
+from bloop.backup import store as storage
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Manifest
 from bloop.backup.verify import drill, verify
 from bloop.backup.watch import Watch
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.config import Settings
-from bloop.errors import BackupError
-from bloop.query import backups as query
-from bloop.query.health import Reason
-from bloop.storage import backups as storage
-from bloop.storage import connection, migrate
+from bloop.base import config
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.config import Settings
+from bloop.base.errors import BackupError
+from bloop.db import connection, migrate
+from bloop.health.read import Reason
 from tests.waiting import until
 from workers import backups as job
 from workers.backups import Backups

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from bloop import channels
-from bloop.channels import Result
-from bloop.config import Alerting, Auth, Settings, Smtp
+from bloop.alerts import channels
+from bloop.alerts.channels import Result
+from bloop.base.config import Alerting, Auth, Settings, Smtp
 from bloop.outbound.sockets import Outbound
 from tests.mail_server import PASSWORDS, USER, mail_server
 from tests.receivers import NAME, OK, Authority, Receiver, answer, dripping, hang_up, receiver, silent, way_out
@@ -228,7 +228,7 @@ class TestWebhookExtras:
 
     def test_signature_is_that_of_the_published_example(self):
         """From the Standard Webhooks specification's reference libraries."""
-        from bloop.channels.webhook import signature
+        from bloop.alerts.channels.webhook import signature
 
         secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
 

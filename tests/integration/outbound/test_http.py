@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from bloop.errors import OutboundRefused, Unreachable
+from bloop.base.errors import OutboundRefused, Unreachable
 from bloop.outbound.http import Answer, post
 from bloop.outbound.sockets import Outbound
 from tests.receivers import (

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bloop.errors import OutboundRefused, Unreachable
+from bloop.base.errors import OutboundRefused, Unreachable
 from bloop.outbound.smtp import Declined, Server, send_mail
 from bloop.outbound.sockets import Outbound
 from tests.mail_server import PASSWORDS, USER, MailServer, mail_server

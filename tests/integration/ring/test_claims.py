@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from bloop.errors import LaneUnavailable, RingError
+from bloop.base.errors import LaneUnavailable, RingError
 from bloop.ring import Consumer, Producer, Segment, layout, locks, mapping
 from tests.integration.ring.processes import Board, sleep_for_ever
 from tests.waiting import until

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop.errors import LaneUnavailable
+from bloop.base.errors import LaneUnavailable
 from bloop.ring import Consumer, Producer, Segment, Spill, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.waiting import lives_on, until

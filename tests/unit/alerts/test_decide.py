@@ -1,4 +1,4 @@
-"""D1 to D4 of bloop/alerts/decide.py, over recorded streams."""
+"""D1 to D4 of bloop/alerts/firing/decide.py, over recorded streams."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop.alerts.decide import on_signal, over_minutes, reach_ms
-from bloop.alerts.rules import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
-from bloop.clock import MINUTE_MS
-from bloop.query.alerts import Happened
+from bloop.alerts.firing.decide import on_signal, over_minutes, reach_ms
+from bloop.alerts.firing.read import Happened
+from bloop.alerts.rules.model import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
+from bloop.base.clock import MINUTE_MS
 
 T0 = 1_800_000_000_000 - 1_800_000_000_000 % MINUTE_MS
 NEW = Happened(5, "issue.new", 7, 70, "ab", "unresolved", "production", "api", "1.0", T0)

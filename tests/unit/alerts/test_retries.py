@@ -1,10 +1,10 @@
-"""The table in bloop/alerts/retries.py."""
+"""The table in bloop/alerts/deliveries/retries.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from bloop.alerts.retries import TRIES_MAX, wait_ms
+from bloop.alerts.deliveries.retries import TRIES_MAX, wait_ms
 
 
 def test_ten_tries_are_spread_over_two_and_a_half_hours() -> None:

@@ -1,4 +1,4 @@
-"""R1 to R3 of bloop/alerts/rules.py."""
+"""R1 to R3 of bloop/alerts/rules/model.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bloop.alerts.rules import (
+from bloop.alerts.rules.model import (
     NewIssue,
     Regression,
     Rule,
@@ -18,7 +18,7 @@ from bloop.alerts.rules import (
     minutes_of,
     parse_config,
 )
-from bloop.errors import InvalidField
+from bloop.base.errors import InvalidField
 
 GOOD: list[tuple[str, dict[str, Any], RuleConfig]] = [
     ("new_issue", {}, NewIssue()),

@@ -1,10 +1,10 @@
-"""T1 and T2 of bloop/alerts/storm.py."""
+"""T1 and T2 of bloop/alerts/firing/storm.py."""
 
 from __future__ import annotations
 
 import pytest
 
-from bloop.alerts.storm import ALONE_MAX, STORM_MS, hold_until
+from bloop.alerts.firing.storm import ALONE_MAX, STORM_MS, hold_until
 
 NOW = 1_800_000_000_000
 

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop.alerts.decide import Firing
+from bloop.alerts.firing.decide import Firing
+from bloop.alerts.firing.read import Happened, Project, Subject
+from bloop.alerts.firing.wording import TITLE_MAX, digest, facts, of_count, of_signal, one_line, span
 from bloop.alerts.message import AlertMessage, from_json, to_json
-from bloop.alerts.rules import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
-from bloop.alerts.wording import TITLE_MAX, digest, facts, of_count, of_signal, one_line, span
-from bloop.query.alerts import Happened, Project, Subject
+from bloop.alerts.rules.model import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
 
 NOW = 1_800_000_000_000
 ORIGIN = "https://bloop.example"

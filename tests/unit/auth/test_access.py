@@ -6,7 +6,7 @@ from bloop.auth import access, scopes
 from bloop.auth.access import ADMIN, METRICS, OPEN, PAGE, SESSION, SIGNED, Need, credential
 from bloop.auth.principal import ANONYMOUS, Kind, Principal
 from bloop.auth.scopes import Scope
-from bloop.errors import Forbidden, InvalidParameter, Unauthorized
+from bloop.base.errors import Forbidden, InvalidParameter, Unauthorized
 
 READER = Principal(Kind.TOKEN, "t1", "ci", (1,), frozenset({Scope.ERRORS_READ}))
 PERSON = Principal(Kind.USER, "u1", "Ada", None, scopes.ALL)

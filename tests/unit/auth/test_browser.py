@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.auth.browser import AGENT_LENGTH_MAX, agent_of, network_of
+from bloop.accounts.sign_ins.browser import AGENT_LENGTH_MAX, agent_of, network_of
 
 WINDOWS = "Mozilla/5.0 (Windows NT 10.0; Win64; x64)"
 MAC = "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7)"

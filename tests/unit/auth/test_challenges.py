@@ -1,4 +1,4 @@
-"""Invariants C2 and C3 of bloop/auth/challenges.py; C1 and C4 are in tests/integration/api/test_passkeys.py."""
+"""Invariants C2 and C3 of accounts/passkeys/challenges.py; C1 and C4 are in tests/integration/api/test_passkeys.py."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.auth.challenges import CHALLENGE_TTL_S, NOTE_LENGTH_MAX, Purpose, new_challenge, seal, unseal
-from bloop.errors import Declined
+from bloop.accounts.passkeys.challenges import CHALLENGE_TTL_S, NOTE_LENGTH_MAX, Purpose, new_challenge, seal, unseal
+from bloop.base.errors import Declined
 
 KEY, OTHER = b"k" * 32, b"o" * 32
 NOW_MS = 1_768_737_600_000

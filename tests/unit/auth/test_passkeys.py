@@ -8,7 +8,7 @@ import uuid
 
 import pytest
 
-from bloop.auth.passkeys import RelyingParty, credential_id_of, handle_of
+from bloop.accounts.passkeys.webauthn import RelyingParty, credential_id_of, handle_of
 
 
 @pytest.mark.parametrize(
@@ -41,7 +41,7 @@ def test_an_answer_without_a_credential_names_none(answer: dict[str, object]) ->
 
 
 def test_the_library_that_verifies_is_not_loaded_with_the_app() -> None:
-    code = "import sys, bloop.web.dashboard_app; print(*sys.modules)"
+    code = "import sys, bloop.site.app; print(*sys.modules)"
 
     loaded = subprocess.run(
         [sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True

@@ -23,8 +23,8 @@ from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
 from bloop.backup.verify import drill, verify, verify_bytes
 from bloop.backup.watch import Stopped, Watch
-from bloop.errors import BackupError, StorageError
-from bloop.storage import connection
+from bloop.base.errors import BackupError, StorageError
+from bloop.db import connection
 from tests.seed import NOW_MS, Seed
 
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

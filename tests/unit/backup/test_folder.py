@@ -16,7 +16,7 @@ from bloop.backup import manifest as manifests
 from bloop.backup.folder import Entry, to_remove
 from bloop.backup.manifest import Cause
 from bloop.backup.watch import Watch
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 from tests.unit.backup.test_manifest import MADE
 
 WATCH = Watch()

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bloop.backup import manifest as manifests
 from bloop.backup.manifest import FORMAT, MANIFEST_BYTES_MAX, Cause, Manifest, parse, render
-from bloop.errors import BackupError
+from bloop.base.errors import BackupError
 
 MADE = Manifest(
     format=FORMAT,

@@ -15,15 +15,15 @@ from bloop.backup.create import create
 from bloop.backup.folder import Entry
 from bloop.backup.restore import alone_with, restore
 from bloop.backup.watch import Watch
-from bloop.errors import BackupError, SchemaTooNew
-from bloop.storage import connection, migrate
+from bloop.base.errors import BackupError, SchemaTooNew
+from bloop.db import connection, migrate
 from tests.seed import NOW_MS, Seed
 from tests.unit.backup.test_create_and_verify import damage, damage_table
 
 LATER_MS = NOW_MS + 5000
 HOLD = """
 import sys
-from bloop.storage import connection
+from bloop.db import connection
 db = connection.open_{role}(sys.argv[1])
 db.execute("SELECT count(*) FROM projects").fetchall()
 print("open", flush=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bloop.backup.read import Past
 from bloop.backup.schedule import RETRY_FIRST_MS, RETRY_MAX_MS, due_at_ms, next_hour_ms, pause_ms
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.query.backups import Past
+from bloop.base.clock import DAY_MS, HOUR_MS
 
 DAY = 20_000 * DAY_MS  # a midnight
 NEW = Past(created_at_ms=DAY + 10 * HOUR_MS, good_at_ms=None, failures=0, failed_at_ms=None)

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from bloop.bench.bodies import Body, bodies
-from bloop.validate.event import decode_json, parse_event
-from bloop.validate.limits import Limits
+from bloop.ingest.dialects.native import decode_json, parse_event
+from bloop.ingest.limits import Limits
 
 NOW_MS = 1_763_000_000_000
 

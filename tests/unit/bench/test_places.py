@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bloop.base.errors import BloopError
 from bloop.bench.places import find_target
-from bloop.errors import BloopError
 from tests.unit.bench.stub_server import StubServer
 
 

@@ -10,15 +10,16 @@ import orjson
 import pytest
 
 from benchmarks import dataset
-from benchmarks.profile_writer import culprit_of, encoded_records, fresh_database
+from benchmarks.profile_writer import encoded_records, fresh_database
 from benchmarks.report import Report, printable
 from benchmarks.soak import growth_mib
+from bloop.base.clock import now_ms
 from bloop.bench.instance import InstanceError, Usage, check_on_disk, spent
 from bloop.bench.results import Second
 from bloop.bench.rows import VisibilityWatch, await_rows, max_id, reading, stored_of_run
-from bloop.clock import now_ms
-from bloop.storage import connection
-from bloop.storage.store import Store
+from bloop.db import connection
+from bloop.features import make_kinds
+from bloop.pipeline.store import Store
 from tests.waiting import until
 
 DEADLINE_S = 10.0
@@ -27,7 +28,7 @@ DEADLINE_S = 10.0
 def test_rows_of_a_run_are_counted_apart_from_those_of_others_and_duplicates_show() -> None:
     records = encoded_records(30)  # of the run `bench`, numbers 0 to 29
     with fresh_database() as (db, path):
-        Store(db, ring_id=1, culprit_of=culprit_of).store([*records, records[4]], {}, (), now_ms=now_ms())
+        Store(db, 1, make_kinds(db)).store([*records, records[4]], {}, (), now_ms=now_ms())
 
         with reading(path) as reader:
             assert stored_of_run(reader, "bench", 0) == (31, 30)
@@ -41,7 +42,7 @@ def test_rows_of_a_run_are_counted_apart_from_those_of_others_and_duplicates_sho
 def test_visibility_is_noted_for_every_event_and_not_before_its_commit() -> None:
     records = encoded_records(40)
     with fresh_database() as (db, path):
-        store = Store(db, ring_id=1, culprit_of=culprit_of)
+        store = Store(db, 1, make_kinds(db))
         store.store(records[:10], {}, (), now_ms=now_ms())
         with VisibilityWatch(path, "bench") as watch:
             began = time.monotonic()

@@ -7,9 +7,9 @@ from typing import Any
 import orjson
 import pytest
 
-from bloop import channels
-from bloop.config import Alerting, Settings
-from bloop.errors import InvalidField
+from bloop.alerts import channels
+from bloop.base.config import Alerting, Settings
+from bloop.base.errors import InvalidField
 
 SLACK = "https://hooks.slack.com/services/T00000000/B00000000/hunter2hunter2xXyZ"
 TOKEN = "123456:AAhunter2hunter2hunter2hunter2hunt"

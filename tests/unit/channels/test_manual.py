@@ -11,10 +11,10 @@ from typing import Any
 import orjson
 import pytest
 
-from bloop import channels
-from bloop.channels import webhook
-from bloop.channels.template import FILTERS
-from bloop.config import Settings
+from bloop.alerts import channels
+from bloop.alerts.channels import webhook
+from bloop.alerts.channels.template import FILTERS
+from bloop.base.config import Settings
 from tests.unit.channels.samples import DIGEST, KEY, NEW_ISSUE, THRESHOLD
 
 MANUAL = (Path(__file__).parents[3] / "docs" / "alerts.md").read_text(encoding="utf-8")

@@ -11,9 +11,9 @@ from typing import Any
 import orjson
 import pytest
 
-from bloop.channels import discord, slack, teams, telegram, webhook
-from bloop.channels import email as mail
-from bloop.channels.text import one_line
+from bloop.alerts.channels import discord, slack, teams, telegram, webhook
+from bloop.alerts.channels import email as mail
+from bloop.alerts.channels.text import one_line
 from tests.unit.channels.samples import AT_MS, DIGEST, ENDLESS, HOSTILE, ISSUE, KEY, NEW_ISSUE, THRESHOLD, endless
 
 CHAT = {"chat_id": "-100123", "bot_token": "1:x"}

@@ -7,11 +7,11 @@ import time
 import orjson
 import pytest
 
-from bloop import channels
-from bloop.channels import webhook
-from bloop.channels.template import OUTPUT_BYTES_MAX, SAMPLES, BadTemplate, render
-from bloop.config import Settings
-from bloop.errors import InvalidField
+from bloop.alerts import channels
+from bloop.alerts.channels import webhook
+from bloop.alerts.channels.template import OUTPUT_BYTES_MAX, SAMPLES, BadTemplate, render
+from bloop.base.config import Settings
+from bloop.base.errors import InvalidField
 from tests.unit.channels import samples
 from tests.unit.channels.samples import DIGEST, ISSUE, KEY, NEW_ISSUE, THRESHOLD
 

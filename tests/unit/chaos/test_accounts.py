@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.outcomes import Outcome
+from bloop.base.outcomes import Outcome
 from tests.acceptance.load import Told
 from tests.chaos.accounts import Account, imbalances
 

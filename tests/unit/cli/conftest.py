@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from bloop import config
+from bloop.base import config
 from bloop.cli.main import main
-from bloop.storage import connection
-from bloop.storage.migrate import migrate
-from bloop.storage.projects import ensure_default_project
+from bloop.db import connection
+from bloop.db.migrate import migrate
+from bloop.projects.store import ensure_default_project
 
 SECRET = "x" * 40
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from bloop import clock, config
-from bloop.storage import deliveries
-from bloop.storage.processes import say_alive
+from bloop.alerts.deliveries import store as deliveries
+from bloop.base import clock, config
+from bloop.health.store import say_alive
 from tests.seed import Seed
 from tests.unit.cli.conftest import Run
 

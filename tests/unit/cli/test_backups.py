@@ -10,11 +10,11 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
-from bloop.instance import Instance
-from bloop.query.backups import last_good, last_proven_at_ms
+from bloop.backup.read import last_good, last_proven_at_ms
+from bloop.base import config
+from bloop.base.pid_file import Instance
+from bloop.db import connection, migrate
 from bloop.ring import Consumer, Producer, Segment
-from bloop.storage import connection, migrate
 from tests.unit.cli.conftest import Run
 
 

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import psutil
 import pytest
 
-from bloop import clock, config
+from bloop.base import clock, config
 from bloop.cli import checks, checks_online, checks_running
 from bloop.cli.checks import Check, Verdict
 from bloop.cli.family import Member
-from bloop.storage import connection
+from bloop.db import connection
 
 
 class Disk(NamedTuple):

@@ -14,13 +14,13 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config, credentials
-from bloop.cli.sign_in import first_event
-from bloop.query.projects import project_keys
-from bloop.query.tokens import find_grant
+from bloop.accounts.people.store import create_user
+from bloop.accounts.sign_ins.cli import first_event
+from bloop.base import config, credentials
+from bloop.db import connection
+from bloop.projects.read import project_keys
+from bloop.projects.tokens.read import find_grant
 from bloop.ring import Producer, Segment, Spill
-from bloop.storage import connection
-from bloop.storage.users import create_user
 from tests.unit.cli.conftest import SECRET, Run
 
 

@@ -1,4 +1,4 @@
-"""How commands find settings and secrets, and how they refuse (bloop/cli/context.py)."""
+"""How commands find settings and secrets, and how they refuse (bloop/command/context.py)."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import config
-from bloop.cli.context import Refusal, find_settings, generate_secret, print_table, refusing
-from bloop.errors import NotFound
+from bloop.base import config
+from bloop.base.errors import NotFound
+from bloop.command.context import Refusal, find_settings, generate_secret, print_table, refusing
 
 SECRET = "y" * 32
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from bloop.cli.demo_alerts import RULES, store_alerts
-from bloop.query.alert_log import list_deliveries, list_firings
-from bloop.query.alert_rules import list_rules
-from bloop.storage import connection
+from bloop.alerts.deliveries.read import list_deliveries, list_firings
+from bloop.alerts.rules.read import list_rules
+from bloop.db import connection
+from bloop.demo.alerts import RULES, store_alerts
 from tests.browser.screenshots import NOW_MS
 from tests.seeding import Seeder
 

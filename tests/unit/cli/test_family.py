@@ -14,9 +14,9 @@ from typing import Any
 import psutil
 import pytest
 
-from bloop import config
+from bloop.base import config
 from bloop.cli.family import family, lockers_of
-from bloop.storage import connection
+from bloop.db import connection
 
 LOCKS = """\
 1: POSIX  ADVISORY  WRITE 238 00:2f:2 66 66

@@ -10,10 +10,11 @@ from typing import Any
 import apsw
 import pytest
 
-from bloop import clock, config
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.storage import connection, search
-from bloop.storage.users import create_user
+from bloop.accounts.people.store import create_user
+from bloop.base import clock, config
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.db import connection
+from bloop.issues.search import index as search
 from tests.unit.cli.conftest import Run
 
 _INSERT = """

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from bloop import clock, config
-from bloop.cli import retention as command
-from bloop.clock import DAY_MS
-from bloop.query.processes import RETENTION
-from bloop.query.retention import last_run
-from bloop.storage.processes import say_alive
+from bloop.base import clock, config
+from bloop.base.clock import DAY_MS
+from bloop.health.processes_read import RETENTION
+from bloop.health.store import say_alive
+from bloop.retention import cli as command
+from bloop.retention.read import last_run
 from tests.seed import NOW_MS, Seed
 from tests.unit.cli.conftest import Run
 from tests.unit.retention.cleaning import settle, steps, stored

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from bloop import clock, config
+from bloop.base import clock, config
 from bloop.cli import overview as overviews
 from bloop.cli.family import Member
 from bloop.cli.overview import judge
-from bloop.query.health import Reason
+from bloop.db import connection
+from bloop.health.read import Reason
 from bloop.ring import Consumer, Producer, Segment, Spill, WriterState
-from bloop.storage import connection
 from tests.unit.cli.conftest import Run
 
 WORKER = Member("ingest worker", 1, 0.0, 0.0, None)

@@ -14,15 +14,16 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as options
 from hypothesis import strategies as st
 
-from bloop import config
-from bloop.query.alert_rules import list_channels, list_rules
-from bloop.query.projects import get_project, list_projects, project_keys
-from bloop.query.retention import overrides, policy_row
-from bloop.storage import alert_rules, connection
-from bloop.storage.alert_rules import RuleFields
-from bloop.storage.migrate import migrate
-from bloop.storage.projects import create_project, ensure_default_project, rotate_key
-from bloop.storage.retention import save_policy
+from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.read import list_channels, list_rules
+from bloop.alerts.rules.store import RuleFields
+from bloop.base import config
+from bloop.db import connection
+from bloop.db.migrate import migrate
+from bloop.projects.read import get_project, list_projects, project_keys
+from bloop.projects.store import create_project, ensure_default_project, rotate_key
+from bloop.retention.read import overrides, policy_row
+from bloop.retention.store import save_policy
 from bloop.transfer.document import Document, parse, render
 from bloop.transfer.export import export
 from bloop.transfer.importing import apply

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bloop import config
-from bloop.errors import ConfigError
+from bloop.base import config
+from bloop.base.errors import ConfigError
 
 SECRET = "0123456789abcdef0123456789abcdef"
 

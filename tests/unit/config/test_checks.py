@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from bloop import config
-from bloop.errors import ConfigError
+from bloop.base import config
+from bloop.base.errors import ConfigError
 from tests.unit.config.loads import SECRET, load, refusal
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop import config
+from bloop.base import config
 from tests.unit.config.loads import SECRET, load
 
 

@@ -6,7 +6,7 @@ import dataclasses
 
 import pytest
 
-from bloop import config
+from bloop.base import config
 from tests.unit.config.loads import load, refusal
 
 

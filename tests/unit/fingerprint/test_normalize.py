@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.fingerprint.normalize import (
+from bloop.grouping.normalize import (
     CACHED_LINE_CHARS_MAX,
     _cached_own_frame,
     _without_uuids,

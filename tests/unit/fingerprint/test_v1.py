@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.fingerprint.normalize import normalize_message, top_frame
-from bloop.fingerprint.v1 import ALGORITHM, compute, culprit
-from bloop.validate.event import parse_event
-from bloop.validate.limits import Limits
+from bloop.grouping.normalize import normalize_message, top_frame
+from bloop.grouping.v1 import ALGORITHM, compute, culprit
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.limits import Limits
 from tests import vectors
 from tests.unit.web.ingest import NOW_MS, event
 

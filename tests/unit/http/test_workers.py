@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from gunicorn.config import Config
 
-from bloop.errors import ConfigError
+from bloop.base.errors import ConfigError
 from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
 from bloop.http.handoff import MESSAGE_BYTES_MAX
 from bloop.http.ingest_worker import make_ingest_worker

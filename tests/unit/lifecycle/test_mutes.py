@@ -1,4 +1,4 @@
-"""M1 to M3 of bloop/lifecycle/mutes.py."""
+"""M1 to M3 of bloop/issues/status/mutes.py."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.clock import HOUR_MS, MINUTE_MS
-from bloop.lifecycle.mutes import FOREVER, Ended, Mute, Progress, step
+from bloop.base.clock import HOUR_MS, MINUTE_MS
+from bloop.issues.status.mutes import FOREVER, Ended, Mute, Progress, step
 
 T0 = 1_800_000_000_000
 NONE_YET = Progress()

@@ -1,4 +1,4 @@
-"""O1 to O3 of bloop/lifecycle/order.py."""
+"""O1 to O3 of bloop/releases/order.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.lifecycle.order import NO_RELEASE, Order, by_version, compare, newest, version
+from bloop.releases.order import NO_RELEASE, Order, by_version, compare, newest, version
 
 OLDER, SAME, NEWER = Order.OLDER, Order.SAME, Order.NEWER
 

@@ -1,11 +1,11 @@
-"""G1 to G3 of bloop/lifecycle/regression.py; G4 is the writer's (tests/unit/storage/test_lifecycle.py)."""
+"""G1 to G3 of bloop/issues/status/regression.py; G4 is the writer's (tests/unit/storage/test_lifecycle.py)."""
 
 from __future__ import annotations
 
 import pytest
 
-from bloop.lifecycle.order import NO_RELEASE
-from bloop.lifecycle.regression import NOW, Resolution, is_back
+from bloop.issues.status.regression import NOW, Resolution, is_back
+from bloop.releases.order import NO_RELEASE
 
 RESOLVED_AT = 100
 SEEN = {

@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 
-from bloop.errors import OutboundRefused
+from bloop.base.errors import OutboundRefused
 from bloop.outbound.guard import Guard, carried, special_use
 from bloop.outbound.urls import parse_url
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import OutboundRefused
+from bloop.base.errors import OutboundRefused
 from bloop.outbound.urls import Destination, host_name, parse_url
 
 

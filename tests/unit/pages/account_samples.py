@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bloop.pages.account import account_page, people_page
-from bloop.pages.account_contexts import FreshLink, InvitePage, LinkPage, LoginPage, SetUpPage
-from bloop.pages.contexts import Page, Shell
-from bloop.query.invites import InviteRow
-from bloop.query.passkeys import PasskeyRow
-from bloop.query.sessions import OpenSession
-from bloop.query.users import Person, UserRow
+from bloop.accounts.contexts import FreshLink, InvitePage, LinkPage, LoginPage, SetUpPage
+from bloop.accounts.invites.read import InviteRow
+from bloop.accounts.pages import account_page, people_page
+from bloop.accounts.passkeys.read import PasskeyRow
+from bloop.accounts.people.read import Person, UserRow
+from bloop.accounts.sign_ins.read import OpenSession
+from bloop.site.contexts import Page, Shell
 
 NOW_S = 1_768_737_600
 NOW_MS = NOW_S * 1000

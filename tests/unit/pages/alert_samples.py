@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator
 
 import orjson
 
-from bloop.pages.alert_contexts import Preview, PreviewLine
-from bloop.pages.alerts import Around, Told, alert_page, alerts_page
-from bloop.pages.contexts import Page, Shell
-from bloop.pages.deliveries import deliveries_page
-from bloop.query.alert_log import DeliveryRow, DeliveryState, FiringRow
-from bloop.query.alert_rules import RuleRow
-from bloop.query.projects import ProjectRow
+from bloop.alerts.contexts import Preview, PreviewLine
+from bloop.alerts.deliveries.pages import deliveries_page
+from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, FiringRow
+from bloop.alerts.rules.pages import Around, Told, alert_page, alerts_page
+from bloop.alerts.rules.read import RuleRow
+from bloop.projects.read import ProjectRow
+from bloop.site.contexts import Page, Shell
 
 NOW_MS = 1_768_737_600_000
 

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bloop.clock import HOUR_MS
-from bloop.outcomes import Outcome
-from bloop.pages.contexts import Page, Shell
-from bloop.pages.ledger import Span, ledger_page
-from bloop.pages.onboarding import setup_page
-from bloop.pages.projects import project_page, projects_page, tokens_page
-from bloop.pages.settings_contexts import FreshToken
-from bloop.pages.system import RING_PRESSURE, system_page
-from bloop.query.health import Reason
-from bloop.query.ledger import BucketCount
-from bloop.query.projects import ProjectContents, ProjectRow
-from bloop.query.rejections import RejectionRow
-from bloop.query.tokens import TokenRow
+from bloop.base.clock import HOUR_MS
+from bloop.base.outcomes import Outcome
+from bloop.health.pages import RING_PRESSURE, system_page
+from bloop.health.read import Reason
+from bloop.ledger.pages import Span, ledger_page
+from bloop.ledger.read import BucketCount
+from bloop.ledger.rejections import RejectionRow
+from bloop.projects.onboarding.pages import setup_page
+from bloop.projects.pages import project_page, projects_page, tokens_page
+from bloop.projects.read import ProjectContents, ProjectRow
+from bloop.projects.tokens.read import TokenRow
+from bloop.site.contexts import Page, Shell
+from bloop.site.settings_contexts import FreshToken
 
 NOW_S = 1_768_737_600
 NOW_MS = NOW_S * 1000

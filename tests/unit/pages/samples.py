@@ -9,31 +9,25 @@ from typing import Any
 
 import orjson
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.outcomes import Outcome
-from bloop.pages import issue_detail, issue_list
-from bloop.pages.build import shell
-from bloop.pages.contexts import (
-    ErrorPage,
-    IssueListPage,
-    IssuePage,
-    Notice,
-    Page,
-    Shell,
-)
-from bloop.pages.issue_list import NOTHING_SAID, Said
-from bloop.pages.listing import IssueView
-from bloop.pages.setup import setup
-from bloop.query.aggregates import AggregateRow
-from bloop.query.alert_log import AnnouncedRow
-from bloop.query.events import EventRow, Neighbours, Traits
-from bloop.query.issues import IssuePage as IssueRows
-from bloop.query.issues import IssueRow, Tab
-from bloop.query.projects import ProjectRow
-from bloop.query.status import StatusChangeRow
-from bloop.query.trends import HourCount
-from bloop.query.users import UserRow
-from bloop.query.walk import PageKey
+from bloop.accounts.people.read import UserRow
+from bloop.alerts.deliveries.read import AnnouncedRow
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.outcomes import Outcome
+from bloop.db.walk import PageKey
+from bloop.issues.aggregates import AggregateRow
+from bloop.issues.counts.trends import HourCount
+from bloop.issues.detail import pages as issue_detail
+from bloop.issues.events.read import EventRow, Neighbours, Traits
+from bloop.issues.listing import pages as issue_list
+from bloop.issues.listing.pages import NOTHING_SAID, Said
+from bloop.issues.listing.state import IssueView
+from bloop.issues.read import IssuePage as IssueRows
+from bloop.issues.read import IssueRow, Tab
+from bloop.issues.status.read import StatusChangeRow
+from bloop.projects.onboarding.first_event import setup
+from bloop.projects.read import ProjectRow
+from bloop.site.contexts import ErrorPage, IssueListPage, IssuePage, Notice, Page, Shell
+from bloop.site.shell import shell
 from tests.unit.pages.account_samples import account_pages
 from tests.unit.pages.alert_samples import alert_pages
 from tests.unit.pages.project_samples import project_pages

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bloop.clock import DAY_MS
-from bloop.pages.backups import BackupFile, BackupsPanel, backups_panel
-from bloop.pages.contexts import Page, Shell
-from bloop.pages.storage import storage_figures, storage_page
-from bloop.pages.storage_contexts import StoragePage
-from bloop.query.backups import RunRow as BackupRow
-from bloop.query.projects import ProjectRow
-from bloop.query.retention import OverrideRow, RunRow
-from bloop.query.storage import COUNTS, Sample
+from bloop.backup.pages import BackupFile, BackupsPanel, backups_panel
+from bloop.backup.read import RunRow as BackupRow
+from bloop.base.clock import DAY_MS
+from bloop.projects.read import ProjectRow
+from bloop.retention.contexts import StoragePage
+from bloop.retention.pages import storage_figures, storage_page
+from bloop.retention.read import OverrideRow, RunRow
+from bloop.retention.sizes import Sample, shown_tables
+from bloop.site.contexts import Page, Shell
 
 NOW_MS = 1_768_737_600_000
 MIB = 1024 * 1024
@@ -39,7 +39,7 @@ def a_storage_page(shell: Shell, say: Text, run: RunRow | None, **changes: objec
             ProjectRow(2, "id-blog", "blog", say("Blog"), "BLOG", 0, None),
         ],
         "figures": figures(),
-        "sample": Sample(NOW_MS, 500 * MIB, 0, 0, 0, 9, dict.fromkeys(COUNTS, 12_345)),
+        "sample": Sample(NOW_MS, 500 * MIB, 0, 0, 0, 9, {table.name: 12_345 for table in shown_tables()}),
         "event_count": 1_234_567,
         "run": run,
         "progress_path": "/v1/admin/retention/purge",

@@ -7,13 +7,13 @@ import subprocess
 
 import pytest
 
-from bloop.pages import issue_list
-from bloop.pages.assets import Assets
-from bloop.pages.build import issue_href, place, where_of
-from bloop.pages.contexts import Empty
-from bloop.pages.listing import IssueView
-from bloop.pages.setup import setup
-from bloop.query.issues import Tab
+from bloop.issues.listing import pages as issue_list
+from bloop.issues.listing.state import IssueView
+from bloop.issues.read import Tab
+from bloop.projects.onboarding.first_event import setup
+from bloop.site.assets import Assets
+from bloop.site.contexts import Empty
+from bloop.site.shell import issue_href, place, where_of
 from tests.unit.pages.samples import an_event, an_issue, issue_page, list_page
 
 

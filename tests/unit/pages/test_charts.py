@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.pages import charts
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.site import charts
 
 NOW_MS = 1_768_739_400_000  # 2026-01-18 12:30 UTC, a Sunday
 HOUR = NOW_MS // HOUR_MS * HOUR_MS

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markupsafe import Markup
 
-from bloop.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.pages import filters
+from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
+from bloop.site import filters
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 

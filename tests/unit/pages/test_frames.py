@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.pages import frames
-from bloop.pages.frames import Frame, Stack, parse
+from bloop.grouping import frames
+from bloop.grouping.frames import Frame, Stack, parse
 
 V8 = """\
 TypeError: Cannot read properties of undefined (reading 'id')

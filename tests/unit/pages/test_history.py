@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bloop.pages import history
-from bloop.query.status import StatusChangeRow
+from bloop.issues.status import words as history
+from bloop.issues.status.read import StatusChangeRow
 from tests.unit.pages.samples import json
 
 UNTIL_MS = 1_768_737_600_000

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import InvalidParameter
-from bloop.pages.listing import SEARCH_CHARS_MAX, TEXT_CHARS_MAX, IssueView
-from bloop.query.issues import Sort, Tab
-from bloop.query.walk import PageKey
+from bloop.base.errors import InvalidParameter
+from bloop.db.walk import PageKey
+from bloop.issues.listing.state import SEARCH_CHARS_MAX, TEXT_CHARS_MAX, IssueView
+from bloop.issues.read import Sort, Tab
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40).map(str.strip)
 VIEWS = st.builds(

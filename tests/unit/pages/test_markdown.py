@@ -1,4 +1,4 @@
-"""M1 to M3 of bloop/pages/markdown.py."""
+"""M1 to M3 of bloop/issues/detail/markdown.py."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.pages.markdown import BLOCK_CHARS_MAX, UNTRUSTED, fence, issue_markdown, list_markdown, plain
+from bloop.issues.detail.markdown import BLOCK_CHARS_MAX, UNTRUSTED, fence, issue_markdown, list_markdown, plain
 from tests.unit.pages.samples import an_event, an_issue
 
 URL = "https://errors.example/issues/SHOP-7"

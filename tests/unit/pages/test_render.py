@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 from jinja2 import UndefinedError, meta, nodes
 
-from bloop import pages
-from bloop.pages.assets import TEMPLATES
-from bloop.pages.contexts import Page
-from bloop.pages.render import Renderer, context_of
+import bloop
+from bloop.site.assets import TEMPLATES
+from bloop.site.contexts import Page
+from bloop.site.render import Renderer, context_of
 from tests.unit.pages.samples import every_page, issue_page, list_page, texts_of
 
-MODULES = [importlib.import_module(found.name) for found in pkgutil.iter_modules(pages.__path__, "bloop.pages.")]
+MODULES = [importlib.import_module(found.name) for found in pkgutil.walk_packages(bloop.__path__, "bloop.")]
 PAGES = [
     cls
     for module in MODULES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.pages.filters import file_size
-from bloop.pages.storage_contexts import Figure
+from bloop.retention.contexts import Figure
+from bloop.site.filters import file_size
 from tests.unit.pages.samples import a_shell, plain
 from tests.unit.pages.storage_samples import DONE, RUNNING, WAITING, a_storage_page, figures
 

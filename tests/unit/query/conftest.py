@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop.storage import connection
+from bloop.db import connection
 from tests.seed import Seed
 
 

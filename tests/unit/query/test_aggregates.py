@@ -3,7 +3,7 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from bloop.query.aggregates import AggregateFilter, Sort, list_aggregates, of_issues
+from bloop.issues.aggregates import AggregateFilter, Sort, list_aggregates, of_issues
 from tests.seed import NOW_MS, Seed
 
 

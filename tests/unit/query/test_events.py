@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import apsw
 
-from bloop.query import events
+from bloop.issues.events import read as events
 from tests.seed import NOW_MS, Seed
 
 

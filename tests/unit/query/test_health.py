@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.query.health import WRITER_STALE_MS, Reason, Vitals, reasons
+from bloop.health.read import WRITER_STALE_MS, Reason, Vitals, reasons
 
 NOW_MS = 1_800_000_000_000
 WELL = Vitals(db_ok=True, disk_free_bytes=1000, ring_fill=0.1, writer_seen_ms=NOW_MS)

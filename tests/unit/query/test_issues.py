@@ -5,8 +5,8 @@ from dataclasses import replace
 import apsw
 import pytest
 
-from bloop.query import issues
-from bloop.query.issues import IssueFilter, Sort, Tab
+from bloop.issues import read as issues
+from bloop.issues.read import IssueFilter, Sort, Tab
 from tests.seed import NOW_MS, Seed
 
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import apsw
 
-from bloop.clock import DAY_MS, HOUR_MS, hour_of, minute_of
-from bloop.outcomes import Outcome
-from bloop.query import ledger, projects, releases, stats, status, trends
+from bloop.base.clock import DAY_MS, HOUR_MS, hour_of, minute_of
+from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.issues.counts import stats, trends
+from bloop.issues.status import read as status
+from bloop.ledger import read as ledger
+from bloop.projects import read as projects
+from bloop.releases import read as releases
 from tests.seed import NOW_MS, Seed
 
 HOUR = hour_of(NOW_MS)
@@ -49,11 +53,11 @@ def test_events_24h_is_the_ledger_exact_to_the_minute(seed: Seed, db: apsw.Conne
 
 def test_totals_outlive_the_minutes(seed: Seed, db: apsw.Connection) -> None:
     one = seed.project("one")
-    rows = [(one, Outcome.STORED, 4), (ledger.NO_PROJECT, Outcome.UNKNOWN_KEY, 2)]
+    rows = [(one, Outcome.STORED, 4), (NO_PROJECT, Outcome.UNKNOWN_KEY, 2)]
     seed.db.executemany("INSERT INTO ledger_totals VALUES (?, ?, ?)", rows)
 
     assert ledger.totals(db, [one]) == {Outcome.STORED: 4}
-    assert ledger.totals(db, [one, ledger.NO_PROJECT]) == {Outcome.STORED: 4, Outcome.UNKNOWN_KEY: 2}
+    assert ledger.totals(db, [one, NO_PROJECT]) == {Outcome.STORED: 4, Outcome.UNKNOWN_KEY: 2}
 
 
 def test_stats_count_issues_once_and_rank_ten_routes(seed: Seed, db: apsw.Connection) -> None:

@@ -3,9 +3,9 @@ from __future__ import annotations
 import apsw
 import pytest
 
-from bloop.query.health import Reason
-from bloop.query.processes import STALE_MS, ProcessState, process_states, troubles
-from bloop.storage.processes import say_alive
+from bloop.health.processes_read import STALE_MS, ProcessState, process_states, troubles
+from bloop.health.read import Reason
+from bloop.health.store import say_alive
 from tests.seed import Seed
 
 NOW_MS = 1_800_000_000_000

@@ -1,4 +1,4 @@
-"""What searches find, and F1 to F3 of bloop/query/search.py."""
+"""What searches find, and F1 to F3 of bloop/issues/search/conditions.py."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from typing import Any
 import apsw
 import pytest
 
-from bloop.clock import DAY_MS
-from bloop.query import issues, search
-from bloop.query.issues import IssueFilter, Sort, Tab
-from bloop.query.pages import page_before
-from bloop.query.terms import parse
-from bloop.query.walk import PageKey
-from bloop.storage.search import forget
+from bloop.base.clock import DAY_MS
+from bloop.db.walk import PageKey
+from bloop.issues import read as issues
+from bloop.issues.listing.neighbours import page_before
+from bloop.issues.read import IssueFilter, Sort, Tab
+from bloop.issues.search import conditions as search
+from bloop.issues.search.index import forget
+from bloop.issues.search.terms import parse
 from tests.seed import NOW_MS, Seed, many_issues
 
 

@@ -1,4 +1,4 @@
-"""The search language, T1 to T3 of bloop/query/terms.py."""
+"""The search language, T1 to T3 of bloop/issues/search/terms.py."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.errors import InvalidParameter
-from bloop.query.terms import TERMS_MAX, TEXT_CHARS_MAX, Field, parse
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.errors import InvalidParameter
+from bloop.issues.search.terms import TERMS_MAX, TEXT_CHARS_MAX, Field, parse
 
 
 def read(text: str) -> list[tuple[str, str, tuple[str, ...]]]:

@@ -1,4 +1,4 @@
-"""query/walk.py K1-K4, shown with the two lists that walk: issues and aggregates."""
+"""db/walk.py K1-K4, shown with the two lists that walk: issues and aggregates."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import Any
 import apsw
 import pytest
 
-from bloop.query import aggregates, events, issues
-from bloop.query.walk import PageKey, statement
-from bloop.storage import connection
+from bloop.db import connection
+from bloop.db.walk import PageKey, statement
+from bloop.issues import aggregates
+from bloop.issues import read as issues
+from bloop.issues.events import read as events
 from tests.seed import NOW_MS, Seed, many_issues
 
 PAGE = 50

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from bloop.errors import UnreadableRecord
+from bloop.base.errors import UnreadableRecord
 from bloop.records.dictionary import CONTENT_BYTES_MAX, Dictionary, dictionary_id, shipped
 from bloop.records.event import Event
 from bloop.records.training import EVENTS_MIN, sample_of, train

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import UnreadableRecord
+from bloop.base.errors import UnreadableRecord
 from bloop.records.dictionary import shipped
 from bloop.records.error_record import to_event_record
 from bloop.records.event_record import EventRecord, decode

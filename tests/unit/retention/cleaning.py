@@ -7,11 +7,13 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bloop.clock import DAY_MS
-from bloop.config import Retention
-from bloop.query.retention import RunRow, get_run
+from bloop.base.clock import DAY_MS
+from bloop.base.config import Retention
+from bloop.db import connection
+from bloop.issues.events import store as events
+from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
-from bloop.storage import connection, events, retention
+from bloop.retention.read import RunRow, get_run
 from tests.seed import NOW_MS, Seed
 
 # What is counted, and must be the same after any clean-up.

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bloop.clock import DAY_MS, HOUR_MS
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.db import connection
 from bloop.retention import cleaner as cleaner_module
 from bloop.retention import steps as steps_module
-from bloop.storage import connection, retention
+from bloop.retention import store as retention
 from tests.seed import NOW_MS, Seed
 from tests.unit.retention.cleaning import add_events, clean, counters, expected, settle, steps, stored
 

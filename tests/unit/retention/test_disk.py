@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.clock import DAY_MS, HOUR_MS
+from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.retention import disk
 from bloop.retention.disk import PAGE_BYTES, WAL_PAGES_MIN, Sizes, Used
 from tests.seed import NOW_MS, Seed

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.clock import DAY_MS, HOUR_MS
-from bloop.config import Retention
-from bloop.query import retention as read
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.config import Retention
+from bloop.db import connection
+from bloop.db.tables import Keep
+from bloop.retention import read
+from bloop.retention import store as retention
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN, Policy, load_policy
-from bloop.storage import connection, retention
 from tests.seed import NOW_MS, Seed
 
 DAYS = st.integers(DAYS_MIN, DAYS_MAX)
@@ -77,12 +79,12 @@ def test_a_clock_that_goes_back_makes_nothing_old(raw: int, hourly: int, own: in
     before, after = policy.cutoffs(now_ms), policy.cutoffs(now_ms - back_ms)
 
     assert all(policy.events_before_ms(one, now_ms - back_ms) <= policy.events_before_ms(one, now_ms) for one in (1, 2))
-    assert after.hours_ms <= before.hours_ms
-    assert after.ledger_ms <= before.ledger_ms
+    assert after.of(Keep.HOURS) <= before.of(Keep.HOURS)
+    assert after.of(Keep.LEDGER) <= before.of(Keep.LEDGER)
 
 
 def test_an_hour_is_old_when_all_of_it_is() -> None:
     policy = Policy(7, 1, {}, 0)
     half_past = NOW_MS - NOW_MS % HOUR_MS + HOUR_MS // 2
 
-    assert policy.cutoffs(half_past).hours_ms == half_past - DAY_MS - HOUR_MS // 2
+    assert policy.cutoffs(half_past).of(Keep.HOURS) == half_past - DAY_MS - HOUR_MS // 2

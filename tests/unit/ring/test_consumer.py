@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop.errors import LaneUnavailable, RingMismatch
+from bloop.base.errors import LaneUnavailable, RingMismatch
 from bloop.ring import Consumer, Producer, Segment, layout
 from tests.unit.ring.support import abandon, fresh_ring_name, overwrite, run_until_killed
 

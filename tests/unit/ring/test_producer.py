@@ -5,7 +5,7 @@ from itertools import count
 
 import pytest
 
-from bloop.errors import LaneUnavailable, RingMismatch
+from bloop.base.errors import LaneUnavailable, RingMismatch
 from bloop.ring import Cell, Consumer, Producer, Segment, layout
 from tests.unit.ring.support import abandon, run_until_killed
 

@@ -7,7 +7,7 @@ import stat
 import posix_ipc
 import pytest
 
-from bloop.errors import RingError, RingMismatch, RingMissing
+from bloop.base.errors import RingError, RingMismatch, RingMissing
 from bloop.ring import Consumer, Producer, Segment, WriterState, layout, locks, mapping
 from tests.unit.ring.support import SHM, Killed, run_until_killed
 

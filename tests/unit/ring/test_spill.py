@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bloop.errors import RingError
+from bloop.base.errors import RingError
 from bloop.ring import Consumer, Producer, Segment, Spill, layout, locks, spill, spill_writer
 from bloop.ring.spill import SpillFile
 from tests.unit.ring.support import abandon, run_until_killed

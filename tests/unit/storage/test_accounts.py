@@ -1,4 +1,4 @@
-"""Invariants U1 to U3 of bloop/storage/users.py, K1 and K2 of passkeys.py, and what 0002 does to an older database."""
+"""Invariants U1 to U3 of people/store.py, K1 and K2 of passkeys.py, and what 0002 does to an older database."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop import credentials
-from bloop.errors import Conflict
-from bloop.query.passkeys import challenge_key, find_passkey
-from bloop.query.users import find_user, list_people
-from bloop.storage import connection, migrate
-from bloop.storage.invites import consume_invite, create_invite
-from bloop.storage.passkeys import add_passkey, remove_passkey, spend_challenge, use_passkey
-from bloop.storage.sessions import create_session
-from bloop.storage.users import create_user, delete_user, set_role
+from bloop.accounts.invites.store import consume_invite, create_invite
+from bloop.accounts.passkeys.read import challenge_key, find_passkey
+from bloop.accounts.passkeys.store import add_passkey, remove_passkey, spend_challenge, use_passkey
+from bloop.accounts.people.read import find_user, list_people
+from bloop.accounts.people.store import create_user, delete_user, set_role
+from bloop.accounts.sign_ins.store import create_session
+from bloop.base import credentials
+from bloop.base.errors import Conflict
+from bloop.db import connection, migrate
 from tests.seed import NOW_MS, Seed
 
 

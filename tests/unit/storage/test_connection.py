@@ -5,8 +5,8 @@ import threading
 import apsw
 import pytest
 
-from bloop.errors import QueryTimeout, StorageError
-from bloop.storage import connection
+from bloop.base.errors import QueryTimeout, StorageError
+from bloop.db import connection
 
 ENDLESS = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
 

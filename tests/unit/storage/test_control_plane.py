@@ -9,15 +9,20 @@ import apsw
 import orjson
 import pytest
 
-from bloop import credentials
-from bloop.errors import Conflict, InvalidParameter, NotFound
-from bloop.lifecycle.regression import Resolution
-from bloop.query import sessions as read_sessions
-from bloop.query import tokens as read_tokens
-from bloop.query.projects import get_project, project_keys
-from bloop.storage import connection, login_links, projects, sessions, status, tokens
-from bloop.storage.audit import Actor
-from bloop.storage.status import Status
+from bloop.accounts.links import store as login_links
+from bloop.accounts.sign_ins import read as read_sessions
+from bloop.accounts.sign_ins import store as sessions
+from bloop.base import credentials
+from bloop.base.errors import Conflict, InvalidParameter, NotFound
+from bloop.db import connection
+from bloop.issues.status import store as status
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.regression import Resolution
+from bloop.issues.status.store import Status
+from bloop.projects import store as projects
+from bloop.projects.read import get_project, project_keys
+from bloop.projects.tokens import read as read_tokens
+from bloop.projects.tokens import store as tokens
 from tests.seed import NOW_MS, Seed
 
 SECRET = "s" * 40

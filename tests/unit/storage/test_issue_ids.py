@@ -1,8 +1,8 @@
-"""What the writer remembers of issues between batches (bloop/storage/issues.py)."""
+"""What the writer remembers of issues between batches (bloop/issues/store.py)."""
 
 from __future__ import annotations
 
-from bloop.storage.issues import CACHE_ISSUES_MAX, IssueIds
+from bloop.issues.store import CACHE_ISSUES_MAX, IssueIds
 
 
 def test_a_bounded_number_of_issues_is_remembered_and_the_oldest_go_first():

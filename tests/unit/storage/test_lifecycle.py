@@ -1,4 +1,4 @@
-"""X1 to X3 of bloop/storage/lifecycle.py: what batches of events and the time do to issues, on real SQLite files."""
+"""X1 to X3 of bloop/issues/status/follow.py: what batches of events and the time do to issues, on real SQLite files."""
 
 from __future__ import annotations
 
@@ -12,15 +12,17 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop.clock import MINUTE_MS
-from bloop.lifecycle.mutes import FOREVER, Mute
-from bloop.lifecycle.regression import NOW, Resolution
-from bloop.record import Kind, encode_error
-from bloop.storage import connection, migrate, projects
-from bloop.storage.audit import Actor
-from bloop.storage.lifecycle import SWEPT_MAX, end_due_mutes
-from bloop.storage.status import Status, change_status
-from bloop.storage.store import Store
+from bloop.base.clock import MINUTE_MS
+from bloop.db import connection, migrate
+from bloop.features import make_kinds
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.issues.status.mutes import FOREVER, Mute
+from bloop.issues.status.regression import NOW, Resolution
+from bloop.issues.status.store import Status, change_status
+from bloop.pipeline.store import Store
+from bloop.projects import store as projects
+from bloop.records.record import Kind, encode_error
 from tests.unit.storage.test_store import PLAIN, RING, T0, Event, rows
 
 ADA = Actor("u1", "api", "192.0.2.0/24")
@@ -48,7 +50,7 @@ class World:
         self.store = self.new_store()
 
     def new_store(self) -> Store:
-        return Store(self.db, RING, culprit_of=lambda record: None)
+        return Store(self.db, RING, make_kinds(self.db))
 
     def happen(self, *events: Occurrence, settle: bool = True) -> None:
         batch = []
@@ -308,7 +310,7 @@ class TestCounting:
             raise apsw.FullError("disk full")
 
         with monkeypatch.context() as patch, pytest.raises(apsw.FullError):
-            patch.setattr("bloop.storage.counters.add", refuse)
+            patch.setattr("bloop.issues.counts.store.add", refuse)
             world.happen(Occurrence(after_ms=20), Occurrence(after_ms=21))
         assert rows(world.db, "SELECT muted_progress FROM issues") == [(None,), (None,)]
         world.happen(Occurrence(after_ms=20), Occurrence(after_ms=21))
@@ -319,7 +321,7 @@ class TestCounting:
         def refuse(*_: object) -> None:
             raise AssertionError("nothing here is resolved or muted until something happens")
 
-        monkeypatch.setattr("bloop.storage.lifecycle.follow", refuse)
+        monkeypatch.setattr("bloop.issues.status.follow.follow", refuse)
         for status in (Status.UNRESOLVED, Status.MUTED, Status.IGNORED):
             world.happen(Occurrence(), Occurrence(fingerprint="bb"))
             world.change(status)

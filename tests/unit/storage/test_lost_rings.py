@@ -1,4 +1,4 @@
-"""Closing the accounts of rings that are gone (bloop/storage/lost_rings.py)."""
+"""Closing the accounts of rings that are gone (bloop/pipeline/lost_rings.py)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.outcomes import REFUSALS, Outcome
-from bloop.storage import connection, lost_rings, migrate, ring_state
-from bloop.storage.store import Store
+from bloop.base.outcomes import REFUSALS, Outcome
+from bloop.db import connection, migrate
+from bloop.features import make_kinds
+from bloop.pipeline import lost_rings, ring_state
+from bloop.pipeline.store import Store
 
 T0 = 1_760_000_400_000
 OLD, OTHER, NEW = 5, 6, 7
@@ -88,7 +90,7 @@ def test_an_orphan_goes_on_where_its_ring_was_stored_up_to(db):
     ring_state.save_positions(db, [(OLD, 0, 999), (OLD, 256, 64), (NEW, 0, 8), (NEW, 257, 16)])
     orphan = Left(slot=512, ring_id=OLD, lane=0, spill_slot=256)
 
-    store = Store(db, NEW, culprit_of=lambda record: None, orphans=[orphan])
+    store = Store(db, NEW, make_kinds(db), orphans=[orphan])
     assert store.positions() == {0: 8, 257: 16, 512: 64}
     store.store([(99, b"\x91\x01", 512)], {512: 128, 0: 24}, [], now_ms=T0)
 
@@ -99,6 +101,6 @@ def test_an_orphan_goes_on_where_its_ring_was_stored_up_to(db):
 
 
 def test_an_orphan_nothing_was_stored_of_begins_at_its_beginning(db):
-    store = Store(db, NEW, culprit_of=lambda record: None, orphans=[Left(512, OLD, 0, 256)])
+    store = Store(db, NEW, make_kinds(db), orphans=[Left(512, OLD, 0, 256)])
 
     assert store.positions() == {}

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
-import apsw
 import pytest
 
-from bloop.clock import DAY_MS
-from bloop.outcomes import Outcome
-from bloop.storage import alerts, events, prune
+from bloop import features
+from bloop.alerts.firing import store as alerts
+from bloop.base.clock import DAY_MS
+from bloop.base.outcomes import Outcome
+from bloop.issues.events import store as events
+from bloop.retention import prune
 from tests.seed import NOW_MS, Seed
-
-Delete = Callable[[apsw.Connection, int, int], int]
 
 
 @pytest.fixture
@@ -43,26 +43,26 @@ def signals(seed: Seed) -> list[int]:
 def test_old_signals_go_once_alerts_have_read_them(seed: Seed) -> None:
     add_signals(seed, 9, 8, 7, 1, 0, read_to=2)
 
-    assert prune.delete_signals(seed.db, days_ago(2), 100) == 2
+    assert prune.delete_old(seed.db, features.table("signals"), days_ago(2), 100) == 2
     assert signals(seed) == [3, 4, 5]
 
     alerts.move_cursor(seed.db, 5)
-    assert prune.delete_signals(seed.db, days_ago(2), 100) == 1
+    assert prune.delete_old(seed.db, features.table("signals"), days_ago(2), 100) == 1
     assert signals(seed) == [4, 5]
 
 
 def test_the_newest_signal_stays_whatever_its_age(seed: Seed) -> None:
     add_signals(seed, 9, 8, 7, read_to=3)
 
-    assert prune.delete_signals(seed.db, days_ago(2), 100) == 2
+    assert prune.delete_old(seed.db, features.table("signals"), days_ago(2), 100) == 2
     assert signals(seed) == [3]
-    assert prune.delete_signals(seed.db, days_ago(2), 100) == 0
+    assert prune.delete_old(seed.db, features.table("signals"), days_ago(2), 100) == 0
 
 
 def test_a_signal_from_a_clock_that_was_ahead_holds_up_no_other(seed: Seed) -> None:
     add_signals(seed, 9, -4000, 8, 7, 0, read_to=5)
 
-    assert prune.delete_signals(seed.db, days_ago(2), 100) == 3
+    assert prune.delete_old(seed.db, features.table("signals"), days_ago(2), 100) == 3
     assert signals(seed) == [2, 5]
 
 
@@ -88,20 +88,20 @@ def add_minutes(seed: Seed, days: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("table", "time", "delete", "a_day"),
+    ("table", "time", "a_day"),
     [
-        ("ledger", "minute_ms", prune.delete_ledger_minutes, 2),
-        ("project_hourly_counts", "hour_ms", prune.delete_project_hours, 1),
-        ("minute_counts", "minute_ms", alerts.prune_minutes, 1),
-        ("dead_letters", "dead_at_ms", prune.delete_dead_letters, 1),
-        ("rejections", "rejected_at_ms", prune.delete_rejections, 1),
+        ("ledger", "minute_ms", 2),
+        ("project_hourly_counts", "hour_ms", 1),
+        ("minute_counts", "minute_ms", 1),
+        ("dead_letters", "dead_at_ms", 1),
+        ("rejections", "rejected_at_ms", 1),
     ],
 )
-def test_what_is_older_goes_a_few_rows_at_a_time(seed: Seed, table: str, time: str, delete: Delete, a_day: int) -> None:
+def test_what_is_older_goes_a_few_rows_at_a_time(seed: Seed, table: str, time: str, a_day: int) -> None:
     add_minutes(seed, 10)
 
     steps = []
-    while deleted := delete(seed.db, days_ago(3), 5):
+    while deleted := prune.delete_old(seed.db, features.table(table), days_ago(3), 5):
         steps.append(deleted)
 
     assert sum(steps) == 6 * a_day
@@ -150,13 +150,13 @@ def test_what_is_due_is_found_by_index(seed: Seed) -> None:
     [
         (prune._SELECT_WITH_OLD_HOURS, "SEARCH h EXISTS USING PRIMARY KEY (issue_id=? AND hour_ms<?)"),
         (prune._DELETE_HOURS, "SEARCH h USING PRIMARY KEY (issue_id=? AND hour_ms<?)"),
-        (prune._DELETE_PROJECT_HOURS, "SEARCH h USING PRIMARY KEY (project_id=? AND hour_ms<?)"),
-        (prune._DELETE_LEDGER, "SEARCH ledger USING PRIMARY KEY (minute_ms<?)"),
-        (prune._DELETE_SIGNALS, "SEARCH signals USING INTEGER PRIMARY KEY (rowid<?)"),
+        (features.table("project_hourly_counts").prune, "SEARCH h USING PRIMARY KEY (project_id=? AND hour_ms<?)"),
+        (features.table("ledger").prune, "SEARCH ledger USING PRIMARY KEY (minute_ms<?)"),
+        (features.table("signals").prune, "SEARCH signals USING INTEGER PRIMARY KEY (rowid<?)"),
     ],
 )
 def test_what_is_old_is_found_by_key(seed: Seed, statement: str, search: str) -> None:
-    bindings: dict[str, str | int] = {"issue_ids": "[]", "before_ms": 0, "rows_max": 1, "read_id": 0}
+    bindings: dict[str, str | int] = {"issue_ids": "[]", "before_ms": 0, "rows_max": 1}
 
     assert search in plan(seed, statement, **bindings)
 

@@ -1,4 +1,4 @@
-"""Invariants S1 to S6 of bloop/storage/store.py, and what a batch leaves in the tables, on real SQLite files."""
+"""Invariants S1 to S6 of bloop/pipeline/store.py, and what a batch leaves in the tables, on real SQLite files."""
 
 from __future__ import annotations
 
@@ -7,12 +7,16 @@ from typing import NamedTuple
 import apsw
 import pytest
 
-from bloop.clock import HOUR_MS, MINUTE_MS
-from bloop.outcomes import Outcome
-from bloop.record import Kind, encode_error
-from bloop.storage import connection, events, issues, migrate, projects
-from bloop.storage.store import Store
-from bloop.validate.event import Event
+from bloop.base.clock import HOUR_MS, MINUTE_MS
+from bloop.base.outcomes import Outcome
+from bloop.db import connection, migrate
+from bloop.features import make_kinds
+from bloop.ingest.dialects.native import Event
+from bloop.issues import store as issues
+from bloop.issues.events import store as events
+from bloop.pipeline.store import Store
+from bloop.projects import store as projects
+from bloop.records.record import Kind, encode_error
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute
 RING = 7
@@ -67,7 +71,7 @@ def db(path):
 
 @pytest.fixture
 def store(db):
-    return Store(db, RING, culprit_of=lambda record: "culprit")
+    return Store(db, RING, make_kinds(db))
 
 
 def put(store, *records, position=64, cells=(), now_ms=T0, settle=True):
@@ -225,8 +229,8 @@ class TestExactlyOnce:
     def test_positions_commit_with_the_records_and_are_found_again(self, store, db):
         put(store, record(), position=640)
 
-        assert Store(db, RING, culprit_of=lambda r: None).positions() == {0: 640}
-        assert Store(db, RING + 1, culprit_of=lambda r: None).positions() == {}
+        assert Store(db, RING, make_kinds(db)).positions() == {0: 640}
+        assert Store(db, RING + 1, make_kinds(db)).positions() == {}
 
     def test_a_batch_the_disk_refuses_leaves_nothing_and_can_be_stored_again(self, store, db):
         put(store, record("old"), position=64)
@@ -299,7 +303,7 @@ class TestSettling:
         migrate.migrate(path, T0)
         db = connection.open_writer(path)
         projects.ensure_default_project(db, "s" * 40, T0)
-        store = Store(db, RING, culprit_of=lambda record: "culprit")
+        store = Store(db, RING, make_kinds(db))
         put(store, *self.FIRST)
         put(store, *self.SECOND)
         yield self.counters(db)
@@ -321,9 +325,9 @@ class TestSettling:
         put(store, *self.FIRST, settle=settled_before)
         put(store, *self.SECOND, settle=False)
 
-        successor = Store(db, RING, culprit_of=lambda record: None)
+        successor = Store(db, RING, make_kinds(db))
         put(successor)
-        put(Store(db, RING, culprit_of=lambda record: None))
+        put(Store(db, RING, make_kinds(db)))
 
         assert self.counters(db) == expected
 
@@ -334,7 +338,7 @@ class TestSettling:
             raise apsw.FullError("disk full")
 
         with monkeypatch.context() as patch, pytest.raises(apsw.FullError):
-            patch.setattr("bloop.storage.counters.add", refuse)
+            patch.setattr("bloop.issues.counts.store.add", refuse)
             put(store, *self.SECOND)
 
         put(store, *self.SECOND)
@@ -358,7 +362,7 @@ class TestSettling:
         other.close()
 
         put(store, record("a"), settle=False)
-        put(Store(db, RING, culprit_of=lambda record: None))
+        put(Store(db, RING, make_kinds(db)))
 
         assert rows(db, "SELECT fingerprint, event_count FROM issues") == [("a", 2)]
 
@@ -405,7 +409,7 @@ class TestDeadLetters:
         assert totals(db)[77, Outcome.DISCARDED] == 1
 
     def test_dead_letters_are_bounded(self, store, db, monkeypatch):
-        monkeypatch.setattr("bloop.storage.dead_letters.ROWS_MAX", 3)
+        monkeypatch.setattr("bloop.pipeline.dead_letters.ROWS_MAX", 3)
         put(store, *[(99, b"\x91\x01", 0)] * 10)
 
         assert rows(db, "SELECT count(*) FROM dead_letters") == [(3,)]
@@ -427,7 +431,7 @@ class TestLedger:
         cells = [FakeCell(0, 1, Outcome.INVALID, 5), FakeCell(1, 1, Outcome.INVALID, 1)]
         put(store, cells=cells)
 
-        put(Store(db, RING, culprit_of=lambda r: None), cells=cells)
+        put(Store(db, RING, make_kinds(db)), cells=cells)
 
         assert totals(db) == {(1, Outcome.INVALID): 6}
 
@@ -442,7 +446,7 @@ class TestLedger:
 
         assert store.settle_dead_lanes([0], T0) == 2
         assert store.settle_dead_lanes([0], T0) == 0
-        assert Store(db, RING, culprit_of=lambda r: None).settle_dead_lanes([0], T0) == 0
+        assert Store(db, RING, make_kinds(db)).settle_dead_lanes([0], T0) == 0
 
         balance = totals(db)
         assert balance.pop((1, Outcome.RECEIVED)) == sum(balance.values()) == 5

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from bloop.clock import DAY_MS
-from bloop.query.storage import COUNTS, count_rows, last_sample, samples_since, stored_events, stored_hours
-from bloop.storage import connection, samples, statistics
-from bloop.storage.invites import KEPT_S, TTL_S, create_invite
-from bloop.storage.login_links import create_login_link
-from bloop.storage.passkeys import spend_challenge
-from bloop.storage.sweep import sweep
+from bloop.accounts.expiry import sweep
+from bloop.accounts.invites.store import KEPT_S, TTL_S, create_invite
+from bloop.accounts.links.store import create_login_link
+from bloop.accounts.passkeys.store import spend_challenge
+from bloop.base.clock import DAY_MS
+from bloop.db import connection
+from bloop.retention import samples, statistics
+from bloop.retention.sizes import count_rows, last_sample, samples_since, shown_tables, stored_events, stored_hours
 from tests.seed import NOW_MS, Seed
 
 SIZES = {"database_bytes": 4096, "reusable_bytes": 0, "wal_bytes": 7, "disk_free_bytes": None}
@@ -77,12 +78,12 @@ def test_every_counted_table_is_there(seed: Seed) -> None:
 
     counted = count_rows(seed.db)
 
-    assert counted.keys() == COUNTS.keys()
+    assert counted.keys() == {table.name for table in shown_tables()}
     assert (counted["events"], counted["issues"], counted["aggregates"], counted["ledger"]) == (1, 1, 1, 0)
 
 
 def test_few_rows_are_counted_many_are_told_from_the_last_sample(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bloop.query.storage.COUNTED_NOW_MAX", 4)
+    monkeypatch.setattr("bloop.retention.sizes.COUNTED_NOW_MAX", 4)
     issue = seed.issue(seed.project("shop"), "f00d")
     told = []
     for number in range(6):

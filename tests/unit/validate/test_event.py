@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop import config
-from bloop.errors import InvalidEvent
-from bloop.validate.event import LEVELS, Event, parse_event
-from bloop.validate.json_body import decode_json
-from bloop.validate.limits import Limits
+from bloop.base import config
+from bloop.base.errors import InvalidEvent
+from bloop.ingest.dialects.native import LEVELS, Event, parse_event
+from bloop.ingest.json_body import decode_json
+from bloop.ingest.limits import Limits
 from tests import vectors
 from tests.unit.web.ingest import NOW_MS, event
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import InvalidEvent
-from bloop.validate.json_body import decode_json
+from bloop.base.errors import InvalidEvent
+from bloop.ingest.json_body import decode_json
 
 json_values = st.recursive(
     st.none()

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.validate.timestamps import to_ms
+from bloop.ingest.timestamps import to_ms
 
 AT_MS = 1_700_000_000_123
 

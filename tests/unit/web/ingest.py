@@ -8,13 +8,13 @@ from typing import Any
 
 from falcon import testing
 
-from bloop.outcomes import Outcome
-from bloop.record import ErrorRecord, Kind, Rejection, decode_error, decode_rejection
-from bloop.validate.limits import Limits
-from bloop.web.ingest_app import create_ingest_app
-from bloop.wire.keys import ProjectKey, ProjectKeys
-from bloop.wire.rate_limit import RateLimiter
-from bloop.wire.signature import sign
+from bloop.base.outcomes import Outcome
+from bloop.ingest.app import create_ingest_app
+from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.ingest.limits import Limits
+from bloop.ingest.rate_limit import RateLimiter
+from bloop.ingest.signature import sign
+from bloop.records.record import ErrorRecord, Kind, Rejection, decode_error, decode_rejection
 
 KEY = "bloop_" + "1a" * 32
 OTHER_KEY = "bloop_" + "2b" * 32

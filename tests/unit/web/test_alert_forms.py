@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.alerts.rules import as_dict, parse_config
-from bloop.errors import InvalidField
-from bloop.pages import alert_words
-from bloop.pages.alerts import GUIDES
-from bloop.query.alert_rules import RuleRow
-from bloop.web.alert_bodies import fields_in
-from bloop.web.alert_forms import body_of, channel_config
+from bloop.alerts.rules import words as alert_words
+from bloop.alerts.rules.bodies import fields_in
+from bloop.alerts.rules.forms import body_of, channel_config
+from bloop.alerts.rules.model import as_dict, parse_config
+from bloop.alerts.rules.pages import GUIDES
+from bloop.alerts.rules.read import RuleRow
+from bloop.base.errors import InvalidField
 from tests.unit.pages.alert_samples import a_rule, spike, threshold
 
 

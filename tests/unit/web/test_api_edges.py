@@ -10,12 +10,12 @@ from falcon import testing
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import InvalidParameter
-from bloop.query.aggregates import Sort
-from bloop.query.walk import PageKey
-from bloop.web.api import params
-from bloop.web.api.paging import REMEMBERED_MAX, REMEMBERED_S, Pager
-from bloop.web.api.sign_in import local_path
+from bloop.accounts.sign_ins.api import local_path
+from bloop.base.errors import InvalidParameter
+from bloop.db.walk import PageKey
+from bloop.issues.aggregates import Sort
+from bloop.site import params
+from bloop.site.paging import REMEMBERED_MAX, REMEMBERED_S, Pager
 
 WHAT = ("aggregates last_seen", (1,), None)
 KEY = PageKey(1_800_000_000_000, "unresolved", 7)

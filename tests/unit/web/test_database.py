@@ -7,9 +7,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop.errors import DatabaseBusy, QueryTimeout, StorageError
-from bloop.storage import connection
-from bloop.web.database import Database
+from bloop.base.errors import DatabaseBusy, QueryTimeout, StorageError
+from bloop.db import connection
+from bloop.db.pool import Database
 from tests.seed import Seed
 
 FOREVER = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"

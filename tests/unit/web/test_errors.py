@@ -4,8 +4,8 @@ import falcon
 import pytest
 from falcon import testing
 
-from bloop import errors
-from bloop.web import errors as web_errors
+from bloop.base import errors
+from bloop.site import errors as web_errors
 
 
 def all_errors(cls: type[errors.BloopError]) -> list[type[errors.BloopError]]:

@@ -10,13 +10,13 @@ import pytest
 import zstandard
 from falcon import testing
 
-from bloop.outcomes import Outcome
-from bloop.validate.limits import Limits
-from bloop.web import errors as web_errors
-from bloop.web.ingest_app import mount_ingest
-from bloop.wire.keys import ProjectKeys
-from bloop.wire.rate_limit import RateLimiter
-from bloop.wire.signature import sign
+from bloop.base.outcomes import Outcome
+from bloop.ingest.app import mount_ingest
+from bloop.ingest.keys import ProjectKeys
+from bloop.ingest.limits import Limits
+from bloop.ingest.rate_limit import RateLimiter
+from bloop.ingest.signature import sign
+from bloop.site import errors as web_errors
 from tests import vectors
 from tests.unit.web.ingest import (
     CLIENT,

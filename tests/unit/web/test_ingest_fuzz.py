@@ -5,9 +5,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bloop.outcomes import Outcome
-from bloop.validate.limits import Limits
-from bloop.wire.rate_limit import RateLimiter
+from bloop.base.outcomes import Outcome
+from bloop.ingest.limits import Limits
+from bloop.ingest.rate_limit import RateLimiter
 from tests.unit.web.ingest import KEY, LEGACY_SECRET, OTHER_KEY, Ingest, encode
 
 RELAXED = settings(max_examples=100, deadline=None)

@@ -4,8 +4,8 @@ import falcon
 import pytest
 from falcon import testing
 
-from bloop.errors import Forbidden
-from bloop.web.origin import check_origin
+from bloop.base.errors import Forbidden
+from bloop.site.origin import check_origin
 
 RP_ORIGIN = "https://errors.example.com"
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.outcomes import Outcome
-from bloop.record import Kind, Rejection, encode_rejection
-from bloop.web.rejections import PER_SECOND, Rejections, key_prefix, network_of
-from bloop.wire.client_address import ClientAddresses
-from bloop.wire.rate_limit import RateLimiter
+from bloop.base.outcomes import Outcome
+from bloop.ingest.client_address import ClientAddresses
+from bloop.ingest.notes import PER_SECOND, Rejections, key_prefix, network_of
+from bloop.ingest.rate_limit import RateLimiter
+from bloop.records.record import Kind, Rejection, encode_rejection
 from tests.unit.web.ingest import CLIENT, KEY, NOW_MS, PROJECT_ID, Ingest, RecordingSink, encode, event
 
 AGENT = {"User-Agent": "bloop-python/0.3"}

@@ -8,8 +8,8 @@ import brotli
 import pytest
 import zstandard
 
-from bloop.errors import BadEncoding, BodyTooLarge
-from bloop.wire.body import content_encoding, inflate, read_body
+from bloop.base.errors import BadEncoding, BodyTooLarge
+from bloop.ingest.body import content_encoding, inflate, read_body
 
 TEXT = b'{"message":"' + b"hello " * 50 + b'"}'
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.wire.client_address import ClientAddresses, bucket_of, is_this_machine, parse_address
+from bloop.ingest.client_address import ClientAddresses, bucket_of, is_this_machine, parse_address
 
 PROXY = "10.0.0.1"
 TRUSTED = ("10.0.0.0/8", "192.0.2.1", "2001:db8:ffff::/48")

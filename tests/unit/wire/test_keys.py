@@ -5,10 +5,10 @@ import threading
 
 import pytest
 
-from bloop.errors import StorageError, Unauthorized, UnknownKey
-from bloop.wire import keys as keys_module
-from bloop.wire.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys
-from bloop.wire.signature import SigningKey, sign
+from bloop.base.errors import StorageError, Unauthorized, UnknownKey
+from bloop.ingest import keys as keys_module
+from bloop.ingest.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys
+from bloop.ingest.signature import SigningKey, sign
 
 A, B = "bloop_" + "a" * 64, "bloop_" + "b" * 64
 SECRET = "the legacy secret"

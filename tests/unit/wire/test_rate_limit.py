@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import RateLimited
-from bloop.wire.rate_limit import RateLimiter
+from bloop.base.errors import RateLimited
+from bloop.ingest.rate_limit import RateLimiter
 
 
 class Clock:

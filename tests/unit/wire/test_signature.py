@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.errors import Unauthorized
-from bloop.wire.signature import SigningKey, parse_signature, sign
+from bloop.base.errors import Unauthorized
+from bloop.ingest.signature import SigningKey, parse_signature, sign
 from tests import vectors
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import apsw
 import pytest
 
-from bloop.config import Alerting, Auth, Settings, Smtp
-from bloop.errors import BackupError, DatabaseBusy, RingMissing
-from bloop.validate.event import parse_event
-from bloop.validate.limits import Limits
+from bloop.base.config import Alerting, Auth, Settings, Smtp
+from bloop.base.errors import BackupError, DatabaseBusy, RingMissing
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.limits import Limits
 from workers import own_report
 from workers.own_report import MESSAGE_CHARS_MAX, PER_WINDOW_MAX, SAME_EVERY_MS, WINDOW_MS, Pace, Report
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from bloop.errors import ConfigError, QueryTimeout, RingMismatch, RingMissing, SchemaTooNew
+from bloop.base.errors import ConfigError, QueryTimeout, RingMismatch, RingMissing, SchemaTooNew
 from tests.waiting import until
 from workers import process
 from workers.process import StopFlag

@@ -1,0 +1,1 @@
+"""Invitations: a link that lets one person make an account."""

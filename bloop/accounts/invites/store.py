@@ -1,0 +1,73 @@
+"""Invitations: a link that lets one person make an account. Stored hashed, shown once. Call inside a transaction.
+
+I1  An invite makes one account: consuming it is one UPDATE in the transaction that creates the person.
+I2  It is good for seven days, unless an admin takes it back.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+from bloop.base import credentials
+from bloop.base.errors import NotFound
+
+DAY_S = 86_400
+TTL_S = 7 * DAY_S
+PREFIX_LENGTH = 8
+KEPT_S = 30 * DAY_S  # how long a used or expired invite stays in the list
+
+_INSERT = """
+INSERT INTO invites (id, token_hash, token_prefix, created_by, created_at, expires_at)
+VALUES (:id, :token_hash, :token_prefix, :created_by, :created_at, :expires_at)
+"""
+_FORGET = "DELETE FROM invites WHERE created_at < :before_s AND expires_at < :before_s"
+_CONSUME = """
+UPDATE invites
+   SET used_at = :now_s, used_by = :user_id
+ WHERE token_hash = :token_hash AND used_at IS NULL AND expires_at > :now_s
+RETURNING id
+"""
+_DELETE = "DELETE FROM invites WHERE id = :id AND used_at IS NULL RETURNING id"
+
+
+class NewInvite(NamedTuple):
+    id: str
+    token: str  # in clear: this is the only time
+    created_at: int  # seconds
+    expires_at: int  # seconds
+
+
+def create_invite(db: apsw.Connection, *, created_by: str | None, now_ms: int) -> NewInvite:
+    """Forgets invites that ran out more than KEPT_S ago."""
+    now_s = now_ms // 1000
+    made = NewInvite(credentials.new_id(), credentials.new_token(), now_s, now_s + TTL_S)
+    forget_invites(db, now_ms)
+    row = {
+        "id": made.id,
+        "token_hash": credentials.token_hash(made.token),
+        "token_prefix": made.token[:PREFIX_LENGTH],
+        "created_by": created_by,
+        "created_at": made.created_at,
+        "expires_at": made.expires_at,
+    }
+    db.execute(_INSERT, row)
+    return made
+
+
+def forget_invites(db: apsw.Connection, now_ms: int) -> None:
+    """Invites that ran out more than KEPT_S ago."""
+    db.execute(_FORGET, {"before_s": now_ms // 1000 - KEPT_S})
+
+
+def consume_invite(db: apsw.Connection, token_hash: str, *, user_id: str, now_ms: int) -> bool:
+    """True for exactly one caller per invite, and only while it is good."""
+    row = {"token_hash": token_hash, "user_id": user_id, "now_s": now_ms // 1000}
+    return bool(list(db.execute(_CONSUME, row)))
+
+
+def revoke_invite(db: apsw.Connection, invite_id: str) -> None:
+    """Raises: NotFound, also for one that was used."""
+    if not list(db.execute(_DELETE, {"id": invite_id})):
+        raise NotFound("invite not found or already used")

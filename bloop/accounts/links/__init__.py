@@ -1,0 +1,1 @@
+"""One-time links: set-up, recovery."""

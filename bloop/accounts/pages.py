@@ -1,0 +1,129 @@
+"""Rows → the account page and the page of people. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from bloop.accounts.contexts import AccountPage, FreshLink, InviteLine, PasskeyLine, PeoplePage, PersonLine, SessionLine
+from bloop.accounts.invites.read import InviteRow
+from bloop.accounts.passkeys.read import PasskeyRow
+from bloop.accounts.people.read import Person, UserRow
+from bloop.accounts.sign_ins.read import OpenSession
+from bloop.site.contexts import Shell
+from bloop.site.settings_nav import ACCOUNT, PEOPLE, settings_nav
+
+# What a page says after a change; the word travels in the URL, never the sentence.
+NOTICES = {
+    "link": "You came in by a one-time link. Add a passkey for this device, and remove the one you lost.",
+    "passkey-added": "The passkey was added.",
+    "passkey-renamed": "The passkey has its new name.",
+    "passkey-removed": "The passkey was removed. It opens nothing any more.",
+    "session-ended": "That browser is signed out.",
+    "sessions-ended": "Every other browser is signed out.",
+    "role": "The role was changed, with effect at once.",
+    "removed": "The account was removed. What the person made stays.",
+    "invite-removed": "The invitation was taken back.",
+}
+UNKNOWN_AGENT = "Unknown browser"
+SOMEBODY = "somebody who left"
+
+
+def account_page(
+    shell: Shell,
+    user: UserRow | None,
+    passkeys: Sequence[PasskeyRow],
+    sessions: Sequence[OpenSession],
+    *,
+    this_session: str,
+    is_admin: bool,
+    origin: str,
+    notice: str,
+    now_ms: int,
+) -> AccountPage:
+    """`user` is None for the operator; `this_session` is the handle of the one that looks."""
+    lines = tuple(_session(row, this_session) for row in sessions)
+    return AccountPage(
+        shell=shell,
+        nav=settings_nav(ACCOUNT, is_admin=is_admin),
+        now_ms=now_ms,
+        notice=NOTICES.get(notice, ""),
+        username=user.username if user else "",
+        role="Admin" if is_admin else "User",
+        passkeys=tuple(_passkey(row) for row in passkeys),
+        sessions=lines,
+        has_other_sessions=any(not line.is_this for line in lines),
+        origin=origin,
+    )
+
+
+def people_page(
+    shell: Shell,
+    people: Sequence[Person],
+    invites: Sequence[InviteRow],
+    *,
+    my_id: str,
+    fresh: FreshLink | None,
+    notice: str,
+    now_ms: int,
+) -> PeoplePage:
+    return PeoplePage(
+        shell=shell,
+        nav=settings_nav(PEOPLE, is_admin=True),
+        now_ms=now_ms,
+        notice=NOTICES.get(notice, ""),
+        fresh=fresh,
+        people=tuple(_person(person, my_id) for person in people),
+        invites=tuple(_invite(row, now_ms) for row in invites),
+    )
+
+
+def _passkey(row: PasskeyRow) -> PasskeyLine:
+    return PasskeyLine(
+        href=f"{ACCOUNT.href}/passkeys/{row.id}",
+        name=row.name,
+        is_synced=bool(row.is_synced),
+        is_suspect=row.suspect_at is not None,
+        created_at_ms=row.created_at * 1000,
+        last_used_at_ms=_ms(row.last_used_at),
+    )
+
+
+def _session(row: OpenSession, this_session: str) -> SessionLine:
+    return SessionLine(
+        href=f"{ACCOUNT.href}/sessions/{row.handle}",
+        agent=row.agent or UNKNOWN_AGENT,
+        network=row.network,
+        created_at_ms=row.created_at * 1000,
+        last_seen_at_ms=_ms(row.last_seen_at),
+        is_this=row.handle == this_session,
+    )
+
+
+def _person(person: Person, my_id: str) -> PersonLine:
+    user = person.user
+    return PersonLine(
+        href=f"{PEOPLE.href}/{user.id}",
+        username=user.username,
+        is_admin=user.is_admin,
+        is_me=user.id == my_id,
+        passkey_count=person.passkey_count,
+        created_at_ms=user.created_at * 1000,
+        last_seen_at_ms=_ms(person.last_seen_at),
+    )
+
+
+def _invite(row: InviteRow, now_ms: int) -> InviteLine:
+    state = "used" if row.used_at is not None else "open" if row.expires_at * 1000 > now_ms else "expired"
+    return InviteLine(
+        href=f"{PEOPLE.href}/invites/{row.id}",
+        token_prefix=row.token_prefix,
+        created_by=row.created_by_name or "",
+        created_at_ms=row.created_at * 1000,
+        expires_at_ms=row.expires_at * 1000,
+        state=state,
+        used_by=row.used_by_name or SOMEBODY if state == "used" else "",
+    )
+
+
+def _ms(at_s: int | None) -> int | None:
+    return None if at_s is None else at_s * 1000

@@ -1,0 +1,1 @@
+"""Passkeys: the ceremonies of WebAuthn, and the keys people registered."""

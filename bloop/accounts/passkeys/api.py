@@ -1,0 +1,262 @@
+"""/auth/*: the two halves of every passkey ceremony. `start` says what to ask the browser, `finish` judges its answer.
+
+    register   the first account, for who holds the set-up link
+    invite     an account for who holds an invitation
+    login      in, for anybody with a passkey of ours
+    passkeys   another passkey for somebody signed in
+
+What a ceremony changes, it changes in one transaction together with spending its challenge and its link: of two
+answers to the same challenge, or with the same link, one is refused and leaves no trace. Refusals of a sign-in all
+read the same, whatever failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+import apsw
+import falcon
+
+from bloop.accounts.authenticate import principal_of
+from bloop.accounts.invites.read import is_good
+from bloop.accounts.invites.store import consume_invite
+from bloop.accounts.links.read import find_link
+from bloop.accounts.links.store import consume_link_of
+from bloop.accounts.passkeys import webauthn as passkeys
+from bloop.accounts.passkeys.challenges import Challenge, Purpose, new_challenge, seal, unseal
+from bloop.accounts.passkeys.read import challenge_key, find_passkey, has_passkeys, list_passkeys
+from bloop.accounts.passkeys.store import NAME_LENGTH_MAX, add_passkey, mark_suspect, spend_challenge, use_passkey
+from bloop.accounts.passkeys.webauthn import Copied, NewPasskey, NotVerified, RelyingParty
+from bloop.accounts.people.read import get_user, has_users
+from bloop.accounts.people.store import checked_username, create_user, ensure_free
+from bloop.accounts.sign_ins.browser import agent_of
+from bloop.accounts.sign_ins.cookie import Sessions
+from bloop.auth.principal import Kind, Principal
+from bloop.base import credentials
+from bloop.base.errors import Conflict, Declined, Forbidden, Unauthorized
+from bloop.site.bodies import answer_json, read_json, text_in
+from bloop.site.deps import Deps
+
+CLOSED = "registration is closed"
+NO_LINK = "registration needs the one-time set-up link: make one on the server with `bloop login-link`"
+BAD_INVITE = "invite token is invalid or expired"
+BAD_CHALLENGE = "challenge expired or invalid"
+FAILED = "authentication failed"
+NOT_REGISTERED = "registration failed"
+NO_ACCOUNT = "passkeys belong to accounts: set one up first"
+DEFAULT_NAME = "Passkey"
+
+log = logging.getLogger(__name__)
+
+
+class Ceremony:
+    """What the four have in common."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps, self._sessions = deps, Sessions(deps.settings)
+        self._rp = RelyingParty.of(deps.settings.auth.rp_id, deps.settings.auth.rp_origin)
+        self._key = b""  # read once: it never changes
+
+    def _begin(self, resp: falcon.Response, challenge: Challenge, options: dict[str, Any]) -> None:
+        answer_json(resp, {"challenge_id": seal(self._seal_key(), challenge), "publicKey": options})
+
+    def _challenge(self, body: dict[str, Any], purpose: Purpose) -> Challenge:
+        return unseal(self._seal_key(), text_in(body, "challenge_id"), purpose, self._deps.now_ms())
+
+    def _seal_key(self) -> bytes:
+        if not self._key:
+            with self._deps.database.reader() as db:
+                self._key = challenge_key(db)
+        return self._key
+
+    def _new_passkey(self, challenge: Challenge, body: dict[str, Any]) -> NewPasskey:
+        try:
+            return passkeys.verify_registration(self._rp, challenge, _credential(body))
+        except NotVerified as error:
+            log.warning("a registration failed: %s", error, extra={"action": "registration_failed"})
+            raise Declined(NOT_REGISTERED) from error
+
+    def _spend(self, db: apsw.Connection, challenge: Challenge) -> None:
+        now_ms = self._deps.now_ms()
+        if not spend_challenge(db, challenge.nonce, expires_at_ms=challenge.expires_at_ms, now_ms=now_ms):
+            raise Declined(BAD_CHALLENGE)
+
+    def _store(self, db: apsw.Connection, user_id: str, new: NewPasskey, name: str) -> str:
+        return add_passkey(
+            db,
+            user_id,
+            credential_id=new.credential_id,
+            public_key=new.public_key,
+            sign_count=new.sign_count,
+            transports=new.transports,
+            name=name,
+            is_synced=new.is_synced,
+            now_ms=self._deps.now_ms(),
+        )
+
+    def _create_account(self, db: apsw.Connection, req: falcon.Request, challenge: Challenge, new: NewPasskey) -> str:
+        """An account with its passkey, signed in: the cookie."""
+        now_ms = self._deps.now_ms()
+        create_user(db, username=challenge.username, user_id=challenge.user_id, now_ms=now_ms)
+        self._store(db, challenge.user_id, new, _default_name(req))
+        return self._sessions.open(db, req, challenge.user_id, now_ms)
+
+    def _let_in(self, resp: falcon.Response, cookie: str) -> None:
+        self._sessions.set_cookie(resp, cookie)
+        answer_json(resp, {"status": "ok"})
+
+    def _begin_account(self, resp: falcon.Response, purpose: Purpose, username: str, proof: str) -> None:
+        now_ms, user_id = self._deps.now_ms(), credentials.new_id()
+        challenge = new_challenge(purpose, now_ms, user_id=user_id, username=username, proof=proof)
+        self._begin(resp, challenge, passkeys.creation_options(self._rp, challenge))
+
+
+class Register(Ceremony):
+    """POST /auth/register/start, /auth/register/finish"""
+
+    def on_post_start(self, req: falcon.Request, resp: falcon.Response) -> None:
+        body = read_json(req)
+        proof = credentials.token_hash(text_in(body, "setup_token"))
+        with self._deps.database.reader() as db:
+            if has_users(db):
+                raise Forbidden(CLOSED)
+            username = checked_username(text_in(body, "username"))
+            if find_link(db, proof, self._deps.now_ms()) is None:
+                raise Forbidden(NO_LINK)
+        self._begin_account(resp, Purpose.SET_UP, username, proof)
+
+    def on_post_finish(self, req: falcon.Request, resp: falcon.Response) -> None:
+        body = read_json(req)
+        challenge = self._challenge(body, Purpose.SET_UP)
+        new = self._new_passkey(challenge, body)
+
+        def register(db: apsw.Connection) -> str:
+            if has_users(db):
+                raise Forbidden(CLOSED)
+            self._spend(db, challenge)
+            if consume_link_of(db, challenge.proof, self._deps.now_ms()) is None:
+                raise Forbidden(NO_LINK)
+            return self._create_account(db, req, challenge, new)
+
+        cookie = self._deps.database.change(register)
+        log.info("the first account was made", extra={"action": "account_created"})
+        self._let_in(resp, cookie)
+
+
+class Invited(Ceremony):
+    """POST /auth/invite/register/start, /auth/invite/register/finish"""
+
+    def on_post_start(self, req: falcon.Request, resp: falcon.Response) -> None:
+        body = read_json(req)
+        proof = credentials.token_hash(text_in(body, "invite_token"))
+        with self._deps.database.reader() as db:
+            if not is_good(db, proof, self._deps.now_ms()):
+                raise Declined(BAD_INVITE)
+            username = checked_username(text_in(body, "username"))
+            ensure_free(db, username)
+        self._begin_account(resp, Purpose.INVITE, username, proof)
+
+    def on_post_finish(self, req: falcon.Request, resp: falcon.Response) -> None:
+        body = read_json(req)
+        challenge = self._challenge(body, Purpose.INVITE)
+        if credentials.token_hash(text_in(body, "invite_token")) != challenge.proof:
+            raise Declined(BAD_INVITE)
+        new = self._new_passkey(challenge, body)
+
+        def register(db: apsw.Connection) -> str:
+            self._spend(db, challenge)
+            cookie = self._create_account(db, req, challenge, new)
+            now_ms = self._deps.now_ms()
+            if not consume_invite(db, challenge.proof, user_id=challenge.user_id, now_ms=now_ms):
+                raise Declined(BAD_INVITE)
+            return cookie
+
+        cookie = self._deps.database.change(register)
+        log.info("an invited person made an account", extra={"action": "account_created"})
+        self._let_in(resp, cookie)
+
+
+class Login(Ceremony):
+    """POST /auth/login/start, /auth/login/finish"""
+
+    def on_post_start(self, req: falcon.Request, resp: falcon.Response) -> None:
+        with self._deps.database.reader() as db:
+            if not has_passkeys(db):
+                raise Declined("no credentials registered")
+        challenge = new_challenge(Purpose.SIGN_IN, self._deps.now_ms())
+        self._begin(resp, challenge, passkeys.request_options(self._rp, challenge))
+
+    def on_post_finish(self, req: falcon.Request, resp: falcon.Response) -> None:
+        body = read_json(req)
+        challenge, answer, now_ms = self._challenge(body, Purpose.SIGN_IN), _credential(body), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            passkey = find_passkey(db, passkeys.credential_id_of(answer))
+        if passkey is None:
+            raise Unauthorized(FAILED)
+        try:
+            use = passkeys.verify_sign_in(self._rp, challenge, answer, passkey)
+        except NotVerified as error:
+            log.warning("a sign-in failed: %s", error, extra={"action": "sign_in_failed"})
+            if isinstance(error, Copied):
+                self._deps.database.change(lambda db: mark_suspect(db, passkey.id, now_ms))
+            raise Unauthorized(FAILED) from error
+
+        def sign_in(db: apsw.Connection) -> str:
+            self._spend(db, challenge)
+            if not use_passkey(
+                db,
+                passkey.id,
+                expected=passkey.sign_count,
+                sign_count=use.sign_count,
+                is_synced=use.is_synced,
+                now_ms=now_ms,
+            ):
+                raise Unauthorized(FAILED)  # used or removed at this very moment
+            return self._sessions.open(db, req, passkey.user_id, now_ms)
+
+        self._let_in(resp, self._deps.database.change(sign_in))
+
+
+class AddPasskey(Ceremony):
+    """POST /auth/passkeys/start, /auth/passkeys/finish"""
+
+    def on_post_start(self, req: falcon.Request, resp: falcon.Response) -> None:
+        person = _person(req)
+        with self._deps.database.reader() as db:
+            user, existing = get_user(db, person.id), list_passkeys(db, person.id)
+        if user is None:
+            raise Unauthorized("invalid or expired session")  # removed at this very moment
+        challenge = new_challenge(Purpose.ADD, self._deps.now_ms(), user_id=user.id, username=user.username)
+        self._begin(resp, challenge, passkeys.creation_options(self._rp, challenge, existing))
+
+    def on_post_finish(self, req: falcon.Request, resp: falcon.Response) -> None:
+        person, body = _person(req), read_json(req)
+        challenge = self._challenge(body, Purpose.ADD)
+        if challenge.user_id != person.id:
+            raise Declined(BAD_CHALLENGE)
+        new, name = self._new_passkey(challenge, body), text_in(body, "name").strip() or _default_name(req)
+
+        def add(db: apsw.Connection) -> str:
+            self._spend(db, challenge)
+            return self._store(db, person.id, new, name)
+
+        answer_json(resp, {"status": "ok", "id": self._deps.database.change(add)})
+
+
+def _person(req: falcon.Request) -> Principal:
+    principal = principal_of(req)
+    if principal.kind is not Kind.USER:
+        raise Conflict(NO_ACCOUNT)
+    return principal
+
+
+def _credential(body: dict[str, Any]) -> dict[str, Any]:
+    """The browser's answer; what is not one verifies no better than an empty one."""
+    answer = body.get("credential")
+    usable = isinstance(answer, dict) and isinstance(answer.get("response"), dict)
+    return answer if usable and answer is not None else {"response": {}}
+
+
+def _default_name(req: falcon.Request) -> str:
+    return agent_of(req.user_agent)[:NAME_LENGTH_MAX] or DEFAULT_NAME

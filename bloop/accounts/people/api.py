@@ -1,0 +1,157 @@
+"""/v1/admin/*: accounts and invitations, for admins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import apsw
+import falcon
+
+from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
+from bloop.accounts.invites.read import list_invites
+from bloop.accounts.invites.store import NewInvite, create_invite, revoke_invite
+from bloop.accounts.links.store import create_login_link
+from bloop.accounts.people.read import UserRow, get_user, list_users
+from bloop.accounts.people.store import delete_everybody, delete_user, set_role
+from bloop.accounts.sign_ins.cookie import Sessions
+from bloop.auth.principal import Kind, Principal
+from bloop.base.errors import Declined, NotFound
+from bloop.site.bodies import answer_json, read_json
+from bloop.site.deps import Deps
+
+ROLES = {"admin": True, "user": False}
+
+
+class Users:
+    """/v1/admin/users …"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        with self._deps.database.reader() as db:
+            rows = list_users(db)
+        answer_json(resp, [_user(row) for row in rows])
+
+    def on_delete_one(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        principal = principal_of(req)
+        self._deps.database.change(lambda db: remove_person(db, principal, user_id))
+        answer_json(resp, {"status": "ok"})
+
+    def on_put_role(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        principal, is_admin = principal_of(req), _wanted_role(read_json(req))
+        self._deps.database.change(lambda db: change_role(db, principal, user_id, is_admin=is_admin))
+        answer_json(resp, {"status": "ok", "user_id": user_id, "is_admin": is_admin})
+
+    def on_post_link(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        url = self._deps.database.change(lambda db: recovery_link(self._deps, db, principal, user_id, now_ms))
+        answer_json(resp, {"url": url, "expires_in_s": self._deps.settings.auth.login_link_ttl_secs})
+
+
+class Invites:
+    """/v1/admin/invites …"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        with self._deps.database.reader() as db:
+            rows = list_invites(db)
+        answer_json(
+            resp,
+            [
+                {
+                    "id": row.id,
+                    "token": f"{row.token_prefix}…",  # stored hashed: the whole of it was shown once
+                    "created_at": row.created_at,
+                    "expires_at": row.expires_at,
+                    "used": row.used_at is not None,
+                    "created_by": row.created_by_name,
+                    "used_by": row.used_by_name,
+                }
+                for row in rows
+            ],
+        )
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        made = self._deps.database.change(lambda db: invite(db, principal_of(req), self._deps.now_ms()))
+        url = invite_url(self._deps, made)
+        answer_json(resp, {"id": made.id, "token": made.token, "expires_at": made.expires_at, "url": url})
+
+    def on_delete_one(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
+        self._deps.database.change(lambda db: revoke_invite(db, invite_id))
+        answer_json(resp, {"status": "ok"})
+
+
+class Reset:
+    """POST /v1/admin/reset: everybody's account goes, what they made stays."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps, self._sessions = deps, Sessions(deps.settings)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        if read_json(req).get("confirm") is not True:
+            raise Declined('send {"confirm": true} to remove every account')
+        self._deps.database.change(delete_everybody)
+        self._sessions.clear_cookie(resp)
+        answer_json(resp, {"status": "ok"})
+
+
+# What the pages do as well. Inside a transaction ---------------------------------------------------------------------
+
+
+def change_role(db: apsw.Connection, principal: Principal, user_id: str, *, is_admin: bool) -> None:
+    """Raises: Declined for oneself, NotFound, Conflict for the last admin."""
+    if user_id == principal.id:
+        raise Declined("cannot change your own role")
+    set_role(db, user_id, is_admin=is_admin)
+
+
+def remove_person(db: apsw.Connection, principal: Principal, user_id: str) -> None:
+    """Raises: Declined for oneself, Conflict for the last admin."""
+    if user_id == principal.id:
+        raise Declined("cannot delete yourself")
+    delete_user(db, user_id)
+
+
+def recovery_link(deps: Deps, db: apsw.Connection, principal: Principal, user_id: str, now_ms: int) -> str:
+    """The URL that signs this person in once. Raises: NotFound."""
+    if get_user(db, user_id) is None:
+        raise NotFound("user not found")
+    ttl_s = deps.settings.auth.login_link_ttl_secs
+    token = create_login_link(db, now_ms=now_ms, ttl_s=ttl_s, user_id=user_id, created_by=account_id(principal))
+    return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
+
+
+def invite(db: apsw.Connection, principal: Principal, now_ms: int) -> NewInvite:
+    return create_invite(db, created_by=account_id(principal), now_ms=now_ms)
+
+
+def invite_url(deps: Deps, made: NewInvite) -> str:
+    return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={made.token}"
+
+
+def account_id(principal: Principal) -> str | None:
+    """The account behind a session; None for the operator, who has none."""
+    return principal.id if principal.kind is Kind.USER else None
+
+
+def _user(row: UserRow) -> dict[str, Any]:
+    return {"id": row.id, "username": row.username, "is_admin": row.is_admin, "created_at": row.created_at}
+
+
+def _wanted_role(body: dict[str, Any]) -> bool:
+    """From `{"is_admin": true}` or `{"role": "admin"}`.
+
+    Raises:
+        Declined: neither, or both and they differ.
+    """
+    given = []
+    if "is_admin" in body:
+        given.append(body["is_admin"] if isinstance(body["is_admin"], bool) else None)
+    if "role" in body:
+        given.append(ROLES.get(body["role"]) if isinstance(body["role"], str) else None)
+    if len(set(given)) != 1 or given[0] is None:
+        raise Declined('send {"is_admin": true} or {"is_admin": false}')
+    return bool(given[0])

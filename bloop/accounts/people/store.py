@@ -1,0 +1,117 @@
+"""Accounts: made, promoted, demoted, removed. Call inside a transaction.
+
+U1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two admins
+    do it to each other at the same moment, because the check runs under the write lock.
+U2  Removing an account removes its passkeys, sessions and links. What the person made and did stays. Invites and links
+    that a removed or demoted person handed out and nobody has used yet go too: no way back in by the side door.
+U3  The first account is an admin, and ends every session that was opened without an account.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+import apsw
+
+from bloop.accounts.people.read import find_user
+from bloop.base import credentials
+from bloop.base.errors import Conflict, Declined, NotFound
+
+USERNAME_LENGTH_MAX = 64
+
+_INSERT = """
+INSERT INTO webauthn_users (id, username, display_name, created_at, is_admin)
+VALUES (:id, :username, :username, :created_at, NOT EXISTS (SELECT 1 FROM webauthn_users))
+RETURNING is_admin
+"""
+_SET_ROLE = "UPDATE webauthn_users SET is_admin = :is_admin WHERE id = :id RETURNING id"
+_DELETE = "DELETE FROM webauthn_users WHERE id = :id"
+_SELECT_IS_LAST_ADMIN = """
+SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id = :id)
+   AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id <> :id)
+"""
+_TAKE_BACK = """
+DELETE FROM invites WHERE created_by = :id AND used_at IS NULL;
+DELETE FROM login_links WHERE created_by = :id AND used_at_ms IS NULL;
+"""
+_END_OPERATOR_SESSIONS = "DELETE FROM sessions WHERE user_id IS NULL"
+_END_SETUP_LINKS = "DELETE FROM login_links WHERE user_id IS NULL"
+_RESET = """
+DELETE FROM sessions;
+DELETE FROM login_links;
+DELETE FROM invites;
+DELETE FROM webauthn_users;
+"""
+
+
+def checked_username(text: str) -> str:
+    """The name as it is stored: trimmed, composed, one kind of space.
+
+    Raises:
+        Declined: empty, too long, or made of characters nobody can see.
+    """
+    name = " ".join(unicodedata.normalize("NFC", text).split())
+    if not name:
+        raise Declined("username is required")
+    if len(name) > USERNAME_LENGTH_MAX:
+        raise Declined(f"username must be at most {USERNAME_LENGTH_MAX} characters")
+    if any(unicodedata.category(character)[0] == "C" for character in name):
+        raise Declined("username must not contain control or invisible characters")
+    return name
+
+
+def ensure_free(db: apsw.Connection, username: str) -> None:
+    """Raises: Conflict."""
+    if find_user(db, username) is not None:
+        raise Conflict("that username is taken")
+
+
+def create_user(db: apsw.Connection, *, username: str, now_ms: int, user_id: str | None = None) -> str:
+    """The id of a new account; the first one is an admin (U3). `username` has been through `checked_username`.
+
+    Raises:
+        Conflict: the name is taken, in whatever case.
+    """
+    ensure_free(db, username)
+    row = {"id": user_id or credentials.new_id(), "username": username, "created_at": now_ms // 1000}
+    ((is_admin,),) = list(db.execute(_INSERT, row))
+    if is_admin:
+        db.execute(_END_OPERATOR_SESSIONS)
+        db.execute(_END_SETUP_LINKS)
+    return str(row["id"])
+
+
+def set_role(db: apsw.Connection, user_id: str, *, is_admin: bool) -> None:
+    """Promote or demote, with effect on the next request.
+
+    Raises:
+        NotFound: no such account.
+        Conflict: it is the last admin (U1).
+    """
+    if not is_admin:
+        _ensure_not_last_admin(db, user_id)
+        db.execute(_TAKE_BACK, {"id": user_id})
+    if not list(db.execute(_SET_ROLE, {"id": user_id, "is_admin": is_admin})):
+        raise NotFound("user not found")
+
+
+def delete_user(db: apsw.Connection, user_id: str) -> None:
+    """Remove the account (U2); an unknown id is fine.
+
+    Raises:
+        Conflict: it is the last admin (U1).
+    """
+    _ensure_not_last_admin(db, user_id)
+    db.execute(_TAKE_BACK, {"id": user_id})
+    db.execute(_DELETE, {"id": user_id})
+
+
+def delete_everybody(db: apsw.Connection) -> None:
+    """Back to the beginning: no account, no session, no invite. What people made stays."""
+    db.execute(_RESET)
+
+
+def _ensure_not_last_admin(db: apsw.Connection, user_id: str) -> None:
+    (is_last,) = db.execute(_SELECT_IS_LAST_ADMIN, {"id": user_id}).fetchone() or (0,)
+    if is_last:
+        raise Conflict("there must be an admin: promote somebody else first")

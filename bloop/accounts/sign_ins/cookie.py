@@ -1,0 +1,54 @@
+"""Sessions as the browser has them: how the cookie is named, read, set and cleared, and how somebody is let in.
+
+On https the cookie is called `__Host-bloop_session`: browsers then take it only from this very host, over https, for
+every path, so no other site on a sibling domain can plant one. The plain names are read everywhere, for scripts, and
+set only on http: marked Secure, a cookie would never come back over a home network without certificates.
+"""
+
+from __future__ import annotations
+
+import apsw
+import falcon
+
+from bloop.accounts.sign_ins.browser import agent_of, network_of
+from bloop.accounts.sign_ins.store import Browser, create_session, delete_session, sweep_sessions
+from bloop.base.config import Settings
+from bloop.ingest.client_address import ClientAddresses
+
+COOKIE = "bloop_session"
+SECURE_COOKIE = f"__Host-{COOKIE}"
+COOKIE_ALIAS = "session"  # read, never set
+
+
+def session_cookie(req: falcon.Request) -> str | None:
+    """The value of the session cookie, under any of its names; None without one."""
+    cookies = req.cookies
+    return cookies.get(SECURE_COOKIE) or cookies.get(COOKIE) or cookies.get(COOKIE_ALIAS) or None
+
+
+class Sessions:
+    """Lets people in and out. `open` inside the transaction that found them worthy, `set_cookie` after it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._https, self._ttl_s = settings.https, settings.auth.session_ttl_secs
+        self._addresses = ClientAddresses(settings.server.trusted_proxies)
+
+    def open(self, db: apsw.Connection, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
+        """The cookie of a new session; the one this browser came with ends."""
+        sweep_sessions(db, now_ms)
+        former = session_cookie(req)
+        if former is not None:
+            delete_session(db, former)
+        browser = Browser(agent_of(req.user_agent), network_of(self._addresses.of(req.env)))
+        return create_session(db, user_id, now_ms=now_ms, ttl_s=self._ttl_s, browser=browser)
+
+    def set_cookie(self, resp: falcon.Response, value: str) -> None:
+        self._append(resp, value, self._ttl_s)
+
+    def clear_cookie(self, resp: falcon.Response) -> None:
+        self._append(resp, "", 0)
+
+    def _append(self, resp: falcon.Response, value: str, max_age_s: int) -> None:
+        # By hand: Falcon's set_cookie leaves Max-Age=0 out, and with it the one thing that clears a cookie.
+        name, secure = (SECURE_COOKIE, "; Secure") if self._https else (COOKIE, "")
+        resp.append_header("Set-Cookie", f"{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}{secure}")

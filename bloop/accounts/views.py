@@ -1,0 +1,202 @@
+"""/settings: one's own account for everybody, people and invitations for admins.
+
+S1  A change is a POST that answers 303 back to its page, which then says what was done.
+S2  A link that is shown once is the answer to the POST itself: it is in no URL, no cookie and no cache. Such a page
+    is never packed, since it holds a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import apsw
+import falcon
+
+from bloop.accounts import pages as account
+from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
+from bloop.accounts.contexts import FreshLink
+from bloop.accounts.invites.read import list_invites
+from bloop.accounts.invites.store import TTL_S as INVITE_TTL_S
+from bloop.accounts.invites.store import revoke_invite
+from bloop.accounts.links.store import create_login_link
+from bloop.accounts.passkeys import store as passkeys
+from bloop.accounts.passkeys.read import list_passkeys
+from bloop.accounts.people import api as administration
+from bloop.accounts.people.read import get_user, has_users, list_people
+from bloop.accounts.sign_ins import store as sessions
+from bloop.accounts.sign_ins.cookie import session_cookie
+from bloop.accounts.sign_ins.read import list_sessions
+from bloop.auth.access import ADMIN_PAGE, PAGE
+from bloop.auth.principal import Kind, Principal
+from bloop.base import credentials
+from bloop.base.errors import Conflict, InvalidParameter
+from bloop.issues.listing import neighbours as pages
+from bloop.issues.listing.state import IssueView
+from bloop.projects import read as projects
+from bloop.site import shell as build
+from bloop.site.bodies import read_form
+from bloop.site.contexts import Shell
+from bloop.site.deps import Deps
+from bloop.site.html import back_to, send_page
+from bloop.site.render import context_of
+from bloop.site.routes import Routes
+from bloop.site.settings_nav import ACCOUNT, PEOPLE
+
+DAY_S = 86_400
+
+
+def mount_settings(routes: Routes, deps: Deps) -> None:
+    """Add the account page and the page of people."""
+    own, everybody = Account(deps), People(deps)
+    routes.add("/settings", own, suffix="start", GET=PAGE)
+    routes.add(ACCOUNT.href, own, GET=PAGE)
+    routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
+    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/sessions/{{handle}}/end", own, suffix="session_end", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/sessions/end-others", own, suffix="end_others", POST=PAGE)
+    routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/{{user_id}}/link", everybody, suffix="link", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/invites", everybody, suffix="invite", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", everybody, suffix="invite_remove", POST=ADMIN_PAGE)
+
+
+class Account:
+    """/settings/account"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get_start(self, req: falcon.Request, resp: falcon.Response) -> None:
+        resp.status, resp.location = falcon.HTTP_303, ACCOUNT.href
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            user = get_user(db, principal.id)
+            page = account.account_page(
+                settings_shell(db, principal),
+                user,
+                list_passkeys(db, principal.id),
+                list_sessions(db, principal.id, now_ms),
+                this_session=_handle(req),
+                is_admin=principal.is_admin,
+                origin=self._deps.settings.auth.rp_origin.rstrip("/"),
+                notice=req.get_param("done") or req.get_param("by") or "",
+                now_ms=now_ms,
+            )
+        send_page(self._deps, req, resp, page)
+
+    def on_post_set_up(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """The operator's way to a first account: a fresh set-up link, opened at once."""
+        ttl_s, now_ms = self._deps.settings.auth.login_link_ttl_secs, self._deps.now_ms()
+
+        def make_link(db: apsw.Connection) -> str:
+            if has_users(db):
+                raise Conflict("there are accounts already: sign in with a passkey")
+            return create_login_link(db, now_ms=now_ms, ttl_s=ttl_s)
+
+        token = self._deps.database.change(make_link)
+        resp.status, resp.location = falcon.HTTP_303, f"{SIGN_IN_PATH}?token={token}"
+
+    def on_post_passkey_name(self, req: falcon.Request, resp: falcon.Response, passkey_id: str) -> None:
+        name = read_form(req).get("name", "")
+        self._change(req, resp, "passkey-renamed", lambda db, me: passkeys.rename_passkey(db, me, passkey_id, name))
+
+    def on_post_passkey_remove(self, req: falcon.Request, resp: falcon.Response, passkey_id: str) -> None:
+        self._change(req, resp, "passkey-removed", lambda db, me: passkeys.remove_passkey(db, me, passkey_id))
+
+    def on_post_session_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
+        self._change(req, resp, "session-ended", lambda db, me: sessions.end_session(db, me, handle))
+
+    def on_post_end_others(self, req: falcon.Request, resp: falcon.Response) -> None:
+        this = session_cookie(req) or ""
+        self._change(req, resp, "sessions-ended", lambda db, me: sessions.end_other_sessions(db, me, this))
+
+    def _change(
+        self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
+    ) -> None:
+        principal = principal_of(req)
+        if principal.kind is not Kind.USER:
+            raise Conflict("this needs an account")
+        self._deps.database.change(lambda db: do(db, principal.id))
+        back_to(resp, ACCOUNT.href, done)
+
+
+class People:
+    """/settings/people"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._show(req, resp, None)
+
+    def on_post_role(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        role = read_form(req).get("role", "")
+        if role not in administration.ROLES:
+            raise InvalidParameter("role", "must be admin or user")
+        principal, is_admin = principal_of(req), administration.ROLES[role]
+        self._deps.database.change(lambda db: administration.change_role(db, principal, user_id, is_admin=is_admin))
+        back_to(resp, PEOPLE.href, "role")
+
+    def on_post_remove(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        principal = principal_of(req)
+        self._deps.database.change(lambda db: administration.remove_person(db, principal, user_id))
+        back_to(resp, PEOPLE.href, "removed")
+
+    def on_post_link(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        minutes = self._deps.settings.auth.login_link_ttl_secs // 60
+
+        def make_link(db: apsw.Connection) -> tuple[str, str]:
+            url = administration.recovery_link(self._deps, db, principal, user_id, now_ms)
+            user = get_user(db, user_id)
+            assert user is not None, "recovery_link has just found it"
+            return url, user.username
+
+        url, username = self._deps.database.change(make_link)
+        note = f"It signs {username} in once, within {minutes} minutes, and is not shown again. Whoever has it is them."
+        self._show(req, resp, FreshLink(f"Sign-in link for {username}", note, url))
+
+    def on_post_invite(self, req: falcon.Request, resp: falcon.Response) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        made = self._deps.database.change(lambda db: administration.invite(db, principal, now_ms))
+        note = f"It lets one person make an account within {INVITE_TTL_S // DAY_S} days, and is not shown again."
+        self._show(req, resp, FreshLink("Invitation", note, administration.invite_url(self._deps, made)))
+
+    def on_post_invite_remove(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
+        self._deps.database.change(lambda db: revoke_invite(db, invite_id))
+        back_to(resp, PEOPLE.href, "invite-removed")
+
+    def _show(self, req: falcon.Request, resp: falcon.Response, fresh: FreshLink | None) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            page = account.people_page(
+                settings_shell(db, principal),
+                list_people(db),
+                list_invites(db),
+                my_id=principal.id,
+                fresh=fresh,
+                notice=req.get_param("done") or "",
+                now_ms=now_ms,
+            )
+        if fresh is None:
+            send_page(self._deps, req, resp, page)
+            return
+        resp.content_type = falcon.MEDIA_HTML
+        resp.set_header("Cache-Control", "no-store")
+        resp.text = self._deps.render(page.template, context_of(page))
+
+
+def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
+    """The frame of a page that is about no project in particular."""
+    seen = projects.list_projects(db, principal.project_ids)
+    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")
+
+
+def _handle(req: falcon.Request) -> str:
+    """What the list of sessions calls the one of this request."""
+    return credentials.token_hash(session_cookie(req) or "")[: sessions.HANDLE_LENGTH]

@@ -1,0 +1,124 @@
+"""Mail, by the server in [smtp]. Plain text: it reads the same everywhere, and nothing in it is fetched.
+
+Its Message-ID is made of the delivery's key, so a mail that is sent again collapses with the first one.
+"""
+
+from __future__ import annotations
+
+import email.charset
+import email.utils
+import re
+from collections.abc import Mapping
+from email.header import Header
+from email.message import Message
+from email.mime.text import MIMEText
+from typing import Any
+from urllib.parse import urlsplit
+
+from bloop.alerts.channels import text
+from bloop.alerts.channels.delivery import Delivery
+from bloop.alerts.channels.fields import Fields
+from bloop.alerts.channels.results import REASON_CHARS_MAX, Result
+from bloop.alerts.message import AlertMessage
+from bloop.base.config import Settings
+from bloop.base.errors import InvalidField, OutboundRefused
+from bloop.outbound.smtp import Declined, Server, send_mail
+from bloop.outbound.urls import host_name
+
+RECIPIENTS_MAX = 10
+ADDRESS_CHARS_MAX = 254
+SUBJECT_CHARS_MAX = 180
+
+_UTF8 = email.charset.Charset("utf-8")
+_UTF8.body_encoding = email.charset.QP
+_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
+
+
+def check(fields: Fields) -> dict[str, Any]:
+    fields.only("to")
+    addresses = [part.strip() for part in (fields.text("to") or "").split(",")]
+    if len(addresses) > RECIPIENTS_MAX:
+        raise InvalidField("config.to", f"to must be at most {RECIPIENTS_MAX} addresses")
+    return {"to": ", ".join(map(_checked, addresses))}
+
+
+def target(config: Mapping[str, Any]) -> str:
+    return str(config["to"])
+
+
+def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {"to": config["to"]}
+
+
+def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
+    recipients = str.split(config["to"], ", ")  # TypeError for what is no text
+    smtp = delivery.settings.smtp
+    if not smtp.enabled:
+        return Result("skipped", "mail is switched off: smtp.enabled is false")
+    server = Server(smtp.host, smtp.port, smtp.starttls, smtp.username, smtp.password, _greeting(delivery.settings))
+    sender = email.utils.parseaddr(smtp.from_)[1]
+    letter = mail(message, smtp.from_, recipients, key=delivery.key, at_s=delivery.now_s())
+    try:
+        refused = send_mail(delivery.out, server, letter, sender, recipients)
+    except Declined as error:
+        detail = text.one_line(str(error), REASON_CHARS_MAX * 2)
+        return Result("retry" if error.passing else "failed", detail, error.code)
+    left_out = f", who did not take it for {', '.join(refused)}" if refused else ""
+    return Result("sent", f"handed to {smtp.host}{left_out}", 250)
+
+
+def mail(message: AlertMessage, sender: str, recipients: list[str], *, key: str, at_s: float) -> Message:
+    """With the older classes of the standard library: the newer ones fold some subjects wrongly, and unpack encoded
+    words in them, line breaks included (3.11).
+    """
+    letter = MIMEText(body(message), "plain", _UTF8)  # type: ignore[arg-type]  # a Charset will do
+    name, address = email.utils.parseaddr(sender)
+    letter["From"] = email.utils.formataddr((name, address))
+    letter["To"] = ", ".join(recipients)
+    letter["Subject"] = _header(_subject(message))  # type: ignore[assignment]  # what the older classes take
+    letter["Date"] = email.utils.formatdate(at_s)
+    letter["Message-ID"] = f"<{key}@{address.rpartition('@')[2]}>"
+    letter["Auto-Submitted"] = "auto-generated"  # holiday notices do not answer it
+    letter["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same
+    return letter
+
+
+def body(message: AlertMessage) -> str:
+    lines = [text.sentence(message), *(f"- {line}" for line in text.more_lines(message)), ""]
+    if message.issue:
+        title, said = text.one_line(message.issue.title, 300), text.one_line(message.issue.message, 1000)
+        lines += [title, *([said] if said not in title else []), ""]
+    lines += [f"{fact.label}: {fact.value}" for fact in text.facts(message)]
+    if message.issue:
+        lines.append(f"Fingerprint: {text.one_line(message.issue.fingerprint, 256)}")
+    lines += ["", message.url, "", f"Sent by bloop, by the alert rule {text.one_line(message.rule_name, 100)}."]
+    return "\n".join(lines) + "\n"
+
+
+def _subject(message: AlertMessage) -> str:
+    """The rule first, as mail filters know it; then what it is about, for whoever reads only subjects."""
+    rule = text.one_line(message.rule_name, text.NAME_CHARS_MAX)
+    about = f": {message.issue.short_id} {message.issue.title}" if message.issue else ""
+    return text.one_line(f"[bloop alert] {rule}{about}", SUBJECT_CHARS_MAX)
+
+
+def _header(content: str) -> Header:
+    """Encoded words are ours to make: what looks like one in an error message stays what it looks like."""
+    charset = "us-ascii" if content.isascii() else "utf-8"
+    return Header(content.replace("=?", "= ?"), charset, maxlinelen=76, header_name="Subject")
+
+
+def _checked(address: str) -> str:
+    local, at, domain = address.rpartition("@")
+    try:
+        if not at or len(address) > ADDRESS_CHARS_MAX or not _LOCAL.fullmatch(local) or ":" in domain:
+            raise InvalidField("config.to", "invalid email address")
+        return f"{local}@{host_name(domain)}"
+    except OutboundRefused:
+        raise InvalidField("config.to", "invalid email address") from None
+
+
+def _greeting(settings: Settings) -> str:
+    """The name people open bloop by; mail servers look at what introduces itself."""
+    host = urlsplit(settings.auth.rp_origin).hostname or "localhost"
+    return f"[IPv6:{host}]" if ":" in host else f"[{host}]" if host.replace(".", "").isdigit() else host

@@ -1,0 +1,1 @@
+"""What became of telling people: tries, retries, the log."""

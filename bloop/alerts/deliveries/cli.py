@@ -1,0 +1,135 @@
+"""`bloop delivery`: what became of telling people; send again, give up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import apsw
+import click
+
+from bloop.alerts.deliveries import actions as alert_log
+from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, get_delivery, list_deliveries
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import NotFound
+from bloop.command.context import as_json, database, print_json, print_table, with_settings
+from bloop.command.times import minute
+from bloop.db import connection
+from bloop.db.walk import ROWS_MAX
+
+TEXT_CHARS_MAX = 80  # of a message in a table
+ID_MAX = 2**63 - 1
+
+_ids = click.argument("delivery_ids", metavar="ID...", type=click.IntRange(1, ID_MAX), nargs=-1)
+_all_failed = click.option("--failed", is_flag=True, help="Every failed one.")
+
+
+@click.group()
+def delivery() -> None:
+    """The log of what alerts were told to whom."""
+
+
+@delivery.command("list")
+@click.option("--state", type=click.Choice([state.value for state in DeliveryState]), help="Only these.")
+@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True)
+@as_json
+@with_settings
+def list_log(settings: Settings, state: str | None, limit: int, as_json: bool) -> None:
+    """The newest deliveries and what their receivers said."""
+    with database(settings) as db:
+        rows = list_deliveries(db, state=DeliveryState(state) if state else None, limit=limit)
+    if as_json:
+        print_json([_public(row) for row in rows])
+        return
+    print_table(
+        ("ID", "MADE", "STATE", "TRIES", "TO", "ANSWER", "WHAT"),
+        [
+            (
+                row.id,
+                minute(row.created_at_ms),
+                row.state.value,
+                row.attempts,
+                f"{row.channel_type} {row.target}",
+                row.last_error or row.last_status or "",
+                row.text[:TEXT_CHARS_MAX],
+            )
+            for row in rows
+        ],
+    )
+
+
+@delivery.command()
+@_ids
+@_all_failed
+@with_settings
+def retry(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> None:
+    """Send deliveries again, now."""
+    now_ms = clock.now_ms()
+    _each(settings, delivery_ids, failed, lambda db, row: alert_log.retry(db, row.id, now_ms), "to be sent again")
+
+
+@delivery.command()
+@_ids
+@_all_failed
+@with_settings
+def dismiss(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> None:
+    """Give deliveries up, and stop reporting them as failing."""
+    _each(settings, delivery_ids, failed, lambda db, row: alert_log.dismiss(db, row.id), "dismissed")
+
+
+def _each(
+    settings: Settings,
+    delivery_ids: tuple[int, ...],
+    failed: bool,
+    do: Callable[[apsw.Connection, DeliveryRow], None],
+    done: str,
+) -> None:
+    """Each in a transaction of its own: the writer gets its turn. The first that will not do ends it."""
+    if not delivery_ids and not failed:
+        raise click.UsageError("name deliveries by their ids, or all failed ones with --failed")
+    count = 0
+    with database(settings) as db:
+        for row in _failed(db) if failed else [_known(db, delivery_id) for delivery_id in delivery_ids]:
+            with connection.immediate(db):
+                do(db, row)
+            count += 1
+    click.echo(f"{count} {done}", err=True)
+
+
+def _known(db: apsw.Connection, delivery_id: int) -> DeliveryRow:
+    row = get_delivery(db, delivery_id)
+    if row is None:
+        raise NotFound(f"there is no delivery {delivery_id}")
+    return row
+
+
+def _failed(db: apsw.Connection) -> list[DeliveryRow]:
+    """Newest first."""
+    found: list[DeliveryRow] = []
+    before_id = None
+    while page := list_deliveries(db, state=DeliveryState.FAILED, before_id=before_id, limit=ROWS_MAX):
+        found += page
+        before_id = page[-1].id
+    return found
+
+
+def _public(row: DeliveryRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "rule_id": row.rule_id,
+        "rule": row.rule_name,
+        "project": row.project_slug,
+        "issue": row.short_id,
+        "text": row.text,
+        "is_test": row.is_test,
+        "channel_type": row.channel_type,
+        "target": row.target,
+        "state": row.state.value,
+        "attempts": row.attempts,
+        "last_status": row.last_status,
+        "last_error": row.last_error,
+        "next_try_at_ms": row.next_try_at_ms if row.state is DeliveryState.WAITING else None,
+        "created_at_ms": row.created_at_ms,
+        "sent_at_ms": row.sent_at_ms,
+    }

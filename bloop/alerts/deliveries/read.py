@@ -1,0 +1,210 @@
+"""What alerts said and what became of telling it: firings and their deliveries, newest first.
+
+L1  Lists walk an index from its end and continue by id, so a page deep in the log costs what the first one costs.
+L2  A firing that waited for a digest is told by the digest's deliveries; a digest is in the log of deliveries, and not
+    among what fired.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import apsw
+
+from bloop.db.rows import ids_json
+from bloop.db.walk import ROWS_MAX
+
+
+class DeliveryState(StrEnum):
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+    DISMISSED = "dismissed"
+
+
+class FiringRow(NamedTuple):
+    """Counts are of its deliveries, or of its digest's; `is_held` while it waits for one."""
+
+    id: int
+    rule_id: int | None
+    rule_name: str
+    rule_type: str
+    project_public_id: str | None
+    project_slug: str | None
+    short_id: str | None
+    fingerprint: str | None
+    fired_at_ms: int
+    is_test: bool
+    text: str
+    url: str
+    is_held: bool
+    sent: int
+    waiting: int
+    failed: int
+    dismissed: int
+
+
+class DeliveryRow(NamedTuple):
+    """Name and type of the rule are the firing's, so they stay; `can_be_sent` is false once rule or channel are gone.
+
+    `rule_project_*` say whose the rule is: None over all projects, or when it is gone.
+    """
+
+    id: int
+    firing_id: int
+    rule_id: int | None
+    rule_project_id: int | None
+    rule_project_created_by: str | None
+    rule_exists: bool
+    can_be_sent: bool
+    rule_name: str
+    rule_type: str
+    is_test: bool
+    project_public_id: str | None
+    project_slug: str | None
+    short_id: str | None
+    text: str
+    channel_id: int | None
+    channel_type: str
+    target: str
+    state: DeliveryState
+    attempts: int
+    next_try_at_ms: int
+    last_error: str | None
+    last_status: int | None
+    created_at_ms: int
+    sent_at_ms: int | None
+
+
+class AnnouncedRow(NamedTuple):
+    """A message about one issue that reached somebody."""
+
+    firing_id: int
+    sent_at_ms: int
+    rule_name: str
+    channel_type: str
+    target: str
+
+
+_FIRINGS = """
+SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_prefix || '-' || i.short_number,
+       i.fingerprint, f.fired_at_ms, f.is_test, f.message ->> 'text', f.message ->> 'url', f.held_until_ms IS NOT NULL,
+       count(*) FILTER (WHERE d.state = 'sent'), count(*) FILTER (WHERE d.state = 'waiting'),
+       count(*) FILTER (WHERE d.state = 'failed'), count(*) FILTER (WHERE d.state = 'dismissed')
+  FROM (SELECT * FROM alert_firings
+         WHERE rule_id = :rule_id AND rule_type <> 'digest' AND id < :before_id
+         ORDER BY id DESC LIMIT :limit OFFSET :skip) AS f
+  LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
+  LEFT JOIN issues AS i ON i.id = f.issue_id
+  LEFT JOIN deliveries AS d ON d.firing_id = coalesce(f.digest_id, f.id)
+ GROUP BY f.id
+ ORDER BY f.id DESC
+"""
+# The subquery is served by alert_firings_by_rule.
+_COLUMNS = """
+SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
+       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR c.id IS NOT NULL), f.rule_name, f.rule_type,
+       f.is_test, p.public_id, p.slug, p.short_prefix || '-' || i.short_number, f.message ->> 'text', d.channel_id,
+       d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status, d.created_at_ms,
+       d.sent_at_ms
+  FROM deliveries AS d
+  JOIN alert_firings AS f ON f.id = d.firing_id
+  LEFT JOIN alert_rules AS r ON r.id = d.rule_id
+  LEFT JOIN projects AS owner ON owner.id = r.project_id
+  LEFT JOIN alert_channels AS c ON c.id = d.channel_id
+  LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
+  LEFT JOIN issues AS i ON i.id = f.issue_id
+"""
+_ONE = "WHERE d.id = :id"
+_OF_FIRING = "WHERE d.firing_id = :firing_id ORDER BY d.id"
+_BEFORE = "d.id < :before_id"
+_OF_RULE = "d.rule_id = :rule_id"
+_OF_PROJECTS = "r.project_id IN (SELECT value FROM json_each(:project_ids))"
+# Most are sent: they are met soon on a walk down the primary key. The others are few, and found by their index.
+_MOST = "+d.state = :state"
+_FEW = "d.state = :state"
+_NEWEST = "ORDER BY d.id DESC LIMIT :limit OFFSET :skip"
+_COUNT = "SELECT count(*) FROM deliveries WHERE state = :state"
+# Served by alert_firings_by_issue; a handful of firings at most, thanks to their cooldown.
+_ANNOUNCED = """
+SELECT f.id, d.sent_at_ms, f.rule_name, d.channel_type, d.target
+  FROM (SELECT * FROM alert_firings WHERE issue_id = :issue_id AND is_test = 0 ORDER BY id DESC LIMIT :limit) AS f
+  JOIN deliveries AS d ON d.firing_id = coalesce(f.digest_id, f.id) AND d.state = 'sent'
+ ORDER BY f.id DESC, d.id
+ LIMIT :limit
+"""
+_NEWEST_ID = 2**63 - 1
+
+
+def list_firings(
+    db: apsw.Connection, rule_id: int, *, before_id: int | None = None, skip: int = 0, limit: int
+) -> list[FiringRow]:
+    """What a rule fired, tests included, strictly before `before_id`."""
+    assert 0 < limit <= ROWS_MAX + 1
+    bindings = {"rule_id": rule_id, "before_id": before_id or _NEWEST_ID, "limit": limit, "skip": skip}
+    return [_firing(row) for row in db.execute(_FIRINGS, bindings)]
+
+
+def list_deliveries(
+    db: apsw.Connection,
+    *,
+    state: DeliveryState | None = None,
+    rule_id: int | None = None,
+    project_ids: Sequence[int] | None = None,
+    before_id: int | None = None,
+    skip: int = 0,
+    limit: int,
+) -> list[DeliveryRow]:
+    """`project_ids` None: of every rule, also of those that are gone; else of rules of these projects alone."""
+    assert 0 < limit <= ROWS_MAX + 1
+    conditions = [_BEFORE]
+    bindings: dict[str, Any] = {"before_id": before_id or _NEWEST_ID, "limit": limit, "skip": skip}
+    if state is not None:
+        conditions.append(_MOST if state is DeliveryState.SENT else _FEW)
+        bindings["state"] = state.value
+    if rule_id is not None:
+        conditions.append(_OF_RULE)
+        bindings["rule_id"] = rule_id
+    if project_ids is not None:
+        conditions.append(_OF_PROJECTS)
+        bindings["project_ids"] = ids_json(project_ids)
+    statement = f"{_COLUMNS} WHERE {' AND '.join(conditions)} {_NEWEST}"
+    return [_delivery(row) for row in db.execute(statement, bindings)]
+
+
+def get_delivery(db: apsw.Connection, delivery_id: int) -> DeliveryRow | None:
+    """Says nothing about who may see it."""
+    row = db.execute(f"{_COLUMNS} {_ONE}", {"id": delivery_id}).fetchone()
+    return None if row is None else _delivery(row)
+
+
+def deliveries_of(db: apsw.Connection, firing_id: int) -> list[DeliveryRow]:
+    """One per channel, in the order of the channels."""
+    return [_delivery(row) for row in db.execute(f"{_COLUMNS} {_OF_FIRING}", {"firing_id": firing_id})]
+
+
+def count_deliveries(db: apsw.Connection, state: DeliveryState) -> int:
+    """By an index; meant for the states that are few."""
+    return int(db.execute(_COUNT, {"state": state.value}).get or 0)
+
+
+def announced(db: apsw.Connection, issue_id: int, *, limit: int) -> list[AnnouncedRow]:
+    """Whom bloop told about an issue, the newest firing first, its receivers in their order."""
+    return [AnnouncedRow(*row) for row in db.execute(_ANNOUNCED, {"issue_id": issue_id, "limit": limit})]
+
+
+def _firing(row: tuple[Any, ...]) -> FiringRow:
+    made = FiringRow(*row)
+    return made._replace(is_test=bool(made.is_test), is_held=bool(made.is_held))
+
+
+def _delivery(row: tuple[Any, ...]) -> DeliveryRow:
+    made = DeliveryRow(*row)
+    return made._replace(
+        rule_exists=bool(made.rule_exists),
+        can_be_sent=bool(made.can_be_sent),
+        is_test=bool(made.is_test),
+        state=DeliveryState(made.state),
+    )

@@ -1,0 +1,93 @@
+"""/settings/alerts/deliveries: what became of telling people; try again, give up. A change answers 303 back to it."""
+
+from __future__ import annotations
+
+import functools
+
+import apsw
+import falcon
+
+from bloop.accounts.authenticate import principal_of
+from bloop.accounts.views import settings_shell
+from bloop.alerts.deliveries import actions as alert_log
+from bloop.alerts.deliveries.api import dismiss, may_change_delivery, retry, state_in
+from bloop.alerts.deliveries.pages import deliveries_page
+from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, list_deliveries
+from bloop.alerts.rules import changes as alerting
+from bloop.alerts.rules import pages as alert_pages
+from bloop.alerts.rules.read import get_rule
+from bloop.auth.access import PAGE
+from bloop.db.walk import ROWS_MAX
+from bloop.site import params
+from bloop.site.deps import Deps
+from bloop.site.html import back_to, send_page
+from bloop.site.routes import Routes
+
+ROWS_SHOWN = 50
+COUNTED = (DeliveryState.WAITING, DeliveryState.FAILED)
+
+
+def mount_delivery_pages(routes: Routes, deps: Deps) -> None:
+    """Add them."""
+    log, href = Deliveries(deps), alert_pages.LOG_HREF
+    routes.add(href, log, GET=PAGE)
+    routes.add(f"{href}/dismiss-all", log, suffix="dismiss_all", POST=PAGE)
+    routes.add(f"{href}/{{delivery_id:int}}/retry", log, suffix="retry", POST=PAGE)
+    routes.add(f"{href}/{{delivery_id:int}}/dismiss", log, suffix="dismiss", POST=PAGE)
+
+
+class Deliveries:
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        principal, state = principal_of(req), state_in(req)
+        rule_id = params.integer(req, "rule_id", 0, low=0, high=alerting.ID_MAX) or None
+        before_id = params.integer(req, "before", 0, low=0, high=alerting.ID_MAX) or None
+        with self._deps.database.reader() as db:
+            rule = get_rule(db, rule_id) if rule_id else None
+            rows = list_deliveries(
+                db,
+                state=state,
+                rule_id=rule_id,
+                project_ids=principal.project_ids,
+                before_id=before_id,
+                limit=ROWS_SHOWN + 1,
+            )
+            page = deliveries_page(
+                settings_shell(db, principal),
+                [(row, may_change_delivery(principal, row)) for row in rows[:ROWS_SHOWN]],
+                {counted: count_deliveries(db, counted) for counted in COUNTED},
+                state=state,
+                rule_id=rule_id,
+                rule_name=rule.name if rule else str(rule_id or ""),
+                older_than=rows[ROWS_SHOWN - 1].id if len(rows) > ROWS_SHOWN else None,
+                is_admin=principal.is_admin,
+                notice=req.get_param("done") or "",
+                now_ms=self._deps.now_ms(),
+            )
+        send_page(self._deps, req, resp, page)
+
+    def on_post_retry(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
+        retry(self._deps, principal_of(req), delivery_id)
+        back_to(resp, alert_pages.LOG_HREF, "retried")
+
+    def on_post_dismiss(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
+        dismiss(self._deps, principal_of(req), delivery_id)
+        back_to(resp, alert_pages.LOG_HREF, "dismissed")
+
+    def on_post_dismiss_all(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Every failed one that is theirs to change, newest first, in short transactions."""
+        principal = principal_of(req)
+
+        def some(db: apsw.Connection, before_id: int | None) -> int | None:
+            rows = list_deliveries(db, state=DeliveryState.FAILED, before_id=before_id, limit=ROWS_MAX)
+            for row in rows:
+                if may_change_delivery(principal, row):
+                    alert_log.dismiss(db, row.id)
+            return rows[-1].id if len(rows) == ROWS_MAX else None
+
+        before_id = self._deps.database.change(lambda db: some(db, None))
+        while before_id is not None:
+            before_id = self._deps.database.change(functools.partial(some, before_id=before_id))
+        back_to(resp, alert_pages.LOG_HREF, "dismissed")

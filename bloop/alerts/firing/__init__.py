@@ -1,0 +1,1 @@
+"""When a rule fires and what it then says."""

@@ -1,0 +1,60 @@
+"""What a rule would have said, had it been there. The decisions are those of `decide`, so it is what would have come.
+
+Status is as it is now: of issues that are muted or ignored today nothing is shown. New and returning issues are known
+as far back as signals are kept, counts for `query.minutes.KEPT_MS`.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from bloop.alerts.firing import read as alerts
+from bloop.alerts.firing import windows as minutes
+from bloop.alerts.firing.compose import Composer
+from bloop.alerts.firing.decide import Firing, on_signal, over_minutes, reach_ms
+from bloop.alerts.message import AlertMessage
+from bloop.alerts.rules.model import Rule, Spike, Threshold
+from bloop.base.clock import minute_of
+
+SIGNALS_MAX = 20_000  # looked at, newest first
+
+
+def preview(db: apsw.Connection, rule: Rule, since_ms: int, until_ms: int) -> list[Firing]:
+    """The firings in that time, in order. When the rule was made does not matter."""
+    rule = rule._replace(after_signal_id=0, from_minute_ms=0)
+    if isinstance(rule.config, Threshold | Spike):
+        return _over_minutes(db, rule, since_ms, until_ms)
+    fired: dict[tuple[int, str], int] = {}
+    found = []
+    for happened in alerts.happened_between(db, since_ms, until_ms, limit=SIGNALS_MAX):
+        key = (happened.project_id, happened.fingerprint or "")
+        firing = on_signal(rule, happened, now_ms=happened.at_ms, fired_ms=fired.get(key))
+        if firing is not None:
+            fired[key] = firing.at_ms
+            found.append(firing)
+    return found
+
+
+def messages(db: apsw.Connection, rule: Rule, firings: list[Firing], origin: str) -> list[AlertMessage]:
+    """What each of `firings` would have said, in order; counts of issues are as they are by now."""
+    composer = Composer(db, origin)
+    if isinstance(rule.config, Threshold | Spike):
+        return [composer.of_count(rule, firing, firing.at_ms) for firing in firings]
+    ids = [firing.signal_id for firing in firings if firing.signal_id is not None]
+    happened = {row.signal_id: row for row in alerts.happened_among(db, ids)}
+    return [message for _, message in composer.of_signals(rule, firings, happened)]
+
+
+def _over_minutes(db: apsw.Connection, rule: Rule, since_ms: int, until_ms: int) -> list[Firing]:
+    config, scope = rule.config, rule.scope
+    assert isinstance(config, Threshold | Spike)
+    if scope is None:
+        return []
+    first_ms, last_ms = minute_of(since_ms), minute_of(until_ms)
+    by_project = minutes.counts(db, scope, first_ms - reach_ms(config), last_ms)
+    found = [
+        firing
+        for project_id, counts in by_project.items()
+        for firing in over_minutes(rule, project_id, counts, first_ms, last_ms, fired_ms=None)
+    ]
+    return sorted(found, key=lambda firing: (firing.at_ms, firing.project_id))

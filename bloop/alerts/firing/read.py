@@ -1,0 +1,282 @@
+"""What the alerts process asks: its rules, what happened since, what it said already, what waits to be sent.
+
+Lists for people are in alerts/rules/read.py and alerts/deliveries/read.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apsw
+
+from bloop.db.rows import ids_json
+
+
+class RuleRecord(NamedTuple):
+    """A rule that is switched on, of a project that is there."""
+
+    id: int
+    name: str
+    project_id: int | None
+    rule_type: str
+    config: str  # JSON
+    environment_filter: str | None
+    source_filter: str | None
+    cooldown_secs: int | None
+    after_signal_id: int
+    updated_at_ms: int
+
+
+class Happened(NamedTuple):
+    """A signal about an issue and where its event came from. `fingerprint` is None when issue or project is gone."""
+
+    signal_id: int
+    kind: str
+    project_id: int
+    issue_id: int | None
+    fingerprint: str | None
+    status: str | None
+    environment: str | None
+    source: str | None
+    release: str | None
+    at_ms: int
+
+
+class Project(NamedTuple):
+    id: int
+    public_id: str
+    slug: str
+    name: str
+
+
+class Subject(NamedTuple):
+    """An issue as messages need it; environment and release of where it was seen last."""
+
+    issue_id: int
+    project: Project
+    fingerprint: str
+    short_id: str
+    error_type: str
+    message: str
+    source: str
+    level: str
+    environment: str
+    release: str
+    route: str | None
+    culprit: str | None
+    event_count: int
+    user_count: int
+    first_seen_ms: int
+    last_seen_ms: int
+
+
+class Channel(NamedTuple):
+    """`id` is None for the installation's fallback."""
+
+    id: int | None
+    channel_type: str
+    config: str  # JSON, secrets included
+
+
+class Held(NamedTuple):
+    """Firings of one rule that wait for their digest. `project_id` is None when they are of several projects."""
+
+    rule_id: int
+    firing_count: int
+    project_id: int | None
+
+
+class HeldFiring(NamedTuple):
+    id: int
+    message: str  # JSON
+    event_count: int  # of its issue by now
+
+
+class Due(NamedTuple):
+    """A delivery whose time has come. `config` is None when its channel is gone; for a fallback it always is."""
+
+    id: int
+    channel_id: int | None
+    channel_type: str
+    config: str | None
+    message: str  # JSON
+    message_key: str
+    attempts: int
+    is_test: bool
+
+
+_SELECT_CURSOR = "SELECT signal_id FROM alert_cursor WHERE id = 1"
+_SELECT_MINUTE = "SELECT minute_ms FROM alert_cursor WHERE id = 1"
+_SELECT_RULES = """
+SELECT r.id, r.name, r.project_id, r.rule_type, r.config, r.environment_filter, r.source_filter, r.cooldown_secs,
+       r.after_signal_id, r.updated_at_ms
+  FROM alert_rules AS r
+  LEFT JOIN projects AS p ON p.id = r.project_id
+ WHERE r.enabled = 1 AND p.deleted_at_ms IS NULL
+ ORDER BY r.id
+"""
+# A mute that ended by the clock had no event: then it is about where the issue was seen last.
+_HAPPENED = """
+SELECT s.id, s.kind, s.project_id, s.issue_id, iif(p.id IS NULL, NULL, i.fingerprint), i.status,
+       coalesce(s.data ->> 'environment', (SELECT a.environment FROM aggregates AS a WHERE a.issue_id = s.issue_id
+                                            ORDER BY a.last_seen_ms DESC LIMIT 1)),
+       coalesce(s.data ->> 'source', i.source), coalesce(s.data ->> 'release', i.last_release), s.at_ms
+  FROM signals AS s
+  LEFT JOIN projects AS p ON p.id = s.project_id AND p.deleted_at_ms IS NULL
+  LEFT JOIN issues AS i ON i.id = s.issue_id
+"""
+_AFTER = "WHERE s.id > :after_id ORDER BY s.id LIMIT :limit"
+_BETWEEN = "WHERE s.at_ms BETWEEN :since_ms AND :until_ms ORDER BY s.id DESC LIMIT :limit"
+_AMONG = "WHERE s.id IN (SELECT value FROM json_each(:signal_ids)) ORDER BY s.id"
+_SELECT_FIRED = """
+SELECT fired_at_ms FROM alert_cooldowns WHERE rule_id = :rule_id AND project_id = :project_id AND key = :key
+"""
+# The aggregate seen last, by the unique index (issue_id, release, environment).
+_SUBJECT = """
+SELECT i.id, p.id, p.public_id, p.slug, p.name, i.fingerprint, p.short_prefix || '-' || i.short_number, i.error_type,
+       i.message, i.source, i.level, coalesce(a.environment, ''), coalesce(a.release, i.last_release), i.route,
+       i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms
+  FROM issues AS i
+  JOIN projects AS p ON p.id = i.project_id
+  LEFT JOIN aggregates AS a ON a.id = (SELECT id FROM aggregates WHERE issue_id = i.id
+                                        ORDER BY last_seen_ms DESC, id DESC LIMIT 1)
+ WHERE i.id IN (SELECT value FROM json_each(:issue_ids))
+"""
+_SELECT_IS_THERE = "SELECT 1 FROM alert_rules WHERE id = :rule_id"
+_SELECT_PROJECT = "SELECT id, public_id, slug, name FROM projects WHERE id = :id"
+_SELECT_CHANNELS = "SELECT id, channel_type, config FROM alert_channels WHERE rule_id = :rule_id ORDER BY id"
+# Served by alert_firings_by_rule, from its end.
+_SELECT_TOLD = """
+SELECT fired_at_ms, rule_type = 'digest'
+  FROM alert_firings
+ WHERE rule_id = :rule_id AND is_test = 0 AND held_until_ms IS NULL AND digest_id IS NULL
+ ORDER BY id DESC
+ LIMIT :limit
+"""
+# Served by alert_firings_held. One that is due absurdly late was held before the clock was put right.
+_SELECT_HELD = """
+SELECT rule_id, count(*), iif(min(project_id) = max(project_id), min(project_id), NULL)
+  FROM alert_firings
+ WHERE held_until_ms IS NOT NULL
+ GROUP BY rule_id
+HAVING min(held_until_ms) <= :now_ms OR min(held_until_ms) > :now_ms + :hold_ms
+"""
+_SELECT_HELD_UNTIL = """
+SELECT min(held_until_ms) FROM alert_firings WHERE held_until_ms IS NOT NULL AND rule_id = :rule_id
+"""
+_SELECT_HELD_OF_RULE = """
+SELECT f.id, f.message, coalesce(i.event_count, 0) AS event_count
+  FROM alert_firings AS f
+  LEFT JOIN issues AS i ON i.id = f.issue_id
+ WHERE f.held_until_ms IS NOT NULL AND f.rule_id = :rule_id
+ ORDER BY event_count DESC, f.id
+ LIMIT :limit
+"""
+# Served by deliveries_by_state; the first of each channel, so that one with many never hides the others. Somebody waits
+# for a test.
+_SELECT_DUE = """
+SELECT id, channel_id, channel_type, config, message, message_key, attempts, is_test
+  FROM (SELECT d.id, d.channel_id, d.channel_type, c.config, f.message, d.message_key, d.attempts, f.is_test,
+               row_number() OVER (PARTITION BY d.channel_type, d.channel_id ORDER BY f.is_test DESC, d.id) AS place
+          FROM deliveries AS d
+          JOIN alert_firings AS f ON f.id = d.firing_id
+          LEFT JOIN alert_channels AS c ON c.id = d.channel_id
+         WHERE d.state = 'waiting' AND (d.next_try_at_ms <= :now_ms OR d.next_try_at_ms > :now_ms + :wait_ms))
+ WHERE place = 1
+ ORDER BY id
+"""
+_SELECT_NEXT_TRY = "SELECT min(next_try_at_ms) FROM deliveries WHERE state = 'waiting'"
+_SELECT_FAILED = "SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 1"
+
+
+def cursor(db: apsw.Connection) -> int:
+    """Up to which signal every rule was asked. Signals up to here may be pruned."""
+    return int(db.execute(_SELECT_CURSOR).get)
+
+
+def asked_minute_ms(db: apsw.Connection) -> int:
+    """The last minute that windows were looked at in, 0 before the first time."""
+    return int(db.execute(_SELECT_MINUTE).get)
+
+
+def rules(db: apsw.Connection) -> list[RuleRecord]:
+    return [RuleRecord(*row) for row in db.execute(_SELECT_RULES)]
+
+
+def rule_is_there(db: apsw.Connection, rule_id: int) -> bool:
+    """Switched on or off."""
+    return db.execute(_SELECT_IS_THERE, {"rule_id": rule_id}).fetchone() is not None
+
+
+def happened_after(db: apsw.Connection, after_id: int, *, limit: int) -> list[Happened]:
+    """In order. Nothing turns up behind a reader: ids are given under the write lock, so they rise with the commits."""
+    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AFTER}", {"after_id": after_id, "limit": limit})]
+
+
+def happened_between(db: apsw.Connection, since_ms: int, until_ms: int, *, limit: int) -> list[Happened]:
+    """The newest `limit` in that time, in order, as far back as signals are kept."""
+    bindings = {"since_ms": since_ms, "until_ms": until_ms, "limit": limit}
+    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_BETWEEN}", bindings)][::-1]
+
+
+def happened_among(db: apsw.Connection, signal_ids: Sequence[int]) -> list[Happened]:
+    """Those of these signals that are kept, in order."""
+    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AMONG}", {"signal_ids": ids_json(signal_ids)})]
+
+
+def fired_at_ms(db: apsw.Connection, rule_id: int, project_id: int, key: str) -> int | None:
+    """When the rule last fired about `key`."""
+    bindings = {"rule_id": rule_id, "project_id": project_id, "key": key}
+    return db.execute(_SELECT_FIRED, bindings).get  # type: ignore[no-any-return]
+
+
+def subjects(db: apsw.Connection, issue_ids: Sequence[int]) -> dict[int, Subject]:
+    """By id; issues that are gone are left out."""
+    rows = db.execute(_SUBJECT, {"issue_ids": ids_json(issue_ids)})
+    return {row[0]: Subject(row[0], Project(*row[1:5]), *row[5:]) for row in rows}
+
+
+def project(db: apsw.Connection, project_id: int) -> Project:
+    return Project(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
+
+
+def channels(db: apsw.Connection, rule_id: int) -> list[Channel]:
+    return [Channel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
+
+
+def told(db: apsw.Connection, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:
+    """When the rule last spoke and whether in a digest, newest first. What waits for a digest, or was in one, is not
+    among it."""
+    rows = db.execute(_SELECT_TOLD, {"rule_id": rule_id, "limit": limit})
+    return [(at_ms, bool(is_digest)) for at_ms, is_digest in rows]
+
+
+def held(db: apsw.Connection, now_ms: int, *, hold_ms: int) -> list[Held]:
+    """Rules whose digest is due; nothing is held longer than `hold_ms`."""
+    return [Held(*row) for row in db.execute(_SELECT_HELD, {"now_ms": now_ms, "hold_ms": hold_ms})]
+
+
+def held_until_ms(db: apsw.Connection, rule_id: int) -> int | None:
+    """When the rule's digest is due; None when it holds nothing."""
+    return db.execute(_SELECT_HELD_UNTIL, {"rule_id": rule_id}).get  # type: ignore[no-any-return]
+
+
+def held_firings(db: apsw.Connection, rule_id: int, *, limit: int) -> list[HeldFiring]:
+    """Those about the issues with the most events first."""
+    return [HeldFiring(*row) for row in db.execute(_SELECT_HELD_OF_RULE, {"rule_id": rule_id, "limit": limit})]
+
+
+def due(db: apsw.Connection, now_ms: int, *, wait_ms: int) -> list[Due]:
+    """The oldest due delivery of each channel; none waits longer than `wait_ms`."""
+    return [Due(*row) for row in db.execute(_SELECT_DUE, {"now_ms": now_ms, "wait_ms": wait_ms})]
+
+
+def next_try_at_ms(db: apsw.Connection) -> int | None:
+    """When the next delivery is due; None when none waits."""
+    return db.execute(_SELECT_NEXT_TRY).get  # type: ignore[no-any-return]
+
+
+def any_failed(db: apsw.Connection) -> bool:
+    """Whether a delivery failed for good and nobody has seen to it."""
+    return db.execute(_SELECT_FAILED).fetchone() is not None

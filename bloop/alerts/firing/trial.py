@@ -1,0 +1,118 @@
+"""A test of a rule: a message to each of its channels, and what came back.
+
+Y1  It goes the way of every message, through the log and the alerts process, so what comes back is what would come back
+    when something breaks, and that it comes back at all says that the process is there.
+Y2  It is tried once. What did not arrive is dismissed: whoever asked has the answer, and nobody else is to be troubled.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import apsw
+
+from bloop.alerts.deliveries import actions as alert_log
+from bloop.alerts.deliveries import store as deliveries
+from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, deliveries_of
+from bloop.alerts.deliveries.store import Target
+from bloop.alerts.firing import store as alerts
+from bloop.alerts.firing.store import FiringFields
+from bloop.alerts.message import AlertMessage, to_json
+from bloop.alerts.rules.read import RuleRow, list_channels
+from bloop.health.processes_read import ALERTS, STALE_MS, process_states
+
+TEST = "test"
+WAIT_S = 15.0  # a receiver has ten seconds to answer
+_LOOK_EVERY_S = 0.05
+NO_PROCESS = "the alerts process does not run"
+NO_ANSWER = f"no answer within {WAIT_S:g} seconds"
+
+Fallbacks = Sequence[tuple[str, Mapping[str, Any]]]
+Shown = Callable[[str, Mapping[str, Any]], str]
+
+
+class Outcome(NamedTuple):
+    """What came of it at one channel; `channel_id` None is the installation's fallback."""
+
+    channel_id: int | None
+    channel_type: str
+    target: str
+    state: str  # sent or failed
+    detail: str
+    status: int | None
+
+
+def start(db: apsw.Connection, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
+    """The firing that is the test, in the caller's transaction. `shown` names what a config leads to."""
+    at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    message = AlertMessage(
+        rule_id=rule.id,
+        rule_name=rule.name,
+        rule_type=TEST,
+        project_id=rule.project_public_id or "",
+        project_name=rule.project_name or "",
+        project_slug=rule.project_slug or "",
+        at_ms=now_ms,
+        text=f"Test of alert rule {rule.id}, {at}: what it has to say arrives here.",
+        url=f"{origin.rstrip('/')}/settings/alerts/{rule.id}",
+    )
+    made = alerts.add_firing(
+        db,
+        FiringFields(
+            rule_id=rule.id,
+            rule_name=rule.name,
+            rule_type=TEST,
+            project_id=rule.project_id,
+            key=TEST,
+            fired_at_ms=now_ms,
+            message=to_json(message),
+            is_test=True,
+        ),
+    )
+    own = [Target(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
+    targets = own or [Target(None, kind, shown(kind, config)) for kind, config in fallbacks]
+    deliveries.add(db, made, rule.id, targets, now_ms)
+    return made
+
+
+def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[DeliveryRow]:
+    """Its deliveries once every receiver answered, or as they are when the time is over."""
+    deadline = time.monotonic() + within_s
+    while True:
+        rows = read()
+        if all(map(_is_answered, rows)) or time.monotonic() >= deadline:
+            return rows
+        time.sleep(_LOOK_EVERY_S)
+
+
+def end(db: apsw.Connection, firing_id: int) -> None:
+    """Y2. Call inside a transaction."""
+    for row in deliveries_of(db, firing_id):
+        if row.state is not DeliveryState.SENT:
+            alert_log.dismiss(db, row.id)
+
+
+def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[Outcome]:
+    return [
+        Outcome(
+            channel_id=row.channel_id,
+            channel_type=row.channel_type,
+            target=row.target,
+            state="sent" if row.state is DeliveryState.SENT else "failed",
+            detail=row.last_error or ("" if _is_answered(row) else NO_ANSWER if is_running else NO_PROCESS),
+            status=row.last_status,
+        )
+        for row in rows
+    ]
+
+
+def is_running(db: apsw.Connection, now_ms: int) -> bool:
+    """Whether the process that would send it said lately that it lives."""
+    return any(state.name == ALERTS and now_ms - state.seen_at_ms <= STALE_MS for state in process_states(db))
+
+
+def _is_answered(row: DeliveryRow) -> bool:
+    return row.attempts > 0 or row.state is DeliveryState.SENT

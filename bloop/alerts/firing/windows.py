@@ -1,0 +1,66 @@
+"""Events by minute of receipt: what the windows of alert rules add up. Ignored and muted issues are left out.
+
+A range of the primary key (project_id, minute_ms, …) for each project, so an answer costs what its window holds; who
+is silent is found by issues_silent, who has a fingerprint or a route by their indexes, once for each statement.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+from bloop.base.clock import DAY_MS
+
+KEPT_MS = 9 * DAY_MS  # seven days back, the longest window and the longest one before it
+
+
+class Scope(NamedTuple):
+    """Which events to count; None is any."""
+
+    project_id: int | None
+    fingerprint: str | None = None
+    route: str | None = None
+    environment: str | None = None
+    source: str | None = None
+
+
+class Part(NamedTuple):
+    """An issue's part in a count."""
+
+    issue_id: int
+    event_count: int
+
+
+_COUNTED = """
+  FROM projects AS p
+ CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms BETWEEN :first_ms AND :last_ms
+ WHERE p.deleted_at_ms IS NULL AND (:project_id IS NULL OR p.id = :project_id)
+   AND m.issue_id NOT IN (SELECT id FROM issues WHERE status IN ('ignored', 'muted'))
+   AND (:environment IS NULL OR m.environment = :environment)
+   AND (:source IS NULL OR m.source = :source)
+   AND (:fingerprint IS NULL OR m.issue_id IN (
+        SELECT i.id FROM projects AS q CROSS JOIN issues AS i ON i.project_id = q.id AND i.fingerprint = :fingerprint))
+   AND (:route IS NULL OR m.issue_id IN (
+        SELECT i.id FROM projects AS q CROSS JOIN issues AS i ON i.project_id = q.id AND i.route = :route))
+"""
+_SELECT_COUNTS = f"SELECT m.project_id, m.minute_ms, sum(m.event_count) {_COUNTED} GROUP BY m.project_id, m.minute_ms"
+_SELECT_PARTS = f"""
+SELECT m.issue_id, sum(m.event_count) AS event_count {_COUNTED}
+ GROUP BY m.issue_id ORDER BY event_count DESC, m.issue_id
+"""
+
+
+def counts(db: apsw.Connection, scope: Scope, first_ms: int, last_ms: int) -> dict[int, dict[int, int]]:
+    """Project → start of the minute → events, for the minutes from `first_ms` to `last_ms`, both inclusive."""
+    found: dict[int, dict[int, int]] = {}
+    bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
+    for project_id, minute_ms, event_count in db.execute(_SELECT_COUNTS, bindings):
+        found.setdefault(project_id, {})[minute_ms] = event_count
+    return found
+
+
+def parts(db: apsw.Connection, scope: Scope, first_ms: int, last_ms: int) -> list[Part]:
+    """Which issues the events in those minutes are of, most first."""
+    bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
+    return [Part(*row) for row in db.execute(_SELECT_PARTS, bindings)]

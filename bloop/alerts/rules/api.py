@@ -1,0 +1,222 @@
+"""/v1/alerts: rules, the channels they speak through, what they fired and what they would have. Times in seconds.
+
+A token sees and changes the rules of its own project; rules over all projects are for people (access A6).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import falcon
+
+from bloop.accounts.authenticate import principal_of, visible_projects
+from bloop.alerts import channels
+from bloop.alerts.deliveries.api import Deliveries
+from bloop.alerts.deliveries.read import FiringRow, list_firings
+from bloop.alerts.firing.trial import Outcome
+from bloop.alerts.message import AlertMessage
+from bloop.alerts.rules import changes as alerting
+from bloop.alerts.rules.look_back import look_back
+from bloop.alerts.rules.model import as_dict, parse_config
+from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.auth.access import credential
+from bloop.auth.scopes import Scope
+from bloop.base.errors import InvalidField
+from bloop.db.walk import PageKey
+from bloop.site.bodies import answer_json, read_json
+from bloop.site.deps import Deps
+from bloop.site.paging import Pager
+from bloop.site.routes import Routes
+
+PREVIEWED_MAX = 100  # firings that are told; the count is of all
+
+_READ = credential(Scope.ALERTS_READ)
+_WRITE = credential(Scope.ALERTS_WRITE)
+
+
+def mount_alert_api(routes: Routes, deps: Deps) -> None:
+    """Add /v1/alerts and /v1/deliveries."""
+    pager = Pager()
+    rules, channels_of, firings, log = Rules(deps), Channels(deps), Firings(deps, pager), Deliveries(deps, pager)
+    one = "/v1/alerts/{rule_id:int}"
+    routes.add("/v1/alerts", rules, GET=_READ, POST=_WRITE)
+    routes.add("/v1/alerts/preview", rules, suffix="preview", POST=_READ)
+    routes.add(one, rules, suffix="one", GET=_READ, PUT=_WRITE, DELETE=_WRITE)
+    routes.add(f"{one}/test", rules, suffix="test", POST=_WRITE)
+    routes.add(f"{one}/channels", channels_of, GET=_READ, POST=_WRITE)
+    routes.add(f"{one}/channels/{{channel_id:int}}", channels_of, suffix="one", DELETE=_WRITE)
+    routes.add(f"{one}/firings", firings, GET=_READ)
+    routes.add("/v1/deliveries", log, GET=_READ)
+    for name in ("retry", "dismiss"):
+        routes.add(f"/v1/deliveries/{{delivery_id:int}}/{name}", log, suffix=name, POST=_WRITE)
+
+
+class Rules:
+    """/v1/alerts and /v1/alerts/{rule_id}"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        principal, reference = principal_of(req), req.get_param("project_id")
+        with self._deps.database.reader() as db:
+            only = visible_projects(db, principal, reference) if reference else principal.project_ids
+            rows = list_rules(db, only)
+        answer_json(resp, [*map(rule, rows)])
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        answer_json(resp, rule(alerting.create(self._deps, principal_of(req), read_json(req))))
+
+    def on_get_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        with self._deps.database.reader() as db:
+            found = alerting.known_rule(db, principal_of(req), rule_id)
+        answer_json(resp, rule(found))
+
+    def on_put_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        principal = principal_of(req)
+        with self._deps.database.reader() as db:
+            alerting.changeable_rule(db, principal, rule_id)  # whoever may not is told so, whatever they sent
+        answer_json(resp, rule(alerting.change(self._deps, principal, rule_id, read_json(req))))
+
+    def on_post_preview(self, req: falcon.Request, resp: falcon.Response) -> None:
+        found = look_back(self._deps, principal_of(req), read_json(req), told_max=PREVIEWED_MAX)
+        answer_json(
+            resp,
+            {
+                "since": found.since_ms // 1000,
+                "until": found.until_ms // 1000,
+                "count": found.fired_count,
+                "firings": [*map(would_fire, found.newest)],
+            },
+        )
+
+    def on_delete_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        alerting.delete(self._deps, principal_of(req), rule_id)
+        answer_json(resp, {"deleted": rule_id})
+
+    def on_post_test(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        tested = alerting.send_test(self._deps, principal_of(req), rule_id)
+        answer_json(resp, {"sent": tested.sent, "results": [*map(outcome, tested.outcomes)]})
+
+
+class Channels:
+    """/v1/alerts/{rule_id}/channels"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        with self._deps.database.reader() as db:
+            alerting.known_rule(db, principal_of(req), rule_id)
+            rows = list_channels(db, [rule_id])
+        answer_json(resp, [*map(channel, rows)])
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        principal = principal_of(req)
+        with self._deps.database.reader() as db:
+            alerting.changeable_rule(db, principal, rule_id)
+        answer_json(resp, channel(alerting.add_channel(self._deps, principal, rule_id, read_json(req).get("config"))))
+
+    def on_delete_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int, channel_id: int) -> None:
+        alerting.delete_channel(self._deps, principal_of(req), rule_id, channel_id)
+        answer_json(resp, {"deleted": channel_id})
+
+
+class Firings:
+    """/v1/alerts/{rule_id}/firings"""
+
+    def __init__(self, deps: Deps, pager: Pager) -> None:
+        self._deps, self._pager = deps, pager
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
+        what = ("firings", rule_id)
+        start = self._pager.start(req, what)
+        with self._deps.database.reader() as db:
+            alerting.known_rule(db, principal_of(req), rule_id)
+            before_id = start.before.id if start.before else None
+            rows = list_firings(db, rule_id, before_id=before_id, skip=start.skip, limit=start.limit + 1)
+        shown = rows[: start.limit]
+        more = PageKey(0, "", shown[-1].id) if len(rows) > start.limit else None
+        self._pager.finish(req, resp, what, start, more)
+        answer_json(resp, [*map(firing, shown)])
+
+
+def rule(row: RuleRow) -> dict[str, Any]:
+    """`config` with every field there is, also of a rule that was stored with fewer."""
+    return {
+        "id": row.id,
+        "name": row.name,
+        "rule_type": row.rule_type,
+        "config": {"type": row.rule_type, **_whole(row)},
+        "enabled": row.enabled,
+        "project_id": row.project_public_id,
+        "description": row.description,
+        "environment_filter": row.environment_filter,
+        "source_filter": row.source_filter,
+        "cooldown_secs": row.cooldown_secs,
+        "created_at": row.created_at_ms // 1000,
+        "updated_at": row.updated_at_ms // 1000,
+        "last_fired_at": None if row.last_fired_at_ms is None else row.last_fired_at_ms // 1000,
+    }
+
+
+def _whole(row: RuleRow) -> dict[str, Any]:
+    try:
+        return as_dict(parse_config(row.rule_type, row.config))
+    except InvalidField:  # of a type that only a later bloop knows
+        return row.config
+
+
+def channel(row: ChannelRow) -> dict[str, Any]:
+    """Without its secrets: they are written and never read."""
+    return {
+        "id": row.id,
+        "rule_id": row.rule_id,
+        "channel_type": row.channel_type,
+        "config": {"type": row.channel_type, **channels.redacted(row.channel_type, row.config)},
+        "target": channels.target(row.channel_type, row.config),
+        "created_at": row.created_at_ms // 1000,
+    }
+
+
+def outcome(row: Outcome) -> dict[str, Any]:
+    return {
+        "channel": row.channel_id,
+        "channel_type": row.channel_type,
+        "target": row.target,
+        "state": row.state,
+        "detail": row.detail,
+        "status": row.status,
+    }
+
+
+def would_fire(told: AlertMessage) -> dict[str, Any]:
+    return {
+        "fired_at": told.at_ms // 1000,
+        "project_id": told.project_id,
+        "issue": told.issue.short_id if told.issue else None,
+        "fingerprint": told.issue.fingerprint if told.issue else None,
+        "value": told.value,
+        "text": told.text,
+        "url": told.url,
+    }
+
+
+def firing(row: FiringRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "rule_id": row.rule_id,
+        "project_id": row.project_public_id,
+        "issue": row.short_id,
+        "fingerprint": row.fingerprint,
+        "text": row.text,
+        "url": row.url,
+        "is_test": row.is_test,
+        "fired_at": row.fired_at_ms // 1000,
+        "deliveries": {
+            "sent": row.sent,
+            "waiting": row.waiting,
+            "failed": row.failed,
+            "dismissed": row.dismissed,
+        },
+    }

@@ -1,0 +1,79 @@
+"""What a rule would have said in the last days, for a rule that is stored, changed or only thought of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import apsw
+
+from bloop.alerts.firing import preview
+from bloop.alerts.message import AlertMessage
+from bloop.alerts.rules import changes as alerting
+from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.bodies import fields_in, text_in
+from bloop.alerts.rules.model import Rule, parse_config
+from bloop.alerts.rules.read import RuleRow
+from bloop.auth.access import may_see_alerts
+from bloop.auth.principal import Kind, Principal
+from bloop.base.clock import DAY_MS
+from bloop.base.errors import InvalidField
+from bloop.projects.read import get_project
+from bloop.site.deps import Deps
+
+DAYS = 7
+UNNAMED = "this rule"  # one that is only thought of may have no name yet
+
+
+class Previewed(NamedTuple):
+    """`fired_count` firings, of which `newest` are told, newest first."""
+
+    since_ms: int
+    until_ms: int
+    fired_count: int
+    newest: list[AlertMessage]
+
+
+def look_back(
+    deps: Deps, principal: Principal, body: Mapping[str, Any], rule_id: int | None = None, *, told_max: int
+) -> Previewed:
+    """The rule that `body` describes; with `rule_id` it leaves out what is as it is there.
+
+    Raises:
+        NotFound, InvalidField: as their names say.
+    """
+    now_ms = deps.now_ms()
+    since_ms = now_ms - DAYS * DAY_MS
+    with deps.database.reader() as db:
+        kept = None if rule_id is None else alerting.known_rule(db, principal, rule_id)
+        rule = _rule(db, deps, principal, body, kept)
+        found = preview.preview(db, rule, since_ms, now_ms)
+        told = preview.messages(db, rule, found[-told_max:], deps.settings.auth.rp_origin)
+    return Previewed(since_ms, now_ms, len(found), told[::-1])
+
+
+def _rule(db: apsw.Connection, deps: Deps, principal: Principal, body: Mapping[str, Any], kept: RuleRow | None) -> Rule:
+    fields = fields_in(body, kept)
+    fields = alert_rules.checked(fields._replace(name=fields.name.strip() or UNNAMED))
+    cooldown_secs = deps.settings.alerting.cooldown_secs if fields.cooldown_secs is None else fields.cooldown_secs
+    return Rule(
+        id=0 if kept is None else kept.id,
+        name=fields.name,
+        project_id=_project_id(db, principal, body) if kept is None else kept.project_id,
+        config=parse_config(fields.rule_type, fields.config),
+        environment_filter=fields.environment_filter,
+        source_filter=fields.source_filter,
+        cooldown_ms=cooldown_secs * 1000,
+    )
+
+
+def _project_id(db: apsw.Connection, principal: Principal, body: Mapping[str, Any]) -> int | None:
+    """Whoever sees a project may look back in it; a token has its own."""
+    reference = text_in(body, "project_id")
+    if principal.kind is Kind.TOKEN:
+        assert principal.project_ids is not None, "a token belongs to one project"
+        return principal.project_ids[0]
+    project = get_project(db, reference) if reference else None
+    if reference and (project is None or not may_see_alerts(principal, project.id)):
+        raise InvalidField("project_id", "project not found")
+    return project.id if project else None

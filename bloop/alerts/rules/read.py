@@ -1,0 +1,105 @@
+"""Alert rules and the channels they speak through, for lists, for one page, and for whoever may change them.
+
+Q1  A rule of a deleted project is in no answer. A rule of no project is about all of them.
+Q2  A channel's config holds its secrets; what is shown of it is for `bloop.alerts.channels` to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import apsw
+import orjson
+
+from bloop.db.rows import ids_json
+
+
+class RuleRow(NamedTuple):
+    """`project_*` are None for a rule over all projects; `project_created_by` is who may manage its project."""
+
+    id: int
+    project_id: int | None
+    project_public_id: str | None
+    project_slug: str | None
+    project_name: str | None
+    project_created_by: str | None
+    name: str
+    rule_type: str
+    config_json: str
+    enabled: bool
+    description: str | None
+    environment_filter: str | None
+    source_filter: str | None
+    cooldown_secs: int | None  # None: what alerting.cooldown_secs says
+    created_by: str | None
+    created_at_ms: int
+    updated_at_ms: int
+    last_fired_at_ms: int | None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Without its type, which is `rule_type`."""
+        stored: dict[str, Any] = orjson.loads(self.config_json)
+        return stored
+
+
+class ChannelRow(NamedTuple):
+    id: int
+    rule_id: int
+    channel_type: str
+    config_json: str
+    created_at_ms: int
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Secrets included: not for showing (Q2)."""
+        stored: dict[str, Any] = orjson.loads(self.config_json)
+        return stored
+
+
+# The newest firing by alert_firings_by_rule.
+_COLUMNS = """
+SELECT r.id, r.project_id, p.public_id, p.slug, p.name, p.created_by, r.name, r.rule_type, r.config, r.enabled,
+       r.description, r.environment_filter, r.source_filter, r.cooldown_secs, r.created_by, r.created_at_ms,
+       r.updated_at_ms,
+       (SELECT f.fired_at_ms FROM alert_firings AS f
+         WHERE f.rule_id = r.id AND f.is_test = 0 ORDER BY f.id DESC LIMIT 1)
+  FROM alert_rules AS r
+  LEFT JOIN projects AS p ON p.id = r.project_id
+ WHERE (r.project_id IS NULL OR p.deleted_at_ms IS NULL)
+"""
+_OF_PROJECTS = "AND r.project_id IN (SELECT value FROM json_each(:project_ids))"
+_BY_ID = "ORDER BY r.id"
+_ONE = "AND r.id = :id"
+# Served by alert_channels_by_rule.
+_SELECT_CHANNELS = """
+SELECT id, rule_id, channel_type, config, created_at_ms
+  FROM alert_channels
+ WHERE rule_id IN (SELECT value FROM json_each(:rule_ids))
+ ORDER BY id
+"""
+
+
+def list_rules(db: apsw.Connection, project_ids: Sequence[int] | None = None) -> list[RuleRow]:
+    """By id. None lists every rule; else those of these projects alone, without the ones over all."""
+    if project_ids is None:
+        return [_rule(row) for row in db.execute(f"{_COLUMNS} {_BY_ID}")]
+    bindings = {"project_ids": ids_json(project_ids)}
+    return [_rule(row) for row in db.execute(f"{_COLUMNS} {_OF_PROJECTS} {_BY_ID}", bindings)]
+
+
+def get_rule(db: apsw.Connection, rule_id: int) -> RuleRow | None:
+    """Says nothing about who may see it."""
+    row = db.execute(f"{_COLUMNS} {_ONE}", {"id": rule_id}).fetchone()
+    return None if row is None else _rule(row)
+
+
+def list_channels(db: apsw.Connection, rule_ids: Sequence[int]) -> list[ChannelRow]:
+    """Of these rules, in the order they were added."""
+    return [ChannelRow(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_ids": ids_json(rule_ids)})]
+
+
+def _rule(row: tuple[Any, ...]) -> RuleRow:
+    made = RuleRow(*row)
+    return made._replace(enabled=bool(made.enabled))

@@ -1,0 +1,165 @@
+"""Alert rules and their channels: made, changed, deleted. Call inside a transaction.
+
+R1  What is stored has been checked: the config by `rules.model`, a channel's by `alerts.channels`, the rest here.
+R2  A deleted rule takes its channels along and what still waited to be sent; what it said is kept in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import apsw
+import orjson
+
+from bloop.base.errors import Conflict, InvalidField, NotFound
+from bloop.ingest.limits import ENVIRONMENT_BYTES_MAX, SOURCE_CHARS_MAX
+
+NAME_LENGTH_MAX = 100
+DESCRIPTION_LENGTH_MAX = 1000
+COOLDOWN_SECS_MAX = 604_800
+RULES_MAX = 500
+CHANNELS_MAX = 20  # of one rule
+
+
+class RuleFields(NamedTuple):
+    """What people say of a rule. `config` is without its `type`; text that says nothing is None."""
+
+    name: str
+    rule_type: str
+    config: Mapping[str, Any]
+    enabled: bool = True
+    description: str | None = None
+    environment_filter: str | None = None
+    source_filter: str | None = None
+    cooldown_secs: int | None = None  # None: what alerting.cooldown_secs says
+
+
+_COUNT_RULES = "SELECT count(*) FROM alert_rules"
+_COUNT_CHANNELS = "SELECT count(*) FROM alert_channels WHERE rule_id = :rule_id"
+_INSERT = """
+INSERT INTO alert_rules (project_id, name, rule_type, config, enabled, description, environment_filter, source_filter,
+                         cooldown_secs, created_by, created_at_ms, updated_at_ms)
+VALUES (:project_id, :name, :rule_type, :config, :enabled, :description, :environment_filter, :source_filter,
+        :cooldown_secs, :created_by, :now_ms, :now_ms)
+"""
+_UPDATE = """
+UPDATE alert_rules
+   SET name = :name, rule_type = :rule_type, config = :config, enabled = :enabled, description = :description,
+       environment_filter = :environment_filter, source_filter = :source_filter, cooldown_secs = :cooldown_secs,
+       updated_at_ms = :now_ms
+ WHERE id = :id
+RETURNING id
+"""
+_SWITCH = "UPDATE alert_rules SET enabled = :enabled, updated_at_ms = :now_ms WHERE id = :id RETURNING id"
+_DELETE = "DELETE FROM alert_rules WHERE id = :id RETURNING id"
+_INSERT_CHANNEL = """
+INSERT INTO alert_channels (rule_id, channel_type, config, created_at_ms)
+VALUES (:rule_id, :channel_type, :config, :now_ms)
+"""
+_DELETE_CHANNEL = "DELETE FROM alert_channels WHERE id = :id AND rule_id = :rule_id RETURNING id"
+
+
+def create_rule(
+    db: apsw.Connection, fields: RuleFields, *, project_id: int | None, created_by: str | None, now_ms: int
+) -> int:
+    """The id of the new rule; `project_id` None is a rule over all projects.
+
+    Raises:
+        InvalidField: a field will not do.
+        Conflict: there are RULES_MAX already.
+    """
+    if int(db.execute(_COUNT_RULES).get or 0) >= RULES_MAX:
+        raise Conflict(f"there are {RULES_MAX} rules already: delete one first")
+    db.execute(_INSERT, _row(fields, now_ms) | {"project_id": project_id, "created_by": created_by})
+    return db.last_insert_rowid()
+
+
+def save_rule(db: apsw.Connection, rule_id: int, fields: RuleFields, now_ms: int) -> None:
+    """All of its fields as they are now meant.
+
+    Raises:
+        InvalidField: a field will not do.
+        NotFound: the rule is gone.
+    """
+    if not list(db.execute(_UPDATE, _row(fields, now_ms) | {"id": rule_id})):
+        raise NotFound(f"alert rule {rule_id} not found")
+
+
+def switch_rule(db: apsw.Connection, rule_id: int, now_ms: int, *, enabled: bool) -> None:
+    """Off, it says nothing, and what happens meanwhile is not announced later.
+
+    Raises:
+        NotFound: the rule is gone.
+    """
+    if not list(db.execute(_SWITCH, {"id": rule_id, "enabled": int(enabled), "now_ms": now_ms})):
+        raise NotFound(f"alert rule {rule_id} not found")
+
+
+def delete_rule(db: apsw.Connection, rule_id: int) -> None:
+    """R2.
+
+    Raises:
+        NotFound: it is gone already.
+    """
+    if not list(db.execute(_DELETE, {"id": rule_id})):
+        raise NotFound(f"alert rule {rule_id} not found")
+
+
+def add_channel(db: apsw.Connection, rule_id: int, channel_type: str, config: Mapping[str, Any], now_ms: int) -> int:
+    """The id of the new channel.
+
+    Raises:
+        Conflict: the rule has CHANNELS_MAX already.
+    """
+    if int(db.execute(_COUNT_CHANNELS, {"rule_id": rule_id}).get or 0) >= CHANNELS_MAX:
+        raise Conflict(f"a rule has at most {CHANNELS_MAX} channels")
+    row = {"rule_id": rule_id, "channel_type": channel_type, "config": orjson.dumps(dict(config)).decode()}
+    db.execute(_INSERT_CHANNEL, row | {"now_ms": now_ms})
+    return db.last_insert_rowid()
+
+
+def delete_channel(db: apsw.Connection, rule_id: int, channel_id: int) -> None:
+    """Raises: NotFound."""
+    if not list(db.execute(_DELETE_CHANNEL, {"id": channel_id, "rule_id": rule_id})):
+        raise NotFound(f"channel {channel_id} not found")
+
+
+def checked(fields: RuleFields) -> RuleFields:
+    """As they are to be stored: trimmed, sources in lower case. The config is the caller's to check (R1).
+
+    Raises:
+        InvalidField: names the field.
+    """
+    cooldown = fields.cooldown_secs
+    if cooldown is not None and not 0 <= cooldown <= COOLDOWN_SECS_MAX:
+        raise InvalidField("cooldown_secs", f"cooldown_secs must be between 0 and {COOLDOWN_SECS_MAX}")
+    return fields._replace(
+        name=_checked_name(fields.name),
+        description=_checked("description", fields.description, DESCRIPTION_LENGTH_MAX),
+        environment_filter=_checked("environment_filter", fields.environment_filter, ENVIRONMENT_BYTES_MAX),
+        source_filter=_checked("source_filter", (fields.source_filter or "").lower(), SOURCE_CHARS_MAX),
+    )
+
+
+def _row(fields: RuleFields, now_ms: int) -> dict[str, Any]:
+    """Raises: InvalidField."""
+    config = orjson.dumps(dict(fields.config)).decode()
+    return checked(fields)._asdict() | {"config": config, "enabled": int(fields.enabled), "now_ms": now_ms}
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise InvalidField("name", "name is required")
+    if len(name) > NAME_LENGTH_MAX:
+        raise InvalidField("name", f"name must be at most {NAME_LENGTH_MAX} characters")
+    return name
+
+
+def _checked(field: str, text: str | None, length_max: int) -> str | None:
+    """Blank text says nothing."""
+    text = (text or "").strip()
+    if len(text) > length_max:
+        raise InvalidField(field, f"{field} must be at most {length_max} characters")
+    return text or None

@@ -1,0 +1,87 @@
+"""The panel about backups on the storage page. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bloop.backup.read import RunRow
+from bloop.base.clock import DAY_MS
+
+PROVEN_OLD_MS = 8 * DAY_MS
+LINES_MAX = 14
+BACKUP_HREF = "/settings/storage/backups"  # where the button posts to
+
+_BY = {"schedule": "nightly", "asked": "asked for", "command": "bloop backup"}
+
+
+class BackupFile(NamedTuple):
+    """A backup that lies in the folder. `file_bytes` is what it takes there, packed."""
+
+    name: str
+    cause: str
+    created_at_ms: int
+    file_bytes: int
+    database_bytes: int
+    events: int
+
+
+@dataclass(frozen=True, slots=True)
+class BackupsPanel:
+    """`state` is what is going on: `waiting`, `running` or nothing. `more` counts backups that are not listed."""
+
+    href: str
+    enabled: bool
+    directory: str
+    keep: int
+    next_at_ms: int | None
+    state: str
+    since_ms: int | None
+    failing: str | None
+    last_at_ms: int | None
+    last_bytes: int
+    last_took: str
+    proven_at_ms: int | None
+    proven_is_old: bool
+    lines: tuple[BackupFile, ...]  # newest first
+    more: int
+
+
+def backups_panel(
+    files: Sequence[BackupFile],
+    *,
+    enabled: bool,
+    directory: str,
+    keep: int,
+    next_at_ms: int | None,
+    open_run: RunRow | None,
+    last_good: RunRow | None,
+    failing: str | None,
+    proven_at_ms: int | None,
+    now_ms: int,
+) -> BackupsPanel:
+    """`files` are newest first."""
+    return BackupsPanel(
+        href=BACKUP_HREF,
+        enabled=enabled,
+        directory=directory,
+        keep=keep,
+        next_at_ms=next_at_ms,
+        state="" if open_run is None else open_run.state,
+        since_ms=None if open_run is None else open_run.started_at_ms or open_run.asked_at_ms,
+        failing=failing,
+        last_at_ms=None if last_good is None else last_good.started_at_ms,
+        last_bytes=0 if last_good is None else last_good.file_bytes or 0,
+        last_took="" if last_good is None else _took(last_good),
+        proven_at_ms=proven_at_ms,
+        proven_is_old=last_good is not None and now_ms - (proven_at_ms or 0) > PROVEN_OLD_MS,
+        lines=tuple(file._replace(cause=_BY[file.cause]) for file in files[:LINES_MAX]),
+        more=max(0, len(files) - LINES_MAX),
+    )
+
+
+def _took(run: RunRow) -> str:
+    """How long it took to make and to try."""
+    seconds = max(0, (run.ended_at_ms or 0) - (run.started_at_ms or 0)) / 1000
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,111 @@
+"""The book about backups. Call inside a transaction.
+
+N1  One attempt at most waits or runs: asking while there is one joins it.
+N2  An attempt is written down before it begins, so that one that was killed is seen: whoever makes backups next calls
+    it interrupted.
+N3  The newest RUNS_KEPT are kept, and whatever they are, the newest that worked and the newest that was proven.
+"""
+
+from __future__ import annotations
+
+import apsw
+
+from bloop.backup.read import RunRow, get_run, open_run
+
+RUNS_KEPT = 100
+ERROR_CHARS_MAX = 500
+
+_INSERT = """
+INSERT INTO backup_runs (cause, asked_by, state, asked_at_ms) VALUES (:cause, :asked_by, 'waiting', :now_ms)
+"""
+_BEGIN = "UPDATE backup_runs SET state = 'running', started_at_ms = :now_ms WHERE id = :run_id"
+_END = """
+UPDATE backup_runs
+   SET state = :state, ended_at_ms = :now_ms, file = :file, file_bytes = :file_bytes,
+       database_bytes = :database_bytes, proven_at_ms = :proven_at_ms, error = :error
+ WHERE id = :run_id
+"""
+_INTERRUPT = "UPDATE backup_runs SET state = 'interrupted' WHERE state = 'running'"
+_INSERT_DONE = """
+INSERT INTO backup_runs (cause, state, asked_at_ms, started_at_ms, ended_at_ms, file, file_bytes, database_bytes,
+                         proven_at_ms)
+VALUES ('command', 'done', :created_at_ms, :created_at_ms, :now_ms, :file, :file_bytes, :database_bytes, :proven_at_ms)
+"""
+_TRIM = """
+DELETE FROM backup_runs
+ WHERE id <= (SELECT max(id) FROM backup_runs) - :kept
+   AND id <> coalesce((SELECT max(id) FROM backup_runs WHERE state = 'done'), 0)
+   AND id <> coalesce((SELECT max(id) FROM backup_runs WHERE proven_at_ms IS NOT NULL), 0)
+"""
+
+
+def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> RunRow:
+    """The attempt that waits or runs, made if there is none (N1)."""
+    found = open_run(db)
+    if found is not None:
+        return found
+    db.execute(_INSERT, {"cause": cause, "asked_by": asked_by, "now_ms": now_ms})
+    made = get_run(db, db.last_insert_rowid())
+    assert made is not None, "it was just inserted"
+    db.execute(_TRIM, {"kept": RUNS_KEPT})
+    return made
+
+
+def begin(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+    db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
+
+
+def end(
+    db: apsw.Connection,
+    run_id: int,
+    *,
+    now_ms: int,
+    file: str | None = None,
+    file_bytes: int | None = None,
+    database_bytes: int | None = None,
+    proven_at_ms: int | None = None,
+    error: str | None = None,
+) -> None:
+    """It worked, unless there is an error."""
+    db.execute(
+        _END,
+        {
+            "run_id": run_id,
+            "state": "failed" if error else "done",
+            "now_ms": now_ms,
+            "file": file,
+            "file_bytes": file_bytes,
+            "database_bytes": database_bytes,
+            "proven_at_ms": proven_at_ms,
+            "error": error and error[:ERROR_CHARS_MAX],
+        },
+    )
+
+
+def interrupt(db: apsw.Connection) -> int:
+    """What is said to run does not (N2); return how many."""
+    db.execute(_INTERRUPT)
+    return db.changes()
+
+
+def add_done(
+    db: apsw.Connection,
+    *,
+    created_at_ms: int,
+    now_ms: int,
+    file: str,
+    file_bytes: int,
+    database_bytes: int,
+    proven_at_ms: int | None,
+) -> None:
+    """Note a backup that the operator's command made."""
+    bindings = {
+        "created_at_ms": created_at_ms,
+        "now_ms": now_ms,
+        "file": file,
+        "file_bytes": file_bytes,
+        "database_bytes": database_bytes,
+        "proven_at_ms": proven_at_ms,
+    }
+    db.execute(_INSERT_DONE, bindings)
+    db.execute(_TRIM, {"kept": RUNS_KEPT})

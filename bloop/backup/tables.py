@@ -1,0 +1,7 @@
+"""The book about backups."""
+
+from __future__ import annotations
+
+from bloop.db.tables import Table
+
+TABLES = (Table(name="backup_runs"),)

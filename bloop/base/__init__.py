@@ -1,0 +1,1 @@
+"""What every room stands on: errors, clock, log, settings, the machine, credentials. It imports no other room."""

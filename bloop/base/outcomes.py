@@ -1,0 +1,37 @@
+"""What can become of a record, in the words the ledger uses.
+
+The ledger balances per project: RECEIVED = STORED + every other outcome + what still waits in the ring.
+A producer counts RECEIVED and the refusals in shared memory (they survive its death); the writer books STORED,
+DEAD_LETTER, DISCARDED and INTERRUPTED. Codes are stored in shared memory and in SQLite: append, never renumber.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+NO_PROJECT = 0  # stands for requests that named no project we know
+
+
+class Outcome(IntEnum):
+    """One line of the ledger. `label` is the word in the API, the metrics and the dashboard."""
+
+    RECEIVED = 1  # a record reached a worker, whatever came of it
+    STORED = 2  # committed to the database
+    RING_FULL = 3  # no room in the lane; the client was told "dropped"
+    RATE_LIMITED = 4  # this client address spent its tokens
+    INVALID = 5  # not JSON, or breaks the event contract
+    BAD_SIGNATURE = 6  # no signature, or one that does not verify
+    UNKNOWN_KEY = 7  # a project key nobody has
+    TOO_LARGE = 8  # past a size limit, before or after inflating
+    DUPLICATE = 9  # the same record twice (client retry with an idempotency key)
+    FILTERED = 10  # an inbound filter of the project said no
+    INTERRUPTED = 11  # its worker was killed before it was in the ring, or the machine stopped before it was stored
+    DEAD_LETTER = 12  # in the ring but not storable; kept in dead_letters with the reason
+    DISCARDED = 13  # its project was deleted while it waited
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+REFUSALS = tuple(o for o in Outcome if o not in (Outcome.RECEIVED, Outcome.STORED))

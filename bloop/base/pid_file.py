@@ -1,0 +1,91 @@
+"""The pid file of a running bloop: one supervisor per data, no newcomer before the last process of an old run ended.
+
+I1  A record lock on the file belongs to the supervisor alone: the kernel frees it with that process, however it dies.
+    While it is held, a second supervisor is refused.
+I2  A flock on the same open file is inherited by every process of the run. After a supervisor was killed, the next one
+    waits for it, so it never meets the port, the lanes or the locks of its predecessor's children.
+I3  The file is removed while both are held. Who opened the old file before that notices, and opens the new one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from bloop.base.errors import BloopError, ConfigError
+
+LEFTOVERS_WAIT_S = 15.0  # children die with their supervisor within milliseconds; this allows for a loaded machine
+_LOOK_EVERY_S = 0.02
+
+
+class AlreadyRunning(BloopError):
+    """Another bloop works on this data; the message names its process."""
+
+
+class Instance:
+    """This run's claim on its folder. Exactly one descriptor of the file is open: closing a second drops I1's lock."""
+
+    def __init__(self, path: Path, fd: int) -> None:
+        self._path, self.fd = path, fd
+
+    @classmethod
+    def claim(cls, path: Path, *, leftovers_wait_s: float = LEFTOVERS_WAIT_S) -> Instance:
+        """Become the one bloop of this folder; AlreadyRunning while there is another."""
+        deadline = time.monotonic() + leftovers_wait_s
+        while True:
+            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if _take(fd, path, deadline):
+                os.truncate(fd, 0)
+                os.pwrite(fd, f"{os.getpid()}\n".encode(), 0)
+                return cls(path, fd)
+            os.close(fd)
+
+    def release(self) -> None:
+        """Remove the file and let go; harmless when called again."""
+        if self.fd >= 0:
+            with contextlib.suppress(FileNotFoundError):
+                self._path.unlink()
+            os.close(self.fd)
+            self.fd = -1
+
+
+@contextlib.contextmanager
+def claimed(run_dir: Path) -> Iterator[None]:
+    """Be the one bloop that works in this folder, which is made if it is missing."""
+    try:
+        run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
+        instance = Instance.claim(run_dir / "bloop.pid")
+    except OSError as error:
+        raise ConfigError("server.run_dir", f"cannot use {error.filename}: {error.strerror}") from error
+    try:
+        yield
+    finally:
+        instance.release()
+
+
+def _take(fd: int, path: Path, deadline: float) -> bool:
+    """Lock the open file both ways; False when it was removed in the meantime."""
+    try:
+        fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        pid = os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
+        os.close(fd)
+        raise AlreadyRunning(f"bloop already runs on this data: process {pid} holds {path}") from None
+    while not _flocked(fd):
+        if time.monotonic() > deadline:
+            os.close(fd)
+            raise AlreadyRunning(f"processes of an earlier run still hold {path}; end them first")
+        time.sleep(_LOOK_EVERY_S)
+    return os.fstat(fd).st_nlink > 0
+
+
+def _flocked(fd: int) -> bool:
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

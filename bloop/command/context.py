@@ -1,0 +1,169 @@
+"""What every command does first: find the settings, the database and the ring. And how it says no.
+
+C1  Results go to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 misuse.
+C2  Expected trouble is one line that names the setting or the thing; a traceback means a bug.
+C3  Without any setting that names a database, commands work on the data folder: `--data`, or `./data` if it has one.
+    A secret that is set nowhere is read from the file `secret` beside the database.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import os
+import secrets
+import sys
+from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+import click
+
+from bloop.base import config
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError, NotFound, RingMissing, StorageError
+from bloop.db import connection, migrate
+from bloop.projects.read import ProjectRow, get_project, list_projects
+from bloop.ring import Segment
+
+DATA_FOLDER = Path("data")
+DATABASE_NAME = "bloop.db"
+SECRET_NAME = "secret"  # noqa: S105
+SECRET_VARIABLE = "BLOOP__AUTH__HMAC_SECRET_FILE"  # noqa: S105
+DATABASE_VARIABLE = "BLOOP__DATABASE__PATH"
+
+T = TypeVar("T")
+
+
+class Refusal(click.ClickException):
+    """One line on stderr, exit code 1."""
+
+    def show(self, file: Any = None) -> None:
+        click.echo(f"bloop: {self.message}", err=True, file=file)
+
+
+@contextlib.contextmanager
+def refusing() -> Iterator[None]:
+    """Turn expected trouble into a Refusal."""
+    try:
+        yield
+    except BloopError as error:
+        raise Refusal(str(error)) from error
+    except apsw.BusyError as error:
+        raise Refusal("the database is busy; try again") from error
+    except apsw.Error as error:
+        raise Refusal(f"the database says: {error}") from error
+    except BrokenPipeError:  # click ends quietly when nobody reads on
+        raise
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        raise Refusal(f"{where}{error.strerror or error}") from error
+
+
+def with_settings(command: Callable[..., T]) -> Callable[..., T]:
+    """Give a command `--config` and `--data`, and pass it the settings they lead to."""
+    return _with_settings(command, make_secret=False)
+
+
+def with_settings_and_secret(command: Callable[..., T]) -> Callable[..., T]:
+    """The same for commands that start processes: where `--data` is given, a missing secret is generated there."""
+    return _with_settings(command, make_secret=True)
+
+
+def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[..., T]:
+    @click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
+    @click.option("--data", metavar="DIR", help="Folder of database and secret where no setting names them.")
+    @functools.wraps(command)
+    def run(*args: Any, config_path: str | None, data: str | None, **kwargs: Any) -> T:
+        with refusing():
+            settings = find_settings(config_path, data, os.environ, make_secret=make_secret and data is not None)
+            return command(settings, *args, **kwargs)
+
+    return run
+
+
+def worker_command(settings: Settings, name: str, *flags: str) -> list[str]:
+    """The command line of a process that is to work on these settings; the rest of them is in the environment."""
+    config_flags = [] if settings.source == config.NO_FILE else ["--config", settings.source]
+    # -P: a folder named `workers` where the operator stands must not be imported in place of ours.
+    return [sys.executable, "-P", "-m", f"workers.{name}", *config_flags, *flags]
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for scripts.")
+
+
+def find_settings(
+    config_path: str | None, data: str | None, environ: MutableMapping[str, str], *, make_secret: bool = False
+) -> Settings:
+    """The settings by C3. What was found beside the settings proper is put into `environ`, for processes started next.
+
+    With `make_secret`, a missing secret is generated beside the database.
+    """
+    folder = Path(data) if data else DATA_FOLDER
+    is_given = data or os.path.exists(folder / DATABASE_NAME)  # not Path.exists: where we stand may be closed to us
+    defaults = {"database": {"path": str(folder / DATABASE_NAME)}} if is_given else {}
+    settings = config.load(config_path, environ, secret_required=False, defaults=defaults)
+    environ[DATABASE_VARIABLE] = str(settings.database_path)
+    if settings.auth.hmac_secret:
+        return settings
+    secret_file = settings.database_path.parent / SECRET_NAME
+    if make_secret and not secret_file.exists():
+        generate_secret(secret_file)
+    if not secret_file.exists():
+        return settings
+    environ[SECRET_VARIABLE] = str(secret_file)
+    return config.load(config_path, environ)
+
+
+def generate_secret(path: Path) -> None:
+    """Write a new secret, readable by this user only. Whole or not at all: no half one is left by a kill."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    aside = path.with_name(f"{path.name}.{os.getpid()}")
+    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with open(fd, "w", encoding="ascii") as file:
+        file.write(secrets.token_hex(32) + "\n")
+    aside.rename(path)
+
+
+@contextlib.contextmanager
+def database(settings: Settings) -> Iterator[apsw.Connection]:
+    """The control connection, on a database that is there and up to date."""
+    path = settings.database_path
+    if not path.exists():
+        raise StorageError(f"there is no database {path} yet: `bloop up` makes it, --config or --data finds another")
+    with contextlib.closing(connection.open_control(path)) as db:
+        if migrate.pending(db):
+            raise StorageError(f"the database {path} is of an older bloop: run `bloop migrate` first")
+        yield db
+
+
+def change(settings: Settings, do: Callable[[apsw.Connection], T]) -> T:
+    """Run `do` in one transaction, then tell the running processes that control-plane rows changed."""
+    with database(settings) as db:
+        with connection.immediate(db):
+            result = do(db)
+        with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
+            ring.bump_generation()
+        return result
+
+
+def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
+    project = get_project(db, reference)
+    if project is None:
+        known = ", ".join(row.slug for row in list_projects(db)) or "none"
+        raise NotFound(f"there is no project {reference!r}; there are: {known}")
+    return project
+
+
+def print_json(value: Any) -> None:
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def print_table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Columns as wide as their widest cell; the last one runs free."""
+    lines = [[str(cell) for cell in row] for row in (heading, *rows)]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
+    for line in lines:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())

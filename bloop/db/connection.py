@@ -1,0 +1,154 @@
+"""How bloop opens SQLite. Four roles, one function each; every pragma says why it is there.
+
+Connections are opened after fork, one set per process, and used by one thread at a time.
+
+    writer   the one process that stores event data; owns checkpoints, fsyncs every commit
+    control  short `immediate` transactions on control-plane rows (projects, tokens, status changes)
+    cleaner  deletes what is old; what it did last may be undone by a power cut, and is then done again
+    reader   read-only, with a limit on how long one statement may run
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from bloop.base.errors import QueryTimeout, StorageError
+
+BUSY_TIMEOUT_MS = 5000
+PROGRESS_OPS = 2000  # virtual machine steps between looks at the clock: about 50 µs
+WRITER_CACHE_KIB = 8 * 1024
+CLEANER_CACHE_KIB = 4 * 1024
+CACHE_KIB = 2 * 1024  # of all others, several in a process; twice as much makes no page faster
+WAL_PAGES_MAX = 4096  # pages before the writer asks for a passive checkpoint: 16 MiB of WAL
+
+AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
+
+CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
+
+# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
+# that ran into trouble is often remounted read-only.
+OPERATIONAL_ERRORS = (
+    apsw.FullError,
+    apsw.BusyError,
+    apsw.LockedError,
+    apsw.IOError,
+    apsw.CantOpenError,
+    apsw.ReadOnlyError,
+    apsw.NoMemError,
+    apsw.CorruptError,
+    apsw.NotADBError,
+    MemoryError,
+)
+
+
+def open_writer(path: Path | str, *, cache_kib: int = WRITER_CACHE_KIB) -> apsw.Connection:
+    """The writer's connection. `synchronous=FULL`: a commit is on the disk before its ring positions are released.
+
+    NORMAL could lose commits since the last checkpoint at a power cut (sqlite.org/pragma.html#pragma_synchronous);
+    with batched commits the extra fsync is a handful a second.
+    """
+    db = _open(path, CREATE_FLAGS)
+    _set_up_wal(db)
+    db.pragma("synchronous", "FULL")
+    db.pragma("cache_size", -cache_kib)
+    db.pragma("wal_autocheckpoint", 0)  # the writer checkpoints between batches, never inside a commit
+    db.pragma("journal_size_limit", 64 * 1024 * 1024)
+    return db
+
+
+def open_control(path: Path | str) -> apsw.Connection:
+    """A connection for control-plane changes: wrap each in `immediate`, keep it short, expect `apsw.BusyError`."""
+    db = _open(path, CREATE_FLAGS)
+    _set_up_wal(db)
+    db.pragma("synchronous", "FULL")
+    db.pragma("cache_size", -CACHE_KIB)
+    db.pragma("wal_autocheckpoint", 0)
+    return db
+
+
+def open_cleaner(path: Path | str) -> apsw.Connection:
+    """A control connection whose commits wait for no disk: the write lock is held while a commit waits.
+
+    The writer's next commit, which waits, makes those before it durable too.
+    """
+    db = open_control(path)
+    db.pragma("synchronous", "NORMAL")
+    db.pragma("cache_size", -CLEANER_CACHE_KIB)
+    return db
+
+
+def open_reader(path: Path | str) -> apsw.Connection:
+    """A read-only connection. Opened read-write at the file level, because a WAL reader must be able to make `-shm`;
+    `query_only` is what keeps it from changing rows (sqlite.org/pragma.html#pragma_query_only)."""
+    db = _open(path, apsw.SQLITE_OPEN_READWRITE)
+    db.pragma("query_only", True)
+    db.pragma("cache_size", -CACHE_KIB)
+    db.pragma("wal_autocheckpoint", 0)
+    return db
+
+
+@contextmanager
+def immediate(db: apsw.Connection) -> Iterator[None]:
+    """One write transaction: the lock is taken at the start, everything commits at the end or nothing does.
+
+    Not `with db:`, which waits for the lock while holding the GIL (apsw 3.54, measured): a second thread of the same
+    process could not finish the transaction that the first one waits for, and both would stand still until the
+    busy timeout.
+
+    Raises:
+        apsw.BusyError: another process kept the lock for BUSY_TIMEOUT_MS.
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        if db.in_transaction:  # some errors (full disk, I/O) have rolled back already
+            db.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def time_limit(db: apsw.Connection, limit_ms: int) -> Iterator[None]:
+    """Interrupt any statement on `db` that is still running `limit_ms` from now.
+
+    Raises:
+        QueryTimeout: from inside the block, in place of apsw's InterruptError.
+    """
+    deadline = time.monotonic() + limit_ms / 1000
+    db.set_progress_handler(lambda: time.monotonic() > deadline, PROGRESS_OPS)
+    try:
+        yield
+    except apsw.InterruptError as error:
+        raise QueryTimeout(f"the query ran longer than {limit_ms} ms") from error
+    finally:
+        db.set_progress_handler(None)
+
+
+def _open(path: Path | str, flags: int) -> apsw.Connection:
+    try:
+        db = apsw.Connection(str(path), flags=flags)
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+        db.pragma("schema_version")  # reads the header: a file that is no database says so here
+    except (apsw.CantOpenError, apsw.NotADBError, apsw.CorruptError) as error:
+        raise StorageError(f"cannot open the database {path}: {error}") from error
+    db.pragma("foreign_keys", True)
+    db.pragma("temp_store", "MEMORY")
+    db.pragma("trusted_schema", False)
+    db.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)  # "text" in double quotes is a column or an error, never a string
+    db.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
+    return db
+
+
+def _set_up_wal(db: apsw.Connection) -> None:
+    """WAL and incremental vacuum. `auto_vacuum` only takes effect before the first table exists."""
+    if db.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:  # saying it again would take the write lock
+        db.pragma("auto_vacuum", "INCREMENTAL")
+    mode = db.pragma("journal_mode", "wal")
+    if mode != "wal":  # a network filesystem, or a file system without shared memory
+        raise StorageError(f"SQLite refuses WAL mode (it answers {mode!r}); is the database on a network filesystem?")

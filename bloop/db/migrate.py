@@ -1,0 +1,140 @@
+"""Numbered `.sql` migrations, applied together with the record that they ran.
+
+G1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all of them ran, or none.
+G2  Two processes that migrate at once do it one after the other; the second finds nothing to do.
+G3  A file that already ran never changes: its SHA-256 is compared at every start.
+G4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import os
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from bloop.base.errors import SchemaTooNew, StorageError
+from bloop.db import connection
+
+log = logging.getLogger(__name__)
+
+_TABLE = """
+CREATE TABLE IF NOT EXISTS schema_migrations (
+    version       INTEGER PRIMARY KEY,
+    name          TEXT    NOT NULL,
+    sha256        TEXT    NOT NULL,
+    applied_at_ms INTEGER NOT NULL
+)
+"""
+_HAS_TABLE = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'schema_migrations'"
+_SELECT_APPLIED = "SELECT version, sha256 FROM schema_migrations ORDER BY version"
+_INSERT_APPLIED = "INSERT INTO schema_migrations VALUES (:version, :name, :sha256, :applied_at_ms)"
+
+
+class Migration(NamedTuple):
+    version: int
+    name: str
+    sql: str
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.sql.encode()).hexdigest()
+
+
+def shipped() -> list[Migration]:
+    """The migrations this bloop knows, in order, numbered 1, 2, 3 …"""
+    folder = resources.files("bloop.db") / "migrations"
+    files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
+    found = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
+    assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations are numbered without gaps"
+    return found
+
+
+def pending(db: apsw.Connection, migrations: list[Migration] | None = None) -> list[Migration]:
+    """What `migrate` would apply. Reads only.
+
+    Raises:
+        SchemaTooNew: the database was written by a later bloop.
+        StorageError: a migration that already ran has been edited since.
+    """
+    migrations = shipped() if migrations is None else migrations
+    applied = dict(db.execute(_SELECT_APPLIED)) if db.execute(_HAS_TABLE).fetchone() else {}
+    if applied and max(applied) > len(migrations):
+        raise SchemaTooNew(
+            f"the database has schema version {max(applied)}, this bloop knows up to {len(migrations)}: upgrade bloop"
+        )
+    for migration in migrations:
+        if applied.get(migration.version, migration.sha256) != migration.sha256:
+            raise StorageError(f"migration {migration.version:04d}_{migration.name} changed after it was applied")
+    return [m for m in migrations if m.version not in applied]
+
+
+def pending_at(path: Path) -> list[Migration]:
+    """The same of a file, which need not exist. Changes nothing."""
+    if not path.exists():
+        return shipped()
+    with contextlib.closing(connection.open_reader(path)) as db:
+        return pending(db)
+
+
+def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = None) -> list[Migration]:
+    """Bring the database at `path` up to date, creating it (mode 0600) if need be; return what was applied."""
+    _create_private(Path(path))
+    db = connection.open_control(path)
+    try:
+        if not pending(db, migrations):
+            return []
+        with connection.immediate(db):  # from here on other processes that migrate wait, and then find nothing to do
+            todo = pending(db, migrations)
+            if todo and todo[0].version > 1:
+                _back_up(Path(path), todo[0].version)
+            for migration in todo:
+                _apply(db, migration, now_ms)
+    finally:
+        db.close()
+    for migration in todo:
+        log.info("applied migration %04d_%s", migration.version, migration.name, extra={"action": "migrated"})
+    return todo
+
+
+def _create_private(path: Path) -> None:
+    """Make the file, mode 0600. One that exists is never opened here: closing any descriptor of a database file drops
+    every POSIX lock this process holds on it (sqlite.org/howtocorrupt.html, section 2.2)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    path.chmod(0o600)
+
+
+def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> None:
+    db.execute(_TABLE)
+    db.execute(migration.sql)
+    row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
+    db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
+
+
+def _back_up(path: Path, version: int) -> None:
+    """Copy what is committed; the caller holds the write lock, so nothing newer can slip in between.
+
+    A copy has its name when it is whole: on a full disk there is none, or one from an earlier attempt.
+    """
+    target = path.with_name(f"{path.name}.before-{version:04d}")
+    making = target.with_name(f"{target.name}.new")
+    making.unlink(missing_ok=True)
+    _create_private(making)
+    try:
+        with (
+            contextlib.closing(connection.open_reader(path)) as source,
+            contextlib.closing(apsw.Connection(str(making))) as copy,
+            copy.backup("main", source, "main") as backup,
+        ):
+            backup.step()
+        making.replace(target)
+    finally:
+        making.unlink(missing_ok=True)
+    log.info("copied the database to %s", target, extra={"action": "backed_up"})

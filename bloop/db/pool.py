@@ -1,0 +1,98 @@
+"""The dashboard's connections: a small pool of readers and one connection for changes.
+
+D1  Nothing opens before first use, so a process that forks after building the app shares no connection.
+D2  A connection is used by one thread at a time; who finds none free waits, for a bounded time.
+D3  What a reader sees is one snapshot, and all it does together may take `query_timeout_ms`.
+D4  A change is one BEGIN IMMEDIATE transaction. SQLite waits for the writer at most its busy timeout; then the
+    change is refused, never half done.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+
+from bloop.base.errors import DatabaseBusy, StorageError
+from bloop.db import connection
+
+T = TypeVar("T")
+
+WAIT_S = 5.0  # for a free connection
+
+log = logging.getLogger(__name__)
+
+
+class Database:
+    """Safe to share between threads. `close` when none of them uses it any more."""
+
+    def __init__(self, path: Path | str, *, pool_size: int, query_timeout_ms: int) -> None:
+        self._path, self._query_timeout_ms = path, query_timeout_ms
+        self._places: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()  # LIFO: the warmest cache first
+        self._pool_size = pool_size
+        for _ in range(pool_size):
+            self._places.put(None)
+        self._control: apsw.Connection | None = None
+        self._control_lock = threading.Lock()
+
+    @contextlib.contextmanager
+    def reader(self, *, wait_s: float = WAIT_S) -> Iterator[apsw.Connection]:
+        """A read-only connection inside a read transaction (D3). Not re-entrant: one at a time per thread.
+
+        Raises:
+            QueryTimeout: the block's statements ran longer than the limit.
+            DatabaseBusy: every connection is in use and none came back in time.
+        """
+        try:
+            db = self._places.get(timeout=wait_s)
+        except queue.Empty:
+            raise DatabaseBusy("too many queries are running; try again") from None
+        try:
+            db = db or connection.open_reader(self._path)
+            with connection.time_limit(db, self._query_timeout_ms), db:
+                yield db
+        except apsw.BusyError as error:  # rare for a reader: the log is being recovered after a crash
+            raise DatabaseBusy("the database is busy; try again") from error
+        finally:
+            self._places.put(db)
+
+    def change(self, do: Callable[[apsw.Connection], T], *, wait: bool = True) -> T:
+        """Run `do` in one write transaction and return what it returns; `wait=False` gives up at once when busy.
+
+        Raises:
+            DatabaseBusy: another process or thread held the write lock for too long.
+            StorageError: the disk is full or fails.
+        """
+        if not self._control_lock.acquire(timeout=WAIT_S if wait else 0):
+            raise DatabaseBusy("the database is busy; try again")
+        try:
+            db = self._control = self._control or connection.open_control(self._path)
+            db.set_busy_timeout(connection.BUSY_TIMEOUT_MS if wait else 0)
+            with connection.immediate(db):
+                result = do(db)
+            return result  # noqa: RET504 - typed `with db` may swallow, so a return inside it does not satisfy mypy
+        except apsw.BusyError as error:
+            raise DatabaseBusy("the database is busy; try again") from error
+        except (apsw.FullError, apsw.IOError) as error:
+            log.error("a change was not stored: %s", error, extra={"action": "change_failed"})
+            raise StorageError("the database cannot be written right now; is the disk full?") from error
+        finally:
+            self._control_lock.release()
+
+    def close(self) -> None:
+        """Close every connection that is not in use."""
+        with self._control_lock:
+            if self._control is not None:
+                self._control.close()
+                self._control = None
+        with contextlib.suppress(queue.Empty):
+            while True:
+                db = self._places.get_nowait()
+                if db is not None:
+                    db.close()

@@ -1,0 +1,204 @@
+"""`bloop demo`: a month of a small company's errors, to see what the dashboard looks like in use.
+
+The events take the way of real ones: through a lane of the ring, stored by the writer, counted in the ledger. When
+bloop is not running, a writer is started for as long as it takes.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+import apsw
+import click
+
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import BloopError, RingError
+from bloop.base.outcomes import Outcome
+from bloop.command.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
+from bloop.db import connection
+from bloop.demo.month import PROJECTS, DemoChange, demo_changes, demo_events
+from bloop.grouping import v1
+from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.limits import Limits
+from bloop.issues.read import IssueFilter, list_issues
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.store import Status, change_status
+from bloop.projects.read import get_project
+from bloop.projects.store import create_project
+from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, encode_error
+from bloop.ring import Producer, Segment
+
+WRITER_STARTS_WITHIN_S = 30.0
+WRITER_STORES_WITHIN_S = 60.0  # without any progress; a full disk, say
+_LOOK_EVERY_S = 0.005
+_PUSHES_PER_LOOK = 64  # looking asks the kernel who holds the lanes; half a lane takes many more records than this
+
+T = TypeVar("T")
+
+
+@click.command()
+@click.option("--issues", type=click.IntRange(1, 5000), default=120, show_default=True)
+@click.option("--events", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True, help="Another number, another month.")
+@as_json
+@with_settings_and_secret
+def demo(settings: Settings, issues: int, events: int, seed: int, as_json: bool) -> None:
+    """Store invented events in projects of their own, to look around with."""
+    if issues > events:
+        raise click.BadParameter("must be at least --issues", param_hint="--events")
+    with writing(settings) as segment:
+        stored = Feed(settings, segment).run(clock.now_ms(), issues, events, seed)
+    if as_json:
+        print_json({"projects": [slug for slug, _ in PROJECTS], "events": stored})
+    else:
+        click.echo(f"stored {stored} events in {len(PROJECTS)} projects")
+
+
+class Feed:
+    """One lane and what goes through it."""
+
+    def __init__(self, settings: Settings, segment: Segment) -> None:
+        self._settings, self._segment = settings, segment
+        self._limits = Limits.of(settings.ingest)
+        self._project_ids: dict[str, int] = {}
+
+    def run(self, now_ms: int, issues: int, events: int, seed: int) -> int:
+        """Push everything, changes of status in between; return when it is stored."""
+        from bloop.demo.alerts import store_alerts
+
+        self._project_ids = change(self._settings, lambda db: _ensure_projects(db, now_ms))
+        changes = deque(demo_changes(now_ms))
+        pushed = 0
+        with contextlib.closing(Producer.claim(self._segment)) as lane, database(self._settings) as db:
+            for slug, body, received_at_ms in _with_progress(demo_events(now_ms, issues, events, seed), events):
+                while changes and changes[0].at_ms <= received_at_ms:
+                    self._wait(lambda: self._waiting(lane) == 0)
+                    self._apply(db, changes.popleft())
+                if pushed % _PUSHES_PER_LOOK == 0:
+                    self._make_room(lane)
+                self._push(lane, self._project_ids[slug], body, received_at_ms)
+                pushed += 1
+            self._wait(lambda: self._waiting(lane) == 0)
+            for left in changes:
+                self._apply(db, left)
+            with connection.immediate(db):
+                store_alerts(db, self._project_ids, self._settings.auth.rp_origin, now_ms)
+        return pushed
+
+    def _push(self, lane: Producer, project_id: int, body: dict[str, Any], received_at_ms: int) -> None:
+        event, fingerprint = parse_event(body, self._limits, received_at_ms)
+        algorithm = FINGERPRINT_BY_CLIENT
+        if fingerprint is None:
+            fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
+            algorithm = v1.ALGORITHM
+        payload = encode_error(project_id, received_at_ms, fingerprint, algorithm, event)
+        lane.count(project_id, Outcome.RECEIVED)
+        if not lane.push(Kind.ERROR, payload):
+            lane.count(project_id, Outcome.RING_FULL)
+
+    def _make_room(self, lane: Producer) -> None:
+        if self._waiting(lane) > self._segment.lane_bytes // 2:
+            self._wait(lambda: self._waiting(lane) < self._segment.lane_bytes // 4)
+
+    def _apply(self, db: apsw.Connection, what: DemoChange) -> None:
+        text = f"{what.error_type}: {what.message_start}"
+        page = list_issues(db, [self._project_ids[what.project_slug]], IssueFilter(text=text), limit=200)
+        with connection.immediate(db):
+            change_status(
+                db,
+                [row.id for row in page.rows],
+                Status(what.status),
+                actor=Actor("operator", "dashboard"),
+                now_ms=what.at_ms,
+                resolution=what.resolution,
+                mute=what.mute,
+            )
+
+    def _waiting(self, lane: Producer) -> int:
+        """Bytes of our lane that are not stored yet."""
+        return self._segment.stat().lanes[lane.lane].waiting_bytes
+
+    def _wait(self, done: Callable[[], bool]) -> None:
+        _until(done, WRITER_STORES_WITHIN_S, "the writer does not store; `bloop ring stat` says more")
+
+
+@contextlib.contextmanager
+def writing(settings: Settings) -> Iterator[Segment]:
+    """The ring with a live writer behind it: the one that runs, or one of our own, stopped afterwards."""
+    segment = _attach(settings)
+    if segment is not None and segment.stat().consumer_claimed:
+        with contextlib.closing(segment):
+            yield segment
+        return
+    if segment is not None:
+        segment.close()
+    command = worker_command(settings, "writer", "--parent", str(os.getpid()))
+    writer = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        with contextlib.closing(_attach_running(settings, writer)) as segment:
+            yield segment
+    finally:
+        writer.terminate()
+        if writer.wait() == 0:
+            _remove_empty_ring(settings)
+
+
+def _attach(settings: Settings) -> Segment | None:
+    with contextlib.suppress(RingError):
+        return Segment.attach(settings.ring_name)
+    return None
+
+
+def _attach_running(settings: Settings, writer: subprocess.Popen[bytes]) -> Segment:
+    def attach() -> Segment | None:
+        if writer.poll() is not None:
+            raise BloopError("the writer did not start; its message is above")
+        segment = _attach(settings)
+        if segment is not None and not segment.stat().consumer_claimed:
+            segment.close()
+            return None
+        return segment
+
+    return _until(attach, WRITER_STARTS_WITHIN_S, "the writer did not start in time")
+
+
+def _remove_empty_ring(settings: Settings) -> None:
+    segment = _attach(settings)
+    if segment is not None:
+        with contextlib.closing(segment):
+            is_idle = segment.stat().waiting_bytes == 0 and not any(lane.claimed for lane in segment.stat().lanes)
+        if is_idle:
+            Segment.unlink(settings.ring_name)
+
+
+def _ensure_projects(db: apsw.Connection, now_ms: int) -> dict[str, int]:
+    ids = {}
+    for slug, name in PROJECTS:
+        row = get_project(db, slug) or create_project(db, name=name, slug=slug, now_ms=now_ms)[0]
+        ids[slug] = row.id
+    return ids
+
+
+def _with_progress(events: Iterator[Any], total: int) -> Iterator[Any]:
+    """A bar on stderr while somebody watches."""
+    from rich.console import Console  # here, because only this command needs it and it takes 60 ms
+    from rich.progress import track
+
+    console = Console(stderr=True)
+    return iter(track(events, "Storing", total=total, console=console, disable=not console.is_terminal))
+
+
+def _until(ask: Callable[[], T | None], within_s: float, otherwise: str) -> T:
+    deadline = time.monotonic() + within_s
+    while not (answer := ask()):
+        if time.monotonic() > deadline:
+            raise BloopError(otherwise)
+        time.sleep(_LOOK_EVERY_S)
+    return answer

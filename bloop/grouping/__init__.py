@@ -1,0 +1,1 @@
+"""Which issue an event belongs to: stacks read as frames for every language, fingerprints by released version. Pure."""

@@ -1,0 +1,1 @@
+"""How bloop itself is: health and readiness, metrics, the system page."""

@@ -1,0 +1,87 @@
+"""GET /health (is the process there, and what ails it: always 200) and GET /ready (may it take traffic: 200 or 503).
+
+Both answer without credentials, so they say codes and ratios, never names, paths or counts.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+
+import apsw
+import falcon
+import orjson
+
+from bloop.base.errors import BloopError
+from bloop.health.processes_read import process_states, troubles
+from bloop.health.read import STOPS_SERVICE, Reason, Vitals, database_answers, reasons
+from bloop.ring.segment import WriterState
+from bloop.site.deps import Deps
+
+CONNECTION_WAIT_S = 1.0  # a probe that waits longer has its answer
+
+log = logging.getLogger(__name__)
+
+
+def vitals(deps: Deps) -> Vitals:
+    """Look at the database, the disk and the ring. Never raises for what it finds."""
+    ring = deps.ring_stat()
+    background = _background(deps)
+    return Vitals(
+        db_ok=background is not None,
+        background=background or (),
+        disk_free_bytes=_disk_free_bytes(deps),
+        ring_fill=None if ring is None else ring.fill,
+        writer_seen_ms=None if ring is None else ring.heartbeat_ms,
+        writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
+        writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
+    )
+
+
+class Health:
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        seen, wrong = self._look()
+        body = {
+            "status": "degraded" if wrong else "ok",
+            "db_ok": seen.db_ok,
+            "buffer_usage": round(min(max(seen.ring_fill or 0.0, 0.0), 1.0), 4),
+            "reasons": wrong,
+        }
+        _send(resp, body)
+
+    def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
+        wrong = [reason for reason in self._look()[1] if reason in STOPS_SERVICE]
+        resp.status = falcon.HTTP_503 if wrong else falcon.HTTP_200
+        _send(resp, {"ready": not wrong, "reasons": wrong})
+
+    def _look(self) -> tuple[Vitals, list[Reason]]:
+        seen = vitals(self._deps)
+        minimum = self._deps.settings.database.disk_free_bytes_min
+        return seen, reasons(seen, now_ms=self._deps.now_ms(), disk_free_bytes_min=minimum)
+
+
+def _background(deps: Deps) -> tuple[Reason, ...] | None:
+    """What the background processes report; None when the database does not answer."""
+    try:
+        with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
+            database_answers(db)
+            return tuple(troubles(process_states(db), deps.now_ms()))
+    except (BloopError, apsw.Error) as error:
+        log.warning("the database does not answer: %s", error, extra={"action": "db_unreachable"})
+        return None
+
+
+def _disk_free_bytes(deps: Deps) -> int | None:
+    try:
+        return shutil.disk_usage(deps.settings.database_path.parent).free
+    except OSError:
+        return None
+
+
+def _send(resp: falcon.Response, body: object) -> None:
+    resp.set_header("Cache-Control", "no-store")
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = orjson.dumps(body)

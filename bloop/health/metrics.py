@@ -1,0 +1,78 @@
+"""GET /metrics: what bloop counts, for Prometheus and whatever else reads its format.
+
+It is about the whole installation. So it is for this machine itself, for people, and for tokens made for it (access
+A7). A scrape reads kept sums and a few words of shared memory; what it cannot read it leaves out.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+from pathlib import Path
+
+import apsw
+import falcon
+from prometheus_client.exposition import choose_encoder
+
+from bloop.base.errors import BloopError
+from bloop.health.api import CONNECTION_WAIT_S, vitals
+from bloop.health.exposition import PROJECTS_MAX, Families, Seen
+from bloop.health.metrics_read import Read, read_metrics
+from bloop.health.read import reasons
+from bloop.live.stream import Stream
+from bloop.site.deps import Deps
+
+log = logging.getLogger(__name__)
+
+
+class Metrics:
+    def __init__(self, deps: Deps, stream: Stream) -> None:
+        self._deps, self._stream = deps, stream
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        encode, content_type = choose_encoder(req.get_header("Accept") or "")
+        resp.data = encode(Families(self.look()))
+        resp.content_type = content_type
+        resp.set_header("Cache-Control", "no-store")
+
+    def look(self) -> Seen:
+        deps, now_ms = self._deps, self._deps.now_ms()
+        path = deps.settings.database_path
+        found, in_ring = vitals(deps), deps.look_into_ring()
+        return Seen(
+            now_ms=now_ms,
+            read=self._read(now_ms),
+            ring=deps.ring_stat(),
+            meters=in_ring.meters if in_ring else None,
+            oldest_ms=in_ring.oldest_ms if in_ring else None,
+            disk_free_bytes=_disk_free_bytes(path.parent),
+            database_bytes=_size(path),
+            wal_bytes=_size(path.with_name(f"{path.name}-wal")),
+            reasons=reasons(found, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
+            answers=deps.answered.answers(),
+            took=deps.answered.took(),
+            streams=self._stream.clients,
+        )
+
+    def _read(self, now_ms: int) -> Read | None:
+        try:
+            with self._deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
+                return read_metrics(db, now_ms, projects_max=PROJECTS_MAX)
+        except (BloopError, apsw.Error) as error:
+            log.warning("metrics without the database: %s", error, extra={"action": "metrics_incomplete"})
+            return None
+
+
+def _disk_free_bytes(folder: Path) -> int | None:
+    try:
+        return shutil.disk_usage(folder).free
+    except OSError:
+        return None
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return None

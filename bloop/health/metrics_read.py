@@ -1,0 +1,67 @@
+"""What /metrics reads from the database: kept sums and small tables. Nothing here walks events or deliveries sent."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
+from bloop.backup import read as backups
+from bloop.health.processes_read import STALE_MS, process_states
+
+
+class Total(NamedTuple):
+    project_id: int  # 0 for requests that named no project
+    slug: str | None  # None: of all projects beyond the limit together
+    outcome: int
+    record_count: int
+
+
+class Process(NamedTuple):
+    name: str
+    seen_at_ms: int
+    is_alive: bool
+
+
+class Backup(NamedTuple):
+    good_at_ms: int | None
+    proven_at_ms: int | None
+    is_failing: bool
+
+
+class Read(NamedTuple):
+    totals: list[Total]
+    deliveries: dict[str, int]  # that wait or have failed; those sent are many, and nobody's trouble
+    deliveries_made: int
+    processes: list[Process]
+    backup: Backup
+
+
+# By id, not by size: whoever has a label keeps it, so no series jumps when another project grows. A deleted project
+# keeps its row, whose slug is '#' and its id. Served by the primary key; a dozen rows per project.
+_SELECT_TOTALS = """
+WITH named AS (SELECT id, slug FROM projects ORDER BY id LIMIT :limit)
+SELECT coalesce(n.id, iif(t.project_id = 0, 0, -1)), iif(t.project_id = 0, '', n.slug), t.outcome, sum(t.count)
+  FROM ledger_totals AS t
+  LEFT JOIN named AS n ON n.id = t.project_id
+ GROUP BY 1, t.outcome
+ ORDER BY 1, t.outcome
+"""
+_SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
+
+
+def read_metrics(db: apsw.Connection, now_ms: int, *, projects_max: int) -> Read:
+    few = (DeliveryState.WAITING, DeliveryState.FAILED)
+    good = backups.last_good(db)
+    return Read(
+        totals=[Total(*row) for row in db.execute(_SELECT_TOTALS, {"limit": projects_max})],
+        deliveries={state.value: count_deliveries(db, state) for state in few},
+        deliveries_made=int(db.execute(_SELECT_MADE).get),
+        processes=[
+            Process(state.name, state.seen_at_ms, now_ms - state.seen_at_ms <= STALE_MS) for state in process_states(db)
+        ],
+        backup=Backup(
+            good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db) is not None
+        ),
+    )

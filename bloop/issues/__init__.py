@@ -1,0 +1,1 @@
+"""Issues and their events: stored, counted, listed, searched, shown, and moved through their statuses."""

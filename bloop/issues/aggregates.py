@@ -1,0 +1,185 @@
+"""What is counted per (issue, release, environment): the rows that `/v1/errors` lists.
+
+Lists walk aggregates_by_last_seen, aggregates_by_first_seen or aggregates_by_events from the end (db/walk.py). What
+filters ask for is in those indexes; source and route belong to the issue, and their issues are found first, by
+issues_by_source and issues_by_route. A filter that matches nothing walks one index once: 100,000 rows take 10 to 20 ms.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import apsw
+
+from bloop.db.rows import ids_json
+from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
+from bloop.issues.search import conditions as search
+from bloop.issues.search.terms import NO_QUERY, Query
+
+ROWS_PER_ISSUE_MAX = 1000  # shown of one issue: the most recent releases
+
+
+class Sort(StrEnum):
+    LAST_SEEN = "last_seen"
+    TOTAL_COUNT = "total_count"
+    FIRST_SEEN = "first_seen"
+
+
+@dataclass(frozen=True, slots=True)
+class AggregateFilter:
+    """None does not filter. `since_ms` and `until_ms` bound last seen, both inclusive."""
+
+    status: str | None = None  # as stored, or UNRESOLVED for unresolved and regressed
+    release: str | None = None
+    environment: str | None = None
+    source: str | None = None
+    route: str | None = None
+    since_ms: int | None = None
+    until_ms: int | None = None
+    query: Query = NO_QUERY  # a search over the issues; what it says of release and environment is asked of the row
+    now_ms: int = 0  # what the times of `query` are counted back from
+
+
+class AggregateRow(NamedTuple):
+    id: int
+    issue_id: int
+    project_id: int
+    project_public_id: str
+    fingerprint: str
+    short_id: str
+    release: str
+    environment: str
+    status: str
+    event_count: int
+    first_seen_ms: int
+    last_seen_ms: int
+    error_type: str
+    message: str
+    source: str
+    route: str | None
+    screen: str | None
+
+
+class AggregatePage(NamedTuple):
+    rows: list[AggregateRow]
+    next: PageKey | None
+
+
+_SELECTS = {
+    Sort.LAST_SEEN: "SELECT a.last_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_last_seen",
+    Sort.FIRST_SEEN: "SELECT a.first_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_first_seen",
+    Sort.TOTAL_COUNT: "SELECT a.event_count, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_events",
+}
+_TIES = {
+    Sort.LAST_SEEN: "a.last_seen_ms = :value AND a.status = :tie AND a.id < :id",
+    Sort.FIRST_SEEN: "a.first_seen_ms = :value AND a.status = :tie AND a.id < :id",
+    Sort.TOTAL_COUNT: "a.event_count = :value AND a.status = :tie AND a.id < :id",
+}
+_RESTS = {
+    Sort.LAST_SEEN: "(a.last_seen_ms, a.status) < (:value, :tie)",
+    Sort.FIRST_SEEN: "(a.first_seen_ms, a.status) < (:value, :tie)",
+    Sort.TOTAL_COUNT: "(a.event_count, a.status) < (:value, :tie)",
+}
+_ORDERS = {
+    Sort.LAST_SEEN: "ORDER BY a.last_seen_ms DESC, a.status DESC, a.id DESC",
+    Sort.FIRST_SEEN: "ORDER BY a.first_seen_ms DESC, a.status DESC, a.id DESC",
+    Sort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
+}
+_BY_PROJECT = "a.project_id = :arm"
+_FEW = "FROM json_each(:candidates) AS few CROSS JOIN aggregates AS a ON a.issue_id = few.value"
+
+UNRESOLVED = "unresolved"
+_OPEN = "a.status IN ('unresolved', 'regressed')"
+_BY_STATUS = "a.status = :status"
+_BY_RELEASE = "a.release = :release"
+_BY_ENVIRONMENT = "a.environment = :environment"
+_BY_SOURCE = "a.issue_id IN (SELECT i.id FROM issues AS i WHERE i.project_id = :arm AND i.source = :source)"
+_BY_ROUTE = "a.issue_id IN (SELECT i.id FROM issues AS i WHERE i.project_id = :arm AND i.route = :route)"
+_SINCE = "a.last_seen_ms >= :since_ms"
+_UNTIL = "a.last_seen_ms <= :until_ms"
+
+_COLUMNS = """
+SELECT a.id, a.issue_id, a.project_id, p.public_id, i.fingerprint, p.short_prefix || '-' || i.short_number,
+       a.release, a.environment, i.status, a.event_count, a.first_seen_ms, a.last_seen_ms,
+       i.error_type, i.message, i.source, i.route, i.screen
+"""
+_SELECT_BY_IDS = f"""{_COLUMNS}
+  FROM json_each(:ids) AS wanted
+  JOIN aggregates AS a ON a.id = wanted.value
+  JOIN issues AS i ON i.id = a.issue_id
+  JOIN projects AS p ON p.id = i.project_id
+"""
+# Served by the UNIQUE (issue_id, release, environment) index.
+_SELECT_OF_ISSUES = f"""{_COLUMNS}
+  FROM json_each(:issue_ids) AS wanted
+  JOIN aggregates AS a ON a.issue_id = wanted.value
+  JOIN issues AS i ON i.id = a.issue_id
+  JOIN projects AS p ON p.id = i.project_id
+ ORDER BY a.last_seen_ms DESC, a.id DESC
+ LIMIT :limit
+"""
+
+
+def list_aggregates(
+    db: apsw.Connection,
+    project_ids: Sequence[int],
+    wanted: AggregateFilter,
+    *,
+    sort: Sort = Sort.LAST_SEEN,
+    limit: int,
+    before: PageKey | None = None,
+    skip: int = 0,
+) -> AggregatePage:
+    """One page, highest sort value first. Go on with `before=page.next`."""
+    assert 0 < limit <= ROWS_MAX
+    few = search.candidates(db, project_ids, search.hints(wanted.query)) if wanted.query.terms else None
+    filters, bindings = _conditions(wanted)
+    asked = search.aggregate_conditions(wanted.query, wanted.now_ms, by_words=few is not None and few.by_words)
+    filters, bindings = filters + asked.fragments, bindings | asked.bindings
+    select = _SELECTS[sort]
+    if few is not None:
+        select = f"{select.partition(' FROM ')[0]} {_FEW}"
+        bindings["candidates"] = ids_json(few.ids)
+    walk = Walk(
+        select=select,
+        arm=_BY_PROJECT,
+        ties=_TIES[sort],
+        rest=_RESTS[sort],
+        order=_ORDERS[sort],
+    )
+    found = keys(db, walk, project_ids, filters=filters, bindings=bindings, before=before, skip=skip, limit=limit + 1)
+    page = found[:limit]
+    rows = {row[0]: AggregateRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json([k.id for k in page])})}
+    return AggregatePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+
+
+def of_issues(db: apsw.Connection, issue_ids: Sequence[int]) -> list[AggregateRow]:
+    """The aggregates of these issues, last seen first, at most ROWS_PER_ISSUE_MAX."""
+    bindings = {"issue_ids": ids_json(issue_ids), "limit": ROWS_PER_ISSUE_MAX}
+    return [AggregateRow(*row) for row in db.execute(_SELECT_OF_ISSUES, bindings)]
+
+
+def _conditions(wanted: AggregateFilter) -> tuple[list[str], dict[str, Any]]:
+    chosen = [
+        (_BY_RELEASE, wanted.release is not None),
+        (_OPEN, wanted.status == UNRESOLVED),
+        (_BY_STATUS, wanted.status not in (None, UNRESOLVED)),
+        (_BY_ENVIRONMENT, wanted.environment is not None),
+        (_SINCE, wanted.since_ms is not None),
+        (_UNTIL, wanted.until_ms is not None),
+        (_BY_SOURCE, wanted.source is not None),
+        (_BY_ROUTE, wanted.route is not None),
+    ]
+    bindings = {
+        "status": wanted.status,
+        "release": wanted.release,
+        "environment": wanted.environment,
+        "source": wanted.source,
+        "route": wanted.route,
+        "since_ms": wanted.since_ms,
+        "until_ms": wanted.until_ms,
+    }
+    return [fragment for fragment, applies in chosen if applies], bindings

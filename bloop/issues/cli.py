@@ -1,0 +1,209 @@
+"""`bloop issue`: list, show, resolve, ignore, mute, unresolve, assign. Issues go by short id or fingerprint."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import apsw
+import click
+
+from bloop.accounts.cli import named_user
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.command.times import Instant, Span
+from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
+from bloop.issues.detail.markdown import plain
+from bloop.issues.read import IssueFilter, list_issues
+from bloop.issues.search.terms import parse
+from bloop.issues.status import read as trail
+from bloop.issues.status.assign import assign
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
+from bloop.issues.status.regression import NOW, Resolution
+from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.words import place, sentence, who
+from bloop.site.filters import exact, relative
+
+ROWS_MAX = 200
+HISTORY_MAX = 20
+OPERATOR = Actor("operator", "cli")
+
+ids = click.argument("ids", nargs=-1, required=True)
+in_project = click.option("--project", "slug", help="Only in this project.")
+
+
+@click.group()
+def issue() -> None:
+    """Issues: look at them, resolve, mute and assign them."""
+
+
+@issue.command("list")
+@click.argument("query", nargs=-1)
+@in_project
+@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True)
+@as_json
+@with_settings
+def list_(settings: Settings, query: tuple[str, ...], slug: str | None, limit: int, as_json: bool) -> None:
+    """Issues that fit QUERY, last seen first: what the search box takes, `is:open` unless it says a status."""
+    asked, now_ms = parse(" ".join(query)), clock.now_ms()
+    asked = asked if asked.says_status else parse(f"is:open {' '.join(query)}")
+    with database(settings) as db:
+        rows = list_issues(db, projects_of(db, slug), IssueFilter(query=asked, now_ms=now_ms), limit=limit).rows
+    if as_json:
+        print_json([public(row) for row in rows])
+        return
+    print_table(
+        ("ID", "STATUS", "EVENTS", "USERS", "LAST SEEN", "ASSIGNED", "TITLE"),
+        [
+            (
+                row.short_id,
+                "still firing" if row.is_firing else row.status,
+                row.event_count,
+                row.user_count,
+                relative(row.last_seen_ms, now_ms),
+                row.assignee_username or "",
+                title(row),
+            )
+            for row in rows
+        ],
+    )
+
+
+@issue.command()
+@click.argument("ref", metavar="ID")
+@in_project
+@as_json
+@with_settings
+def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
+    """One issue, and what was done to it."""
+    with database(settings) as db:
+        row = named_issues(db, [ref], slug)[0]
+        changes = trail.history(db, [row.id])[:HISTORY_MAX]
+    if as_json:
+        history = [
+            {"at_ms": one.changed_at_ms, "text": str(sentence(one)), "by": one.changed_by, "via": one.changed_via}
+            for one in changes
+        ]
+        print_json(public(row) | {"history": history})
+        return
+    facts = [
+        ("status", state(row)),
+        ("assigned to", row.assignee_username or "nobody"),
+        ("events", row.event_count),
+        ("users", row.user_count),
+        ("first seen", f"{exact(row.first_seen_ms)}, {plain(row.first_release)}"),
+        ("last seen", f"{exact(row.last_seen_ms)}, {plain(row.last_release)}"),
+        ("fingerprint", plain(row.fingerprint)),
+    ]
+    print_table((row.short_id, title(row)), facts)
+    for one in changes:
+        by = f" by {plain(who(one))}" if who(one) else ""
+        where = f" ({place(one)})" if place(one) else ""
+        click.echo(f"{exact(one.changed_at_ms)}  {plain(str(sentence(one)))}{by}{where}")
+
+
+@issue.command()
+@ids
+@in_project
+@click.option("--in", "release", metavar="RELEASE", help="Fixed in this release: older ones do not bring it back.")
+@click.option("--next", "is_next", is_flag=True, help="Fixed in the next release, whatever it will be called.")
+@with_settings
+def resolve(settings: Settings, ids: tuple[str, ...], slug: str | None, release: str | None, is_next: bool) -> None:
+    """Fixed, as of now unless told otherwise. An event after that brings it back."""
+    if release and is_next:
+        raise click.UsageError("--in and --next cannot be said together")
+    where = Resolution(is_next=True) if is_next else Resolution(release) if release else NOW
+    _set(settings, ids, slug, Status.RESOLVED, resolution=where)
+
+
+@issue.command()
+@ids
+@in_project
+@with_settings
+def ignore(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+    """Known and not worth fixing: counted, never alerted."""
+    _set(settings, ids, slug, Status.IGNORED)
+
+
+@issue.command()
+@ids
+@in_project
+@click.option("--for", "span_ms", type=Span(), help="For 30m, 2h, 7d, 2w.")
+@click.option("--until", "until_ms", type=Instant(), help="Until 2026-01-18T12:00, UTC.")
+@click.option("--events", type=click.IntRange(1, EVENTS_MAX), help="Until so many more events.")
+@click.option("--per-hour", type=click.IntRange(1, EVENTS_MAX), help="Until more than so many events in an hour.")
+@with_settings
+def mute(
+    settings: Settings,
+    ids: tuple[str, ...],
+    slug: str | None,
+    span_ms: int | None,
+    until_ms: int | None,
+    events: int | None,
+    per_hour: int | None,
+) -> None:
+    """Counted, no alerts: for good unless told otherwise."""
+    if sum(value is not None for value in (span_ms, until_ms, events, per_hour)) > 1:
+        raise click.UsageError("only one of --for, --until, --events and --per-hour can be said")
+    until_ms = until_ms if span_ms is None else clock.now_ms() + span_ms
+    _set(settings, ids, slug, Status.MUTED, mute=Mute(until_ms, events, per_hour))
+
+
+@issue.command()
+@ids
+@in_project
+@with_settings
+def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+    """Back to the open issues."""
+    _set(settings, ids, slug, Status.UNRESOLVED)
+
+
+@issue.command("assign")
+@ids
+@in_project
+@click.option("--to", "username", help="The account's name.")
+@click.option("--nobody", is_flag=True)
+@with_settings
+def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username: str | None, nobody: bool) -> None:
+    """Say who looks after issues."""
+    if nobody == (username is not None):
+        raise click.UsageError("say either --to NAME or --nobody")
+
+    def run(db: apsw.Connection, found: Sequence[int]) -> None:
+        person = named_user(db, username) if username else None
+        assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
+
+    _change(settings, ids, slug, run, f"assigned to {username}" if username else "assigned to nobody")
+
+
+def _set(
+    settings: Settings,
+    references: Sequence[str],
+    slug: str | None,
+    status: Status,
+    resolution: Resolution = NOW,
+    mute: Mute = FOREVER,
+) -> None:
+    def run(db: apsw.Connection, found: Sequence[int]) -> None:
+        now_ms = clock.now_ms()
+        change_status(db, found, status, actor=OPERATOR, now_ms=now_ms, resolution=resolution, mute=mute)
+
+    _change(settings, references, slug, run, status.value)
+
+
+def _change(
+    settings: Settings,
+    references: Sequence[str],
+    slug: str | None,
+    do: Callable[[apsw.Connection, Sequence[int]], None],
+    done: str,
+) -> None:
+    """All of them or none."""
+
+    def run(db: apsw.Connection) -> list[str]:
+        found = named_issues(db, references, slug)
+        do(db, [row.id for row in found])
+        return [row.short_id for row in found]
+
+    click.echo(f"{', '.join(change(settings, run))}: {done}", err=True)

@@ -1,0 +1,71 @@
+"""Issues as the commands find and print them, without control characters: no message can move the cursor or colour a
+terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+
+from bloop.base.errors import NotFound
+from bloop.command.context import find_project
+from bloop.issues.detail.markdown import plain
+from bloop.issues.read import IssueRow, find_issues
+from bloop.issues.status.words import mute_words
+from bloop.projects.read import project_ids
+
+TITLE_CHARS_MAX = 80
+
+
+def projects_of(db: apsw.Connection, slug: str | None) -> Sequence[int]:
+    return (find_project(db, slug).id,) if slug else project_ids(db)
+
+
+def named_issues(db: apsw.Connection, references: Sequence[str], slug: str | None) -> list[IssueRow]:
+    """Every issue that is named, once. Raises: NotFound, with the references that name none."""
+    projects = projects_of(db, slug)
+    found: dict[int, IssueRow] = {}
+    missing = []
+    for reference in references:
+        named = find_issues(db, projects, reference)
+        found |= {row.id: row for row in named}
+        missing += [] if named else [reference]
+    if missing:
+        raise NotFound(f"no issue is called {', '.join(missing)}; nothing was changed")
+    return list(found.values())
+
+
+def title(row: IssueRow) -> str:
+    text = " ".join(plain(f"{row.error_type}: {row.message}").split())
+    return text if len(text) <= TITLE_CHARS_MAX else text[: TITLE_CHARS_MAX - 1] + "…"
+
+
+def state(row: IssueRow) -> str:
+    if row.status == "resolved" and row.resolved_in_release:
+        place = "in the release after" if row.resolved_in_next else "in"
+        return f"resolved {place} {plain(row.resolved_in_release)}{', still firing' if row.is_firing else ''}"
+    return f"{row.status} {mute_words(row.muted_until_ms, row.muted_events, row.muted_per_hour)}".strip()
+
+
+def public(row: IssueRow) -> dict[str, Any]:
+    return {
+        "id": row.short_id,
+        "project": row.project_slug,
+        "fingerprint": row.fingerprint,
+        "status": row.status,
+        "is_firing": bool(row.is_firing),
+        "error_type": row.error_type,
+        "message": row.message,
+        "event_count": row.event_count,
+        "user_count": row.user_count,
+        "first_seen_ms": row.first_seen_ms,
+        "last_seen_ms": row.last_seen_ms,
+        "last_release": row.last_release,
+        "resolved_in_release": row.resolved_in_release,
+        "resolved_in_next_release": bool(row.resolved_in_next),
+        "muted_until_ms": row.muted_until_ms,
+        "muted_events": row.muted_events,
+        "muted_per_hour": row.muted_per_hour,
+        "assignee": row.assignee_username,
+    }

@@ -1,0 +1,67 @@
+"""Everything that is only ever added to: aggregates, minutes, hours, routes and releases."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+
+from bloop.issues.counts.fold import Totals
+
+_UPSERT_AGGREGATE = """
+INSERT INTO aggregates (project_id, status, issue_id, release, environment, event_count, first_seen_ms, last_seen_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (issue_id, release, environment) DO UPDATE
+   SET event_count   = event_count + excluded.event_count,
+       last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
+"""
+
+_UPSERT_MINUTE = """
+INSERT INTO minute_counts (project_id, minute_ms, issue_id, environment, source, event_count) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_HOUR = """
+INSERT INTO hourly_counts (issue_id, hour_ms, environment, source, event_count) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_PROJECT_HOUR = """
+INSERT INTO project_hourly_counts (project_id, hour_ms, environment, source, event_count) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_ROUTE = """
+INSERT INTO route_counts (project_id, route, event_count) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+"""
+
+_UPSERT_RELEASE = """
+INSERT INTO releases (project_id, release, environment, event_count, first_seen_ms, last_seen_ms)
+VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT DO UPDATE
+   SET event_count   = event_count + excluded.event_count,
+       first_seen_ms = min(first_seen_ms, excluded.first_seen_ms),
+       last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
+"""
+
+
+def add(db: apsw.Connection, totals: Totals, statuses: Mapping[int, str]) -> None:
+    """Increase everything that hangs on issues and projects; `statuses` names the issues that (still) exist."""
+    projects = {issue_id: last[1] for issue_id, (_, last) in totals.issues.items()}
+    db.executemany(
+        _UPSERT_AGGREGATE,
+        ((projects[k[0]], statuses[k[0]], *k, *span) for k, span in totals.aggregates.items() if k[0] in statuses),
+    )
+    db.executemany(
+        _UPSERT_MINUTE,
+        ((projects[k[0]], k[1], k[0], k[2], k[3], count) for k, count in totals.minutes.items() if k[0] in statuses),
+    )
+    db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in totals.hours.items() if key[0] in statuses))
+    db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in totals.project_hours.items()))
+    db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in totals.routes.items()))
+
+
+def add_releases(db: apsw.Connection, totals: Totals) -> None:
+    """Register the releases and environments that were seen: before `issues.count`, which asks which came first."""
+    db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in totals.releases.items()))

@@ -1,0 +1,161 @@
+"""/v1/errors/{fingerprint} and what hangs on it. A short id such as SHOP-12 works wherever a fingerprint does.
+
+Without `project_id` a fingerprint stands for every issue of that name the caller may see, one per project.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import apsw
+import falcon
+import orjson
+
+from bloop.accounts.authenticate import principal_of, visible_projects
+from bloop.accounts.people.read import UserRow, find_user
+from bloop.base.clock import HOUR_MS
+from bloop.base.errors import InvalidParameter, NotFound
+from bloop.issues import aggregates
+from bloop.issues.counts import trends
+from bloop.issues.detail import show
+from bloop.issues.events import read as events
+from bloop.issues.read import IssueRow, find_issues
+from bloop.issues.status import read as history
+from bloop.issues.status.actor import API, Actors
+from bloop.issues.status.assign import assign
+from bloop.issues.status.choices import Choice, choice_of
+from bloop.issues.status.store import Status, change_status
+from bloop.site import params
+from bloop.site.bodies import read_json, read_optional_json
+from bloop.site.deps import Deps
+from bloop.site.paging import Pager
+
+HOURS_DEFAULT = 72
+HOURS_MAX = 720
+
+
+class Issue:
+    def __init__(self, deps: Deps, pager: Pager) -> None:
+        self._deps, self._pager = deps, pager
+        self._actors = Actors(deps, API)
+        self._samples_max = deps.settings.pipeline.sample_reservoir_size
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        with self._deps.database.reader() as db:
+            found = _ids(_known(_find(db, req, fingerprint), fingerprint))
+            rows = aggregates.of_issues(db, found)
+            samples = events.list_events(db, found, limit=self._samples_max).rows
+        _send(resp, {"aggregates": [*map(show.aggregate, rows)], "samples": [*map(show.sample, samples)]})
+
+    def on_get_occurrences(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        with self._deps.database.reader() as db:
+            found = _ids(_find(db, req, fingerprint))
+            what = ("events", tuple(found))
+            start = self._pager.start(req, what)
+            page = events.list_events(db, found, limit=start.limit, before=start.before, skip=start.skip)
+        self._pager.finish(req, resp, what, start, page.next)
+        _send(resp, [*map(show.occurrence, page.rows)])
+
+    def on_get_trend(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        since_ms = trend_start_ms(req, self._deps.now_ms())
+        with self._deps.database.reader() as db:
+            hours = trends.issue_trend(db, _ids(_find(db, req, fingerprint)), since_ms)
+        _send(resp, [*map(show.hour, hours)])
+
+    def on_get_history(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        with self._deps.database.reader() as db:
+            changes = history.history(db, _ids(_find(db, req, fingerprint)))
+        _send(resp, [*map(show.change, changes)])
+
+    def on_post_resolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        self._change(req, resp, fingerprint, choice_of(Status.RESOLVED, read_optional_json(req), self._deps.now_ms()))
+
+    def on_post_ignore(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        self._change(req, resp, fingerprint, Choice(Status.IGNORED))
+
+    def on_post_mute(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        self._change(req, resp, fingerprint, choice_of(Status.MUTED, read_optional_json(req), self._deps.now_ms()))
+
+    def on_post_unresolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        self._change(req, resp, fingerprint, Choice(Status.UNRESOLVED))
+
+    def on_post_assign(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        username = _assignee(read_json(req))
+        actor, now_ms = self._actors.of(req), self._deps.now_ms()
+
+        def change(db: apsw.Connection) -> tuple[str, str | None, int]:
+            found = _known(_find(db, req, fingerprint), fingerprint)
+            person = None if username is None else named_person(db, username)
+            updated = assign(db, _ids(found), person, actor=actor, now_ms=now_ms)
+            return found[0].fingerprint, person and person.username, updated
+
+        canonical, assignee, updated = self._deps.database.change(change)
+        _send(resp, {"fingerprint": canonical, "assignee": assignee, "updated": updated})
+
+    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: Choice) -> None:
+        actor, now_ms = self._actors.of(req), self._deps.now_ms()
+
+        def change(db: apsw.Connection) -> tuple[str, int]:
+            found = _known(_find(db, req, fingerprint), fingerprint)
+            return found[0].fingerprint, change_status(db, _ids(found), **choice._asdict(), actor=actor, now_ms=now_ms)
+
+        canonical, updated = self._deps.database.change(change)
+        _send(resp, {"fingerprint": canonical, "status": choice.status.value, "updated": updated})
+
+
+class Trends:
+    """GET /v1/trends."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        since_ms = trend_start_ms(req, self._deps.now_ms())
+        with self._deps.database.reader() as db:
+            project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
+            hours = trends.project_trend(db, project_ids, since_ms)
+        _send(resp, [*map(show.hour, hours)])
+
+
+def trend_start_ms(req: falcon.Request, now_ms: int) -> int:
+    """`hours` before now: buckets that start earlier are not shown."""
+    return now_ms - HOUR_MS * params.integer(req, "hours", HOURS_DEFAULT, low=1, high=HOURS_MAX)
+
+
+def named_person(db: apsw.Connection, username: str) -> UserRow:
+    """The account an issue is to be assigned to.
+
+    Raises:
+        InvalidParameter: there is none of that name.
+    """
+    person = find_user(db, username)
+    if person is None:
+        raise InvalidParameter("assignee", "there is no account of this name")
+    return person
+
+
+def _assignee(body: dict[str, Any]) -> str | None:
+    username = body.get("assignee", "")
+    if username is None or (isinstance(username, str) and username):
+        return username
+    raise InvalidParameter("assignee", "must be somebody's username, or null for nobody")
+
+
+def _find(db: apsw.Connection, req: falcon.Request, fingerprint: str) -> list[IssueRow]:
+    return find_issues(db, visible_projects(db, principal_of(req), req.get_param("project_id")), fingerprint)
+
+
+def _known(found: list[IssueRow], fingerprint: str) -> list[IssueRow]:
+    if not found:
+        raise NotFound(f"no errors with fingerprint {fingerprint}")
+    return found
+
+
+def _ids(found: Sequence[IssueRow]) -> list[int]:
+    return [issue.id for issue in found]
+
+
+def _send(resp: falcon.Response, body: object) -> None:
+    resp.content_type = falcon.MEDIA_JSON
+    resp.data = orjson.dumps(body)

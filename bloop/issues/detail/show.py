@@ -1,0 +1,104 @@
+"""Rows as the `/v1` JSON prints them: milliseconds, public project ids, `regressed` shown as an unresolved extra."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import orjson
+
+from bloop.issues.aggregates import AggregateRow
+from bloop.issues.counts.trends import HourCount
+from bloop.issues.events.read import EventRow
+from bloop.issues.status.read import StatusChangeRow
+from bloop.issues.status.words import sentence
+
+REGRESSED = "regressed"
+
+
+def aggregate(row: AggregateRow) -> dict[str, Any]:
+    return {
+        "project_id": row.project_public_id,
+        "fingerprint": row.fingerprint,
+        "release": row.release,
+        "environment": row.environment,
+        "total_count": row.event_count,
+        "first_seen": row.first_seen_ms,
+        "last_seen": row.last_seen_ms,
+        "error_type": row.error_type,
+        "message": row.message,
+        "source": row.source,
+        "route_or_procedure": row.route,
+        "screen": row.screen,
+        "status": status(row.status),
+        "regressed": row.status == REGRESSED,
+        "short_id": row.short_id,
+    }
+
+
+def sample(row: EventRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "fingerprint": row.fingerprint,
+        "project_id": row.project_public_id,
+        "captured_at": row.received_at_ms,
+        "timestamp": row.timestamp_ms,
+        **_what_happened(row),
+    }
+
+
+def occurrence(row: EventRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "timestamp": row.timestamp_ms,
+        "fingerprint": row.fingerprint,
+        "received_at": row.received_at_ms,
+        "project_id": row.project_public_id,
+        **_what_happened(row),
+    }
+
+
+def _what_happened(row: EventRow) -> dict[str, Any]:
+    return {
+        "source": row.source,
+        "environment": row.environment,
+        "release": row.release,
+        "error_type": row.error_type,
+        "message": row.message,
+        "stack": row.stack,
+        "http_status": row.http_status,
+        "request_id": row.request_id,
+        "route_or_procedure": row.route,
+        "screen": row.screen,
+        "user_id_hash": row.user_id_hash,
+        "device_id_hash": row.device_id_hash,
+        "app_version": row.app_version,
+        "build_number": row.build_number,
+        "metadata": None if row.metadata is None else orjson.loads(row.metadata),
+    }
+
+
+def change(row: StatusChangeRow) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "project_id": row.project_public_id,
+        "fingerprint": row.fingerprint,
+        "old_status": row.old_status,
+        "new_status": row.new_status,
+        "changed_by": row.changed_by,
+        "changed_by_name": row.changed_by_name,
+        "changed_via": row.changed_via,
+        "release": row.release,
+        "changed_at": row.changed_at_ms,
+        "action": row.action,
+        "text": str(sentence(row)),
+        "detail": orjson.loads(row.detail),
+        "network": row.network or None,
+    }
+
+
+def hour(row: HourCount) -> dict[str, int]:
+    return {"hour_bucket": row.hour_ms, "count": row.event_count}
+
+
+def status(stored: str) -> str:
+    return "unresolved" if stored == REGRESSED else stored

@@ -1,0 +1,1 @@
+"""The events of an issue: their rows, written and read."""

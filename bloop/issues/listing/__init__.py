@@ -1,0 +1,1 @@
+"""The list of issues: its page, its URL, its API."""

@@ -1,0 +1,63 @@
+"""GET /v1/errors and GET /v1/releases/{release}/errors: one element per (project, issue, release, environment)."""
+
+from __future__ import annotations
+
+import falcon
+import orjson
+
+from bloop.accounts.authenticate import principal_of, visible_projects
+from bloop.base.clock import minute_of
+from bloop.base.errors import InvalidParameter
+from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, Sort, list_aggregates
+from bloop.issues.detail import show
+from bloop.issues.search import terms
+from bloop.site import params
+from bloop.site.deps import Deps
+from bloop.site.paging import Pager
+
+_STATUSES = ("unresolved", "resolved", "ignored", "muted", "regressed")
+_STATUS_ALIASES = {"active": UNRESOLVED}
+
+
+class Errors:
+    def __init__(self, deps: Deps, pager: Pager) -> None:
+        self._deps, self._pager = deps, pager
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        query = terms.parse(params.text(req, "query") or "")
+        wanted = AggregateFilter(
+            status=_status(req),
+            release=params.text(req, "release"),
+            environment=params.text(req, "environment"),
+            source=params.text(req, "source"),
+            route=params.text(req, "route"),
+            since_ms=params.instant_ms(req, "since"),
+            until_ms=params.instant_ms(req, "until"),
+            query=query,
+            # To the minute: pages of one list remember each other by what was asked.
+            now_ms=minute_of(self._deps.now_ms()) if query.says_times else 0,
+        )
+        self._list(req, resp, wanted, params.choice(req, "sort", Sort.LAST_SEEN))
+
+    def on_get_release(self, req: falcon.Request, resp: falcon.Response, release: str) -> None:
+        self._list(req, resp, AggregateFilter(release=release), Sort.TOTAL_COUNT)
+
+    def _list(self, req: falcon.Request, resp: falcon.Response, wanted: AggregateFilter, sort: Sort) -> None:
+        with self._deps.database.reader() as db:
+            project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
+            what = (f"aggregates {sort}", project_ids, wanted)
+            start = self._pager.start(req, what)
+            page = list_aggregates(
+                db, project_ids, wanted, sort=sort, limit=start.limit, before=start.before, skip=start.skip
+            )
+        self._pager.finish(req, resp, what, start, page.next)
+        resp.content_type = falcon.MEDIA_JSON
+        resp.data = orjson.dumps([show.aggregate(row) for row in page.rows])
+
+
+def _status(req: falcon.Request) -> str | None:
+    value = params.text(req, "status")
+    value = _STATUS_ALIASES.get(value or "", value)
+    if value is not None and value not in _STATUSES:
+        raise InvalidParameter("status", f"must be one of {', '.join((*_STATUSES, *_STATUS_ALIASES))}")
+    return value

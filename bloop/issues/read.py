@@ -1,0 +1,324 @@
+"""Issues: the list, its tabs, one issue. Every function takes the projects the caller may see.
+
+The list walks issues_by_last_seen, issues_by_first_seen or issues_by_events from the end (db/walk.py). `status` is
+in those indexes, so tabs never leave them; source, route and text look at each row passed, bounded by the query time
+limit; release and environment are looked up in the unique index of `aggregates`. When the search or a filter is known
+to hold for few issues only, those are looked at instead of the whole list (issues/search/conditions.py); what is
+resolved and still firing has an index of its own for that.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import apsw
+
+from bloop.db.rows import ids_json
+from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
+from bloop.issues.search import conditions as search
+from bloop.issues.search.terms import NO_QUERY, Query
+
+TEXT_LENGTH_MAX = 200  # of the text searched for in titles
+REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
+
+
+class Sort(StrEnum):
+    LAST_SEEN = "last_seen"
+    FIRST_SEEN = "first_seen"
+    EVENTS = "events"
+
+
+class Tab(StrEnum):
+    """What the list shows. OPEN is what wants attention: unresolved and regressed."""
+
+    OPEN = "open"
+    UNRESOLVED = "unresolved"
+    REGRESSED = "regressed"
+    RESOLVED = "resolved"
+    IGNORED = "ignored"
+    MUTED = "muted"
+    FIRING = "firing"  # resolved, and still sent by releases from before the fix
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class IssueFilter:
+    """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive.
+
+    `now_ms` is what the times of `query` are counted back from.
+    """
+
+    tab: Tab = Tab.ALL
+    release: str | None = None
+    environment: str | None = None
+    source: str | None = None
+    route: str | None = None
+    text: str | None = None  # contained in "type: message", ASCII letters in any case
+    since_ms: int | None = None
+    until_ms: int | None = None
+    query: Query = NO_QUERY
+    now_ms: int = 0
+
+
+class IssueRow(NamedTuple):
+    id: int
+    project_id: int
+    project_public_id: str
+    project_slug: str
+    project_name: str
+    short_id: str
+    fingerprint: str
+    fingerprint_algorithm: str
+    kind: str
+    level: str
+    status: str
+    error_type: str
+    message: str
+    source: str
+    route: str | None
+    screen: str | None
+    culprit: str | None
+    event_count: int
+    user_count: int
+    first_seen_ms: int
+    last_seen_ms: int
+    first_release: str
+    last_release: str
+    times_regressed: int
+    resolved_at_ms: int | None
+    resolved_in_release: str | None
+    assignee: str | None
+    assignee_username: str | None = None
+    assignee_name: str | None = None
+    resolved_in_next: int = 0  # in the release after `resolved_in_release`
+    is_firing: int = 0
+    muted_until_ms: int | None = None  # at most one of these three: what the mute ends with
+    muted_events: int | None = None
+    muted_per_hour: int | None = None
+
+
+class Plan(NamedTuple):
+    """How a list is read: the walk, what it is repeated for, and the conditions on its rows."""
+
+    walk: Walk
+    arms: Sequence[int | str]
+    filters: list[str]
+    bindings: dict[str, Any]
+
+
+class IssuePage(NamedTuple):
+    rows: list[IssueRow]
+    next: PageKey | None  # give it back as `before`; None: this was the last page
+
+
+_WALKS = {
+    Sort.LAST_SEEN: Walk(
+        select="SELECT i.last_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_last_seen",
+        arm="i.project_id = :arm",
+        ties="i.last_seen_ms = :value AND i.status = :tie AND i.id < :id",
+        rest="(i.last_seen_ms, i.status) < (:value, :tie)",
+        order="ORDER BY i.last_seen_ms DESC, i.status DESC, i.id DESC",
+    ),
+    Sort.FIRST_SEEN: Walk(
+        select="SELECT i.first_seen_ms, i.status, i.id FROM issues AS i INDEXED BY issues_by_first_seen",
+        arm="i.project_id = :arm",
+        ties="i.first_seen_ms = :value AND i.status = :tie AND i.id < :id",
+        rest="(i.first_seen_ms, i.status) < (:value, :tie)",
+        order="ORDER BY i.first_seen_ms DESC, i.status DESC, i.id DESC",
+    ),
+    Sort.EVENTS: Walk(
+        select="SELECT i.event_count, i.status, i.id FROM issues AS i INDEXED BY issues_by_events",
+        arm="i.project_id = :arm",
+        ties="i.event_count = :value AND i.status = :tie AND i.id < :id",
+        rest="(i.event_count, i.status) < (:value, :tie)",
+        order="ORDER BY i.event_count DESC, i.status DESC, i.id DESC",
+    ),
+}
+
+_FEW = "FROM json_each(:candidates) AS few CROSS JOIN issues AS i ON i.id = few.value"
+_FEW_ARM = "i.project_id IN (SELECT value FROM json_each(:arm))"
+
+_BY_TAB = {
+    Tab.OPEN: "i.status IN ('unresolved', 'regressed')",
+    Tab.UNRESOLVED: "i.status = 'unresolved'",
+    Tab.REGRESSED: "i.status = 'regressed'",
+    Tab.RESOLVED: "i.status = 'resolved'",
+    Tab.IGNORED: "i.status = 'ignored'",
+    Tab.MUTED: "i.status = 'muted'",
+    Tab.FIRING: "i.is_firing = 1",
+}
+_BY_RELEASE = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.release = :release)"
+_BY_ENVIRONMENT = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.environment = :environment)"
+_BY_BOTH = (
+    "EXISTS (SELECT 1 FROM aggregates AS a"
+    " WHERE a.issue_id = i.id AND a.release = :release AND a.environment = :environment)"
+)
+_BY_SOURCE = "i.source = :source"
+_BY_ROUTE = "i.route = :route"
+_BY_TEXT = "i.error_type || ': ' || i.message LIKE :text ESCAPE '\\'"
+_SINCE = "i.last_seen_ms >= :since_ms"
+_UNTIL = "i.last_seen_ms <= :until_ms"
+
+_COLUMNS = """
+SELECT i.id, i.project_id, p.public_id, p.slug, p.name, p.short_prefix || '-' || i.short_number,
+       i.fingerprint, i.fingerprint_algorithm, i.kind, i.level, i.status, i.error_type, i.message, i.source,
+       i.route, i.screen, i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms,
+       i.first_release, i.last_release, i.times_regressed, i.resolved_at_ms, i.resolved_in_release, i.assignee,
+       u.username, u.display_name, i.resolved_in_next, i.is_firing, i.muted_until_ms, i.muted_events, i.muted_per_hour
+"""
+_SELECT_BY_IDS = f"""{_COLUMNS}
+  FROM json_each(:ids) AS wanted
+  JOIN issues AS i ON i.id = wanted.value
+  JOIN projects AS p ON p.id = i.project_id
+  LEFT JOIN webauthn_users AS u ON u.id = i.assignee
+"""
+# Served by the UNIQUE (project_id, fingerprint) index, once per project.
+_SELECT_BY_FINGERPRINT = f"""{_COLUMNS}
+  FROM projects AS p
+  JOIN issues AS i ON i.project_id = p.id AND i.fingerprint = :fingerprint
+  LEFT JOIN webauthn_users AS u ON u.id = i.assignee
+ WHERE p.id IN (SELECT value FROM json_each(:project_ids))
+ ORDER BY i.last_seen_ms DESC, i.id DESC
+ LIMIT :limit
+"""  # noqa: S608
+# Served by the UNIQUE (project_id, short_number) index, once per project with that prefix.
+_SELECT_BY_SHORT_ID = f"""{_COLUMNS}
+  FROM projects AS p
+  JOIN issues AS i ON i.project_id = p.id AND i.short_number = :short_number
+  LEFT JOIN webauthn_users AS u ON u.id = i.assignee
+ WHERE p.id IN (SELECT value FROM json_each(:project_ids)) AND p.short_prefix = :short_prefix COLLATE NOCASE
+ ORDER BY i.last_seen_ms DESC, i.id DESC
+ LIMIT :limit
+"""  # noqa: S608
+_SELECT_STATUS_COUNTS = """
+SELECT status, sum(issue_count)
+  FROM status_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY status
+"""
+_SELECT_FIRING_COUNT = """
+SELECT coalesce(sum(issue_count), 0)
+  FROM firing_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids))
+"""
+
+
+def list_issues(
+    db: apsw.Connection,
+    project_ids: Sequence[int],
+    wanted: IssueFilter,
+    *,
+    sort: Sort = Sort.LAST_SEEN,
+    limit: int,
+    before: PageKey | None = None,
+    skip: int = 0,
+) -> IssuePage:
+    """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
+    assert 0 < limit <= ROWS_MAX
+    way = plan(db, project_ids, wanted, sort)
+    found = keys(
+        db,
+        way.walk,
+        way.arms,
+        filters=way.filters,
+        bindings=way.bindings,
+        before=before,
+        skip=skip,
+        limit=limit + 1,
+    )
+    page = found[:limit]
+    rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
+    return IssuePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+
+
+def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
+    """The list itself, walked once per project, or the few issues that an index finds."""
+    few = search.candidates(db, project_ids, _hints(wanted))
+    filters, bindings = _conditions(wanted, by_words=few is not None and few.by_words)
+    walk = _WALKS[sort]
+    if few is None:
+        return Plan(walk, project_ids, filters, bindings)
+    select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
+    bindings["candidates"] = ids_json(few.ids)
+    return Plan(walk._replace(select=select, arm=_FEW_ARM), [ids_json(project_ids)], filters, bindings)
+
+
+def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:
+    """The issues with these row ids, in no order. For ids that came from a list already limited to what may be seen."""
+    return [IssueRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
+
+
+def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
+    """Every issue that `reference` names: a fingerprint (one issue per project), else a short id such as SHOP-12."""
+    bindings: dict[str, Any] = {"project_ids": ids_json(project_ids), "limit": REFERENCE_ROWS_MAX}
+    found = list(db.execute(_SELECT_BY_FINGERPRINT, bindings | {"fingerprint": reference}))
+    short_id = re.fullmatch(r"(.+)-([0-9]{1,18})", reference, re.DOTALL)
+    if not found and short_id:
+        bindings |= {"short_prefix": short_id[1], "short_number": int(short_id[2])}
+        found = list(db.execute(_SELECT_BY_SHORT_ID, bindings))
+    return [IssueRow(*row) for row in found]
+
+
+def get_issue(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> IssueRow | None:
+    """The issue that `reference` names, the most recently seen one if several projects have it."""
+    return next(iter(find_issues(db, project_ids, reference)), None)
+
+
+def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, int]:
+    """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
+    return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
+
+
+def firing_count(db: apsw.Connection, project_ids: Sequence[int]) -> int:
+    """Issues that are resolved and still firing, kept by triggers too."""
+    return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
+
+
+def _hints(wanted: IssueFilter) -> search.Hints:
+    """What the search says, and the plain filters beside it where it says nothing."""
+    said = search.hints(wanted.query)
+    return search.Hints(
+        said.words,
+        said.releases or ((wanted.release,) if wanted.release is not None else ()),
+        said.environments or ((wanted.environment,) if wanted.environment is not None else ()),
+        said.sources or ((wanted.source,) if wanted.source is not None else ()),
+        said.levels,
+        said.assignees,
+        said.is_firing or wanted.tab is Tab.FIRING,
+    )
+
+
+def _conditions(wanted: IssueFilter, *, by_words: bool) -> tuple[list[str], dict[str, Any]]:
+    """The fragments that apply, and every value they may name."""
+    chosen = [
+        (_BY_TAB.get(wanted.tab, ""), wanted.tab is not Tab.ALL),
+        (_BY_BOTH, wanted.release is not None and wanted.environment is not None),
+        (_BY_RELEASE, wanted.release is not None and wanted.environment is None),
+        (_BY_ENVIRONMENT, wanted.environment is not None and wanted.release is None),
+        (_BY_SOURCE, wanted.source is not None),
+        (_BY_ROUTE, wanted.route is not None),
+        (_BY_TEXT, bool(wanted.text)),
+        (_SINCE, wanted.since_ms is not None),
+        (_UNTIL, wanted.until_ms is not None),
+    ]
+    bindings = {
+        "release": wanted.release,
+        "environment": wanted.environment,
+        "source": wanted.source,
+        "route": wanted.route,
+        "text": contains(wanted.text or ""),
+        "since_ms": wanted.since_ms,
+        "until_ms": wanted.until_ms,
+    }
+    asked = search.conditions(wanted.query, wanted.now_ms, by_words=by_words)
+    return [fragment for fragment, applies in chosen if applies] + asked.fragments, bindings | asked.bindings
+
+
+def contains(text: str) -> str:
+    """A LIKE pattern (ESCAPE '\\') for strings that contain `text`, cut to TEXT_LENGTH_MAX."""
+    escaped = re.sub(r"([\\%_])", r"\\\1", text[:TEXT_LENGTH_MAX])
+    return f"%{escaped}%"

@@ -1,0 +1,1 @@
+"""The search language, the word index, and the conditions a search becomes."""

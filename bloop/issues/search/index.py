@@ -1,0 +1,37 @@
+"""The full-text index over issues. What an issue is found by never changes after its first event.
+
+X1  The index only proposes: conditions.py joins what it finds with `issues`, so a row left behind by a deleted issue
+    is never shown. REPLACE, because SQLite may give the id of a deleted newest issue again.
+X2  One statement per batch, after the batch's issues are there. FTS5 collects what it is given in memory until a
+    savepoint, and inserting an issue, which fires a trigger, is one. Measured on texts of 200 characters: 50 µs of CPU
+    for an issue in a batch of 200, and 130 more when issues and their texts take turns. 700 bytes on disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+
+from bloop.db.rows import ids_json
+
+# The same text as 0004_search.sql filled in, bounded because the index costs per character.
+_INDEX = """
+INSERT OR REPLACE INTO issue_search (rowid, text)
+SELECT i.id, i.error_type || ': ' || substr(i.message, 1, 500) || char(10) || coalesce(substr(i.route, 1, 200), '')
+             || char(10) || coalesce(substr(i.culprit, 1, 200), '')
+  FROM json_each(:issue_ids) AS made
+  JOIN issues AS i ON i.id = made.value
+"""
+_FORGET = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:issue_ids))"
+
+
+def index(db: apsw.Connection, issue_ids: Sequence[int]) -> None:
+    """Make new issues findable; in the transaction that made them, after the last of them."""
+    if issue_ids:
+        db.execute(_INDEX, {"issue_ids": ids_json(issue_ids)})
+
+
+def forget(db: apsw.Connection, issue_ids: Sequence[int]) -> None:
+    """Take issues that are about to be deleted out of the index. About 4 µs an issue."""
+    db.execute(_FORGET, {"issue_ids": ids_json(issue_ids)})

@@ -1,0 +1,24 @@
+"""Who acts on an issue, for the audit trail: the principal of a request, and the network it came from."""
+
+from __future__ import annotations
+
+import falcon
+
+from bloop.accounts.authenticate import principal_of
+from bloop.accounts.sign_ins.browser import network_of
+from bloop.ingest.client_address import ClientAddresses
+from bloop.issues.status.audit import Actor
+from bloop.site.deps import Deps
+
+API = "api"
+DASHBOARD = "dashboard"
+
+
+class Actors:
+    """Names the actor behind a request; `via` says which door it took."""
+
+    def __init__(self, deps: Deps, via: str) -> None:
+        self._addresses, self._via = ClientAddresses(deps.settings.server.trusted_proxies), via
+
+    def of(self, req: falcon.Request) -> Actor:
+        return Actor(principal_of(req).id, self._via, network_of(self._addresses.of(req.env)))

@@ -1,0 +1,189 @@
+"""Many issues at once: the ticked rows of the list, and POST /v1/errors/bulk.
+
+B1  Every reference is looked up among the projects its sender may see, like a single one; each issue that is changed
+    gets its own audit line and signal.
+B2  At most REFERENCES_MAX references. What can be changed is, in one transaction; what cannot is named with its reason.
+    In the list, rows that failed stay ticked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+from urllib.parse import parse_qs, parse_qsl
+
+import apsw
+import falcon
+
+from bloop.accounts.authenticate import principal_of, visible_projects
+from bloop.auth.principal import Principal
+from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
+from bloop.issues.listing.pages import Said
+from bloop.issues.listing.state import IssueView
+from bloop.issues.listing.views import show_list
+from bloop.issues.read import IssueRow, find_issues
+from bloop.issues.status.actor import API, DASHBOARD, Actors
+from bloop.issues.status.audit import Actor
+from bloop.issues.status.choices import Choice, choice_in_form, choice_of, status_of
+from bloop.issues.status.store import Status, change_status
+from bloop.site.bodies import answer_json, read_json, text_in
+from bloop.site.contexts import Notice
+from bloop.site.deps import Deps
+from bloop.site.notice import count_sentence, leave_notice
+
+REFERENCES_MAX = 200
+REFERENCE_CHARS_MAX = 256
+FORM_BYTES_MAX = 65_536
+UNKNOWN = "no issue has this id"
+
+
+class Done(NamedTuple):
+    """The issues that have the status now, and why the other references have no issue."""
+
+    changed: list[IssueRow]
+    failed: dict[str, str]
+
+
+def change_many(
+    db: apsw.Connection,
+    principal: Principal,
+    references: Sequence[str],
+    choice: Choice,
+    *,
+    project: str | None,
+    actor: Actor,
+    now_ms: int,
+) -> Done:
+    """Do what was chosen to every issue that the references name (B1), in the caller's transaction.
+
+    Raises:
+        NotFound: there is no such project.
+    """
+    project_ids = visible_projects(db, principal, project)
+    found: dict[int, IssueRow] = {}
+    failed = {}
+    for reference in dict.fromkeys(references):
+        named = find_issues(db, project_ids, reference)
+        found |= {issue.id: issue for issue in named}
+        if not named:
+            failed[reference] = UNKNOWN
+    change_status(db, list(found), **choice._asdict(), actor=actor, now_ms=now_ms)
+    return Done(list(found.values()), failed)
+
+
+class BulkApi:
+    """POST /v1/errors/bulk: `{"ids": ["SHOP-12", …], "status": "resolved"}`, ids being short ids or fingerprints.
+
+    Beside the status the body may say how, as for a single one (issues/status/choices.py).
+    """
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps, self._actors = deps, Actors(deps, API)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        body = read_json(req)
+        principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
+        references = _references(body.get("ids"))
+        choice = choice_of(status_of(text_in(body, "status")), body, now_ms)
+        project = req.get_param("project_id")
+        done = self._deps.database.change(
+            lambda db: change_many(db, principal, references, choice, project=project, actor=actor, now_ms=now_ms)
+        )
+        if not done.changed:
+            raise NotFound("none of these ids names an issue")
+        answer_json(
+            resp,
+            {
+                "status": choice.status.value,
+                "updated": [
+                    {"id": row.short_id, "fingerprint": row.fingerprint, "project_id": row.project_public_id}
+                    for row in done.changed
+                ],
+                "failed": [{"id": reference, "error": why} for reference, why in done.failed.items()],
+            },
+        )
+
+
+class BulkForm:
+    """POST /issues/bulk: the rows ticked in the list.
+
+    `issue` once per row, or `all` with the ids of the page in `shown`; `status`, perhaps with how (`muted.1d`); and
+    `back`, the query of the list.
+    """
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps, self._actors = deps, Actors(deps, DASHBOARD)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Where somebody ends up who reloads the address of a form."""
+        raise falcon.HTTPSeeOther("/")
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        form = _form(req)
+        principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
+        choice, view = choice_in_form({"status": _last(form, "status")}, now_ms), _view(_last(form, "back"))
+        status = choice.status
+        ticked = _last(form, "shown").split() if "all" in form else form.get("issue", [])
+        if not ticked:
+            self._again(req, resp, view, Said(notice=Notice("Tick the issues it is about first.", failed=True)))
+            return
+        ticked = _references(ticked)
+        try:
+            done = self._deps.database.change(
+                lambda db: change_many(db, principal, ticked, choice, project=None, actor=actor, now_ms=now_ms)
+            )
+        except InvalidParameter as error:  # fixed in the next release of a project that has none
+            self._again(req, resp, view, _said(Done([], dict.fromkeys(ticked, error.reason)), status, error.reason))
+            return
+        except StorageError as error:
+            self._again(req, resp, view, _said(Done([], dict.fromkeys(ticked, str(error))), status, str(error)))
+            resp.status = falcon.HTTP_503
+            return
+        if done.failed:
+            self._again(req, resp, view, _said(done, status, UNKNOWN))
+            return
+        leave_notice(resp, status, len(done.changed))
+        resp.status, resp.location = falcon.HTTP_303, view.href
+
+    def _again(self, req: falcon.Request, resp: falcon.Response, view: IssueView, said: Said) -> None:
+        """The list with what there is to say, instead of a redirect: what was ticked is only known here."""
+        show_list(self._deps, req, resp, view, said)
+        resp.status = falcon.HTTP_409
+
+
+def _said(done: Done, status: Status, why: str) -> Said:
+    parts = [count_sentence(status, len(done.changed))] if done.changed else []
+    parts.append(f"{len(done.failed)} not: {why} ({', '.join(list(done.failed)[:5])}{', …' * (len(done.failed) > 5)})")
+    return Said(notice=Notice(f"{'; '.join(parts)}.", failed=True), ticked=tuple(done.failed), failed=done.failed)
+
+
+def _references(given: object) -> list[str]:
+    if not isinstance(given, list) or not given or not all(isinstance(one, str) and one for one in given):
+        raise InvalidParameter("ids", "must be a list of ids")
+    if len(given) > REFERENCES_MAX:
+        raise InvalidParameter("ids", f"must be at most {REFERENCES_MAX} at once, not {len(given)}")
+    if any(len(one) > REFERENCE_CHARS_MAX for one in given):
+        raise InvalidParameter("ids", f"must each have at most {REFERENCE_CHARS_MAX} characters")
+    return given
+
+
+def _view(query: str) -> IssueView:
+    """The list that the form was on. One it cannot have been on is the list of everything."""
+    try:
+        return IssueView.from_params(dict(parse_qsl(query)))
+    except InvalidParameter:
+        return IssueView()
+
+
+def _last(form: dict[str, list[str]], name: str) -> str:
+    return form.get(name, [""])[-1]
+
+
+def _form(req: falcon.Request) -> dict[str, list[str]]:
+    body = req.bounded_stream.read(FORM_BYTES_MAX + 1)
+    if len(body) > FORM_BYTES_MAX:
+        raise BodyTooLarge(FORM_BYTES_MAX)
+    try:
+        return parse_qs(body.decode("ascii"), max_num_fields=REFERENCES_MAX + 8)
+    except ValueError:
+        raise Declined(f"the form cannot be read, or names more than {REFERENCES_MAX} issues") from None

@@ -1,0 +1,52 @@
+"""Who changed an issue's status or assignee, when, and from where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apsw
+
+from bloop.db.rows import ids_json
+
+ROWS_MAX = 500
+
+
+class StatusChangeRow(NamedTuple):
+    id: int
+    issue_id: int
+    project_id: int
+    project_public_id: str
+    fingerprint: str
+    old_status: str
+    new_status: str
+    changed_by: str | None  # user id, token id or 'operator'; None: bloop itself
+    changed_by_name: str | None  # for people; None where the user or token is gone
+    changed_via: str
+    release: str | None
+    changed_at_ms: int
+    action: str = "status"  # or 'assigned', with the status twice
+    network: str = ""  # of the client, where known
+    detail: str = "{}"  # JSON: the release, the condition of a mute, the assignee
+
+
+# Served by status_changes_by_issue (issue_id, id).
+_SELECT_HISTORY = """
+SELECT c.id, c.issue_id, c.project_id, p.public_id, i.fingerprint, c.old_status, c.new_status, c.changed_by,
+       coalesce(u.display_name, t.name, iif(c.changed_by = 'operator', 'operator', NULL)), c.changed_via, c.release,
+       c.changed_at_ms, c.action, c.network, c.detail
+  FROM json_each(:issue_ids) AS wanted
+  JOIN status_changes AS c ON c.issue_id = wanted.value
+  JOIN issues AS i ON i.id = c.issue_id
+  JOIN projects AS p ON p.id = i.project_id
+  LEFT JOIN webauthn_users AS u ON u.id = c.changed_by
+  LEFT JOIN api_tokens AS t ON t.id = c.changed_by
+ ORDER BY c.id DESC
+ LIMIT :limit
+"""
+
+
+def history(db: apsw.Connection, issue_ids: Sequence[int]) -> list[StatusChangeRow]:
+    """Every change of these issues, newest first, at most ROWS_MAX."""
+    bindings = {"issue_ids": ids_json(issue_ids), "limit": ROWS_MAX}
+    return [StatusChangeRow(*row) for row in db.execute(_SELECT_HISTORY, bindings)]

@@ -1,0 +1,119 @@
+"""Tables of issues, their events, and what is counted about both. Children come before the rows they belong to."""
+
+from __future__ import annotations
+
+from bloop.db.tables import Keep, PurgeBy, Table
+
+_PURGE_EVENTS = """
+DELETE FROM events WHERE id IN (
+    SELECT e.id FROM json_each(:ids) AS i JOIN events AS e ON e.issue_id = i.value LIMIT :rows_max)
+"""
+_PURGE_STATUS_CHANGES = """
+DELETE FROM status_changes WHERE id IN (
+    SELECT c.id FROM json_each(:ids) AS i JOIN status_changes AS c ON c.issue_id = i.value LIMIT :rows_max)
+"""
+_PURGE_ISSUE_USERS = """
+DELETE FROM issue_users WHERE (issue_id, user_key) IN (
+    SELECT u.issue_id, u.user_key FROM json_each(:ids) AS i JOIN issue_users AS u ON u.issue_id = i.value
+     LIMIT :rows_max)
+"""
+_PURGE_HOURLY_COUNTS = """
+DELETE FROM hourly_counts WHERE (issue_id, hour_ms, environment, source) IN (
+    SELECT h.issue_id, h.hour_ms, h.environment, h.source
+      FROM json_each(:ids) AS i JOIN hourly_counts AS h ON h.issue_id = i.value LIMIT :rows_max)
+"""
+_PURGE_AGGREGATES = """
+DELETE FROM aggregates WHERE id IN (
+    SELECT a.id FROM json_each(:ids) AS i JOIN aggregates AS a ON a.issue_id = i.value LIMIT :rows_max)
+"""
+_PURGE_ISSUE_SEARCH = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
+_PURGE_ISSUES = "DELETE FROM issues WHERE id IN (SELECT value FROM json_each(:ids))"
+_PURGE_MINUTE_COUNTS = """
+DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
+    SELECT project_id, minute_ms, issue_id, environment, source FROM minute_counts
+     WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_MINUTE_COUNTS = """
+DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
+    SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
+      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
+     LIMIT :rows_max)
+"""
+_PURGE_PROJECT_HOURLY_COUNTS = """
+DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
+    SELECT project_id, hour_ms, environment, source FROM project_hourly_counts
+     WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_PROJECT_HOURLY_COUNTS = """
+DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
+    SELECT h.project_id, h.hour_ms, h.environment, h.source
+      FROM projects AS p CROSS JOIN project_hourly_counts AS h ON h.project_id = p.id AND h.hour_ms < :before_ms
+     LIMIT :rows_max)
+"""
+_PURGE_ROUTE_COUNTS = """
+DELETE FROM route_counts WHERE (project_id, route) IN (
+    SELECT project_id, route FROM route_counts WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PURGE_STATUS_COUNTS = "DELETE FROM status_counts WHERE project_id = :project_id"
+_PURGE_FIRING_COUNTS = "DELETE FROM firing_counts WHERE project_id = :project_id"
+
+TABLES = (
+    Table(
+        name="events",
+        label="Raw events",
+        note="stacks, metadata, ids",
+        is_missed=True,
+        purge=(_PURGE_EVENTS,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(
+        name="status_changes",
+        label="History of issues",
+        is_missed=True,
+        purge=(_PURGE_STATUS_CHANGES,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(
+        name="issue_users",
+        label="People per issue",
+        note="so that they are counted once",
+        is_missed=True,
+        purge=(_PURGE_ISSUE_USERS,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(
+        name="hourly_counts",
+        label="Counts per hour and issue",
+        is_missed=True,
+        purge=(_PURGE_HOURLY_COUNTS,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(
+        name="aggregates",
+        label="Issues by release and environment",
+        is_missed=True,
+        purge=(_PURGE_AGGREGATES,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(name="issue_search", purge=(_PURGE_ISSUE_SEARCH,), purge_by=PurgeBy.ISSUE),
+    Table(name="issues", label="Issues", is_missed=True, purge=(_PURGE_ISSUES,), purge_by=PurgeBy.ISSUE),
+    Table(
+        name="minute_counts",
+        label="Counts per minute and issue",
+        note="for alert rules",
+        purge=(_PURGE_MINUTE_COUNTS,),
+        keep=Keep.MINUTES,
+        prune=_PRUNE_MINUTE_COUNTS,
+    ),
+    Table(
+        name="project_hourly_counts",
+        label="Counts per hour and project",
+        purge=(_PURGE_PROJECT_HOURLY_COUNTS,),
+        keep=Keep.HOURS,
+        prune=_PRUNE_PROJECT_HOURLY_COUNTS,
+    ),
+    Table(name="route_counts", purge=(_PURGE_ROUTE_COUNTS,)),
+    Table(name="status_counts", purge=(_PURGE_STATUS_COUNTS,)),
+    Table(name="firing_counts", purge=(_PURGE_FIRING_COUNTS,)),
+    Table(name="settled"),
+)

@@ -1,0 +1,1 @@
+"""What became of everything that arrived, and samples of what was refused."""

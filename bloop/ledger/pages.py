@@ -1,0 +1,168 @@
+"""Counts → the ledger page: what arrived, what became of it, whether the accounts balance. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from enum import StrEnum
+from urllib.parse import urlencode
+
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.outcomes import Outcome
+from bloop.ledger.read import BucketCount
+from bloop.ledger.rejections import RejectionRow
+from bloop.projects.read import ProjectRow
+from bloop.site import charts
+from bloop.site.contexts import Shell, TabLink
+from bloop.site.settings_contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, RejectionLine
+
+PATH = "/ledger"
+NOBODY = "no known project"
+
+
+class Span(StrEnum):
+    """What the page covers; the value is in its URL."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+
+    @property
+    def words(self) -> str:
+        return {Span.DAY: "24 hours", Span.WEEK: "7 days", Span.MONTH: "30 days"}[self]
+
+    @property
+    def bucket_ms(self) -> int:
+        return DAY_MS if self is Span.MONTH else HOUR_MS
+
+    @property
+    def ms(self) -> int:
+        return {Span.DAY: 1, Span.WEEK: 7, Span.MONTH: 30}[self] * DAY_MS
+
+
+# Label, what it means, and whose it is to act: the operator (lost), the sender (refused), nobody (stored).
+_OUTCOMES = {
+    Outcome.STORED: ("Stored", "In the database.", "stored"),
+    Outcome.RING_FULL: ("Buffer full", "They arrived faster than they could be stored. The sender was told.", "lost"),
+    Outcome.INTERRUPTED: ("Interrupted", "Their worker was killed before it had answered.", "lost"),
+    Outcome.DEAD_LETTER: ("Not storable", "Accepted, then impossible to store. Kept aside with the reason.", "lost"),
+    Outcome.DISCARDED: ("Project deleted", "Their project was deleted while they waited.", "refused"),
+    Outcome.RATE_LIMITED: ("Rate limited", "One address sent more than rate_limit allows.", "refused"),
+    Outcome.BAD_SIGNATURE: ("Bad signature", "Not signed, or not with the key that was named.", "refused"),
+    Outcome.UNKNOWN_KEY: ("Unknown key", "Signed for a key no project has: mistyped, rotated or deleted.", "refused"),
+    Outcome.INVALID: ("Invalid", "Not JSON, or a field that breaks the contract.", "refused"),
+    Outcome.TOO_LARGE: ("Too large", "More bytes or more events than one request may have.", "refused"),
+    Outcome.DUPLICATE: ("Duplicate", "Sent twice with the same idempotency key.", "refused"),
+    Outcome.FILTERED: ("Filtered", "An inbound filter of the project said no.", "refused"),
+}
+_LINES_ALWAYS = (Outcome.STORED,)
+
+
+def label_of(outcome: Outcome) -> str:
+    return _OUTCOMES[outcome][0]
+
+
+def ledger_page(
+    shell: Shell,
+    projects: Sequence[ProjectRow],
+    *,
+    chosen: ProjectRow | None,
+    span: Span,
+    totals: Mapping[Outcome, int],
+    buckets: Iterable[BucketCount],
+    waiting: int,
+    rejections: Sequence[RejectionRow],
+    now_ms: int,
+) -> LedgerPage:
+    """`chosen` None: everything, requests without a project included. `waiting` records are in the ring right now."""
+    buckets = list(buckets)
+    recent: dict[Outcome, int] = {}
+    for bucket in buckets:
+        recent[bucket.outcome] = recent.get(bucket.outcome, 0) + bucket.record_count
+    received = totals.get(Outcome.RECEIVED, 0)
+    in_flight = received - sum(n for outcome, n in totals.items() if outcome is not Outcome.RECEIVED)
+    slug = chosen.slug if chosen else ""
+    return LedgerPage(
+        shell=shell,
+        now_ms=now_ms,
+        scope_name=chosen.name if chosen else "All projects",
+        project_links=(
+            TabLink("All projects", href("", span), None, chosen is None),
+            *(TabLink(p.name, href(p.slug, span), None, p.slug == slug) for p in projects),
+        ),
+        spans=tuple(TabLink(s.words, href(slug, s), None, s is span) for s in Span),
+        span_words=span.words,
+        received=received,
+        received_recent=recent.get(Outcome.RECEIVED, 0),
+        in_flight=in_flight,
+        balance=_balance(in_flight, waiting, is_whole=chosen is None),
+        outcomes=tuple(
+            OutcomeLine(*_OUTCOMES[outcome], recent=recent.get(outcome, 0), total=totals.get(outcome, 0))
+            for outcome in _OUTCOMES
+            if totals.get(outcome, 0) or outcome in _LINES_ALWAYS
+        ),
+        chart=_chart(buckets, span, now_ms),
+        rejections=tuple(_rejection(row) for row in rejections),
+    )
+
+
+def href(slug: str, span: Span) -> str:
+    query = ({"project": slug} if slug else {}) | ({} if span is Span.DAY else {"span": span.value})
+    return f"{PATH}?{urlencode(query)}" if query else PATH
+
+
+def _balance(in_flight: int, waiting: int, *, is_whole: bool) -> Balance:
+    """What is missing is on its way while the ring holds something; a moment later the accounts are even again."""
+    if in_flight == 0:
+        return Balance.BALANCED
+    if in_flight > 0 and waiting:
+        return Balance.SETTLING
+    return Balance.OFF if is_whole else Balance.OPEN
+
+
+def _chart(buckets: Iterable[BucketCount], span: Span, now_ms: int) -> LedgerChart:
+    buckets = [bucket for bucket in buckets if bucket.outcome is not Outcome.RECEIVED]
+    count, draw = span.ms // span.bucket_ms, charts.daily if span is Span.MONTH else charts.hourly
+    size = {"days" if span is Span.MONTH else "hours": count}
+    whole = draw([(b.start_ms, b.record_count) for b in buckets], now_ms, **size)
+    stored = draw([(b.start_ms, b.record_count) for b in buckets if b.outcome is Outcome.STORED], now_ms, **size)
+    scale = whole.height / whole.top
+    bars = []
+    for every, kept in zip(whole.bars, stored.bars, strict=True):
+        others = every.count - kept.count
+        stored_height = _height(kept.count, scale)
+        others_height = _height(others, scale)
+        top = whole.height - stored_height
+        bars.append(
+            LedgerBar(
+                label=every.label,
+                x=every.x,
+                stored=kept.count,
+                others=others,
+                stored_y=round(top, 1),
+                stored_height=stored_height,
+                others_y=round(top - others_height, 1),
+                others_height=others_height,
+            )
+        )
+    ticks = tuple((tick.x, tick.text) for tick in whole.ticks)
+    return LedgerChart(
+        tuple(bars), ticks, whole.height, whole.bar_width, whole.top, "Day" if span is Span.MONTH else "Hour"
+    )
+
+
+def _height(count: int, scale: float) -> float:
+    """What is there is seen, however little it is."""
+    return round(max(2.0, count * scale), 1) if count else 0.0
+
+
+def _rejection(row: RejectionRow) -> RejectionLine:
+    return RejectionLine(
+        at_ms=row.rejected_at_ms,
+        project=row.project_name or NOBODY,
+        reason=label_of(row.outcome),
+        detail=row.detail,
+        key_prefix=row.key_prefix,
+        size_bytes=row.size_bytes,
+        client=row.client,
+        user_agent=row.user_agent,
+    )

@@ -1,0 +1,85 @@
+"""What became of every record that arrived: sums of the ledger. Project 0 stands for requests that named no project."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apsw
+
+from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.db.rows import ids_json
+
+
+class MinuteCount(NamedTuple):
+    minute_ms: int
+    outcome: int
+    record_count: int
+
+
+class BucketCount(NamedTuple):
+    start_ms: int
+    outcome: Outcome
+    record_count: int
+
+
+# Served by the primary key (minute_ms, project_id, outcome): a day is 1440 minutes of a few rows each.
+_SELECT_SINCE = """
+SELECT l.outcome, sum(l.count)
+  FROM ledger AS l
+ WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY l.outcome
+"""
+_SELECT_MINUTES = """
+SELECT l.minute_ms, l.outcome, sum(l.count)
+  FROM ledger AS l
+ WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY l.minute_ms, l.outcome
+ ORDER BY l.minute_ms, l.outcome
+"""
+_SELECT_BUCKETS = """
+SELECT l.minute_ms - l.minute_ms % :bucket_ms, l.outcome, sum(l.count)
+  FROM ledger AS l
+ WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY 1, l.outcome
+ ORDER BY 1, l.outcome
+"""
+_SELECT_PROJECT_IDS = "SELECT id FROM projects UNION SELECT project_id FROM ledger_totals ORDER BY 1"
+_SELECT_TOTALS = """
+SELECT t.outcome, sum(t.count)
+  FROM ledger_totals AS t
+ WHERE t.project_id IN (SELECT value FROM json_each(:project_ids))
+ GROUP BY t.outcome
+"""
+
+
+def outcomes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> dict[Outcome, int]:
+    """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
+    return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
+
+
+def minutes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[MinuteCount]:
+    """The same minute by minute, ascending."""
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
+    return [MinuteCount(*row) for row in db.execute(_SELECT_MINUTES, bindings)]
+
+
+def totals(db: apsw.Connection, project_ids: Sequence[int]) -> dict[Outcome, int]:
+    """Records per outcome since the beginning."""
+    return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, {"project_ids": ids_json(project_ids)})}
+
+
+def buckets_since(
+    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, bucket_ms: int
+) -> list[BucketCount]:
+    """Hour by hour or day by day (UTC), ascending; `since_ms` starts a bucket."""
+    assert since_ms % bucket_ms == 0
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "bucket_ms": bucket_ms}
+    rows = db.execute(_SELECT_BUCKETS, bindings)
+    return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
+
+
+def all_project_ids(db: apsw.Connection) -> tuple[int, ...]:
+    """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
+    return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))

@@ -1,0 +1,49 @@
+"""Notes about refused requests, as samples to look at: bounded, and no part of the ledger's accounts."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+import apsw
+import msgspec
+
+from bloop.pipeline.signals import Signal
+from bloop.records.record import Kind, Rejection, decode_rejection
+
+ROWS_MAX = 1000  # the newest
+
+_INSERT = """
+INSERT INTO rejections (project_id, rejected_at_ms, outcome, detail, key_prefix, size_bytes, client, user_agent)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_TRIM = "DELETE FROM rejections WHERE id <= (SELECT max(id) FROM rejections) - :rows_max"
+
+
+class NoteStore:
+    """A `bloop.pipeline.kinds.KindStore` without counters."""
+
+    kind = Kind.REJECTION
+    is_counted = False
+    unsettled = 0
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    def decode(self, payload: bytes) -> Rejection:
+        return decode_rejection(payload)
+
+    def insert(self, records: Sequence[Rejection]) -> list[Signal]:
+        self._db.executemany(_INSERT, map(msgspec.structs.astuple, records))
+        self._db.execute(_TRIM, {"rows_max": ROWS_MAX})
+        return []
+
+    def hold(self) -> None:
+        """Nothing is counted."""
+
+    def settle(self, projects: Container[int]) -> list[Signal]:
+        return []
+
+    def commit(self, *, is_settled: bool) -> None:
+        """Nothing is remembered."""
+
+    rollback = recover = hold

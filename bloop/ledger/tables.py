@@ -1,0 +1,33 @@
+"""Tables of the ledger, of records that could not be stored, and of what was refused."""
+
+from __future__ import annotations
+
+from bloop.db.tables import Keep, Table
+
+_PRUNE_LEDGER = """
+DELETE FROM ledger WHERE (minute_ms, project_id, outcome) IN (
+    SELECT minute_ms, project_id, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
+"""
+_PURGE_REJECTIONS = "DELETE FROM rejections WHERE project_id = :project_id"
+_PRUNE_REJECTIONS = """
+DELETE FROM rejections WHERE id IN (SELECT id FROM rejections WHERE rejected_at_ms < :before_ms LIMIT :rows_max)
+"""
+_PURGE_DEAD_LETTERS = "DELETE FROM dead_letters WHERE project_id = :project_id"
+_PRUNE_DEAD_LETTERS = """
+DELETE FROM dead_letters WHERE id IN (SELECT id FROM dead_letters WHERE dead_at_ms < :before_ms LIMIT :rows_max)
+"""
+
+TABLES = (
+    Table(
+        name="ledger",
+        label="Ledger by minute",
+        outlives_project="what arrived and what became of it stays accounted for, without a name",
+        keep=Keep.LEDGER,
+        prune=_PRUNE_LEDGER,
+    ),
+    Table(name="ledger_totals", outlives_project="as the ledger"),
+    Table(name="ring_cells", outlives_project="as the ledger; it goes with its ring"),
+    Table(name="ring_cursors"),
+    Table(name="rejections", purge=(_PURGE_REJECTIONS,), keep=Keep.SAMPLES, prune=_PRUNE_REJECTIONS),
+    Table(name="dead_letters", purge=(_PURGE_DEAD_LETTERS,), keep=Keep.SAMPLES, prune=_PRUNE_DEAD_LETTERS),
+)

@@ -1,0 +1,1 @@
+"""Server-sent events: signals, as they are stored."""

@@ -1,0 +1,24 @@
+"""The ledger's lines, written in the transaction that makes them true. What they mean: `bloop.base.outcomes`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apsw
+
+_UPSERT_MINUTE = """
+INSERT INTO ledger (minute_ms, project_id, outcome, count) VALUES (?, ?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+"""
+
+_UPSERT_TOTAL = """
+INSERT INTO ledger_totals (project_id, outcome, count) VALUES (?, ?, ?)
+    ON CONFLICT DO UPDATE SET count = count + excluded.count
+"""
+
+
+def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int]]) -> None:
+    """Book lines of (minute in ms, project id, outcome, count), by minute and in total."""
+    for minute_ms, project_id, outcome, count in lines:
+        db.execute(_UPSERT_MINUTE, (minute_ms, project_id, int(outcome), count))
+        db.execute(_UPSERT_TOTAL, (project_id, int(outcome), count))

@@ -1,0 +1,1 @@
+"""Projects: made, renamed, their keys rotated, deleted and purged."""

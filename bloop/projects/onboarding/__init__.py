@@ -1,0 +1,1 @@
+"""How a project gets its first event."""

@@ -1,0 +1,116 @@
+"""Projects, for lists, for names in paths and parameters, and for the ingest workers' key cache.
+
+Q1  A deleted project is in no answer but `to_purge`; its row only keeps its number from being used again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import apsw
+
+from bloop.db.rows import ids_json
+
+
+class ProjectRow(NamedTuple):
+    id: int
+    public_id: str
+    slug: str
+    name: str
+    short_prefix: str
+    created_at_ms: int
+    created_by: str | None
+    key_made_at_ms: int | None = None  # None: the key is as old as the project
+
+
+class ProjectContents(NamedTuple):
+    """What would be lost with a project."""
+
+    issues: int
+    events: int  # counted, whether their raw text is still stored or not
+    releases: int
+    tokens: int  # that still work
+
+
+class ProjectKey(NamedTuple):
+    id: int
+    public_id: str
+    slug: str
+    api_key: str
+
+
+_SELECT_ALL = """
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
+  FROM projects
+ WHERE deleted_at_ms IS NULL
+ ORDER BY created_at_ms, id
+"""
+_SELECT_BY_IDS = """
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
+  FROM projects
+ WHERE id IN (SELECT value FROM json_each(:ids)) AND deleted_at_ms IS NULL
+ ORDER BY created_at_ms, id
+"""
+# Served by the UNIQUE indexes of public_id and slug. The public id wins where both match.
+_SELECT_BY_REFERENCE = """
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
+  FROM projects
+ WHERE (public_id = :reference OR slug = :reference) AND deleted_at_ms IS NULL
+ ORDER BY public_id = :reference DESC
+ LIMIT 1
+"""
+_SELECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+_SELECT_KEYS = "SELECT id, public_id, slug, api_key FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+_SELECT_KEY = "SELECT api_key FROM projects WHERE id = :project_id"
+# Served by projects_to_purge.
+_SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"
+# Sums of counters: nothing here walks events.
+_SELECT_CONTENTS = """
+SELECT (SELECT coalesce(sum(issue_count), 0) FROM status_counts WHERE project_id = :project_id),
+       (SELECT coalesce(sum(event_count), 0) FROM releases WHERE project_id = :project_id),
+       (SELECT count(DISTINCT release) FROM releases WHERE project_id = :project_id),
+       (SELECT count(*) FROM api_tokens WHERE project_id = :project_id AND revoked_at IS NULL
+                                              AND (expires_at IS NULL OR expires_at >= :now_s))
+"""
+
+
+def list_projects(db: apsw.Connection, project_ids: Sequence[int] | None = None) -> list[ProjectRow]:
+    """Oldest first; `project_ids` None means every project."""
+    if project_ids is None:
+        return [ProjectRow(*row) for row in db.execute(_SELECT_ALL)]
+    return [ProjectRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(project_ids)})]
+
+
+def get_project(db: apsw.Connection, reference: str) -> ProjectRow | None:
+    """The project with this public id or slug. Says nothing about who may see it."""
+    row = db.execute(_SELECT_BY_REFERENCE, {"reference": reference}).fetchone()
+    return ProjectRow(*row) if row else None
+
+
+def project_ids(db: apsw.Connection) -> tuple[int, ...]:
+    return tuple(row[0] for row in db.execute(_SELECT_IDS))
+
+
+def project_keys(db: apsw.Connection) -> list[ProjectKey]:
+    """Every project with its key: what the ingest workers load."""
+    return [ProjectKey(*row) for row in db.execute(_SELECT_KEYS)]
+
+
+def project_contents(db: apsw.Connection, project_id: int, now_ms: int) -> ProjectContents:
+    """What deleting this project would take along."""
+    row = db.execute(_SELECT_CONTENTS, {"project_id": project_id, "now_s": now_ms // 1000}).fetchone()
+    assert row is not None
+    return ProjectContents(*row)
+
+
+def signing_key(db: apsw.Connection, project_id: int) -> str:
+    """The key of one project, for events this process sends itself. Not for showing."""
+    row = db.execute(_SELECT_KEY, {"project_id": project_id}).fetchone()
+    assert row is not None, "the caller has just found the project"
+    return str(row[0])
+
+
+def to_purge(db: apsw.Connection) -> list[int]:
+    """Deleted projects that still have rows, oldest first."""
+    return [row[0] for row in db.execute(_SELECT_TO_PURGE)]

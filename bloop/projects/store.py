@@ -1,0 +1,155 @@
+"""Projects: made, renamed, their keys rotated. Call inside a transaction, bump the ring's generation after it.
+
+P1  There is a project `default`. Unless its key was rotated it is the configured legacy secret, so that a secret
+    changed in the configuration stops working everywhere. It cannot be deleted.
+P2  A deleted project is gone for everybody with the transaction that marks it: its key, its tokens, its name. Its rows
+    follow in small steps (projects/purge.py); its slug is free at once, its number never again.
+P3  bloop's own errors have a project of their own, made when it is first needed, and again when somebody deleted it.
+"""
+
+from __future__ import annotations
+
+import re
+
+import apsw
+
+from bloop.base import credentials
+from bloop.base.errors import Conflict, InvalidField, NotFound
+from bloop.projects.read import ProjectRow, get_project
+
+DEFAULT = "default"
+OWN = "bloop-itself"  # the public id of the project for bloop's own errors
+_OWN_SLUGS = ("bloop", OWN, *(f"{OWN}-{n}" for n in range(2, 100)))  # people may have projects called so
+NAME_LENGTH_MAX = 100
+SLUG_LENGTH_MAX = 64
+
+_INSERT = """
+INSERT INTO projects (public_id, slug, name, api_key, short_prefix, created_at_ms, created_by)
+VALUES (:public_id, :slug, :name, :api_key, :short_prefix, :created_at_ms, :created_by)
+"""
+_UPDATE_NAME = "UPDATE projects SET name = :name WHERE id = :id RETURNING id"
+_UPDATE_KEY = "UPDATE projects SET api_key = :api_key, key_made_at_ms = :now_ms WHERE id = :id RETURNING id"
+# The key is replaced too, by one nobody has seen: what no longer verifies anywhere cannot come back by mistake.
+_MARK_DELETED = """
+UPDATE projects
+   SET deleted_at_ms = :now_ms, public_id = '#' || id, slug = '#' || id, name = '', short_prefix = '#',
+       api_key = :api_key, created_by = NULL
+ WHERE id = :id AND deleted_at_ms IS NULL
+RETURNING id
+"""
+_DELETE_TOKENS = "DELETE FROM api_tokens WHERE project_id = :id"
+_SELECT_DEFAULT_KEY = "SELECT id, api_key FROM projects WHERE public_id = 'default'"
+
+
+def create_project(
+    db: apsw.Connection,
+    *,
+    name: str,
+    slug: str,
+    now_ms: int,
+    created_by: str | None = None,
+    public_id: str | None = None,
+    api_key: str | None = None,
+) -> tuple[ProjectRow, str]:
+    """A new project and its key, the one time it is shown.
+
+    Raises:
+        InvalidField: the name or the slug will not do.
+        Conflict: the slug is taken.
+    """
+    api_key = api_key or credentials.new_project_key()
+    bindings = {
+        "public_id": public_id or credentials.new_id(),
+        "name": _checked_name(name),
+        "slug": _checked_slug(slug),
+        "api_key": api_key,
+        "short_prefix": slug.upper(),
+        "created_at_ms": now_ms,
+        "created_by": created_by,
+    }
+    if get_project(db, slug) is not None:
+        raise Conflict("a project with that slug already exists")
+    db.execute(_INSERT, bindings)
+    project = get_project(db, slug)
+    assert project is not None, "it was just inserted"
+    return project, api_key
+
+
+def ensure_default_project(db: apsw.Connection, legacy_secret: str, now_ms: int) -> bool:
+    """Make P1 true; say whether anything changed."""
+    row = db.execute(_SELECT_DEFAULT_KEY).fetchone()
+    if row is None:
+        create_project(db, name="Default", slug=DEFAULT, now_ms=now_ms, public_id=DEFAULT, api_key=legacy_secret)
+        return True
+    project_id, api_key = row
+    if api_key == legacy_secret or credentials.PROJECT_KEY_PATTERN.fullmatch(api_key):
+        return False
+    db.execute(_UPDATE_KEY, {"id": project_id, "api_key": legacy_secret, "now_ms": now_ms})
+    return True
+
+
+def ensure_own_project(db: apsw.Connection, now_ms: int) -> int:
+    """Make P3 true; its number."""
+    project = get_project(db, OWN)
+    if project is None or project.public_id != OWN:
+        slug = next(slug for slug in _OWN_SLUGS if get_project(db, slug) is None)
+        project, _ = create_project(db, name="bloop itself", slug=slug, now_ms=now_ms, public_id=OWN)
+    return project.id
+
+
+def rename_project(db: apsw.Connection, project_id: int, name: str) -> None:
+    """Raises: InvalidField, NotFound."""
+    if not list(db.execute(_UPDATE_NAME, {"id": project_id, "name": _checked_name(name)})):
+        raise NotFound("project not found")
+
+
+def rotate_key(db: apsw.Connection, project_id: int, now_ms: int) -> str:
+    """The new key. The old one stops working as soon as the ring's generation is bumped.
+
+    Raises:
+        NotFound: no such project.
+    """
+    api_key = credentials.new_project_key()
+    if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
+        raise NotFound("project not found")
+    return api_key
+
+
+def replace_key(db: apsw.Connection, project_id: int, api_key: str, now_ms: int) -> None:
+    """Another installation's key, so that clients which have it go on here. Raises: NotFound."""
+    if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
+        raise NotFound("project not found")
+
+
+def delete_project(db: apsw.Connection, project: ProjectRow, now_ms: int) -> None:
+    """P2. Bump the ring's generation and wake the purge afterwards.
+
+    Raises:
+        InvalidField: it is the default project.
+        NotFound: it is gone already.
+    """
+    if project.public_id == DEFAULT:
+        raise InvalidField("slug", "cannot delete the default project")
+    bindings = {"id": project.id, "now_ms": now_ms, "api_key": credentials.new_project_key()}
+    if not list(db.execute(_MARK_DELETED, bindings)):
+        raise NotFound("project not found")
+    db.execute(_DELETE_TOKENS, {"id": project.id})
+
+
+def _checked_name(name: str) -> str:
+    name = name.strip()
+    if not name:
+        raise InvalidField("name", "name is required")
+    if len(name) > NAME_LENGTH_MAX:
+        raise InvalidField("name", f"name must be at most {NAME_LENGTH_MAX} characters")
+    return name
+
+
+def _checked_slug(slug: str) -> str:
+    if not slug:
+        raise InvalidField("slug", "slug is required")
+    if not re.fullmatch(r"[a-z0-9-]+", slug):
+        raise InvalidField("slug", "slug must be lowercase alphanumeric with hyphens")
+    if len(slug) > SLUG_LENGTH_MAX:
+        raise InvalidField("slug", f"slug must be at most {SLUG_LENGTH_MAX} characters")
+    return slug

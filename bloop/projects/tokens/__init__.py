@@ -1,0 +1,1 @@
+"""API tokens: each opens one project."""

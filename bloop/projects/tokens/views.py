@@ -1,0 +1,123 @@
+"""/settings/tokens: make API tokens, see which there are, take them back.
+
+A token is the answer to the very POST that made it; that page is never packed and never cached. A form that will not do
+comes back as it was typed, with the reason and the status of the error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+import falcon
+
+from bloop.accounts.authenticate import principal_of
+from bloop.accounts.people.read import display_names
+from bloop.accounts.views import settings_shell
+from bloop.auth.access import PAGE, may_manage, may_revoke
+from bloop.auth.principal import Principal
+from bloop.base.errors import InvalidField
+from bloop.projects import api as projects
+from bloop.projects import pages as project_pages
+from bloop.projects.read import ProjectRow, list_projects
+from bloop.projects.tokens import api as tokens
+from bloop.projects.tokens.read import TokenRow, list_tokens
+from bloop.site import errors
+from bloop.site.bodies import read_form
+from bloop.site.deps import Deps
+from bloop.site.html import back_to, send_page, send_secret_page
+from bloop.site.routes import Routes
+from bloop.site.settings_contexts import FreshToken
+from bloop.site.settings_nav import TOKENS
+
+
+def mount_token_pages(routes: Routes, deps: Deps) -> None:
+    """Add them."""
+    all_tokens = Tokens(deps)
+    routes.add(TOKENS.href, all_tokens, GET=PAGE, POST=PAGE)
+    routes.add(f"{TOKENS.href}/{{token_id}}/revoke", all_tokens, suffix="revoke", POST=PAGE)
+
+
+class Tokens:
+    """/settings/tokens, those of one project with `?project=`."""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._show(req, resp, {}, "", None)
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        form = read_form(req)
+        try:
+            made, project = tokens.create(
+                self._deps,
+                principal_of(req),
+                reference=form.get("project", ""),
+                name=form.get("name", ""),
+                scope_names=[name for name in project_pages.SCOPES if name in form],
+                expires_in_days=_days(form.get("expires_in_days", "")),
+            )
+        except InvalidField as error:
+            resp.status = errors.status_of(error)
+            self._show(req, resp, form, str(error), None)
+            return
+        origin = self._deps.settings.auth.rp_origin
+        self._show(req, resp, {}, "", project_pages.fresh_token(made, project.name, origin))
+
+    def on_post_revoke(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
+        tokens.revoke(self._deps, principal_of(req), token_id)
+        back_to(resp, TOKENS.href, "revoked")
+
+    def _show(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        form: Mapping[str, str],
+        problem: str,
+        fresh: FreshToken | None,
+    ) -> None:
+        principal, chosen = principal_of(req), req.get_param("project") or ""
+        with self._deps.database.reader() as db:
+            rows = list_projects(db)
+            managed = {row.id: row for row in rows if may_manage(principal, row.created_by)}
+            only = projects.known(db, chosen).id if chosen else None
+            page = project_pages.tokens_page(
+                settings_shell(db, principal),
+                _visible_tokens(db, principal, rows, only),
+                list(managed.values()),
+                {row.id: row.name for row in rows},
+                display_names(db),
+                chosen=chosen,
+                is_admin=principal.is_admin,
+                fresh=fresh,
+                notice=req.get_param("done") or "",
+                problem=problem,
+                form=form,
+                now_ms=self._deps.now_ms(),
+            )
+        if fresh is None:
+            send_page(self._deps, req, resp, page)
+        else:
+            send_secret_page(self._deps, resp, page)
+
+
+def _days(text: str) -> int | None:
+    """Raises: InvalidField."""
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= 6):
+        raise InvalidField("expires_in_days", "expires_in_days must be a whole number")
+    return int(text)
+
+
+def _visible_tokens(
+    db: apsw.Connection, principal: Principal, rows: list[ProjectRow], only: int | None
+) -> list[tuple[TokenRow, bool]]:
+    """Tokens of the projects one manages, and those one made, each with whether one may revoke it."""
+    makers = {row.id: row.created_by for row in rows}
+    return [
+        (token, may_revoke(principal, token.created_by, makers.get(token.project_id)))
+        for token in list_tokens(db, only)
+        if may_revoke(principal, token.created_by, makers.get(token.project_id))
+    ]

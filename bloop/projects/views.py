@@ -1,0 +1,148 @@
+"""/settings/projects: the projects there are, and the settings of each.
+
+J1  A change is a POST that answers 303 back to a page which says what was done. A form that will not do comes back as
+    it was typed, with the reason and the status of the error.
+J2  A key is the answer to the very POST that made it; such a page is never packed and never cached. The form for a new
+    key names the one it replaces, so that a page sent again makes no second one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import falcon
+
+from bloop.accounts.authenticate import principal_of
+from bloop.accounts.people.read import display_names
+from bloop.accounts.views import settings_shell
+from bloop.auth.access import PAGE, may_manage
+from bloop.base.errors import BloopError, Conflict, InvalidField
+from bloop.issues.listing import neighbours as pages
+from bloop.projects import api as projects
+from bloop.projects import pages as project_pages
+from bloop.projects.onboarding.views import show_setup
+from bloop.projects.read import list_projects, project_contents
+from bloop.site import errors
+from bloop.site.bodies import read_form
+from bloop.site.deps import Deps
+from bloop.site.html import back_to, send_page
+from bloop.site.routes import Routes
+from bloop.site.settings_nav import PROJECTS
+
+MS_DIGITS_MAX = 16  # of a time in a form
+
+
+def mount_project_pages(routes: Routes, deps: Deps) -> None:
+    """Add them."""
+    all_projects, one = Projects(deps), Project(deps)
+    routes.add(PROJECTS.href, all_projects, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}", one, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/rotate", one, suffix="rotate", POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/delete", one, suffix="delete", POST=PAGE)
+
+
+class Projects:
+    """/settings/projects"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._show(req, resp, {}, "")
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        form = read_form(req)
+        try:
+            project, key = projects.create(
+                self._deps, principal_of(req), form.get("name", ""), form.get("slug", "").strip()
+            )
+        except (InvalidField, Conflict) as error:
+            resp.status = errors.status_of(error)
+            self._show(req, resp, form, str(error))
+            return
+        show_setup(self._deps, req, resp, project.slug, key=key)
+
+    def _show(self, req: falcon.Request, resp: falcon.Response, form: Mapping[str, str], problem: str) -> None:
+        principal = principal_of(req)
+        with self._deps.database.reader() as db:
+            rows = list_projects(db)
+            page = project_pages.projects_page(
+                settings_shell(db, principal),
+                rows,
+                display_names(db),
+                pages.open_counts(db, [row.id for row in rows]),
+                is_admin=principal.is_admin,
+                notice=req.get_param("done") or "",
+                problem=problem,
+                form=form,
+                now_ms=self._deps.now_ms(),
+            )
+        send_page(self._deps, req, resp, page)
+
+
+class Project:
+    """/settings/projects/{slug}"""
+
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
+        self._show(req, resp, slug, "")
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
+        form = self._form(req, slug)
+        try:
+            projects.rename(self._deps, principal_of(req), slug, form.get("name", ""))
+        except InvalidField as error:
+            self._show_problem(req, resp, slug, error)
+            return
+        back_to(resp, project_pages.project_href(slug), "renamed")
+
+    def on_post_rotate(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
+        made = self._form(req, slug).get("made", "")
+        made_at_ms = int(made) if made.isascii() and made.isdigit() and len(made) <= MS_DIGITS_MAX else -1
+        try:
+            _, key = projects.rotate(self._deps, principal_of(req), slug, made_at_ms)
+        except Conflict as error:
+            self._show_problem(req, resp, slug, error)
+            return
+        show_setup(self._deps, req, resp, slug, key=key)
+
+    def on_post_delete(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
+        if self._form(req, slug).get("confirm", "").strip() != slug:
+            problem = InvalidField("confirm", f"Nothing was deleted: type {slug} to confirm.")
+            self._show_problem(req, resp, slug, problem)
+            return
+        try:
+            projects.delete(self._deps, principal_of(req), slug)
+        except InvalidField as error:
+            self._show_problem(req, resp, slug, error)
+            return
+        back_to(resp, PROJECTS.href, "deleted")
+
+    def _form(self, req: falcon.Request, slug: str) -> dict[str, str]:
+        """The form of somebody who may do this; whoever may not is told so, whatever they sent."""
+        with self._deps.database.reader() as db:
+            projects.managed(db, principal_of(req), slug)
+        return read_form(req)
+
+    def _show_problem(self, req: falcon.Request, resp: falcon.Response, slug: str, error: BloopError) -> None:
+        resp.status = errors.status_of(error)
+        self._show(req, resp, slug, str(error))
+
+    def _show(self, req: falcon.Request, resp: falcon.Response, slug: str, problem: str) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            project = projects.known(db, slug)
+            page = project_pages.project_page(
+                settings_shell(db, principal),
+                project,
+                project_contents(db, project.id, now_ms),
+                display_names(db),
+                may_manage=may_manage(principal, project.created_by),
+                is_admin=principal.is_admin,
+                notice=req.get_param("done") or "",
+                problem=problem,
+                now_ms=now_ms,
+            )
+        send_page(self._deps, req, resp, page)

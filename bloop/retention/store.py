@@ -1,0 +1,100 @@
+"""How long what is kept, and the book about clean-ups. Call inside a transaction.
+
+R1  There is one unfinished clean-up at most: asking while there is one joins it, so nobody waits for a second one that
+    would find nothing.
+R2  What a clean-up deleted is added to its row in the transaction that deletes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import apsw
+
+from bloop.retention.read import RunRow, get_run, open_run
+
+RUNS_KEPT = 100
+
+_UPDATE_POLICY = """
+UPDATE retention_policy
+   SET raw_events_days = coalesce(:raw_events_days, raw_events_days),
+       hourly_counts_days = coalesce(:hourly_counts_days, hourly_counts_days), revision = revision + 1
+"""
+_UPSERT_OVERRIDE = """
+INSERT INTO retention_overrides (project_id, raw_events_days) VALUES (?, ?)
+    ON CONFLICT DO UPDATE SET raw_events_days = excluded.raw_events_days
+"""
+_DELETE_OVERRIDE = "DELETE FROM retention_overrides WHERE project_id = ?"
+
+_INSERT_RUN = "INSERT INTO retention_runs (asked_by, asked_at_ms) VALUES (:asked_by, :now_ms)"
+_JOIN_RUN = "UPDATE retention_runs SET asked_by = coalesce(asked_by, :asked_by) WHERE id = :run_id"
+_TRIM_RUNS = "DELETE FROM retention_runs WHERE id <= :run_id - :kept"
+_BEGIN = "UPDATE retention_runs SET started_at_ms = coalesce(started_at_ms, :now_ms), error = NULL WHERE id = :run_id"
+_SET_DUE = "UPDATE retention_runs SET raw_events_due = raw_events_deleted + :found WHERE id = :run_id"
+_ADD = """
+UPDATE retention_runs
+   SET raw_events_deleted = raw_events_deleted + :raw_events, hourly_counts_deleted = hourly_counts_deleted + :hours,
+       others_deleted = others_deleted + :others, bytes_freed = bytes_freed + :bytes_freed
+ WHERE id = :run_id
+"""
+_SET_ERROR = "UPDATE retention_runs SET error = :error WHERE id = :run_id AND finished_at_ms IS NULL"
+_FINISH = "UPDATE retention_runs SET finished_at_ms = :now_ms, error = NULL WHERE id = :run_id"
+
+
+def save_policy(
+    db: apsw.Connection,
+    *,
+    raw_events_days: int | None = None,
+    hourly_counts_days: int | None = None,
+    overrides: Iterable[tuple[int, int]] = (),
+) -> None:
+    """Change what is named; None leaves a value as it is. `overrides` are (project id, days), 0 days take one away."""
+    db.execute(_UPDATE_POLICY, {"raw_events_days": raw_events_days, "hourly_counts_days": hourly_counts_days})
+    for project_id, days in overrides:
+        if days:
+            db.execute(_UPSERT_OVERRIDE, (project_id, days))
+        else:
+            db.execute(_DELETE_OVERRIDE, (project_id,))
+
+
+def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> RunRow:
+    """The unfinished clean-up, made if there is none (R1). `asked_by` None is the clock."""
+    found = open_run(db)
+    if found is None:
+        db.execute(_INSERT_RUN, {"asked_by": asked_by, "now_ms": now_ms})
+        run_id = db.last_insert_rowid()
+        db.execute(_TRIM_RUNS, {"run_id": run_id, "kept": RUNS_KEPT})
+    else:
+        run_id = found.id
+        db.execute(_JOIN_RUN, {"asked_by": asked_by, "run_id": run_id})
+    run = get_run(db, run_id)
+    assert run is not None, "it was just made or found"
+    return run
+
+
+def begin_run(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+    """Work on it starts, or goes on."""
+    db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
+
+
+def set_due(db: apsw.Connection, run_id: int, found: int) -> None:
+    """How many raw events this run is to delete, beside those it has deleted already."""
+    db.execute(_SET_DUE, {"run_id": run_id, "found": found})
+
+
+def add_deleted(
+    db: apsw.Connection, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
+) -> None:
+    """R2."""
+    counts = {"raw_events": raw_events, "hours": hours, "others": others, "bytes_freed": bytes_freed}
+    if any(counts.values()):
+        db.execute(_ADD, counts | {"run_id": run_id})
+
+
+def set_error(db: apsw.Connection, run_id: int, error: str) -> None:
+    """Why it stands still; it goes on by itself."""
+    db.execute(_SET_ERROR, {"run_id": run_id, "error": error[:300]})
+
+
+def finish_run(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+    db.execute(_FINISH, {"run_id": run_id, "now_ms": now_ms})

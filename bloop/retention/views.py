@@ -1,0 +1,151 @@
+"""/settings/storage: how long what is kept, deleting now, and how much room there is. And the same as JSON.
+
+G1  A change is a POST that answers 303 back to the page. A form that will not do comes back as it was typed, with the
+    reason and the status of the error.
+G2  A purge is asked for and shown, never waited for: the page tells how far it is whenever it is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import apsw
+import falcon
+
+from bloop.accounts.authenticate import principal_of
+from bloop.accounts.views import settings_shell
+from bloop.auth.access import ADMIN, ADMIN_PAGE
+from bloop.backup.views import panel_of
+from bloop.base.clock import DAY_MS
+from bloop.base.errors import InvalidField
+from bloop.projects import read as projects
+from bloop.retention import disk, read
+from bloop.retention.api import DAYS_OF, PURGE_PATH, Retention, ask_for_purge, checked_days, save
+from bloop.retention.contexts import StoragePage
+from bloop.retention.disk import Used
+from bloop.retention.pages import storage_figures, storage_page
+from bloop.retention.policy import DAYS_MIN, load_policy
+from bloop.retention.sizes import last_sample, oldest_event_ms, samples_since, stored_events
+from bloop.site import errors
+from bloop.site.bodies import read_form
+from bloop.site.contexts import Shell
+from bloop.site.deps import Deps
+from bloop.site.html import back_to, send_page
+from bloop.site.routes import Routes
+from bloop.site.settings_nav import STORAGE
+
+DIGITS_MAX = 9  # of a number in a form
+
+
+def mount_storage(routes: Routes, deps: Deps) -> None:
+    """Add them."""
+    api, page = Retention(deps), Storage(deps)
+    routes.add("/v1/admin/retention", api, GET=ADMIN, PUT=ADMIN)
+    routes.add(PURGE_PATH, api, suffix="purge", POST=ADMIN)
+    routes.add(f"{PURGE_PATH}/{{run_id:int}}", api, suffix="progress", GET=ADMIN)
+    routes.add(STORAGE.href, page, GET=ADMIN_PAGE, POST=ADMIN_PAGE)
+    routes.add(f"{STORAGE.href}/projects", page, suffix="project", POST=ADMIN_PAGE)
+    routes.add(f"{STORAGE.href}/purge", page, suffix="purge", POST=ADMIN_PAGE)
+
+
+class Storage:
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        self._show(req, resp, {})
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        form = read_form(req)
+        try:
+            raw_events, hourly_counts = (_days(form, name) for name in DAYS_OF)
+            save(self._deps, raw_events_days=raw_events, hourly_counts_days=hourly_counts, own=[])
+        except InvalidField as error:
+            resp.status = errors.status_of(error)
+            self._show(req, resp, form, problem=str(error))
+        else:
+            back_to(resp, STORAGE.href, "saved")
+
+    def on_post_project(self, req: falcon.Request, resp: falcon.Response) -> None:
+        form = read_form(req)
+        try:
+            days = _days(form, "days", low=0)
+            save(
+                self._deps,
+                raw_events_days=None,
+                hourly_counts_days=None,
+                own=[("project", form.get("project", ""), days)],
+            )
+        except InvalidField as error:
+            resp.status = errors.status_of(error)
+            self._show(req, resp, form, project_problem=str(error))
+        else:
+            back_to(resp, STORAGE.href, "project")
+
+    def on_post_purge(self, req: falcon.Request, resp: falcon.Response) -> None:
+        ask_for_purge(self._deps, principal_of(req))
+        back_to(resp, STORAGE.href, "purge")
+
+    def _show(
+        self,
+        req: falcon.Request,
+        resp: falcon.Response,
+        form: Mapping[str, str],
+        *,
+        problem: str = "",
+        project_problem: str = "",
+    ) -> None:
+        with self._deps.database.reader() as db:
+            shell = settings_shell(db, principal_of(req))
+            page = self._page(db, shell, form, problem, project_problem, req.get_param("done") or "")
+        send_page(self._deps, req, resp, page)
+
+    def _page(
+        self, db: apsw.Connection, shell: Shell, form: Mapping[str, str], problem: str, project_problem: str, done: str
+    ) -> StoragePage:
+        settings, now_ms = self._deps.settings, self._deps.now_ms()
+        policy = load_policy(db, settings.retention)
+        minimum = settings.database.disk_free_bytes_min
+        now, growth = disk.sizes(db, settings.database_path), _growth(db, now_ms)
+        return storage_page(
+            shell,
+            days=(policy.raw_events_days, policy.hourly_counts_days),
+            defaults=(settings.retention.raw_events_days, settings.retention.hourly_counts_days),
+            samples=settings.pipeline.sample_reservoir_size,
+            own=read.overrides(db),
+            projects=projects.list_projects(db),
+            figures=storage_figures(
+                database_bytes=now.database_bytes,
+                reusable_bytes=now.reusable_bytes,
+                wal_bytes=now.wal_bytes,
+                free_bytes=now.disk_free_bytes,
+                free_bytes_min=minimum,
+                growth=growth,
+                days_left=disk.days_left(now, growth, minimum),
+                oldest_ms=oldest_event_ms(db),
+            ),
+            sample=last_sample(db),
+            event_count=stored_events(db),
+            run=read.last_run(db),
+            progress_path=PURGE_PATH,
+            backups=panel_of(self._deps, db),
+            form=form,
+            problem=problem,
+            project_problem=project_problem,
+            notice=done,
+            now_ms=now_ms,
+        )
+
+
+def _growth(db: apsw.Connection, now_ms: int) -> int | None:
+    samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
+    return disk.growth_per_day([Used(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
+
+
+def _days(form: Mapping[str, str], name: str, *, low: int = DAYS_MIN) -> int:
+    """Raises: InvalidField."""
+    text = form.get(name, "").strip()
+    is_number = text.isascii() and text.isdigit() and len(text) <= DIGITS_MAX
+    days = checked_days(int(text) if is_number else text, name, low=low)
+    assert days is not None, "text is never None"
+    return days

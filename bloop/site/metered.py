@@ -1,0 +1,58 @@
+"""Counts and times what the dashboard process answers, by the route as it is declared. Lost with the process."""
+
+from __future__ import annotations
+
+import threading
+import time
+from bisect import bisect_left
+from typing import Any
+
+import falcon
+
+from bloop.base.meters import ANSWER_BOUNDS_NS, ANSWER_BOUNDS_S, NO_ROUTE, NS, OTHER, Answer, Measured
+
+_METHODS = frozenset(falcon.HTTP_METHODS)
+
+
+class Answered:
+    """The numbers; any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[Answer, int] = {}
+        self._took: dict[str, list[int]] = {}
+
+    def note(self, answer: Answer, took_ns: int) -> None:
+        slot = bisect_left(ANSWER_BOUNDS_NS, took_ns)
+        with self._lock:
+            self._answers[answer] = self._answers.get(answer, 0) + 1
+            cell = self._took.setdefault(answer.route, [0] * (len(ANSWER_BOUNDS_NS) + 2))
+            cell[slot] += 1
+            cell[-1] += took_ns
+
+    def answers(self) -> dict[Answer, int]:
+        with self._lock:
+            return dict(self._answers)
+
+    def took(self) -> dict[str, Measured]:
+        with self._lock:
+            return {route: Measured(ANSWER_BOUNDS_S, cell[:-1], cell[-1] / NS) for route, cell in self._took.items()}
+
+
+class Metered:
+    """Middleware; the first one, so that it sees a request before and an answer after all others."""
+
+    def __init__(self, answered: Answered) -> None:
+        self._answered = answered
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        req.context.metered = (req.method, time.perf_counter_ns())
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        method, started_ns = req.context.metered
+        answer = Answer(
+            method if method in _METHODS else OTHER,
+            (req.uri_template or NO_ROUTE).replace(":ref}", "}").replace(":int}", "}"),
+            str(resp.status_code),
+        )
+        self._answered.note(answer, time.perf_counter_ns() - started_ns)

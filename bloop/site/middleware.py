@@ -1,0 +1,105 @@
+"""What every request and every answer of the dashboard process has in common, apart from who may ask (authenticate.py).
+
+M1  A fingerprint or a release in a path may hold anything, slashes included, encoded or not.
+M2  HEAD answers what GET would, without the body.
+M3  Every answer carries the security headers; a resource may tighten them, none has to remember them.
+M4  Other origins read nothing with a person's cookie, `auth.rp_origin` alone excepted.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, unquote
+
+import falcon
+import falcon.routing
+
+from bloop.auth.access import Door
+from bloop.site.routes import Routes
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
+_SECURITY_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",  # why not no-referrer: site/origin.py
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+# Where people come by https, they never come without for a year. Not for subdomains: those are not ours.
+_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
+_CORS_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
+_CORS_HEADERS = "Content-Type, Cookie, Authorization"
+_CORS_MAX_AGE_S = 600
+
+# Greedy up to the last segment that is an action of the route, so `a/b/trend` is the trend of `a/b`.
+_REFERENCE_PATHS = (
+    re.compile(r"(/v1/errors/)(.+?)(/(?:occurrences|trend|history|resolve|ignore|mute|unresolve|assign))?", re.DOTALL),
+    re.compile(r"(/v1/releases/)(.+)(/errors)", re.DOTALL),
+)
+
+
+class ReferenceConverter(falcon.routing.BaseConverter):
+    """`{name:ref}` in a route: one path segment as `Shape` wrote it, back to what the client meant."""
+
+    def convert(self, value: str) -> str:
+        return unquote(value)
+
+
+class Shape:
+    """Paths and methods as the routes expect them (M1, M2)."""
+
+    def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:
+        if req.path.startswith("//"):
+            req.path = "/" + req.path.lstrip("/")
+        for pattern in _REFERENCE_PATHS:
+            if match := pattern.fullmatch(req.path):
+                req.path = match[1] + quote(match[2], safe="") + (match[3] or "")
+        if req.method == "HEAD":
+            req.context.is_head = True
+            req.method = "GET"
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        if getattr(req.context, "is_head", False):
+            req.method = "HEAD"  # Falcon now leaves the body out and keeps its length
+
+
+class SecurityHeaders:
+    """M3."""
+
+    def __init__(self, https: bool) -> None:
+        self._headers = _SECURITY_HEADERS | (_HTTPS_ONLY if https else {})
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        for name, value in self._headers.items():
+            if resp.get_header(name) is None:
+                resp.set_header(name, value)
+        if resp.get_header("Cache-Control") is None:
+            resp.set_header("Cache-Control", "private, no-cache")
+
+
+class Cors:
+    """M4. Ingest routes speak for themselves: any page may send events."""
+
+    def __init__(self, routes: Routes, rp_origin: str) -> None:
+        self._routes, self._rp_origin = routes, rp_origin.rstrip("/")
+
+    def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
+        if resp.get_header("Access-Control-Allow-Origin") is not None or self._is_signed(req):
+            return
+        resp.append_header("Vary", "Origin")
+        if req.get_header("Origin") != self._rp_origin:
+            return
+        resp.set_header("Access-Control-Allow-Origin", self._rp_origin)
+        resp.set_header("Access-Control-Allow-Credentials", "true")
+        if req.method == "OPTIONS" and req.get_header("Access-Control-Request-Method"):
+            resp.set_header("Access-Control-Allow-Methods", _CORS_METHODS)
+            resp.set_header("Access-Control-Allow-Headers", _CORS_HEADERS)
+            resp.set_header("Access-Control-Max-Age", str(_CORS_MAX_AGE_S))
+
+    def _is_signed(self, req: falcon.Request) -> bool:
+        need = self._routes.need(req.uri_template or "", "POST")
+        return need is not None and need.door is Door.SIGNED

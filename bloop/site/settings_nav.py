@@ -1,0 +1,54 @@
+"""What the pages of the settings have in common: above all the side navigation, which shows what a visitor may open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from bloop.site.contexts import Page, Shell
+
+
+class Section(NamedTuple):
+    """A page of the settings. `admin_only` hides the link; whether the page opens is decided by its route's need."""
+
+    label: str
+    href: str
+    admin_only: bool
+
+
+ACCOUNT = Section("Account", "/settings/account", admin_only=False)
+PEOPLE = Section("People", "/settings/people", admin_only=True)
+
+PROJECTS = Section("Projects", "/settings/projects", admin_only=False)
+TOKENS = Section("API tokens", "/settings/tokens", admin_only=False)
+ALERTS = Section("Alerts", "/settings/alerts", admin_only=False)
+
+STORAGE = Section("Storage", "/settings/storage", admin_only=True)
+
+SECTIONS = (ACCOUNT, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
+
+
+@dataclass(frozen=True, slots=True)
+class NavLink:
+    label: str
+    href: str
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SettingsPage(Page):
+    """What stands in `layouts/settings.html`. `notice` says what the visitor has just done."""
+
+    shell: Shell
+    nav: tuple[NavLink, ...]
+    now_ms: int
+    notice: str
+
+
+def settings_nav(current: Section, *, is_admin: bool) -> tuple[NavLink, ...]:
+    """What stands beside the page of `current`."""
+    return tuple(
+        NavLink(section.label, section.href, section is current)
+        for section in SECTIONS
+        if is_admin or not section.admin_only
+    )

@@ -1,0 +1,101 @@
+"""`bloop export` and `bloop import`: the settings kept in the database, as a readable file."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+import click
+
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import Conflict
+from bloop.command.context import as_json, change, database, print_json, with_settings
+from bloop.transfer.document import BYTES_MAX, Document, parse, render
+
+if TYPE_CHECKING:
+    from bloop.transfer.importing import Report
+
+STANDARD_INPUT = "-"
+
+
+@click.command()
+@click.argument("file", required=False)
+@click.option("--with-keys", is_flag=True, help="Include the projects' keys.")
+@click.option("--with-secrets", is_flag=True, help="Include addresses and secrets of alert channels.")
+@with_settings
+def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: bool) -> None:
+    """Write retention, projects and alert rules as JSON, to FILE or to stdout. Events are not in it.
+
+    Without --with-keys and --with-secrets there is nothing secret in it.
+    """
+    from bloop.transfer.export import export as gather  # here and below: every other command would wait for its imports
+
+    with database(settings) as db:
+        db.execute("BEGIN")  # all of it of one moment
+        document = gather(db, clock.now_ms(), with_keys=with_keys, with_secrets=with_secrets)
+        db.execute("ROLLBACK")
+    if file is None:
+        click.echo(render(document), nl=False)
+        return
+    _write_private(Path(file), render(document))
+    click.echo(f"wrote {file}", err=True)
+
+
+@click.command("import")
+@click.argument("file")
+@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@as_json
+@with_settings
+def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None:
+    """Make what FILE says so: all of it or, if any of it will not do, nothing. `-` reads from stdin.
+
+    Projects are found by slug, rules by project and name. What the file does not name stays as it is.
+    """
+    document = parse(_read(file))
+    report = _tried(settings, document) if dry_run else change(settings, lambda db: _applied(settings, db, document))
+    if as_json:
+        print_json({"dry_run": dry_run, "changes": report.changes, "notes": report.notes})
+        return
+    for line in report.changes:
+        click.echo(f"would change: {line}" if dry_run else line)
+    if not report.changes:
+        click.echo("nothing to change")
+    for line in report.notes:
+        click.echo(f"note: {line}", err=True)
+
+
+def _applied(settings: Settings, db: apsw.Connection, document: Document) -> Report:
+    from bloop.transfer.importing import apply
+
+    return apply(db, document, settings, clock.now_ms())
+
+
+def _tried(settings: Settings, document: Document) -> Report:
+    with database(settings) as db:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            return _applied(settings, db, document)
+        finally:
+            if db.in_transaction:
+                db.execute("ROLLBACK")
+
+
+def _read(file: str) -> bytes:
+    if file == STANDARD_INPUT:
+        return sys.stdin.buffer.read(BYTES_MAX + 1)
+    with Path(file).open("rb") as source:
+        return source.read(BYTES_MAX + 1)
+
+
+def _write_private(path: Path, text: str) -> None:
+    """A new file, readable by this user only."""
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Conflict(f"{path} exists already") from None
+    with open(fd, "w", encoding="utf-8") as file:
+        file.write(text)
