@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import random
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ SEED = 20_260_401
 
 _TEXT = json.loads(Path(__file__).with_suffix(".json").read_text(encoding="utf-8"))
 _WORDS, _VERBS, _AREAS, _ROOTS, _KEYS = (_TEXT[name].split() for name in ("words", "verbs", "areas", "roots", "keys"))
+_SUFFIXES = _TEXT["suffixes"]  # of messages: what they are about
 _LANGUAGES = list(_TEXT["languages"].values())
 
 
@@ -54,7 +56,7 @@ def made() -> Dictionary:
 def _sample(rng: random.Random, language: dict[str, Any]) -> bytes:
     names = _Names(rng.sample(_WORDS, 3), rng.sample(_VERBS, 4), rng.sample(_AREAS, 2), rng.choice(_ROOTS))
     error_type = rng.choice(language["types"].split())
-    message = _filled(rng, names, rng.choice(language["messages"]), 0)
+    message = _filled(rng, names, rng.choice(language["messages"]) + rng.choice(_SUFFIXES), 0)
     own = [rng.choice(language["own"]) for _ in range(rng.randint(1, 5))]
     foreign = [rng.choice(language["foreign"]) for _ in range(rng.randint(2, 10))]
     frames = [*foreign, *own] if language["own_last"] else [*own, *foreign]
@@ -68,7 +70,8 @@ def _sample(rng: random.Random, language: dict[str, Any]) -> bytes:
 
 
 def _value(rng: random.Random, names: _Names) -> str:
-    return rng.choice(("true", "false", "null", f'"{rng.choice(names.words)}"', str(rng.randint(0, 9999))))
+    word, number = rng.choice(names.words), rng.randint(0, 99_999)
+    return rng.choice(("true", "false", "null", f'"{word}"', f'["{word}"]', str(number), f'"{_uuid(rng)}"'))
 
 
 def _filled(rng: random.Random, names: _Names, text: str, number: int) -> str:
@@ -85,7 +88,15 @@ def _filled(rng: random.Random, names: _Names, text: str, number: int) -> str:
         n=rng.randint(1_000, 99_999),
         x=f"{rng.getrandbits(24):06x}",
         i=number,
+        k=rng.randint(1, 9_999_999),
+        u=_uuid(rng),
+        h=f"{rng.getrandbits(64):016x}",
+        p=f"{rng.choice((10, 172, 192))}.{rng.randint(0, 255)}.{rng.randint(0, 255)}.{rng.randint(1, 254)}",
         r=names.root,
         t="",
         m="",
     )
+
+
+def _uuid(rng: random.Random) -> str:
+    return str(uuid.UUID(int=rng.getrandbits(128), version=4))

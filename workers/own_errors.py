@@ -33,11 +33,12 @@ from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
 from bloop.base.outcomes import Outcome
 from bloop.db import connection
 from bloop.grouping import v1
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from bloop.projects import store as projects
 from bloop.projects.read import get_project
-from bloop.records.record import Kind, encode_error
+from bloop.records.event import Event
+from bloop.records.record import Kind, encode_event
 from bloop.ring import Producer, Segment, Spill
 from workers.own_report import Pace, Report, body_of, is_about_storing, place_of, report
 
@@ -138,14 +139,14 @@ def send(settings: Settings, event: Event) -> None:
     """
     project_id, is_new = own_project(settings)
     fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
-    record = encode_error(project_id, clock.now_ms(), fingerprint, v1.ALGORITHM, event)
+    record = encode_event(project_id, clock.now_ms(), fingerprint, v1.ALGORITHM, event)
     spilled = settings.ingest.spill_bytes_max
     spill = Spill(settings.spill_folder, spilled, settings.database.disk_free_bytes_min) if spilled else None
     with closing(Segment.attach(settings.ring_name)) as segment, closing(Producer.claim(segment, spill)) as lane:
         if is_new:
             segment.bump_generation()
         lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.ERROR, record):
+        if not lane.push(Kind.EVENT, record):
             lane.count(project_id, Outcome.RING_FULL)
 
 

@@ -21,6 +21,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+import apsw
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -30,9 +31,11 @@ from bloop.base.config import Settings
 from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
 from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.issues.events import dictionaries
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectKey as KeyRow
 from bloop.projects.read import project_keys
+from bloop.records.dictionary import current, use
 from bloop.ring import Producer, Segment, Spill
 from workers import process
 
@@ -187,6 +190,7 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
     def rows() -> list[KeyRow]:
         # Opened for the moment: an idle connection would cost each worker its page cache and hold the -shm mapping.
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            _pack_with_newest(db)
             return project_keys(db)
 
     def load() -> Sequence[ProjectKey]:
@@ -196,6 +200,13 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
         return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
 
     return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
+
+
+def _pack_with_newest(db: apsw.Connection) -> None:
+    """A dictionary read from the database is committed, so whatever is packed with it can be stored."""
+    newest_id = dictionaries.newest_id(db)
+    if newest_id is not None and newest_id != current().id and (newest := dictionaries.dictionary_of(db)(newest_id)):
+        use(newest)
 
 
 _handles = contextlib.ExitStack()  # of this worker; empty in the master

@@ -32,7 +32,7 @@ from bloop.issues.status.audit import Actor
 from bloop.issues.status.store import Status, change_status
 from bloop.projects.read import get_project
 from bloop.projects.store import create_project
-from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, encode_error
+from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, encode_event
 from bloop.ring import Producer, Segment
 
 WRITER_STARTS_WITHIN_S = 30.0
@@ -98,9 +98,9 @@ class Feed:
         if fingerprint is None:
             fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
             algorithm = v1.ALGORITHM
-        payload = encode_error(project_id, received_at_ms, fingerprint, algorithm, event)
+        payload = encode_event(project_id, received_at_ms, fingerprint, algorithm, event)
         lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.ERROR, payload):
+        if not lane.push(Kind.EVENT, payload):
             lane.count(project_id, Outcome.RING_FULL)
 
     def _make_room(self, lane: Producer) -> None:

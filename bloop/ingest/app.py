@@ -28,14 +28,15 @@ from bloop.base.errors import InvalidEvent
 from bloop.base.outcomes import Outcome
 from bloop.grouping import v1
 from bloop.ingest.client_address import ClientAddresses
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.gate import Gate
 from bloop.ingest.json_body import decode_json
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.signature import sign
-from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, Sink, encode_error
+from bloop.records.event import Event
+from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, Sink, encode_event
 from bloop.site import errors
 
 _ACCEPTED = b'{"status":"accepted"}'
@@ -149,7 +150,7 @@ class _Resource(abc.ABC):
         if fingerprint is None:
             fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
             algorithm = v1.ALGORITHM
-        return self._sink.push(Kind.ERROR, encode_error(project_id, received_at_ms, fingerprint, algorithm, event))
+        return self._sink.push(Kind.EVENT, encode_event(project_id, received_at_ms, fingerprint, algorithm, event))
 
 
 class SingleResource(_Resource):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
+from typing import ClassVar
 
 import apsw
 import msgspec
@@ -23,6 +24,7 @@ class NoteStore:
     """A `bloop.pipeline.kinds.KindStore` without counters."""
 
     kind = Kind.REJECTION
+    older_kinds: ClassVar[Mapping[int, Callable[[bytes], bytes]]] = {}
     is_counted = False
     unsettled = 0
 

@@ -7,7 +7,7 @@ it what it drained.
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from typing import Any, Protocol
 
 from bloop.pipeline.signals import Signal
@@ -33,6 +33,14 @@ class KindStore(Protocol):
     @property
     def kind(self) -> int:
         """The number in the head of the ring's records (`bloop.records`)."""
+        ...
+
+    @property
+    def older_kinds(self) -> Mapping[int, Callable[[bytes], bytes]]:
+        """Kinds under which earlier releases wrote the same, and what makes a payload of this kind of one of theirs.
+
+        They may lie in the ring or its spill at an upgrade.
+        """
         ...
 
     @property

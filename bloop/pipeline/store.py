@@ -23,10 +23,9 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
+from typing import TypeAlias
 
 import apsw
-import msgspec
 
 from bloop.base.clock import minute_of
 from bloop.base.errors import BloopError, UnreadableRecord
@@ -37,6 +36,7 @@ from bloop.pipeline import dead_letters, ledger, signals
 from bloop.pipeline.kinds import KindStore, Record
 from bloop.pipeline.ring_account import Cell, Orphan, RingAccount
 from bloop.pipeline.signals import Signal
+from bloop.records.record import project_id as project_id_of
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +85,7 @@ class Store:
         self._db = db
         self._account = RingAccount(db, ring_id, orphans)
         self._kinds = {kind.kind: kind for kind in kinds}
+        self._older = {older: kind for kind in self._kinds.values() for older in kind.older_kinds}
 
     @property
     def unsettled(self) -> int:
@@ -171,20 +172,28 @@ class Store:
                 _sort_uncounted(store, payload, by_kind[kind], batch.projects)
                 continue
             try:
-                record = store.decode(payload) if store is not None else _unknown(kind)
+                if store is None:
+                    store, payload = self._from_older(kind, payload)
+                record = store.decode(payload)
             except BloopError as error:
-                project_id = _project_hint(payload)
+                project_id = project_id_of(payload) or NO_PROJECT
                 batch.dead.append((kind, payload, project_id, str(error)))
             else:
                 project_id = record.project_id
                 if project_id in batch.projects:
-                    by_kind[kind].records.append(record)
-                    by_kind[kind].payloads.append(payload)
+                    by_kind[store.kind].records.append(record)
+                    by_kind[store.kind].payloads.append(payload)
                 else:
                     batch.discarded.append(project_id)
             batch.drained[lane, project_id] = batch.drained.get((lane, project_id), 0) + 1
         batch.by_kind = {kind: decoded for kind, decoded in by_kind.items() if decoded.records}
         return batch
+
+    def _from_older(self, kind: int, payload: bytes) -> tuple[KindStore, bytes]:
+        store = self._older.get(kind)
+        if store is None:
+            raise UnreadableRecord(f"record kind {kind} is not known to this writer")
+        return store, store.older_kinds[kind](payload)
 
     def _insert(self, batch: _Batch) -> None:
         for kind, decoded in batch.by_kind.items():
@@ -264,18 +273,5 @@ def _sort_uncounted(store: KindStore, payload: bytes, decoded: _Decoded, project
         decoded.payloads.append(payload)
 
 
-def _unknown(kind: int) -> NoReturn:
-    raise UnreadableRecord(f"record kind {kind} is not known to this writer")
-
-
 def _log_failure(message: str, records: int) -> None:
     log.exception(message, records, extra={"action": "batch_failed"})
-
-
-def _project_hint(payload: bytes) -> int:
-    """The project an undecodable record belongs to: every record starts with it. 0 when even that is unreadable."""
-    try:
-        project_id = msgspec.msgpack.decode(payload)[0]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return 0
-    return project_id if type(project_id) is int else 0

@@ -1,16 +1,17 @@
 """The bytes of one event, from the ring to its row, in which they stay as they are.
 
-    head      57 B   project, received at, timestamp, fingerprint, user key; codec, lengths, dictionary
+    start     43 B   a mark, project, received at, timestamp, fingerprint, user key, length of the dims
     dims             release, environment, source, route: a MessagePack array
-    identity         the fingerprint's text, unless it is the head's number in sixteen hex digits
+    codec     10 B   version, flags, lengths, dictionary
+    identity         the fingerprint's text, unless it is the start's number in sixteen hex digits
     search           what is searched and filtered, never compressed: a MessagePack array
     rest             everything else: a MessagePack array, compressed where that makes it shorter
 
-All integers are little-endian; fingerprint and user key are signed, as SQLite's are. The body of a row is what follows
-the five numbers at the start: those have columns of their own, or are told from the rest.
+All integers are little-endian; fingerprint and user key are signed, as SQLite's are. A row has columns for what comes
+before the codec, and a body, which begins with it.
 
-V1  What `encode` wrote, `decode` gives back equal, in this release and in every later one: the codec's version is in
-    the head, arrays and tables of names are only ever appended to, and a version or a dictionary that this code does
+V1  What `encode` wrote, `decode` gives back equal, in this release and in every later one: the codec names its
+    version, arrays and tables of names are only ever appended to, and a version or a dictionary that this code does
     not know is an UnreadableRecord.
 V2  The writer stores, counts and groups an event by its head and its dims; only the first event of a new issue is
     decoded. Equal dims are equal bytes.
@@ -36,7 +37,7 @@ from bloop.records.dictionary import Dictionary
 from bloop.records.event import Event, Parts
 
 FINGERPRINT_BY_CLIENT = "client"
-# What made the fingerprint, by the number that stands for it in the head. Append only, as the three below.
+# What made the fingerprint, by the number that stands for it in the codec's flags. Append only, as the three below.
 ALGORITHMS = ("", FINGERPRINT_BY_CLIENT, "v1")
 
 # Names so common that a number stands for them: 20 bytes less for an event.
@@ -48,14 +49,20 @@ SOURCES = (
 LEVELS = ("fatal", "error", "warning", "info", "debug")
 
 VERSION = 1
-IS_PACKED = 1  # flag: the rest is compressed with the head's dictionary
-HAS_TEXT = 2  # flag: the fingerprint is the text in `identity`
+IS_PACKED = 1  # flag: the rest is compressed with the codec's dictionary
+HAS_TEXT = 2  # flag: `identity` is there: two bytes of length, and the fingerprint as text
+ALGORITHM_AT = 2  # the flags' other bits are the index of what made the fingerprint
 METADATA_HASHES_MAX = 16
 METADATA_HASH_BYTES = 4
 NO_USER = 0
+_HASHES_AT = 5  # in the array of what is searched
 
-HEAD = struct.Struct("<qqqqqBBBHHHII")
-BODY_AT = 40  # bytes
+START = struct.Struct("<BqqqqqH")
+CODEC = struct.Struct("<BBHHI")
+REST_UNIT_BYTES = 64  # of the length that two bytes hold: 4 MiB
+TEXT_BYTES = struct.Struct("<H")
+_DIMS_BYTES = struct.Struct("<H")  # the end of START
+MARK = 0xC1  # the one byte that no MessagePack begins with, as records of other kinds do
 
 _T = TypeVar("_T")
 
@@ -64,21 +71,25 @@ _HEX_CHARS_MIN = 16  # shorter ids are not worth a look
 _MASK = 2**64 - 1
 
 
-class Head(NamedTuple):
-    """The fixed part, in the order of its bytes."""
+class Start(NamedTuple):
+    """What the writer counts by, in the order of its bytes; then come the dims."""
 
+    mark: int
     project_id: int
     received_at_ms: int
     timestamp_ms: int  # the client's clock
     fingerprint: int  # `fingerprint_number`
     user_key: int  # NO_USER: neither a user nor a device is known
+    dims_bytes: int
+
+
+class Codec(NamedTuple):
+    """How a body is to be read, in the order of its bytes."""
+
     version: int
     flags: int
-    algorithm: int  # index of ALGORITHMS
-    dims_bytes: int
-    identity_bytes: int
     search_bytes: int
-    rest_bytes: int  # before it was compressed
+    rest_units: int  # of REST_UNIT_BYTES, which the unpacked rest is not longer than
     dictionary_id: int  # 0: none
 
 
@@ -114,8 +125,8 @@ class _Search(msgspec.Struct, array_like=True, frozen=True, gc=False):
     request_id: Any  # text, bytes (see `_shorter`) or nothing: msgspec takes no union of text and bytes
     user_id_hash: Any
     device_id_hash: Any
-    event_id: Any = None
     metadata_hashes: bytes = b""
+    event_id: Any = None
 
 
 class _Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -147,49 +158,66 @@ def encode(
 ) -> bytes:
     """The record of `event`, packed with `dictionary`. `algorithm` is one of ALGORITHMS."""
     dims = encode_dims(event.release, event.environment, event.source, event.route)
-    identity, flags = b"", 0
+    identity, flags = b"", _algorithm_number[algorithm] << ALGORITHM_AT
     if _HEX_FINGERPRINT.fullmatch(fingerprint) is None:
-        identity, flags = fingerprint.encode(), HAS_TEXT
+        text = fingerprint.encode()
+        identity, flags = TEXT_BYTES.pack(len(text)) + text, flags | HAS_TEXT
     search = _encode_search(event)
     plain = _encode_rest(event)
-    packed, dictionary_id = dictionary.pack(plain), dictionary.id
+    packed, dictionary_id, units = dictionary.pack(plain), dictionary.id, -(-len(plain) // REST_UNIT_BYTES)
     if len(packed) < len(plain):
         flags |= IS_PACKED
     else:
-        packed, dictionary_id = plain, 0
-    head = HEAD.pack(
+        packed, dictionary_id, units = plain, 0, 0
+    start = START.pack(
+        MARK,
         project_id,
         received_at_ms,
         event.timestamp_ms,
         fingerprint_number(fingerprint),
         user_key(event.user_id_hash, event.device_id_hash),
-        VERSION,
-        flags,
-        _algorithm_number[algorithm],
         len(dims),
-        len(identity),
-        len(search),
-        len(plain),
-        dictionary_id,
     )
-    return b"".join((head, dims, identity, search, packed))
+    codec = CODEC.pack(VERSION, flags, len(search), units, dictionary_id)
+    return b"".join((start, dims, codec, identity, search, packed))
 
 
-def read_head(payload: bytes) -> Head:
-    """The fixed part, of a version this code knows; the lengths in it fit the record.
+def read_start(payload: bytes) -> Start:
+    """The fixed part of a record.
 
     Raises:
-        UnreadableRecord: it is not the record of an event, or of a codec that came later.
+        UnreadableRecord: it is not the record of an event.
     """
     try:
-        head = Head._make(HEAD.unpack_from(payload))
+        start = Start._make(START.unpack_from(payload))
     except struct.error as error:
         raise UnreadableRecord("record of an event is cut short") from error
-    if head.version != VERSION:
-        raise UnreadableRecord(f"event of codec {head.version} is not known to this version")
-    if HEAD.size + head.dims_bytes + head.identity_bytes + head.search_bytes > len(payload):
-        raise UnreadableRecord("record of an event is cut short")
-    return head
+    if start.mark != MARK:
+        raise UnreadableRecord("this is not the record of an event")
+    return start
+
+
+def read_codec(data: bytes, at: int = 0) -> Codec:
+    """How the body that begins at `at` is to be read; the lengths in it fit `data`.
+
+    Raises:
+        UnreadableRecord: it is no body, or of a codec that came later.
+    """
+    try:
+        codec = Codec._make(CODEC.unpack_from(data, at))
+    except struct.error as error:
+        raise UnreadableRecord("event is cut short") from error
+    if codec.version != VERSION:
+        raise UnreadableRecord(f"event of codec {codec.version} is not known to this version")
+    if at + CODEC.size + codec.search_bytes > len(data):
+        raise UnreadableRecord("event is cut short")
+    return codec
+
+
+def identity_of(data: bytes, at: int = 0) -> bytes:
+    """The fingerprint's text, of a body that has one and begins at `at`."""
+    first = at + CODEC.size + TEXT_BYTES.size
+    return data[first : first + TEXT_BYTES.unpack_from(data, at + CODEC.size)[0]]
 
 
 def decode(payload: bytes, dictionary_of: DictionaryOf) -> EventRecord:
@@ -198,34 +226,94 @@ def decode(payload: bytes, dictionary_of: DictionaryOf) -> EventRecord:
     Raises:
         UnreadableRecord: it is not what `encode` of this or an earlier release wrote, or its dictionary is missing.
     """
-    head = read_head(payload)
-    event = _decode_event(payload, head, HEAD.size, dictionary_of)
-    return EventRecord(
-        head.project_id, head.received_at_ms, fingerprint_text(head, payload), algorithm_name(head), event
+    start = read_start(payload)
+    body_at = START.size + start.dims_bytes
+    codec, body = read_codec(payload, body_at), payload[body_at:]
+    try:
+        text = identity_of(body).decode() if codec.flags & HAS_TEXT else number_text(start.fingerprint)
+    except (UnicodeDecodeError, struct.error) as error:
+        raise UnreadableRecord(f"fingerprint of an event does not decode: {error}") from error
+    event = decode_body(body, payload[START.size : body_at], start.timestamp_ms, dictionary_of)
+    return EventRecord(start.project_id, start.received_at_ms, text, algorithm_name(codec), event)
+
+
+def decode_body(body: bytes, dims: bytes, timestamp_ms: int, dictionary_of: DictionaryOf) -> Event:
+    """The event of a row.
+
+    Raises:
+        UnreadableRecord: as for `decode`.
+    """
+    codec = read_codec(body)
+    search_at = _search_at(body, codec)
+    rest_at = search_at + codec.search_bytes
+    plain = body[rest_at:]
+    if codec.flags & IS_PACKED:
+        dictionary = dictionary_of(codec.dictionary_id)
+        if dictionary is None:
+            raise UnreadableRecord(f"dictionary {codec.dictionary_id} of an event is missing")
+        plain = dictionary.unpack(plain, codec.rest_units * REST_UNIT_BYTES)
+    place = decode_dims(dims)
+    search = _decoded(_read_search, body[search_at:rest_at])
+    rest = _decoded(_read_rest, plain)
+    return Event(
+        timestamp_ms,
+        place.source,
+        place.environment,
+        place.release,
+        rest.error_type,
+        rest.message,
+        rest.stack,
+        place.route,
+        rest.screen,
+        search.http_status,
+        _longer(search.request_id),
+        _longer(search.user_id_hash),
+        _longer(search.device_id_hash),
+        place.release if rest.app_version == 0 else rest.app_version,
+        rest.build_number,
+        rest.metadata,
+        _named(LEVELS, search.level),
+        _longer(search.event_id),
+        rest.parts,
     )
 
 
-def decode_body(body: bytes, timestamp_ms: int, dictionary_of: DictionaryOf) -> Event:
-    """The event of a row, whose `body` is its record from BODY_AT on.
+def with_dims(payload: bytes) -> bytes:
+    """The body of a record, its dims before it: what a row holds whose dims have no row of their own."""
+    return payload[START.size - _DIMS_BYTES.size :]
+
+
+def split_dims(stored: bytes) -> tuple[bytes, bytes]:
+    """Dims and body of what `with_dims` gave.
+
+    Raises:
+        UnreadableRecord: it is cut short.
+    """
+    try:
+        (dims_bytes,) = _DIMS_BYTES.unpack_from(stored)
+    except struct.error as error:
+        raise UnreadableRecord("event is cut short") from error
+    body_at = _DIMS_BYTES.size + dims_bytes
+    return stored[_DIMS_BYTES.size : body_at], stored[body_at:]
+
+
+def request_id_of(body: bytes) -> str | None:
+    """The client's own name for the request that failed, of a row.
 
     Raises:
         UnreadableRecord: as for `decode`.
     """
-    return _decode_event(body, _body_head(body, timestamp_ms), HEAD.size - BODY_AT, dictionary_of)
+    return _longer(_search_of(body).request_id)
 
 
-def body_parts(body: bytes) -> tuple[bytes, int]:
-    """The dims and the user key of a row: what its counters need.
+def user_key_of(body: bytes) -> int:
+    """Who was hit, of a row.
 
     Raises:
         UnreadableRecord: as for `decode`.
     """
-    head = _body_head(body, 0)
-    start = HEAD.size - BODY_AT
-    search_at = start + head.dims_bytes + head.identity_bytes
-    search = _decoded(_read_search, body[search_at : search_at + head.search_bytes])
-    key = user_key(_longer(search.user_id_hash), _longer(search.device_id_hash))
-    return body[start : start + head.dims_bytes], key
+    search = _search_of(body)
+    return user_key(_longer(search.user_id_hash), _longer(search.device_id_hash))
 
 
 def encode_dims(release: str, environment: str, source: str, route: str | None) -> bytes:
@@ -238,20 +326,14 @@ def decode_dims(dims: bytes) -> Dims:
     return Dims(read.release, _named(ENVIRONMENTS, read.environment), _named(SOURCES, read.source), read.route)
 
 
-def algorithm_name(head: Head) -> str:
+def algorithm_name(codec: Codec) -> str:
     """Raises: UnreadableRecord: a later release made the fingerprint."""
-    return _named(ALGORITHMS, head.algorithm)
+    return _named(ALGORITHMS, codec.flags >> ALGORITHM_AT)
 
 
-def fingerprint_text(head: Head, payload: bytes) -> str:
-    """The fingerprint as clients and pages know it (V3)."""
-    if not head.flags & HAS_TEXT:
-        return f"{head.fingerprint & _MASK:016x}"
-    start = HEAD.size + head.dims_bytes
-    try:
-        return payload[start : start + head.identity_bytes].decode()
-    except UnicodeDecodeError as error:
-        raise UnreadableRecord(f"fingerprint of an event does not decode: {error}") from error
+def number_text(number: int) -> str:
+    """The fingerprint that is this number itself."""
+    return f"{number & _MASK:016x}"
 
 
 def fingerprint_number(fingerprint: str) -> int:
@@ -292,9 +374,9 @@ def _encode_search(event: Event) -> bytes:
         None if device_id is None else _shorter(device_id),
     )
     if event.metadata is not None or event.parts is not None:
-        found = (*found, None if event_id is None else _shorter(event_id), _metadata_hashes(event))
-    elif event_id is not None:
-        found = (*found, _shorter(event_id))
+        found = (*found, _metadata_hashes(event))
+    if event_id is not None:
+        found = (*found, _shorter(event_id)) if len(found) > _HASHES_AT else (*found, b"", _shorter(event_id))
     return _pack(found)
 
 
@@ -312,45 +394,14 @@ def _encode_rest(event: Event) -> bytes:
     return _pack(rest if event.parts is None else (*rest, event.parts))
 
 
-def _body_head(body: bytes, timestamp_ms: int) -> Head:
-    return read_head(b"\0" * BODY_AT + body)._replace(timestamp_ms=timestamp_ms)
+def _search_at(body: bytes, codec: Codec) -> int:
+    return CODEC.size + (TEXT_BYTES.size + len(identity_of(body)) if codec.flags & HAS_TEXT else 0)
 
 
-def _decode_event(data: bytes, head: Head, dims_at: int, dictionary_of: DictionaryOf) -> Event:
-    """`data` is a record, or the body of a row; its dims begin at `dims_at`."""
-    identity_at = dims_at + head.dims_bytes
-    search_at = identity_at + head.identity_bytes
-    rest_at = search_at + head.search_bytes
-    plain = data[rest_at:]
-    if head.flags & IS_PACKED:
-        dictionary = dictionary_of(head.dictionary_id)
-        if dictionary is None:
-            raise UnreadableRecord(f"dictionary {head.dictionary_id} of an event is missing")
-        plain = dictionary.unpack(plain, head.rest_bytes)
-    dims = decode_dims(data[dims_at:identity_at])
-    search = _decoded(_read_search, data[search_at:rest_at])
-    rest = _decoded(_read_rest, plain)
-    return Event(
-        head.timestamp_ms,
-        dims.source,
-        dims.environment,
-        dims.release,
-        rest.error_type,
-        rest.message,
-        rest.stack,
-        dims.route,
-        rest.screen,
-        search.http_status,
-        _longer(search.request_id),
-        _longer(search.user_id_hash),
-        _longer(search.device_id_hash),
-        dims.release if rest.app_version == 0 else rest.app_version,
-        rest.build_number,
-        rest.metadata,
-        _named(LEVELS, search.level),
-        _longer(search.event_id),
-        rest.parts,
-    )
+def _search_of(body: bytes) -> _Search:
+    codec = read_codec(body)
+    at = _search_at(body, codec)
+    return _decoded(_read_search, body[at : at + codec.search_bytes])
 
 
 def _metadata_hashes(event: Event) -> bytes:

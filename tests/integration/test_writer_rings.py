@@ -21,7 +21,7 @@ from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error
+from bloop.records.record import Kind, encode_event
 from bloop.ring import Producer, Segment, Spill, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.unit.ring.support import abandon
@@ -66,7 +66,7 @@ class Machine:
             for _ in range(n):
                 self.sent.append(f"id-{len(self.sent)}")
                 producer.count(PROJECT, Outcome.RECEIVED)
-                assert producer.push(Kind.ERROR, encode_error(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
+                assert producer.push(Kind.EVENT, encode_event(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
             abandon(producer)
 
     @contextmanager

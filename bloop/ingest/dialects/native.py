@@ -13,7 +13,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-import msgspec
 import orjson
 
 from bloop.base.errors import InvalidEvent
@@ -21,6 +20,7 @@ from bloop.ingest import limits as bounds
 from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits, check_bytes
 from bloop.ingest.timestamps import to_ms
+from bloop.records.event import Event
 
 UNKNOWN_RELEASE = "unknown"
 LEVELS = ("fatal", "error", "warning", "info", "debug")
@@ -32,28 +32,6 @@ _KNOWN_SOURCES = frozenset({"api", "ios", "android", "python", "ruby", "rust"})
 _SOURCE = re.compile(rf"[a-z0-9._-]{{1,{bounds.SOURCE_CHARS_MAX}}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _UTF8_BYTES_MAX = 4  # of one character: text of a quarter of its bound need not be measured
-
-
-class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One error as reported. Field order is the order in a stored record: append, never reorder."""
-
-    timestamp_ms: int
-    source: str
-    environment: str
-    release: str
-    error_type: str
-    message: str
-    stack: str | None
-    route: str | None
-    screen: str | None
-    http_status: int | None
-    request_id: str | None
-    user_id_hash: str | None
-    device_id_hash: str | None
-    app_version: str | None
-    build_number: str | None
-    metadata: str | None  # compact JSON text of any JSON value; None when absent, null, "" or {}
-    level: str
 
 
 def parse_event(data: Any, limits: Limits, received_at_ms: int) -> tuple[Event, str | None]:

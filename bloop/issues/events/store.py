@@ -2,69 +2,131 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import apsw
 
-from bloop.issues.counts.fold import Seen, user_key
-from bloop.records.record import ErrorRecord
+from bloop.db.rows import ids_json
+from bloop.records.event_record import split_dims, user_key_of, with_dims
 
-EventRow: TypeAlias = tuple[object, ...]
+DIMS_MAX = 20_000  # rows of event_dims: 2 MB here and on the disk
 
 # Positional, in column order: the statement runs once per event, and named bindings cost twice as much to bind.
-_INSERT = """
-INSERT INTO events (issue_id, project_id, timestamp_ms, received_at_ms, source, environment, release, level,
-                    error_type, message, stack, route, screen, http_status, request_id, user_id_hash,
-                    device_id_hash, app_version, build_number, metadata)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_INSERT = "INSERT INTO events (fingerprint_id, timestamp_ms, received_at_ms, dims_id, body) VALUES (?, ?, ?, ?, ?)"
+_INSERT_KEY = "INSERT INTO events_by_fingerprint VALUES (?, ?, ?)"
+_DELETE = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
+
+_SELECT_DIMS = "SELECT id FROM event_dims WHERE project_id = ? AND dims = ?"
+_INSERT_DIMS = "INSERT INTO event_dims (project_id, dims) VALUES (?, ?) RETURNING id"
+_COUNT_DIMS = "SELECT count(*) FROM event_dims"
 
 _SELECT_UNSETTLED = """
-SELECT issue_id, project_id, received_at_ms, release, environment, source, route, user_id_hash, device_id_hash
-  FROM events
- WHERE id > (SELECT event_id FROM settled)
- ORDER BY id
+SELECT e.id, e.fingerprint_id, e.timestamp_ms, e.received_at_ms, d.dims, e.body
+  FROM events AS e
+  LEFT JOIN event_dims AS d ON d.id = e.dims_id
+ WHERE e.id > (SELECT event_id FROM settled)
+ ORDER BY e.id
 """
 
 _MARK_SETTLED = "UPDATE settled SET event_id = (SELECT ifnull(max(id), 0) FROM events)"
 
 
-def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
-    """The bindings of one insert."""
-    e = record.event
-    return (
-        issue_id,
-        record.project_id,
-        e.timestamp_ms,
-        record.received_at_ms,
-        e.source,
-        e.environment,
-        e.release,
-        e.level,
-        e.error_type,
-        e.message,
-        e.stack,
-        e.route,
-        e.screen,
-        e.http_status,
-        e.request_id,
-        e.user_id_hash,
-        e.device_id_hash,
-        e.app_version,
-        e.build_number,
-        e.metadata,
-    )
+class Arrived(NamedTuple):
+    """A record on its way to its row: what is stored and counted, still encoded where it can be."""
+
+    project_id: int
+    received_at_ms: int
+    timestamp_ms: int
+    fingerprint: int
+    user_key: int
+    identity: bytes  # the fingerprint's text; empty: the number is all of it
+    dims: bytes
+    payload: bytes
+    body_at: int  # where the body begins in it
 
 
-def append(db: apsw.Connection, rows: Iterable[EventRow]) -> None:
-    """Insert events; ids rise in the order given."""
+class Uncounted(NamedTuple):
+    """A stored event that is not in the counters yet."""
+
+    fingerprint_id: int
+    timestamp_ms: int
+    event_id: int
+    received_at_ms: int
+    user_key: int
+    dims: bytes
+
+
+class DimsIds:
+    """Ids of dims by project and bytes. What was learnt in a transaction that is rolled back is forgotten with it."""
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self.known: dict[tuple[int, bytes], int] = {}
+        self._fresh: list[tuple[int, bytes]] = []
+        self._db = db
+        self._count = int(db.execute(_COUNT_DIMS).get or 0)  # purging makes it too large until the next start
+
+    def learn(self, project_id: int, dims: bytes) -> None:
+        """Make them known, unless there are too many."""
+        key = (project_id, dims)
+        row = self._db.execute(_SELECT_DIMS, key).fetchone()
+        if row is None:
+            if self._count + len(self._fresh) >= DIMS_MAX:
+                return
+            row = (self._db.execute(_INSERT_DIMS, key).get,)
+        self.known[key] = row[0]
+        self._fresh.append(key)
+
+    def commit(self) -> None:
+        if self._fresh:
+            self._count += len(self._fresh)
+            self._fresh.clear()
+
+    def rollback(self) -> None:
+        for key in self._fresh:
+            self.known.pop(key, None)
+        self._fresh.clear()
+
+
+def append(
+    db: apsw.Connection, dims_ids: DimsIds, fingerprint_ids: Sequence[int], events: Sequence[Arrived]
+) -> list[Uncounted]:
+    """Insert events, each under its fingerprint; ids rise in the order given."""
+    known = dims_ids.known
+    for key in {(event[0], event[6]) for event in events if (event[0], event[6]) not in known}:
+        dims_ids.learn(*key)
+    rows = []
+    for fingerprint_id, event in zip(fingerprint_ids, events, strict=True):
+        project_id, received_at_ms, timestamp_ms, _, _, _, dims, payload, body_at = event
+        dims_id = known.get((project_id, dims), 0)
+        body = payload[body_at:] if dims_id else with_dims(payload)
+        rows.append((fingerprint_id, timestamp_ms, received_at_ms, dims_id, body))
     db.executemany(_INSERT, rows)
+    first = db.last_insert_rowid() - len(events) + 1  # the newest row is never deleted, so ids have no gaps
+    return [
+        Uncounted(fingerprint_id, event[2], event_id, event[1], event[4], event[6])
+        for event_id, (fingerprint_id, event) in enumerate(zip(fingerprint_ids, events, strict=True), first)
+    ]
 
 
-def unsettled(db: apsw.Connection) -> list[Seen]:
+def add_keys(db: apsw.Connection, events: Iterable[Uncounted]) -> None:
+    """Put settled events where pages find them. In the order of the table: neighbours share its pages."""
+    db.executemany(_INSERT_KEY, sorted([event[:3] for event in events]))
+
+
+def delete(db: apsw.Connection, event_ids: Sequence[int]) -> None:
+    """Remove events that were not settled, because what they hang on is gone."""
+    if event_ids:
+        db.execute(_DELETE, {"ids": ids_json(event_ids)})
+
+
+def unsettled(db: apsw.Connection) -> list[Uncounted]:
     """Stored events that are not in the counters yet: at most what the writer stores between two settlings."""
-    return [(*row[:7], user_key(row[7], row[8])) for row in db.execute(_SELECT_UNSETTLED)]
+    found = []
+    for event_id, fingerprint_id, timestamp_ms, received_at_ms, dims, stored in db.execute(_SELECT_UNSETTLED):
+        dims, body = (dims, stored) if dims is not None else split_dims(stored)
+        found.append(Uncounted(fingerprint_id, timestamp_ms, event_id, received_at_ms, user_key_of(body), dims))
+    return found
 
 
 def mark_settled(db: apsw.Connection) -> None:

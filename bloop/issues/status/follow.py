@@ -162,7 +162,7 @@ def _tell(
     db: apsw.Connection, issue: _Issue, event: Seen, kind: SignalKind, status: str, detail: dict[str, Any]
 ) -> Signal:
     """The audit line and the signal of what `event` did."""
-    _, _, at_ms, release, environment, source, route, _ = event
+    _, _, at_ms, release, environment, source, route = event
     statuses = (issue.status, status)
     audit.write(db, (issue.id, issue.project_id), statuses, WRITER, at_ms, release=release, detail=detail)
     data = {"release": release, "environment": environment, "source": source, "route": route, **detail}

@@ -49,10 +49,10 @@ def test_a_row_says_what_its_event_is_counted_by(event):
     assert user_key == read_head(payload).user_key
 
 
-# Bytes of the head by name: project, received at, timestamp, fingerprint, user key; then version, flags, algorithm,
-# dims, identity, search, rest, dictionary.
+# Mark, project, received at, timestamp, fingerprint, user key; then version, flags, algorithm, the lengths of dims,
+# identity, search and rest, and the dictionary.
 HEAD_OF_THE_SAMPLE = (
-    "0700000000000000 0900000000000000 0100000000000000 9abaf39f9055c133 cbff2c87fb579cb3"
+    "c1 0700000000000000 0900000000000000 0100000000000000 9abaf39f9055c133 cbff2c87fb579cb3"
     "01 02 01 0700 0100 1d00 31000000 00000000"
 )
 

@@ -19,7 +19,7 @@ from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.purge import find_unindexed, purge_some
 from bloop.projects.read import get_project
-from bloop.records.record import Kind, Rejection, encode_error, encode_rejection
+from bloop.records.record import Kind, Rejection, encode_event, encode_rejection
 from tests.seed import NOW_MS, Seed
 
 LANE = 0
@@ -44,7 +44,7 @@ def a_note(number: int = 0, project_id: int = 0) -> RingRecord:
 
 def an_event(project_id: int) -> RingRecord:
     event = Event(NOW_MS, "api", "test", "1.0", "E", "m", *[None] * 10, "error")
-    return Kind.ERROR, encode_error(project_id, NOW_MS, "f", "v1", event), LANE
+    return Kind.EVENT, encode_event(project_id, NOW_MS, "f", "v1", event), LANE
 
 
 def test_notes_are_stored_beside_events_and_counted_nowhere(seed: Seed) -> None:
@@ -93,7 +93,7 @@ def test_of_a_deleted_project_nothing_is_written_any_more(seed: Seed) -> None:
         projects.delete_project(seed.db, project, NOW_MS)
     while not purge_some(seed.db, shop, find_unindexed(seed.db, shop, 10), rows_max=10, now_ms=NOW_MS):
         pass
-    unreadable = (Kind.ERROR, msgpack.encode([shop, "not a time"]), LANE)
+    unreadable = (Kind.EVENT, msgpack.encode([shop, "not a time"]), LANE)
 
     done = store.store([an_event(shop), a_note(1, shop), unreadable], {LANE: 128}, [], now_ms=NOW_MS, settle=True)
 

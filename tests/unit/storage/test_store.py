@@ -16,7 +16,7 @@ from bloop.issues import store as issues
 from bloop.issues.events import store as events
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error
+from bloop.records.record import Kind, encode_event
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute
 RING = 7
@@ -49,7 +49,7 @@ class FakeCell(NamedTuple):
 
 
 def record(fingerprint="aa", *, at_ms=T0, project_id=1, lane=0, **fields):
-    return Kind.ERROR, encode_error(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
+    return Kind.EVENT, encode_event(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
 
 
 @pytest.fixture
@@ -379,7 +379,7 @@ class TestSettling:
 
 class TestDeadLetters:
     def test_a_record_that_does_not_decode_is_kept_aside_and_its_neighbours_are_stored(self, store, db):
-        done = put(store, record(), (Kind.ERROR, b"\xc1 not a record", 0), (99, b"\x91\x02", 0), record("bb"))
+        done = put(store, record(), (Kind.EVENT, b"\xc1 not a record", 0), (99, b"\x91\x02", 0), record("bb"))
 
         assert (done.events, done.dead) == (2, 2)
         letters = rows(db, "SELECT project_id, record_kind, payload FROM dead_letters")
