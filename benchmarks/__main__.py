@@ -7,6 +7,8 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+TABLE_WIDTH = 110  # of ten columns, also where the output is no terminal
+
 
 @click.group(invoke_without_command=True)
 @click.option("--only", multiple=True, metavar="NAME", help="one scenario; may be repeated")
@@ -53,6 +55,66 @@ def soak(minutes: float, rate: float, folder: Path | None) -> None:
     console = Console()
     scale = Scale(soak_s=minutes * 60, soak_rate=rate)
     run(("soak",), quick=False, folder=folder, console=console, scale=scale).print_to(console)
+
+
+@main.command("paired")
+@click.argument("commit")
+@click.option("--runs", type=click.IntRange(2), help="of both sides together, an even number  [default: 6]")
+@click.option("--seconds", type=click.FloatRange(0.1), help="of each load with a rate  [default: 10]")
+@click.option("--rate", type=click.IntRange(50), help="single events a second of the held load  [default: 6000]")
+@click.option("--only", multiple=True, metavar="NAME", help="singles, batches, latency, memory, pages; repeatable")
+@click.option("--quick", is_flag=True, help="to see that it works; not to be quoted")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
+@click.option("--json", "result", type=click.Path(path_type=Path, dir_okay=False), help="write the result there")
+def paired(
+    commit: str,
+    runs: int | None,
+    seconds: float | None,
+    rate: int | None,
+    only: tuple[str, ...],
+    quick: bool,
+    folder: Path | None,
+    result: Path | None,
+) -> None:
+    """The working tree against COMMIT, in alternating runs: median ratios with their limits. Takes nine minutes.
+
+    A ratio above its limit is marked, and is no failure: the exit status is 1 only when something did not work.
+    """
+    from dataclasses import replace
+
+    from benchmarks.paired import QUICK, SCENARIOS, Scale, compare
+    from benchmarks.trees import TreeError
+    from bloop.bench.driver import LoadError
+    from bloop.bench.instance import InstanceError
+    from bloop.bench.measure import CountError
+
+    if unknown := set(only) - SCENARIOS.keys():
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}; there are {', '.join(SCENARIOS)}", param_hint="--only")
+    scale = QUICK if quick else Scale()
+    scale = replace(scale, runs=runs or scale.runs, seconds=seconds or scale.seconds, rate=rate or scale.rate)
+    if scale.runs % 2:
+        raise click.BadParameter("needs an even number, as many runs of one side as of the other", param_hint="--runs")
+    console, progress = Console(width=TABLE_WIDTH), Console(stderr=True)
+    try:
+        comparison = compare(commit, scale, only, folder=folder, say=progress.print)
+    except (TreeError, InstanceError, LoadError, CountError) as error:
+        raise click.ClickException(str(error)) from error
+    comparison.print_to(console)
+    if result is not None or not quick:
+        console.print(f"written to {comparison.save(result)}")
+
+
+@main.command("structure")
+@click.option("--commit", help="count the imports of this commit instead; nothing of it is run")
+def structure(commit: str | None) -> None:
+    """Imports that stay inside their room, and what one event and one page call."""
+    from benchmarks.structure import report
+    from benchmarks.trees import TreeError
+
+    try:
+        report(commit, Console())
+    except TreeError as error:
+        raise click.ClickException(str(error)) from error
 
 
 @main.command("publish")

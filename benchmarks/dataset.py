@@ -27,7 +27,7 @@ from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
-from bloop.records.record import Kind, encode_event
+from bloop.records.record import EVENT_FORM, encode_event
 
 WINDOWS = 50
 SPAN_MS = 3 * DAY_MS  # less than retention keeps
@@ -133,7 +133,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
     fields = [msgspec.structs.asdict(event) for event in prototypes]
     start_ms = now_ms() - span_ms
     cold = max(issues - HOT_ISSUES, 1)
-    kind = int(Kind.EVENT)
+    kind = EVENT_FORM
     for n in range(events):
         window = n * WINDOWS // events
         if n % HOT_SHARE == 0:

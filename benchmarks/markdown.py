@@ -7,7 +7,8 @@ from typing import Any
 
 import orjson
 
-from benchmarks.report import RESULTS, ROOT, printable
+from benchmarks.report import RESULTS, printable
+from benchmarks.trees import ROOT
 
 DOCUMENT, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"

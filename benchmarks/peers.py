@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from benchmarks.bench import Bench
 from benchmarks.profile_ingest import PROJECT_KEY
 from benchmarks.profile_writer import encoded_records, run_bare, run_store
-from benchmarks.report import ROOT
+from benchmarks.trees import ROOT
 from bloop.bench.instance import free_port
 from bloop.bench.load import run_load
 from bloop.bench.rendering import Target

@@ -48,11 +48,11 @@ class ForgettingSink:
 
     pushed = 0
 
-    def push(self, kind: int, payload: bytes) -> bool:
+    def push(self, form: int, payload: bytes) -> bool:
         self.pushed += 1
         return True
 
-    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
         pass
 
 

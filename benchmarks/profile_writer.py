@@ -36,7 +36,7 @@ from bloop.pipeline import dead_letters, ring_state, signals
 from bloop.pipeline.store import RingRecord, Store
 from bloop.records.dictionary import shipped
 from bloop.records.event_record import EventRecord, decode
-from bloop.records.record import Kind, encode_event
+from bloop.records.record import EVENT_FORM, encode_event
 from workers.writer import SETTLE_EVENTS_MAX, SETTLE_EVERY_S
 
 PROJECT_ID = 1
@@ -91,7 +91,7 @@ def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) ->
         event, _ = parse_event(decode_json(corpus.body(n)), limits, at_ms)
         fingerprint = compute(event.source, event.error_type, event.route, event.message, event.stack)
         payload = encode_event(PROJECT_ID, at_ms, fingerprint, ALGORITHM, event)
-        records.append((Kind.EVENT, payload, n % LANES))
+        records.append((EVENT_FORM, payload, n % LANES))
     return records
 
 

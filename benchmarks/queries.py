@@ -40,9 +40,9 @@ def run(bench: Bench) -> None:
         f"one process: {data.events:,} events of {data.issues:,} issues encoded and stored in {took:.0f} s",
         bytes=(folder / "bloop.db").stat().st_size,
     )
-    with Instance(folder) as instance, closing(_connect(instance.port)) as connection:
+    with Instance(folder) as instance, closing(connect(instance.port)) as connection:
         bench.say("asking")
-        cookie = _sign_in(connection, data.login_token)
+        cookie = sign_in(connection, data.login_token)
         bearer = {"Authorization": f"Bearer {data.token}"}
         for name, path in _api_paths(data).items():
             _time(bench, f"api.{name}", connection, path, bearer)
@@ -99,7 +99,7 @@ def _time(bench: Bench, name: str, connection: http.client.HTTPConnection, path:
     )
 
 
-def _connect(port: int) -> http.client.HTTPConnection:
+def connect(port: int) -> http.client.HTTPConnection:
     return http.client.HTTPConnection("127.0.0.1", port, timeout=HTTP_TIMEOUT_S)
 
 
@@ -112,7 +112,7 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
     return body
 
 
-def _sign_in(connection: http.client.HTTPConnection, token: str) -> str:
+def sign_in(connection: http.client.HTTPConnection, token: str) -> str:
     """The cookie that a one-time link gives."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", "/auth/login", body=urlencode({"token": token}), headers=form)

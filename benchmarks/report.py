@@ -13,9 +13,9 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.trees import ROOT
 from bloop.bench.about import machine
 
-ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 
 
@@ -67,7 +67,7 @@ class Report:
 
     def save(self, folder: Path = RESULTS) -> Path:
         """Write `<UTC time>-<commit>.json`; return where."""
-        about: dict[str, Any] = machine() | {"commit": _commit()}
+        about: dict[str, Any] = machine() | {"commit": commit_name()}
         folder.mkdir(parents=True, exist_ok=True)
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         path = folder / f"{stamp}-{about['commit']}.json"
@@ -91,7 +91,7 @@ def printable(value: float) -> str:
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def _commit() -> str:
+def commit_name() -> str:
     """Short hash, with `-dirty` when the code measured is not what was committed."""
     try:
         head = _git("rev-parse", "--short", "HEAD")

@@ -9,7 +9,7 @@ from typing import Any
 
 import apsw
 
-from bloop.accounts.sign_ins.store import create_session
+from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base import credentials
 from bloop.base.outcomes import Outcome
 from bloop.db import connection, migrate
@@ -163,7 +163,7 @@ class Seed:
             )
 
     def ledger(self, project_id: int, outcome: Outcome, minute_ms: int, count: int) -> None:
-        self.db.execute("INSERT INTO ledger VALUES (?, ?, ?, ?)", (minute_ms, project_id, outcome, count))
+        self.db.execute("INSERT INTO ledger VALUES (?, ?, 0, ?, ?)", (minute_ms, project_id, outcome, count))
 
     def route(self, project_id: int, route: str, event_count: int) -> None:
         self.db.execute("INSERT INTO route_counts VALUES (?, ?, ?)", (project_id, route, event_count))
@@ -179,7 +179,7 @@ class Seed:
     def session(self, user_id: str | None = None, *, ttl_s: int = 3600) -> str:
         """The cookie's value; without a user it is the operator's."""
         with connection.immediate(self.db):
-            return create_session(self.db, user_id, now_ms=NOW_MS, ttl_s=ttl_s)
+            return create_sign_in(self.db, user_id, now_ms=NOW_MS, ttl_s=ttl_s)
 
     def token(self, project_id: int, *scopes: str, **options: Any) -> str:
         """The token in clear."""

@@ -24,7 +24,7 @@ from bloop.issues.status.audit import Actor
 from bloop.issues.status.store import Status, change_status
 from bloop.pipeline.store import Store
 from bloop.projects.store import create_project
-from bloop.records.record import Kind, encode_event
+from bloop.records.record import EVENT_FORM, encode_event
 
 BATCH = 500
 ORIGIN = "https://errors.example.com"
@@ -52,7 +52,7 @@ class Seeder:
 
     def store(self, events: Iterable[tuple[str, dict[str, Any], int]]) -> None:
         """Store (project slug, wire event, received_at_ms) in one batch."""
-        batch = [(int(Kind.EVENT), self._record(*event), 0) for event in events]
+        batch = [(EVENT_FORM, self._record(*event), 0) for event in events]
         stored = self._store.store(batch, {0: 0}, [], now_ms=self.now_ms)
         assert stored.events == len(batch), stored
 

@@ -48,7 +48,7 @@ class Job:
     run: Callable[[], float]
     troubles: Callable[[], Iterable[Reason]] = tuple
     finish: Callable[[], None] = lambda: None
-    due_at: float = 0.0  # monotonic
+    due_at: float = float("-inf")  # monotonic: at once
     failures: int = field(default=0)
 
 
@@ -59,7 +59,7 @@ class Background:
         self._name, self._settings = name, settings
         self._wakeups = Wakeups()
         self._started_ms = clock.now_ms()
-        self._seen_at = 0.0
+        self._seen_at = float("-inf")
         self._said: frozenset[Reason] | None = None
         self._leftovers = Leftovers()
 

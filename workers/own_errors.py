@@ -30,7 +30,7 @@ import apsw
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection
 from bloop.grouping import v1
 from bloop.ingest.dialects.native import parse_event
@@ -38,7 +38,7 @@ from bloop.ingest.limits import Limits
 from bloop.projects import store as projects
 from bloop.projects.read import get_project
 from bloop.records.event import Event
-from bloop.records.record import Kind, encode_event
+from bloop.records.record import EVENT_FORM, encode_event
 from bloop.ring import Producer, Segment, Spill
 from workers.own_report import Pace, Report, body_of, is_about_storing, place_of, report
 
@@ -145,9 +145,9 @@ def send(settings: Settings, event: Event) -> None:
     with closing(Segment.attach(settings.ring_name)) as segment, closing(Producer.claim(segment, spill)) as lane:
         if is_new:
             segment.bump_generation()
-        lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.EVENT, record):
-            lane.count(project_id, Outcome.RING_FULL)
+        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
+        if not lane.push(EVENT_FORM, record):
+            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
 
 
 def own_project(settings: Settings) -> tuple[int, bool]:

@@ -3,7 +3,7 @@
     prune        at the start, every `retention.prune_interval_secs`, when asked, and while the disk is full
     mutes        twice a minute: those whose time has come end
     measure      hourly: sizes and numbers of rows for the storage page
-    sweep        hourly: sessions, challenges, links and invites that ran out
+    sweep        hourly: sign-ins, challenges, links and invites that ran out
     statistics   daily: of tables that have grown, for SQLite's planner
     backup       nightly, or when asked (workers/backups.py)
 

@@ -1,7 +1,8 @@
 """Which ring the writer works on: the one that is there, or a new one, and what becomes of what older ones left.
 
-G1  A ring of another geometry (the number of workers changed, or the room per lane) is drained as it is, then replaced.
-    Nobody else sees it meanwhile: it has no heartbeat of this writer's.
+G1  A ring of another geometry (the number of workers changed, or the room per lane) or of an older layout (after an
+    upgrade) is drained as it is, records and counts, then replaced. Nobody else sees it meanwhile: it has no heartbeat
+    of this writer's.
 G2  What rings that are gone have spilled is stored beside what comes in, then their accounts are closed: by the writer,
     once it runs, for that needs the write lock, and somebody may hold that for a long time.
 G3  One writer per spill folder. Another bloop's records there would look like those of a ring that is gone.
@@ -21,7 +22,7 @@ import apsw
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.base.errors import ConfigError, RingError, RingMismatch
+from bloop.base.errors import ConfigError, RingError
 from bloop.pipeline import lost_rings
 from bloop.pipeline.kinds import KindStore
 from bloop.pipeline.store import Store
@@ -80,22 +81,21 @@ def close_accounts(db: apsw.Connection, ring: Ring) -> None:
 
 def _create(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds) -> Segment:
     geometry = {"lane_count": settings.lane_count, "lane_bytes": settings.lane_bytes}
-    try:
-        return Segment.create(settings.ring_name, **geometry)
-    except RingMismatch as mismatch:
-        with closing(_attached(settings.ring_name, mismatch)) as old:
-            found = old.stat()
-            if found.used_bytes == 0 or found.consumer_claimed or any(lane.claimed for lane in found.lanes):
-                raise  # it is in use
-            _drain(old, db, make_kinds)
+    if (found := _found(settings.ring_name)) is not None:
+        with closing(found):
+            stat = found.stat()
+            is_in_use = stat.consumer_claimed or any(lane.claimed for lane in stat.lanes)
+            if not is_in_use and not found.is_laid_out(**geometry):
+                _drain(found, db, make_kinds)
     return Segment.create(settings.ring_name, **geometry)
 
 
-def _attached(name: str, mismatch: RingMismatch) -> Segment:
+def _found(name: str) -> Segment | None:
+    """The ring that is there; None for one that we cannot read, of which `Segment.create` says what is the matter."""
     try:
-        return Segment.attach(name)
+        return Segment.attach_to_drain(name)
     except RingError:
-        raise mismatch from None
+        return None
 
 
 def _drain(old: Segment, db: apsw.Connection, make_kinds: MakeKinds) -> None:

@@ -77,7 +77,7 @@ class Sender:
     def _start(self, now_ms: int) -> None:
         found = alerts.due(self._db, now_ms, wait_ms=round(WAIT_MAX_S * 1000))
         ready = [due for due in found if _channel(due) not in self._in_flight]
-        ready.sort(key=lambda due: self._tried_at.get(_channel(due), 0.0))
+        ready.sort(key=lambda due: self._tried_at.get(_channel(due), float("-inf")))
         for due in ready[: THREADS_MAX - len(self._in_flight)]:
             self._in_flight[_channel(due)] = due
             self._tried_at[_channel(due)] = time.monotonic()

@@ -61,11 +61,11 @@ class Writer:
         self._segment, self._consumer, self._store = ring
         self._state = WriterState.RUNNING
         self._backoff_s = 0.0
-        self._dead_lanes_at = 0.0
+        self._dead_lanes_at = float("-inf")
         self._has_open_accounts = True  # of rings that are gone, maybe
-        self._committed_at = 0.0
+        self._committed_at = float("-inf")
         self._is_behind = False  # the last batch left records behind: there is nothing to wait for
-        self._settled_at = 0.0
+        self._settled_at = float("-inf")
         self._leftovers = Leftovers()
         self._wal_pages = 0
         self._wal_pages_max = CHECKPOINT_WAL_PAGES

@@ -14,9 +14,9 @@ from urllib.parse import urlencode
 import apsw
 import falcon
 
-from bloop.accounts.sign_ins import read as sessions
+from bloop.accounts.sign_ins import read as sign_ins
 from bloop.accounts.sign_ins.cookie import session_cookie
-from bloop.accounts.sign_ins.store import touch_session
+from bloop.accounts.sign_ins.store import touch_sign_in
 from bloop.auth import access, scopes
 from bloop.auth.access import Door
 from bloop.auth.principal import ANONYMOUS, Kind, Principal
@@ -128,10 +128,10 @@ class Access:
     def _by_session(self, cookie: str) -> Principal:
         now_ms, token_hash = self._now_ms(), credentials.token_hash(cookie)
         with self._database.reader() as db:
-            session = sessions.find_session(db, token_hash, now_ms)
+            session = sign_ins.find_sign_in(db, token_hash, now_ms)
         if session is None:
             raise Unauthorized("invalid or expired session")
-        self._note(session.last_seen_at, now_ms, lambda db: touch_session(db, token_hash, now_ms))
+        self._note(session.last_seen_at, now_ms, lambda db: touch_sign_in(db, token_hash, now_ms))
         if session.user_id is None:
             return Principal(Kind.OPERATOR, OPERATOR, OPERATOR, None, scopes.ALL, is_admin=True)
         name = session.display_name or session.username or session.user_id

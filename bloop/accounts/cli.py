@@ -78,7 +78,7 @@ def demote(settings: Settings, name: str) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_settings
 def remove(settings: Settings, name: str, yes: bool) -> None:
-    """Remove an account: its passkeys and sessions end at once, what the person made stays. Never the last admin."""
+    """Remove an account: its passkeys and sign-ins end at once, what the person made stays. Never the last admin."""
     with database(settings) as db:
         found = named_user(db, name)
     if not yes:

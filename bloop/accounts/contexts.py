@@ -71,7 +71,7 @@ class PasskeyLine:
 
 
 @dataclass(frozen=True, slots=True)
-class SessionLine:
+class SignInLine:
     """A browser the person is signed in on; `is_this` is the one they look with."""
 
     href: str
@@ -91,8 +91,8 @@ class AccountPage(SettingsPage):
     username: str
     role: str
     passkeys: tuple[PasskeyLine, ...]
-    sessions: tuple[SessionLine, ...]
-    has_other_sessions: bool
+    sign_ins: tuple[SignInLine, ...]
+    has_other_sign_ins: bool
     origin: str
 
 

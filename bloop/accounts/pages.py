@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bloop.accounts.contexts import AccountPage, FreshLink, InviteLine, PasskeyLine, PeoplePage, PersonLine, SessionLine
+from bloop.accounts.contexts import AccountPage, FreshLink, InviteLine, PasskeyLine, PeoplePage, PersonLine, SignInLine
 from bloop.accounts.invites.read import InviteRow
 from bloop.accounts.passkeys.read import PasskeyRow
 from bloop.accounts.people.read import Person, UserRow
-from bloop.accounts.sign_ins.read import OpenSession
+from bloop.accounts.sign_ins.read import SignInSummary
 from bloop.site.contexts import Shell
 from bloop.site.settings_nav import ACCOUNT, PEOPLE, settings_nav
 
@@ -18,8 +18,8 @@ NOTICES = {
     "passkey-added": "The passkey was added.",
     "passkey-renamed": "The passkey has its new name.",
     "passkey-removed": "The passkey was removed. It opens nothing any more.",
-    "session-ended": "That browser is signed out.",
-    "sessions-ended": "Every other browser is signed out.",
+    "sign-in-ended": "That browser is signed out.",
+    "sign-ins-ended": "Every other browser is signed out.",
     "role": "The role was changed, with effect at once.",
     "removed": "The account was removed. What the person made stays.",
     "invite-removed": "The invitation was taken back.",
@@ -32,16 +32,16 @@ def account_page(
     shell: Shell,
     user: UserRow | None,
     passkeys: Sequence[PasskeyRow],
-    sessions: Sequence[OpenSession],
+    sign_ins: Sequence[SignInSummary],
     *,
-    this_session: str,
+    this_sign_in: str,
     is_admin: bool,
     origin: str,
     notice: str,
     now_ms: int,
 ) -> AccountPage:
-    """`user` is None for the operator; `this_session` is the handle of the one that looks."""
-    lines = tuple(_session(row, this_session) for row in sessions)
+    """`user` is None for the operator; `this_sign_in` is the handle of the one that looks."""
+    lines = tuple(_sign_in(row, this_sign_in) for row in sign_ins)
     return AccountPage(
         shell=shell,
         nav=settings_nav(ACCOUNT, is_admin=is_admin),
@@ -50,8 +50,8 @@ def account_page(
         username=user.username if user else "",
         role="Admin" if is_admin else "User",
         passkeys=tuple(_passkey(row) for row in passkeys),
-        sessions=lines,
-        has_other_sessions=any(not line.is_this for line in lines),
+        sign_ins=lines,
+        has_other_sign_ins=any(not line.is_this for line in lines),
         origin=origin,
     )
 
@@ -88,14 +88,14 @@ def _passkey(row: PasskeyRow) -> PasskeyLine:
     )
 
 
-def _session(row: OpenSession, this_session: str) -> SessionLine:
-    return SessionLine(
-        href=f"{ACCOUNT.href}/sessions/{row.handle}",
+def _sign_in(row: SignInSummary, this_sign_in: str) -> SignInLine:
+    return SignInLine(
+        href=f"{ACCOUNT.href}/sign-ins/{row.handle}",
         agent=row.agent or UNKNOWN_AGENT,
         network=row.network,
         created_at_ms=row.created_at * 1000,
         last_seen_at_ms=_ms(row.last_seen_at),
-        is_this=row.handle == this_session,
+        is_this=row.handle == this_sign_in,
     )
 
 

@@ -7,7 +7,7 @@ from bloop.db.tables import Table
 TABLES = (
     Table(name="webauthn_users", is_missed=True),
     Table(name="passkeys", is_missed=True),
-    Table(name="sessions"),
+    Table(name="sign_ins"),
     Table(name="login_links"),
     Table(name="invites"),
     Table(name="secrets"),

@@ -23,9 +23,9 @@ from bloop.accounts.passkeys import store as passkeys
 from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
-from bloop.accounts.sign_ins import store as sessions
+from bloop.accounts.sign_ins import store as sign_ins
 from bloop.accounts.sign_ins.cookie import session_cookie
-from bloop.accounts.sign_ins.read import list_sessions
+from bloop.accounts.sign_ins.read import list_sign_ins
 from bloop.auth.access import ADMIN_PAGE, PAGE
 from bloop.auth.principal import Kind, Principal
 from bloop.base import credentials
@@ -53,8 +53,8 @@ def mount_settings(routes: Routes, deps: Deps) -> None:
     routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
     routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
     routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sessions/{{handle}}/end", own, suffix="session_end", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sessions/end-others", own, suffix="end_others", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/sign-ins/{{handle}}/end", own, suffix="sign_in_end", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/sign-ins/end-others", own, suffix="end_others", POST=PAGE)
     routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
     routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
     routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
@@ -80,8 +80,8 @@ class Account:
                 settings_shell(db, principal),
                 user,
                 list_passkeys(db, principal.id),
-                list_sessions(db, principal.id, now_ms),
-                this_session=_handle(req),
+                list_sign_ins(db, principal.id, now_ms),
+                this_sign_in=_handle(req),
                 is_admin=principal.is_admin,
                 origin=self._deps.settings.auth.rp_origin.rstrip("/"),
                 notice=req.get_param("done") or req.get_param("by") or "",
@@ -108,12 +108,12 @@ class Account:
     def on_post_passkey_remove(self, req: falcon.Request, resp: falcon.Response, passkey_id: str) -> None:
         self._change(req, resp, "passkey-removed", lambda db, me: passkeys.remove_passkey(db, me, passkey_id))
 
-    def on_post_session_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
-        self._change(req, resp, "session-ended", lambda db, me: sessions.end_session(db, me, handle))
+    def on_post_sign_in_end(self, req: falcon.Request, resp: falcon.Response, handle: str) -> None:
+        self._change(req, resp, "sign-in-ended", lambda db, me: sign_ins.end_sign_in(db, me, handle))
 
     def on_post_end_others(self, req: falcon.Request, resp: falcon.Response) -> None:
         this = session_cookie(req) or ""
-        self._change(req, resp, "sessions-ended", lambda db, me: sessions.end_other_sessions(db, me, this))
+        self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
     def _change(
         self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
@@ -198,5 +198,5 @@ def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
 
 
 def _handle(req: falcon.Request) -> str:
-    """What the list of sessions calls the one of this request."""
-    return credentials.token_hash(session_cookie(req) or "")[: sessions.HANDLE_LENGTH]
+    """What the list of sign-ins calls the one of this request."""
+    return credentials.token_hash(session_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]

@@ -48,7 +48,7 @@ _SELECT_LAST_GOOD = f"{_RUN} WHERE state = 'done' ORDER BY id DESC LIMIT 1"
 _SELECT_LAST_PROVEN = "SELECT max(proven_at_ms) FROM backup_runs"
 _SELECT_BAD_FILES = "SELECT file FROM backup_runs WHERE state = 'failed' AND file IS NOT NULL"
 _SELECT_PAST = """
-SELECT (SELECT min(applied_at_ms) FROM schema_migrations), good.started_at_ms,
+SELECT (SELECT min(applied_at_ms) FROM schema_migrations), max(good.started_at_ms),
        count(bad.id), max(coalesce(bad.ended_at_ms, bad.started_at_ms))
   FROM (SELECT max(id) AS id FROM backup_runs WHERE state = 'done') AS newest
   LEFT JOIN backup_runs AS good ON good.id = newest.id

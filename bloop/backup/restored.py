@@ -10,7 +10,7 @@ from __future__ import annotations
 import apsw
 
 _VOID = (
-    "DELETE FROM sessions",
+    "DELETE FROM sign_ins",
     "DELETE FROM login_links",
     "DELETE FROM invites WHERE used_at IS NULL",
     "UPDATE deliveries SET state = 'dismissed', last_error = 'restored from a backup' WHERE state = 'waiting'",

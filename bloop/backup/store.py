@@ -17,6 +17,7 @@ ERROR_CHARS_MAX = 500
 
 _INSERT = """
 INSERT INTO backup_runs (cause, asked_by, state, asked_at_ms) VALUES (:cause, :asked_by, 'waiting', :now_ms)
+RETURNING id
 """
 _BEGIN = "UPDATE backup_runs SET state = 'running', started_at_ms = :now_ms WHERE id = :run_id"
 _END = """
@@ -44,8 +45,8 @@ def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -
     found = open_run(db)
     if found is not None:
         return found
-    db.execute(_INSERT, {"cause": cause, "asked_by": asked_by, "now_ms": now_ms})
-    made = get_run(db, db.last_insert_rowid())
+    ((run_id,),) = list(db.execute(_INSERT, {"cause": cause, "asked_by": asked_by, "now_ms": now_ms}))
+    made = get_run(db, run_id)
     assert made is not None, "it was just inserted"
     db.execute(_TRIM, {"kept": RUNS_KEPT})
     return made

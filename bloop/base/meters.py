@@ -1,12 +1,14 @@
 """Numbers that only /metrics shows: what was answered, and how long things took. They live as words in the ring.
 
-    a lane's words     answers of its ingest worker by method, route and code · how long each route took
-    the writer's       how long commits took · how long records waited until they could be seen
+    a lane's words     a block for each route, of sixteen dialects with four each: its answers by status, how long it
+                       took · then what the HTTP server refused before there was a route, by code · words to spare
+    the writer's       how long commits took · how long records waited until they could be seen · words to spare
 
 M1  A word has one writer and only grows, until its ring is made anew. Who reads adds up the words of all lanes.
 M2  The hot path adds to a list of its own process, and about once a second the sums go to the ring. A process that is
     killed loses its last second of these numbers and nothing else: what becomes of records is the ledger's.
-M3  The ring outlives an upgrade: places are appended, never given another meaning.
+M3  The ring outlives an upgrade: places are appended, never given another meaning. A dialect keeps its number, a route
+    its place in the dialect, an answer its word in the block.
 """
 
 from __future__ import annotations
@@ -16,9 +18,21 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-SINGLE, BATCH = "/v1/ingest", "/v1/ingest/batch"
 NO_ROUTE = "none"  # refused before there was one
 OTHER = "other"
+
+
+class Route(NamedTuple):
+    """A route that takes records in, and where its numbers are: its place within its dialect's block of words."""
+
+    dialect: int  # below DIALECTS_MAX
+    place: int  # below ROUTES_MAX
+    method: str
+    path: str  # as documented
+
+    @property
+    def first_word(self) -> int:
+        return (self.dialect * ROUTES_MAX + self.place) * BLOCK_WORDS
 
 
 class Answer(NamedTuple):
@@ -57,24 +71,35 @@ class Timing:
         return Measured(self.bounds_s, counts, words[self.sum_word] / self._per_second)
 
 
-# An ingest worker's words.
-ANSWERS = (
-    *(Answer("POST", route, c) for route in (SINGLE, BATCH) for c in ("200", "400", "401", "429", "500", "503")),
-    *(Answer("OPTIONS", route, "204") for route in (SINGLE, BATCH)),
-    *(Answer(OTHER, route, code) for route in (SINGLE, BATCH) for code in ("405", OTHER)),
-    *(Answer(NO_ROUTE, NO_ROUTE, c) for c in ("400", "408", "413", "414", "417", "431", "500", "501", "503", "505")),
-    Answer(NO_ROUTE, NO_ROUTE, OTHER),
-)
-ANSWER_BOUNDS_S = (0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5)
+# An ingest worker's words: blocks, then refusals.
+DIALECTS_MAX, ROUTES_MAX, BLOCK_WORDS = 16, 4, 32
+REFUSALS_WORD = DIALECTS_MAX * ROUTES_MAX * BLOCK_WORDS
+REFUSALS = ("400", "408", "413", "414", "417", "431", "500", "501", "503", "505", OTHER)
+CODES = ("200", "400", "401", "429", "500", "503", "202", "403", "404", "413", "415")  # of a route's own method
+CLASSES = ("2xx", "4xx", "5xx")  # what other codes of its own method are counted as
+TIMING_WORD = 18  # within a block
+
 NS = 1_000_000_000
-TOOK = {SINGLE: Timing(64, NS, ANSWER_BOUNDS_S), BATCH: Timing(80, NS, ANSWER_BOUNDS_S)}
-ANSWER_BOUNDS_NS = TOOK[SINGLE].bounds
+ANSWER_BOUNDS_S = (0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5)
+ANSWER_BOUNDS_NS = tuple(round(bound * NS) for bound in ANSWER_BOUNDS_S)
+
+SINGLE, BATCH = "/v1/ingest", "/v1/ingest/batch"
+ROUTES = (Route(0, 0, "POST", SINGLE), Route(0, 1, "POST", BATCH))
 
 # The writer's words.
 FLUSH = Timing(0, NS, (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0))
 VISIBLE = Timing(16, 1000, (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0))
 
-_WORD_OF = {answer: word for word, answer in enumerate(ANSWERS)}
+
+def _answers_of(route: Route) -> tuple[Answer, ...]:
+    """What a block counts, word by word."""
+    own = (Answer(route.method, route.path, code) for code in (*CODES, *CLASSES))
+    return (*own, Answer("OPTIONS", route.path, "204"), *(Answer(OTHER, route.path, code) for code in ("405", OTHER)))
+
+
+ANSWERS = {answer: route.first_word + n for route in ROUTES for n, answer in enumerate(_answers_of(route))}
+ANSWERS |= {Answer(NO_ROUTE, NO_ROUTE, code): REFUSALS_WORD + n for n, code in enumerate(REFUSALS)}
+TOOK = {route.path: Timing(route.first_word + TIMING_WORD, NS, ANSWER_BOUNDS_S) for route in ROUTES}
 _SLASHES = re.compile("/+")
 
 
@@ -101,7 +126,7 @@ class Tally:
         for answer, cell in self._cells.items():
             if not any(cell):
                 continue
-            found[_WORD_OF[answer]] = sum(cell[:-1])
+            found[ANSWERS[answer]] = sum(cell[:-1])
             if (timing := TOOK.get(answer.route)) is not None:
                 for word, value in enumerate(cell, timing.first_word):
                     if value:
@@ -115,7 +140,7 @@ class Tally:
 
 def answers(words: Sequence[int]) -> dict[Answer, int]:
     """How often what was answered, by the words of a lane or their sums."""
-    return {answer: words[word] for word, answer in enumerate(ANSWERS)}
+    return {answer: words[word] for answer, word in ANSWERS.items()}
 
 
 def add_up(rows: Iterable[Sequence[int]]) -> list[int]:
@@ -129,8 +154,9 @@ def merged(*added: Mapping[int, int]) -> dict[int, int]:
 
 
 def _known(answer: Answer) -> Answer:
-    """The answer's own line, or the nearest: another code, another method, no route of ours."""
-    route = answer.route if answer.route in TOOK else NO_ROUTE
-    method = answer.method if route != NO_ROUTE else NO_ROUTE
-    tries = (Answer(method, route, answer.code), Answer(OTHER, route, answer.code), Answer(OTHER, route, OTHER))
-    return next((one for one in tries if one in _WORD_OF), Answer(NO_ROUTE, NO_ROUTE, OTHER))
+    """The answer's own line, or the nearest: another code of its class, another method, no route of ours."""
+    if answer.route not in TOOK:
+        answer = Answer(NO_ROUTE, NO_ROUTE, answer.code)
+    method, route, code = answer
+    tries = (answer, Answer(method, route, f"{code[:1]}xx"), Answer(OTHER, route, code), Answer(OTHER, route, OTHER))
+    return next((one for one in tries if one in ANSWERS), Answer(NO_ROUTE, NO_ROUTE, OTHER))

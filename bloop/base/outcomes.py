@@ -1,6 +1,6 @@
-"""What can become of a record, in the words the ledger uses.
+"""What kinds of things the ledger counts, and what can become of them, in its own words.
 
-The ledger balances per project: RECEIVED = STORED + every other outcome + what still waits in the ring.
+The ledger balances per project and category: RECEIVED = STORED + every other outcome + what still waits in the ring.
 A producer counts RECEIVED and the refusals in shared memory (they survive its death); the writer books STORED,
 DEAD_LETTER, DISCARDED and INTERRUPTED. Codes are stored in shared memory and in SQLite: append, never renumber.
 """
@@ -10,6 +10,19 @@ from __future__ import annotations
 from enum import IntEnum
 
 NO_PROJECT = 0  # stands for requests that named no project we know
+
+
+class Category(IntEnum):
+    """What a line of the ledger counts. Codes are stored as those of outcomes are, at most sixteen of them."""
+
+    EVENT = 0  # errors and crashes
+    SESSION = 1  # of release health: its start, end or an update
+    TRACE = 2  # of language models: its start or an update
+    CLIENT_REPORT = 3  # what a client says it dropped itself
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
 
 
 class Outcome(IntEnum):

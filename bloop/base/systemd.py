@@ -57,7 +57,7 @@ class Unit:
     """This process as systemd sees it. `alive` may be called as often as one likes."""
 
     def __init__(self) -> None:
-        self._pinged_at = 0.0
+        self._pinged_at = float("-inf")  # monotonic; zero would be a moment ago on a machine that just booted
         self._status = ""
         self.begin(Told())
 

@@ -15,7 +15,7 @@ from bloop.base.machine import Machine
 
 MIB = 1024 * 1024
 EXTRA_LANES = 2  # the dashboard's, and one for the moment when old and new workers overlap
-LANE_HEADS_BYTES = 9216  # per lane, beside its room for records (ring/layout.py)
+LANE_HEADS_BYTES = 40 * 1024  # per lane, beside its room for records (ring/layout.py)
 RECORD_KIB = 2  # room for a record of the usual size, and half as much again
 RECORDS = 8192  # lanes of 4 MiB for two workers: what can be stored in time finds room (measured), bursts spill
 LANE_KIB_MIN = 256

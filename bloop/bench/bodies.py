@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Protocol
 
-from bloop.bench.corpus import Corpus
+from bloop.bench.corpus import ISSUES, Corpus
 
 LARGE_METADATA_BYTES = 3000  # below `ingest.max_metadata_bytes` with its keys
 LARGE_STACK_BYTES = 5000  # on top of the corpus' own, together below `ingest.max_stack_bytes`
@@ -28,8 +28,9 @@ class Bodies(Protocol):
         ...
 
 
-def bodies(body: Body, run: str, timestamp_ms: int) -> Bodies:
-    corpus = Corpus(run, timestamp_ms=timestamp_ms)
+def bodies(body: Body, run: str, timestamp_ms: int, issues: int = ISSUES) -> Bodies:
+    """The events of a run. Typical ones are of `issues` issues, the others of a few dozen."""
+    corpus = Corpus(run, issues=issues, timestamp_ms=timestamp_ms)
     kinds: dict[Body, Bodies] = {
         Body.TYPICAL: corpus,
         Body.SMALL: _Small(run, timestamp_ms),

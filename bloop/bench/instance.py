@@ -23,9 +23,10 @@ import psutil
 from bloop.base import config
 
 SECRET = "bench-" + "5e" * 32
-COMMAND = ("bloop.cli.main", "up", "--quiet")
+PROGRAM = ("-P", "-m", "bloop.cli.main")
 READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 90.0
+COMMAND_WITHIN_S = 60.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
 CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}  # nothing else of ours: two runs are to be alike
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
@@ -52,14 +53,18 @@ class Memory(NamedTuple):
 
 
 class Instance:
-    """One run. Use as a context manager; `folder` may already hold a database at `database`."""
+    """One run. Use as a context manager; `folder` may already hold a database at `database`.
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    `python` is the interpreter of every process of it. With a PYTHONPATH among the variables it runs the code there.
+    """
+
+    def __init__(self, folder: Path, python: Path | None = None, /, **environ: str) -> None:
         check_on_disk(folder)
         self.port = free_port()
         self.database = folder / "bloop.db"
         self.log = folder / "bloop.base.log"
         self._folder = folder
+        self._python = str(python or sys.executable)
         self._environ = {
             "BLOOP__SERVER__HOST": "127.0.0.1",
             "BLOOP__SERVER__PORT": str(self.port),
@@ -93,7 +98,7 @@ class Instance:
     def _start(self) -> None:
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", *COMMAND],
+                [self._python, *PROGRAM, "up", "--quiet"],
                 cwd=self._folder,
                 env=CLEAN | self._environ,
                 stdin=subprocess.DEVNULL,
@@ -118,6 +123,25 @@ class Instance:
                 if not data:
                     raise InstanceError(f"bloop up ended while starting\n{self.log_tail()}")
                 printed += data
+
+    def command(self, *arguments: str) -> str:
+        """What `bloop …` prints, run as the operator of this bloop would run it.
+
+        Raises:
+            InstanceError: it failed; says what it said.
+        """
+        done = subprocess.run(
+            [self._python, *PROGRAM, *arguments],
+            cwd=self._folder,
+            env=CLEAN | self._environ,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=COMMAND_WITHIN_S,
+        )
+        if done.returncode:
+            raise InstanceError(f"bloop {' '.join(arguments)} ended with {done.returncode}: {done.stderr.strip()}")
+        return done.stdout
 
     def stop(self) -> None:
         """End it in order and check that nothing is left (I2); harmless when called again."""

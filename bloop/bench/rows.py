@@ -22,7 +22,7 @@ LOOK_S = 0.01
 _COUNT = "SELECT count(*) FROM events"
 _MAX_ID = "SELECT coalesce(max(id), 0) FROM events"
 _NEW_BODIES = "SELECT dims_id, body FROM events WHERE id > ? AND id <= ? ORDER BY id"
-_TOTALS = "SELECT outcome, sum(count) FROM ledger_totals GROUP BY outcome"
+_TOTALS = "SELECT outcome, sum(count) FROM ledger_totals WHERE category = 0 GROUP BY outcome"
 
 
 @contextmanager

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bloop.bench import rendering
 from bloop.bench.bodies import Body, bodies
+from bloop.bench.corpus import ISSUES
 from bloop.bench.rendering import Request, Target
 
 CONNECTIONS = 16
@@ -39,6 +40,7 @@ class Load:
     rate: float = 0.0  # requests per second; 0: closed loop
     stages: tuple[Stage, ...] = ()  # in place of a rate: an open loop whose rate changes
     body: Body = Body.TYPICAL
+    issues: int = ISSUES  # that typical events are spread over
     lazy: bool = False  # render each request when it is due: no memory, and a little of its latency
     duration_s: float = 0.0  # of a closed loop
     connections: int = CONNECTIONS
@@ -70,7 +72,7 @@ class Rendered(Sequence[Request]):
 
     def __init__(self, load: Load, process: int) -> None:
         self._load, self._numbers = load, load.numbers(process)
-        self._corpus = bodies(load.body, load.run, load.timestamp_ms)
+        self._corpus = bodies(load.body, load.run, load.timestamp_ms, load.issues)
 
     def __len__(self) -> int:
         return len(self._numbers)

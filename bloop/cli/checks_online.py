@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import apsw
 import requests
 
-from bloop.accounts.sign_ins import store as sessions
+from bloop.accounts.sign_ins import store as sign_ins
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
@@ -89,7 +89,7 @@ def _live_stream(settings: Settings, origin: str) -> Iterator[Finding]:
     """Open a stream with a session of our own, which ends with it."""
     with contextlib.closing(connection.open_control(settings.database_path)) as db:
         with connection.immediate(db):
-            token = sessions.create_session(db, None, now_ms=clock.now_ms(), ttl_s=60)
+            token = sign_ins.create_sign_in(db, None, now_ms=clock.now_ms(), ttl_s=60)
         try:
             cookies = {_COOKIES[settings.https]: token}
             with requests.get(
@@ -100,7 +100,7 @@ def _live_stream(settings: Settings, origin: str) -> Iterator[Finding]:
             first = b""
         finally:
             with connection.immediate(db):
-                sessions.delete_session(db, token)
+                sign_ins.delete_sign_in(db, token)
     if first.startswith(b"retry:"):
         yield ok("live stream", "arrives line by line")
     else:

@@ -34,7 +34,7 @@ class Walk(NamedTuple):
     """The constant parts of one list's statement. Bindings: :arm, and :value, :tie, :id of the key to go on after."""
 
     select: str  # value, tie, id FROM one table INDEXED BY the index
-    arm: str  # what pins the first column of the index: one project, one issue, or a list of ids as JSON
+    arm: str  # what pins the first column of the index: one project, one issue
     ties: str  # rows of the same value and tie behind :id
     rest: str  # rows behind those
     order: str
@@ -43,7 +43,7 @@ class Walk(NamedTuple):
 def keys(
     db: apsw.Connection,
     walk: Walk,
-    arms: Sequence[int | str],
+    arms: Sequence[int],
     *,
     filters: Sequence[str] = (),
     bindings: Mapping[str, Any] | None = None,

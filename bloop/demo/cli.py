@@ -20,7 +20,7 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingError
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.command.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.db import connection
 from bloop.demo.month import PROJECTS, DemoChange, demo_changes, demo_events
@@ -32,7 +32,7 @@ from bloop.issues.status.audit import Actor
 from bloop.issues.status.store import Status, change_status
 from bloop.projects.read import get_project
 from bloop.projects.store import create_project
-from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, encode_event
+from bloop.records.record import EVENT_FORM, FINGERPRINT_BY_CLIENT, encode_event
 from bloop.ring import Producer, Segment
 
 WRITER_STARTS_WITHIN_S = 30.0
@@ -99,9 +99,9 @@ class Feed:
             fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
             algorithm = v1.ALGORITHM
         payload = encode_event(project_id, received_at_ms, fingerprint, algorithm, event)
-        lane.count(project_id, Outcome.RECEIVED)
-        if not lane.push(Kind.EVENT, payload):
-            lane.count(project_id, Outcome.RING_FULL)
+        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
+        if not lane.push(EVENT_FORM, payload):
+            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
 
     def _make_room(self, lane: Producer) -> None:
         if self._waiting(lane) > self._segment.lane_bytes // 2:

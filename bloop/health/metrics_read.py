@@ -42,11 +42,13 @@ class Read(NamedTuple):
 # keeps its row, whose slug is '#' and its id. Served by the primary key; a dozen rows per project.
 _SELECT_TOTALS = """
 WITH named AS (SELECT id, slug FROM projects ORDER BY id LIMIT :limit)
-SELECT coalesce(n.id, iif(t.project_id = 0, 0, -1)), iif(t.project_id = 0, '', n.slug), t.outcome, sum(t.count)
+SELECT coalesce(n.id, CASE WHEN t.project_id = 0 THEN 0 ELSE -1 END),
+       CASE WHEN t.project_id = 0 THEN '' ELSE n.slug END, t.outcome, sum(t.count)
   FROM ledger_totals AS t
   LEFT JOIN named AS n ON n.id = t.project_id
- GROUP BY 1, t.outcome
- ORDER BY 1, t.outcome
+ WHERE t.category = 0
+ GROUP BY 1, 2, t.outcome
+ ORDER BY 1, 2, t.outcome
 """
 _SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
 

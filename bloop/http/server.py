@@ -66,7 +66,7 @@ class Server:
         self._listeners = {listener.fileno(): listener for listener in listeners}
         self._shares_listeners = shares_listeners
         self._is_accepting = False
-        self._accept_again_s = 0.0  # while not accepting
+        self._accept_again_s = float("-inf")  # while not accepting
         self._accept_max = 1
         self._wake_fd = wake_fd
         self._is_woken = False

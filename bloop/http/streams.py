@@ -147,15 +147,13 @@ class Streams:
 
     def _write(self, client: _Client) -> None:
         try:
-            del client.out[: client.sock.send(client.out)]
-        except BlockingIOError:
-            pass
-        except OSError:
+            with contextlib.suppress(BlockingIOError):
+                del client.out[: client.sock.send(client.out)]
+            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.out else 0)
+            if self._selector.get_key(client.sock).events != wanted:
+                self._selector.modify(client.sock, wanted, client)
+        except OSError:  # gone, or no longer a descriptor that can be watched: this thread must outlive any client
             self._end(client)
-            return
-        wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.out else 0)
-        if self._selector.get_key(client.sock).events != wanted:
-            self._selector.modify(client.sock, wanted, client)
 
     def _has_left(self, client: _Client) -> bool:
         """What a client says while it listens is of no interest, only that it closes."""

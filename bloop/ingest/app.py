@@ -25,7 +25,7 @@ import orjson
 
 from bloop.base import clock
 from bloop.base.errors import InvalidEvent
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.grouping import v1
 from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.dialects.native import parse_event
@@ -36,7 +36,7 @@ from bloop.ingest.limits import Limits
 from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.signature import sign
 from bloop.records.event import Event
-from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, Sink, encode_event
+from bloop.records.record import EVENT_FORM, FINGERPRINT_BY_CLIENT, Sink, encode_event
 from bloop.site import errors
 
 _ACCEPTED = b'{"status":"accepted"}'
@@ -150,7 +150,7 @@ class _Resource(abc.ABC):
         if fingerprint is None:
             fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
             algorithm = v1.ALGORITHM
-        return self._sink.push(Kind.EVENT, encode_event(project_id, received_at_ms, fingerprint, algorithm, event))
+        return self._sink.push(EVENT_FORM, encode_event(project_id, received_at_ms, fingerprint, algorithm, event))
 
 
 class SingleResource(_Resource):
@@ -164,10 +164,10 @@ class SingleResource(_Resource):
         except InvalidEvent as error:
             self._gate.refuse(env, project_id, Outcome.INVALID, error)
             raise
-        self._sink.count(project_id, Outcome.RECEIVED)
+        self._sink.count(project_id, Category.EVENT, Outcome.RECEIVED)
         if self._push(project_id, received_at_ms, event, fingerprint):
             return _ACCEPTED
-        self._sink.count(project_id, Outcome.RING_FULL)
+        self._sink.count(project_id, Category.EVENT, Outcome.RING_FULL)
         return _DROPPED
 
 
@@ -179,7 +179,7 @@ class BatchResource(_Resource):
         received_at_ms = self._now_ms()
         elements = self._elements(env, project_id, body)
         if elements:
-            self._sink.count(project_id, Outcome.RECEIVED, len(elements))
+            self._sink.count(project_id, Category.EVENT, Outcome.RECEIVED, len(elements))
         accepted, dropped = 0, 0
         faults: list[dict[str, Any]] = []
         for index, element in enumerate(elements):
@@ -195,9 +195,9 @@ class BatchResource(_Resource):
             else:
                 dropped += 1
         if faults:
-            self._sink.count(project_id, Outcome.INVALID, len(faults))
+            self._sink.count(project_id, Category.EVENT, Outcome.INVALID, len(faults))
         if dropped:
-            self._sink.count(project_id, Outcome.RING_FULL, dropped)
+            self._sink.count(project_id, Category.EVENT, Outcome.RING_FULL, dropped)
         return orjson.dumps({"accepted": accepted, "dropped": dropped, "errors": faults})
 
     def _elements(self, env: dict[str, Any], project_id: int, body: bytes) -> list[Any]:

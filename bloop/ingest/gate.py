@@ -19,7 +19,7 @@ from bloop.base.errors import (
     Unauthorized,
     UnknownKey,
 )
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.ingest.body import content_encoding, inflate, read_body
 from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.keys import ProjectKeys
@@ -80,8 +80,8 @@ class Gate:
 
     def refuse(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError, n: int = 1) -> None:
         """Book `n` records that came in and go no further."""
-        self._sink.count(project_id, Outcome.RECEIVED, n)
-        self._sink.count(project_id, outcome, n)
+        self._sink.count(project_id, Category.EVENT, Outcome.RECEIVED, n)
+        self._sink.count(project_id, Category.EVENT, outcome, n)
         self.note(env, project_id, outcome, error)
 
     def note(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError) -> None:

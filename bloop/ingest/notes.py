@@ -54,7 +54,7 @@ class Rejections:
             client=network_of(self._addresses.of(env)),
             user_agent=_text(env.get("HTTP_USER_AGENT", ""), USER_AGENT_CHARS_MAX),
         )
-        self._sink.push(Kind.REJECTION, encode_rejection(rejection))
+        self._sink.push(Kind.NOTE, encode_rejection(rejection))
 
 
 def key_prefix(key: str) -> str:

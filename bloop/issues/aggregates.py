@@ -89,7 +89,8 @@ _ORDERS = {
     Sort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
 }
 _BY_PROJECT = "a.project_id = :arm"
-_FEW = "FROM json_each(:candidates) AS few CROSS JOIN aggregates AS a ON a.issue_id = few.value"
+_FEW = "FROM json_each(:candidate_ids) AS few CROSS JOIN aggregates AS a"
+_FEW_BY_PROJECT = f"a.issue_id = few.value AND {_BY_PROJECT}"
 
 UNRESOLVED = "unresolved"
 _OPEN = "a.status IN ('unresolved', 'regressed')"
@@ -139,13 +140,13 @@ def list_aggregates(
     filters, bindings = _conditions(wanted)
     asked = search.aggregate_conditions(wanted.query, wanted.now_ms, by_words=few is not None and few.by_words)
     filters, bindings = filters + asked.fragments, bindings | asked.bindings
-    select = _SELECTS[sort]
+    select, arm = _SELECTS[sort], _BY_PROJECT
     if few is not None:
-        select = f"{select.partition(' FROM ')[0]} {_FEW}"
-        bindings["candidates"] = ids_json(few.ids)
+        select, arm = f"{select.partition(' FROM ')[0]} {_FEW}", _FEW_BY_PROJECT
+        bindings["candidate_ids"] = ids_json(few.ids)
     walk = Walk(
         select=select,
-        arm=_BY_PROJECT,
+        arm=arm,
         ties=_TIES[sort],
         rest=_RESTS[sort],
         order=_ORDERS[sort],

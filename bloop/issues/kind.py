@@ -5,12 +5,12 @@ What is stored in a batch is remembered until it is counted; `settled` in the da
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Container, Sequence
 
 import apsw
 
 from bloop.base.errors import UnreadableRecord
+from bloop.base.outcomes import Category
 from bloop.grouping import v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
@@ -21,12 +21,13 @@ from bloop.issues.events.store import Arrived, DimsIds, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey
 from bloop.pipeline.signals import Signal
+from bloop.records import error_record
 from bloop.records.dictionary import current
-from bloop.records.error_record import to_event_record
 from bloop.records.event_record import (
     HAS_TEXT,
     IS_PACKED,
     START,
+    VERSION,
     EventRecord,
     decode_dims,
     identity_of,
@@ -41,15 +42,11 @@ def culprit_of(record: EventRecord) -> str | None:
     return v1.culprit(record.event)
 
 
-def _from_error_record(payload: bytes) -> bytes:
-    return to_event_record(payload, current())
-
-
 class EventStore:
     """A `bloop.pipeline.kinds.KindStore`."""
 
     kind = Kind.EVENT
-    older_kinds: ClassVar[Mapping[int, Callable[[bytes], bytes]]] = {Kind.ERROR: _from_error_record}
+    category = Category.EVENT
     is_counted = True
 
     def __init__(self, db: apsw.Connection) -> None:
@@ -65,8 +62,12 @@ class EventStore:
     def unsettled(self) -> int:
         return len(self._unsettled)
 
-    def decode(self, payload: bytes) -> Arrived:
+    def decode(self, payload: bytes, version: int) -> Arrived:
         """What is needed to store and count the event. The rest of it stays packed, unread."""
+        if version == error_record.VERSION:
+            payload = error_record.to_event_record(payload, current())
+        elif version != VERSION:
+            raise UnreadableRecord(f"event record of version {version} is not known to this release")
         _, project_id, received_at_ms, timestamp_ms, fingerprint, user_key, dims_bytes = read_start(payload)
         body_at = START.size + dims_bytes
         _, flags, _, _, dictionary_id = read_codec(payload, body_at)

@@ -105,7 +105,7 @@ class Plan(NamedTuple):
     """How a list is read: the walk, what it is repeated for, and the conditions on its rows."""
 
     walk: Walk
-    arms: Sequence[int | str]
+    arms: Sequence[int]
     filters: list[str]
     bindings: dict[str, Any]
 
@@ -139,8 +139,9 @@ _WALKS = {
     ),
 }
 
-_FEW = "FROM json_each(:candidates) AS few CROSS JOIN issues AS i ON i.id = few.value"
-_FEW_ARM = "i.project_id IN (SELECT value FROM json_each(:arm))"
+# One walk over all projects, in place of one for each: it reads no `:arm`.
+_FEW = "FROM json_each(:candidate_ids) AS few CROSS JOIN issues AS i"
+_FEW_ARM = "i.id = few.value AND i.project_id IN (SELECT value FROM json_each(:project_ids))"
 
 _BY_TAB = {
     Tab.OPEN: "i.status IN ('unresolved', 'regressed')",
@@ -243,8 +244,8 @@ def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, s
     if few is None:
         return Plan(walk, project_ids, filters, bindings)
     select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
-    bindings["candidates"] = ids_json(few.ids)
-    return Plan(walk._replace(select=select, arm=_FEW_ARM), [ids_json(project_ids)], filters, bindings)
+    bindings |= {"candidate_ids": ids_json(few.ids), "project_ids": ids_json(project_ids)}
+    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings)
 
 
 def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:

@@ -31,7 +31,7 @@ VALUES (:project_id, :fingerprint, :algorithm, :short_number, :level, 'unresolve
 RETURNING id
 """
 
-_INSERT_USER = "INSERT OR IGNORE INTO issue_users (fingerprint_id, user_key) VALUES (?, ?)"
+_INSERT_USER = "INSERT INTO issue_users (fingerprint_id, user_key) VALUES (?, ?) ON CONFLICT DO NOTHING"
 
 _ADD = """
 UPDATE issues

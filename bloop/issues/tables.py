@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bloop.db.tables import Keep, PurgeBy, Table
+from bloop.issues.search import index
 
 _PURGE_EVENTS = """
 DELETE FROM events WHERE id IN (
@@ -45,7 +46,6 @@ _PURGE_AGGREGATES = """
 DELETE FROM aggregates WHERE id IN (
     SELECT a.id FROM json_each(:ids) AS i JOIN aggregates AS a ON a.issue_id = i.value LIMIT :rows_max)
 """
-_PURGE_ISSUE_SEARCH = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
 _PURGE_FINGERPRINTS = "DELETE FROM fingerprints WHERE issue_id IN (SELECT value FROM json_each(:ids))"
 _PURGE_ISSUES = "DELETE FROM issues WHERE id IN (SELECT value FROM json_each(:ids))"
 _PURGE_MINUTE_COUNTS = """
@@ -56,7 +56,8 @@ DELETE FROM minute_counts WHERE (project_id, minute_ms, fingerprint_id, environm
 _PRUNE_MINUTE_COUNTS = """
 DELETE FROM minute_counts WHERE (project_id, minute_ms, fingerprint_id, environment, source) IN (
     SELECT m.project_id, m.minute_ms, m.fingerprint_id, m.environment, m.source
-      FROM projects AS p CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms < :before_ms
+      FROM projects AS p CROSS JOIN minute_counts AS m
+     WHERE m.project_id = p.id AND m.minute_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_PROJECT_HOURLY_COUNTS = """
@@ -67,7 +68,8 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, release, environme
 _PRUNE_PROJECT_HOURLY_COUNTS = """
 DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, release, environment, source) IN (
     SELECT h.project_id, h.hour_ms, h.release, h.environment, h.source
-      FROM projects AS p CROSS JOIN project_hourly_counts AS h ON h.project_id = p.id AND h.hour_ms < :before_ms
+      FROM projects AS p CROSS JOIN project_hourly_counts AS h
+     WHERE h.project_id = p.id AND h.hour_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_ROUTE_COUNTS = """
@@ -119,7 +121,7 @@ TABLES = (
         purge=(_PURGE_AGGREGATES,),
         purge_by=PurgeBy.ISSUE,
     ),
-    Table(name="issue_search", purge=(_PURGE_ISSUE_SEARCH,), purge_by=PurgeBy.ISSUE),
+    Table(name="issue_search", purge=(index.FORGET,), purge_by=PurgeBy.ISSUE),
     Table(name="fingerprints", is_missed=True, purge=(_PURGE_FINGERPRINTS,), purge_by=PurgeBy.ISSUE),
     Table(name="issues", label="Issues", is_missed=True, purge=(_PURGE_ISSUES,), purge_by=PurgeBy.ISSUE),
     Table(

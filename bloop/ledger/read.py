@@ -1,4 +1,7 @@
-"""What became of every record that arrived: sums of the ledger. Project 0 stands for requests that named no project."""
+"""What became of every record that arrived: sums of the ledger, of one category at a time.
+
+Project 0 stands for requests that named no project.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.db.rows import ids_json
 
 
@@ -23,17 +26,19 @@ class BucketCount(NamedTuple):
     record_count: int
 
 
-# Served by the primary key (minute_ms, project_id, outcome): a day is 1440 minutes of a few rows each.
+# Served by the primary key (minute_ms, project_id, category, outcome): a day is 1440 minutes of a few rows each.
 _SELECT_SINCE = """
 SELECT l.outcome, sum(l.count)
   FROM ledger AS l
  WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+   AND l.category = :category
  GROUP BY l.outcome
 """
 _SELECT_MINUTES = """
 SELECT l.minute_ms, l.outcome, sum(l.count)
   FROM ledger AS l
  WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+   AND l.category = :category
  GROUP BY l.minute_ms, l.outcome
  ORDER BY l.minute_ms, l.outcome
 """
@@ -41,6 +46,7 @@ _SELECT_BUCKETS = """
 SELECT l.minute_ms - l.minute_ms % :bucket_ms, l.outcome, sum(l.count)
   FROM ledger AS l
  WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
+   AND l.category = :category
  GROUP BY 1, l.outcome
  ORDER BY 1, l.outcome
 """
@@ -48,35 +54,47 @@ _SELECT_PROJECT_IDS = "SELECT id FROM projects UNION SELECT project_id FROM ledg
 _SELECT_TOTALS = """
 SELECT t.outcome, sum(t.count)
   FROM ledger_totals AS t
- WHERE t.project_id IN (SELECT value FROM json_each(:project_ids))
+ WHERE t.project_id IN (SELECT value FROM json_each(:project_ids)) AND t.category = :category
  GROUP BY t.outcome
 """
 
 
-def outcomes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> dict[Outcome, int]:
+def outcomes_since(
+    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
+) -> dict[Outcome, int]:
     """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
 
 
-def minutes_since(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[MinuteCount]:
+def minutes_since(
+    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
+) -> list[MinuteCount]:
     """The same minute by minute, ascending."""
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     return [MinuteCount(*row) for row in db.execute(_SELECT_MINUTES, bindings)]
 
 
-def totals(db: apsw.Connection, project_ids: Sequence[int]) -> dict[Outcome, int]:
+def totals(
+    db: apsw.Connection, project_ids: Sequence[int], *, category: Category = Category.EVENT
+) -> dict[Outcome, int]:
     """Records per outcome since the beginning."""
-    return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, {"project_ids": ids_json(project_ids)})}
+    bindings = {"project_ids": ids_json(project_ids), "category": category}
+    return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, bindings)}
 
 
 def buckets_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, bucket_ms: int
+    db: apsw.Connection,
+    project_ids: Sequence[int],
+    since_ms: int,
+    *,
+    bucket_ms: int,
+    category: Category = Category.EVENT,
 ) -> list[BucketCount]:
     """Hour by hour or day by day (UTC), ascending; `since_ms` starts a bucket."""
     assert since_ms % bucket_ms == 0
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "bucket_ms": bucket_ms}
-    rows = db.execute(_SELECT_BUCKETS, bindings)
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
+    rows = db.execute(_SELECT_BUCKETS, bindings | {"bucket_ms": bucket_ms})
     return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
 
 

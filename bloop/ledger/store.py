@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
-from typing import ClassVar
+from collections.abc import Container, Sequence
 
 import apsw
 import msgspec
 
+from bloop.base.outcomes import Category
 from bloop.pipeline.signals import Signal
 from bloop.records.record import Kind, Rejection, decode_rejection
 
@@ -23,16 +23,16 @@ _TRIM = "DELETE FROM rejections WHERE id <= (SELECT max(id) FROM rejections) - :
 class NoteStore:
     """A `bloop.pipeline.kinds.KindStore` without counters."""
 
-    kind = Kind.REJECTION
-    older_kinds: ClassVar[Mapping[int, Callable[[bytes], bytes]]] = {}
+    kind = Kind.NOTE
+    category = Category.EVENT  # in no account
     is_counted = False
     unsettled = 0
 
     def __init__(self, db: apsw.Connection) -> None:
         self._db = db
 
-    def decode(self, payload: bytes) -> Rejection:
-        return decode_rejection(payload)
+    def decode(self, payload: bytes, version: int) -> Rejection:
+        return decode_rejection(payload, version)
 
     def insert(self, records: Sequence[Rejection]) -> list[Signal]:
         self._db.executemany(_INSERT, map(msgspec.structs.astuple, records))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from bloop.db.tables import Keep, Table
 
 _PRUNE_LEDGER = """
-DELETE FROM ledger WHERE (minute_ms, project_id, outcome) IN (
-    SELECT minute_ms, project_id, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
+DELETE FROM ledger WHERE (minute_ms, project_id, category, outcome) IN (
+    SELECT minute_ms, project_id, category, outcome FROM ledger WHERE minute_ms < :before_ms LIMIT :rows_max)
 """
 _PURGE_REJECTIONS = "DELETE FROM rejections WHERE project_id = :project_id"
 _PRUNE_REJECTIONS = """

@@ -31,7 +31,7 @@ import falcon
 import orjson
 
 from bloop.accounts.authenticate import principal_of, visible_projects
-from bloop.accounts.sign_ins import read as sessions
+from bloop.accounts.sign_ins import read as sign_ins
 from bloop.accounts.sign_ins.cookie import session_cookie
 from bloop.auth.principal import Kind, Principal
 from bloop.base import credentials
@@ -168,7 +168,7 @@ def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[
         token_hash = credentials.token_hash(session_cookie(req) or "")
 
         def find(db: apsw.Connection) -> Any:
-            return sessions.find_session(db, token_hash, deps.now_ms())
+            return sign_ins.find_sign_in(db, token_hash, deps.now_ms())
 
     def still_holds() -> bool:
         try:

@@ -7,7 +7,7 @@ it what it drained.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
 from bloop.pipeline.signals import Signal
@@ -32,15 +32,12 @@ class KindStore(Protocol):
 
     @property
     def kind(self) -> int:
-        """The number in the head of the ring's records (`bloop.records`)."""
+        """The number in the form of the ring's records (`bloop.records`)."""
         ...
 
     @property
-    def older_kinds(self) -> Mapping[int, Callable[[bytes], bytes]]:
-        """Kinds under which earlier releases wrote the same, and what makes a payload of this kind of one of theirs.
-
-        They may lie in the ring or its spill at an upgrade.
-        """
+    def category(self) -> int:
+        """What the ledger counts them as, as their producers do (`bloop.base.outcomes.Category`)."""
         ...
 
     @property
@@ -53,11 +50,11 @@ class KindStore(Protocol):
         """Stored records whose counters are not in the database yet."""
         ...
 
-    def decode(self, payload: bytes) -> Record:
-        """The record in a payload of this kind.
+    def decode(self, payload: bytes, version: int) -> Record:
+        """The record in a payload that this version of the kind's codec wrote.
 
         Raises:
-            UnreadableRecord: it becomes a dead letter with this reason.
+            UnreadableRecord: the version is not known, or did not write this; it becomes a dead letter, or is left out.
         """
         ...
 

@@ -7,18 +7,18 @@ from collections.abc import Iterable
 import apsw
 
 _UPSERT_MINUTE = """
-INSERT INTO ledger (minute_ms, project_id, outcome, count) VALUES (?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
+INSERT INTO ledger (minute_ms, project_id, category, outcome, count) VALUES (?, ?, ?, ?, ?)
+    ON CONFLICT (minute_ms, project_id, category, outcome) DO UPDATE SET count = ledger.count + excluded.count
 """
 
 _UPSERT_TOTAL = """
-INSERT INTO ledger_totals (project_id, outcome, count) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET count = count + excluded.count
+INSERT INTO ledger_totals (project_id, category, outcome, count) VALUES (?, ?, ?, ?)
+    ON CONFLICT (project_id, category, outcome) DO UPDATE SET count = ledger_totals.count + excluded.count
 """
 
 
-def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int]]) -> None:
-    """Book lines of (minute in ms, project id, outcome, count), by minute and in total."""
-    for minute_ms, project_id, outcome, count in lines:
-        db.execute(_UPSERT_MINUTE, (minute_ms, project_id, int(outcome), count))
-        db.execute(_UPSERT_TOTAL, (project_id, int(outcome), count))
+def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int, int]]) -> None:
+    """Book lines of (minute in ms, project id, category, outcome, count), by minute and in total."""
+    for minute_ms, project_id, category, outcome, count in lines:
+        db.execute(_UPSERT_MINUTE, (minute_ms, project_id, int(category), int(outcome), count))
+        db.execute(_UPSERT_TOTAL, (project_id, int(category), int(outcome), count))

@@ -29,22 +29,23 @@ def close_accounts(db: apsw.Connection, keep: Collection[int], now_ms: int) -> i
             if ring_id not in keep:
                 lines = list(closing_lines(ring_state.cells(db, ring_id)))
                 minute = minute_of(now_ms)
-                ledger.add_outcomes(db, ((minute, project_id, outcome, n) for project_id, outcome, n in lines))
+                ledger.add_outcomes(db, ((minute, *line) for line in lines))
                 ring_state.forget(db, ring_id)
-                lost += sum(n for _, outcome, n in lines if outcome == Outcome.INTERRUPTED)
+                lost += sum(n for *_, outcome, n in lines if outcome == Outcome.INTERRUPTED)
     return lost
 
 
-def closing_lines(folded: dict[CellKey, int]) -> Iterable[tuple[int, Outcome, int]]:
-    """(project id, outcome, count) that make RECEIVED equal to what became of it.
+def closing_lines(folded: dict[CellKey, int]) -> Iterable[tuple[int, int, Outcome, int]]:
+    """(project id, category, outcome, count) that make RECEIVED equal to what became of it.
 
     Records that were received and are nowhere went with the ring. Records that are stored and were never counted as
     received came from a spill: the ring went before their count was in the ledger.
     """
-    for lane, project_id in sorted({(lane, project_id) for lane, project_id, _ in folded}):
-        became = sum(folded.get((lane, project_id, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
-        missing = folded.get((lane, project_id, Outcome.RECEIVED), 0) - became
+    for account in sorted({key[:3] for key in folded}):
+        _, project_id, category = account
+        became = sum(folded.get((*account, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
+        missing = folded.get((*account, Outcome.RECEIVED), 0) - became
         if missing > 0:
-            yield project_id, Outcome.INTERRUPTED, missing
+            yield project_id, category, Outcome.INTERRUPTED, missing
         elif missing < 0:
-            yield project_id, Outcome.RECEIVED, -missing
+            yield project_id, category, Outcome.RECEIVED, -missing

@@ -19,6 +19,8 @@ from bloop.db import connection
 from bloop.pipeline import ledger, ring_state
 from bloop.pipeline.ring_state import CellKey
 
+Account = tuple[int, int, int]  # lane, project id, category
+
 
 class Cell(Protocol):
     """A shared-memory counter, as `bloop.ring.Consumer.cells` hands them out."""
@@ -27,6 +29,8 @@ class Cell(Protocol):
     def lane(self) -> int: ...
     @property
     def project_id(self) -> int: ...
+    @property
+    def category(self) -> int: ...
     @property
     def outcome(self) -> int: ...
     @property
@@ -57,7 +61,7 @@ class RingAccount:
         self._fresh: dict[CellKey, int] = {}
         for orphan in orphans:
             cells = ring_state.cells(db, orphan.ring_id).items()
-            self._folded |= {(orphan.slot, p, o): n for (lane, p, o), n in cells if lane == orphan.lane}
+            self._folded |= {(orphan.slot, p, c, o): n for (lane, p, c, o), n in cells if lane == orphan.lane}
 
     def positions(self) -> dict[int, int]:
         """Where to go on in each lane, spill and orphan."""
@@ -74,18 +78,18 @@ class RingAccount:
         rows = [(*home, position) for home, position in zip(homes, positions.values(), strict=True)]
         ring_state.save_positions(self._db, rows)
 
-    def fold(self, cells: Iterable[Cell], drained: Mapping[tuple[int, int], int], now_ms: int) -> None:
-        """Book what the counters grew by. `drained` is what a batch took out: (lane, project id) → records."""
-        lines: Counter[tuple[int, int]] = Counter()
+    def fold(self, cells: Iterable[Cell], drained: Mapping[Account, int], now_ms: int) -> None:
+        """Book what the counters grew by. `drained` is how many records a batch took out."""
+        lines: Counter[tuple[int, int, int]] = Counter()
         changed: dict[CellKey, int] = {}
         for cell in cells:
-            key = (cell.lane, cell.project_id, cell.outcome)
+            key = (cell.lane, cell.project_id, cell.category, cell.outcome)
             before = self._folded.get(key, 0)
             if cell.value != before:
-                lines[cell.project_id, cell.outcome] += cell.value - before
+                lines[key[1:]] += cell.value - before
                 changed[key] = cell.value
-        for (lane, project_id), count in drained.items():
-            key = (lane, project_id, Outcome.STORED)
+        for account, count in drained.items():
+            key = (*account, Outcome.STORED)
             changed[key] = self._folded.get(key, 0) + count
         minute = minute_of(now_ms)
         ledger.add_outcomes(self._db, ((minute, *line, n) for line, n in lines.items()))
@@ -107,31 +111,30 @@ class RingAccount:
         """
         changed: dict[CellKey, int] = {}
         dead = set(lanes)
-        for lane, project_id in {(lane, project_id) for lane, project_id, _ in self._folded if lane in dead}:
-            missing = self._missing(lane, project_id)
+        for account in {key[:3] for key in self._folded if key[0] in dead}:
+            missing = self._missing(account)
             if missing > 0:
-                key = (lane, project_id, Outcome.INTERRUPTED)
+                key = (*account, Outcome.INTERRUPTED)
                 changed[key] = self._folded.get(key, 0) + missing
         if not changed:
             return 0
         minute = minute_of(now_ms)
-        lost = [(minute, key[1], Outcome.INTERRUPTED, n - self._folded.get(key, 0)) for key, n in changed.items()]
+        lost = [(minute, *key[1:], n - self._folded.get(key, 0)) for key, n in changed.items()]
         with connection.immediate(self._db):
             ledger.add_outcomes(self._db, lost)
             self._save_cells(changed)
         self._folded.update(changed)
         return sum(count for *_, count in lost)
 
-    def _missing(self, lane: int, project_id: int) -> int:
+    def _missing(self, account: Account) -> int:
         """How many records were received there of which nothing else is known."""
         received, *known = (
-            self._folded.get((lane, project_id, outcome), 0)
-            for outcome in (Outcome.RECEIVED, Outcome.STORED, *REFUSALS)
+            self._folded.get((*account, outcome), 0) for outcome in (Outcome.RECEIVED, Outcome.STORED, *REFUSALS)
         )
         return received - sum(known)
 
     def _save_cells(self, changed: Mapping[CellKey, int]) -> None:
         orphans, own = self._orphans, self._ring_id
-        homes = ((orphans[s].ring_id, orphans[s].lane) if s in orphans else (own, s) for s, _, _ in changed)
+        homes = ((orphans[s].ring_id, orphans[s].lane) if s in orphans else (own, s) for s, *_ in changed)
         rows = [(*home, *key[1:], value) for home, (key, value) in zip(homes, changed.items(), strict=True)]
         ring_state.save_cells(self._db, rows)

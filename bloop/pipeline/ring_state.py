@@ -12,17 +12,17 @@ import apsw
 _SELECT_POSITIONS = "SELECT lane, position FROM ring_cursors WHERE ring_id = :ring_id"
 _UPSERT_POSITION = """
 INSERT INTO ring_cursors (ring_id, lane, position) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET position = excluded.position
+    ON CONFLICT (ring_id, lane) DO UPDATE SET position = excluded.position
 """
-_SELECT_CELLS = "SELECT lane, project_id, outcome, folded FROM ring_cells WHERE ring_id = :ring_id"
+_SELECT_CELLS = "SELECT lane, project_id, category, outcome, folded FROM ring_cells WHERE ring_id = :ring_id"
 _UPSERT_CELL = """
-INSERT INTO ring_cells (ring_id, lane, project_id, outcome, folded) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET folded = excluded.folded
+INSERT INTO ring_cells (ring_id, lane, project_id, category, outcome, folded) VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (ring_id, lane, project_id, category, outcome) DO UPDATE SET folded = excluded.folded
 """
 _SELECT_RINGS = "SELECT ring_id FROM ring_cursors UNION SELECT ring_id FROM ring_cells"
 _FORGET = ("DELETE FROM ring_cursors WHERE ring_id = :ring_id", "DELETE FROM ring_cells WHERE ring_id = :ring_id")
 
-CellKey = tuple[int, int, int]  # lane, project id, outcome
+CellKey = tuple[int, int, int, int]  # lane, project id, category, outcome
 
 
 def positions(db: apsw.Connection, ring_id: int) -> dict[int, int]:
@@ -37,11 +37,11 @@ def save_positions(db: apsw.Connection, rows: Iterable[tuple[int, int, int]]) ->
 
 def cells(db: apsw.Connection, ring_id: int) -> dict[CellKey, int]:
     """How much of each shared counter is in the ledger."""
-    return {(lane, p, o): n for lane, p, o, n in db.execute(_SELECT_CELLS, {"ring_id": ring_id})}
+    return {(lane, p, c, o): n for lane, p, c, o, n in db.execute(_SELECT_CELLS, {"ring_id": ring_id})}
 
 
-def save_cells(db: apsw.Connection, rows: Iterable[tuple[int, int, int, int, int]]) -> None:
-    """Each row is (ring id, lane, project id, outcome, value)."""
+def save_cells(db: apsw.Connection, rows: Iterable[tuple[int, int, int, int, int, int]]) -> None:
+    """Each row is (ring id, lane, project id, category, outcome, value)."""
     db.executemany(_UPSERT_CELL, rows)
 
 

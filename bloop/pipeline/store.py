@@ -23,26 +23,27 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 import apsw
 
 from bloop.base.clock import minute_of
 from bloop.base.errors import BloopError, UnreadableRecord
-from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.db import connection
 from bloop.db.connection import OPERATIONAL_ERRORS
 from bloop.pipeline import dead_letters, ledger, signals
 from bloop.pipeline.kinds import KindStore, Record
-from bloop.pipeline.ring_account import Cell, Orphan, RingAccount
+from bloop.pipeline.ring_account import Account, Cell, Orphan, RingAccount
 from bloop.pipeline.signals import Signal
+from bloop.records.record import CATEGORIES, kind_and_version
 from bloop.records.record import project_id as project_id_of
 
 log = logging.getLogger(__name__)
 
 _SELECT_PROJECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL"
 
-RingRecord: TypeAlias = tuple[int, bytes, int]  # kind, payload, lane: as `bloop.ring.Consumer.read` hands them out
+RingRecord: TypeAlias = tuple[int, bytes, int]  # form, payload, lane: as `bloop.ring.Consumer.read` hands them out
 
 
 @dataclass(slots=True)
@@ -71,8 +72,8 @@ class _Batch:
     projects: frozenset[int] = frozenset()
     by_kind: dict[int, _Decoded] = field(default_factory=dict)
     dead: list[tuple[int, bytes, int, str]] = field(default_factory=list)  # kind, payload, project id, reason
-    discarded: list[int] = field(default_factory=list)  # project ids
-    drained: dict[tuple[int, int], int] = field(default_factory=dict)  # (lane, project) → records
+    discarded: list[tuple[int, int]] = field(default_factory=list)  # kind, project id
+    drained: Counter[Account] = field(default_factory=Counter)
     signals: list[Signal] = field(default_factory=list)
 
 
@@ -85,7 +86,6 @@ class Store:
         self._db = db
         self._account = RingAccount(db, ring_id, orphans)
         self._kinds = {kind.kind: kind for kind in kinds}
-        self._older = {older: kind for kind in self._kinds.values() for older in kind.older_kinds}
 
     @property
     def unsettled(self) -> int:
@@ -166,34 +166,27 @@ class Store:
     def _sort(self, records: Sequence[RingRecord]) -> _Batch:
         batch = _Batch(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
         by_kind = {kind: _Decoded() for kind in self._kinds}
-        for kind, payload, lane in records:
+        for form, payload, lane in records:
+            kind, version = kind_and_version(form)
             store = self._kinds.get(kind)
             if store is not None and not store.is_counted:
-                _sort_uncounted(store, payload, by_kind[kind], batch.projects)
+                _sort_uncounted(store, payload, version, by_kind[kind], batch.projects)
                 continue
             try:
-                if store is None:
-                    store, payload = self._from_older(kind, payload)
-                record = store.decode(payload)
+                record = store.decode(payload, version) if store is not None else _unknown(kind)
             except BloopError as error:
                 project_id = project_id_of(payload) or NO_PROJECT
                 batch.dead.append((kind, payload, project_id, str(error)))
             else:
                 project_id = record.project_id
                 if project_id in batch.projects:
-                    by_kind[store.kind].records.append(record)
-                    by_kind[store.kind].payloads.append(payload)
+                    by_kind[kind].records.append(record)
+                    by_kind[kind].payloads.append(payload)
                 else:
-                    batch.discarded.append(project_id)
-            batch.drained[lane, project_id] = batch.drained.get((lane, project_id), 0) + 1
+                    batch.discarded.append((kind, project_id))
+            batch.drained[lane, project_id, self._category_of(kind)] += 1
         batch.by_kind = {kind: decoded for kind, decoded in by_kind.items() if decoded.records}
         return batch
-
-    def _from_older(self, kind: int, payload: bytes) -> tuple[KindStore, bytes]:
-        store = self._older.get(kind)
-        if store is None:
-            raise UnreadableRecord(f"record kind {kind} is not known to this writer")
-        return store, store.older_kinds[kind](payload)
 
     def _insert(self, batch: _Batch) -> None:
         for kind, decoded in batch.by_kind.items():
@@ -232,23 +225,29 @@ class Store:
 
     def _settle_ledger(self, batch: _Batch, cells: Sequence[Cell], now_ms: int) -> Counter[int]:
         """Book what became of the batch, and what the lanes' counters grew by; stored records by ms of receipt."""
-        stored: Counter[tuple[int, int]] = Counter()
-        for kind, decoded in batch.by_kind.items():
-            if self._kinds[kind].is_counted:
-                stored.update((r.received_at_ms, r.project_id) for r in decoded.records)
-        lines: Counter[tuple[int, int, int]] = Counter()
+        lines: Counter[tuple[int, int, int, int]] = Counter()
         received: Counter[int] = Counter()
-        for (at_ms, project_id), count in stored.items():  # a millisecond has several; a minute very many
-            lines[minute_of(at_ms), project_id, Outcome.STORED] += count
-            received[at_ms] += count
+        for kind, decoded in batch.by_kind.items():
+            if not self._kinds[kind].is_counted:
+                continue
+            category = self._kinds[kind].category
+            stored = Counter((r.received_at_ms, r.project_id) for r in decoded.records)
+            for (at_ms, project_id), count in stored.items():  # a millisecond has several; a minute very many
+                lines[minute_of(at_ms), project_id, category, Outcome.STORED] += count
+                received[at_ms] += count
         minute = minute_of(now_ms)
-        for _, _, project_id, _ in batch.dead:
-            lines[minute, project_id, Outcome.DEAD_LETTER] += 1
-        for project_id in batch.discarded:
-            lines[minute, project_id, Outcome.DISCARDED] += 1
+        for kind, _, project_id, _ in batch.dead:
+            lines[minute, project_id, self._category_of(kind), Outcome.DEAD_LETTER] += 1
+        for kind, project_id in batch.discarded:
+            lines[minute, project_id, self._category_of(kind), Outcome.DISCARDED] += 1
         ledger.add_outcomes(self._db, ((*line, count) for line, count in lines.items()))
         self._account.fold(cells, batch.drained, now_ms)
         return received
+
+    def _category_of(self, kind: int) -> int:
+        """Also of kinds that nobody stores here: a release that does has counted them."""
+        store = self._kinds.get(kind)
+        return store.category if store is not None else CATEGORIES.get(kind, Category.EVENT)
 
     def settle_dead_lanes(self, lanes: Iterable[int], now_ms: int) -> int:
         """Book INTERRUPTED for lanes that have no producer and nothing left to read (S6); return how many records.
@@ -261,16 +260,22 @@ class Store:
         return self._account.settle_dead_lanes(lanes, now_ms)
 
 
-def _sort_uncounted(store: KindStore, payload: bytes, decoded: _Decoded, projects: frozenset[int]) -> None:
+def _sort_uncounted(
+    store: KindStore, payload: bytes, version: int, decoded: _Decoded, projects: frozenset[int]
+) -> None:
     """S7."""
     try:
-        record = store.decode(payload)
+        record = store.decode(payload, version)
     except BloopError as error:
         log.warning("%s", error, extra={"action": "note_unreadable"})
         return
     if record.project_id in projects or record.project_id == NO_PROJECT:
         decoded.records.append(record)
         decoded.payloads.append(payload)
+
+
+def _unknown(kind: int) -> NoReturn:
+    raise UnreadableRecord(f"record kind {kind} is not known to this writer")
 
 
 def _log_failure(message: str, records: int) -> None:

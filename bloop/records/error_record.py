@@ -1,4 +1,4 @@
-"""Records of `Kind.ERROR`, which releases before the event's own codec wrote: read, never written.
+"""Version 0 of an event's record, which releases before the event's own codec wrote: read, never written.
 
 They may lie in the ring or its spill when bloop is upgraded. A MessagePack array: project, time of receipt,
 fingerprint, algorithm, and the event's first seventeen fields.
@@ -13,6 +13,8 @@ from bloop.records import event_record
 from bloop.records.dictionary import Dictionary
 from bloop.records.event import Event
 
+VERSION = 0
+
 
 class _ErrorRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
     project_id: int
@@ -26,7 +28,7 @@ _decode = msgspec.msgpack.Decoder(_ErrorRecord).decode
 
 
 def to_event_record(payload: bytes, dictionary: Dictionary) -> bytes:
-    """The same event as a record of `Kind.EVENT`.
+    """The same event as a record of today's version.
 
     Raises:
         UnreadableRecord: it is no such record.

@@ -64,7 +64,7 @@ class Parts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Event(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """One error as reported. The order of the fields is that of records of `Kind.ERROR`: append, never reorder."""
+    """One error as reported. The order of the fields is that of records of version 0: append, never reorder."""
 
     timestamp_ms: int
     source: str

@@ -1,8 +1,10 @@
 """One event on its way to storage: the payload of a ring record, and what the web side pushes it into.
 
 R1  What an `encode_…` wrote, its `decode_…` reads back equal.
-R2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds and fields are only ever
-    appended, and a field appended later needs a default.
+R2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds, versions and fields are
+    only ever appended, and a field appended later needs a default.
+R3  Every payload begins with the project's id and the time of receipt: as elements of a MessagePack array or, where a
+    mark says so, as numbers of fixed width. So what cannot be read still says whose it is and how long it has waited.
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from typing import Annotated, Protocol
 import msgspec
 
 from bloop.base.errors import UnreadableRecord
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.records import dictionary, event_record
 from bloop.records.event import Event
 
@@ -22,27 +24,45 @@ FINGERPRINT_BY_CLIENT = event_record.FINGERPRINT_BY_CLIENT
 
 
 class Kind(IntEnum):
-    """What a ring record holds. Append only: numbers outlive releases in shared memory."""
+    """What a ring record holds. Append only: numbers outlive releases in shared memory and in spills.
 
-    ERROR = 1  # an event as releases before EVENT wrote it: read, never written (records/error_record.py)
-    CRASH = 2
-    SESSION_START = 3
-    SESSION_END = 4
+    2, 4 and 6 are spoken for: earlier releases set them aside for crashes (events with more parts by now) and for the
+    ends of sessions and updates of traces (partial states of one session, one trace), but never wrote them.
+    """
+
+    EVENT = 1
+    SESSION = 3
     TRACE = 5
-    TRACE_UPDATE = 6
-    REJECTION = 7  # a note about a refused request: no record of the ledger's
-    EVENT = 8
+    NOTE = 7  # about a refused request: the ledger does not count it
+
+
+# What the ledger counts records of a kind as.
+CATEGORIES: dict[int, Category] = {
+    Kind.EVENT: Category.EVENT,
+    Kind.SESSION: Category.SESSION,
+    Kind.TRACE: Category.TRACE,
+}
+
+
+def form(kind: int, version: int) -> int:
+    """What the ring stores beside a payload: its kind, and which version of the kind's codec wrote it."""
+    return kind | version << 16
+
+
+def kind_and_version(form: int) -> tuple[int, int]:
+    """The two numbers back; either may be one that this release does not know."""
+    return form & 0xFFFF, form >> 16
 
 
 class Sink(Protocol):
     """Where accepted records and the counts of all others go; in production a lane of the ring."""
 
-    def push(self, kind: int, payload: bytes) -> bool:
+    def push(self, form: int, payload: bytes) -> bool:
         """Hand a record over; False when there is no room, and the record is the caller's to report."""
         ...
 
-    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
-        """Book `n` records of a project under a `bloop.base.outcomes.Outcome`; project 0 is "nobody we know"."""
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
+        """Book `n` of a project, by `Category` and `Outcome` (`base.outcomes`); project 0 is "nobody we know"."""
         ...
 
 
@@ -63,6 +83,8 @@ class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.rejected_at_ms
 
 
+EVENT_FORM = form(Kind.EVENT, event_record.VERSION)
+
 _START = struct.Struct("<qq")
 _MARK = bytes([event_record.MARK])
 _encode = msgspec.msgpack.Encoder().encode
@@ -70,22 +92,21 @@ _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 
 
 def encode_event(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
-    """The payload of a `Kind.EVENT` record, packed with this process's dictionary."""
+    """The payload of an EVENT_FORM record, packed with this process's dictionary."""
     return event_record.encode(project_id, received_at_ms, fingerprint, algorithm, event, dictionary.current())
 
 
 def project_id(payload: bytes) -> int | None:
-    """Whose record of any kind this is. None when it cannot be read."""
+    """Whose record of any kind this is (R3). None when it cannot be read."""
     return _start_of(payload)[0]
 
 
 def received_at_ms(payload: bytes) -> int | None:
-    """When a record of any kind was received. None when it cannot be read."""
+    """When a record of any kind was received (R3). None when it cannot be read."""
     return _start_of(payload)[1]
 
 
 def _start_of(payload: bytes) -> tuple[int | None, int | None]:
-    """Every record begins with project and time of receipt: in a fixed head, or as elements of an array."""
     if payload[:1] == _MARK:
         return _START.unpack_from(payload, 1) if len(payload) > _START.size else (None, None)
     try:
@@ -99,16 +120,18 @@ def _start_of(payload: bytes) -> tuple[int | None, int | None]:
 
 
 def encode_rejection(rejection: Rejection) -> bytes:
-    """The payload of a `Kind.REJECTION` record."""
+    """The payload of a `Kind.NOTE` record."""
     return _encode(rejection)
 
 
-def decode_rejection(payload: bytes) -> Rejection:
+def decode_rejection(payload: bytes, version: int = 0) -> Rejection:
     """The note back.
 
     Raises:
         UnreadableRecord: another release wrote it in a way this one does not know.
     """
+    if version != 0:
+        raise UnreadableRecord(f"rejection of version {version} is not known to this release")
     try:
         return _decode_rejection(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:

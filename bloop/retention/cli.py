@@ -159,16 +159,16 @@ class _Progress:
 
     def __init__(self) -> None:
         self._is_shown = sys.stderr.isatty()
-        self._said_at = 0.0
+        self._said_at: float | None = None  # monotonic
 
     def say(self, run: RunRow) -> None:
         now_s = time.monotonic()
-        if not self._is_shown or now_s - self._said_at < LOOK_EVERY_S:
+        if not self._is_shown or (self._said_at is not None and now_s - self._said_at < LOOK_EVERY_S):
             return
         self._said_at = now_s
         due = "?" if run.raw_events_due is None else run.raw_events_due
         click.echo(f"\r\x1b[K{run.raw_events_deleted} of {due} events", err=True, nl=False)
 
     def close(self) -> None:
-        if self._is_shown and self._said_at:
+        if self._said_at is not None:
             click.echo("\r\x1b[K", err=True, nl=False)

@@ -34,7 +34,7 @@ SELECT f.id
 # No client time lies further ahead of the time of receipt than FUTURE_MS_MAX, so the range of the index that can hold
 # old events ends there. OFFSET counts index entries; only what lies beyond the samples is looked up in the table.
 _FIND_DUE = """
-INSERT OR IGNORE INTO temp.due_events
+INSERT INTO temp.due_events (id)
 SELECT e.id
   FROM json_each(:fingerprint_ids) AS f
   JOIN events_by_fingerprint AS k ON k.fingerprint_id = f.value AND k.timestamp_ms < :timestamp_before_ms
@@ -45,6 +45,7 @@ SELECT e.id
                                         ORDER BY s.timestamp_ms DESC, s.event_id DESC LIMIT 1 OFFSET :samples - 1)
    AND e.received_at_ms < :before_ms AND e.id < (SELECT event_id FROM settled)
  LIMIT :rows_max
+    ON CONFLICT DO NOTHING
 """
 # Reads the rows: they are in memory when the write lock is taken.
 _SELECT_DUE = """

@@ -15,7 +15,7 @@ _UPSERT = """
 INSERT INTO storage_samples (day_ms, sampled_at_ms, database_bytes, reusable_bytes, wal_bytes, disk_free_bytes,
                              event_id, row_counts)
 VALUES (:day_ms, :now_ms, :database_bytes, :reusable_bytes, :wal_bytes, :disk_free_bytes, :event_id, :row_counts)
-    ON CONFLICT DO UPDATE
+    ON CONFLICT (day_ms) DO UPDATE
    SET sampled_at_ms = excluded.sampled_at_ms, database_bytes = excluded.database_bytes,
        reusable_bytes = excluded.reusable_bytes, wal_bytes = excluded.wal_bytes,
        disk_free_bytes = excluded.disk_free_bytes, event_id = excluded.event_id, row_counts = excluded.row_counts

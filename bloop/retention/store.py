@@ -22,13 +22,13 @@ UPDATE retention_policy
 """
 _UPSERT_OVERRIDE = """
 INSERT INTO retention_overrides (project_id, raw_events_days) VALUES (?, ?)
-    ON CONFLICT DO UPDATE SET raw_events_days = excluded.raw_events_days
+    ON CONFLICT (project_id) DO UPDATE SET raw_events_days = excluded.raw_events_days
 """
 _DELETE_OVERRIDE = "DELETE FROM retention_overrides WHERE project_id = ?"
 
-_INSERT_RUN = "INSERT INTO retention_runs (asked_by, asked_at_ms) VALUES (:asked_by, :now_ms)"
+_INSERT_RUN = "INSERT INTO retention_runs (asked_by, asked_at_ms) VALUES (:asked_by, :now_ms) RETURNING id"
 _JOIN_RUN = "UPDATE retention_runs SET asked_by = coalesce(asked_by, :asked_by) WHERE id = :run_id"
-_TRIM_RUNS = "DELETE FROM retention_runs WHERE id <= :run_id - :kept"
+_TRIM_RUNS = "DELETE FROM retention_runs WHERE id <= :last_id"
 _BEGIN = "UPDATE retention_runs SET started_at_ms = coalesce(started_at_ms, :now_ms), error = NULL WHERE id = :run_id"
 _SET_DUE = "UPDATE retention_runs SET raw_events_due = raw_events_deleted + :found WHERE id = :run_id"
 _ADD = """
@@ -61,9 +61,8 @@ def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> Ru
     """The unfinished clean-up, made if there is none (R1). `asked_by` None is the clock."""
     found = open_run(db)
     if found is None:
-        db.execute(_INSERT_RUN, {"asked_by": asked_by, "now_ms": now_ms})
-        run_id = db.last_insert_rowid()
-        db.execute(_TRIM_RUNS, {"run_id": run_id, "kept": RUNS_KEPT})
+        ((run_id,),) = list(db.execute(_INSERT_RUN, {"asked_by": asked_by, "now_ms": now_ms}))
+        db.execute(_TRIM_RUNS, {"last_id": run_id - RUNS_KEPT})
     else:
         run_id = found.id
         db.execute(_JOIN_RUN, {"asked_by": asked_by, "run_id": run_id})

@@ -19,7 +19,6 @@ from bloop.base.errors import LaneUnavailable
 from bloop.ring import layout, segment, spill
 from bloop.ring.cursor import Batch, Cursor
 from bloop.ring.lane_reader import LaneReader
-from bloop.ring.layout import L_CELLS, L_METERS, L_PROJECT_0
 from bloop.ring.mapping import CLOSED
 from bloop.ring.mapping import Mapping as RingMapping
 from bloop.ring.segment import Segment, WriterState
@@ -31,6 +30,7 @@ class Cell(NamedTuple):
 
     lane: int
     project_id: int
+    category: int
     outcome: int
     value: int
 
@@ -134,18 +134,7 @@ class Consumer:
 
     def cells(self) -> list[Cell]:
         """Every count that is not zero. Read them before COMMIT and book the differences in the same transaction."""
-        found, words = [], self._words
-        for lane in self._lanes:
-            start = lane.first_word
-            table = words[start + L_PROJECT_0 : start + L_METERS].tolist()
-            found += [Cell(lane.index, 0, outcome, value) for outcome, value in enumerate(table) if value]
-            cells = words[start + L_CELLS : start + layout.LANE_HEAD_BYTES // 8].tolist()
-            for key, value in zip(cells[::2], cells[1::2], strict=True):
-                if key == 0:
-                    break
-                if value:
-                    found.append(Cell(lane.index, key >> 8, key & 0xFF, value))
-        return found
+        return [Cell(lane.index, *count) for lane in self._lanes for count in lane.counts()]
 
     def pending(self) -> int:
         """Records that wait, those of an unreleased batch included; a few words per lane, nothing is read.

@@ -23,7 +23,7 @@ class Batch:
     rings that are gone have left on the disk.
     """
 
-    records: list[tuple[int, bytes, int]] = field(default_factory=list)  # kind, payload, lane or slot of an orphan
+    records: list[tuple[int, bytes, int]] = field(default_factory=list)  # form, payload, lane or slot of an orphan
     positions: dict[int, int] = field(default_factory=dict)  # slot -> position after these records
     bytes: int = 0  # of payload
     torn: int = 0  # records given up because they do not verify (R4, R17)

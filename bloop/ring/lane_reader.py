@@ -5,7 +5,7 @@ Used by `Consumer` only, in its process and thread, holding the consumer's claim
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from xxhash import xxh3_64_intdigest
 
@@ -15,6 +15,8 @@ from bloop.ring.cursor import TURN_RECORDS, Batch, Cursor
 from bloop.ring.layout import L_HEAD
 from bloop.ring.mapping import Mapping
 from bloop.ring.spill_reader import SpillReader
+
+_CELL_WORDS_READ = 64  # at a time: most lanes use a few of their thousand cells
 
 
 class LaneReader(Cursor):
@@ -38,6 +40,24 @@ class LaneReader(Cursor):
         if self.spill is not None and self.spill.waiting_bytes:
             return 1.0
         return self.waiting_bytes / self._mapping.geometry.lane_bytes
+
+    def counts(self) -> Iterator[tuple[int, int, int, int]]:
+        """Every count of the lane that is not zero: project id, category, outcome, value."""
+        words, first, version = self._words, self.first_word, self._mapping.geometry.version
+        for category in range(version.categories):
+            start = first + version.project_0 + category * (layout.OUTCOME_MAX + 1)
+            row = words[start : start + layout.OUTCOME_MAX + 1].tolist()
+            if any(row):
+                yield from ((0, category, outcome, value) for outcome, value in enumerate(row) if value)
+        category_mask, project_shift = (1 << version.category_bits) - 1, 8 + version.category_bits
+        end = first + version.lane_head_bytes // 8
+        for start in range(first + version.cells, end, _CELL_WORDS_READ):
+            cells = words[start : min(start + _CELL_WORDS_READ, end)].tolist()
+            for key, value in zip(cells[::2], cells[1::2], strict=True):
+                if key == 0:
+                    return
+                if value:
+                    yield key >> project_shift, key >> 8 & category_mask, key & 0xFF, value
 
     def rewind(self) -> None:
         """Start a read. The spill's head is looked at first: what the lane has then is older than what is below it."""
@@ -76,7 +96,7 @@ class LaneReader(Cursor):
                     if records and payload_bytes + size > bytes_max:
                         batch.full = True
                         break
-                    records.append((first >> 32 & 0xFFFF, payload, index))
+                    records.append((first >> 32, payload, index))
                     payload_bytes += size
                     position += need
                     continue

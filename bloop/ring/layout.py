@@ -2,14 +2,17 @@
 
     header     4096 B       magic, layout version, ring id, geometry | generation | heartbeat, state, pid | doorbell
                             meters of the consumer
-    lane head  9216 B each  head, accepted, dropped, pid | tail, consumed | counts of project 0 | meters | counts
-    area       lane_bytes   records: size u32, kind u16, flags u16, checksum u64, payload, padding to 8 bytes
+    lane head  40 KiB each  head, accepted, dropped, pid | tail, consumed | counts of project 0 | meters | counts
+    area       lane_bytes   records: size u32, form u32, checksum u64, payload, padding to 8 bytes
 
 All lane heads come first, then all areas. Native byte order, every word eight bytes and aligned. Words written by
 different processes never share a cache line.
 
 A position counts bytes since the lane was made and only grows; `position % lane_bytes` is its place in the area. A
 record never crosses the end of the area: a wrap marker fills the rest.
+
+What a payload is, its `form`, is for those who write and read it: a kind in the low sixteen bits, the version of that
+kind's codec in the high ones.
 
 R1   tail <= head <= tail + lane_bytes. Only the lane's one producer moves head, only the one consumer moves tail.
 R2   Head moves after the record is whole, in one store. A producer killed before that store leaves no trace: its
@@ -37,7 +40,9 @@ R11  A sleeping consumer is rung, at most once per producer and sleep. A push th
 R12  The magic is written last: a segment whose creator was killed half way is made anew by the next one. A segment
      that was replaced or unlinked has the RETIRED magic, and nobody can claim a lane in it any more.
 R13  The first six words, the lock bytes, and the first words of a lane head (head, tail) stay where they are in every
-     layout version: any bloop can tell whether another version's ring is empty and unused.
+     layout version: any bloop can tell whether another version's ring is empty and unused. Every version in VERSIONS
+     has the same streams (the words of lane and spill, the records), so this consumer reads the rings of them all;
+     producers only work in the newest.
 
 A lane that overflows continues in files, its spill. A lane head has the same words for it, L_SPILL further on; where
 the bytes are and what is promised about them (R14 to R18) is in `spill.py`.
@@ -53,10 +58,10 @@ from dataclasses import dataclass
 
 MAGIC = int.from_bytes(b"bloopRNG", "little")
 RETIRED = int.from_bytes(b"bloopOLD", "little")
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 
 HEADER_BYTES = 4096
-LANE_HEAD_BYTES = 9216
+LANE_HEAD_BYTES = 40 * 1024
 LANE_COUNT_MAX = 256
 LANE_BYTES_MIN = 1024
 LANE_BYTES_MAX = 1 << 31  # sizes are u32, and a wrap marker must not look like one
@@ -67,26 +72,30 @@ W_MAGIC, W_VERSION, W_RING_ID, W_LANE_COUNT, W_LANE_BYTES, W_LANE_HEAD_BYTES = r
 W_GENERATION = 8
 W_HEARTBEAT, W_STATE, W_CONSUMER_PID = 16, 17, 18
 W_ASLEEP = 24  # 0 while the consumer is awake, else a number that is new for every sleep
-W_METERS = 64  # METERS words that the consumer's process gives a meaning to
+W_METERS = 64  # CONSUMER_METERS words that the consumer's process gives a meaning to
 
 # Words of a lane head, relative to its first word.
 L_HEAD, L_ACCEPTED, L_DROPPED, L_PRODUCER_PID = range(4)
 L_TAIL, L_CONSUMED, L_READ_TO, L_READ_COUNT = range(8, 12)  # the last two: what tail and consumed are about to become
 L_SPILL = 16  # from here: head and accepted, tail to read count of the spill, in the same order
 L_FREED = 12  # of a spill: what is before this position is no longer on the disk
-L_PROJECT_0 = 32  # one word per outcome, for project 0: what belongs to no project, or found the table full
-L_METERS = 64  # METERS words that the producer's process gives a meaning to
-L_CELLS = 192  # pairs of (project_id << 8 | outcome, count); filled from the front, key 0 is free
+L_PROJECT_0 = 64  # by category and outcome, for project 0: what belongs to no project, or found the table full
+L_METERS = 576  # LANE_METERS words that the producer's process gives a meaning to
+L_CELLS = L_METERS + 2560  # pairs of (key, count); filled from the front, key 0 is free
 
-METERS = 128  # words of statistics that nothing depends on; they only grow, and end with the ring
+# Words of statistics that nothing depends on; they only grow, and end with the ring.
+CONSUMER_METERS = 384
+LANE_METERS = L_CELLS - L_METERS
+CATEGORY_MAX = 15
 OUTCOME_MAX = 31
+PROJECT_MAX = (1 << 47) - 1
 CELL_COUNT = (LANE_HEAD_BYTES // 8 - L_CELLS) // 2
 
 # Bytes of the segment that stand for a claim. The locks do not touch what is stored there.
 LOCK_CREATE, LOCK_CONSUMER, LOCK_GENERATION, LOCK_LANE_0 = 0, 1, 2, 64
 LOCK_SPILL_0 = LOCK_LANE_0 + LANE_COUNT_MAX
 
-RECORD = struct.Struct("=IHHQ")  # size, kind, flags, checksum
+RECORD = struct.Struct("=IIQ")  # size, form, checksum
 POSITION_MASK = -8  # the head word without its record count
 WRAP = 0xFFFF_FFFF  # in place of a size: the rest of the area is unused
 
@@ -95,11 +104,33 @@ LOOK_AGAIN_S = 0.001
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """Where one layout version has its counts, and how large that makes a lane head; all else is the same in all."""
+
+    number: int
+    lane_head_bytes: int
+    project_0: int  # first word of the table: one row of 32 outcomes for each category
+    categories: int
+    cells: int  # first word of the pairs
+    category_bits: int  # of a cell's key, between those of the project and the eight of the outcome
+
+
+CURRENT = Version(LAYOUT_VERSION, LANE_HEAD_BYTES, L_PROJECT_0, CATEGORY_MAX + 1, L_CELLS, category_bits=8)
+VERSIONS = {1: Version(1, 9216, project_0=32, categories=1, cells=192, category_bits=0), LAYOUT_VERSION: CURRENT}
+
+
+def cell_key(project_id: int, category: int, outcome: int) -> int:
+    """What stands before a count in the table of a lane."""
+    return project_id << 16 | category << 8 | outcome
+
+
+@dataclass(frozen=True, slots=True)
 class Geometry:
     """How many lanes of how many bytes. `lane_bytes` is a multiple of LANE_BYTES_STEP."""
 
     lane_count: int
     lane_bytes: int
+    version: Version = CURRENT
 
     @classmethod
     def fitting(cls, lane_count: int, lane_bytes: int) -> Geometry:
@@ -112,15 +143,15 @@ class Geometry:
 
     @property
     def total_bytes(self) -> int:
-        return HEADER_BYTES + self.lane_count * (LANE_HEAD_BYTES + self.lane_bytes)
+        return HEADER_BYTES + self.lane_count * (self.version.lane_head_bytes + self.lane_bytes)
 
     def lane_word(self, lane: int) -> int:
         """Index of the first word of a lane's head."""
-        return (HEADER_BYTES + lane * LANE_HEAD_BYTES) // 8
+        return (HEADER_BYTES + lane * self.version.lane_head_bytes) // 8
 
     def area(self, lane: int) -> int:
         """Offset of the first byte of a lane's area."""
-        return HEADER_BYTES + self.lane_count * LANE_HEAD_BYTES + lane * self.lane_bytes
+        return HEADER_BYTES + self.lane_count * self.version.lane_head_bytes + lane * self.lane_bytes
 
 
 def payload_bytes_max(lane_bytes: int) -> int:

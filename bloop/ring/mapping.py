@@ -124,16 +124,19 @@ class Mapping:
         return RingMissing(f"ring {self.name} was replaced or unlinked; attach again")
 
 
-def attach(name: str) -> Mapping:
-    """Map the segment that is there; RingMissing, RingMismatch."""
+def attach(name: str, *, any_version: bool = False) -> Mapping:
+    """Map the segment that is there; RingMissing, RingMismatch. Of an older layout only with `any_version`."""
     with _lock:
         if (known := _known(name)) is not None:
+            if known.geometry.version is not layout.CURRENT and not any_version:
+                raise RingMismatch(f"ring {name} has layout version {known.geometry.version.number}")
             return known.share()
         with _creation_locked(name, flags=0) as fd:
             header = _header(fd)
             if header[layout.W_MAGIC] in (0, layout.RETIRED):
                 raise RingMissing(f"ring {name} is only half made, or about to be replaced")
-            if (geometry := _geometry(name, fd, header)) is None:
+            geometry = _geometry(name, fd, header)
+            if geometry is None or not (any_version or geometry.version is layout.CURRENT):
                 raise RingMismatch(f"ring {name} has layout version {header[layout.W_VERSION]}")
             return _remember(Mapping(name, fd, geometry, header[layout.W_RING_ID]))
 
@@ -228,13 +231,15 @@ def _header(fd: int) -> tuple[int, ...]:
 
 
 def _geometry(name: str, fd: int, header: tuple[int, ...]) -> Geometry | None:
-    """The geometry of a segment of our layout, None for another layout; RingMismatch when it is no ring at all."""
-    magic, version, _, lane_count, lane_bytes, lane_head_bytes = header
-    geometry = Geometry(lane_count, lane_bytes)
+    """The geometry of a segment of a layout we know, None for another; RingMismatch when it is no ring at all."""
+    magic, number, _, lane_count, lane_bytes, lane_head_bytes = header
     expected = layout.HEADER_BYTES + lane_count * (lane_head_bytes + lane_bytes)
     if magic != layout.MAGIC or os.fstat(fd).st_size != expected:
         raise RingMismatch(f"shared memory {name} is not a bloop ring, or is damaged")
-    return geometry if (version, lane_head_bytes) == (layout.LAYOUT_VERSION, layout.LANE_HEAD_BYTES) else None
+    version = layout.VERSIONS.get(number)
+    if version is None or version.lane_head_bytes != lane_head_bytes:
+        return None
+    return Geometry(lane_count, lane_bytes, version)
 
 
 def _make(name: str, fd: int, geometry: Geometry) -> Mapping:

@@ -59,9 +59,9 @@ def _in_spill(shared: Mapping, lane: int, folder: Path) -> bytes | None:
         head = os.pread(fd, layout.RECORD.size, position - files[-1].start)
         if len(head) < layout.RECORD.size:
             return None
-        size, kind, flags, checksum = layout.RECORD.unpack(head)
+        size, form, checksum = layout.RECORD.unpack(head)
         payload = os.pread(fd, min(size, shared.geometry.lane_bytes), position - files[-1].start + layout.RECORD.size)
     finally:
         os.close(fd)
-    bound = (size | kind << 32 | flags << 48) ^ spill.checksum_salt(shared.ring_id, position)
+    bound = (size | form << 32) ^ spill.checksum_salt(shared.ring_id, position)
     return payload if xxh3_64_intdigest(payload) ^ bound == checksum else None

@@ -58,9 +58,12 @@ class Producer:
 
         Raises:
             LaneUnavailable: all lanes are taken.
+            RingMismatch: the lane is damaged, or the ring is of an older layout.
             RingError: the spill's folder cannot be used.
         """
         producer, mapping = cls(patience), segment.shared()
+        if (version := mapping.geometry.version) is not layout.CURRENT:
+            raise RingMismatch(f"ring {segment.name} has layout version {version.number}: it is only read")
         for lane in range(segment.lane_count):
             if mapping.claim(layout.LOCK_LANE_0 + lane, producer):
                 producer._take_over(mapping, lane, spill)
@@ -101,10 +104,10 @@ class Producer:
         self._words = words
         self._load_cells()
 
-    def push(self, kind: int, payload: bytes) -> bool:
+    def push(self, form: int, payload: bytes) -> bool:
         """Append one record; False when there is no room, which the lane counts and the caller books by project.
 
-        `kind` is any u16. ValueError for a payload past `Segment.payload_bytes_max`: callers bound bodies before this.
+        `form` is any u32. ValueError for a payload past `Segment.payload_bytes_max`: callers bound bodies before this.
         """
         size = len(payload)
         words = self._words
@@ -117,15 +120,15 @@ class Producer:
         wraps = need > rest
         end = position + rest + need if wraps else position + need
         if (end > self._limit or size > self._payload_bytes_max) and not self._has_room(end, size):
-            return self._overflow(kind, payload)
+            return self._overflow(form, payload)
         start = self._area_start
         if wraps:
             words[(start + offset) >> 3] = layout.wrap_marker(position, lane_bytes)
             position += rest
             offset = 0
         start += offset
-        checksum = xxh3_64_intdigest(payload) ^ (size | kind << 32) ^ position
-        _pack_header_into(self._area, start, size, kind, 0, checksum)
+        checksum = xxh3_64_intdigest(payload) ^ (size | form << 32) ^ position
+        _pack_header_into(self._area, start, size, form, checksum)
         start += 16
         self._area[start : start + size] = payload
         words[self._head_word] = end | (head + 1) & 7  # published from here on (R2), and counted (R8)
@@ -135,15 +138,15 @@ class Producer:
             self._ring(asleep)
         return True
 
-    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
         """Add `n` to what happened to a project's records in this lane; it is there even if we are killed next.
 
-        `project_id` 0 stands for no project. `outcome` is 1 to 31. When the lane's table is full, a project it does not
-        know yet is counted under project 0, its outcome kept.
+        `project_id` 0 stands for no project. `category` is 0 to 15, `outcome` 1 to 31. When the lane's table is full, a
+        project it does not know yet is counted under project 0, its category and outcome kept.
         """
-        index = self._cells.get(project_id << 8 | outcome)
+        index = self._cells.get(project_id << 16 | category << 8 | outcome)  # layout.cell_key, inlined
         if index is None:
-            index = self._new_cell(project_id, outcome)
+            index = self._new_cell(project_id, category, outcome)
         self._words[index] += n
 
     def add_meters(self, added: dict[int, int]) -> None:
@@ -183,13 +186,13 @@ class Producer:
         self._limit = words[tail_word] + lane_bytes
         return has_room
 
-    def _overflow(self, kind: int, payload: bytes) -> bool:
+    def _overflow(self, form: int, payload: bytes) -> bool:
         """The lane has no room: to the spill, or to nobody."""
         spill = self._spill
         if spill is not None and (
-            spill.append(kind, payload)
+            spill.append(form, payload)
             or (
-                self._wait(lambda: spill.has_room(len(payload)), lambda: spill.progress) and spill.append(kind, payload)
+                self._wait(lambda: spill.has_room(len(payload)), lambda: spill.progress) and spill.append(form, payload)
             )
         ):
             self._limit = 0  # ask again before the next push
@@ -211,21 +214,27 @@ class Producer:
 
     def _load_cells(self) -> None:
         words, first = self._words, self._first_word
-        for outcome in range(1, layout.OUTCOME_MAX + 1):
-            self._cells[outcome] = first + layout.L_PROJECT_0 + outcome
+        for category in range(layout.CATEGORY_MAX + 1):
+            row = first + layout.L_PROJECT_0 + category * (layout.OUTCOME_MAX + 1)
+            for outcome in range(1, layout.OUTCOME_MAX + 1):
+                self._cells[layout.cell_key(0, category, outcome)] = row + outcome
         index, end = first + layout.L_CELLS, first + layout.LANE_HEAD_BYTES // 8
         while index < end and words[index]:
             self._cells[words[index]] = index + 1
             index += 2
         self._next_cell = index
 
-    def _new_cell(self, project_id: int, outcome: int) -> int:
+    def _new_cell(self, project_id: int, category: int, outcome: int) -> int:
         """Where to count from now on. The key goes in first: a key without a count is harmless, the reverse is not."""
-        if not (0 <= project_id < 1 << 55 and 1 <= outcome <= layout.OUTCOME_MAX):
-            raise ValueError(f"cannot count outcome {outcome} of project {project_id}")
-        words, key, index = self._words, project_id << 8 | outcome, self._next_cell
+        if not (
+            0 <= project_id <= layout.PROJECT_MAX
+            and 0 <= category <= layout.CATEGORY_MAX
+            and 1 <= outcome <= layout.OUTCOME_MAX
+        ):
+            raise ValueError(f"cannot count outcome {outcome} of category {category} and project {project_id}")
+        words, key, index = self._words, layout.cell_key(project_id, category, outcome), self._next_cell
         if index == self._first_word + layout.LANE_HEAD_BYTES // 8:
-            self._cells[key] = self._cells[outcome]
+            self._cells[key] = self._cells[layout.cell_key(0, category, outcome)]
         else:
             words[index] = key
             self._cells[key] = index + 1

@@ -64,10 +64,10 @@ class RingStat(NamedTuple):
 
 
 class Meters(NamedTuple):
-    """layout.METERS words each; what they mean is the business of whoever adds to them."""
+    """What the words mean is the business of whoever adds to them."""
 
-    consumer: list[int]
-    lanes: list[list[int]]
+    consumer: list[int]  # layout.CONSUMER_METERS words
+    lanes: list[list[int]]  # layout.LANE_METERS words each
 
 
 class Segment:
@@ -85,7 +85,8 @@ class Segment:
     def create(cls, name: str, *, lane_count: int, lane_bytes: int) -> Segment:
         """Open the ring of this geometry, making it if need be; `lane_bytes` is rounded up to a multiple of 64.
 
-        A ring of another geometry or layout is replaced when it is empty and no process holds a claim in it.
+        A ring of another geometry or layout is replaced when it is empty and no process holds a claim in it. Its counts
+        go with it: whoever needs them reads them first (`attach_to_drain`).
 
         Raises:
             RingMismatch: it is not empty, in use, or no ring of ours.
@@ -99,9 +100,18 @@ class Segment:
         return cls(mapping.attach(mapping.checked_name(name)))
 
     @classmethod
+    def attach_to_drain(cls, name: str) -> Segment:
+        """As `attach`, also a ring of an older layout, of which only `stat` and a `Consumer` make sense."""
+        return cls(mapping.attach(mapping.checked_name(name), any_version=True))
+
+    @classmethod
     def unlink(cls, name: str) -> bool:
         """Remove the ring and its doorbell, with whatever is in it; False when there was none."""
         return mapping.unlink(mapping.checked_name(name))
+
+    def is_laid_out(self, *, lane_count: int, lane_bytes: int) -> bool:
+        """Whether `create` with the same arguments would open this ring as it is."""
+        return self.shared().geometry == Geometry.fitting(lane_count, lane_bytes)
 
     @property
     def payload_bytes_max(self) -> int:
@@ -160,13 +170,13 @@ class Segment:
     def meters(self) -> Meters:
         """What producers and consumer have added up, for statistics."""
         words, geometry = self.shared().words, self.shared().geometry
+        assert geometry.version is layout.CURRENT, "older layouts have other meters"
 
-        def at(first: int) -> list[int]:
-            return words[first : first + layout.METERS].tolist()
+        def at(first: int, count: int) -> list[int]:
+            return words[first : first + count].tolist()
 
-        return Meters(
-            at(layout.W_METERS), [at(geometry.lane_word(n) + layout.L_METERS) for n in range(self.lane_count)]
-        )
+        firsts = (geometry.lane_word(lane) + layout.L_METERS for lane in range(self.lane_count))
+        return Meters(at(layout.W_METERS, layout.CONSUMER_METERS), [at(first, layout.LANE_METERS) for first in firsts])
 
     def close(self) -> None:
         """Let go of the handle; harmless when called again. Claims made through it stay until they are closed."""

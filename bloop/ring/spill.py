@@ -3,7 +3,7 @@
     FOLDER/RING_ID-LANE-START-RECORDS.spill     the first three in hexadecimal: 16, 2 and 16 digits
 
 A lane's spill is one stream of bytes with positions of its own, cut into files. `start` is the position of a file's
-first byte, `records` how many records were spilled before it. Records look as they do in the ring (size, kind, flags,
+first byte, `records` how many records were spilled before it. Records look as they do in the ring (size, form,
 checksum, payload, padding), never cross from one file to the next, and have the ring's id in their checksum as well.
 Head, tail and counts are words in the lane's head (layout.L_SPILL), with the meaning they have for the lane.
 

@@ -101,11 +101,11 @@ class SpillReader(Cursor):
                     return False
                 self._pass_torn(batch)
                 continue
-            kind, payload = found
+            form, payload = found
             if batch.records and batch.bytes + len(payload) > bytes_max:
                 batch.full = True
                 break
-            batch.records.append((kind, payload, self.slot if self.is_orphan else self._lane))
+            batch.records.append((form, payload, self.slot if self.is_orphan else self._lane))
             batch.bytes += len(payload)
             self.position += layout.footprint(len(payload))
             self.passed += 1
@@ -150,17 +150,17 @@ class SpillReader(Cursor):
         self._files = [file for file in files if file not in gone]
 
     def _record(self, position: int) -> tuple[int, bytes] | None:
-        """Kind and payload of the record at a position, None when none verifies there."""
+        """Form and payload of the record at a position, None when none verifies there."""
         at = self._look(position, layout.RECORD.size)
         if at is None:
             return None
-        size, kind, flags, checksum = layout.RECORD.unpack_from(self._buffer, at)
+        size, form, checksum = layout.RECORD.unpack_from(self._buffer, at)
         at = self._look(position, layout.footprint(size))
         if at is None:
             return None
         payload = self._buffer[at + layout.RECORD.size : at + layout.RECORD.size + size]
-        bound = (size | kind << 32 | flags << 48) ^ spill.checksum_salt(self._ring_id, position)
-        return (kind, payload) if xxh3_64_intdigest(payload) ^ bound == checksum else None
+        bound = (size | form << 32) ^ spill.checksum_salt(self._ring_id, position)
+        return (form, payload) if xxh3_64_intdigest(payload) ^ bound == checksum else None
 
     def _look(self, position: int, size: int) -> int | None:
         """Where in the buffer `size` bytes from `position` are; None when there are not as many below head."""

@@ -61,10 +61,10 @@ class SpillWriter:
         disk = self._disk()
         return disk.f_bavail * disk.f_frsize >= self._spill.disk_free_bytes_min + _HEADROOM * (used + need)
 
-    def append(self, kind: int, payload: bytes) -> bool:
+    def append(self, form: int, payload: bytes) -> bool:
         """Write one record behind the others and publish it; False when there is no room, or the disk says no."""
         try:
-            is_written = self._append(kind, payload)
+            is_written = self._append(form, payload)
         except OSError as error:
             if not self._is_refused:
                 message = "cannot spill to %s: %s"
@@ -84,22 +84,22 @@ class SpillWriter:
     def _head(self) -> int:
         return self._words[self._first_word + L_HEAD] & POSITION_MASK
 
-    def _append(self, kind: int, payload: bytes) -> bool:
+    def _append(self, form: int, payload: bytes) -> bool:
         if not self.has_room(len(payload)):
             return False
         if self._fd >= 0 and (not self.waits or self._head - self._start >= self._spill.file_bytes):
             self._end_file()
         if self._fd < 0:
             self._begin_file()
-            return self._write(kind, payload)  # nobody removes a file that starts at head
+            return self._write(form, payload)  # nobody removes a file that starts at head
         if not locks.try_lock(self._mapping.fd, self._lock):  # it is just being removed (R16)
             self._end_file()
-            return self._append(kind, payload)
+            return self._append(form, payload)
         try:
             if not self.waits:  # it may have been removed since we looked
                 self._end_file()
                 self._begin_file()
-            return self._write(kind, payload)
+            return self._write(form, payload)
         finally:
             locks.unlock(self._mapping.fd, self._lock)
 
@@ -120,15 +120,15 @@ class SpillWriter:
         os.ftruncate(self._fd, self._head - self._start)
         self.close()
 
-    def _write(self, kind: int, payload: bytes) -> bool:
+    def _write(self, form: int, payload: bytes) -> bool:
         words, size = self._words, len(payload)
         head = words[self._first_word + L_HEAD]
         position = head & POSITION_MASK
         need = layout.footprint(size)
         checksum = (
-            xxh3_64_intdigest(payload) ^ (size | kind << 32) ^ spill.checksum_salt(self._mapping.ring_id, position)
+            xxh3_64_intdigest(payload) ^ (size | form << 32) ^ spill.checksum_salt(self._mapping.ring_id, position)
         )
-        parts = (layout.RECORD.pack(size, kind, 0, checksum), payload, bytes(need - size - layout.RECORD.size))
+        parts = (layout.RECORD.pack(size, form, checksum), payload, bytes(need - size - layout.RECORD.size))
         if os.pwritev(self._fd, parts, position - self._start) != need:
             os.ftruncate(self._fd, position - self._start)
             return False

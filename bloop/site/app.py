@@ -227,10 +227,10 @@ class SharedSink:
     def __init__(self, sink: Sink) -> None:
         self._sink, self._lock = sink, threading.Lock()
 
-    def push(self, kind: int, payload: bytes) -> bool:
+    def push(self, form: int, payload: bytes) -> bool:
         with self._lock:
-            return self._sink.push(kind, payload)
+            return self._sink.push(form, payload)
 
-    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
         with self._lock:
-            self._sink.count(project_id, outcome, n)
+            self._sink.count(project_id, category, outcome, n)

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import apsw
 import psutil
 
-from bloop.accounts.sign_ins.store import create_session
+from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base import config
 from bloop.base.clock import now_ms
 from bloop.db import connection
@@ -226,7 +226,7 @@ class BloopServer:
     def session(self, user_id: str | None = None) -> str:
         """The cookie of a person who is signed in; of the operator when nobody is named."""
         with contextlib.closing(connection.open_control(self.database_path)) as db, connection.immediate(db):
-            return create_session(db, user_id, now_ms=now_ms(), ttl_s=3600)
+            return create_sign_in(db, user_id, now_ms=now_ms(), ttl_s=3600)
 
     def errors(self, token: str, query: str = "limit=200") -> Any:
         answer = self.request("GET", f"/v1/errors?{query}", headers={"Authorization": f"Bearer {token}"})

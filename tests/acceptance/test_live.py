@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from bloop.accounts.sign_ins.store import create_session
+from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base.clock import now_ms
 from bloop.db import connection
 from bloop.live.hub import PER_CREDENTIAL_MAX
@@ -69,7 +69,7 @@ def listen(make_server: Callable[..., BloopServer]) -> Iterator[Callable[..., Re
 def cookies(server: BloopServer, count: int) -> list[str]:
     """Sessions of the operator, as signing in makes them."""
     with contextlib.closing(connection.open_control(server.database_path)) as db, connection.immediate(db):
-        return [create_session(db, None, now_ms=now_ms(), ttl_s=3600) for _ in range(count)]
+        return [create_sign_in(db, None, now_ms=now_ms(), ttl_s=3600) for _ in range(count)]
 
 
 def issue(number: int) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from bloop.accounts.invites.store import create_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import add_passkey
 from bloop.accounts.people.store import checked_username, create_user
-from bloop.accounts.sign_ins.store import Browser, create_session
+from bloop.accounts.sign_ins.store import Browser, create_sign_in
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
 from bloop.alerts.deliveries.store import Target
@@ -187,7 +187,7 @@ def fresh(seeder: Seeder) -> Filled:
 
 
 def session(seeder: Seeder, user_id: str | None) -> str:
-    return create_session(seeder.db, user_id, now_ms=seeder.now_ms, ttl_s=3600)
+    return create_sign_in(seeder.db, user_id, now_ms=seeder.now_ms, ttl_s=3600)
 
 
 def hostile_events(now_ms: int) -> Iterator[tuple[str, dict[str, Any], int]]:
@@ -214,7 +214,7 @@ def _people(db: apsw.Connection, now_ms: int) -> dict[str, str]:
         key = {"credential_id": name.encode(), "public_key": b"", "sign_count": 0, "transports": ()}
         add_passkey(db, f"u{number}", **key, name=name[:64], is_synced=True, now_ms=now_ms)  # type: ignore[arg-type]
     add_passkey(db, "u0", **key | {"credential_id": b"2"}, name=XSS[1], is_synced=False, now_ms=now_ms)  # type: ignore[arg-type]
-    create_session(db, "u0", now_ms=now_ms, ttl_s=3600, browser=Browser(XSS[0], "192.0.2.0/24"))
+    create_sign_in(db, "u0", now_ms=now_ms, ttl_s=3600, browser=Browser(XSS[0], "192.0.2.0/24"))
     invite = create_invite(db, created_by="u1", now_ms=now_ms)
     return {"invite": f"/auth/login?invite={invite.token}", "link": _link(db, "u1", now_ms)}
 

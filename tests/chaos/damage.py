@@ -83,11 +83,11 @@ def _records(memory: mmap.mmap, ring: Segment, lane: LaneStat, position: int) ->
     while position < lane.head:
         offset = position % geometry.lane_bytes
         at = geometry.area(lane.index) + offset
-        size, kind, _, _ = layout.RECORD.unpack_from(memory, at)
+        size, form, _ = layout.RECORD.unpack_from(memory, at)
         if size == layout.WRAP:
             position += geometry.lane_bytes - offset
             continue
-        if kind == Kind.ERROR:
+        if form == Kind.EVENT:
             payload = memory[at + layout.RECORD.size : at + layout.RECORD.size + size]
             yield Waiting(at, size, decode_error(payload).event.request_id or "")
         position += layout.footprint(size)

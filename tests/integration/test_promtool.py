@@ -23,7 +23,7 @@ VECTORS = ROOT / "tests/vectors/prometheus_rules.yml"
 def server(tmp_path: Path) -> Iterator[Server]:
     with closing(Seed(tmp_path / "bloop.db")) as seed:
         seed.project("shop")
-        seed.db.execute("INSERT INTO ledger_totals VALUES (1, 2, 7)")
+        seed.db.execute("INSERT INTO ledger_totals VALUES (1, 0, 2, 7)")
         insert = "INSERT INTO backup_runs (cause, state, asked_at_ms, started_at_ms, proven_at_ms)"
         seed.db.execute(f"{insert} VALUES ('asked', 'done', 0, 1, 1)")
         made = Server(seed, settings_for(seed.path))

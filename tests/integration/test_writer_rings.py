@@ -8,121 +8,21 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import apsw
 import pytest
 
-from bloop.base import config
 from bloop.base.errors import ConfigError, RingMismatch
-from bloop.base.outcomes import REFUSALS, Outcome
-from bloop.db import connection, migrate
-from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
-from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_event
-from bloop.ring import Producer, Segment, Spill, spill
+from bloop.base.outcomes import Outcome
+from bloop.ring import Producer, Segment, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
-from tests.unit.ring.support import abandon
+from tests.integration.writer_machine import T0, Machine, stopping
 from tests.waiting import until
 from workers import rings
-from workers.process import StopFlag
-from workers.writer import Writer
 
-T0 = 1_760_000_400_000
-PROJECT = 1
-STACK = "x" * 1500
 PER_LANE = 300  # records of this size fill a lane of 256 KiB and some of the spill
-
-
-class Machine:
-    """One database and what runs on it: producers that are killed, writers that come and go, memory that is lost."""
-
-    def __init__(self, folder: Path, name: str, **variables: str) -> None:
-        self.variables = {
-            "BLOOP__DATABASE__PATH": str(folder / "bloop.db"),
-            "BLOOP__DATABASE__DISK_FREE_BYTES_MIN": "0",
-            "BLOOP__RING__NAME": name,
-            "BLOOP__SERVER__WORKERS": "1",
-            "BLOOP__INGEST__CHANNEL_CAPACITY": "512",
-            **variables,
-        }
-        self.sent: list[str] = []
-        migrate.migrate(self.settings.database_path, T0)
-        with closing(connection.open_writer(self.settings.database_path)) as db:
-            projects.ensure_default_project(db, "s" * 40, T0)
-
-    @property
-    def settings(self) -> config.Settings:
-        return config.load(None, self.variables, secret_required=False)
-
-    def take_in(self, n: int) -> None:
-        """A worker that answers `n` events `accepted` and is killed."""
-        settings = self.settings
-        spilling = Spill(settings.spill_folder, settings.ingest.spill_bytes_max, 0)
-        with closing(Segment.attach(settings.ring_name)) as segment:
-            producer = Producer.claim(segment, spilling)
-            for _ in range(n):
-                self.sent.append(f"id-{len(self.sent)}")
-                producer.count(PROJECT, Outcome.RECEIVED)
-                assert producer.push(Kind.EVENT, encode_event(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
-            abandon(producer)
-
-    @contextmanager
-    def writer(self) -> Iterator[Writer]:
-        settings = self.settings
-        with ExitStack() as handles:
-            db = connection.open_writer(settings.database_path)
-            handles.callback(db.close)
-            yield Writer(settings, db, rings.open_ring(settings, db, make_kinds, handles))
-
-    def write_and_stop(self) -> None:
-        """A writer's whole life, asked to stop from the start."""
-        with self.writer() as writer:
-            assert writer.run(stopping())
-
-    def restart(self) -> None:
-        """The machine: what was in memory is gone."""
-        assert Segment.unlink(self.settings.ring_name)
-
-    def read(self, sql: str) -> list[tuple]:
-        with closing(connection.open_reader(self.settings.database_path)) as db:
-            return db.execute(sql).fetchall()
-
-    @property
-    def stored(self) -> list[str]:
-        return [row[0] for row in self.read("SELECT request_id FROM events ORDER BY rowid")]
-
-    @property
-    def ledger(self) -> dict[int, int]:
-        return dict(self.read("SELECT outcome, count FROM ledger_totals"))
-
-    def assert_balanced(self) -> None:
-        ledger = self.ledger
-        assert ledger[Outcome.RECEIVED] == sum(ledger.get(outcome, 0) for outcome in (Outcome.STORED, *REFUSALS))
-        assert ledger[Outcome.STORED] == len(self.stored)
-
-
-def event(request_id: str) -> Event:
-    fields = dict.fromkeys(Event.__struct_fields__) | {
-        "timestamp_ms": T0,
-        "source": "api",
-        "environment": "production",
-        "release": "1.0.0",
-        "error_type": "TypeError",
-        "message": "boom",
-        "stack": STACK,
-        "request_id": request_id,
-        "level": "error",
-    }
-    return Event(**fields)
-
-
-def stopping() -> StopFlag:
-    stop = StopFlag()
-    stop.signum = 15
-    return stop
 
 
 @pytest.fixture

@@ -35,6 +35,6 @@ def test_issues_from_before_are_found_as_those_from_after(tmp_path: Path) -> Non
         for words, expected in (("Error: no pri", 1), ("/cart", 1), ("total (cart", 1), ("xxx", 1), ("beyond", 0)):
             found = db.execute("SELECT count(*) FROM issue_search WHERE issue_search MATCH ?", (f'"{words}"',)).get
             assert found == expected, (round_of, words)
-        search.forget(db, [1])
+        db.execute(search.FORGET, {"ids": "[1]"})
         search.index(db, [1])
     db.close()

@@ -45,7 +45,6 @@ UPGRADE_GUIDE = (ROOT / "docs" / "upgrade.md").read_text()
 _KEPT = {
     "people": "SELECT id, username, is_admin FROM webauthn_users",
     "passkeys": "SELECT id, user_id, hex(credential_id), hex(public_key) FROM passkeys",
-    "sessions": "SELECT token, user_id, expires_at FROM sessions",
     "tokens": "SELECT id, name, token_hash, project_id, scopes FROM api_tokens",
     "projects": "SELECT id, public_id, slug, name, api_key FROM projects",
     "issues": """
@@ -56,6 +55,9 @@ SELECT e.id, e.request_id, e.issue_id, e.timestamp_ms
   FROM events AS e JOIN projects AS p ON p.id = e.project_id WHERE p.slug = 'shop' ORDER BY e.id""",
     "history": "SELECT issue_id, count(*) FROM status_changes GROUP BY issue_id ORDER BY issue_id",
 }
+
+# Migration 0010 gave it the second name.
+_SIGN_INS_TABLE = "SELECT max(name) FROM sqlite_schema WHERE type = 'table' AND name IN ('sessions', 'sign_ins')"
 
 
 @dataclass
@@ -112,7 +114,9 @@ class Shop:
 
 
 def kept(machine: Machine) -> dict[str, list[Any]]:
-    return {name: select(machine, statement) for name, statement in _KEPT.items()}
+    ((table,),) = select(machine, _SIGN_INS_TABLE)
+    statements = _KEPT | {"sign_ins": f"SELECT token, user_id, expires_at FROM {table}"}
+    return {name: select(machine, statement) for name, statement in statements.items()}
 
 
 def backups(machine: Machine) -> list[dict[str, Any]]:

@@ -11,18 +11,24 @@ from bloop.base.meters import (
     ANSWER_BOUNDS_NS,
     ANSWERS,
     BATCH,
+    BLOCK_WORDS,
+    CLASSES,
+    CODES,
     FLUSH,
     NO_ROUTE,
     NS,
     OTHER,
+    REFUSALS_WORD,
     SINGLE,
+    TIMING_WORD,
     TOOK,
     VISIBLE,
     Answer,
+    Route,
     Tally,
 )
 from bloop.ring import Consumer, Producer, Segment
-from bloop.ring.layout import METERS
+from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from tests.unit.ring.support import fresh_ring_name
 
 MS = NS // 1000
@@ -36,7 +42,7 @@ def note(tally: Tally, method: str, path: str, status: str, took_ns: int) -> Non
 
 
 def words_of(*added: dict[int, int]) -> list[int]:
-    words = [0] * METERS
+    words = [0] * LANE_METERS
     for one in added:
         for word, value in one.items():
             words[word] += value
@@ -44,14 +50,32 @@ def words_of(*added: dict[int, int]) -> list[int]:
 
 
 def test_no_two_numbers_share_a_word():
-    lane = [*range(len(ANSWERS))]
+    lane = [*ANSWERS.values()]
     for timing in TOOK.values():
         lane += range(timing.first_word, timing.sum_word + 1)
     writer = [*range(FLUSH.first_word, FLUSH.sum_word + 1), *range(VISIBLE.first_word, VISIBLE.sum_word + 1)]
 
-    for words in (lane, writer):
+    for words, there_are in ((lane, LANE_METERS), (writer, CONSUMER_METERS)):
         assert len(words) == len(set(words))
-        assert max(words) < METERS
+        assert max(words) < there_are
+
+
+def test_sixteen_dialects_of_four_routes_have_room_before_the_refusals():
+    blocks = [Route(dialect, place, "POST", "/").first_word for dialect in range(16) for place in range(4)]
+
+    assert blocks == [*range(0, REFUSALS_WORD, BLOCK_WORDS)]
+    assert len(CODES) + len(CLASSES) + len(("OPTIONS 204", "other 405", "other other")) <= TIMING_WORD
+    assert TIMING_WORD + len(ANSWER_BOUNDS_NS) + 2 <= BLOCK_WORDS
+
+
+def test_words_keep_their_meaning_from_release_to_release():
+    """M3"""
+    assert ANSWERS[Answer("POST", SINGLE, "200")] == 0
+    assert ANSWERS[Answer("POST", BATCH, "5xx")] == 32 + 13
+    assert ANSWERS[Answer("OPTIONS", SINGLE, "204")] == 14
+    assert ANSWERS[Answer(OTHER, SINGLE, OTHER)] == 16
+    assert ANSWERS[Answer(NO_ROUTE, NO_ROUTE, "400")] == 2048
+    assert (TOOK[SINGLE].first_word, TOOK[BATCH].first_word) == (18, 50)
 
 
 def test_a_value_on_a_bound_belongs_to_it_and_the_next_above_does_not():
@@ -87,7 +111,8 @@ def test_answers_are_read_back_by_method_route_and_code():
     [
         (("GET", SINGLE, "405 Method Not Allowed"), Answer(OTHER, SINGLE, "405")),
         (("BREW", BATCH, "418 I'm a teapot"), Answer(OTHER, BATCH, OTHER)),
-        (("POST", SINGLE, "507 Insufficient Storage"), Answer(OTHER, SINGLE, OTHER)),
+        (("POST", SINGLE, "507 Insufficient Storage"), Answer("POST", SINGLE, "5xx")),
+        (("POST", SINGLE, "302 Found"), Answer(OTHER, SINGLE, OTHER)),
         (("GET", "/elsewhere", "404 Not Found"), Answer(NO_ROUTE, NO_ROUTE, OTHER)),
     ],
 )
@@ -123,11 +148,11 @@ def test_meters_outlive_the_processes_that_add_to_them():
     with fresh_ring_name() as name:
         segment = Segment.create(name, lane_count=2, lane_bytes=1024)
         consumer = Consumer.claim(segment)
-        consumer.add_meters({0: 7, METERS - 1: 1})
+        consumer.add_meters({0: 7, CONSUMER_METERS - 1: 1})
         for _ in range(2):
             producer = Producer.claim(segment)
             producer.add_meters({3: 5})
-            producer.count(1, 1)
+            producer.count(1, 0, 1)
             producer.close()
 
         found = segment.meters()

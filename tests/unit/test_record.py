@@ -10,7 +10,7 @@ from bloop.base.errors import UnreadableRecord
 from bloop.ingest import limits as bounds
 from bloop.ingest.dialects.native import Event, parse_event
 from bloop.ingest.limits import Limits
-from bloop.records.record import ErrorRecord, Kind, decode_error, encode_error, received_at_ms
+from bloop.records.record import ErrorRecord, Kind, decode_error, encode_error, form, kind_and_version, received_at_ms
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | text
@@ -56,14 +56,17 @@ def test_layout_of_a_stored_record_stays_as_it_is():
 
 def test_kinds_keep_their_numbers():
     assert {kind.name: kind.value for kind in Kind} == {
-        "ERROR": 1,
-        "CRASH": 2,
-        "SESSION_START": 3,
-        "SESSION_END": 4,
+        "EVENT": 1,
+        "SESSION": 3,
         "TRACE": 5,
-        "TRACE_UPDATE": 6,
-        "REJECTION": 7,
+        "NOTE": 7,
     }
+
+
+@pytest.mark.parametrize(("kind", "version"), [(Kind.EVENT, 0), (Kind.NOTE, 1), (Kind.TRACE, 65_535)])
+def test_a_form_is_a_kind_and_the_version_of_its_codec(kind, version):
+    assert kind_and_version(form(kind, version)) == (kind, version)
+    assert form(kind, 0) == kind, "what releases before versions wrote is version 0"
 
 
 def test_fields_of_a_later_version_are_skipped():

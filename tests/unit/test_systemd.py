@@ -6,9 +6,11 @@ import os
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from bloop.base import systemd
 from bloop.base.systemd import Told, Unit, take
 
 PID = 4711
@@ -112,6 +114,22 @@ class TestSaying:
         for _ in range(1000):
             speaker.alive()
 
+        assert heard(manager) == ["WATCHDOG=1"]
+
+    def test_first_sign_of_life_waits_for_nothing_on_a_machine_that_just_booted(
+        self, manager: socket.socket, monkeypatch: pytest.MonkeyPatch
+    ):
+        now_s = [0.5]
+        monkeypatch.setattr(systemd, "time", SimpleNamespace(monotonic=lambda: now_s[0]))
+        speaker = unit(manager, watchdog_s=30.0)
+
+        speaker.alive()
+        now_s[0] += speaker.ping_every_s - 0.1
+        speaker.alive()
+        assert heard(manager) == ["WATCHDOG=1"]
+
+        now_s[0] += 0.2
+        speaker.alive()
         assert heard(manager) == ["WATCHDOG=1"]
 
     def test_nobody_is_told_of_life_without_a_watchdog(self, manager: socket.socket):

@@ -25,7 +25,7 @@ SELECT i.id, i.token_prefix, c.username, i.created_at, i.expires_at, i.used_at, 
   FROM invites AS i
   LEFT JOIN webauthn_users AS c ON c.id = i.created_by
   LEFT JOIN webauthn_users AS u ON u.id = i.used_by
- ORDER BY i.created_at DESC, i.rowid DESC
+ ORDER BY i.created_at DESC
  LIMIT :limit
 """
 # Served by the UNIQUE index of token_hash.

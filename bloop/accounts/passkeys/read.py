@@ -26,7 +26,7 @@ SELECT id, user_id, credential_id, public_key, sign_count, transports, name, is_
        suspect_at
   FROM passkeys
  WHERE user_id = :user_id
- ORDER BY created_at, rowid
+ ORDER BY created_at
 """
 # Served by the UNIQUE index of credential_id.
 _SELECT_BY_CREDENTIAL = """

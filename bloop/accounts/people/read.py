@@ -26,7 +26,7 @@ class Person(NamedTuple):
 _SELECT_ALL = """
 SELECT id, username, display_name, is_admin, created_at
   FROM webauthn_users
- ORDER BY created_at, rowid
+ ORDER BY created_at
 """
 _SELECT = """
 SELECT id, username, display_name, is_admin, created_at
@@ -41,14 +41,14 @@ SELECT id, username, display_name, is_admin, created_at
  ORDER BY username = :username DESC
  LIMIT 1
 """
-# Served by passkeys_by_user and sessions_by_user.
+# Served by passkeys_by_user and sign_ins_by_user.
 _SELECT_PEOPLE = """
 SELECT u.id, u.username, u.display_name, u.is_admin, u.created_at,
        (SELECT count(*) FROM passkeys AS p WHERE p.user_id = u.id),
-       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sessions AS s WHERE s.user_id = u.id),
+       max((SELECT coalesce(max(coalesce(s.last_seen_at, s.created_at)), 0) FROM sign_ins AS s WHERE s.user_id = u.id),
            (SELECT coalesce(max(p.last_used_at), 0) FROM passkeys AS p WHERE p.user_id = u.id))
   FROM webauthn_users AS u
- ORDER BY u.created_at, u.rowid
+ ORDER BY u.created_at
 """
 _SELECT_EXISTS = "SELECT EXISTS (SELECT 1 FROM webauthn_users)"
 

@@ -2,7 +2,7 @@
 
 U1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two admins
     do it to each other at the same moment, because the check runs under the write lock.
-U2  Removing an account removes its passkeys, sessions and links. What the person made and did stays. Invites and links
+U2  Removing an account removes its passkeys, sign-ins and links. What the person made and did stays. Invites and links
     that a removed or demoted person handed out and nobody has used yet go too: no way back in by the side door.
 U3  The first account is an admin, and ends every session that was opened without an account.
 """
@@ -21,23 +21,24 @@ USERNAME_LENGTH_MAX = 64
 
 _INSERT = """
 INSERT INTO webauthn_users (id, username, display_name, created_at, is_admin)
-VALUES (:id, :username, :username, :created_at, NOT EXISTS (SELECT 1 FROM webauthn_users))
+VALUES (:id, :username, :username, :created_at,
+        CASE WHEN EXISTS (SELECT 1 FROM webauthn_users) THEN 0 ELSE 1 END)
 RETURNING is_admin
 """
 _SET_ROLE = "UPDATE webauthn_users SET is_admin = :is_admin WHERE id = :id RETURNING id"
 _DELETE = "DELETE FROM webauthn_users WHERE id = :id"
 _SELECT_IS_LAST_ADMIN = """
-SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id = :id)
-   AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin AND id <> :id)
+SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin = 1 AND id = :id)
+   AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin = 1 AND id <> :id)
 """
 _TAKE_BACK = """
 DELETE FROM invites WHERE created_by = :id AND used_at IS NULL;
 DELETE FROM login_links WHERE created_by = :id AND used_at_ms IS NULL;
 """
-_END_OPERATOR_SESSIONS = "DELETE FROM sessions WHERE user_id IS NULL"
+_END_OPERATOR_SIGN_INS = "DELETE FROM sign_ins WHERE user_id IS NULL"
 _END_SETUP_LINKS = "DELETE FROM login_links WHERE user_id IS NULL"
 _RESET = """
-DELETE FROM sessions;
+DELETE FROM sign_ins;
 DELETE FROM login_links;
 DELETE FROM invites;
 DELETE FROM webauthn_users;
@@ -76,7 +77,7 @@ def create_user(db: apsw.Connection, *, username: str, now_ms: int, user_id: str
     row = {"id": user_id or credentials.new_id(), "username": username, "created_at": now_ms // 1000}
     ((is_admin,),) = list(db.execute(_INSERT, row))
     if is_admin:
-        db.execute(_END_OPERATOR_SESSIONS)
+        db.execute(_END_OPERATOR_SIGN_INS)
         db.execute(_END_SETUP_LINKS)
     return str(row["id"])
 

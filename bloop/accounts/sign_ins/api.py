@@ -18,7 +18,7 @@ from bloop.accounts.links.read import find_link
 from bloop.accounts.links.store import Consumed, consume_login_link
 from bloop.accounts.people.read import has_users
 from bloop.accounts.sign_ins.cookie import Sessions, session_cookie
-from bloop.accounts.sign_ins.store import delete_session
+from bloop.accounts.sign_ins.store import delete_sign_in
 from bloop.base import credentials
 from bloop.site.bodies import answer_json, read_form
 from bloop.site.contexts import Page
@@ -76,7 +76,7 @@ class SignIn:
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
         cookie = session_cookie(req)
         if cookie is not None:
-            self._deps.database.change(lambda db: delete_session(db, cookie))
+            self._deps.database.change(lambda db: delete_sign_in(db, cookie))
         self._sessions.clear_cookie(resp)
         if "text/html" in (req.get_header("Accept") or ""):
             resp.status, resp.location = falcon.HTTP_303, SIGN_IN_PATH

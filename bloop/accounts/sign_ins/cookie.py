@@ -11,7 +11,7 @@ import apsw
 import falcon
 
 from bloop.accounts.sign_ins.browser import agent_of, network_of
-from bloop.accounts.sign_ins.store import Browser, create_session, delete_session, sweep_sessions
+from bloop.accounts.sign_ins.store import Browser, create_sign_in, delete_sign_in, sweep_sign_ins
 from bloop.base.config import Settings
 from bloop.ingest.client_address import ClientAddresses
 
@@ -35,12 +35,12 @@ class Sessions:
 
     def open(self, db: apsw.Connection, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
         """The cookie of a new session; the one this browser came with ends."""
-        sweep_sessions(db, now_ms)
+        sweep_sign_ins(db, now_ms)
         former = session_cookie(req)
         if former is not None:
-            delete_session(db, former)
+            delete_sign_in(db, former)
         browser = Browser(agent_of(req.user_agent), network_of(self._addresses.of(req.env)))
-        return create_session(db, user_id, now_ms=now_ms, ttl_s=self._ttl_s, browser=browser)
+        return create_sign_in(db, user_id, now_ms=now_ms, ttl_s=self._ttl_s, browser=browser)
 
     def set_cookie(self, resp: falcon.Response, value: str) -> None:
         self._append(resp, value, self._ttl_s)

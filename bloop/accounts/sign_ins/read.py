@@ -1,4 +1,4 @@
-"""Who is behind a session cookie, and where else they are signed in."""
+"""Who is behind the cookie of a browser, and where else they are signed in."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 import apsw
 
 
-class SessionRow(NamedTuple):
+class SignInRow(NamedTuple):
     user_id: str | None  # None: the operator
     username: str | None
     display_name: str | None
@@ -16,8 +16,8 @@ class SessionRow(NamedTuple):
     last_seen_at: int | None  # seconds
 
 
-class OpenSession(NamedTuple):
-    """A session as its owner sees it."""
+class SignInSummary(NamedTuple):
+    """A browser that is signed in, as its owner sees it."""
 
     handle: str  # names it in a form
     agent: str
@@ -26,31 +26,31 @@ class OpenSession(NamedTuple):
     last_seen_at: int | None  # seconds
 
 
-# Served by the primary key of sessions. A session of a user who is gone went with them (ON DELETE CASCADE).
+# Served by the primary key. A sign-in of a user who is gone went with them (ON DELETE CASCADE).
 _SELECT = """
 SELECT s.user_id, u.username, u.display_name, coalesce(u.is_admin, 0), s.expires_at, s.last_seen_at
-  FROM sessions AS s
+  FROM sign_ins AS s
   LEFT JOIN webauthn_users AS u ON u.id = s.user_id
  WHERE s.token = :token_hash AND s.expires_at > :now_s
 """
-# Served by sessions_by_user.
+# Served by sign_ins_by_user.
 _SELECT_OF_USER = """
 SELECT substr(token, 1, 16), agent, network, created_at, last_seen_at
-  FROM sessions
+  FROM sign_ins
  WHERE user_id = :user_id AND expires_at > :now_s
  ORDER BY coalesce(last_seen_at, created_at) DESC, created_at DESC
 """
 
 
-def find_session(db: apsw.Connection, token_hash: str, now_ms: int) -> SessionRow | None:
-    """The session whose cookie has this hash, unless it has expired."""
+def find_sign_in(db: apsw.Connection, token_hash: str, now_ms: int) -> SignInRow | None:
+    """The sign-in whose cookie has this hash, unless it has expired."""
     row = db.execute(_SELECT, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     if row is None:
         return None
     user_id, username, display_name, is_admin, expires_at, last_seen_at = row
-    return SessionRow(user_id, username, display_name, bool(is_admin), expires_at, last_seen_at)
+    return SignInRow(user_id, username, display_name, bool(is_admin), expires_at, last_seen_at)
 
 
-def list_sessions(db: apsw.Connection, user_id: str, now_ms: int) -> list[OpenSession]:
-    """This person's live sessions, the one used last first."""
-    return [OpenSession(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id, "now_s": now_ms // 1000})]
+def list_sign_ins(db: apsw.Connection, user_id: str, now_ms: int) -> list[SignInSummary]:
+    """This person's live sign-ins, the one used last first."""
+    return [SignInSummary(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id, "now_s": now_ms // 1000})]

@@ -1,4 +1,7 @@
-"""Signed-in browsers. The cookie's value is stored as its hash only; no sliding renewal. Call inside a transaction."""
+"""Sign-ins: browsers that are signed in; a session is something else, of release health. Call inside a transaction.
+
+The cookie's value is stored as its hash only. No sliding renewal.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +12,27 @@ import apsw
 from bloop.base import credentials
 
 SWEEP_ROWS_MAX = 1000
-HANDLE_LENGTH = 16  # characters of the stored hash that name a session on its owner's page
+HANDLE_LENGTH = 16  # characters of the stored hash that name a sign-in on its owner's page
 
 _INSERT = """
-INSERT INTO sessions (token, user_id, created_at, expires_at, agent, network, last_seen_at)
+INSERT INTO sign_ins (token, user_id, created_at, expires_at, agent, network, last_seen_at)
 VALUES (:token, :user_id, :created_at, :expires_at, :agent, :network, :created_at)
 """
-_DELETE = "DELETE FROM sessions WHERE token = :token"
-_TOUCH = "UPDATE sessions SET last_seen_at = :now_s WHERE token = :token"
-# Served by sessions_by_user.
-_END = "DELETE FROM sessions WHERE user_id = :user_id AND substr(token, 1, 16) = :handle RETURNING 1"
-_END_OTHERS = "DELETE FROM sessions WHERE user_id = :user_id AND token <> :token RETURNING 1"
-# Served by sessions_by_expiry.
+_DELETE = "DELETE FROM sign_ins WHERE token = :token"
+_TOUCH = "UPDATE sign_ins SET last_seen_at = :now_s WHERE token = :token"
+# Served by sign_ins_by_user.
+_END = "DELETE FROM sign_ins WHERE user_id = :user_id AND substr(token, 1, 16) = :handle RETURNING 1"
+_END_OTHERS = "DELETE FROM sign_ins WHERE user_id = :user_id AND token <> :token RETURNING 1"
+# Served by sign_ins_by_expiry.
 _SWEEP = """
-DELETE FROM sessions
- WHERE token IN (SELECT token FROM sessions WHERE expires_at <= :now_s ORDER BY expires_at LIMIT :limit)
+DELETE FROM sign_ins
+ WHERE token IN (SELECT token FROM sign_ins WHERE expires_at <= :now_s ORDER BY expires_at LIMIT :limit)
 RETURNING 1
 """
 
 
 class Browser(NamedTuple):
-    """What its owner recognises a session by."""
+    """What its owner recognises a sign-in by."""
 
     agent: str = ""  # 'Firefox on Linux'
     network: str = ""  # '192.0.2.0/24'
@@ -38,7 +41,7 @@ class Browser(NamedTuple):
 UNKNOWN = Browser()
 
 
-def create_session(
+def create_sign_in(
     db: apsw.Connection, user_id: str | None, *, now_ms: int, ttl_s: int, browser: Browser = UNKNOWN
 ) -> str:
     """The value for the cookie; `user_id` None is the operator, let in by the set-up link."""
@@ -48,26 +51,26 @@ def create_session(
     return token
 
 
-def touch_session(db: apsw.Connection, token_hash: str, now_ms: int) -> None:
+def touch_sign_in(db: apsw.Connection, token_hash: str, now_ms: int) -> None:
     """Note that it was used."""
     db.execute(_TOUCH, {"token": token_hash, "now_s": now_ms // 1000})
 
 
-def end_session(db: apsw.Connection, user_id: str, handle: str) -> None:
-    """End one of this person's sessions; one that is gone already is fine."""
+def end_sign_in(db: apsw.Connection, user_id: str, handle: str) -> None:
+    """End one of this person's sign-ins; one that is gone already is fine."""
     db.execute(_END, {"user_id": user_id, "handle": handle})
 
 
-def end_other_sessions(db: apsw.Connection, user_id: str, token: str) -> int:
-    """End all of this person's sessions but the one of this cookie; return how many."""
+def end_other_sign_ins(db: apsw.Connection, user_id: str, token: str) -> int:
+    """End all of this person's sign-ins but the one of this cookie; return how many."""
     return len(list(db.execute(_END_OTHERS, {"user_id": user_id, "token": credentials.token_hash(token)})))
 
 
-def delete_session(db: apsw.Connection, token: str) -> None:
+def delete_sign_in(db: apsw.Connection, token: str) -> None:
     """Sign this browser out; an unknown token is fine."""
     db.execute(_DELETE, {"token": credentials.token_hash(token)})
 
 
-def sweep_sessions(db: apsw.Connection, now_ms: int) -> int:
-    """Delete expired sessions, oldest first and at most SWEEP_ROWS_MAX; return how many."""
+def sweep_sign_ins(db: apsw.Connection, now_ms: int) -> int:
+    """Delete expired sign-ins, oldest first and at most SWEEP_ROWS_MAX; return how many."""
     return len(list(db.execute(_SWEEP, {"now_s": now_ms // 1000, "limit": SWEEP_ROWS_MAX})))

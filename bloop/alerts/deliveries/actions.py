@@ -10,7 +10,7 @@ from bloop.base.errors import Conflict
 # Ten tries again for one that had spent them; one that waits for its next keeps its count and is only tried at once.
 _RETRY = """
 UPDATE deliveries
-   SET attempts = iif(state = 'waiting', attempts, 0), state = 'waiting', next_try_at_ms = :now_ms
+   SET attempts = CASE WHEN state = 'waiting' THEN attempts ELSE 0 END, state = 'waiting', next_try_at_ms = :now_ms
  WHERE id = :id AND state <> 'sent'
 """
 _DISMISS = "UPDATE deliveries SET state = 'dismissed' WHERE id = :id AND state IN ('waiting', 'failed')"

@@ -91,18 +91,22 @@ class AnnouncedRow(NamedTuple):
 _FIRINGS = """
 SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_prefix || '-' || i.short_number,
        i.fingerprint, f.fired_at_ms, f.is_test, f.message ->> 'text', f.message ->> 'url', f.held_until_ms IS NOT NULL,
-       count(*) FILTER (WHERE d.state = 'sent'), count(*) FILTER (WHERE d.state = 'waiting'),
-       count(*) FILTER (WHERE d.state = 'failed'), count(*) FILTER (WHERE d.state = 'dismissed')
-  FROM (SELECT * FROM alert_firings
-         WHERE rule_id = :rule_id AND rule_type <> 'digest' AND id < :before_id
-         ORDER BY id DESC LIMIT :limit OFFSET :skip) AS f
+       counts.sent, counts.waiting, counts.failed, counts.dismissed
+  FROM (SELECT page.id, count(*) FILTER (WHERE d.state = 'sent') AS sent,
+               count(*) FILTER (WHERE d.state = 'waiting') AS waiting,
+               count(*) FILTER (WHERE d.state = 'failed') AS failed,
+               count(*) FILTER (WHERE d.state = 'dismissed') AS dismissed
+          FROM (SELECT id, digest_id FROM alert_firings
+                 WHERE rule_id = :rule_id AND rule_type <> 'digest' AND id < :before_id
+                 ORDER BY id DESC LIMIT :limit OFFSET :skip) AS page
+          LEFT JOIN deliveries AS d ON d.firing_id = coalesce(page.digest_id, page.id)
+         GROUP BY page.id) AS counts
+  JOIN alert_firings AS f ON f.id = counts.id
   LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
   LEFT JOIN issues AS i ON i.id = f.issue_id
-  LEFT JOIN deliveries AS d ON d.firing_id = coalesce(f.digest_id, f.id)
- GROUP BY f.id
  ORDER BY f.id DESC
 """
-# The subquery is served by alert_firings_by_rule.
+# The innermost subquery of _FIRINGS is served by alert_firings_by_rule.
 _COLUMNS = """
 SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
        r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR c.id IS NOT NULL), f.rule_name, f.rule_type,
@@ -122,8 +126,9 @@ _OF_FIRING = "WHERE d.firing_id = :firing_id ORDER BY d.id"
 _BEFORE = "d.id < :before_id"
 _OF_RULE = "d.rule_id = :rule_id"
 _OF_PROJECTS = "r.project_id IN (SELECT value FROM json_each(:project_ids))"
-# Most are sent: they are met soon on a walk down the primary key. The others are few, and found by their index.
-_MOST = "+d.state = :state"
+# Most are sent: they are met soon on a walk down the primary key. The others are few, and found by their index, which
+# knows nothing of what is put together.
+_MOST = "d.state || '' = :state"
 _FEW = "d.state = :state"
 _NEWEST = "ORDER BY d.id DESC LIMIT :limit OFFSET :skip"
 _COUNT = "SELECT count(*) FROM deliveries WHERE state = :state"

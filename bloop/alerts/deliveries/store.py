@@ -52,7 +52,7 @@ UPDATE deliveries SET state = 'dismissed', attempts = attempts + 1, last_error =
 _PAUSE = """
 UPDATE deliveries SET next_try_at_ms = :until_ms
  WHERE state = 'waiting' AND next_try_at_ms < :until_ms AND channel_type = :channel_type
-   AND channel_id IS :channel_id AND firing_id NOT IN (SELECT id FROM alert_firings WHERE is_test = 1)
+   AND channel_id IS NOT DISTINCT FROM :channel_id AND firing_id NOT IN (SELECT id FROM alert_firings WHERE is_test = 1)
 """
 
 

@@ -118,7 +118,7 @@ SELECT r.id, r.name, r.project_id, r.rule_type, r.config, r.environment_filter, 
 """
 # A mute that ended by the clock had no event: then it is about where the issue was seen last.
 _HAPPENED = """
-SELECT s.id, s.kind, s.project_id, s.issue_id, iif(p.id IS NULL, NULL, i.fingerprint), i.status,
+SELECT s.id, s.kind, s.project_id, s.issue_id, CASE WHEN p.id IS NOT NULL THEN i.fingerprint END, i.status,
        coalesce(s.data ->> 'environment', (SELECT a.environment FROM aggregates AS a WHERE a.issue_id = s.issue_id
                                             ORDER BY a.last_seen_ms DESC LIMIT 1)),
        coalesce(s.data ->> 'source', i.source), coalesce(s.data ->> 'release', i.last_release), s.at_ms
@@ -156,7 +156,7 @@ SELECT fired_at_ms, rule_type = 'digest'
 """
 # Served by alert_firings_held. One that is due absurdly late was held before the clock was put right.
 _SELECT_HELD = """
-SELECT rule_id, count(*), iif(min(project_id) = max(project_id), min(project_id), NULL)
+SELECT rule_id, count(*), CASE WHEN min(project_id) = max(project_id) THEN min(project_id) END
   FROM alert_firings
  WHERE held_until_ms IS NOT NULL
  GROUP BY rule_id
@@ -182,7 +182,7 @@ SELECT id, channel_id, channel_type, config, message, message_key, attempts, is_
           FROM deliveries AS d
           JOIN alert_firings AS f ON f.id = d.firing_id
           LEFT JOIN alert_channels AS c ON c.id = d.channel_id
-         WHERE d.state = 'waiting' AND (d.next_try_at_ms <= :now_ms OR d.next_try_at_ms > :now_ms + :wait_ms))
+         WHERE d.state = 'waiting' AND (d.next_try_at_ms <= :now_ms OR d.next_try_at_ms > :now_ms + :wait_ms)) AS due
  WHERE place = 1
  ORDER BY id
 """

@@ -36,7 +36,7 @@ RETURNING id
 """
 _COOL_DOWN = """
 INSERT INTO alert_cooldowns (rule_id, project_id, key, fired_at_ms) VALUES (:rule_id, :project_id, :key, :fired_at_ms)
-    ON CONFLICT DO UPDATE SET fired_at_ms = excluded.fired_at_ms
+    ON CONFLICT (rule_id, project_id, key) DO UPDATE SET fired_at_ms = excluded.fired_at_ms
 """
 _TELL_IN = """
 UPDATE alert_firings SET held_until_ms = NULL, digest_id = :digest_id

@@ -34,16 +34,19 @@ class Part(NamedTuple):
 
 _COUNTED = """
   FROM projects AS p
- CROSS JOIN minute_counts AS m ON m.project_id = p.id AND m.minute_ms BETWEEN :first_ms AND :last_ms
-  JOIN fingerprints AS f ON f.id = m.fingerprint_id
- WHERE p.deleted_at_ms IS NULL AND (:project_id IS NULL OR p.id = :project_id)
+ CROSS JOIN minute_counts AS m
+ CROSS JOIN fingerprints AS f
+ WHERE m.project_id = p.id AND f.id = m.fingerprint_id AND m.minute_ms BETWEEN :first_ms AND :last_ms
+   AND p.deleted_at_ms IS NULL AND (CAST(:project_id AS INTEGER) IS NULL OR p.id = :project_id)
    AND f.issue_id NOT IN (SELECT id FROM issues WHERE status IN ('ignored', 'muted'))
-   AND (:environment IS NULL OR m.environment = :environment)
-   AND (:source IS NULL OR m.source = :source)
-   AND (:fingerprint IS NULL OR f.issue_id IN (
-        SELECT i.id FROM projects AS q CROSS JOIN issues AS i ON i.project_id = q.id AND i.fingerprint = :fingerprint))
-   AND (:route IS NULL OR f.issue_id IN (
-        SELECT i.id FROM projects AS q CROSS JOIN issues AS i ON i.project_id = q.id AND i.route = :route))
+   AND (CAST(:environment AS TEXT) IS NULL OR m.environment = :environment)
+   AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
+   AND (CAST(:fingerprint AS TEXT) IS NULL OR f.issue_id IN (
+        SELECT i.id FROM projects AS q CROSS JOIN issues AS i
+         WHERE i.project_id = q.id AND i.fingerprint = :fingerprint))
+   AND (CAST(:route AS TEXT) IS NULL OR f.issue_id IN (
+        SELECT i.id FROM projects AS q CROSS JOIN issues AS i
+         WHERE i.project_id = q.id AND i.route = :route))
 """
 _SELECT_COUNTS = f"SELECT m.project_id, m.minute_ms, sum(m.event_count) {_COUNTED} GROUP BY m.project_id, m.minute_ms"
 _SELECT_PARTS = f"""

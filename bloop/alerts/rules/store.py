@@ -42,6 +42,7 @@ INSERT INTO alert_rules (project_id, name, rule_type, config, enabled, descripti
                          cooldown_secs, created_by, created_at_ms, updated_at_ms)
 VALUES (:project_id, :name, :rule_type, :config, :enabled, :description, :environment_filter, :source_filter,
         :cooldown_secs, :created_by, :now_ms, :now_ms)
+RETURNING id
 """
 _UPDATE = """
 UPDATE alert_rules
@@ -56,6 +57,7 @@ _DELETE = "DELETE FROM alert_rules WHERE id = :id RETURNING id"
 _INSERT_CHANNEL = """
 INSERT INTO alert_channels (rule_id, channel_type, config, created_at_ms)
 VALUES (:rule_id, :channel_type, :config, :now_ms)
+RETURNING id
 """
 _DELETE_CHANNEL = "DELETE FROM alert_channels WHERE id = :id AND rule_id = :rule_id RETURNING id"
 
@@ -71,8 +73,9 @@ def create_rule(
     """
     if int(db.execute(_COUNT_RULES).get or 0) >= RULES_MAX:
         raise Conflict(f"there are {RULES_MAX} rules already: delete one first")
-    db.execute(_INSERT, _row(fields, now_ms) | {"project_id": project_id, "created_by": created_by})
-    return db.last_insert_rowid()
+    row = _row(fields, now_ms) | {"project_id": project_id, "created_by": created_by}
+    ((rule_id,),) = list(db.execute(_INSERT, row))
+    return int(rule_id)
 
 
 def save_rule(db: apsw.Connection, rule_id: int, fields: RuleFields, now_ms: int) -> None:
@@ -115,8 +118,8 @@ def add_channel(db: apsw.Connection, rule_id: int, channel_type: str, config: Ma
     if int(db.execute(_COUNT_CHANNELS, {"rule_id": rule_id}).get or 0) >= CHANNELS_MAX:
         raise Conflict(f"a rule has at most {CHANNELS_MAX} channels")
     row = {"rule_id": rule_id, "channel_type": channel_type, "config": orjson.dumps(dict(config)).decode()}
-    db.execute(_INSERT_CHANNEL, row | {"now_ms": now_ms})
-    return db.last_insert_rowid()
+    ((channel_id,),) = list(db.execute(_INSERT_CHANNEL, row | {"now_ms": now_ms}))
+    return int(channel_id)
 
 
 def delete_channel(db: apsw.Connection, rule_id: int, channel_id: int) -> None:

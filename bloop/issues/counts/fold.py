@@ -105,9 +105,7 @@ def _by_place(events: Iterable[Uncounted]) -> dict[Place, _PlaceTotal]:
     return places
 
 
-def _by_minute(
-    events: Iterable[Uncounted], places: Mapping[Place, _PlaceTotal]
-) -> Iterator[tuple[Place, int, int]]:
+def _by_minute(events: Iterable[Uncounted], places: Mapping[Place, _PlaceTotal]) -> Iterator[tuple[Place, int, int]]:
     """Place, minute, count."""
     longer = set()
     for key, place in places.items():

@@ -14,40 +14,44 @@ INSERT INTO aggregates (project_id, issue_id, status, fingerprint_id, release, e
                         last_seen_ms)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (fingerprint_id, release, environment) DO UPDATE
-   SET event_count   = event_count + excluded.event_count,
-       last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
+   SET event_count   = aggregates.event_count + excluded.event_count,
+       last_seen_ms  = max(aggregates.last_seen_ms, excluded.last_seen_ms)
 """
 
 _UPSERT_MINUTE = """
 INSERT INTO minute_counts (project_id, minute_ms, fingerprint_id, environment, source, event_count)
 VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+    ON CONFLICT (project_id, minute_ms, fingerprint_id, environment, source) DO UPDATE
+   SET event_count = minute_counts.event_count + excluded.event_count
 """
 
 _UPSERT_HOUR = """
 INSERT INTO hourly_counts (fingerprint_id, hour_ms, release, environment, source, event_count)
 VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+    ON CONFLICT (fingerprint_id, hour_ms, release, environment, source) DO UPDATE
+   SET event_count = hourly_counts.event_count + excluded.event_count
 """
 
 _UPSERT_PROJECT_HOUR = """
 INSERT INTO project_hourly_counts (project_id, hour_ms, release, environment, source, event_count)
 VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+    ON CONFLICT (project_id, hour_ms, release, environment, source) DO UPDATE
+   SET event_count = project_hourly_counts.event_count + excluded.event_count
 """
 
 _UPSERT_ROUTE = """
 INSERT INTO route_counts (project_id, route, event_count) VALUES (?, ?, ?)
-    ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count
+    ON CONFLICT (project_id, route) DO UPDATE
+   SET event_count = route_counts.event_count + excluded.event_count
 """
 
 _UPSERT_RELEASE = """
 INSERT INTO releases (project_id, release, environment, event_count, first_seen_ms, last_seen_ms)
 VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT DO UPDATE
-   SET event_count   = event_count + excluded.event_count,
-       first_seen_ms = min(first_seen_ms, excluded.first_seen_ms),
-       last_seen_ms  = max(last_seen_ms, excluded.last_seen_ms)
+    ON CONFLICT (project_id, release, environment) DO UPDATE
+   SET event_count   = releases.event_count + excluded.event_count,
+       first_seen_ms = min(releases.first_seen_ms, excluded.first_seen_ms),
+       last_seen_ms  = max(releases.last_seen_ms, excluded.last_seen_ms)
 """
 
 

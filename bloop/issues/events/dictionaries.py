@@ -13,7 +13,7 @@ from bloop.records.event_record import DictionaryOf
 _SELECT = "SELECT content FROM dictionaries WHERE id = ?"
 _SELECT_IDS = "SELECT id FROM dictionaries"
 _SELECT_NEWEST = "SELECT id FROM dictionaries ORDER BY made_at_ms DESC, id LIMIT 1"
-_INSERT = "INSERT INTO dictionaries VALUES (:id, :content, :origin, :now_ms) ON CONFLICT DO NOTHING"
+_INSERT = "INSERT INTO dictionaries VALUES (:id, :content, :origin, :now_ms) ON CONFLICT (id) DO NOTHING"
 
 _read: dict[int, Dictionary] = {}
 

@@ -29,7 +29,7 @@ SELECT e.id, e.fingerprint_id, e.timestamp_ms, e.received_at_ms, d.dims, e.body
  ORDER BY e.id
 """
 
-_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT ifnull(max(id), 0) FROM events)"
+_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT coalesce(max(id), 0) FROM events)"
 
 
 class Arrived(NamedTuple):

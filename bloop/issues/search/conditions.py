@@ -34,8 +34,8 @@ _SHORT_WORD = (
 _IS_ONE_OF = "{column} IN (SELECT value FROM json_each(:{name}))"
 _IS_FIRING = "i.is_firing = 1"
 _IS_LOOKED_AFTER = (
-    "EXISTS (SELECT 1 FROM webauthn_users AS u JOIN json_each(:{name}) AS w"
-    " WHERE u.id = i.assignee AND u.username LIKE w.value ESCAPE '\\')"
+    "EXISTS (SELECT 1 FROM webauthn_users AS u JOIN json_each(:{name}) AS w ON u.username LIKE w.value ESCAPE '\\'"
+    " WHERE u.id = i.assignee)"
 )
 _IS_NOBODYS = "i.assignee IS NULL"
 _IS_LIKE = "{column} LIKE :{name} ESCAPE '\\'"

@@ -23,15 +23,11 @@ SELECT i.id, i.error_type || ': ' || substr(i.message, 1, 500) || char(10) || co
   FROM json_each(:issue_ids) AS made
   JOIN issues AS i ON i.id = made.value
 """
-_FORGET = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:issue_ids))"
+# Issues that are about to be deleted. About 4 µs an issue.
+FORGET = "DELETE FROM issue_search WHERE rowid IN (SELECT value FROM json_each(:ids))"
 
 
 def index(db: apsw.Connection, issue_ids: Sequence[int]) -> None:
     """Make new issues findable; in the transaction that made them, after the last of them."""
     if issue_ids:
         db.execute(_INDEX, {"issue_ids": ids_json(issue_ids)})
-
-
-def forget(db: apsw.Connection, issue_ids: Sequence[int]) -> None:
-    """Take issues that are about to be deleted out of the index. About 4 µs an issue."""
-    db.execute(_FORGET, {"issue_ids": ids_json(issue_ids)})

@@ -33,8 +33,8 @@ class StatusChangeRow(NamedTuple):
 # Served by status_changes_by_issue (issue_id, id).
 _SELECT_HISTORY = """
 SELECT c.id, c.issue_id, c.project_id, p.public_id, i.fingerprint, c.old_status, c.new_status, c.changed_by,
-       coalesce(u.display_name, t.name, iif(c.changed_by = 'operator', 'operator', NULL)), c.changed_via, c.release,
-       c.changed_at_ms, c.action, c.network, c.detail
+       coalesce(u.display_name, t.name, CASE WHEN c.changed_by = 'operator' THEN c.changed_by END), c.changed_via,
+       c.release, c.changed_at_ms, c.action, c.network, c.detail
   FROM json_each(:issue_ids) AS wanted
   JOIN status_changes AS c ON c.issue_id = wanted.value
   JOIN issues AS i ON i.id = c.issue_id

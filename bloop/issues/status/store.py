@@ -47,11 +47,11 @@ SELECT id, project_id, status FROM issues WHERE id IN (SELECT value FROM json_ea
 _UPDATE = """
 UPDATE issues
    SET status              = :status,
-       resolved_at_ms      = iif(:status = 'resolved', :now_ms, NULL),
+       resolved_at_ms      = :resolved_at_ms,
        resolved_in_release = :release,
        resolved_in_next    = :is_next,
        is_firing           = 0,
-       muted_at_ms         = iif(:status = 'muted', :now_ms, NULL),
+       muted_at_ms         = :muted_at_ms,
        muted_until_ms      = :until_ms,
        muted_events        = :events,
        muted_per_hour      = :per_hour,
@@ -94,7 +94,8 @@ def change_status(
         row = {
             "issue_id": issue_id,
             "status": status.value,
-            "now_ms": now_ms,
+            "resolved_at_ms": now_ms if status is Status.RESOLVED else None,
+            "muted_at_ms": now_ms if status is Status.MUTED else None,
             "release": where.release,
             "is_next": int(where.is_next),
             **how_long._asdict(),

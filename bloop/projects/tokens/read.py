@@ -45,8 +45,8 @@ SELECT t.id, t.name, t.token_prefix, t.project_id, p.public_id, t.scopes, t.crea
   FROM api_tokens AS t
   JOIN projects AS p ON p.id = t.project_id
 """
-_SELECT_BY_PROJECT = f"{_COLUMNS} WHERE t.project_id = :project_id ORDER BY t.created_at DESC, t.rowid DESC"
-_SELECT_ALL = f"{_COLUMNS} ORDER BY t.created_at DESC, t.rowid DESC"
+_SELECT_BY_PROJECT = f"{_COLUMNS} WHERE t.project_id = :project_id ORDER BY t.created_at DESC"
+_SELECT_ALL = f"{_COLUMNS} ORDER BY t.created_at DESC, t.id DESC"
 _SELECT_ONE = f"{_COLUMNS} WHERE t.id = :id"
 
 

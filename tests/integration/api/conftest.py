@@ -47,11 +47,11 @@ class CollectingSink:
     def __init__(self) -> None:
         self.pushed: list[int] = []
 
-    def push(self, kind: int, payload: bytes) -> bool:
-        self.pushed.append(kind)
+    def push(self, form: int, payload: bytes) -> bool:
+        self.pushed.append(form)
         return True
 
-    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
         pass
 
 

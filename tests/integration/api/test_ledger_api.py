@@ -13,7 +13,7 @@ THIS_HOUR = hour_of(NOW_MS)
 def book(seed: Seed, project_id: int, outcome: Outcome, count: int, at_ms: int = THIS_HOUR) -> None:
     seed.ledger(project_id, outcome, at_ms, count)
     seed.db.execute(
-        "INSERT INTO ledger_totals VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
+        "INSERT INTO ledger_totals VALUES (?, 0, ?, ?) ON CONFLICT DO UPDATE SET count = count + excluded.count",
         (project_id, outcome, count),
     )
 

@@ -14,7 +14,7 @@ from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.health.exposition import NOBODY, PARTS, REST, Families, Seen
 from bloop.health.read import Reason
 from bloop.projects.tokens.api import ADMINS_ONLY
-from bloop.ring.layout import METERS
+from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import LaneStat, Meters
 from bloop.site.deps import InRing
 from tests.integration.api.conftest import WELL, Server, settings_for
@@ -108,7 +108,7 @@ def test_records_are_counted_by_project_and_outcome(server: Server, seed: Seed) 
         (gone, Outcome.RECEIVED, 5),
         (NO_PROJECT, Outcome.UNKNOWN_KEY, 3),
     ):
-        seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (project, outcome, count))
+        seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (project, outcome, count))
 
     found = {k: v for k, v in scraped(server).items() if k[0] == "bloop_events_total"}
 
@@ -126,7 +126,7 @@ def test_projects_beyond_the_limit_are_added_up_and_the_oldest_keep_their_names(
 ) -> None:
     monkeypatch.setattr("bloop.health.metrics.PROJECTS_MAX", 3)
     for n in range(10):
-        seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (seed.project(f"p{n}"), Outcome.STORED, 10**n))
+        seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (seed.project(f"p{n}"), Outcome.STORED, 10**n))
 
     found = scraped(server)
 
@@ -145,10 +145,10 @@ def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: See
         cell = tally.cell("POST", "/v1/ingest", "200 OK")
         cell[bisect_left(meters.ANSWER_BOUNDS_NS, took_ns)] += 1
         cell[-1] += took_ns
-    lane = [0] * METERS
+    lane = [0] * LANE_METERS
     for word, value in tally.take().items():
         lane[word] = value
-    server.in_ring = InRing(Meters([0] * METERS, [lane, lane, [0] * METERS]), None)
+    server.in_ring = InRing(Meters([0] * CONSUMER_METERS, [lane, lane, [0] * LANE_METERS]), None)
     token = seed.token(seed.project("shop"), "errors:read")
     for path in ("/v1/errors/a%2Fb", "/v1/errors/c", "/nowhere", "/nowhere/else"):
         server.call("GET", path, token=token)
@@ -177,12 +177,12 @@ def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: See
 
 
 def test_the_writers_times_and_what_waits_are_said(server: Server) -> None:
-    words = [0] * METERS
+    words = [0] * CONSUMER_METERS
     for word, value in meters.merged(
         meters.FLUSH.added([(4_000_000, 3)]), meters.VISIBLE.added([(120, 50), (3000, 1)])
     ).items():
         words[word] = value
-    server.in_ring = InRing(Meters(words, [[0] * METERS]), NOW_MS - 90_500)
+    server.in_ring = InRing(Meters(words, [[0] * LANE_METERS]), NOW_MS - 90_500)
     lane = LaneStat(0, 5, 200, 100, 100, 40, 2, True, spilled=7, spill_records=3, spill_bytes=900)
     server.ring = WELL._replace(lanes=[lane], fill=1.0, pending_records=9, spill_records=3, spill_bytes=900)
 
@@ -254,7 +254,7 @@ def test_openmetrics_is_spoken_where_it_is_asked_for(server: Server) -> None:
 def test_hostile_names_stay_inside_their_label(server: Server, seed: Seed) -> None:
     """Slugs are checked where they are made; this is the second lock."""
     hostile = 'x"} 1\nbloop_events_total{outcome="\\'
-    seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (seed.project(hostile), Outcome.STORED, 1))
+    seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (seed.project(hostile), Outcome.STORED, 1))
 
     found = scraped(server)
     assert of(found, "bloop_events_total", outcome="stored", project=hostile) == 1.0

@@ -108,7 +108,7 @@ def test_the_first_account_is_an_admin_and_signed_in(server: Server, seed: Seed,
         False,
     )
     assert ada.device.credentials[0].user_handle == handle_of(user["id"])
-    assert seed.rows("SELECT agent, network, last_seen_at FROM sessions")[0][0] == "Chrome on Linux"
+    assert seed.rows("SELECT agent, network, last_seen_at FROM sign_ins")[0][0] == "Chrome on Linux"
 
 
 def test_the_browser_is_asked_for_a_discoverable_passkey_of_a_verified_person(server: Server, seed: Seed) -> None:
@@ -360,7 +360,7 @@ def test_of_two_answers_at_the_same_moment_one_signs_in(server: Server, seed: Se
         results = list(pool.map(lambda _: server.call("POST", "/auth/login/finish", json=body).status_code, range(4)))
 
     assert results.count(200) == 1
-    assert seed.value("SELECT count(*) FROM sessions") == 2  # that one, and the registration's
+    assert seed.value("SELECT count(*) FROM sign_ins") == 2  # that one, and the registration's
 
 
 def test_a_counter_that_goes_back_refuses_the_sign_in_and_marks_the_passkey(

@@ -207,7 +207,7 @@ def test_a_reset_removes_everybody_and_nothing_else(server: Server, seed: Seed, 
     assert "Max-Age=0" in result.headers["Set-Cookie"]
     assert server.get("/auth/status") == {"setup_complete": False}
     assert server.call("GET", "/v1/stats", token=token).status_code == 200
-    tables = ("webauthn_users", "passkeys", "sessions", "invites", "login_links")
+    tables = ("webauthn_users", "passkeys", "sign_ins", "invites", "login_links")
     assert [seed.value(f"SELECT count(*) FROM {table}") for table in tables] == [0] * 5
 
 
@@ -260,7 +260,7 @@ def test_nobody_touches_another_persons_passkeys_or_sessions(server: Server, see
 
     assert submit(server, f"/settings/account/passkeys/{key}/name", hers, name="mine").status_code == 404
     assert submit(server, f"/settings/account/passkeys/{key}/remove", hers).status_code == 404
-    submit(server, f"/settings/account/sessions/{handle}/end", hers)
+    submit(server, f"/settings/account/sign-ins/{handle}/end", hers)
 
     assert server.call("GET", "/v1/stats", cookie=his).status_code == 200
     assert seed.value("SELECT count(*) FROM passkeys WHERE name = 'Laptop'") == 2
@@ -273,12 +273,12 @@ def test_sessions_are_listed_and_ended(server: Server, seed: Seed, ada: str) -> 
     assert page.count("Unknown browser") == 3 + 2  # the names, and what their buttons are called
 
     handle = credentials.token_hash(there)[:16]
-    assert f"/settings/account/sessions/{handle}/end" in page
-    ended = submit(server, f"/settings/account/sessions/{handle}/end", here)
-    assert ended.headers["Location"] == "/settings/account?done=session-ended"
+    assert f"/settings/account/sign-ins/{handle}/end" in page
+    ended = submit(server, f"/settings/account/sign-ins/{handle}/end", here)
+    assert ended.headers["Location"] == "/settings/account?done=sign-in-ended"
     assert [server.call("GET", "/v1/stats", cookie=c).status_code for c in (here, there, elsewhere)] == [200, 401, 200]
 
-    submit(server, "/settings/account/sessions/end-others", here)
+    submit(server, "/settings/account/sign-ins/end-others", here)
     assert [server.call("GET", "/v1/stats", cookie=c).status_code for c in (here, elsewhere)] == [200, 401]
 
 
@@ -288,7 +288,7 @@ def test_a_session_notes_when_it_was_seen_at_most_once_a_minute(server: Server, 
     for after_ms in (0, 59_000, 60_000, 70_000):
         server.now_ms = NOW_MS + after_ms
         server.get("/v1/stats", cookie=cookie)
-        noted.append(seed.value("SELECT last_seen_at FROM sessions") - NOW_MS // 1000)
+        noted.append(seed.value("SELECT last_seen_at FROM sign_ins") - NOW_MS // 1000)
 
     assert noted == [0, 0, 60, 60]
 
@@ -299,7 +299,7 @@ def test_sessions_a_seeding_script_wrote_work_and_are_shown(server: Server, seed
         " VALUES ('test-user', 't', 'T', 1, 1)"
     )
     seed.db.execute(
-        "INSERT INTO sessions (token, user_id, created_at, expires_at) VALUES (?, 'test-user', 1, ?)",
+        "INSERT INTO sign_ins (token, user_id, created_at, expires_at) VALUES (?, 'test-user', 1, ?)",
         (credentials.token_hash("cookie"), NOW_MS // 1000 + 60),
     )
 
@@ -318,7 +318,7 @@ def test_the_operator_is_led_to_an_account_of_their_own(server: Server, seed: Se
     page = server.call("GET", path, query_string=query).text
     assert "Set up bloop" in page
     assert 'data-start="/auth/register/start"' in page
-    assert submit(server, "/settings/account/sessions/end-others", cookie).status_code == 409
+    assert submit(server, "/settings/account/sign-ins/end-others", cookie).status_code == 409
     seed.user("grace", is_admin=True)
     assert submit(server, "/settings/account/set-up", cookie).status_code == 409
 

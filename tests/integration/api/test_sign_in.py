@@ -109,7 +109,7 @@ def test_expired_sessions_go_when_somebody_signs_in(server: Server, seed: Seed) 
 
     press_the_button(server, login_link(seed))
 
-    assert seed.value("SELECT count(*) FROM sessions") == 1
+    assert seed.value("SELECT count(*) FROM sign_ins") == 1
 
 
 def test_setup_is_complete_once_somebody_has_an_account(server: Server, seed: Seed) -> None:

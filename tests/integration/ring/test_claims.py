@@ -27,7 +27,7 @@ def test_a_killed_producers_lane_is_free_at_once_and_keeps_what_it_pushed(name, 
     def produce() -> None:
         producer = Producer.claim(segment)
         producer.push(1, b"before the kill")
-        producer.count(7, 1, 3)
+        producer.count(7, 0, 1, 3)
         board[0] = 1
         sleep_for_ever()
 

@@ -16,6 +16,7 @@ from bloop.ring import Consumer, Producer, Segment, Spill, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.waiting import lives_on, until
 
+EVENT = 0
 RECEIVED, RING_FULL = 1, 3
 PROJECT_ID = 7
 SCHEMA = """
@@ -54,7 +55,7 @@ def claim_consumer(segment: Segment, path: Path) -> Consumer:
 
 def book_counts(db: sqlite3.Connection, consumer: Consumer) -> None:
     """What was counted since it was last booked; the same transaction moves the mark."""
-    for lane, _, outcome, value in consumer.cells():
+    for lane, _, _, outcome, value in consumer.cells():
         row = db.execute("SELECT value FROM booked WHERE lane = ? AND outcome = ?", (lane, outcome)).fetchone()
         new = value - (row[0] if row else 0)
         assert new >= 0, "counts never go back"
@@ -91,12 +92,12 @@ def produce(segment: Segment, board: Board, producer_id: int, spilling: Spill | 
     filler = bytes([producer_id]) * 300
     while True:
         payload = bytes([producer_id]) + serial.to_bytes(8, "little") + filler[: serial * 31 % 300]
-        producer.count(PROJECT_ID, RECEIVED)
+        producer.count(PROJECT_ID, EVENT, RECEIVED)
         if producer.push(1, payload):
             serial += 1
             board[producer_id] = serial
         else:
-            producer.count(PROJECT_ID, RING_FULL)
+            producer.count(PROJECT_ID, EVENT, RING_FULL)
 
 
 @pytest.fixture

@@ -214,7 +214,7 @@ def test_what_was_ended_since_then_does_not_come_back(seed: Seed, folder: Path, 
 
     restore(entry.path, restored, LATER_MS)
 
-    for table in ("sessions", "login_links", "invites", "process_states"):
+    for table in ("sign_ins", "login_links", "invites", "process_states"):
         assert value(restored, f"SELECT count(*) FROM {table}") == 0
     assert value(restored, "SELECT state FROM deliveries") == "dismissed"
     assert value(restored, "SELECT signal_id = (SELECT max(id) FROM signals) FROM alert_cursor") == 1

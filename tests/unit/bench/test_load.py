@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -95,10 +96,18 @@ def test_a_generator_that_gives_up_ends_the_load_with_its_reason() -> None:
         run_load(Load(target(server.port), "t", requests=20, duration_s=60.0, connections=2, processes=2))
 
 
-def test_ctrl_c_ends_an_open_loop_with_what_was_answered_until_then() -> None:
+@pytest.fixture
+def press_ctrl_c() -> Iterator[Callable[[], None]]:
+    """As in a foreground job: shells have jobs in the background ignore SIGINT, and test runs inherit that."""
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield lambda: os.kill(os.getpid(), signal.SIGINT)
+    signal.signal(signal.SIGINT, inherited)
+
+
+def test_ctrl_c_ends_an_open_loop_with_what_was_answered_until_then(press_ctrl_c: Callable[[], None]) -> None:
     def press_after_twenty(number: int) -> None:
         if number == 21:  # of those before, one may be on its way still, over the other connection
-            os.kill(os.getpid(), signal.SIGINT)
+            press_ctrl_c()
 
     server = StubServer(before_reply=press_after_twenty)
     with server.serving():

@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 
@@ -66,7 +67,10 @@ def ended() -> list[int]:
 
 
 @pytest.fixture
-def running(ended: list[int], monkeypatch: pytest.MonkeyPatch) -> Iterator[Streams]:
+def running(
+    pair: Callable[[], tuple[socket.socket, socket.socket]], ended: list[int], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Streams]:
+    """Ends before `pair`: what was added belongs to its thread, and nobody else may close it before that is over."""
     monkeypatch.setattr(streams, "TICK_S", 0.01)
     made = Streams(on_closed=lambda: ended.append(1))
     yield made
@@ -165,6 +169,30 @@ def test_a_client_that_left_before_it_was_added_is_counted_out(running: Streams,
 
     until(lambda: ended, "it to be counted out")
     assert channel.ends == 1
+
+
+class Vanishing(socket.socket):
+    """Closed under the thread's hands as soon as something was sent."""
+
+    def send(self, data: Any, flags: int = 0, /) -> int:
+        sent = super().send(data[:1], flags)
+        self.close()
+        return sent
+
+
+def test_a_client_that_vanishes_while_it_is_written_to_takes_nobody_along(
+    running: Streams, pair: Pair, ended: list[int]
+) -> None:
+    (doomed, _), (ours, theirs) = pair(), pair()
+    vanishing, channel = Says(b"more than one byte"), Says()
+    running.add(ours, channel)
+    running.add(Vanishing(fileno=doomed.detach()), vanishing)
+
+    until(lambda: vanishing.ends, "it to be counted out")
+
+    channel.said.append(b"still here")
+    assert theirs.recv(100) == b"still here"
+    assert (vanishing.ends, channel.ends, ended) == (1, 0, [1])
 
 
 def test_closing_ends_every_client_and_keeps_no_descriptor(pair: Pair, ended: list[int]) -> None:

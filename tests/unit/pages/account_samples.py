@@ -9,7 +9,7 @@ from bloop.accounts.invites.read import InviteRow
 from bloop.accounts.pages import account_page, people_page
 from bloop.accounts.passkeys.read import PasskeyRow
 from bloop.accounts.people.read import Person, UserRow
-from bloop.accounts.sign_ins.read import OpenSession
+from bloop.accounts.sign_ins.read import SignInSummary
 from bloop.site.contexts import Page, Shell
 
 NOW_S = 1_768_737_600
@@ -34,14 +34,14 @@ def account_pages(shell: Shell, say: Text) -> Iterator[Page]:
     yield SetUpPage(token=say("token"), next_path=say("/"), origin=ORIGIN)
     yield InvitePage(token=say("token"), origin=ORIGIN)
     yield LinkPage(token=say("token"), username=say("ada"))
-    sessions = [
-        OpenSession("aa", say("Firefox on Linux"), say("192.0.2.0/24"), NOW_S - 60, NOW_S),
-        OpenSession("bb", "", "", NOW_S - 6000, None),
+    sign_ins = [
+        SignInSummary("aa", say("Firefox on Linux"), say("192.0.2.0/24"), NOW_S - 60, NOW_S),
+        SignInSummary("bb", "", "", NOW_S - 6000, None),
     ]
     passkeys = [a_passkey(say, "p1", used=True), a_passkey(say, "p2", suspect=True)]
-    for user, rows, seen in ((a_user(say), passkeys, sessions), (a_user(say), [], sessions[:1]), (None, [], [])):
+    for user, rows, seen in ((a_user(say), passkeys, sign_ins), (a_user(say), [], sign_ins[:1]), (None, [], [])):
         yield account_page(
-            shell, user, rows, seen, this_session="aa", is_admin=True, origin=ORIGIN, notice="link", now_ms=NOW_MS
+            shell, user, rows, seen, this_sign_in="aa", is_admin=True, origin=ORIGIN, notice="link", now_ms=NOW_MS
         )
     people = [Person(a_user(say), 2, NOW_S), Person(a_user(say, "u2", is_admin=False), 1, None)]
     invites = [

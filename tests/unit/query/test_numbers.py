@@ -54,7 +54,7 @@ def test_events_24h_is_the_ledger_exact_to_the_minute(seed: Seed, db: apsw.Conne
 def test_totals_outlive_the_minutes(seed: Seed, db: apsw.Connection) -> None:
     one = seed.project("one")
     rows = [(one, Outcome.STORED, 4), (NO_PROJECT, Outcome.UNKNOWN_KEY, 2)]
-    seed.db.executemany("INSERT INTO ledger_totals VALUES (?, ?, ?)", rows)
+    seed.db.executemany("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", rows)
 
     assert ledger.totals(db, [one]) == {Outcome.STORED: 4}
     assert ledger.totals(db, [one, NO_PROJECT]) == {Outcome.STORED: 4, Outcome.UNKNOWN_KEY: 2}

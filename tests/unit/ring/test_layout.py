@@ -37,6 +37,14 @@ def test_lanes_and_areas_follow_each_other_without_overlap():
     assert spans[-1][1] == geometry.total_bytes
 
 
+def test_tables_of_a_lane_head_do_not_overlap_and_fill_it():
+    assert layout.L_SPILL + layout.L_FREED < layout.L_PROJECT_0
+    assert layout.L_PROJECT_0 + (layout.CATEGORY_MAX + 1) * (layout.OUTCOME_MAX + 1) == layout.L_METERS
+    assert layout.L_METERS + layout.LANE_METERS == layout.L_CELLS
+    assert layout.L_CELLS + 2 * layout.CELL_COUNT == layout.LANE_HEAD_BYTES // 8
+    assert layout.W_METERS + layout.CONSUMER_METERS <= layout.HEADER_BYTES // 8
+
+
 def test_words_of_different_writers_never_share_a_cache_line():
     def line(word: int) -> int:
         return word * 8 // 64

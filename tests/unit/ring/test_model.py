@@ -38,7 +38,7 @@ class Lane:
     tail: int = 0
     accepted: int = 0
     dropped: int = 0
-    counts: dict[tuple[int, int], int] = field(default_factory=dict)
+    counts: dict[tuple[int, int, int], int] = field(default_factory=dict)
 
     def place(self, size: int) -> tuple[int, int]:
         """Start and end of a record pushed now."""
@@ -125,11 +125,11 @@ class RingMachine(RuleBasedStateMachine):
         self.producers[lane] = Producer.claim(self.segment)
         assert self.producers[lane].lane == lane
 
-    @rule(lane=lanes, project_id=st.integers(0, 3), outcome=st.integers(1, 31), n=st.integers(1, 5))
-    def count(self, lane: int, project_id: int, outcome: int, n: int) -> None:
-        self.producers[lane].count(project_id, outcome, n)
+    @rule(lane=lanes, key=st.tuples(st.integers(0, 3), st.integers(0, 15), st.integers(1, 31)), n=st.integers(1, 5))
+    def count(self, lane: int, key: tuple[int, int, int], n: int) -> None:
+        self.producers[lane].count(*key, n)
         counts = self.model[lane].counts
-        counts[project_id, outcome] = counts.get((project_id, outcome), 0) + n
+        counts[key] = counts.get(key, 0) + n
 
     @precondition(lambda self: any(lane.waiting for lane in self.model))
     @rule(data=st.data())
@@ -182,7 +182,7 @@ class RingMachine(RuleBasedStateMachine):
         damaged = any(record.damaged for lane in self.model for record in lane.waiting)
         waiting = sum(len(lane.waiting) for lane in self.model)
         assert damaged or self.consumer.pending() == found.pending_records == waiting
-        cells = {(cell.lane, cell.project_id, cell.outcome): cell.value for cell in self.consumer.cells()}
+        cells = {tuple(key): value for *key, value in self.consumer.cells()}
         assert cells == {(n, *key): value for n, lane in enumerate(self.model) for key, value in lane.counts.items()}
 
     def teardown(self) -> None:

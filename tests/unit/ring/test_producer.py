@@ -9,6 +9,8 @@ from bloop.base.errors import LaneUnavailable, RingMismatch
 from bloop.ring import Cell, Consumer, Producer, Segment, layout
 from tests.unit.ring.support import abandon, run_until_killed
 
+EVENT, SESSION = 0, 1  # categories: the ring only knows their numbers
+
 
 def drain(consumer: Consumer) -> list[bytes]:
     batch = consumer.read(10_000, 1 << 30)
@@ -41,19 +43,19 @@ def test_lanes_are_claimed_from_the_lowest_free_one(name):
         handle.close()
 
 
-def test_records_arrive_with_their_kind_in_order(producer, consumer):
-    pushed = [(kind, os.urandom(size), 0) for kind, size in ((0, 0), (7, 1), (0xFFFF, 200), (1, 8))]
+def test_records_arrive_with_their_form_in_order(producer, consumer):
+    pushed = [(form, os.urandom(size), 0) for form, size in ((0, 0), (7, 1), (0xFFFF_FFFF, 200), (1 | 3 << 16, 8))]
 
-    for kind, payload, _ in pushed:
-        assert producer.push(kind, payload)
+    for form, payload, _ in pushed:
+        assert producer.push(form, payload)
 
     assert consumer.read(10, 4096).records == pushed
 
 
-@pytest.mark.parametrize("kind", [-1, 0x1_0000])
-def test_a_kind_that_is_no_u16_leaves_no_trace(producer, consumer, kind):
-    with pytest.raises(Exception, match="format"):
-        producer.push(kind, b"x")
+@pytest.mark.parametrize("form", [-1, 0x1_0000_0000])
+def test_a_form_that_is_no_u32_leaves_no_trace(producer, consumer, form):
+    with pytest.raises(Exception, match=r"out of range|format"):
+        producer.push(form, b"x")
 
     assert drain(consumer) == []
     assert producer.push(1, b"next")
@@ -106,7 +108,7 @@ def test_a_closed_producer_refuses_and_closing_again_is_harmless(segment):
     with pytest.raises(ValueError):
         producer.push(1, b"x")
     with pytest.raises(ValueError):
-        producer.count(1, 1)
+        producer.count(1, EVENT, 1)
     assert segment.stat().lanes[0].accepted == 0
 
 
@@ -172,7 +174,7 @@ def test_a_producer_killed_at_any_instruction_of_a_count_loses_at_most_that_coun
     for instruction in count():
         producer = Producer.claim(segment)
         project_id = 1 + instruction // 3  # a new cell at times, a known one at others
-        killed = run_until_killed(producer.count, project_id, 4, 10, instruction=instruction)
+        killed = run_until_killed(producer.count, project_id, EVENT, 4, 10, instruction=instruction)
         abandon(producer)
 
         values = {cell.project_id: cell.value for cell in consumer.cells()}
@@ -183,30 +185,34 @@ def test_a_producer_killed_at_any_instruction_of_a_count_loses_at_most_that_coun
             break
 
     successor = Producer.claim(segment)
-    successor.count(1, 4, 5)
+    successor.count(1, EVENT, 4, 5)
     assert {cell.project_id: cell.value for cell in consumer.cells()}[1] == expected.get(1, 0) + 5
     successor.close()
 
 
-def test_counts_are_kept_by_project_and_outcome_and_outlive_their_producer(segment, consumer):
+def test_counts_are_kept_by_project_category_and_outcome_and_outlive_their_producer(segment, consumer):
     """R9"""
     first = Producer.claim(segment)
-    first.count(7, 1, 3)
-    first.count(7, 3)
-    first.count(8, 1)
-    first.count(0, 7, 2)
+    first.count(7, EVENT, 1, 3)
+    first.count(7, EVENT, 3)
+    first.count(7, SESSION, 3, 9)
+    first.count(8, EVENT, 1)
+    first.count(0, EVENT, 7, 2)
+    first.count(0, 15, 31)
     abandon(first)
     second = Producer.claim(segment)
 
-    second.count(7, 1)
-    second.count((1 << 55) - 1, 31)
+    second.count(7, EVENT, 1)
+    second.count((1 << 47) - 1, 15, 31)
 
     assert sorted(consumer.cells()) == [
-        Cell(0, 0, 7, 2),
-        Cell(0, 7, 1, 4),
-        Cell(0, 7, 3, 1),
-        Cell(0, 8, 1, 1),
-        Cell(0, (1 << 55) - 1, 31, 1),
+        Cell(0, 0, EVENT, 7, 2),
+        Cell(0, 0, 15, 31, 1),
+        Cell(0, 7, EVENT, 1, 4),
+        Cell(0, 7, EVENT, 3, 1),
+        Cell(0, 7, SESSION, 3, 9),
+        Cell(0, 8, EVENT, 1, 1),
+        Cell(0, (1 << 47) - 1, 15, 31, 1),
     ]
     second.close()
 
@@ -215,35 +221,35 @@ def test_each_lane_has_counts_of_its_own(segment, consumer):
     producers = [Producer.claim(segment), Producer.claim(segment)]
 
     for lane, producer in enumerate(producers):
-        producer.count(1, 1, lane + 1)
+        producer.count(1, EVENT, 1, lane + 1)
 
-    assert consumer.cells() == [Cell(0, 1, 1, 1), Cell(1, 1, 1, 2)]
+    assert consumer.cells() == [Cell(0, 1, EVENT, 1, 1), Cell(1, 1, EVENT, 1, 2)]
     for producer in producers:
         producer.close()
 
 
-def test_what_finds_the_table_full_is_counted_under_no_project_with_its_outcome(segment, consumer):
+def test_what_finds_the_table_full_is_counted_under_no_project_with_its_category_and_outcome(segment, consumer):
     producer = Producer.claim(segment)
     for project_id in range(1, layout.CELL_COUNT + 1):
-        producer.count(project_id, 3)
+        producer.count(project_id, EVENT, 3)
 
-    producer.count(10_000, 3, 5)
-    producer.count(10_001, 4)
+    producer.count(10_000, EVENT, 3, 5)
+    producer.count(10_001, SESSION, 4)
     abandon(producer)
     successor = Producer.claim(segment)
-    successor.count(10_000, 3)
-    successor.count(layout.CELL_COUNT, 3)
+    successor.count(10_000, EVENT, 3)
+    successor.count(layout.CELL_COUNT, EVENT, 3)
 
-    cells = {(project_id, outcome): value for _, project_id, outcome, value in consumer.cells()}
-    assert (cells[0, 3], cells[0, 4]) == (6, 1)
-    assert (cells[1, 3], cells[layout.CELL_COUNT, 3]) == (1, 2)
+    cells = {key: value for _, *key, value in consumer.cells() for key in [tuple(key)]}
+    assert (cells[0, EVENT, 3], cells[0, SESSION, 4]) == (6, 1)
+    assert (cells[1, EVENT, 3], cells[layout.CELL_COUNT, EVENT, 3]) == (1, 2)
     assert len(cells) == layout.CELL_COUNT + 2
     successor.close()
 
 
-@pytest.mark.parametrize(("project_id", "outcome"), [(-1, 1), (1 << 55, 1), (1, 0), (1, 32)])
-def test_what_has_no_cell_is_refused(producer, consumer, project_id, outcome):
+@pytest.mark.parametrize("key", [(-1, 0, 1), (1 << 47, 0, 1), (1, -1, 1), (1, 16, 1), (1, 0, 0), (1, 0, 32)])
+def test_what_has_no_cell_is_refused(producer, consumer, key):
     with pytest.raises(ValueError, match="cannot count"):
-        producer.count(project_id, outcome)
+        producer.count(*key)
 
     assert consumer.cells() == []

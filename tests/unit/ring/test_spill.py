@@ -101,6 +101,14 @@ def damage(file: SpillFile, offset: int) -> None:
 
 
 class TestOrder:
+    def test_a_record_keeps_its_form_on_the_disk(self, ring: Ring):
+        forms = [1, 7, 3 | 5 << 16, 0xFFFF_FFFF] * 3
+        assert all(ring.producer.push(form, ring.payload()) for form in forms)
+
+        batch = ring.consumer.read(*ALL)
+
+        assert (ring.lane.spilled, [form for form, _, _ in batch.records]) == (8, forms)
+
     def test_what_finds_the_lane_full_is_stored_after_it_and_in_order(self, ring: Ring):
         """R14"""
         pushed = ring.push(10)

@@ -15,7 +15,7 @@ from bloop.accounts.passkeys.read import challenge_key, find_passkey
 from bloop.accounts.passkeys.store import add_passkey, remove_passkey, spend_challenge, use_passkey
 from bloop.accounts.people.read import find_user, list_people
 from bloop.accounts.people.store import create_user, delete_user, set_role
-from bloop.accounts.sign_ins.store import create_session
+from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base import credentials
 from bloop.base.errors import Conflict
 from bloop.db import connection, migrate
@@ -37,13 +37,13 @@ def passkey(db: apsw.Connection, user_id: str, credential_id: bytes = b"c", sign
 
 
 def test_the_first_account_is_an_admin_and_the_next_is_not(seed: Seed) -> None:
-    create_session(seed.db, None, now_ms=NOW_MS, ttl_s=60)
+    create_sign_in(seed.db, None, now_ms=NOW_MS, ttl_s=60)
 
     for name in ("ada", "grace"):
         create_user(seed.db, username=name, now_ms=NOW_MS)
 
     assert [(p.user.username, p.user.is_admin) for p in list_people(seed.db)] == [("ada", True), ("grace", False)]
-    assert seed.value("SELECT count(*) FROM sessions") == 0
+    assert seed.value("SELECT count(*) FROM sign_ins") == 0
 
 
 def test_a_name_is_found_in_whatever_case_the_exact_one_first(seed: Seed) -> None:

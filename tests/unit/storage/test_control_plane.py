@@ -1,4 +1,4 @@
-"""Projects, tokens, sessions, sign-in links and status changes: what the control plane writes."""
+"""Projects, tokens, sign-ins, sign-in links and status changes: what the control plane writes."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ import orjson
 import pytest
 
 from bloop.accounts.links import store as login_links
-from bloop.accounts.sign_ins import read as read_sessions
-from bloop.accounts.sign_ins import store as sessions
+from bloop.accounts.sign_ins import read as read_sign_ins
+from bloop.accounts.sign_ins import store as sign_ins
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter, NotFound
 from bloop.db import connection
@@ -170,45 +170,45 @@ def test_tokens_are_listed_newest_first_revoked_ones_included(seed: Seed) -> Non
     assert len(read_tokens.list_tokens(seed.db)) == 3
 
 
-# Sessions and sign-in links -----------------------------------------------------------------------------------------
+# Sign-ins and sign-in links -----------------------------------------------------------------------------------------
 
 
-def test_a_session_is_stored_as_its_hash_and_ends_on_time(seed: Seed) -> None:
+def test_a_sign_in_is_stored_as_its_hash_and_ends_on_time(seed: Seed) -> None:
     user_id = seed.user("ada", is_admin=True)
-    cookie = sessions.create_session(seed.db, user_id, now_ms=NOW_MS, ttl_s=60)
+    cookie = sign_ins.create_sign_in(seed.db, user_id, now_ms=NOW_MS, ttl_s=60)
     hashed = credentials.token_hash(cookie)
 
-    found = read_sessions.find_session(seed.db, hashed, NOW_MS + 59_999)
+    found = read_sign_ins.find_sign_in(seed.db, hashed, NOW_MS + 59_999)
     assert found is not None
     assert (found.user_id, found.username, found.is_admin) == (user_id, "ada", True)
-    assert read_sessions.find_session(seed.db, hashed, NOW_MS + 60_000) is None
-    assert seed.rows("SELECT token FROM sessions") == [(hashed,)]
+    assert read_sign_ins.find_sign_in(seed.db, hashed, NOW_MS + 60_000) is None
+    assert seed.rows("SELECT token FROM sign_ins") == [(hashed,)]
 
 
-def test_signing_out_ends_only_that_session(seed: Seed) -> None:
-    cookies = [sessions.create_session(seed.db, None, now_ms=NOW_MS, ttl_s=60) for _ in range(2)]
+def test_signing_out_ends_only_that_sign_in(seed: Seed) -> None:
+    cookies = [sign_ins.create_sign_in(seed.db, None, now_ms=NOW_MS, ttl_s=60) for _ in range(2)]
 
-    sessions.delete_session(seed.db, cookies[0])
-    sessions.delete_session(seed.db, "never seen")
+    sign_ins.delete_sign_in(seed.db, cookies[0])
+    sign_ins.delete_sign_in(seed.db, "never seen")
 
-    found = [read_sessions.find_session(seed.db, credentials.token_hash(c), NOW_MS) is not None for c in cookies]
+    found = [read_sign_ins.find_sign_in(seed.db, credentials.token_hash(c), NOW_MS) is not None for c in cookies]
     assert found == [False, True]
 
 
-def test_the_sweep_takes_expired_sessions_only(seed: Seed) -> None:
+def test_the_sweep_takes_expired_sign_ins_only(seed: Seed) -> None:
     for ttl_s in (10, 20, 30):
-        sessions.create_session(seed.db, None, now_ms=NOW_MS, ttl_s=ttl_s)
+        sign_ins.create_sign_in(seed.db, None, now_ms=NOW_MS, ttl_s=ttl_s)
 
-    assert sessions.sweep_sessions(seed.db, NOW_MS + 20_000) == 2
-    assert seed.value("SELECT count(*) FROM sessions") == 1
+    assert sign_ins.sweep_sign_ins(seed.db, NOW_MS + 20_000) == 2
+    assert seed.value("SELECT count(*) FROM sign_ins") == 1
 
 
-def test_deleting_a_user_ends_their_sessions(seed: Seed) -> None:
-    cookie = sessions.create_session(seed.db, seed.user("ada"), now_ms=NOW_MS, ttl_s=60)
+def test_deleting_a_user_ends_their_sign_ins(seed: Seed) -> None:
+    cookie = sign_ins.create_sign_in(seed.db, seed.user("ada"), now_ms=NOW_MS, ttl_s=60)
 
     seed.db.execute("DELETE FROM webauthn_users")
 
-    assert read_sessions.find_session(seed.db, credentials.token_hash(cookie), NOW_MS) is None
+    assert read_sign_ins.find_sign_in(seed.db, credentials.token_hash(cookie), NOW_MS) is None
 
 
 def test_a_sign_in_link_works_once(seed: Seed) -> None:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.base.outcomes import REFUSALS, Outcome
+from bloop.base.outcomes import REFUSALS, Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.pipeline import lost_rings, ring_state
@@ -36,26 +36,27 @@ def db(tmp_path):
 
 
 def fold(db, ring_id, **counts):
-    ring_state.save_cells(db, [(ring_id, 0, 1, Outcome[name.upper()], n) for name, n in counts.items()])
+    ring_state.save_cells(db, [(ring_id, 0, 1, Category.EVENT, Outcome[name.upper()], n) for name, n in counts.items()])
 
 
 def totals(db):
     return {Outcome(o).label: n for o, n in db.execute("SELECT outcome, count FROM ledger_totals WHERE project_id = 1")}
 
 
-counts = st.dictionaries(st.tuples(st.integers(0, 2), st.integers(0, 3), st.sampled_from(Outcome)), st.integers(0, 50))
+keys = st.tuples(st.integers(0, 2), st.integers(0, 3), st.sampled_from(Category), st.sampled_from(Outcome))
+counts = st.dictionaries(keys, st.integers(0, 50))
 
 
 @given(counts)
 def test_after_closing_everything_received_is_accounted_for(folded):
-    for project_id, outcome, n in lost_rings.closing_lines(folded):
+    for *account, outcome, n in lost_rings.closing_lines(folded):
         assert n > 0
-        key = (99, project_id, outcome)
+        key = (99, *account, outcome)
         folded = folded | {key: folded.get(key, 0) + n}
 
-    for project_id in {key[1] for key in folded}:
-        of_project = {o: sum(n for (_, p, x), n in folded.items() if (p, x) == (project_id, o)) for o in Outcome}
-        assert of_project[Outcome.RECEIVED] == sum(of_project[o] for o in (Outcome.STORED, *REFUSALS))
+    for account in {key[1:3] for key in folded}:
+        became = {o: sum(n for (_, *key), n in folded.items() if tuple(key) == (*account, o)) for o in Outcome}
+        assert became[Outcome.RECEIVED] == sum(became[o] for o in (Outcome.STORED, *REFUSALS))
 
 
 def test_what_was_received_and_is_nowhere_is_booked_as_interrupted(db):
@@ -96,7 +97,7 @@ def test_an_orphan_goes_on_where_its_ring_was_stored_up_to(db):
 
     assert ring_state.positions(db, OLD) == {0: 999, 256: 128}
     assert ring_state.positions(db, NEW) == {0: 24, 257: 16}
-    assert ring_state.cells(db, OLD)[0, 1, Outcome.STORED] == 5, "four before, and the dead letter"
+    assert ring_state.cells(db, OLD)[0, 1, Category.EVENT, Outcome.STORED] == 5, "four before, and the dead letter"
     assert ring_state.cells(db, NEW) == {}
 
 

@@ -84,7 +84,7 @@ def add_minutes(seed: Seed, days: int) -> None:
             " VALUES (?, ?, 5, '', '', '', '')",
             (minute, project),
         )
-    seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, ?)", (project, Outcome.STORED, days))
+    seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, ?)", (project, Outcome.STORED, days))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from bloop.projects import purge
 from bloop.projects import read as read_projects
 from bloop.projects import store as projects
 from bloop.projects.tokens import read as read_tokens
+from bloop.projects.write_keys.store import WriteKeyKind, create_write_key
 from tests.seed import NOW_MS, Seed
 
 HOUR_MS = 3_600_000
@@ -47,6 +48,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
     seed.route(project, "/a", 1)
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 12, 0, 0)", (project,))
     seed.token(project, "errors:read")
+    create_write_key(seed.db, project, WriteKeyKind.DSN, now_ms=0)
     seed.db.execute(
         "INSERT INTO rejections (rejected_at_ms, project_id, outcome, detail, key_prefix, client, user_agent)"
         " VALUES (0, ?, 5, '', '', '', '')",
@@ -75,7 +77,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
             (firing_id, f"key-{firing_id}"),
         )
     seed.db.execute("INSERT INTO retention_overrides VALUES (?, 30)", (project,))
-    seed.db.execute("INSERT INTO ledger_totals VALUES (?, ?, 12)", (project, Outcome.STORED))
+    seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, 12)", (project, Outcome.STORED))
     return project
 
 

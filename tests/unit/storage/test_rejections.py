@@ -19,7 +19,7 @@ from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.purge import find_unindexed, purge_some
 from bloop.projects.read import get_project
-from bloop.records.record import Kind, Rejection, encode_event, encode_rejection
+from bloop.records.record import EVENT_FORM, Kind, Rejection, encode_event, encode_rejection
 from tests.seed import NOW_MS, Seed
 
 LANE = 0
@@ -39,12 +39,12 @@ def a_rejection(number: int = 0, project_id: int = 0) -> Rejection:
 
 
 def a_note(number: int = 0, project_id: int = 0) -> RingRecord:
-    return Kind.REJECTION, encode_rejection(a_rejection(number, project_id)), LANE
+    return Kind.NOTE, encode_rejection(a_rejection(number, project_id)), LANE
 
 
 def an_event(project_id: int) -> RingRecord:
     event = Event(NOW_MS, "api", "test", "1.0", "E", "m", *[None] * 10, "error")
-    return Kind.EVENT, encode_event(project_id, NOW_MS, "f", "v1", event), LANE
+    return EVENT_FORM, encode_event(project_id, NOW_MS, "f", "v1", event), LANE
 
 
 def test_notes_are_stored_beside_events_and_counted_nowhere(seed: Seed) -> None:
@@ -66,7 +66,7 @@ def test_a_note_nobody_can_read_costs_only_itself(seed: Seed) -> None:
     store = Store(seed.db, 1, make_kinds(seed.db))
     bad = [b"", b"\xc1", b"\x91\x01", encode_rejection(a_rejection())[:-1], b"\x98" + b"\xcf" + b"\xff" * 8]
 
-    done = store.store([*((Kind.REJECTION, payload, LANE) for payload in bad), a_note(7)], {}, [], now_ms=NOW_MS)
+    done = store.store([*((Kind.NOTE, payload, LANE) for payload in bad), a_note(7)], {}, [], now_ms=NOW_MS)
 
     assert done.dead == 0
     assert [row.detail for row in list_rejections(seed.db, [0], 10)] == ["no 7"]

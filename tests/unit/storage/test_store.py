@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import apsw
+import msgspec
 import pytest
 
 from bloop.base.clock import HOUR_MS, MINUTE_MS
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.ingest.dialects.native import Event
@@ -16,7 +17,7 @@ from bloop.issues import store as issues
 from bloop.issues.events import store as events
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_event
+from bloop.records.record import EVENT_FORM, Kind, encode_event, form
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute
 RING = 7
@@ -44,12 +45,13 @@ PLAIN = {
 class FakeCell(NamedTuple):
     lane: int
     project_id: int
+    category: int
     outcome: int
     value: int
 
 
 def record(fingerprint="aa", *, at_ms=T0, project_id=1, lane=0, **fields):
-    return Kind.EVENT, encode_event(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
+    return EVENT_FORM, encode_event(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
 
 
 @pytest.fixture
@@ -418,7 +420,7 @@ class TestDeadLetters:
 
 class TestLedger:
     def test_shared_counters_are_booked_as_differences(self, store, db):
-        cell = FakeCell(0, 1, Outcome.INVALID, 5)
+        cell = FakeCell(0, 1, Category.EVENT, Outcome.INVALID, 5)
         put(store, cells=[cell])
         put(store, cells=[cell._replace(value=7)], now_ms=T0 + MINUTE_MS)
         put(store, cells=[cell._replace(value=7)], now_ms=T0 + 2 * MINUTE_MS)
@@ -428,7 +430,7 @@ class TestLedger:
         assert totals(db) == {(1, Outcome.INVALID): 7}
 
     def test_a_writer_that_restarts_books_nothing_twice(self, store, db):
-        cells = [FakeCell(0, 1, Outcome.INVALID, 5), FakeCell(1, 1, Outcome.INVALID, 1)]
+        cells = [FakeCell(0, 1, Category.EVENT, Outcome.INVALID, 5), FakeCell(1, 1, Category.EVENT, Outcome.INVALID, 1)]
         put(store, cells=cells)
 
         put(Store(db, RING, make_kinds(db)), cells=cells)
@@ -441,7 +443,10 @@ class TestLedger:
         assert rows(db, "SELECT minute_ms, count FROM ledger") == [(T0, 1), (T0 + MINUTE_MS, 1)]
 
     def test_what_a_dead_producer_left_unanswered_is_booked_as_interrupted_once(self, store, db):
-        received = [FakeCell(0, 1, Outcome.RECEIVED, 5), FakeCell(0, 1, Outcome.INVALID, 1)]
+        received = [
+            FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 5),
+            FakeCell(0, 1, Category.EVENT, Outcome.INVALID, 1),
+        ]
         put(store, record(), record(), cells=received)  # 5 received = 2 stored + 1 invalid + 2 unaccounted for
 
         assert store.settle_dead_lanes([0], T0) == 2
@@ -452,9 +457,35 @@ class TestLedger:
         assert balance.pop((1, Outcome.RECEIVED)) == sum(balance.values()) == 5
 
     def test_a_living_lane_is_left_alone(self, store, db):
-        put(store, cells=[FakeCell(0, 1, Outcome.RECEIVED, 5)])
+        put(store, cells=[FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 5)])
 
         assert store.settle_dead_lanes([1, 2], T0) == 0
+
+    def test_every_category_balances_by_itself(self, store, db):
+        """A session that this writer cannot store is missing from the sessions, never from the events."""
+        session = (Kind.SESSION, msgspec.msgpack.encode([1, T0]), 0)
+        newer = (form(Kind.EVENT, 9), msgspec.msgpack.encode([1, T0]), 0)
+        cells = [
+            FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 3),
+            FakeCell(0, 1, Category.SESSION, Outcome.RECEIVED, 2),
+            FakeCell(0, 1, Category.TRACE, Outcome.RECEIVED, 1),
+            FakeCell(0, 1, Category.TRACE, Outcome.INVALID, 1),
+        ]
+
+        put(store, record(), session, newer, cells=cells)
+
+        assert store.settle_dead_lanes([0], T0) == 2
+        assert set(rows(db, "SELECT category, outcome, count FROM ledger_totals")) == {
+            *((Category.EVENT, Outcome.RECEIVED, 3), (Category.EVENT, Outcome.STORED, 1)),
+            *((Category.EVENT, Outcome.DEAD_LETTER, 1), (Category.EVENT, Outcome.INTERRUPTED, 1)),
+            *((Category.SESSION, Outcome.RECEIVED, 2), (Category.SESSION, Outcome.DEAD_LETTER, 1)),
+            (Category.SESSION, Outcome.INTERRUPTED, 1),
+            *((Category.TRACE, Outcome.RECEIVED, 1), (Category.TRACE, Outcome.INVALID, 1)),
+        }
+        assert rows(db, "SELECT reason FROM dead_letters ORDER BY id") == [
+            ("record kind 3 is not known to this writer",),
+            ("error record of version 9 is not known to this release",),
+        ]
 
     def test_dead_and_discarded_records_balance_too(self, store, db):
         put(
@@ -462,7 +493,10 @@ class TestLedger:
             record(),
             (99, b"\x91\x01", 0),
             record(project_id=77),
-            cells=[FakeCell(0, 1, Outcome.RECEIVED, 2), FakeCell(0, 77, Outcome.RECEIVED, 1)],
+            cells=[
+                FakeCell(0, 1, Category.EVENT, Outcome.RECEIVED, 2),
+                FakeCell(0, 77, Category.EVENT, Outcome.RECEIVED, 1),
+            ],
         )
 
         assert store.settle_dead_lanes([0], T0) == 0

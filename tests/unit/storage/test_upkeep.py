@@ -28,7 +28,7 @@ def seed(tmp_path: Path) -> Iterator[Seed]:
 
 
 def ways_in(seed: Seed) -> list[int]:
-    tables = ("sessions", "login_links", "invites", "spent_challenges")
+    tables = ("sign_ins", "login_links", "invites", "spent_challenges")
     return [seed.value(f"SELECT count(*) FROM {table}") for table in tables]
 
 

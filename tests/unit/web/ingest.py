@@ -8,7 +8,7 @@ from typing import Any
 
 from falcon import testing
 
-from bloop.base.outcomes import Outcome
+from bloop.base.outcomes import Category, Outcome
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
@@ -34,11 +34,11 @@ class RecordingSink:
         self.room: int | None = None
         self.log: list[str] = []
 
-    def push(self, kind: int, payload: bytes) -> bool:
-        if kind == Kind.REJECTION:
+    def push(self, form: int, payload: bytes) -> bool:
+        if form == Kind.NOTE:
             self.notes.append(decode_rejection(payload))
             return True
-        assert kind == Kind.ERROR
+        assert form == Kind.EVENT
         if self.room is not None:
             if self.room == 0:
                 return False
@@ -47,8 +47,9 @@ class RecordingSink:
         self.log.append("push")
         return True
 
-    def count(self, project_id: int, outcome: int, n: int = 1) -> None:
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
         assert n > 0
+        assert category == Category.EVENT
         self.counts[project_id, Outcome(outcome)] += n
         self.log.append(Outcome(outcome).label)
 

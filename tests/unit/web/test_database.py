@@ -98,7 +98,7 @@ def test_many_threads_share_few_connections(database: Database) -> None:
 
 
 def test_a_change_is_all_or_nothing(seed: Seed, database: Database) -> None:
-    insert = "INSERT INTO ledger_totals VALUES (1, 1, 1)"
+    insert = "INSERT INTO ledger_totals VALUES (1, 0, 1, 1)"
 
     def change(db: apsw.Connection) -> None:
         db.execute(insert)
@@ -108,7 +108,7 @@ def test_a_change_is_all_or_nothing(seed: Seed, database: Database) -> None:
         database.change(change)
     assert seed.rows("SELECT * FROM ledger_totals") == []
     database.change(lambda db: db.execute(insert))
-    assert seed.rows("SELECT * FROM ledger_totals") == [(1, 1, 1)]
+    assert seed.rows("SELECT * FROM ledger_totals") == [(1, 0, 1, 1)]
 
 
 def test_a_change_gives_up_when_another_process_keeps_the_lock(seed: Seed, database: Database) -> None:

@@ -123,7 +123,7 @@ def test_a_note_can_always_be_encoded_and_stays_small(value: str) -> None:
 def test_a_full_ring_forgets_the_note_and_answers_as_ever() -> None:
     class FullSink(RecordingSink):
         def push(self, kind: int, payload: bytes) -> bool:
-            assert kind == Kind.REJECTION
+            assert kind == Kind.NOTE
             return False
 
     ingest = Ingest()

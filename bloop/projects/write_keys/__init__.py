@@ -1,0 +1,1 @@
+"""Keys of a project that can only write: capture keys and DSN keys."""

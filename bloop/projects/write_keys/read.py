@@ -1,0 +1,42 @@
+"""Write-only keys, for their list and for the ingest workers' cache."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import apsw
+
+
+class WriteKeyRow(NamedTuple):
+    id: int
+    project_id: int
+    key: str
+    kind: str  # a `WriteKeyKind`
+    name: str
+    created_at_ms: int
+    revoked_at_ms: int | None
+
+
+# Served by write_keys_by_project.
+_SELECT_OF_PROJECT = """
+SELECT id, project_id, key, kind, name, created_at_ms, revoked_at_ms
+  FROM write_keys
+ WHERE project_id = :project_id
+ ORDER BY id DESC
+"""
+_SELECT_WORKING = """
+SELECT w.id, w.project_id, w.key, w.kind, w.name, w.created_at_ms, w.revoked_at_ms
+  FROM write_keys AS w
+  JOIN projects AS p ON p.id = w.project_id
+ WHERE w.revoked_at_ms IS NULL AND p.deleted_at_ms IS NULL
+"""
+
+
+def list_write_keys(db: apsw.Connection, project_id: int) -> list[WriteKeyRow]:
+    """Newest first, revoked ones included."""
+    return [WriteKeyRow(*row) for row in db.execute(_SELECT_OF_PROJECT, {"project_id": project_id})]
+
+
+def working_write_keys(db: apsw.Connection) -> list[WriteKeyRow]:
+    """Every key that may send, of all projects that are not deleted."""
+    return [WriteKeyRow(*row) for row in db.execute(_SELECT_WORKING)]

@@ -1,0 +1,57 @@
+"""Making and revoking write-only keys. Call inside a transaction, and bump the ring's generation after COMMIT.
+
+Such a key is in clear, here as in every copy of the program it is built into, and all it allows is to send. A revoked
+one stays in its row, so that nobody ever gets it again; it is refused from the next request on.
+"""
+
+from __future__ import annotations
+
+import secrets
+from enum import StrEnum
+
+import apsw
+
+from bloop.base.errors import NotFound
+
+
+class WriteKeyKind(StrEnum):
+    """Where clients put the key, which says how its requests are read."""
+
+    CAPTURE = "capture"  # in an app: a header or a parameter of its own
+    DSN = "dsn"  # the public half of a DSN
+
+
+_START = {WriteKeyKind.CAPTURE: "bloop_ck_", WriteKeyKind.DSN: ""}  # clients of DSNs expect 32 hexadecimal digits
+_KEY_BYTES = 16
+
+_INSERT = """
+INSERT INTO write_keys (project_id, key, kind, name, created_at_ms)
+VALUES (:project_id, :key, :kind, :name, :now_ms)
+RETURNING id
+"""
+_REVOKE = """
+UPDATE write_keys
+   SET revoked_at_ms = :now_ms
+ WHERE id = :id AND project_id = :project_id AND revoked_at_ms IS NULL
+RETURNING 1
+"""
+
+
+def create_write_key(
+    db: apsw.Connection, project_id: int, kind: WriteKeyKind, *, name: str = "", now_ms: int
+) -> tuple[int, str]:
+    """Make one; return its id and the key."""
+    key = _START[kind] + secrets.token_hex(_KEY_BYTES)
+    bindings = {"project_id": project_id, "key": key, "kind": kind.value, "name": name, "now_ms": now_ms}
+    return int(db.execute(_INSERT, bindings).get), key
+
+
+def revoke_write_key(db: apsw.Connection, project_id: int, key_id: int, *, now_ms: int) -> None:
+    """Take it back for good.
+
+    Raises:
+        NotFound: the project has no such key, or it is revoked already.
+    """
+    bindings = {"id": key_id, "project_id": project_id, "now_ms": now_ms}
+    if not list(db.execute(_REVOKE, bindings)):
+        raise NotFound("write key not found or already revoked")
