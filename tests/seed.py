@@ -145,7 +145,8 @@ class Seed:
             "fingerprint_id": fingerprint_id(issue_id),
             "timestamp_ms": event.timestamp_ms,
             "received_at_ms": received_at_ms,
-            "body": record[event_record.BODY_AT :],
+            "dims_id": 0,
+            "body": event_record.with_dims(record),
         }
         event_id = self._insert("events", row if id is None else row | {"id": id})
         key = (fingerprint_id(issue_id), event.timestamp_ms, event_id)

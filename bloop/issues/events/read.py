@@ -147,7 +147,7 @@ def list_events(
     assert 0 < limit <= ROWS_MAX
     found = keys(db, _WALK, _fingerprints(db, issue_ids), before=before, skip=skip, limit=limit + 1)
     page = found[:limit]
-    rows = {row.id: row for row in _by_ids(db, [key.id for key in page])}
+    rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
     return EventPage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
@@ -194,7 +194,8 @@ def _rows(db: apsw.Connection, statement: str, arms: Sequence[int], **bindings: 
     return [row for row in found if row is not None]
 
 
-def _by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[EventRow]:
+def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[EventRow]:
+    """These events, in no order, whether they are counted already or not."""
     find = dictionary_of(db)
     return [_event_row(row, find) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
 

@@ -10,7 +10,7 @@ from bloop.base.errors import UnreadableRecord
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event import Event, Parts
-from bloop.records.event_record import BODY_AT, HEAD, EventRecord, decode, encode, metadata_hash, read_head
+from bloop.records.event_record import CODEC, START, EventRecord, decode, encode, metadata_hash, read_start
 from tests.unit.records.samples import events, make_event, text
 
 FINGERPRINT = "0123456789abcdef"
@@ -32,54 +32,64 @@ def test_what_was_encoded_is_decoded(project_id, received_at_ms, fingerprint, al
     assert decode(payload, only_shipped) == EventRecord(project_id, received_at_ms, fingerprint, algorithm, event)
 
 
-@given(events)
-def test_a_row_gives_the_event_back_without_the_five_numbers_of_its_columns(event):
-    body = encoded(event)[BODY_AT:]
+def body_of(payload: bytes) -> bytes:
+    return payload[START.size + read_start(payload).dims_bytes :]
 
-    assert event_record.decode_body(body, event.timestamp_ms, only_shipped) == event
+
+def dims_of(payload: bytes) -> bytes:
+    return payload[START.size : START.size + read_start(payload).dims_bytes]
+
+
+@given(events)
+def test_a_row_gives_the_event_back_of_its_body_and_its_dims(event):
+    payload = encoded(event)
+
+    assert event_record.decode_body(body_of(payload), dims_of(payload), event.timestamp_ms, only_shipped) == event
+
+
+@given(events)
+def test_a_body_that_has_its_dims_with_it_is_taken_apart_again(event):
+    payload = encoded(event)
+
+    assert event_record.split_dims(event_record.with_dims(payload)) == (dims_of(payload), body_of(payload))
 
 
 @given(events)
 def test_a_row_says_what_its_event_is_counted_by(event):
-    payload = encoded(event)
+    payload = encoded(event, "by client", "client")
 
-    dims, user_key = event_record.body_parts(payload[BODY_AT:])
+    assert event_record.decode_dims(dims_of(payload)) == (event.release, event.environment, event.source, event.route)
+    assert event_record.user_key_of(body_of(payload)) == read_start(payload).user_key
+    assert event_record.request_id_of(body_of(payload)) == event.request_id
 
-    assert event_record.decode_dims(dims) == (event.release, event.environment, event.source, event.route)
-    assert user_key == read_head(payload).user_key
 
-
-# Mark, project, received at, timestamp, fingerprint, user key; then version, flags, algorithm, the lengths of dims,
-# identity, search and rest, and the dictionary.
-HEAD_OF_THE_SAMPLE = (
-    "c1 0700000000000000 0900000000000000 0100000000000000 9abaf39f9055c133 cbff2c87fb579cb3"
-    "01 02 01 0700 0100 1d00 31000000 00000000"
-)
+# Mark, project, received at, timestamp, fingerprint, user key, length of the dims.
+START_OF_THE_SAMPLE = "c1 0700000000000000 0900000000000000 0100000000000000 9abaf39f9055c133 cbff2c87fb579cb3 0700"
+# Version, flags (client, text), length of search, units of the rest, dictionary.
+CODEC_OF_THE_SAMPLE = "01 06 1d00 0000 00000000"
 
 
 def test_layout_of_a_stored_record_stays_as_it_is():
-    parts = Parts(tags={"plan": "free"}, handled=False)
     metadata = '{"cart":5}'
     event = Event(
         *(1, "ios", "production", "r", "t", "m", "k", "o", "n", 5, "q", "ab" * 8, "d", "r", "b", metadata, "error"),
         event_id="e",
-        parts=parts,
+        parts=Parts(tags={"plan": "free"}, handled=False),
     )
 
     payload = encode(7, 9, "f", "client", event, Dictionary(b"nothing that helps"))
 
-    head = read_head(payload)
-    dims_at = HEAD.size + head.dims_bytes
-    search_at = dims_at + head.identity_bytes
-    rest_at = search_at + head.search_bytes
-    assert payload[: HEAD.size] == bytes.fromhex(HEAD_OF_THE_SAMPLE)
-    assert msgspec.msgpack.decode(payload[HEAD.size : dims_at]) == ["r", 0, 1, "o"]
-    assert payload[dims_at:search_at] == b"f"
-    assert msgspec.msgpack.decode(payload[search_at:rest_at]) == [
-        *(1, 5, "q", b"\xab" * 8, "d", "e"),
-        metadata_hash("plan", "free") + metadata_hash("cart", "5"),
+    start, body = payload[: START.size], body_of(payload)
+    codec, identity, rest = body[: CODEC.size], body[CODEC.size : CODEC.size + 3], body[CODEC.size + 3 :]
+    assert start == bytes.fromhex(START_OF_THE_SAMPLE)
+    assert msgspec.msgpack.decode(dims_of(payload)) == ["r", 0, 1, "o"]
+    assert codec == bytes.fromhex(CODEC_OF_THE_SAMPLE)
+    assert identity == b"\x01\x00f"
+    search_bytes = event_record.read_codec(body).search_bytes
+    assert msgspec.msgpack.decode(rest[:search_bytes]) == [
+        *(1, 5, "q", b"\xab" * 8, "d", metadata_hash("plan", "free") + metadata_hash("cart", "5"), "e"),
     ]
-    assert msgspec.msgpack.decode(payload[rest_at:]) == [
+    assert msgspec.msgpack.decode(rest[search_bytes:]) == [
         *("t", "m", "k", "n", 0, "b", metadata),
         {"tags": {"plan": "free"}, "handled": False},
     ]
@@ -96,7 +106,7 @@ def test_parts_an_event_does_not_have_cost_nothing():
     alone = encoded(make_event())
 
     assert len(encoded(make_event(parts=None, event_id=None))) == len(alone)
-    assert read_head(alone).rest_bytes < read_head(encoded(make_event(parts=Parts(handled=True)))).rest_bytes
+    assert len(alone) < len(encoded(make_event(parts=Parts(handled=True))))
 
 
 @pytest.mark.parametrize(
@@ -108,24 +118,21 @@ def test_parts_an_event_does_not_have_cost_nothing():
     ],
 )
 def test_sixteen_hex_digits_are_their_own_number_and_need_no_text(fingerprint, number):
-    head = read_head(encoded(make_event(), fingerprint))
+    payload = encoded(make_event(), fingerprint)
 
-    assert (head.fingerprint, head.identity_bytes) == (number, 0)
+    assert read_start(payload).fingerprint == number
+    assert not event_record.read_codec(body_of(payload)).flags & event_record.HAS_TEXT
 
 
 @pytest.mark.parametrize("fingerprint", ["0123456789ABCDEF", "0123456789abcde", "checkout", "", "0" * 17, "f" * 64])
 def test_any_other_fingerprint_is_hashed_and_stays_as_text(fingerprint):
     payload = encoded(make_event(), fingerprint, "client")
 
-    head = read_head(payload)
-    assert head.fingerprint & (2**64 - 1) == xxhash.xxh3_64_intdigest(fingerprint.encode())
-    assert event_record.fingerprint_text(head, payload) == fingerprint
+    assert read_start(payload).fingerprint & (2**64 - 1) == xxhash.xxh3_64_intdigest(fingerprint.encode())
+    assert event_record.identity_of(body_of(payload)).decode() == fingerprint
 
 
 def test_equal_dims_are_equal_bytes():
-    def dims_of(payload: bytes) -> bytes:
-        return payload[HEAD.size : HEAD.size + read_head(payload).dims_bytes]
-
     assert dims_of(encoded(make_event(message="one"))) == dims_of(encoded(make_event(message="two", user_id_hash=None)))
     assert dims_of(encoded(make_event())) != dims_of(encoded(make_event(route=None)))
 
@@ -141,8 +148,8 @@ def test_user_keys_are_the_upper_half_of_the_sixteen_bytes_stored_before():
 def test_what_does_not_shrink_stays_plain():
     payload = encode(7, 9, FINGERPRINT, "v1", make_event(stack=None, message="q"), Dictionary(b"nothing that helps"))
 
-    head = read_head(payload)
-    assert (head.flags & event_record.IS_PACKED, head.dictionary_id) == (0, 0)
+    codec = event_record.read_codec(body_of(payload))
+    assert (codec.flags & event_record.IS_PACKED, codec.dictionary_id) == (0, 0)
     assert decode(payload, lambda _: None).event.message == "q"
 
 
@@ -163,7 +170,7 @@ def test_names_longer_than_a_byte_of_length_survive():
     assert decode(encoded(event, "ü" * 256, "client"), only_shipped).event == event
 
 
-@pytest.mark.parametrize("cut", [0, 10, HEAD.size - 1, HEAD.size, HEAD.size + 4])
+@pytest.mark.parametrize("cut", [0, 10, START.size - 1, START.size, START.size + 4, START.size + 40])
 def test_a_record_cut_short_is_unreadable(cut):
     with pytest.raises(UnreadableRecord):
         decode(encoded(make_event())[:cut], only_shipped)
@@ -171,10 +178,10 @@ def test_a_record_cut_short_is_unreadable(cut):
 
 def test_a_later_codec_is_unreadable_and_says_so():
     payload = bytearray(encoded(make_event()))
-    payload[BODY_AT] = event_record.VERSION + 1
+    payload[len(payload) - len(body_of(bytes(payload)))] = event_record.VERSION + 1
 
     with pytest.raises(UnreadableRecord, match="codec 2 is not known"):
-        read_head(bytes(payload))
+        decode(bytes(payload), only_shipped)
 
 
 def test_a_missing_dictionary_is_named():
@@ -182,7 +189,7 @@ def test_a_missing_dictionary_is_named():
         decode(encoded(make_event()), lambda _: None)
 
 
-@given(st.integers(HEAD.size, 400), st.integers(0, 255))
+@given(st.integers(0, 400), st.integers(0, 255))
 def test_a_damaged_record_is_unreadable_or_another_event_and_nothing_else(position, value):
     payload = bytearray(encoded(make_event()))
     payload[position % len(payload)] = value
