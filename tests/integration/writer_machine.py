@@ -14,6 +14,7 @@ from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
 from bloop.records.record import EVENT_FORM, encode_event
 from bloop.ring import Producer, Segment, Spill
+from tests.stored import request_ids
 from tests.unit.ring.support import abandon
 from workers import rings
 from workers.process import StopFlag
@@ -80,7 +81,8 @@ class Machine:
 
     @property
     def stored(self) -> list[str]:
-        return [row[0] for row in self.read("SELECT request_id FROM events ORDER BY rowid")]
+        with closing(connection.open_reader(self.settings.database_path)) as db:
+            return [str(name) for name in request_ids(db)]
 
     @property
     def ledger(self) -> dict[int, int]:
