@@ -9,8 +9,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from bloop.base.clock import now_ms
 from bloop.bench.corpus import Corpus, Language
 from bloop.grouping.v1 import ALGORITHM, compute
@@ -20,7 +18,7 @@ from bloop.ingest.limits import Limits
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event import Event
-from bloop.records.event_record import BODY_AT
+from bloop.records.event_record import CODEC, START, Codec, Start
 from bloop.records.training import train
 
 BLOCK = 100  # events that are parsed and then encoded
@@ -58,7 +56,7 @@ def sample(count: int, corpus: Corpus, start: int = 0) -> Sample:
         sent_bytes += len(body)
         parsed, _ = parse_event(decode_json(body), limits, at_ms)
         fingerprints.append(compute(parsed.source, parsed.error_type, parsed.route, parsed.message, parsed.stack))
-        events.append(Event(*msgspec.structs.astuple(parsed)))
+        events.append(parsed)
     return Sample(fingerprints, events, sent_bytes)
 
 
@@ -82,7 +80,7 @@ def _time(count: int, corpus: Corpus) -> tuple[float, float, float]:
         block = sample(BLOCK, corpus, start)
         records: list[bytes] = []
         encoding += _us_per_event(lambda: records.extend(_encoded(block, shipped())), count)
-        heads += _us_per_event(lambda: [event_record.read_head(r) for r in records], count)
+        heads += _us_per_event(lambda: [_heads(r) for r in records], count)
         decoding += _us_per_event(lambda: [event_record.decode(r, lambda _: shipped()) for r in records], count)
     return encoding, heads, decoding
 
@@ -90,15 +88,20 @@ def _time(count: int, corpus: Corpus) -> tuple[float, float, float]:
 def _print_size(label: str, found: Sample, dictionary: Dictionary) -> None:
     records: Sequence[bytes] = _encoded(found, dictionary)
     count = len(records)
-    heads = [event_record.read_head(record) for record in records]
-    body_bytes = sum(map(len, records)) / count - BODY_AT
-    plain_bytes = sum(head.rest_bytes for head in heads) / count
-    clear_bytes = sum(head.dims_bytes + head.search_bytes + head.identity_bytes for head in heads) / count
+    starts, codecs = zip(*map(_heads, records), strict=True)
+    dims_bytes = sum(start.dims_bytes for start in starts) / count
+    body_bytes = sum(map(len, records)) / count - START.size - dims_bytes
+    clear_bytes = CODEC.size + sum(codec.search_bytes for codec in codecs) / count
     sent_bytes = found.sent_bytes / count
     print(
-        f"{label:44}{sent_bytes:7.0f}{body_bytes:7.0f}{clear_bytes:7.0f}{plain_bytes:8.0f}"
-        f"{body_bytes - clear_bytes - (event_record.HEAD.size - BODY_AT):8.0f}   {body_bytes / sent_bytes:.2f}"
+        f"{label:44}{sent_bytes:7.0f}{dims_bytes:7.0f}{body_bytes:7.0f}{clear_bytes:7.0f}{body_bytes - clear_bytes:8.0f}"
+        f"   {body_bytes / sent_bytes:.2f}"
     )
+
+
+def _heads(record: bytes) -> tuple[Start, Codec]:
+    start = event_record.read_start(record)
+    return start, event_record.read_codec(record, START.size + start.dims_bytes)
 
 
 def report(count: int) -> None:
@@ -106,7 +109,7 @@ def report(count: int) -> None:
     corpus = Corpus(timestamp_ms=now_ms() - 3_600_000)
     encoding, heads, decoding = _time(count, corpus)
     print(f"µs of CPU an event: encode {encoding:.1f}, read the head {heads:.1f}, decode {decoding:.1f}\n")
-    print(f"{'bytes an event':44}{'sent':>7}{'body':>7}{'clear':>7}{'rest':>8}{'packed':>8}   body of sent")
+    print(f"{'bytes an event':44}{'sent':>7}{'dims':>7}{'body':>7}{'clear':>7}{'packed':>8}   body of sent")
     own = train(sample(TRAINED_ON, corpus, count).events)
     assert own is not None, "this is text enough"
     for language, made in (("corpus", corpus), ("unseen language", Corpus(languages=(UNSEEN,)))):

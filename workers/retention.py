@@ -5,6 +5,7 @@
     measure      hourly: sizes and numbers of rows for the storage page
     sweep        hourly: sign-ins, challenges, links and invites that ran out
     statistics   daily: of tables that have grown, for SQLite's planner
+    dictionary   daily: whether one made of the own events would pack them better
     backup       nightly, or when asked (workers/backups.py)
 
 Jobs take turns on one thread (workers/background.py). Another job is a function that returns in how many seconds it
@@ -26,6 +27,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.db import connection
 from bloop.health.processes_read import RETENTION
+from bloop.issues.events.train import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.retention import disk, samples, statistics
 from bloop.retention import store as retention
@@ -43,6 +45,7 @@ MUTES_EVERY_S = 30.0
 SWEEP_EVERY_S = 3600.0
 STATISTICS_EVERY_S = 86_400.0
 STATISTICS_REST_S = 0.1
+DICTIONARY_EVERY_S = 86_400.0
 
 log = logging.getLogger("bloop.retention")
 
@@ -73,6 +76,10 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
             statistics.refresh(db, stale.pop())
         return STATISTICS_REST_S if stale else STATISTICS_EVERY_S
 
+    def dictionary_job() -> float:
+        train_if_due(db, clock.now_ms())
+        return DICTIONARY_EVERY_S
+
     return [
         Job("prune", Pruning(settings, db).run),
         Job("mutes", mutes_job),
@@ -80,6 +87,7 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
         Job("sweep", sweep_job),
         Job("backup", backups.run, backups.troubles, backups.finish),
         Job("statistics", statistics_job),
+        Job("dictionary", dictionary_job),
     ]
 
 

@@ -7,6 +7,7 @@ T2  The database that was there is kept beside the new one as `<name>.before-res
 T3  The new file appears by one rename, checked, migrated and on the disk. Killed at any moment, the old database is
     there or the new one.
 T4  What must not come back with it does not (backup/restored.py).
+T5  Dictionaries of the database that was there come along: events that wait in the ring may be packed with them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,8 @@ from bloop.backup.verify import unpacked
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError, SchemaTooNew, StorageError
 from bloop.db import connection, migrate
+from bloop.issues.events import dictionaries
+from bloop.issues.events.dictionaries import DictionaryRow
 
 # Where SQLite locks a database file (sqlite.org/fileformat2.html has the page, os.h the rest).
 _SHARED_FIRST, _SHARED_BYTES = 0x4000_0002, 510
@@ -57,9 +60,10 @@ def restore(data: Path, database: Path, now_ms: int, watch: Watch | None = None)
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with alone_with(database):
         pass  # said at once, not after minutes of unpacking
+    carried = restored.carried_over(database)
     with unpacked(data, watch, beside=database.parent) as (path, _):
         migrations = [one.name for one in migrate.migrate(path, now_ms)]
-        _settle(path, data, manifest, now_ms)
+        _settle(path, data, manifest, carried, now_ms)
         with alone_with(database):
             kept = _move_away(database, now_ms)
             path.replace(database)
@@ -104,9 +108,10 @@ def _bring_in_log(database: Path) -> None:
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
-def _settle(path: Path, data: Path, manifest: Manifest, now_ms: int) -> None:
+def _settle(path: Path, data: Path, manifest: Manifest, carried: Sequence[DictionaryRow], now_ms: int) -> None:
     with contextlib.closing(connection.open_control(path)) as db:
         with connection.immediate(db):
+            dictionaries.add_rows(db, carried)
             restored.settle(
                 db,
                 file=data.name,

@@ -7,7 +7,15 @@ and project keys are as they were: who revoked one since then revokes it again.
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
 import apsw
+
+from bloop.base.errors import StorageError
+from bloop.db import connection
+from bloop.issues.events import dictionaries
+from bloop.issues.events.dictionaries import DictionaryRow
 
 _VOID = (
     "DELETE FROM sign_ins",
@@ -26,6 +34,21 @@ UPDATE backup_runs
  WHERE state = 'running'
 """
 _DROP_WAITING_RUN = "DELETE FROM backup_runs WHERE state = 'waiting'"
+
+
+def carried_over(database: Path) -> list[DictionaryRow]:
+    """Dictionaries of the database that is there now: records in the ring or its spill may name them.
+
+    One that is damaged, or older than dictionaries, has none.
+    """
+    if not database.exists():
+        return []
+    try:
+        with contextlib.closing(connection.open_reader(database)) as db:
+            connection.keep_log(db)
+            return dictionaries.rows(db)
+    except (apsw.Error, StorageError):
+        return []
 
 
 def settle(

@@ -92,6 +92,11 @@ def open_reader(path: Path | str) -> apsw.Connection:
     return db
 
 
+def keep_log(db: apsw.Connection) -> None:
+    """Leave the log as it is when `db` is closed; the last connection would bring it into the file."""
+    db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
+
 @contextmanager
 def immediate(db: apsw.Connection) -> Iterator[None]:
     """One write transaction: the lock is taken at the start, everything commits at the end or nothing does.

@@ -7,6 +7,7 @@ D2  What fewer than `EVENTS_MIN` of the events have in common is nobody's dictio
 
 from __future__ import annotations
 
+import random
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -43,7 +44,8 @@ def train(events: Iterable[Event]) -> Dictionary | None:
     samples = _common([sample_of(event) for event in events])
     if len(samples) < SAMPLES_MIN:
         return None
-    return train_on([b"\n".join(sample) for sample in samples])
+    rng = random.Random(len(samples))  # noqa: S311
+    return train_on([_noise(rng) + b"\n".join(sample) for sample in samples])
 
 
 def train_on(samples: Sequence[bytes]) -> Dictionary | None:
@@ -59,6 +61,12 @@ def sample_of(event: Event) -> list[str]:
     """The frames of its stack and the keys of its metadata (D1)."""
     lines = [_QUERY.sub("", line) for line in (event.stack or "").splitlines() if _FRAME.fullmatch(line)]
     return [*lines, *(f'"{key}":' for key in _keys_of(event.metadata))]
+
+
+def _noise(rng: random.Random) -> bytes:
+    """Numbers as messages and values have them: zstd learns from samples how frequent each character is."""
+    number, octet, short, long = (rng.getrandbits(bits) for bits in (20, 8, 32, 48))
+    return f"{number} 10.0.{octet}.1 {short:08x}-{long:012x}\n".encode()
 
 
 def _keys_of(metadata: str | None) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from typing import NamedTuple
 
 import apsw
 
@@ -13,9 +14,18 @@ from bloop.records.event_record import DictionaryOf
 _SELECT = "SELECT content FROM dictionaries WHERE id = ?"
 _SELECT_IDS = "SELECT id FROM dictionaries"
 _SELECT_NEWEST = "SELECT id FROM dictionaries ORDER BY made_at_ms DESC, id LIMIT 1"
-_INSERT = "INSERT INTO dictionaries VALUES (:id, :content, :origin, :now_ms) ON CONFLICT (id) DO NOTHING"
+_INSERT = "INSERT INTO dictionaries VALUES (:id, :content, :origin, :made_at_ms) ON CONFLICT (id) DO NOTHING"
+
+_SELECT_ROWS = "SELECT id, content, origin, made_at_ms FROM dictionaries ORDER BY id"
 
 _read: dict[int, Dictionary] = {}
+
+
+class DictionaryRow(NamedTuple):
+    id: int
+    content: bytes
+    origin: str  # 'shipped' or 'trained'
+    made_at_ms: int
 
 
 def dictionary_of(db: apsw.Connection) -> DictionaryOf:
@@ -51,7 +61,16 @@ def ensure_shipped(db: apsw.Connection, now_ms: int) -> None:
             add(db, shipped(), origin="shipped", now_ms=now_ms)
 
 
+def rows(db: apsw.Connection) -> list[DictionaryRow]:
+    """All of them whole: what a restore carries over."""
+    return [DictionaryRow(*row) for row in db.execute(_SELECT_ROWS)]
+
+
+def add_rows(db: apsw.Connection, found: Iterable[DictionaryRow]) -> None:
+    """Those of another database that are not here yet. In the caller's transaction."""
+    db.executemany(_INSERT, [row._asdict() for row in found])
+
+
 def add(db: apsw.Connection, dictionary: Dictionary, *, origin: str, now_ms: int) -> None:
     """Keep it for ever; nothing happens when it is there already. In the caller's transaction."""
-    row = {"id": dictionary.id, "content": dictionary.content, "origin": origin, "now_ms": now_ms}
-    db.execute(_INSERT, row)
+    add_rows(db, [DictionaryRow(dictionary.id, dictionary.content, origin, now_ms)])
