@@ -94,7 +94,8 @@ def _print_size(label: str, found: Sample, dictionary: Dictionary) -> None:
     clear_bytes = CODEC.size + sum(codec.search_bytes for codec in codecs) / count
     sent_bytes = found.sent_bytes / count
     print(
-        f"{label:44}{sent_bytes:7.0f}{dims_bytes:7.0f}{body_bytes:7.0f}{clear_bytes:7.0f}{body_bytes - clear_bytes:8.0f}"
+        f"{label:44}{sent_bytes:7.0f}{dims_bytes:7.0f}{body_bytes:7.0f}{clear_bytes:7.0f}"
+        f"{body_bytes - clear_bytes:8.0f}"
         f"   {body_bytes / sent_bytes:.2f}"
     )
 

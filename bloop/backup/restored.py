@@ -43,9 +43,11 @@ def carried_over(database: Path) -> list[DictionaryRow]:
     """
     if not database.exists():
         return []
+    has_log = database.with_name(f"{database.name}-wal").exists()
     try:
         with contextlib.closing(connection.open_reader(database)) as db:
-            connection.keep_log(db)
+            if has_log:  # what becomes of it is decided later
+                connection.keep_log(db)
             return dictionaries.rows(db)
     except (apsw.Error, StorageError):
         return []
