@@ -12,7 +12,7 @@ from workers import ingest, serving
 settings = globals().get("settings") or load()
 listen_fd = globals().get("listen_fd")
 
-globals().update(serving.house_rules(settings))
+globals().update(serving.common_options(settings))
 
 bind = ingest.bind_address(settings) if listen_fd is None else f"fd://{listen_fd}"
 backlog = 2048  # connections the kernel holds while every worker is busy or being restarted

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 
 import click
@@ -94,6 +96,8 @@ def paired(
     scale = replace(scale, runs=runs or scale.runs, seconds=seconds or scale.seconds, rate=rate or scale.rate)
     if scale.runs % 2:
         raise click.BadParameter("needs an even number, as many runs of one side as of the other", param_hint="--runs")
+    # As Ctrl-C does, it unwinds: bloop runs in a session of its own and would outlive us.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console, progress = Console(width=TABLE_WIDTH), Console(stderr=True)
     try:
         comparison = compare(commit, scale, only, folder=folder, say=progress.print)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.report import Report
-from bloop.bench.instance import SECRET, Instance
+from bloop.bench.instance import SECRET, BenchInstance
 from bloop.bench.rendering import Target
 
 
@@ -53,5 +53,5 @@ class Bench:
     say: Callable[[str], None]
 
 
-def target(instance: Instance) -> Target:
+def target(instance: BenchInstance) -> Target:
     return Target(port=instance.port, secret=SECRET)

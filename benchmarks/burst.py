@@ -10,10 +10,10 @@ import contextlib
 import time
 
 from benchmarks.bench import Bench, target
-from bloop.bench.background import Background
-from bloop.bench.instance import Instance
+from bloop.bench.background import BackgroundLoad
+from bloop.bench.instance import BenchInstance
 from bloop.bench.load import run_load
-from bloop.bench.measure import CountError, Measured, measure
+from bloop.bench.measure import CountError, Measurement, measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rows import await_rows, ledger, max_id, reading
 from bloop.bench.schedule import Load
@@ -29,10 +29,10 @@ LOOK_S = 0.1
 MIB = 1024 * 1024
 
 
-class SpillWatch(Background):
+class SpillWatch(BackgroundLoad):
     """Looks at the ring ten times a second, and once more at the end."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: BenchInstance) -> None:
         super().__init__()
         self.spilled = 0  # records since the ring was made
         self.bytes_max = 0
@@ -52,7 +52,7 @@ class SpillWatch(Background):
 
 def run(bench: Bench) -> None:
     """Figure 9."""
-    with Instance(bench.folder) as instance:
+    with BenchInstance(bench.folder) as instance:
         bench.say("warming up")
         measure(instance, Load(target(instance), "warm", requests=80, batch=BATCH, rate=40))
         speed = _writer_speed(bench, instance)
@@ -65,7 +65,7 @@ def run(bench: Bench) -> None:
     _report(bench, speed, measured, watch, balance)
 
 
-def _writer_speed(bench: Bench, instance: Instance) -> float:
+def _writer_speed(bench: Bench, instance: BenchInstance) -> float:
     """Events stored per second while more than that come in; what is stored after the load does not count."""
     seconds = bench.scale.probe_s
     bench.say(f"closed loop for {seconds:.0f} s")
@@ -79,7 +79,7 @@ def _writer_speed(bench: Bench, instance: Instance) -> float:
     return stored / result.seconds
 
 
-def _balanced(instance: Instance) -> dict[str, int]:
+def _balanced(instance: BenchInstance) -> dict[str, int]:
     """The ledger once received is what became of it; drops are in it a moment after the last record is stored."""
     deadline = time.monotonic() + LEDGER_WITHIN_S
     with reading(instance.database) as db:
@@ -92,7 +92,7 @@ def _balanced(instance: Instance) -> dict[str, int]:
             time.sleep(LOOK_S)
 
 
-def _report(bench: Bench, speed: float, burst: Measured, watch: SpillWatch, balance: dict[str, int]) -> None:
+def _report(bench: Bench, speed: float, burst: Measurement, watch: SpillWatch, balance: dict[str, int]) -> None:
     result = burst.result
     bench.report.add("burst.writer_per_s", speed, "events/s", "stored while more came in than that, batches of 50")
     bench.report.add(

@@ -16,13 +16,13 @@ import msgspec
 
 from bloop.accounts.links import store as login_links
 from bloop.base.clock import DAY_MS, now_ms
+from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM
 from bloop.ingest.dialects.native import Event, parse_event
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects

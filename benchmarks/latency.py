@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from benchmarks.bench import Bench, target
-from bloop.bench.instance import Instance
+from bloop.bench.instance import BenchInstance
 from bloop.bench.measure import measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rows import POLL_S, VisibilityWatch
@@ -16,13 +16,13 @@ SAMPLES_MIN = 500  # at a low rate the run is longer, or its p99 would be a sing
 
 def run(bench: Bench) -> None:
     """Figures 4 and 5."""
-    with Instance(bench.folder) as instance:
+    with BenchInstance(bench.folder) as instance:
         measure(instance, Load(target(instance), "warm", requests=4000, rate=2000))
         for rate in sorted({*ANSWER_RATES, *VISIBLE_RATES}):
             _at(bench, instance, rate)
 
 
-def _at(bench: Bench, instance: Instance, rate: int) -> None:
+def _at(bench: Bench, instance: BenchInstance, rate: int) -> None:
     bench.say(f"latency at {rate:,} events/s")
     run_name = f"lat{rate}"
     requests = max(int(rate * bench.scale.latency_s), min(SAMPLES_MIN, int(rate * bench.scale.latency_s * 2)))

@@ -23,7 +23,7 @@ from rich.table import Table
 from benchmarks import dataset
 from benchmarks.dataset import Dataset
 from benchmarks.queries import _get, connect, sign_in
-from bloop.bench.instance import Instance
+from bloop.bench.instance import BenchInstance
 from bloop.bench.percentiles import summary_ms
 from bloop.db.walk import PageKey
 from bloop.issues.listing.state import IssueView
@@ -65,7 +65,7 @@ def main() -> int:
         folder = Path(name)
         console.print(f"building {arguments.events:,} events of {arguments.issues:,} issues")
         data = dataset.build(folder / "bloop.db", arguments.events, arguments.issues)
-        with Instance(folder) as instance, closing(connect(instance.port)) as connection:
+        with BenchInstance(folder) as instance, closing(connect(instance.port)) as connection:
             headers = {"Cookie": sign_in(connection, data.login_token), "Accept": "text/html"}
             groups = {name: _measure(connection, paths, headers, arguments.repeats) for name, paths in _paths(data)}
     return _report(groups, data)

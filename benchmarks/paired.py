@@ -31,9 +31,9 @@ from benchmarks.report import RESULTS, commit_name
 from benchmarks.run import OTHERS_CORES_MAX, Others
 from benchmarks.trees import ROOT, checked_out, environ_of, prepare, python_for, short_name
 from bloop.bench.about import machine
-from bloop.bench.background import Background
-from bloop.bench.instance import Instance, check_on_disk, spent
-from bloop.bench.load import Result, run_load
+from bloop.bench.background import BackgroundLoad
+from bloop.bench.instance import BenchInstance, check_on_disk, spent
+from bloop.bench.load import LoadResult, run_load
 from bloop.bench.measure import CountError
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.places import get
@@ -166,7 +166,7 @@ def measure_side(
     """One run of one side: all scenarios, or those named, on one bloop that is made for it."""
     figures: dict[str, float] = {}
     say("starting")
-    with Instance(folder, side.python, **environ_of(side.tree)) as instance:
+    with BenchInstance(folder, side.python, **environ_of(side.tree)) as instance:
         visit = Visit(instance, scale, warn)
         visit.send(visit.as_fast_as_answered("warm", scale.warm_up_events))
         for name in only or SCENARIOS:
@@ -178,7 +178,7 @@ def measure_side(
 class Visit:
     """One bloop of either side, seen through HTTP, its commands and /proc (PAIR-1)."""
 
-    def __init__(self, instance: Instance, scale: Scale, warn: Callable[[str], None]) -> None:
+    def __init__(self, instance: BenchInstance, scale: Scale, warn: Callable[[str], None]) -> None:
         self.instance, self.scale, self.target = instance, scale, target(instance)
         token = instance.command("token", "create", "paired", "--project", "default", "--scopes", "errors:read")
         self._headers = {"Authorization": f"Bearer {token.strip()}"}
@@ -230,7 +230,7 @@ class Visit:
 class Sent(NamedTuple):
     """A load, all of it stored."""
 
-    result: Result
+    result: LoadResult
     stored_in_s: float  # from the first request until the ledger had all of it
     cpu_s: float  # of every process of that bloop
 
@@ -243,10 +243,10 @@ class Sent(NamedTuple):
         return self.cpu_s / self.result.accepted * 10_000
 
 
-class MemoryWatch(Background):
+class MemoryWatch(BackgroundLoad):
     """The largest sum of the PSS of all processes, in MiB."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: BenchInstance) -> None:
         super().__init__()
         self.peak_mib = 0.0
         self._instance = instance
@@ -258,7 +258,7 @@ class MemoryWatch(Background):
             self.peak_mib = max(self.peak_mib, pss_mib(self._instance))
 
 
-def pss_mib(instance: Instance) -> float:
+def pss_mib(instance: BenchInstance) -> float:
     return sum(memory.pss for memory in instance.memory().values()) / MIB
 
 

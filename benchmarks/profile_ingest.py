@@ -18,7 +18,9 @@ from typing import Any, cast
 import falcon
 
 from benchmarks.stopwatch import Steps
+from bloop.base.client_address import ClientAddresses
 from bloop.base.clock import now_ms
+from bloop.base.rate_limit import RateLimiter
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
@@ -27,15 +29,13 @@ from bloop.http.connection import Connection
 from bloop.http.gateway import Gateway, WsgiApp
 from bloop.http.limits import HttpLimits
 from bloop.http.request import HeadReader
-from bloop.http.server import Server
+from bloop.http.server import HttpServer
 from bloop.ingest import app as ingest_app
 from bloop.ingest import gate
 from bloop.ingest.app import create_ingest_app
-from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.gate import Gate
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 
 SECRET = "s" * 32
 PROJECT_KEY = "bloop_" + "0f" * 32
@@ -113,7 +113,7 @@ def connection_to(app: WsgiApp) -> Iterator[Callable[[bytes], bytes]]:
         "wsgi.run_once": False,
         "wsgi.input_terminated": True,
     }
-    server = Server([], Gateway(app, limits), HeadReader(environ, lambda path: True, limits), None, limits, waker)
+    server = HttpServer([], Gateway(app, limits), HeadReader(environ, lambda path: True, limits), None, limits, waker)
     sock = LoopedSocket()
     connection = Connection(server, cast(Any, sock), ("127.0.0.1", 40_000))
 

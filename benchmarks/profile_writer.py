@@ -20,12 +20,12 @@ import apsw
 
 from benchmarks.stopwatch import Steps
 from bloop.base.clock import now_ms
+from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM, compute
 from bloop.ingest.dialects.native import parse_event
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
 from bloop.issues import store as issues
 from bloop.issues.counts import fold

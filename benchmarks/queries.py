@@ -11,7 +11,7 @@ from urllib.parse import quote, urlencode
 from benchmarks import dataset
 from benchmarks.bench import Bench
 from benchmarks.dataset import Dataset
-from bloop.bench.instance import Instance
+from bloop.bench.instance import BenchInstance
 from bloop.bench.percentiles import percentile
 from bloop.db.walk import PageKey
 from bloop.issues.listing.state import IssueView
@@ -40,7 +40,7 @@ def run(bench: Bench) -> None:
         f"one process: {data.events:,} events of {data.issues:,} issues encoded and stored in {took:.0f} s",
         bytes=(folder / "bloop.db").stat().st_size,
     )
-    with Instance(folder) as instance, closing(connect(instance.port)) as connection:
+    with BenchInstance(folder) as instance, closing(connect(instance.port)) as connection:
         bench.say("asking")
         cookie = sign_in(connection, data.login_token)
         bearer = {"Authorization": f"Bearer {data.token}"}

@@ -16,14 +16,14 @@ import apsw
 from benchmarks import dataset
 from benchmarks.bench import Bench, target
 from bloop.base.clock import DAY_MS, now_ms
-from bloop.bench.instance import Instance
+from bloop.bench.instance import BenchInstance
 from bloop.bench.measure import CountError, measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rows import POLL_S, VisibilityWatch, reading
 from bloop.bench.schedule import Load
 from bloop.db import connection
 from bloop.retention import store as storage
-from bloop.retention.read import RunRow, get_run
+from bloop.retention.read import RetentionRunRow, get_run
 
 RATE = 2000  # events a second
 SPAN_MS = 14 * DAY_MS
@@ -52,7 +52,7 @@ def run(bench: Bench) -> None:
         storage.save_policy(db, raw_events_days=3650)
         newest = int(str(db.execute("SELECT max(id) FROM issues").get))
         counted = _counters(db, newest)
-    with Instance(folder) as instance:
+    with BenchInstance(folder) as instance:
         measure(instance, Load(target(instance), "warm", requests=2 * RATE, rate=RATE))
         _under_load(bench, instance, "before", None)
         before_bytes = instance.database.stat().st_size
@@ -70,7 +70,7 @@ def run(bench: Bench) -> None:
     _report(bench, done, seconds, held_ms, before_bytes, after_bytes)
 
 
-def _under_load(bench: Bench, instance: Instance, phase: str, run_id: int | None) -> None:
+def _under_load(bench: Bench, instance: BenchInstance, phase: str, run_id: int | None) -> None:
     """Latencies of RATE events a second; while a purge runs, of those that were answered meanwhile."""
     name = f"ret-{phase}"
     bench.say(f"{RATE:,} events/s {phase} the purge")
@@ -99,14 +99,14 @@ def _ask(database: Path) -> int:
         return storage.ask_for_run(db, asked_by="bench", now_ms=now_ms()).id
 
 
-def _run(database: Path, run_id: int) -> RunRow:
+def _run(database: Path, run_id: int) -> RetentionRunRow:
     with reading(database) as db:
         found = get_run(db, run_id)
     assert found is not None, "the newest hundred are kept"
     return found
 
 
-def _await_end(database: Path, run_id: int) -> RunRow:
+def _await_end(database: Path, run_id: int) -> RetentionRunRow:
     deadline = time.monotonic() + AFTERWARDS_S
     while (found := _run(database, run_id)).finished_at_ms is None:
         if time.monotonic() > deadline:
@@ -124,7 +124,7 @@ def _held_ms(log: Path) -> float:
     return max(float(found) for found in re.findall(r"lock held (\d+) ms", log.read_text(errors="replace")))
 
 
-def _report(bench: Bench, done: RunRow, seconds: float, held_ms: float, before: int, after: int) -> None:
+def _report(bench: Bench, done: RetentionRunRow, seconds: float, held_ms: float, before: int, after: int) -> None:
     deleted = done.raw_events_deleted
     add = bench.report.add
     add("retention.deleted", deleted, "events", f"with {done.others_deleted:,} other rows, in {seconds:.0f} s")

@@ -18,8 +18,8 @@ from benchmarks import dataset
 from benchmarks.bench import Bench
 from bloop.alerts.rules.store import RuleFields, create_rule
 from bloop.base.clock import DAY_MS, now_ms
-from bloop.bench.background import Background
-from bloop.bench.instance import Instance
+from bloop.bench.background import BackgroundLoad
+from bloop.bench.instance import BenchInstance
 from bloop.bench.measure import CountError
 from bloop.bench.places import Own
 from bloop.bench.profiles import Options, Profile
@@ -58,7 +58,7 @@ def run(bench: Bench) -> None:
     seconds = bench.scale.soak_s
     with _receiver() as url:
         told = {"BLOOP__ALERTING__WEBHOOK_URL": url, "BLOOP__ALERTING__ALLOW_PRIVATE": "true"}
-        with Instance(folder, **told) as instance:
+        with BenchInstance(folder, **told) as instance:
             options = Options(Profile.SOAK, rate, seconds, readers=READERS)
             session = Session(Own(instance), options, lambda what, s: bench.say(f"{what} for {s:.0f} s"))
             with Forgetting(instance.database, seconds):
@@ -66,7 +66,7 @@ def run(bench: Bench) -> None:
             _report(bench, found, instance.database)
 
 
-class Forgetting(Background):
+class Forgetting(BackgroundLoad):
     """Has retention keep a day less, again and again, so that it always has something to delete."""
 
     def __init__(self, database: Path, seconds: float) -> None:
@@ -86,7 +86,7 @@ def _limit(bench: Bench) -> float:
     """Single events a second that are held, without the spill."""
     folder = bench.folder / "ramp"
     folder.mkdir()
-    with Instance(folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
+    with BenchInstance(folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
         options = Options(Profile.RAMP, RAMP_START, min(RAMP_STEP_S, bench.scale.probe_s))
         found = Session(Own(instance), options, lambda what, s: bench.say(f"ramp: {what} for {s:.0f} s")).run()
     assert found.limit_per_s, "no rate was held; is the machine busy?"

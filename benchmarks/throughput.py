@@ -6,9 +6,9 @@ import os
 import time
 
 from benchmarks.bench import Bench, target
-from bloop.bench.background import Background
-from bloop.bench.instance import Instance, Memory, spent
-from bloop.bench.measure import Measured, measure
+from bloop.bench.background import BackgroundLoad
+from bloop.bench.instance import BenchInstance, Memory, spent
+from bloop.bench.measure import Measurement, measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.schedule import CONNECTIONS, Load
 
@@ -26,10 +26,10 @@ BATCHES_PER_S_MAX = 1_600
 MIB = 1024 * 1024
 
 
-class MemoryWatch(Background):
+class MemoryWatch(BackgroundLoad):
     """Samples the PSS of every process once a second; keeps the moment with the largest sum."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: BenchInstance) -> None:
         super().__init__()
         self.peak: dict[tuple[int, str], Memory] = {}
         self._instance = instance
@@ -44,7 +44,7 @@ class MemoryWatch(Background):
 def run(bench: Bench) -> None:
     """Figures 1, 2, 3 and 6."""
     # What spills is not held: the writer has to follow while the load goes on.
-    with Instance(bench.folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
+    with BenchInstance(bench.folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
         bench.say("warming up")
         measure(instance, Load(target(instance), "warm", requests=4000, rate=2000))
         singles, memory = _held(bench, instance, batch=0)
@@ -55,7 +55,7 @@ def run(bench: Bench) -> None:
         _report_idle(bench, instance)
 
 
-def _held(bench: Bench, instance: Instance, batch: int) -> tuple[Measured, MemoryWatch]:
+def _held(bench: Bench, instance: BenchInstance, batch: int) -> tuple[Measurement, MemoryWatch]:
     """The highest rate found that is held for the full time with nothing dropped."""
     scale, name = bench.scale, "batches" if batch else "singles"
     per_request = max(batch, 1)
@@ -87,7 +87,7 @@ def _held(bench: Bench, instance: Instance, batch: int) -> tuple[Measured, Memor
     return _search(bench, instance, name, batch, _affordable(probe) / per_request)
 
 
-def _affordable(probe: Measured) -> float:
+def _affordable(probe: Measurement) -> float:
     """Events per second that the cores allow at the probe's CPU times, if the writer gets what it needs."""
     result, cpu_s = probe.result, probe.cpu_s
     writer_s = cpu_s.pop("writer") / result.accepted
@@ -95,11 +95,13 @@ def _affordable(probe: Measured) -> float:
     return FIRST_GUESS * min(CORES / (writer_s + taking_in_s), 1 / writer_s)
 
 
-def _search(bench: Bench, instance: Instance, name: str, batch: int, rate: float) -> tuple[Measured, MemoryWatch]:
+def _search(
+    bench: Bench, instance: BenchInstance, name: str, batch: int, rate: float
+) -> tuple[Measurement, MemoryWatch]:
     """Short runs up or down from `rate` until one holds and the next does not; then the full one."""
     attempt, best, failed = 0, 0.0, False
 
-    def hold(rate: float, seconds: float) -> tuple[Measured, MemoryWatch]:
+    def hold(rate: float, seconds: float) -> tuple[Measurement, MemoryWatch]:
         nonlocal attempt
         attempt += 1
         bench.say(f"{name}: {rate * max(batch, 1):,.0f} events/s for {seconds:.0f} s")
@@ -123,11 +125,11 @@ def _search(bench: Bench, instance: Instance, name: str, batch: int, rate: float
     return measured, memory
 
 
-def _is_held(measured: Measured, rate: float) -> bool:
+def _is_held(measured: Measurement, rate: float) -> bool:
     return measured.clean and measured.result.requests_per_s >= KEPT_UP * rate
 
 
-def _report_held(bench: Bench, name: str, held: Measured, unit: str, batch: int) -> None:
+def _report_held(bench: Bench, name: str, held: Measurement, unit: str, batch: int) -> None:
     result, cpu_s = held.result, held.cpu_s
     generator_s = result.generator_cpu_s
     cores_busy = (sum(cpu_s.values()) + generator_s) / held.stored_in_s
@@ -165,7 +167,7 @@ def _report_memory(bench: Bench, name: str, memory: dict[tuple[int, str], Memory
     )
 
 
-def _report_idle(bench: Bench, instance: Instance) -> None:
+def _report_idle(bench: Bench, instance: BenchInstance) -> None:
     bench.say(f"idle for {bench.scale.idle_s:.0f} s")
     time.sleep(min(3.0, bench.scale.idle_s))  # the last checkpoint
     before = instance.usage()

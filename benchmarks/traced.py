@@ -14,24 +14,26 @@ from falcon import testing
 
 from benchmarks.profile_ingest import PROJECT_KEY, ForgettingSink, connection_to, ingest_wsgi
 from benchmarks.profile_writer import encoded_records, fresh_database
-from bloop.accounts.sign_ins.store import create_session
+from bloop import features
+from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base.clock import now_ms
 from bloop.base.config import Auth, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.features import make_kinds
 from bloop.pipeline.store import Store
 from bloop.site.app import App, create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.cookie import COOKIE
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 
 Work = Callable[[], None]
 
 EVENTS_OF_PAGE = 400
-SESSION_TTL_S = 3600
+SIGN_IN_TTL_S = 3600
 _HOTTEST = "SELECT fingerprint FROM issues ORDER BY event_count DESC LIMIT 1"
 
 
@@ -87,13 +89,13 @@ def reading_issue() -> Iterator[Work]:
     with fresh_database() as (db, path):
         Store(db, 1, make_kinds(db)).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())
         with db:
-            cookie = create_session(db, None, now_ms=now_ms(), ttl_s=SESSION_TTL_S)
+            cookie = create_sign_in(db, None, now_ms=now_ms(), ttl_s=SIGN_IN_TTL_S)
         (fingerprint,) = db.execute(_HOTTEST).fetchone() or ("",)
-        with closing(Database(path, pool_size=1, query_timeout_ms=10_000)) as database:
+        with closing(DatabasePool(path, pool_size=1, query_timeout_ms=10_000)) as database:
             client = testing.TestClient(_dashboard(path, database))
 
             def open_page() -> None:
-                answer = client.simulate_get(f"/issues/{fingerprint}", headers={"Cookie": f"bloop_session={cookie}"})
+                answer = client.simulate_get(f"/issues/{fingerprint}", headers={"Cookie": f"{COOKIE}={cookie}"})
                 assert answer.status_code == 200, answer.text
 
             yield open_page
@@ -104,7 +106,7 @@ def _request() -> Request:
     return rendering.single(target, Corpus(timestamp_ms=now_ms()), 0)
 
 
-def _dashboard(path: Path, database: Database) -> App:
+def _dashboard(path: Path, database: DatabasePool) -> App:
     settings = Settings(
         auth=Auth(hmac_secret=PROJECT_KEY, rp_origin="http://localhost"), database=DatabaseSettings(path=str(path))
     )
@@ -115,6 +117,7 @@ def _dashboard(path: Path, database: Database) -> App:
         bump_generation=lambda: None,
         render=Renderer(),
         now_ms=now_ms,
+        hooks=Hooks.resolve(features.hooks()),
     )
-    app, _ = create_dashboard_app(deps)
+    app, _ = create_dashboard_app(deps, features.mounts())
     return app

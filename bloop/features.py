@@ -6,8 +6,8 @@ feature, an ingest worker that needs none loads none, and rooms below may ask fo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
 from typing import Any
@@ -25,20 +25,69 @@ class Feature:
     name: str
     tables: str = ""  # tuple[bloop.db.tables.Table, ...]
     kinds: tuple[str, ...] = ()  # classes that implement bloop.pipeline.kinds.KindStore, made with a connection
+    routes: str = ""  # mount(routes, deps): adds its API and its pages
+    hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
+    commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
 
 
 # In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
 FEATURES = (
-    Feature(name="issues", tables="bloop.issues.tables:TABLES", kinds=("bloop.issues.kind:EventStore",)),
+    Feature(
+        name="issues",
+        tables="bloop.issues.tables:TABLES",
+        kinds=("bloop.issues.kind:EventStore",),
+        routes="bloop.issues.routes:mount",
+        hooks={"shell": "bloop.issues.shell:read_shell"},
+        commands={"issue": "bloop.issues.cli:issue"},
+    ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
-    Feature(name="alerts", tables="bloop.alerts.tables:TABLES"),
-    Feature(name="live", tables="bloop.live.tables:TABLES"),
-    Feature(name="ledger", tables="bloop.ledger.tables:TABLES", kinds=("bloop.ledger.store:NoteStore",)),
-    Feature(name="retention", tables="bloop.retention.tables:TABLES"),
-    Feature(name="backup", tables="bloop.backup.tables:TABLES"),
-    Feature(name="health", tables="bloop.health.tables:TABLES"),
-    Feature(name="accounts", tables="bloop.accounts.tables:TABLES"),
-    Feature(name="projects", tables="bloop.projects.tables:TABLES"),
+    Feature(
+        name="alerts",
+        tables="bloop.alerts.tables:TABLES",
+        routes="bloop.alerts.routes:mount",
+        commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
+    ),
+    Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
+    Feature(
+        name="ledger",
+        tables="bloop.ledger.tables:TABLES",
+        kinds=("bloop.ledger.store:NoteStore",),
+        routes="bloop.ledger.routes:mount",
+    ),
+    Feature(
+        name="retention",
+        tables="bloop.retention.tables:TABLES",
+        routes="bloop.retention.routes:mount",
+        commands={"retention": "bloop.retention.cli:retention"},
+    ),
+    Feature(
+        name="backup",
+        tables="bloop.backup.tables:TABLES",
+        routes="bloop.backup.routes:mount",
+        hooks={"storage_panel": "bloop.backup.views:load_panel"},
+        commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
+    ),
+    Feature(name="processes", tables="bloop.processes.tables:TABLES"),
+    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:banners_now"}),
+    Feature(
+        name="onboarding",
+        routes="bloop.onboarding.routes:mount",
+        hooks={"show_key": "bloop.onboarding.views:show_key"},
+    ),
+    Feature(
+        name="accounts",
+        tables="bloop.accounts.tables:TABLES",
+        routes="bloop.accounts.routes:mount",
+        hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_by_cookie"},
+        commands={"user": "bloop.accounts.cli:user", "login-link": "bloop.accounts.sign_ins.cli:login_link"},
+    ),
+    Feature(
+        name="projects",
+        tables="bloop.projects.tables:TABLES",
+        routes="bloop.projects.routes:mount",
+        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_by_bearer"},
+        commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
+    ),
 )
 
 
@@ -56,6 +105,21 @@ def table(name: str) -> Table:
 def make_kinds(db: apsw.Connection) -> list[KindStore]:
     """The stores of every kind of record, for one writer."""
     return [resolve_name(kind)(db) for feature in FEATURES for kind in feature.kinds]
+
+
+def mounts() -> list[Any]:
+    """The functions that add the features' routes (`Mount` in site/app.py)."""
+    return list(_parts("routes"))
+
+
+def hooks() -> dict[str, str]:
+    """What the kit of pages calls without knowing whose it is: names for `Hooks.resolve` (site/deps.py)."""
+    return {field: name for feature in FEATURES for field, name in feature.hooks.items()}
+
+
+def commands() -> dict[str, str]:
+    """The features' commands, by name; each is imported when somebody asks for it."""
+    return {command: name for feature in FEATURES for command, name in feature.commands.items()}
 
 
 def _parts(name: str) -> Iterator[Any]:

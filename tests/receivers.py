@@ -17,7 +17,7 @@ import trustme
 
 from bloop.base.config import Alerting, Settings
 from bloop.outbound.guard import Guard
-from bloop.outbound.sockets import Limits, Outbound, client_context
+from bloop.outbound.sockets import Outbound, SocketLimits, client_context
 
 NAME = "receiver.example"  # what the stub resolver finds on loopback, and what certificates are made for
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nContent-Type: text/plain\r\n\r\nok"
@@ -191,7 +191,7 @@ def way_out(
     """To loopback, unless other hosts are named."""
     return Outbound(
         Guard(allowed_hosts=allowed_hosts or ("127.0.0.1",)),
-        Limits(**limits),
+        SocketLimits(**limits),
         resolve or StubResolver(),
         lambda: client_context(str(trust.path) if trust else None),
     )

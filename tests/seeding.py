@@ -21,7 +21,7 @@ from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.pipeline.store import Store
 from bloop.projects.store import create_project
 from bloop.records.record import EVENT_FORM, encode_event
@@ -88,7 +88,7 @@ class Seeder:
             change_status(
                 self.db,
                 ids,
-                Status(change.status),
+                change.status,
                 actor=Actor("operator", "dashboard"),
                 now_ms=change.at_ms,
                 resolution=change.resolution,

@@ -17,7 +17,7 @@ PAUSE_S_MIN, PAUSE_S_MAX = 0.001, 0.01
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, within_s: float = 10.0) -> T:
+def until(condition: Callable[[], T], what: str, within_s: float = 30.0) -> T:
     """The first true answer of `condition`; AssertionError naming `what` when there is none in time.
 
     What is about to happen is seen at once; what takes longer is not kept from happening by being looked at.
@@ -28,6 +28,17 @@ def until(condition: Callable[[], T], what: str, within_s: float = 10.0) -> T:
         time.sleep(pause_s)
         pause_s = min(2 * pause_s, PAUSE_S_MAX)
     return answer
+
+
+def fastest(attempt: Callable[[], float], within_s: float, tries_max: int = 5) -> float:
+    """The shortest of the times that `attempt` measures, tried again while none is within `within_s`.
+
+    For promises about speed: other work on the machine makes any single time long, never one short.
+    """
+    shortest_s = attempt()
+    while shortest_s > within_s and (tries_max := tries_max - 1):
+        shortest_s = min(shortest_s, attempt())
+    return shortest_s
 
 
 def lives_on(pid: int, for_s: float) -> bool:

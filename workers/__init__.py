@@ -1,0 +1,1 @@
+"""Process shells: signals, loops, wiring, exit codes."""

@@ -1,15 +1,15 @@
-"""The alerts process: it asks the rules what happened is worth, and tells people. `python -m workers.alerts`
+"""The alerts process: evaluates alert rules and sends notifications. `python -m workers.alerts`
 
-A1  Deciding and sending go on beside each other: a receiver that is slow or dead delays no decision (sending N1).
-A2  It looks several times a second whether anything was committed, which costs microseconds, and asks the database only
-    then. Rules that count are asked once a second at most, and never for more than a twentieth of the time.
-A3  Everything it needs to go on stands in the database: killed at any instant it neither loses nor repeats a firing.
-A4  There is one of it for each database (instance I1): two would send everything twice.
+ALERTS-1  Evaluating rules and sending messages are independent: a slow or dead receiver delays no decision (SENDING-1).
+ALERTS-2  The process checks several times a second, at a cost of microseconds, whether anything was committed, and
+    queries the database only then. It evaluates counting rules at most once a second, and for at most a twentieth of
+    the time.
+ALERTS-3  All its state is in the database: killed at any instant it neither loses nor repeats a firing.
+ALERTS-4  One alerts process runs per database (INSTANCE-1): two would send everything twice.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections.abc import Sequence
@@ -26,48 +26,46 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import ConfigError
 from bloop.base.pid_file import Instance
-from bloop.health.processes_read import ALERTS
+from bloop.processes.read import ALERTS
 from workers import process
-from workers.background import Background, Job, Stopping
-from workers.sending import POLL_S, Sender, version_of
+from workers.background import BackgroundProcess, Job, Stopping
+from workers.sending import POLL_S, Sender, database_version
 
 PID_FILE = "alerts.pid"  # in the run folder: one alerts process per database
 COUNTING_EVERY_S = 1.0
 COUNTING_SHARE = 20  # rests this many times as long as it worked
 
-log = logging.getLogger("bloop.alerts")
 
-
-class Asking:
-    """The jobs that decide; each remembers what it saw last."""
+class RuleJobs:
+    """The two jobs that evaluate rules; each remembers the database version it saw last."""
 
     def __init__(self, db: apsw.Connection, engine: Engine, stopping: Stopping) -> None:
         self._db, self._engine, self._stopping = db, engine, stopping
         self._seen_signals = self._seen_counts = (-1, -1)
 
-    def signals(self) -> float:
-        version = version_of(self._db)
+    def run_signals(self) -> float:
+        version = database_version(self._db)
         if version != self._seen_signals:
             started = time.monotonic()
             while self._engine.ask_signals(clock.now_ms()) and not self._stopping():
-                time.sleep(time.monotonic() - started)  # the writer and everybody else get their turn
+                time.sleep(time.monotonic() - started)  # let the writer and other processes use the database
                 started = time.monotonic()
             self._seen_signals = version
         self._engine.tell_held(clock.now_ms())
         return POLL_S
 
-    def counts(self) -> float:
-        version, started = version_of(self._db), time.monotonic()
+    def run_counts(self) -> float:
+        version, started = database_version(self._db), time.monotonic()
         if version == self._seen_counts:
             return POLL_S
         for _ in self._engine.ask_windows(clock.now_ms()):
-            self.signals()
+            self.run_signals()
         self._seen_counts = version
         return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
 
 
 def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
-    """Everything this process does, in the order in which it is done when several are due."""
+    """Every job of this process, in the order in which due jobs run."""
     fallbacks = channels.fallbacks(settings)
     engine = Engine(
         db,
@@ -76,12 +74,12 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
         target=channels.target,
         fallbacks=fallbacks,
     )
-    asking = Asking(db, engine, stopping)
+    rule_jobs = RuleJobs(db, engine, stopping)
     sender = Sender(db, lambda due: send(settings, due))
     return [
-        Job("asking the rules", asking.signals),
+        Job("evaluating rules", rule_jobs.run_signals),
         Job("sending", sender.run, sender.troubles, sender.finish),
-        Job("counting", asking.counts),
+        Job("counting", rule_jobs.run_counts),
     ]
 
 
@@ -89,20 +87,20 @@ def send(settings: Settings, due: Due) -> Result:
     """One attempt at a delivery, from any thread."""
     if due.channel_id is None:
         config = dict(channels.fallbacks(settings)).get(due.channel_type)
-        gone = f"there is no {due.channel_type} fallback in the settings any more"
+        reason = f"there is no {due.channel_type} fallback in the settings any more"
     else:
         config = None if due.config is None else orjson.loads(due.config)
-        gone = "the channel was deleted"
+        reason = "the channel was deleted"
     if config is None:
-        return Result("failed", gone)
+        return Result("failed", reason)
     return channels.send(due.channel_type, config, from_json(due.message), settings, message_key=due.message_key)
 
 
 def run(settings: Settings) -> int:
-    """Be the alerts process until SIGTERM. Returns the exit code.
+    """Run the alerts process until SIGTERM. Returns the exit code.
 
     Raises:
-        BloopError: another alerts process works on this database, or its folder cannot be used.
+        BloopError: another alerts process uses this database, or the run folder cannot be used.
     """
     try:
         settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
@@ -110,7 +108,7 @@ def run(settings: Settings) -> int:
     except OSError as error:
         raise ConfigError("server.run_dir", f"cannot use {error.filename}: {error.strerror}") from error
     try:
-        return Background(ALERTS, settings).run(lambda db, stopping: make_jobs(settings, db, stopping))
+        return BackgroundProcess(ALERTS, settings).run(lambda db, stopping: make_jobs(settings, db, stopping))
     finally:
         instance.release()
 

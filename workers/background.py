@@ -1,11 +1,11 @@
 """The loop of a process that works in the background (alerts, retention): jobs by the clock on one connection.
 
-B1  A job that fails is logged and tried again after a back-off; the other jobs do not notice. A full disk, a locked
-    database and a receiver that is down are normal days.
-B2  The process says a few times a minute that it lives and what ails it (health/store.py). Silence is what
-    `/health` and the banners report, so a process that hangs is seen as well as one that died.
-B3  SIGTERM ends the loop between two jobs. A job that takes long looks at `stopping` itself.
-B4  It may be started before the writer made or migrated the database, and waits for that.
+BACKGROUND-1  A job that fails is logged and tried again after a back-off; the other jobs continue. A full disk, a
+    locked database and a receiver that is down are expected.
+BACKGROUND-2  The process records a few times a minute that it is alive and which troubles it has (processes/store.py).
+    `/health` and the banners report a missing heartbeat, so a process that hangs is noticed like one that died.
+BACKGROUND-3  SIGTERM ends the loop between two jobs. A job that takes long checks `stopping` itself.
+BACKGROUND-4  The process may start before the writer has created or migrated the database, and waits for that.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.memory import Leftovers
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.processes_read import SEEN_EVERY_S
-from bloop.health.read import Reason
-from bloop.health.store import say_alive
+from bloop.processes.read import SEEN_EVERY_S
+from bloop.processes.store import say_alive
 from workers import process
 from workers.wakeups import Wakeups
 
@@ -41,8 +41,8 @@ Stopping = Callable[[], bool]
 
 @dataclass
 class Job:
-    """`run` works once and returns in how many seconds it wants to be run again; `troubles` is asked after each run,
-    `finish` is called once at the end."""
+    """`run` works once and returns after how many seconds to run it again; `troubles` is read after each run; `finish`
+    is called once at the end."""
 
     name: str
     run: Callable[[], float]
@@ -52,19 +52,19 @@ class Job:
     failures: int = field(default=0)
 
 
-class Background:
-    """One process. Main thread only: it takes over SIGTERM, SIGINT and SIGCHLD."""
+class BackgroundProcess:
+    """The job loop of one process. Main thread only: it handles SIGTERM, SIGINT and SIGCHLD."""
 
     def __init__(self, name: str, settings: Settings) -> None:
         self._name, self._settings = name, settings
         self._wakeups = Wakeups()
         self._started_ms = clock.now_ms()
-        self._seen_at = float("-inf")
-        self._said: frozenset[Reason] | None = None
+        self._recorded_at = float("-inf")
+        self._recorded_troubles: frozenset[Reason] | None = None
         self._leftovers = Leftovers()
 
     def stopping(self) -> bool:
-        process.unit.alive()  # who asks, lives
+        process.unit.alive()  # a job that calls this is not hanging
         return self._wakeups.stops > 0
 
     def run(self, make_jobs: Callable[[apsw.Connection, Stopping], Sequence[Job]]) -> int:
@@ -94,7 +94,7 @@ class Background:
         return 0
 
     def _wait_until(self, is_done: Callable[[], bool]) -> None:
-        """B4. Whoever makes the database makes it private, so it is not opened before it is there."""
+        """Wait (BACKGROUND-4). The process that creates the database makes it private, so do not open it before."""
         while not self.stopping() and not is_done():
             self._wakeups.wait(DATABASE_POLL_S)
 
@@ -104,17 +104,17 @@ class Background:
         except EXPECTED as error:
             wait_s = min(BACKOFF_FIRST_S * 2.0**job.failures, BACKOFF_MAX_S)
             job.failures = min(job.failures + 1, 16)
-            message = "%s failed, again in %.0f s: %s: %s"
+            message = "%s failed, next try in %.0f s: %s: %s"
             log.warning(message, job.name, wait_s, type(error).__name__, error, extra={"action": "job_failed"})
         else:
             job.failures = 0
         job.due_at = time.monotonic() + wait_s
 
     def _say_alive(self, db: apsw.Connection, jobs: Sequence[Job]) -> None:
-        """At once when what ails us has changed, else now and then. That it cannot be said is no reason to stop."""
+        """Record at once when the troubles have changed, else every SEEN_EVERY_S; ignore a database that refuses."""
         troubles = frozenset(reason for job in jobs for reason in job.troubles())
-        if troubles == self._said and time.monotonic() - self._seen_at < SEEN_EVERY_S:
+        if troubles == self._recorded_troubles and time.monotonic() - self._recorded_at < SEEN_EVERY_S:
             return
         with contextlib.suppress(apsw.Error):
             say_alive(db, self._name, started_at_ms=self._started_ms, now_ms=clock.now_ms(), troubles=troubles)
-            self._said, self._seen_at = troubles, time.monotonic()
+            self._recorded_troubles, self._recorded_at = troubles, time.monotonic()

@@ -1,9 +1,9 @@
-"""One process under supervision: how it is forked, how long to wait before it is started again, how it is ended.
+"""One supervised process: how it is forked, how long to wait before it is started again, how it is stopped.
 
-C1  A child is a fork of its supervisor, which has imported everything already: all of them share the pages of one
-    set of modules (30 MB less in all, measured), and a child that died is back without importing anything again.
-C2  It starts with signals, session, standard streams and descriptors of its own. A signal sent to it from the first
-    instant on does what it does to any process; none is lost to the supervisor's handlers.
+CHILD-1  A child is a fork of its supervisor, which has imported everything: all children share the pages of one set of
+    modules (30 MB less in all, measured), and a child that died is restarted without importing again.
+CHILD-2  It starts with its own signal handling, session, standard streams and descriptors. Signals sent to it work from
+    the first instant; none goes to the supervisor's handlers.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class Backoff:
 
 
 class Child:
-    """`main` in a process of its own, in a session of its own, so that a terminal's Ctrl-C reaches the supervisor only.
+    """`main` in its own process and session, so that a terminal's Ctrl-C reaches the supervisor only.
 
     Used by the supervisor's main thread: the kernel ties the child's life to the thread that started it.
-    `closes` says which descriptors of the supervisor this child must not hold open.
+    `closes` returns the descriptors of the supervisor that this child must not hold open.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Child:
     ) -> None:
         self.name = name
         self.pid = 0  # 0: not running
-        self.start_at: float | None = None  # monotonic; None: not wanted, or running
+        self.start_at: float | None = None  # monotonic; None: stopped for good, or running
         self.exit_code: int | None = None  # of the last run; negative: the signal that killed it
         self._main, self._closes = main, closes
         self._backoff = backoff or Backoff()
@@ -69,40 +69,40 @@ class Child:
         self._started_at = time.monotonic()
         self.start_at = self.exit_code = None
         parent = os.getpid()
-        sys.stdout.flush()  # what is buffered would be written twice
-        held_back = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
+        sys.stdout.flush()  # else parent and child would both write the buffered text
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         self.pid = os.fork()
         if self.pid == 0:
-            self._be(parent, held_back)
-        signal.pthread_sigmask(signal.SIG_SETMASK, held_back)
+            self._run_child(parent, mask)
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
-    def _be(self, parent: int, mask: Collection[int]) -> NoReturn:
-        """The child's whole life."""
+    def _run_child(self, parent: int, mask: Collection[int]) -> NoReturn:
+        """Everything that happens in the child process, up to its exit."""
         code = process.EXIT_FAILED
         try:
             signal.set_wakeup_fd(-1)
             for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
                 signal.signal(signum, signal.SIG_DFL)
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # what came in meanwhile is delivered here
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)  # pending signals are delivered here
             process.die_with_parent(parent)
             os.setsid()
-            with open(os.devnull, "rb") as nothing:
-                os.dup2(nothing.fileno(), 0)
+            with open(os.devnull, "rb") as devnull:
+                os.dup2(devnull.fileno(), 0)
             os.dup2(2, 1)  # the supervisor's stdout is for the operator
             for fd in self._closes():
                 os.close(fd)
             code = self._main()
-        except SystemExit as ended:  # Gunicorn's workers end so; they are forks of this child and come by here too
-            code = ended.code if isinstance(ended.code, int) else bool(ended.code)
+        except SystemExit as ending:  # Gunicorn's workers, forks of this child, end here too
+            code = ending.code if isinstance(ending.code, int) else bool(ending.code)
         except BaseException:
             traceback.print_exc()
         finally:
             sys.stdout.flush()
             sys.stderr.flush()
-            os._exit(code)  # never back into the supervisor's code
+            os._exit(code)  # never return into the supervisor's code
 
     def reap(self) -> bool:
-        """True once after each death; `exit_code` says how it ended and `start_at` when to try again."""
+        """True once after each death; then `exit_code` is how it ended and `start_at` when to start it again."""
         if not self.pid:
             return False
         pid, status = os.waitpid(self.pid, os.WNOHANG)

@@ -1,7 +1,7 @@
 """`bloop-worker NAME [--config PATH]`: `python -m workers.NAME`, for units of systemd.
 
-A script knows the interpreter of the installation it belongs to by its full path. So a process that was started through
-a link goes on reading the files of its own version when the link moves on to the next one.
+A script names the interpreter of its installation by full path. So a process that was started through a link keeps
+reading the files of its own version when the link moves to the next one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ EXIT_MISUSE = 2
 
 
 def main() -> int:
-    """Become the process named first on the command line; the rest of it is that process's own."""
+    """Become the process named by the first argument; it gets the other arguments."""
     name = sys.argv[1] if len(sys.argv) > 1 else ""
     if name not in NAMES:
         print(f"usage: bloop-worker {'|'.join(NAMES)} [--config PATH]", file=sys.stderr)

@@ -10,10 +10,24 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 
+from bloop import features
+from bloop.base import clock
 from bloop.base.config import Settings
+from bloop.base.rate_limit import RateLimiter
+from bloop.db.pool import DatabasePool
 from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
-from bloop.site.app import assemble
+from bloop.ingest.app import make_sender, mount_ingest
+from bloop.ingest.keys import ProjectKeys
+from bloop.ingest.limits import Limits
+from bloop.projects.purger import Purger
+from bloop.records.record import Sink, received_at_ms
+from bloop.ring.peek import oldest_payloads
+from bloop.ring.segment import RingStat, Segment
+from bloop.site.app import App, create_dashboard_app
+from bloop.site.deps import Deps, Hooks, InRing
+from bloop.site.render import Renderer
 from workers import process, serving
 
 GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow queries, and they have a limit of their own
@@ -26,10 +40,77 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     return assemble(settings, segment=segment, sink=lane, keys=keys, handles=handles)
 
 
+def assemble(
+    settings: Settings, *, segment: Segment, sink: Sink, keys: ProjectKeys, handles: contextlib.ExitStack
+) -> App:
+    """The app of one worker process, after the fork; what it opens is closed with `handles`."""
+    database = DatabasePool(
+        settings.database_path,
+        pool_size=settings.tuning.read_connections,
+        query_timeout_ms=settings.database.query_timeout_ms,
+    )
+    handles.callback(database.close)
+
+    def ring_stat() -> RingStat | None:
+        return segment.stat() if segment.is_current else None
+
+    def look_into_ring() -> InRing | None:
+        if not segment.is_current:
+            return None
+        received = map(received_at_ms, oldest_payloads(segment, settings.spill_folder))
+        return InRing(segment.meters(), min((at_ms for at_ms in received if at_ms is not None), default=None))
+
+    shared_sink, limits = SharedSink(sink), Limits.of(settings.ingest)
+    purger = Purger(settings.database_path, clock.now_ms)
+    purger.start()
+    handles.callback(purger.stop)
+    deps = Deps(
+        settings=settings,
+        database=database,
+        ring_stat=ring_stat,
+        look_into_ring=look_into_ring,
+        bump_generation=segment.bump_generation,
+        render=Renderer(),
+        now_ms=clock.now_ms,
+        hooks=Hooks.resolve(features.hooks()),
+        wake_purger=purger.wake,
+        send_signed=make_sender(sink=shared_sink, keys=keys, limits=limits),
+    )
+    limit = settings.rate_limit
+
+    def mount_signed(app: App) -> None:
+        mount_ingest(
+            app,
+            sink=shared_sink,
+            keys=keys,
+            limits=limits,
+            rate_limit=RateLimiter(limit.per_second, limit.burst_size),
+            trusted_proxies=settings.server.trusted_proxies,
+        )
+
+    app, _ = create_dashboard_app(deps, features.mounts(), mount_signed)
+    return app
+
+
+class SharedSink:
+    """A lane belongs to one thread at a time; the dashboard has several."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink, self._lock = sink, threading.Lock()
+
+    def push(self, form: int, payload: bytes) -> bool:
+        with self._lock:
+            return self._sink.push(form, payload)
+
+    def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
+        with self._lock:
+            self._sink.count(project_id, category, outcome, n)
+
+
 def prepare(settings: Settings) -> serving.Application:
     """The server, for `serving.run`."""
     settings.run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    options = serving.house_rules(settings) | {
+    options = serving.common_options(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,
         "threads": settings.tuning.dashboard_threads,

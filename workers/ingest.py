@@ -19,11 +19,11 @@ from pathlib import Path
 from bloop.base import config
 from bloop.base.config import Settings
 from bloop.base.meters import Tally
+from bloop.base.rate_limit import RateLimiter
 from bloop.base.systemd import FIRST_LISTEN_FD
 from bloop.http.request import path_matcher
 from bloop.ingest.app import create_ingest_app
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ring import Producer
 from workers import process, serving
 

@@ -1,17 +1,18 @@
-"""bloop's own unexpected errors, in a project of their own beside everybody else's: "bloop itself".
+"""Reports bloop's own unexpected errors to a separate project, "bloop itself".
 
     log.exception(…) ─▶ handler ─▶ queue ─▶ thread ─▶ a lane of the ring, for a moment ─▶ writer
 
-O1  What is logged at ERROR with a traceback is unexpected, for expected trouble is one line. So a handler of the log
-    sees all there is to report, whichever thread it happens in and whoever's code it is.
-O2  Errors about storing are not reported through storing: the writer reports nothing at all, and nobody what says that
-    the database, the buffer or the disk is in trouble (own_report P3).
-O3  Reporting never raises, never waits in the thread that erred, and logs its own trouble as one line without a
-    traceback. What happens in the reporting thread is not reported. So there is no way round in a circle.
-O4  Bounded: QUEUE_MAX wait, repeats and floods are left out and counted (own_report.Pace).
-O5  An event goes the way of all others: counted as received, pushed into a lane that is held for the moment. There is
-    one to spare (`tuning.EXTRA_LANES`); who needs it for longer waits for it anyway. So the ledger balances here too.
-O6  The project is made with the first error, so nobody has it who does not need it. Its key is shown nowhere.
+ERRORS-1  A record logged at ERROR with a traceback is unexpected; expected trouble is logged as one line. So one log
+    handler sees every error to report, from any thread and any library.
+ERRORS-2  Errors about storing are not reported through storing: the writer reports nothing, and no process reports an
+    error that means trouble with the database, the ring or the disk (REPORT-3).
+ERRORS-3  Reporting never raises, never waits in the thread that logged, and logs its own trouble as one line without a
+    traceback. Errors of the reporting thread are not reported. So reporting cannot cause itself.
+ERRORS-4  Bounded: QUEUE_MAX reports wait; repeats and floods are left out and counted (own_report.ReportLimiter).
+ERRORS-5  An event takes the same path as all others: counted as received, pushed into a lane that is claimed for the
+    moment. One lane is spare (`tuning.EXTRA_LANES`); a process that needs it for longer waits for it anyway. So the
+    ledger balances.
+ERRORS-6  The project is created with the first error, so most installations never have it. Its key is shown nowhere.
 """
 
 from __future__ import annotations
@@ -40,19 +41,26 @@ from bloop.projects.read import get_project
 from bloop.records.event import Event
 from bloop.records.record import EVENT_FORM, encode_event
 from bloop.ring import Producer, Segment, Spill
-from workers.own_report import Pace, Report, body_of, is_about_storing, place_of, report
+from workers.own_report import (
+    ErrorReport,
+    ReportLimiter,
+    error_location,
+    event_body,
+    is_about_storing,
+    make_report,
+)
 
 QUEUE_MAX = 32
 TRIES = 5
 TRY_AGAIN_S = 0.5
 FLUSH_S = 3.0
-LATER = (RingMissing, LaneUnavailable, DatabaseBusy, apsw.BusyError)  # somebody else is in the way for the moment
+LATER = (RingMissing, LaneUnavailable, DatabaseBusy, apsw.BusyError)  # another process holds it for the moment
 
 log = logging.getLogger(__name__)
 
 
-class OwnErrors(logging.Handler):
-    """The handler of one process and of what it forks; the thread is started with the first error."""
+class OwnErrorHandler(logging.Handler):
+    """The log handler of one process and its forks; the first error starts the thread."""
 
     def __init__(self, process: str, settings: Settings) -> None:
         super().__init__(logging.ERROR)
@@ -60,19 +68,19 @@ class OwnErrors(logging.Handler):
         self._begin()
 
     def _begin(self) -> None:
-        self._pid, self._pace = os.getpid(), Pace()
-        self._waiting: queue.Queue[tuple[Report, int]] = queue.Queue(QUEUE_MAX)
+        self._pid, self._limiter = os.getpid(), ReportLimiter()
+        self._waiting: queue.Queue[tuple[ErrorReport, int]] = queue.Queue(QUEUE_MAX)
         self._thread: threading.Thread | None = None
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Called under the handler's lock, in whatever thread logged."""
+        """Called under the handler's lock, in the thread that logged."""
         try:
             self._take(record)
-        except Exception as error:  # O3: not even the log's own complaint about handlers
+        except Exception as error:  # ERRORS-3: avoid even logging's own report of failing handlers
             log.warning("an error was not reported: %s", type(error).__name__, extra={"action": "own_error_lost"})
 
     def flush(self, within_s: float = 0.0) -> None:
-        """Give what waits up to `within_s` seconds; for a process that is about to end."""
+        """Wait up to `within_s` seconds for queued reports; for a process that is about to end."""
         deadline = time.monotonic() + within_s
         while self._pid == os.getpid() and self._waiting.unfinished_tasks and time.monotonic() < deadline:
             time.sleep(0.01)
@@ -82,16 +90,16 @@ class OwnErrors(logging.Handler):
         if error is None or threading.current_thread() is self._thread or is_about_storing(error):
             return
         if self._pid != os.getpid():
-            self._begin()  # the thread stayed with our parent
-        if not self._pace.allows(place_of(error), int(record.created * 1000)):
+            self._begin()  # a fork does not copy the parent's thread
+        if not self._limiter.allows(error_location(error), int(record.created * 1000)):
             return
-        said = report(record, error, process=self._process, settings=self._settings)
+        report = make_report(record, error, process=self._process, settings=self._settings)
         try:
-            self._waiting.put_nowait((said, self._pace.left_out))
+            self._waiting.put_nowait((report, self._limiter.left_out))
         except queue.Full:
-            self._pace.left_out += 1
+            self._limiter.left_out += 1
             return
-        self._pace.left_out = 0
+        self._limiter.left_out = 0
         if self._thread is None:
             self._thread = threading.Thread(target=self._work, name="own-errors", daemon=True)
             self._thread.start()
@@ -100,18 +108,18 @@ class OwnErrors(logging.Handler):
 
     def _work(self) -> None:
         while True:
-            said, left_out = self._waiting.get()
+            report, left_out = self._waiting.get()
             try:
-                self._deliver(said, left_out)
+                self._deliver(report, left_out)
             except Exception as error:
                 message = "an error of bloop's own was not recorded: %s: %s"
                 log.warning(message, type(error).__name__, error, extra={"action": "own_error_lost"})
             finally:
                 self._waiting.task_done()
 
-    def _deliver(self, said: Report, left_out: int) -> None:
+    def _deliver(self, report: ErrorReport, left_out: int) -> None:
         limits = Limits.of(self._settings.ingest)
-        event, _ = parse_event(body_of(said, left_out=left_out), limits, clock.now_ms())
+        event, _ = parse_event(event_body(report, left_out=left_out), limits, clock.now_ms())
         for _ in range(TRIES - 1):
             try:
                 send(self._settings, event)
@@ -121,21 +129,21 @@ class OwnErrors(logging.Handler):
         send(self._settings, event)
 
 
-def install(process: str, settings: Settings) -> OwnErrors | None:
-    """Report what this process logs from now on, also what ends a thread; None where the settings say no."""
+def install(process: str, settings: Settings) -> OwnErrorHandler | None:
+    """Report the errors this process logs from now on, and those that end a thread; None if settings switch it off."""
     if not settings.server.own_errors:
         return None
-    handler = OwnErrors(process, settings)
+    handler = OwnErrorHandler(process, settings)
     logging.getLogger().addHandler(handler)
     threading.excepthook = _log_end_of_thread
     return handler
 
 
 def send(settings: Settings, event: Event) -> None:
-    """Put one event into the ring, as a worker would.
+    """Put one event into the ring, as an ingest worker does.
 
     Raises:
-        BloopError, apsw.Error: there is no ring, no lane or no database at the moment.
+        BloopError, apsw.Error: the ring, a lane or the database is not available at the moment.
     """
     project_id, is_new = own_project(settings)
     fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
@@ -151,22 +159,22 @@ def send(settings: Settings, event: Event) -> None:
 
 
 def own_project(settings: Settings) -> tuple[int, bool]:
-    """The project's number, and whether it was made just now. Never makes a database."""
+    """The id of the project, created if missing, and whether this call created it. Never creates a database."""
     path = settings.database_path
     with closing(connection.open_reader(path)) as db:
-        found = get_project(db, projects.OWN)
-    if found is not None and found.public_id == projects.OWN:
-        return found.id, False
+        project = get_project(db, projects.OWN)
+    if project is not None and project.public_id == projects.OWN:
+        return project.id, False
     with closing(connection.open_control(path)) as db, connection.immediate(db):
         return projects.ensure_own_project(db, clock.now_ms()), True
 
 
-def _log_end_of_thread(ended: Any) -> None:
-    """In place of Python's own words on stderr."""
-    if ended.exc_type is SystemExit:
+def _log_end_of_thread(ending: Any) -> None:
+    """Replaces Python's traceback on stderr."""
+    if ending.exc_type is SystemExit:
         return
     trace: tuple[type[BaseException], BaseException, TracebackType | None] | None = None
-    if ended.exc_value is not None:
-        trace = (ended.exc_type, ended.exc_value, ended.exc_traceback)
-    name = ended.thread.name if ended.thread is not None else "?"
+    if ending.exc_value is not None:
+        trace = (ending.exc_type, ending.exc_value, ending.exc_traceback)
+    name = ending.thread.name if ending.thread is not None else "?"
     log.error("the thread %s ended by an unexpected error", name, exc_info=trace, extra={"action": "crashed"})

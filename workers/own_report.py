@@ -1,10 +1,10 @@
-"""One unexpected error of bloop's own as an event: what is said of it, and what is not. Pure.
+"""One unexpected error of bloop's own as an event, without secrets and event data. Pure.
 
-P1  Said are the type, the message, the stack without the values of variables, the process, the version. Requests are
-    named by their declared route, never by their path; nothing is taken from bodies, headers or query strings.
-P2  Secrets of the settings, and what looks like a key, a token or the path of a URL, are struck out wherever they
-    stand. Quotations of more than QUOTED_CHARS_MAX characters are, too: messages like to quote what they were given.
-P3  What says that the database, the buffer or the disk is in trouble is not reported, for a report would need them.
+REPORT-1  A report has the type, the message, the stack without values of variables, the process, the version. Requests
+    are named by their declared route, never by their path; nothing is taken from bodies, headers or query strings.
+REPORT-2  Secrets of the settings, and text that looks like a key, a token or the path of a URL, are struck out
+    everywhere. So are quotations of more than QUOTED_CHARS_MAX characters: messages often quote their input.
+REPORT-3  An error that means trouble with the database, the ring or the disk is not reported: a report needs all three.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _QUOTED = re.compile(rf"'[^'\n]{{{QUOTED_CHARS_MAX + 1},}}'|\"[^\"\n]{{{QUOTED_C
 _CODE_LINE = re.compile(r'  +File "')
 
 
-class Report(NamedTuple):
-    """What a handler keeps of an error: text only, so nothing the error held stays alive."""
+class ErrorReport(NamedTuple):
+    """The text a handler keeps of an error; the error itself, and all it refers to, is released."""
 
     at_ms: int
     error_type: str
@@ -51,44 +51,45 @@ class Report(NamedTuple):
     metadata: dict[str, Any]
 
 
-class Pace:
-    """Which errors are reported: each place once in SAME_EVERY_MS, and PER_WINDOW_MAX in an hour (O4)."""
+class ReportLimiter:
+    """Limits reports: one per location in SAME_EVERY_MS, and PER_WINDOW_MAX in an hour (ERRORS-4)."""
 
     def __init__(self) -> None:
         self._last: dict[str, int] = {}
         self._window_ms = self._in_window = 0
-        self.left_out = 0  # since the last that was let through
+        self.left_out = 0  # since the last allowed report
 
-    def allows(self, place: str, now_ms: int) -> bool:
+    def allows(self, location: str, now_ms: int) -> bool:
         if not 0 <= now_ms - self._window_ms < WINDOW_MS:  # over, or the clock was put back
             self._window_ms, self._in_window = now_ms, 0
             self._last.clear()
-        last = self._last.get(place)
-        known = last is not None and 0 <= now_ms - last < SAME_EVERY_MS
-        if known or self._in_window >= PER_WINDOW_MAX:
+        last_ms = self._last.get(location)
+        is_repeat = last_ms is not None and 0 <= now_ms - last_ms < SAME_EVERY_MS
+        if is_repeat or self._in_window >= PER_WINDOW_MAX:
             self.left_out += 1
             return False
-        self._last[place] = now_ms
+        self._last[location] = now_ms
         self._in_window += 1
         return True
 
 
 def is_about_storing(error: BaseException) -> bool:
-    """P3, also for what was raised because of such an error."""
+    """Whether `error`, or an error that caused it, means trouble with storing (REPORT-3)."""
     return any(
-        isinstance(one, ABOUT_STORING) or (isinstance(one, OSError) and one.errno in NO_ROOM) for one in _chain(error)
+        isinstance(cause, ABOUT_STORING) or (isinstance(cause, OSError) and cause.errno in NO_ROOM)
+        for cause in _causes(error)
     )
 
 
-def place_of(error: BaseException) -> str:
-    """The type and the line that raised it: what repeats is told by it."""
+def error_location(error: BaseException) -> str:
+    """The type of the error and the line that raised it: equal for repeats."""
     frames = traceback.extract_tb(error.__traceback__, limit=-1)
-    where = f"{frames[0].filename}:{frames[0].lineno}" if frames else ""
-    return f"{type(error).__qualname__} {where}"
+    line = f"{frames[0].filename}:{frames[0].lineno}" if frames else ""
+    return f"{type(error).__qualname__} {line}"
 
 
-def report(record: logging.LogRecord, error: BaseException, *, process: str, settings: Settings) -> Report:
-    """What is to be said about `error`, which `record` logged."""
+def make_report(record: logging.LogRecord, error: BaseException, *, process: str, settings: Settings) -> ErrorReport:
+    """The report on `error`, which `record` logged."""
     secrets = secrets_of(settings)
     lines = traceback.TracebackException.from_exception(error, limit=-FRAMES_MAX, capture_locals=False).format()
     metadata = {
@@ -99,57 +100,57 @@ def report(record: logging.LogRecord, error: BaseException, *, process: str, set
         "action": getattr(record, "action", None),
         "python": platform.python_version(),
     }
-    return Report(
+    return ErrorReport(
         at_ms=int(record.created * 1000),
         error_type=type(error).__qualname__[:ERROR_TYPE_BYTES_MAX],
         message=clean(str(error), secrets)[:MESSAGE_CHARS_MAX] or "(no message)",
-        stack=_fitting("".join(_cleaned(lines, secrets)), settings.ingest.max_stack_bytes),
+        stack=_shorten("".join(_clean_messages(lines, secrets)), settings.ingest.max_stack_bytes),
         route=str(getattr(record, "route", "") or process),
         metadata=metadata,
     )
 
 
-def body_of(said: Report, *, left_out: int) -> dict[str, Any]:
+def event_body(report: ErrorReport, *, left_out: int) -> dict[str, Any]:
     """The event as an SDK would send it."""
     return {
-        "timestamp": said.at_ms,
+        "timestamp": report.at_ms,
         "source": "python",
         "environment": "bloop",
         "release": bloop.__version__,
-        "error_type": said.error_type,
-        "message": said.message,
-        "stack": said.stack,
-        "route_or_procedure": said.route,
-        "metadata": said.metadata | ({"left_out_before": left_out} if left_out else {}),
+        "error_type": report.error_type,
+        "message": report.message,
+        "stack": report.stack,
+        "route_or_procedure": report.route,
+        "metadata": report.metadata | ({"left_out_before": left_out} if left_out else {}),
     }
 
 
 def clean(text: str, secrets: Iterable[str]) -> str:
-    """P2."""
+    """Strike out secrets and long quotations (REPORT-2)."""
     for secret in secrets:
         text = text.replace(secret, _STRUCK)
     text = _SECRETS.sub(_STRUCK, _URL_PATH.sub(rf"\1/{_STRUCK}", text))
-    return _QUOTED.sub(lambda found: found[0][0] + _STRUCK + found[0][0], text)
+    return _QUOTED.sub(lambda match: match[0][0] + _STRUCK + match[0][0], text)
 
 
 def secrets_of(settings: Settings) -> list[str]:
-    found = (
+    secrets = (
         settings.auth.hmac_secret,
         settings.smtp.password,
         settings.alerting.slack_webhook_url,
         settings.alerting.webhook_url,
     )
-    return sorted(filter(None, found), key=len, reverse=True)
+    return sorted(filter(None, secrets), key=len, reverse=True)
 
 
-def _cleaned(lines: Iterable[str], secrets: list[str]) -> Iterable[str]:
-    """Messages in a traceback are cleaned; its frames, our own code, stay as they are but for secrets."""
+def _clean_messages(lines: Iterable[str], secrets: list[str]) -> Iterable[str]:
+    """Clean the messages in a traceback; its frames show code, never data, and stay as they are."""
     for line in lines:
         yield line if _CODE_LINE.match(line) else clean(line, secrets)[: 2 * MESSAGE_CHARS_MAX].rstrip("\n") + "\n"
 
 
-def _fitting(stack: str, bytes_max: int) -> str:
-    """Its end where it is too long: the innermost frames and the message stand there."""
+def _shorten(stack: str, bytes_max: int) -> str:
+    """The end of a stack that is too long: it holds the innermost frames and the message."""
     raw = stack.encode("utf-8", "replace")
     if len(raw) <= bytes_max:
         return raw.decode()
@@ -157,10 +158,11 @@ def _fitting(stack: str, bytes_max: int) -> str:
     return (head + raw[len(head) - bytes_max :].partition(b"\n")[2]).decode("utf-8", "ignore")
 
 
-def _chain(error: BaseException) -> Iterable[BaseException]:
-    found: BaseException | None = error
+def _causes(error: BaseException) -> Iterable[BaseException]:
+    """`error`, then the error that caused it, and so on."""
+    cause: BaseException | None = error
     for _ in range(CAUSES_MAX):
-        if found is None:
+        if cause is None:
             return
-        yield found
-        found = found.__cause__ or found.__context__
+        yield cause
+        cause = cause.__cause__ or cause.__context__

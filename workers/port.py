@@ -8,12 +8,12 @@ import socket
 from bloop.base.config import Settings
 from bloop.base.errors import ConfigError
 
-BACKLOG = 2048  # connections the kernel holds while nobody accepts
+BACKLOG = 2048  # connections the kernel holds while no process accepts
 _PORT_ERRORS = (errno.EADDRINUSE, errno.EACCES)
 
 
 def open_port(settings: Settings) -> socket.socket:
-    """The listening socket; ConfigError names the setting that is in the way."""
+    """The listening socket. Raises ConfigError naming the setting that prevents it."""
     host, port = settings.server.host, settings.server.port
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family, socket.SOCK_STREAM)
@@ -31,7 +31,7 @@ def open_port(settings: Settings) -> socket.socket:
 
 
 def local_url(settings: Settings) -> str:
-    """Where this machine reaches the port."""
+    """The URL of the port from this machine."""
     host = settings.server.host
     if host in ("0.0.0.0", "::", ""):  # noqa: S104
         host = "localhost"

@@ -1,4 +1,4 @@
-"""Is anybody answering there? One request, asked without waiting; an HTTP client costs megabytes."""
+"""Checks without waiting whether a server answers. Hand-written, because an HTTP client library costs megabytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Address = tuple[str, int] | str
 
 
 class Probe:
-    """Asks until it is answered: a listener that is bound but not served yet, or not bound yet, is asked again."""
+    """Sends one request and repeats it until an answer comes: the listener may not be bound or served yet."""
 
     def __init__(self, family: socket.AddressFamily, address: Address, method: str, path: str) -> None:
         self._family, self._address = family, address
@@ -20,7 +20,7 @@ class Probe:
 
     @classmethod
     def of_port(cls, listener: socket.socket, method: str, path: str) -> Probe:
-        """Of the port a socket listens on, from this machine."""
+        """A probe, from this machine, of the port that `listener` listens on."""
         host, port = listener.getsockname()[:2]
         if host in ("0.0.0.0", "::"):  # noqa: S104
             host = "127.0.0.1" if host == "0.0.0.0" else "::1"  # noqa: S104
@@ -31,7 +31,7 @@ class Probe:
         return cls(socket.AF_UNIX, str(path), method, target)
 
     def answered(self) -> bool:
-        """True once there was an HTTP answer, whatever its status."""
+        """Whether an HTTP answer, of any status, has come."""
         try:
             if self._connection is None:
                 self._connection = self._connect()
@@ -47,7 +47,7 @@ class Probe:
     def _connect(self) -> socket.socket:
         connection = socket.socket(self._family, socket.SOCK_STREAM)
         try:
-            connection.settimeout(1.0)  # a listener of this machine takes a connection at once or refuses it
+            connection.settimeout(1.0)  # a local listener accepts a connection at once or refuses it
             connection.connect(self._address)
             connection.sendall(self._request)
             connection.setblocking(False)

@@ -1,12 +1,12 @@
-"""What every bloop process does alike: read settings once, log, stop when asked, die with its parent, say why it ended.
+"""Common to every bloop process: read settings once, log, stop when asked, die with the parent, exit with a clear code.
 
-W1  A signal handler only stores a number. The loop that owns the work looks at it where stopping is safe.
-W2  A process started by another is killed by the kernel the moment that one is gone, whatever killed
-    it. Nothing keeps a port, a lane or a lock after its family is dead; the ring makes the sudden end harmless.
-W3  `EXIT_CANNOT_START` means that trying again changes nothing: a setting, a foreign segment, a schema from the future.
-    Supervisors stop on it instead of looping (`RestartPreventExitStatus=78`).
-W4  A process that is a unit of systemd says through `unit` when it works, that it lives, and that it stops. Everywhere
-    else, and in forks of such a process, `unit` is silent.
+PROCESS-1  A signal handler only stores a number. The loop that owns the work checks it where stopping is safe.
+PROCESS-2  The kernel kills a child process the moment its parent is gone, for any reason. So no orphan keeps a port, a
+    lane or a lock; the ring makes the sudden end harmless.
+PROCESS-3  `EXIT_CANNOT_START` means that another try would fail too: a wrong setting, a foreign segment, a newer
+    schema. Supervisors stop on it instead of looping (`RestartPreventExitStatus=78`).
+PROCESS-4  A process that is a unit of systemd reports through `unit` that it is ready, alive and stopping. Everywhere
+    else, and in forks of such a process, `unit` does nothing.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ EXIT_OK = 0
 EXIT_FAILED = 1
 EXIT_CANNOT_START = 78  # EX_CONFIG of sysexits.h, so no shell or libc uses it for anything else
 
-REPORTING = frozenset({"ingest", "dashboard", "alerts", "retention"})  # own_errors O2: not what stores, or starts it
+REPORTING = frozenset({"ingest", "dashboard", "alerts", "retention"})  # ERRORS-2: neither writer nor supervisor
 
 _LOOK_EVERY_S = 0.05
 _PR_SET_PDEATHSIG, _PR_SET_NAME, _PR_SET_CHILD_SUBREAPER = 1, 15, 36  # linux/prctl.h
@@ -44,7 +44,7 @@ unit = systemd.Unit()
 
 
 class StopFlag:
-    """Set by SIGTERM or SIGINT. The handler only stores a number: no logging, no locks, no I/O there (W1)."""
+    """Set by SIGTERM or SIGINT. The handler only stores a number: no logging, no locks, no I/O there (PROCESS-1)."""
 
     signum: int | None = None
 
@@ -59,15 +59,15 @@ class StopFlag:
         return self.signum is not None
 
     def wait(self, timeout_s: float) -> bool:
-        """Pause; return at once, or at most 50 ms late, when the flag is set. (`time.sleep` goes on after a signal.)"""
+        """Pause, at most 50 ms longer than until the flag is set. (`time.sleep` continues after a signal.)"""
         deadline = time.monotonic() + timeout_s
-        while not self.is_set() and (left_s := deadline - time.monotonic()) > 0:
-            time.sleep(min(left_s, _LOOK_EVERY_S))
+        while not self.is_set() and (remaining_s := deadline - time.monotonic()) > 0:
+            time.sleep(min(remaining_s, _LOOK_EVERY_S))
         return self.is_set()
 
 
 class Flags(argparse.Namespace):
-    """What a process is told on its command line."""
+    """The parsed command line of a process."""
 
     config: str | None
     parent: int
@@ -77,13 +77,13 @@ class Flags(argparse.Namespace):
 def parse_flags(process: str, argv: Sequence[str] | None = None) -> Flags:
     parser = argparse.ArgumentParser(prog=f"python -m workers.{process}", allow_abbrev=False)
     parser.add_argument("-c", "--config", metavar="PATH", help="settings file instead of ./config.toml")
-    parser.add_argument("--parent", type=int, default=0, metavar="PID", help="die when this process does")
-    parser.add_argument("--quiet", action="store_true", help="print no keys and links, only that it is ready")
+    parser.add_argument("--parent", type=int, default=0, metavar="PID", help="exit when this process exits")
+    parser.add_argument("--quiet", action="store_true", help="print only the ready line, no keys or links")
     return parser.parse_args(argv, namespace=Flags())
 
 
 def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str] | None = None) -> int:
-    """Be the process `process` of its own command line. Returns the exit code for `sys.exit`."""
+    """Run the process `process` from its command line. Returns the exit code for `sys.exit`."""
     unit.begin(config.told_by_systemd())
     flags = parse_flags(process, argv)
     if flags.parent:
@@ -98,20 +98,23 @@ def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str
 
 
 def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> int:
-    """Name, memory, log, then `main`. Expected errors become a line and a code, others a traceback and EXIT_FAILED."""
+    """Set up name, memory and log, run `main`, and turn an expected error into one line and an exit code.
+
+    Any other error becomes a traceback in the log and EXIT_FAILED.
+    """
     _prctl(_PR_SET_NAME, f"bloop-{process}".encode())
     memory.use_one_heap()
     journal = logs.Journal.NONE
     if unit.told.journal:
         journal = logs.Journal.OWN if unit.is_this_process else logs.Journal.SHARED
     logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format, journal=journal)
-    reported = own_errors.install(process, settings) if process in REPORTING else None
+    error_handler = own_errors.install(process, settings) if process in REPORTING else None
     try:
         return main() or EXIT_OK
-    except (RingMissing, QueryTimeout) as error:  # somebody else is late: the next try may work
+    except (RingMissing, QueryTimeout) as error:  # another process is late: the next try may work
         log.error("stopped: %s", error, extra={"action": "failed"})
         return EXIT_FAILED
-    except OPERATIONAL_ERRORS as error:  # so it is with a database that is locked, or a disk that is full
+    except OPERATIONAL_ERRORS as error:  # a locked database or a full disk: the next try may work
         log.error("stopped: %s: %s", type(error).__name__, error, extra={"action": "failed"})
         return EXIT_FAILED
     except BloopError as error:
@@ -119,32 +122,31 @@ def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> i
         return EXIT_CANNOT_START
     except Exception:
         log.exception("stopped by an unexpected error", extra={"action": "crashed"})
-        if reported is not None:
-            reported.flush(own_errors.FLUSH_S)
+        if error_handler is not None:
+            error_handler.flush(own_errors.FLUSH_S)
         return EXIT_FAILED
 
 
 def die_with_parent(parent: int) -> None:
-    """Have the kernel kill this process when `parent`, which started it, is gone (W2).
+    """Have the kernel kill this process when `parent`, which started it, is gone (PROCESS-2).
 
-    SIGKILL, because a parent that was killed could not ask nicely either, and a family that ends at once leaves its
-    port and its lanes to the next one. Linux sends it when the *thread* that started us ends: parents start their
-    children from the main thread.
+    SIGKILL, because children that end at once free the port and the lanes for the next start. Linux sends it when the
+    *thread* that started us ends: parents start their children from the main thread.
     """
     _prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it died before the line above took hold
+    if os.getppid() != parent:  # it died before prctl took effect
         os.kill(os.getpid(), signal.SIGKILL)
 
 
 def adopt_orphans() -> None:
-    """Have processes whose parent died become children of this one, which then has to bury them (`bury_orphans`).
+    """Make processes whose parent died children of this one, which then must reap them (`reap_orphans`).
 
-    In a container, where a supervisor is process 1, that is so anyway; this makes it so everywhere.
+    In a container the supervisor is process 1 and gets them anyway; this makes it so everywhere.
     """
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
 
 
-def bury_orphans(own: Container[int]) -> None:
+def reap_orphans(own: Container[int]) -> None:
     """Collect the exit status of dead children that are not in `own`, so that none stays a zombie."""
     with contextlib.suppress(ChildProcessError):
         while (dead := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)) and dead.si_pid not in own:

@@ -1,15 +1,15 @@
-"""The retention process: it deletes what is older than is kept, and gives the room back. `python -m workers.retention`
+"""The retention process: deletes expired data and returns the space to the disk. `python -m workers.retention`
 
     prune        at the start, every `retention.prune_interval_secs`, when asked, and while the disk is full
-    mutes        twice a minute: those whose time has come end
-    measure      hourly: sizes and numbers of rows for the storage page
-    sweep        hourly: sign-ins, challenges, links and invites that ran out
+    mutes        twice a minute: ends the mutes that are over
+    measure      hourly: sizes and row counts for the storage page
+    sweep        hourly: deletes expired sign-ins, challenges, links and invites
     statistics   daily: of tables that have grown, for SQLite's planner
     dictionary   daily: whether one made of the own events would pack them better
     backup       nightly, or when asked (workers/backups.py)
 
-Jobs take turns on one thread (workers/background.py). Another job is a function that returns in how many seconds it
-wants to be run again, and a line in `make_jobs`. One that takes long does a piece at a time, as `Pruning` does.
+Jobs take turns on one thread (workers/background.py). To add a job, write a function that returns after how many
+seconds to run it again, and a line in `make_jobs`. A long job does one step per run, as `PruneJob` does.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from bloop.accounts import expiry as sweep
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.db import connection
-from bloop.health.processes_read import RETENTION
 from bloop.issues.events.train import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
+from bloop.processes.read import RETENTION
 from bloop.retention import disk, samples, statistics
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
 from bloop.retention.read import get_run, open_run
 from bloop.retention.sizes import count_rows, newest_event_id
 from workers import process
-from workers.background import Background, Job, Stopping
-from workers.backups import Backups
+from workers.background import BackgroundProcess, Job, Stopping
+from workers.backups import BackupJob
 
-LOOK_EVERY_S = 1.0  # whether somebody asked for a purge
+LOOK_EVERY_S = 1.0  # whether a purge was requested
 LOW_DISK_EVERY_S = 60.0
 MEASURE_EVERY_S = 3600.0
 MUTES_EVERY_S = 30.0
@@ -51,7 +51,7 @@ log = logging.getLogger("bloop.retention")
 
 
 def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
-    """Everything this process does, in the order in which it is done when several are due."""
+    """Every job of this process, in the order in which due jobs run."""
 
     def measure_job() -> float:
         measure(settings, db)
@@ -67,7 +67,7 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
             sweep.sweep(db, clock.now_ms())
         return SWEEP_EVERY_S
 
-    backups = Backups(settings, db)
+    backups = BackupJob(settings, db)
     stale: list[str] = []
 
     def statistics_job() -> float:
@@ -81,7 +81,7 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
         return DICTIONARY_EVERY_S
 
     return [
-        Job("prune", Pruning(settings, db).run),
+        Job("prune", PruneJob(settings, db).run),
         Job("mutes", mutes_job),
         Job("measure", measure_job),
         Job("sweep", sweep_job),
@@ -91,8 +91,8 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
     ]
 
 
-class Pruning:
-    """Works on the open clean-up, a step a run, so that the other jobs get their turn and a stop waits for a step."""
+class PruneJob:
+    """Works on the open clean-up, one step per run: other jobs run in between, and a stop waits for one step only."""
 
     def __init__(
         self, settings: Settings, db: apsw.Connection, monotonic: Callable[[], float] = time.monotonic
@@ -103,7 +103,7 @@ class Pruning:
 
     def run(self) -> float:
         if self._work is None:
-            if not self._is_wanted():
+            if not self._is_due():
                 return LOOK_EVERY_S
             self._work = self._clean_up()
         try:
@@ -112,27 +112,27 @@ class Pruning:
             self._work = None
             return LOOK_EVERY_S
         except Exception as error:
-            self._work = None  # the next one goes on where this one stopped
-            self._note(error)
+            self._work = None  # the next run continues where this one stopped
+            self._record(error)
             raise
 
-    def _note(self, error: Exception) -> None:
-        """For who waits for this run; that it cannot be noted is no reason to stop."""
+    def _record(self, error: Exception) -> None:
+        """Record the error for clients that wait for this run. Continue when it cannot be recorded."""
         with contextlib.suppress(apsw.Error):
             run = open_run(self._db)
             if run is not None:
                 with connection.immediate(self._db):
                     retention.set_error(self._db, run.id, f"{type(error).__name__}: {error}")
 
-    def _is_wanted(self) -> bool:
-        """Somebody asked, a kill interrupted it, it is time, or there is no room."""
+    def _is_due(self) -> bool:
+        """Whether a purge was requested, was interrupted by a kill, is scheduled now, or the disk is low."""
         now_s = self._monotonic()
         if open_run(self._db) is not None or now_s >= self._due_at:
             return True
         return now_s >= self._low_disk_at and self._disk_is_low()
 
     def _clean_up(self) -> Iterator[float]:
-        """One clean-up, on a connection that is open only meanwhile."""
+        """One clean-up, on a connection that is open only for it."""
         with contextlib.closing(connection.open_cleaner(self._settings.database_path)) as db:
             with connection.immediate(db):
                 run_id = retention.ask_for_run(db, asked_by=None, now_ms=clock.now_ms()).id
@@ -148,12 +148,12 @@ class Pruning:
             yield from cleaner.work()
             self._due_at = self._monotonic() + self._settings.retention.prune_interval_secs
             self._low_disk_at = self._monotonic() + LOW_DISK_EVERY_S
-            self._say_done(run_id, cleaner.held_s_max)
+            self._log_done(run_id, cleaner.held_s_max)
 
     def _disk_is_low(self) -> bool:
         return disk.is_low(self._settings.database_path, self._settings.database.disk_free_bytes_min)
 
-    def _say_done(self, run_id: int, held_s_max: float) -> None:
+    def _log_done(self, run_id: int, held_s_max: float) -> None:
         run = get_run(self._db, run_id)
         if run is None or not (run.raw_events_deleted or run.hourly_counts_deleted or run.others_deleted):
             return
@@ -163,7 +163,7 @@ class Pruning:
 
 
 def measure(settings: Settings, db: apsw.Connection) -> None:
-    """Note how large everything is. Counting reads, in its own time; only the note takes the write lock."""
+    """Record the size of everything. Counting only reads and may take long; only saving takes the write lock."""
     sizes = disk.sizes(db, settings.database_path)
     event_id, row_counts = newest_event_id(db), count_rows(db)
     with connection.immediate(db):
@@ -171,8 +171,8 @@ def measure(settings: Settings, db: apsw.Connection) -> None:
 
 
 def run(settings: Settings) -> int:
-    """Be the retention process until SIGTERM. Returns the exit code."""
-    return Background(RETENTION, settings).run(lambda db, stopping: make_jobs(settings, db, stopping))
+    """Run the retention process until SIGTERM. Returns the exit code."""
+    return BackgroundProcess(RETENTION, settings).run(lambda db, stopping: make_jobs(settings, db, stopping))
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ _DRAIN_BYTES = 4 * 1024 * 1024
 MakeKinds = Callable[[apsw.Connection], Iterable[KindStore]]
 
 
-class Ring(NamedTuple):
+class WriterRing(NamedTuple):
     """What a writer works with; `store` knows the positions of everything `consumer` reads."""
 
     segment: Segment
@@ -44,7 +44,7 @@ class Ring(NamedTuple):
     store: Store
 
 
-def open_ring(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds, handles: ExitStack) -> Ring:
+def open_ring(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds, handles: ExitStack) -> WriterRing:
     """The ring, ready to be read; LaneUnavailable while another writer has it.
 
     Raises:
@@ -65,10 +65,10 @@ def open_ring(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds, ha
     store = Store(db, segment.ring_id, make_kinds(db), orphans=consumer.orphans)
     consumer.resume(store.positions())
     spill.sync_folder(folder)  # before positions in it are forgotten
-    return Ring(segment, consumer, store)
+    return WriterRing(segment, consumer, store)
 
 
-def close_accounts(db: apsw.Connection, ring: Ring) -> None:
+def close_accounts(db: apsw.Connection, ring: WriterRing) -> None:
     """Of every ring that is gone and of which nothing is left to read (G2).
 
     Raises:

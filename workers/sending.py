@@ -1,12 +1,12 @@
-"""Deliveries on their way: a few attempts at a time, each in a thread of its own; the main thread notes the answers.
+"""Sends deliveries: a few attempts at a time, each in a thread of its own; the main thread records the results.
 
-N1  One attempt at a time for each delivery and for each channel: a receiver gets messages in order, and a slow or dead
-    one takes one place of THREADS_MAX at a time. Places go to channels whose last attempt is longest ago, so even many
-    dead ones leave the others their turn.
-N2  What a receiver answered is kept until it is noted, however long the database is locked or full, and not tried
-    again before. A kill in between repeats the attempt with the same message key.
-N3  Threads know neither the database nor this object, only a queue for the answer. At the end they get FINISH_S; what
-    is not back by then is tried again by the next process.
+SENDING-1  One attempt at a time for each delivery and for each channel: a receiver gets messages in order, and a slow
+    or dead one takes one of the THREADS_MAX threads. Channels whose last attempt is longest ago come first, so many
+    dead channels do not starve the others.
+SENDING-2  A result is kept until it is recorded, even while the database is locked or full, and its delivery is not
+    tried again before. A kill in between repeats the attempt with the same message key.
+SENDING-3  Threads know neither the database nor this object, only a queue for results. At the end they get FINISH_S;
+    the next process repeats attempts without a result.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing.read import Due
 from bloop.base import clock
+from bloop.base.reasons import Reason
 from bloop.db import connection
-from bloop.health.read import Reason
 
 THREADS_MAX = 8
 FINISH_S = 5.0
 POLL_S = 0.2
-POLL_IN_FLIGHT_S = 0.01  # the sooner an answer is noted, the less a kill repeats
+POLL_IN_FLIGHT_S = 0.01  # the sooner a result is recorded, the fewer attempts a kill repeats
 
 log = logging.getLogger("bloop.alerts")
 
@@ -48,15 +48,15 @@ class Sender:
         self._in_flight: dict[tuple[str, int | None], Due] = {}
         self._tried_at: dict[tuple[str, int | None], float] = {}  # monotonic
         self._answers: Answers = queue.SimpleQueue()
-        self._unnoted: list[tuple[Due, Result]] = []
+        self._unrecorded: list[tuple[Due, Result]] = []
         self._seen = (-1, -1)
         self._next_ms: int | None = None
         self._failing = False
 
     def run(self) -> float:
-        """Note what came back, start what is due; cheap while nothing changed."""
-        self._note()
-        now_ms, version = clock.now_ms(), version_of(self._db)
+        """Record the results that came back, start the attempts that are due; cheap while nothing changed."""
+        self._record()
+        now_ms, version = clock.now_ms(), database_version(self._db)
         if version != self._seen or (self._next_ms is not None and now_ms >= self._next_ms):
             self._failing = alerts.any_failed(self._db)
             self._start(now_ms)
@@ -68,15 +68,15 @@ class Sender:
         return (Reason.DELIVERIES_FAILING,) if self._failing else ()
 
     def finish(self) -> None:
-        """Wait a little for what is on its way (N3)."""
+        """Wait up to FINISH_S for attempts in flight (SENDING-3)."""
         deadline = time.monotonic() + FINISH_S
         while self._in_flight and time.monotonic() < deadline:
-            self._note()
+            self._record()
             time.sleep(POLL_IN_FLIGHT_S)
 
     def _start(self, now_ms: int) -> None:
-        found = alerts.due(self._db, now_ms, wait_ms=round(WAIT_MAX_S * 1000))
-        ready = [due for due in found if _channel(due) not in self._in_flight]
+        deliveries_due = alerts.due(self._db, now_ms, wait_ms=round(WAIT_MAX_S * 1000))
+        ready = [due for due in deliveries_due if _channel(due) not in self._in_flight]
         ready.sort(key=lambda due: self._tried_at.get(_channel(due), float("-inf")))
         for due in ready[: THREADS_MAX - len(self._in_flight)]:
             self._in_flight[_channel(due)] = due
@@ -84,20 +84,20 @@ class Sender:
             arguments = (self._send, due, self._answers)
             threading.Thread(target=_attempt, args=arguments, name=f"deliver-{due.id}", daemon=True).start()
 
-    def _note(self) -> None:
-        """Raises: apsw.Error; then everything is still to be noted."""
+    def _record(self) -> None:
+        """Record every result that came back. When this raises apsw.Error, the next call records all of them."""
         while not self._answers.empty():
-            self._unnoted.append(self._answers.get())
-        if not self._unnoted:
+            self._unrecorded.append(self._answers.get())
+        if not self._unrecorded:
             return
         with connection.immediate(self._db):
-            for due, result in self._unnoted:
-                self._note_one(due, result, clock.now_ms())
-        for due, _ in self._unnoted:
+            for due, result in self._unrecorded:
+                self._record_result(due, result, clock.now_ms())
+        for due, _ in self._unrecorded:
             del self._in_flight[_channel(due)]
-        self._unnoted.clear()
+        self._unrecorded.clear()
 
-    def _note_one(self, due: Due, result: Result, now_ms: int) -> None:
+    def _record_result(self, due: Due, result: Result, now_ms: int) -> None:
         if result.state == "sent":
             deliveries.sent(self._db, due.id, status=result.status, now_ms=now_ms)
             return
@@ -111,15 +111,15 @@ class Sender:
             deliveries.again(self._db, due.id, next_try_at_ms=now_ms + wait, error=result.detail, status=result.status)
         if wait is not None and result.retry_after_s:
             deliveries.pause(self._db, due.channel_type, due.channel_id, now_ms + wait)
-        message = "delivery %d to a %s channel, try %d, came to nothing: %s"
+        message = "delivery %d to a %s channel, try %d, failed: %s"
         arguments = (due.id, due.channel_type, due.attempts + 1, result.detail)
         log.warning(
             message, *arguments, extra={"action": "delivery_given_up" if wait is None else "delivery_postponed"}
         )
 
 
-def version_of(db: apsw.Connection) -> tuple[int, int]:
-    """Changes with every commit to the database, other connections' and our own."""
+def database_version(db: apsw.Connection) -> tuple[int, int]:
+    """A value that changes with every commit to the database, by this or any other connection."""
     return db.pragma("data_version"), db.total_changes()
 
 
@@ -130,7 +130,7 @@ def _channel(due: Due) -> tuple[str, int | None]:
 def _attempt(send: Send, due: Due, answers: Answers) -> None:
     try:
         result = send(due)
-    except Exception as error:  # a defect of ours: the answer must come, or the channel would wait for ever
+    except Exception as error:  # a bug in bloop: without a result the channel would wait forever
         log.exception("an attempt failed unexpectedly", extra={"action": "delivery_failed"})
         result = Result("retry", f"bloop could not send it: {type(error).__name__}")
     answers.put((due, result))

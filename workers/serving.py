@@ -1,12 +1,12 @@
-"""How bloop runs Gunicorn: the settings both of its servers share, and the run itself with bloop's exit codes.
+"""Runs Gunicorn for both of bloop's servers: common settings, handles of a worker, bloop's exit codes.
 
-V1  Everything is imported in the master and frozen before the first fork, so workers share those pages. Connections,
-    lanes and other handles are opened after the fork and closed when the worker ends.
-V2  A worker dies with its master (process W2), so a killed master leaves nobody behind on the port.
-V3  A worker that waits for the ring waits a bounded time and is started again; what trying again cannot change ends
-    the whole server with EXIT_CANNOT_START.
-V4  To systemd the server is ready when a worker answers, not when there is a master; and it lives while the loop turns
-    that ends workers which hang (`timeout`).
+SERVING-1  The master imports everything and freezes it before the first fork, so workers share those pages.
+    Connections, lanes and other handles are opened after the fork and closed when the worker ends.
+SERVING-2  A worker dies with its master (PROCESS-2), so a killed master leaves no worker on the port.
+SERVING-3  A worker waits a bounded time for the ring and is then started again; an error that another try cannot fix
+    ends the whole server with EXIT_CANNOT_START.
+SERVING-4  The server reports to systemd that it is ready when a worker answers, not when the master runs, and that it
+    is alive from the loop that ends hanging workers (`timeout`).
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from bloop.db import connection
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.issues.events import dictionaries
 from bloop.projects import store as projects
-from bloop.projects.read import ProjectKey as KeyRow
+from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
 from bloop.records.dictionary import current, use
 from bloop.ring import Producer, Segment, Spill
@@ -49,8 +49,8 @@ Build = Callable[[Settings, contextlib.ExitStack], WsgiApp]
 log = logging.getLogger(__name__)
 
 
-class Log(glogging.Logger):
-    """Gunicorn's own messages through bloop's log. Starts and stops are ours to report, so only trouble passes."""
+class GunicornLog(glogging.Logger):
+    """Sends Gunicorn's warnings and errors to bloop's log; bloop logs starts and stops itself."""
 
     def setup(self, cfg: Any) -> None:
         self.cfg = cfg
@@ -61,13 +61,13 @@ class Log(glogging.Logger):
         self._access_log_enabled = False
 
 
-class Master(Arbiter):
-    """Gunicorn's, which also tells systemd how it is (V4)."""
+class GunicornMaster(Arbiter):
+    """Gunicorn's master, which also reports its state to systemd (SERVING-4)."""
 
     _is_ready = False
 
     def murder_workers(self) -> None:
-        """Called about once a second, and whenever a worker is up or dead."""
+        """Called about once a second, and whenever a worker starts or dies."""
         super().murder_workers()
         process.unit.alive()
         if not self._is_ready and any(_has_begun(worker) for worker in self.WORKERS.values()):
@@ -80,20 +80,20 @@ class Master(Arbiter):
 
 
 def _has_begun(worker: Any) -> bool:
-    """Whether it gave a first sign of life: until then its heartbeat file has the time of day instead."""
+    """Whether the worker sent its first heartbeat: until then its heartbeat file has the time of day instead."""
     return bool(worker.tmp.last_update() <= time.monotonic())
 
 
-def house_rules(settings: Settings) -> dict[str, Any]:
-    """Gunicorn settings that hold for every server of bloop."""
+def common_options(settings: Settings) -> dict[str, Any]:
+    """The Gunicorn settings of every server of bloop."""
     return {
         "control_socket_disable": True,  # it would open one below $HOME, which a hardened unit does not even see
         "worker_tmp_dir": "/dev/shm",  # noqa: S108 - heartbeats must not wait for a disk
-        "logger_class": Log,
+        "logger_class": GunicornLog,
         "accesslog": None,
         "timeout": TIMEOUT_S,
-        "umask": 0o007,  # Unix sockets: this user and group; the default would let everybody in
-        # Who may say where a request came from is `server.trusted_proxies`, asked in one place (wire/client_address).
+        "umask": 0o007,  # Unix sockets are for this user and group; the default would admit every user
+        # Only `server.trusted_proxies` decides whose forwarding headers count (ingest/client_address.py).
         "forwarded_allow_ips": "",
         "forwarder_headers": "",
         "when_ready": _freeze,
@@ -104,16 +104,16 @@ def house_rules(settings: Settings) -> dict[str, Any]:
 
 
 def run(application: Application) -> int:
-    """Be the Gunicorn master of this application. Returns the exit code."""
+    """Run as the Gunicorn master of this application. Returns the exit code."""
     master = os.getpid()
     try:
-        Master(application).run()
-    except SystemExit as ended:
+        GunicornMaster(application).run()
+    except SystemExit as ending:
         if os.getpid() != master:  # a worker: its codes are for the master
             raise
-        return _exit_code(ended.code)
-    except HaltServer as halted:  # a second worker refused while Gunicorn was stopping because of the first
-        return _exit_code(halted.exit_status)
+        return _exit_code(ending.code)
+    except HaltServer as halt:  # a second worker could not start while Gunicorn was stopping because of the first
+        return _exit_code(halt.exit_status)
     return process.EXIT_OK
 
 
@@ -124,9 +124,9 @@ def _exit_code(gunicorn_code: object) -> int:
 
 
 class Application(BaseApplication):
-    """What Gunicorn asks for its settings and for the app; `build` makes the app in each worker.
+    """Gives Gunicorn its settings and the app; `build` makes the app in each worker.
 
-    Making one touches a hundred classes of Gunicorn's. A supervisor that makes it before it forks keeps their pages
+    Making one touches a hundred classes of Gunicorn. A supervisor that makes it before it forks keeps their pages
     shared: 2.5 MB less in each server, measured.
     """
 
@@ -144,7 +144,7 @@ class Application(BaseApplication):
 
 
 def build_in_worker(settings: Settings, build: Build) -> WsgiApp:
-    """The app with its handles; what cannot be opened ends this worker, or the server (V3)."""
+    """Build the app and open its handles; a failure ends this worker, or the whole server (SERVING-3)."""
     try:
         return build(settings, _handles)
     except (RingMissing, LaneUnavailable) as error:
@@ -158,11 +158,11 @@ def build_in_worker(settings: Settings, build: Build) -> WsgiApp:
 def join_ring(
     settings: Settings, handles: contextlib.ExitStack, wait_s: float = RING_WAIT_S
 ) -> tuple[Segment, Producer]:
-    """This process's lane, waiting for the writer to make the ring and for a predecessor to leave its lane.
+    """Claim a lane, waiting for the writer to create the ring and for a predecessor to release its lane.
 
     Raises:
         RingMissing, LaneUnavailable: not within `wait_s`.
-        RingMismatch: what is there is not a ring of this bloop.
+        RingMismatch: the segment is not a ring of this bloop.
     """
     ingest, deadline = settings.ingest, time.monotonic() + wait_s
     spill = Spill(settings.spill_folder, ingest.spill_bytes_max, settings.database.disk_free_bytes_min)
@@ -185,10 +185,10 @@ def join_ring(
 
 
 def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
-    """The key cache over the database, loaded anew for each generation of the ring's control word."""
+    """The key cache over the database, reloaded for each generation of the ring's control word."""
 
     def rows() -> list[KeyRow]:
-        # Opened for the moment: an idle connection would cost each worker its page cache and hold the -shm mapping.
+        # Opened only for this read: an idle connection would cost each worker its page cache and hold the -shm mapping.
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
             _pack_with_newest(db)
             return project_keys(db)
@@ -222,7 +222,7 @@ def _tie_to_master(_server: Arbiter, worker: Any) -> None:
 
 
 def _tell_master(worker: Any) -> None:
-    """The app is loaded: have the master see so at once instead of within its second."""
+    """Tell the master at once that the app is loaded; it would otherwise notice up to a second later."""
     worker.notify()
     os.kill(worker.ppid, signal.SIGCHLD)
 

@@ -1,18 +1,20 @@
-"""`bloop up`: every process of bloop on one machine, started in order, kept alive, stopped in order.
+"""`bloop up`: starts every process of bloop on one machine in order, keeps them alive, stops them in order.
 
-    writer ──▶ ingest, dashboard, alerts, retention        started: ring and database exist before anybody needs them
+    writer ──▶ ingest, dashboard, alerts, retention        started: ring and database exist before they are needed
     ingest ──▶ dashboard ──▶ alerts, retention ──▶ writer  stopped: producers first, so that the writer stores the very
                                                            last record
 
-S1  The supervisor holds the public port. While the ingest server is restarted, connections wait in the kernel's queue.
-S2  A child that dies is started again after a back-off; the others do not notice. Until everything was ready once, a
-    child that says it cannot start stops the whole (process W3); later on it is only tried less and less often.
-S3  The ring is removed only when the writer ended well and it is empty. Records that wait are stored by the next start.
-S4  Nothing survives the supervisor, not even SIGKILL: the kernel kills its children (process W2), and the next start
-    waits for the last of them (instance I2).
-S5  Asked once to stop, every stage gets its time. Asked again, each has HURRY_S.
+SUPERVISOR-1  The supervisor holds the public port. While the ingest server is restarted, connections wait in the
+    kernel's queue.
+SUPERVISOR-2  A child that dies is started again after a back-off; the others continue. Until everything was ready once,
+    a child that ends with EXIT_CANNOT_START stops everything (PROCESS-3); later it is only tried less and less often.
+SUPERVISOR-3  The ring is removed only when the writer exited with 0 and the ring is empty. The next start stores
+    waiting records.
+SUPERVISOR-4  Nothing survives the supervisor, not even after SIGKILL: the kernel kills its children (PROCESS-2), and
+    the next start waits for the last of them (INSTANCE-2).
+SUPERVISOR-5  After the first stop signal every stage gets its time; after the second, each has HURRY_S.
 
-Everything any child needs is imported and made here, once, and shared with them by forking (child C1).
+The supervisor imports and makes everything its children need, once; they share it by forking (CHILD-1).
 """
 
 from __future__ import annotations
@@ -52,7 +54,7 @@ log = logging.getLogger("bloop.supervisor")
 
 
 class CannotStart(BloopError):
-    """A child said that trying again changes nothing. Its own message says why."""
+    """A child ended with EXIT_CANNOT_START. Its own message says why."""
 
 
 class Supervisor:
@@ -82,17 +84,17 @@ class Supervisor:
         return Child(name, lambda: process.guard(name, self._settings, main), closes)
 
     def run(self, *, quiet: bool) -> None:
-        """Until asked to stop.
+        """Start everything and keep it running until asked to stop.
 
         Raises:
-            CannotStart: after stopping what was started.
+            CannotStart: after stopping the children that were started.
         """
         gc.collect()
         gc.freeze()  # the collector would write to every page the children share
         try:
             self._start()
             if not self._stopping:
-                self._say_ready(quiet=quiet)
+                self._announce_ready(quiet=quiet)
             while not self._stopping:
                 self._tend(process.unit.ping_every_s or None)
         finally:
@@ -104,25 +106,25 @@ class Supervisor:
 
     def _start(self) -> None:
         self._begin(self._writer)
-        self._until(self._writer_is_ready, "the writer")
+        self._wait_until(self._writer_is_ready, "the writer")
         if self._stopping:
             return
         self._begin(self._ingest)
         self._begin(self._dashboard)
-        for child in self._background:  # nobody waits for these
+        for child in self._background:  # no other process waits for these
             self._begin(child)
         with Probe.of_port(self._port, "OPTIONS", "/v1/ingest") as ingest:
-            self._until(ingest.answered, "the ingest server")
+            self._wait_until(ingest.answered, "the ingest server")
         with Probe.of_socket(self._settings.dashboard_path, "GET", "/health") as dashboard:
-            self._until(dashboard.answered, "the dashboard")
+            self._wait_until(dashboard.answered, "the dashboard")
         self._was_ready = not self._stopping
 
-    def _say_ready(self, *, quiet: bool) -> None:
+    def _announce_ready(self, *, quiet: bool) -> None:
         if not quiet:
             config_flags = ["--config", self._config] if self._config else []
             command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *config_flags]
             self._greeting = greeting = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-            self._until(lambda: greeting.poll() is not None, "the welcome")
+            self._wait_until(lambda: greeting.poll() is not None, "the welcome")
             greeting.wait()
             self._greeting = None
         print(f"ready {local_url(self._settings)}", flush=True)
@@ -131,17 +133,17 @@ class Supervisor:
 
     # Keeping alive
 
-    def _until(self, is_done: Callable[[], bool], what: str) -> None:
-        """Tend the children until `is_done` or a stop is asked for; says now and then what it waits for."""
+    def _wait_until(self, is_done: Callable[[], bool], awaited: str) -> None:
+        """Tend the children until `is_done` or a stop is requested; log every _SAY_EVERY_S what it waits for."""
         say_at = time.monotonic() + _SAY_EVERY_S
         while not self._stopping and not is_done():
             self._tend(_PROBE_EVERY_S)
             if time.monotonic() > say_at:
-                log.info("still waiting for %s", what, extra={"action": "waiting"})
+                log.info("still waiting for %s", awaited, extra={"action": "waiting"})
                 say_at += _SAY_EVERY_S
 
     def _tend(self, timeout_s: float | None) -> None:
-        """Sleep until something happens, then see to the dead and to those whose time has come."""
+        """Sleep until an event, then reap dead children and start those that are due."""
         due = [child.start_at for child in self._children if child.start_at is not None]
         if due:
             until_due_s = max(0.0, min(due) - time.monotonic())
@@ -153,7 +155,7 @@ class Supervisor:
                 self._on_death(child)
             if not self._stopping and child.start_at is not None and child.start_at <= time.monotonic():
                 self._begin(child)
-        process.bury_orphans({child.pid for child in self._children} | {self._greeting.pid if self._greeting else 0})
+        process.reap_orphans({child.pid for child in self._children} | {self._greeting.pid if self._greeting else 0})
 
     def _begin(self, child: Child) -> None:
         if child is self._writer:
@@ -172,14 +174,14 @@ class Supervisor:
         log.warning(message, child.name, child.ending, wait_s, extra={"action": "died"})
 
     def _writer_is_ready(self) -> bool:
-        """This one, not the one before it, has the ring open and handles signals.
+        """Whether the current writer, not its predecessor, has the ring open and handles signals.
 
-        Another time than the last one says so, not a later one: the clock may be set back while a writer starts.
+        Any heartbeat other than the last one shows it, not only a later one: the clock may be set back meanwhile.
         """
         return self._heartbeat_ms() not in (0, self._last_heartbeat_ms)
 
     def _heartbeat_ms(self) -> int:
-        """Of whichever writer; 0 while there is none, and no ring."""
+        """The last heartbeat of any writer in the ring; 0 while there is no ring."""
         with contextlib.suppress(RingError), contextlib.closing(Segment.attach(self._settings.ring_name)) as ring:
             return ring.heartbeat_ms
         return 0
@@ -194,13 +196,13 @@ class Supervisor:
         self._end(self._dashboard)
         for child in self._background:
             self._end(child)
-        self._raise_writer()
+        self._ensure_writer()
         self._end(self._writer)
         self._remove_ring()
         log.info("stopped", extra={"action": "stopped"})
 
-    def _raise_writer(self) -> None:
-        """Have a writer that can drain. One that just died would leave its records in the ring until the next start."""
+    def _ensure_writer(self) -> None:
+        """Start the writer again if it just died: else its records would stay in the ring until the next start."""
         if not self._was_ready:
             return
         if not self._writer.running:
@@ -213,18 +215,18 @@ class Supervisor:
             self._writer.reap()
 
     def _end(self, child: Child) -> None:
-        """SIGTERM, wait, SIGKILL if need be. A child that is between two starts stays down."""
+        """SIGTERM, wait, then SIGKILL if necessary. A child that waits for its next start stays down."""
         child.start_at = None
         child.send(signal.SIGTERM)
         asked_at = time.monotonic()
         while child.running and not child.reap():
             allowed_s = HURRY_S if self._wakeups.stops > 1 else STOP_S[child.name]
-            left_s = asked_at + allowed_s - time.monotonic()
-            if left_s <= 0:
+            wait_s = asked_at + allowed_s - time.monotonic()
+            if wait_s <= 0:
                 log.warning("%s did not stop in %.0f s, killing it", child.name, allowed_s, extra={"action": "killed"})
                 child.send(signal.SIGKILL)
-                left_s = HURRY_S
-            self._wakeups.wait(left_s)
+                wait_s = HURRY_S
+            self._wakeups.wait(wait_s)
         child.start_at = None
 
     def _remove_ring(self) -> None:
@@ -258,12 +260,12 @@ def main(settings: Settings, flags: process.Flags) -> None:
     finally:
         _clear(settings)
         instance.release()
-        with contextlib.suppress(OSError):  # somebody else's file in it, or a folder we may not remove
+        with contextlib.suppress(OSError):  # it holds files of another program, or we may not remove it
             run_dir.rmdir()
 
 
 def _clear(settings: Settings) -> None:
-    """Remove what children that were killed had no time to remove. Call while none of them lives."""
+    """Remove the sockets and pid files that killed children left. Call while no child runs."""
     for name in (f"{settings.handoff_path.name}*", f"{settings.dashboard_path.name}*", alerts.PID_FILE):
         for leftover in settings.run_dir.glob(name):
             leftover.unlink()

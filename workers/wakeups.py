@@ -1,4 +1,4 @@
-"""Signals as readiness of a pipe: handlers only count (process W1), the supervisor's loop acts."""
+"""Turns signals into readiness of a pipe: handlers only count (PROCESS-1), the process's loop acts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import signal
 
 
 class Wakeups:
-    """Counts the requests to stop, and wakes for those and for dead children. One per process, main thread only."""
+    """Counts stop signals; they and dead children end a wait. One per process, main thread only."""
 
     def __init__(self) -> None:
         self.stops = 0
@@ -16,7 +16,9 @@ class Wakeups:
         signal.set_wakeup_fd(write_fd, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda signum, frame: None)
         for signum in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            if signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN:  # nohup means it
+            if (
+                signum is not signal.SIGHUP or signal.getsignal(signum) is not signal.SIG_IGN
+            ):  # nohup ignores SIGHUP on purpose
                 signal.signal(signum, self._on_stop)
 
     def _on_stop(self, signum: int, frame: object) -> None:

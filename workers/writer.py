@@ -30,7 +30,7 @@ from bloop.retention import disk
 from bloop.ring import WriterState
 from workers import process, rings
 from workers.process import EXIT_FAILED, EXIT_OK, StopFlag
-from workers.rings import Ring
+from workers.rings import WriterRing
 
 log = logging.getLogger("bloop.writer")
 
@@ -54,7 +54,7 @@ class Writer:
     It returns whether the accounts are settled as well: whoever removes the ring needs to know.
     """
 
-    def __init__(self, settings: config.Settings, db: apsw.Connection, ring: Ring) -> None:
+    def __init__(self, settings: config.Settings, db: apsw.Connection, ring: WriterRing) -> None:
         self._settings = settings
         self._db = db
         self._ring = ring

@@ -5,10 +5,9 @@ from __future__ import annotations
 import apsw
 import click
 
-from bloop.accounts.people.read import UserRow, find_user, list_people, list_users
+from bloop.accounts.people.read import UserRow, list_people, named_user
 from bloop.accounts.people.store import delete_user, set_role
 from bloop.base.config import Settings
-from bloop.base.errors import NotFound
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.command.times import day_of_s
 
@@ -85,15 +84,6 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
         click.confirm(f"Remove {found.username}?", abort=True, err=True)
     change(settings, lambda db: delete_user(db, found.id))
     click.echo(f"Removed {found.username}", err=True)
-
-
-def named_user(db: apsw.Connection, name: str) -> UserRow:
-    """Raises: NotFound, naming who there is."""
-    found = find_user(db, name)
-    if found is None:
-        known = ", ".join(row.username for row in list_users(db)) or "nobody yet"
-        raise NotFound(f"there is no account {name!r}; there is: {known}")
-    return found
 
 
 def _change_role(settings: Settings, name: str, *, is_admin: bool) -> UserRow:

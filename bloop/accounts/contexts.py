@@ -16,7 +16,7 @@ from bloop.site.settings_nav import SettingsPage
 class LoginPage(Page):
     """`/auth/login`. `problem` says why a link or an invitation did not do."""
 
-    template: ClassVar[str] = "pages/login.html"
+    template: ClassVar[str] = "accounts/login.html"
 
     has_accounts: bool
     next_path: str
@@ -28,7 +28,7 @@ class LoginPage(Page):
 class SetUpPage(Page):
     """`/auth/login?token=` while nobody has an account: the first one is made here."""
 
-    template: ClassVar[str] = "pages/set_up.html"
+    template: ClassVar[str] = "accounts/set_up.html"
 
     token: str
     next_path: str
@@ -39,7 +39,7 @@ class SetUpPage(Page):
 class InvitePage(Page):
     """`/auth/login?invite=`: somebody invited makes an account."""
 
-    template: ClassVar[str] = "pages/invite.html"
+    template: ClassVar[str] = "accounts/invite.html"
 
     token: str
     origin: str
@@ -49,7 +49,7 @@ class InvitePage(Page):
 class LinkPage(Page):
     """`/auth/login?token=` for one person: the way back in without a passkey."""
 
-    template: ClassVar[str] = "pages/link.html"
+    template: ClassVar[str] = "accounts/link.html"
 
     token: str
     username: str
@@ -86,7 +86,7 @@ class SignInLine:
 class AccountPage(SettingsPage):
     """`/settings/account`. `username` is empty for the operator, who has no account yet."""
 
-    template: ClassVar[str] = "pages/account.html"
+    template: ClassVar[str] = "accounts/account.html"
 
     username: str
     role: str
@@ -133,7 +133,7 @@ class FreshLink:
 class PeoplePage(SettingsPage):
     """`/settings/people`. `fresh` is the link that was just made, None on every other visit."""
 
-    template: ClassVar[str] = "pages/people.html"
+    template: ClassVar[str] = "accounts/people.html"
 
     fresh: FreshLink | None
     people: tuple[PersonLine, ...]

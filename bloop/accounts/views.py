@@ -13,7 +13,6 @@ import apsw
 import falcon
 
 from bloop.accounts import pages as account
-from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
 from bloop.accounts.contexts import FreshLink
 from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import TTL_S as INVITE_TTL_S
@@ -24,43 +23,20 @@ from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
 from bloop.accounts.sign_ins import store as sign_ins
-from bloop.accounts.sign_ins.cookie import session_cookie
 from bloop.accounts.sign_ins.read import list_sign_ins
-from bloop.auth.access import ADMIN_PAGE, PAGE
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
-from bloop.issues.listing import neighbours as pages
-from bloop.issues.listing.state import IssueView
-from bloop.projects import read as projects
-from bloop.site import shell as build
+from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
-from bloop.site.contexts import Shell
+from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
+from bloop.site.principal import principal_of
 from bloop.site.render import context_of
-from bloop.site.routes import Routes
 from bloop.site.settings_nav import ACCOUNT, PEOPLE
 
 DAY_S = 86_400
-
-
-def mount_settings(routes: Routes, deps: Deps) -> None:
-    """Add the account page and the page of people."""
-    own, everybody = Account(deps), People(deps)
-    routes.add("/settings", own, suffix="start", GET=PAGE)
-    routes.add(ACCOUNT.href, own, GET=PAGE)
-    routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sign-ins/{{handle}}/end", own, suffix="sign_in_end", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sign-ins/end-others", own, suffix="end_others", POST=PAGE)
-    routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/link", everybody, suffix="link", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites", everybody, suffix="invite", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", everybody, suffix="invite_remove", POST=ADMIN_PAGE)
 
 
 class Account:
@@ -77,7 +53,7 @@ class Account:
         with self._deps.database.reader() as db:
             user = get_user(db, principal.id)
             page = account.account_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 user,
                 list_passkeys(db, principal.id),
                 list_sign_ins(db, principal.id, now_ms),
@@ -119,7 +95,7 @@ class Account:
         self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
     ) -> None:
         principal = principal_of(req)
-        if principal.kind is not Kind.USER:
+        if principal.kind is not PrincipalKind.USER:
             raise Conflict("this needs an account")
         self._deps.database.change(lambda db: do(db, principal.id))
         back_to(resp, ACCOUNT.href, done)
@@ -175,7 +151,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             page = account.people_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 list_people(db),
                 list_invites(db),
                 my_id=principal.id,
@@ -189,12 +165,6 @@ class People:
         resp.content_type = falcon.MEDIA_HTML
         resp.set_header("Cache-Control", "no-store")
         resp.text = self._deps.render(page.template, context_of(page))
-
-
-def settings_shell(db: apsw.Connection, principal: Principal) -> Shell:
-    """The frame of a page that is about no project in particular."""
-    seen = projects.list_projects(db, principal.project_ids)
-    return build.shell(principal.name, seen, pages.open_counts(db, [p.id for p in seen]), IssueView(), "")
 
 
 def _handle(req: falcon.Request) -> str:

@@ -29,7 +29,7 @@ class RuleLine:
 class AlertsPage(SettingsPage):
     """`/settings/alerts`. `fallbacks` are told by rules without channels of their own; `failed` counts deliveries."""
 
-    template: ClassVar[str] = "pages/alerts.html"
+    template: ClassVar[str] = "alerts/alerts.html"
 
     tabs: tuple[TabLink, ...]
     rules: tuple[RuleLine, ...]
@@ -172,7 +172,7 @@ class AlertPage(SettingsPage):
     `told` are its own channels; a rule without any tells the `fallbacks`. `foreign_note`: why one may not change it.
     """
 
-    template: ClassVar[str] = "pages/alert.html"
+    template: ClassVar[str] = "alerts/alert.html"
 
     problem: str
     form: RuleForm
@@ -223,7 +223,7 @@ class DeliveryLine:
 class DeliveriesPage(SettingsPage):
     """`/settings/alerts/deliveries`, of one state or rule or all. `older_href` is empty at the end."""
 
-    template: ClassVar[str] = "pages/deliveries.html"
+    template: ClassVar[str] = "alerts/deliveries.html"
 
     tabs: tuple[TabLink, ...]
     states: tuple[TabLink, ...]

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.auth.scopes import Scope
 from bloop.base.errors import Forbidden, Unauthorized
 
@@ -26,7 +26,7 @@ from bloop.base.errors import Forbidden, Unauthorized
 class Door(StrEnum):
     OPEN = "open"  # anybody: health, the sign-in page
     SIGNED = "signed"  # the route checks an HMAC signature over the body itself
-    MACHINE = "machine"  # a process of this machine itself (ingest/client_address.py), else as for a credential
+    MACHINE = "machine"  # a process of this machine itself (base/client_address.py), else as for a credential
     CREDENTIAL = "credential"  # an API token with `scope`, or a session
     SESSION = "session"  # a person
     ADMIN = "admin"  # a person who is admin, or the operator
@@ -66,9 +66,9 @@ def check(principal: Principal, need: Need) -> None:
     """
     if need.door in (Door.OPEN, Door.SIGNED):
         return
-    if principal.kind is Kind.ANONYMOUS:
+    if principal.kind is PrincipalKind.ANONYMOUS:
         raise Unauthorized("authentication required")
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         if need.door not in (Door.CREDENTIAL, Door.MACHINE):
             raise Unauthorized("authentication required")
         if need.scope not in principal.scopes:
@@ -99,15 +99,15 @@ def may_see_alerts(principal: Principal, project_id: int | None) -> bool:
 
 def may_change_alerts(principal: Principal, project_id: int | None, project_created_by: str | None) -> bool:
     """A6, once the door has asked for the scope."""
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         return may_see_alerts(principal, project_id)
     return principal.is_admin if project_id is None else may_manage(principal, project_created_by)
 
 
 def creator_id(principal: Principal) -> str | None:
-    """What `created_by` holds for something `principal` makes: a person's id, None for the operator."""
-    return principal.id if principal.kind is Kind.USER else None
+    """What `created_by` holds for something `principal` makes: a person's account id, None for the operator."""
+    return principal.id if principal.kind is PrincipalKind.USER else None
 
 
 def _made_by(principal: Principal, created_by: str | None) -> bool:
-    return principal.kind is Kind.USER and created_by == principal.id
+    return principal.kind is PrincipalKind.USER and created_by == principal.id

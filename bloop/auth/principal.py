@@ -1,4 +1,4 @@
-"""Who is asking. A value, made once per request by `accounts/authenticate.py` and never changed after."""
+"""Who is asking. A value, made once per request by `site/access.py` and never changed after."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from enum import StrEnum
 from bloop.auth.scopes import Scope
 
 
-class Kind(StrEnum):
+class PrincipalKind(StrEnum):
     ANONYMOUS = "anonymous"
     TOKEN = "token"  # noqa: S105 - an API token: one project, some scopes
     USER = "user"  # a person's session
@@ -19,7 +19,7 @@ class Kind(StrEnum):
 class Principal:
     """`project_ids` are the rows of `projects` it may see; None means all of them, an empty tuple none."""
 
-    kind: Kind
+    kind: PrincipalKind
     id: str  # user id, token id, or 'operator': what the audit trail and `changed_by` show
     name: str  # for people
     project_ids: tuple[int, ...] | None
@@ -29,7 +29,7 @@ class Principal:
     @property
     def by_cookie(self) -> bool:
         """A browser may send this credential on behalf of another site, so its writes are checked for their origin."""
-        return self.kind in (Kind.USER, Kind.OPERATOR)
+        return self.kind in (PrincipalKind.USER, PrincipalKind.OPERATOR)
 
 
-ANONYMOUS = Principal(Kind.ANONYMOUS, "", "", (), frozenset())
+ANONYMOUS = Principal(PrincipalKind.ANONYMOUS, "", "", (), frozenset())

@@ -1,0 +1,1 @@
+"""Backups: made, proven, put back; and when they are due."""

@@ -1,7 +1,7 @@
-"""/v1/admin/backups: what backups there are, whether they work, and one more, for admins.
+"""/v1/admin/backups: lists backups and their state, and requests one more, for admins.
 
-No backup can be fetched here: it holds every key and everybody's data, and a stolen session would be enough to carry it
-away. Who may read the server's files has them already.
+A backup cannot be downloaded here: it holds every key and all users' data, and one stolen session would be enough to
+take it. Anyone who may read the server's files has the backups already.
 """
 
 from __future__ import annotations
@@ -11,20 +11,20 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
-from bloop.accounts.people.api import account_id
+from bloop.auth.access import creator_id
 from bloop.backup import folder as folders
 from bloop.backup import read as query
 from bloop.backup import store as storage
 from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
-from bloop.backup.read import RunRow
+from bloop.backup.read import BackupRunRow
 from bloop.backup.schedule import due_at_ms
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 
-class Backups:
+class BackupsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
@@ -48,44 +48,44 @@ class Backups:
         answer_json(resp, {**answer, "files": [_file(entry) for entry in files]})
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        run = ask_for_backup(self._deps, req)
+        run = request_backup(self._deps, req)
         resp.status = falcon.HTTP_202
         answer_json(resp, _run(run))
 
 
-# What the page does as well ------------------------------------------------------------------------------------------
+# Shared with the page ------------------------------------------------------------------------------------------------
 
 
-def ask_for_backup(deps: Deps, req: falcon.Request) -> RunRow:
-    """The attempt that waits, runs, or was just written down; the retention process sees it within seconds."""
-    asked_by, now_ms = account_id(principal_of(req)), deps.now_ms()
-    return deps.database.change(lambda db: storage.ask(db, cause=Cause.ASKED, asked_by=asked_by, now_ms=now_ms))
+def request_backup(deps: Deps, req: falcon.Request) -> BackupRunRow:
+    """The attempt that waits, runs or was just recorded; the retention process sees it within seconds."""
+    asked_by, now_ms = creator_id(principal_of(req)), deps.now_ms()
+    return deps.database.change(lambda db: storage.request(db, cause=Cause.ASKED, asked_by=asked_by, now_ms=now_ms))
 
 
 def next_at_ms(deps: Deps, db: apsw.Connection, now_ms: int) -> int | None:
-    """When the next nightly backup is due, `now_ms` when it is overdue; None when they are switched off."""
+    """When the next nightly backup is due, `now_ms` if it is overdue; None when nightly backups are off."""
     backup = deps.settings.backup
-    return max(now_ms, due_at_ms(backup.hour, query.past(db), now_ms)) if backup.enabled else None
+    return max(now_ms, due_at_ms(backup.hour, query.schedule_history(db), now_ms)) if backup.enabled else None
 
 
-def _shown_or_none(row: RunRow | None) -> dict[str, Any] | None:
+def _shown_or_none(row: BackupRunRow | None) -> dict[str, Any] | None:
     return None if row is None else _run(row)
 
 
-def _run(row: RunRow) -> dict[str, Any]:
+def _run(row: BackupRunRow) -> dict[str, Any]:
     return row._asdict()
 
 
 def _file(entry: Entry) -> dict[str, Any]:
-    made = entry.manifest
+    manifest = entry.manifest
     return {
         "name": entry.path.name,
-        "cause": made.cause,
-        "created_at_ms": made.created_at_ms,
-        "duration_ms": made.duration_ms,
-        "file_bytes": made.file_bytes,
-        "database_bytes": made.database_bytes,
-        "schema_version": made.schema_version,
-        "bloop_version": made.bloop_version,
-        "rows": made.rows,
+        "cause": manifest.cause,
+        "created_at_ms": manifest.created_at_ms,
+        "duration_ms": manifest.duration_ms,
+        "file_bytes": manifest.file_bytes,
+        "database_bytes": manifest.database_bytes,
+        "schema_version": manifest.schema_version,
+        "bloop_version": manifest.bloop_version,
+        "rows": manifest.rows,
     }

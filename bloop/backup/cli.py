@@ -1,4 +1,4 @@
-"""`bloop backup`: make one, list them, verify one. While bloop runs or not, also before an upgrade migrates."""
+"""`bloop backup`: makes, lists and verifies backups, whether bloop runs or not, also before an upgrade migrates."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ from bloop.db import connection, migrate
 MIB = 1024 * 1024
 
 
-class _MakesOne(click.Group):
-    """Without a command of its own it makes a backup: `bloop backup --to DIR` is `bloop backup now --to DIR`."""
+class _DefaultsToNow(click.Group):
+    """Without a subcommand it makes a backup: `bloop backup --to DIR` is `bloop backup now --to DIR`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
@@ -39,51 +39,51 @@ class _MakesOne(click.Group):
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_MakesOne)
+@click.group(cls=_DefaultsToNow)
 def backup() -> None:
-    """Backups of the database. Without a command: make one now.
+    """Back up the database. Without a command: make a backup now.
 
     Exit codes: 0 done, 1 failed or damaged, 2 misuse.
     """
 
 
 @backup.command()
-@click.option("--to", "to", metavar="DIR", help="Folder to make it in, instead of backup.directory.")
+@click.option("--to", "to", metavar="DIR", help="Folder for the backup (default: backup.directory).")
 @as_json
 @with_settings
 def now(settings: Settings, to: str | None, as_json: bool) -> None:
     """Make a backup, restore it on trial, and print where it is."""
     folder, now_ms = Path(to).resolve() if to else settings.backup_dir, clock.now_ms()
-    with watching(settings) as watch:
-        made = create(settings.database_path, folder, now_ms, watch=watch)
+    with progress_bar(settings) as watch:
+        entry = create(settings.database_path, folder, now_ms, watch=watch)
         if settings.backup.drill:
-            drill(made.path, now_ms, watch)
+            drill(entry.path, now_ms, watch)
         if folder == settings.backup_dir:
-            _note(settings, made, watch)
+            _record_and_rotate(settings, entry, watch)
     if as_json:
-        print_json(described(made) | {"proven": settings.backup.drill})
+        print_json(entry_fields(entry) | {"proven": settings.backup.drill})
         return
     proven = ", restored on trial" if settings.backup.drill else ""
-    click.echo(f"{made.manifest.file_bytes / MIB:.1f} MiB{proven}", err=True)
-    click.echo(made.path)
+    click.echo(f"{entry.manifest.file_bytes / MIB:.1f} MiB{proven}", err=True)
+    click.echo(entry.path)
 
 
 @backup.command("list")
-@click.option("--in", "folder", metavar="DIR", help="Folder to look in, instead of backup.directory.")
+@click.option("--in", "folder", metavar="DIR", help="Folder to list (default: backup.directory).")
 @as_json
 @with_settings
 def list_(settings: Settings, folder: str | None, as_json: bool) -> None:
-    """Every backup with a good manifest and the right size, newest first."""
-    found = folders.entries(Path(folder).resolve() if folder else settings.backup_dir)
+    """List the backups with a valid manifest and the right size, newest first."""
+    entries = folders.entries(Path(folder).resolve() if folder else settings.backup_dir)
     if as_json:
-        print_json([described(entry) for entry in found])
+        print_json([entry_fields(entry) for entry in entries])
         return
     print_table(
         ("FILE", "MADE (UTC)", "BY", "MIB", "UNPACKED", "ISSUES", "EVENTS", "BLOOP"),
         [
             (
                 entry.path.name,
-                minute(entry.manifest.created_at_ms),
+                format_minute(entry.manifest.created_at_ms),
                 entry.manifest.cause,
                 f"{entry.manifest.file_bytes / MIB:.1f}",
                 f"{entry.manifest.database_bytes / MIB:.1f}",
@@ -91,43 +91,43 @@ def list_(settings: Settings, folder: str | None, as_json: bool) -> None:
                 entry.manifest.rows.get("events", 0),
                 entry.manifest.bloop_version,
             )
-            for entry in found
+            for entry in entries
         ],
     )
 
 
 @backup.command()
 @click.argument("file")
-@click.option("--quick", is_flag=True, help="Only checksums: nothing is unpacked, no room is needed.")
+@click.option("--quick", is_flag=True, help="Check only checksums: unpack nothing, need no disk space.")
 @as_json
 @with_settings
 def verify(settings: Settings, file: str, quick: bool, as_json: bool) -> None:
-    """Compare every byte, and the unpacked database, with the manifest. FILE is a path or a name from the list."""
-    path = find(settings, file)
-    with watching(settings) as watch:
+    """Compare every byte and the unpacked database with the manifest. FILE is a path or a name from the list."""
+    path = find_backup(settings, file)
+    with progress_bar(settings) as watch:
         manifest = (verify_bytes if quick else verify_backup)(path, watch)
     if as_json:
-        print_json(described(Entry(path, manifest)) | {"unpacked": not quick})
+        print_json(entry_fields(Entry(path, manifest)) | {"unpacked": not quick})
         return
-    click.echo(f"{path} is good: {contents(manifest)}", err=True)
+    click.echo(f"{path} is good: {describe_contents(manifest)}", err=True)
 
 
-# What the commands about backups share -------------------------------------------------------------------------------
+# Shared by the commands about backups --------------------------------------------------------------------------------
 
 
-def find(settings: Settings, reference: str) -> Path:
-    """The packed file meant by a path, or by the name of one in the folder of the backups. Raises: NotFound."""
+def find_backup(settings: Settings, reference: str) -> Path:
+    """The packed file at a path, or with a name in the backup folder. Raises: NotFound."""
     given, listed = Path(reference), settings.backup_dir / reference
     for path in (given, listed):
-        if os.path.isfile(path):  # Path.is_file() raises where it may not look: root's home under sudo
+        if os.path.isfile(path):  # Path.is_file() raises without permission to look: root's home under sudo
             return path.resolve()
-    raise NotFound(f"there is no backup {reference} that this user may read, nor {listed}")
+    raise NotFound(f"there is no readable backup {reference} and no {listed}")
 
 
 @contextlib.contextmanager
-def watching(settings: Settings) -> Iterator[Watch]:
-    """A bar on stderr while somebody watches."""
-    from rich.console import Console  # here, because it takes 60 ms
+def progress_bar(settings: Settings) -> Iterator[Watch]:
+    """A progress bar on stderr, if that is a terminal."""
+    from rich.console import Console  # here, because importing it takes 60 ms
     from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
     console = Console(stderr=True)
@@ -141,39 +141,39 @@ def watching(settings: Settings) -> Iterator[Watch]:
         yield Watch(report=report, free_bytes_min=settings.database.disk_free_bytes_min)
 
 
-def described(entry: Entry) -> dict[str, object]:
+def entry_fields(entry: Entry) -> dict[str, object]:
     fields: dict[str, object] = msgspec.to_builtins(entry.manifest)
     return {"file": str(entry.path), **fields}
 
 
-def contents(manifest: Manifest) -> str:
+def describe_contents(manifest: Manifest) -> str:
     rows = manifest.rows
     return (
         f"{rows.get('projects', 0)} projects, {rows.get('issues', 0)} issues and {rows.get('events', 0)} events "
-        f"of {minute(manifest.created_at_ms)} UTC"
+        f"of {format_minute(manifest.created_at_ms)} UTC"
     )
 
 
-def minute(at_ms: int) -> str:
+def format_minute(at_ms: int) -> str:
     return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M")
 
 
-def _note(settings: Settings, made: Entry, watch: Watch) -> None:
-    """Into the book about backups, where there is one, and away with what is beyond `backup.keep`."""
+def _record_and_rotate(settings: Settings, entry: Entry, watch: Watch) -> None:
+    """Record the backup if the database has the table, and remove backups beyond `backup.keep`."""
     bad: frozenset[str] = frozenset()
     with contextlib.suppress(apsw.Error), contextlib.closing(connection.open_control(settings.database_path)) as db:
-        if not migrate.pending(db):  # an older schema has no such table yet; that is no reason not to have a backup
+        if not migrate.pending(db):  # an older schema may lack the table; the backup is made anyway
             now_ms = clock.now_ms()
             bad = bad_files(db)
             with connection.immediate(db):
                 storage.add_done(
                     db,
-                    created_at_ms=made.manifest.created_at_ms,
+                    created_at_ms=entry.manifest.created_at_ms,
                     now_ms=now_ms,
-                    file=made.path.name,
-                    file_bytes=made.manifest.file_bytes,
-                    database_bytes=made.manifest.database_bytes,
+                    file=entry.path.name,
+                    file_bytes=entry.manifest.file_bytes,
+                    database_bytes=entry.manifest.database_bytes,
                     proven_at_ms=now_ms if settings.backup.drill else None,
                 )
-    keep, database_id = settings.backup.keep, made.manifest.database_id
+    keep, database_id = settings.backup.keep, entry.manifest.database_id
     folders.rotate(settings.backup_dir, database_id=database_id, keep=keep, bad=bad, watch=watch)

@@ -1,15 +1,16 @@
 """A backup of a database in use: copied, checked, packed, named.
 
-K1  The copy is of one moment. It is made inside one read transaction: a copy without one would start again whenever
-    somebody writes, and at ten commits a second never end (measured: 60 s and 619 new starts, where this takes 0.5 s).
-K2  Nobody waits for it. Readers block no writer in WAL mode; after every MiB copied it rests, and the log, which
-    cannot be emptied meanwhile, grew by 10 MB while 280 MB were copied and 2,000 events a second stored. The slowest
-    commit meanwhile took 19 ms as before; during `VACUUM INTO`, which is as quick, one took 80 ms.
-K3  What is named like a backup is whole: it gets its name after it is on the disk, the manifest last (manifest M1).
-K4  It ends before the disk is full, not when it is.
+BACKUP-1  The copy shows one moment: it is made inside one read transaction. A copy without one starts again after every
+    commit, and at ten commits a second never ends (measured: 60 s and 619 restarts, where this takes 0.5 s).
+BACKUP-2  No process waits for it. Readers block no writer in WAL mode; the copy rests after every MiB. The write-ahead
+    log cannot be emptied meanwhile; it grew by 10 MB while 280 MB were copied and 2,000 events a second stored. The
+    slowest commit meanwhile took 19 ms as before; during `VACUUM INTO`, which is as quick, one took 80 ms.
+BACKUP-3  A file with the name of a backup is complete: it gets its name after it is on the disk, the manifest last
+    (MANIFEST-1).
+BACKUP-4  It stops before the disk is full.
 
-Packing with zstd at level 3 makes it a ninth of its size at 300 MB/s; level 1 a seventh, level 6 a tenth in twice the
-time (errors of the demo, stacks included).
+zstd level 3 packs it to a ninth of its size at 300 MB/s; level 1 to a seventh, level 6 to a tenth in twice the time
+(errors of the demo, stacks included).
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ import bloop
 from bloop.backup import folder as folders
 from bloop.backup import manifest as manifests
 from bloop.backup.folder import Entry
-from bloop.backup.inspect import applied, count_rows, database_id, integrity, opened
+from bloop.backup.inspect import applied_migrations, check_integrity, count_rows, database_id, open_copy
 from bloop.backup.manifest import FORMAT, Cause, Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
@@ -45,21 +46,22 @@ def create(
     """Make a backup of `database` in `folder`.
 
     Raises:
-        BackupError: no room, another one is being made there, or the database is damaged; Stopped when `watch` says so.
-        OSError, apsw.Error: what the disk or the database says. Nothing is kept then either.
+        BackupError: not enough space, another backup is running there, or the database is damaged; Stopped when `watch`
+            is stopping. No file is kept.
+        OSError, apsw.Error: an error of the disk or the database. No file is kept.
     """
     watch = watch or Watch()
     started = time.monotonic()
     if not database.exists():
         raise BackupError(f"there is no database {database}")
-    with folders.working_in(folder, watch) as making:
+    with folders.temporary_folder(folder, watch) as making:
         copy, packed = making / "copy.db", making / "packed"
         _copy(database, copy, watch)
-        with opened(copy) as db:
-            found = integrity(db, watch)
-            if found != "ok":
-                raise BackupError(f"the database is damaged, so no backup was made of it: {found}")
-            rows, migrations, own_id = count_rows(db), applied(db), database_id(db)
+        with open_copy(copy) as db:
+            problems = check_integrity(db, watch)
+            if problems != "ok":
+                raise BackupError(f"the database is damaged, so no backup was made: {problems}")
+            rows, migrations, own_id = count_rows(db), applied_migrations(db), database_id(db)
         database_bytes = copy.stat().st_size
         sha256 = _pack(copy, packed, watch)
         copy.unlink()
@@ -75,7 +77,7 @@ def create(
             schema_version=max(map(int, migrations), default=0),
             migrations=migrations,
             rows=rows,
-            integrity=found,
+            integrity=problems,
             bloop_version=bloop.__version__,
             sqlite_version=apsw.sqlite_lib_version(),
         )
@@ -83,28 +85,28 @@ def create(
 
 
 def _copy(database: Path, copy: Path, watch: Watch) -> None:
-    """K1, K2. Our own copy needs no journal: what a kill leaves of it is removed."""
+    """Copy the database (BACKUP-1, BACKUP-2). The copy needs no journal: after a kill it is removed."""
     _create_private(copy)
     with (
         contextlib.closing(connection.open_reader(database)) as source,
         contextlib.closing(apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE)) as target,
     ):
         pages, page_bytes = (int(str(source.pragma(name))) for name in ("page_count", "page_size"))
-        watch.need(copy.parent, pages * page_bytes * 5 // 4)  # and what it is packed into
+        watch.require_free(copy.parent, pages * page_bytes * 5 // 4)  # and the packed file
         target.pragma("synchronous", "OFF")
         target.pragma("journal_mode", "OFF")
         source.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
         with target.backup("main", source, "main") as backup:
             while not backup.done:
                 backup.step(STEP_PAGES)
-                watch.look("Copying", backup.page_count - backup.remaining, backup.page_count)
-                watch.look_at_disk(copy.parent)
+                watch.check("Copying", backup.page_count - backup.remaining, backup.page_count)
+                watch.check_disk(copy.parent)
                 time.sleep(REST_S)
         source.execute("ROLLBACK")
 
 
 def _pack(copy: Path, packed: Path, watch: Watch) -> str:
-    """The SHA-256 of the packed file, which is on the disk when this returns."""
+    """Pack the copy, sync the packed file and return its SHA-256."""
     _create_private(packed)
     digest, size, done = hashlib.sha256(), copy.stat().st_size, 0
     packer = zstandard.ZstdCompressor(level=PACK_LEVEL, write_checksum=True).compressobj(size)
@@ -114,8 +116,8 @@ def _pack(copy: Path, packed: Path, watch: Watch) -> str:
             digest.update(out)
             target.write(out)
             done += len(chunk)
-            watch.look("Packing", done, size)
-            watch.look_at_disk(copy.parent)
+            watch.check("Packing", done, size)
+            watch.check_disk(copy.parent)
         out = packer.flush()
         digest.update(out)
         target.write(out)
@@ -125,7 +127,7 @@ def _pack(copy: Path, packed: Path, watch: Watch) -> str:
 
 
 def _name(making: Path, packed: Path, folder: Path, manifest: Manifest) -> Entry:
-    """K3. While the manifest is still in `making`, a kill leaves something that the next sweep recognises (F2)."""
+    """Move both files into place (BACKUP-3). After a kill in between, the next sweep removes the files (FOLDER-2)."""
     data = folder / manifests.new_name(manifest.created_at_ms, os.listdir(folder))
     waiting = making / manifests.manifest_path(data).name
     _create_private(waiting)
@@ -145,7 +147,7 @@ def _create_private(path: Path) -> None:
 
 
 def sync_folder(folder: Path) -> None:
-    """Have the names in it on the disk."""
+    """Sync the folder, so that the names in it are on the disk."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(fd)

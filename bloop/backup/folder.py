@@ -1,12 +1,12 @@
-"""The folder of the backups: who may work in it, what lies there, what is removed.
+"""The folder of the backups: locks it, lists its backups, removes surplus ones.
 
-F1  One process at a time makes or removes backups in a folder. The lock is on the folder itself and ends with its
-    process, however that dies.
-F2  Everything unfinished lies in a folder of its own, `.making-…`, whose holder is known to be dead once the lock is
-    free: the next one removes it, and a packed file that had moved out of it already but has no manifest yet (M1).
-F3  Only files with a manifest of this installation are ever removed, and never the newest good one.
-F4  Folders and files are this user's alone. A folder that anybody may write to is refused; a link in place of a file
-    of ours is not followed.
+FOLDER-1  One process at a time makes or removes backups in a folder. The lock is on the folder itself and ends with its
+    process, even after SIGKILL.
+FOLDER-2  Unfinished files lie in a folder of their own, `.making-…`. Once the lock is free, its owner is dead: the next
+    process removes the folder, and a packed file that had left it but has no manifest yet (MANIFEST-1).
+FOLDER-3  Only files with a manifest of this installation are ever removed, and never the newest good one.
+FOLDER-4  Folders and files are private to this user. A folder that every user may write to is refused; a symbolic link
+    in place of a backup file is not followed.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from bloop.backup.manifest import MANIFEST_SUFFIX, Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 
-ENTRIES_MAX = 1000  # looked at in one folder
-LOCK_WAIT_S = 600.0  # a backup that is being made there is waited for
+ENTRIES_MAX = 1000  # backups read in one folder
+LOCK_WAIT_S = 600.0  # for a backup in progress there
 _MAKING = ".making-"
 _LOOK_EVERY_S = 0.05
 
@@ -41,13 +41,13 @@ class Entry(NamedTuple):
 
 
 @contextlib.contextmanager
-def held(folder: Path, watch: Watch, *, wait_s: float = 0.0) -> Iterator[None]:
-    """`folder`, which is made if need be, for us alone (F1), and swept (F2).
+def locked(folder: Path, watch: Watch, *, wait_s: float = 0.0) -> Iterator[None]:
+    """Create `folder` if missing, lock it for this process (FOLDER-1) and sweep it (FOLDER-2).
 
     Raises:
-        BackupError: another process works there, also after `wait_s`, or the folder is open to everybody.
+        BackupError: another process still works there after `wait_s`, or every user may write to the folder.
     """
-    _make(folder)
+    _ensure_folder(folder)
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         _lock(fd, folder, watch, time.monotonic() + wait_s)
@@ -58,9 +58,9 @@ def held(folder: Path, watch: Watch, *, wait_s: float = 0.0) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def working_in(folder: Path, watch: Watch, *, wait_s: float = 0.0) -> Iterator[Path]:
-    """A temporary folder inside `folder`, which is `held` meanwhile. Raises: BackupError."""
-    with held(folder, watch, wait_s=wait_s), tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder) as making:
+def temporary_folder(folder: Path, watch: Watch, *, wait_s: float = 0.0) -> Iterator[Path]:
+    """A temporary folder inside `folder`, which is `locked` for as long. Raises: BackupError."""
+    with locked(folder, watch, wait_s=wait_s), tempfile.TemporaryDirectory(prefix=_MAKING, dir=folder) as making:
         yield Path(making)
 
 
@@ -71,22 +71,22 @@ def _lock(fd: int, folder: Path, watch: Watch, deadline: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 raise BackupError(f"another process works on the backups in {folder}; try again later") from None
-            watch.look("Waiting", 0, 1)
+            watch.check("Waiting", 0, 1)
             time.sleep(_LOOK_EVERY_S)
         else:
             return
 
 
-def _make(folder: Path) -> None:
+def _ensure_folder(folder: Path) -> None:
     with contextlib.suppress(FileExistsError):
         folder.mkdir(mode=0o700, parents=True)
     mode = folder.stat().st_mode
     if mode & stat.S_IWOTH and not mode & stat.S_ISVTX:
-        raise BackupError(f"anybody may write to {folder}: take that right away (chmod o-w) or name another folder")
+        raise BackupError(f"every user may write to {folder}: run chmod o-w on it or set another folder")
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a killed process left. Only while the lock is held."""
+    """Remove the files of a killed process. Call only while holding the lock."""
     for making in folder.glob(f"{_MAKING}*"):
         if making.is_symlink() or not making.is_dir():
             continue
@@ -98,18 +98,18 @@ def sweep(folder: Path) -> None:
 
 
 def entries(folder: Path) -> list[Entry]:
-    """The backups in `folder`, newest first; what is damaged or incomplete is none. An unreadable folder is empty."""
-    found: list[Entry] = []
+    """The backups in `folder`, newest first, without damaged or incomplete ones; [] for an unreadable folder."""
+    backups: list[Entry] = []
     with contextlib.suppress(OSError), os.scandir(folder) as names:
         for entry in names:
-            if len(found) < ENTRIES_MAX and manifests.is_manifest_name(entry.name):
+            if len(backups) < ENTRIES_MAX and manifests.is_manifest_name(entry.name):
                 with contextlib.suppress(BackupError, OSError):
-                    found.append(_entry(manifests.data_path(folder / entry.name)))
-    return sorted(found, key=lambda entry: (entry.manifest.created_at_ms, entry.path.name), reverse=True)
+                    backups.append(_entry(manifests.data_path(folder / entry.name)))
+    return sorted(backups, key=lambda entry: (entry.manifest.created_at_ms, entry.path.name), reverse=True)
 
 
 def _entry(path: Path) -> Entry:
-    """Whole as far as its size says; whether its bytes are right is for `verify`."""
+    """The backup at `path` if it has the right size; only `verify` checks its bytes."""
     manifest = manifests.read(path)
     if path.stat().st_size != manifest.file_bytes:
         raise BackupError(f"{path.name} does not have the size its manifest says")
@@ -117,31 +117,31 @@ def _entry(path: Path) -> Entry:
 
 
 def remove(entry: Entry) -> None:
-    """The packed file first: a manifest without one is no backup, and nobody takes it for one."""
+    """Remove the packed file first: a manifest alone is not a backup."""
     entry.path.unlink(missing_ok=True)
     manifests.manifest_path(entry.path).unlink(missing_ok=True)
 
 
 def rotate(folder: Path, *, database_id: str, keep: int, bad: Collection[str], watch: Watch) -> list[Entry]:
-    """Remove what is beyond `keep` (F3); return what went. Raises: BackupError when another process works there."""
-    with held(folder, watch, wait_s=LOCK_WAIT_S):
-        gone = to_remove(entries(folder), database_id=database_id, keep=keep, bad=bad)
-        for entry in gone:
+    """Remove and return the backups beyond `keep` (FOLDER-3). Raises: BackupError when another process works there."""
+    with locked(folder, watch, wait_s=LOCK_WAIT_S):
+        surplus = select_surplus(entries(folder), database_id=database_id, keep=keep, bad=bad)
+        for entry in surplus:
             remove(entry)
-    return gone
+    return surplus
 
 
-def to_remove(found: Sequence[Entry], *, database_id: str, keep: int, bad: Collection[str]) -> list[Entry]:
-    """Which to remove so that `keep` of each cause stay, and the newest good one in any case (F3). Pure.
+def select_surplus(backups: Sequence[Entry], *, database_id: str, keep: int, bad: Collection[str]) -> list[Entry]:
+    """The backups to remove so that `keep` of each cause stay, and always the newest good one (FOLDER-3). Pure.
 
-    `found` is newest first; `bad` names the files whose restore drill failed.
+    `backups` are newest first; `bad` names the files whose restore drill failed.
     """
-    own = [entry for entry in found if entry.manifest.database_id == database_id]
+    own = [entry for entry in backups if entry.manifest.database_id == database_id]
     newest_good = next((entry for entry in own if entry.path.name not in bad), None)
-    kept: dict[str, int] = {}
-    beyond = []
+    counts: dict[str, int] = {}
+    surplus = []
     for entry in own:
-        kept[entry.manifest.cause] = kept.get(entry.manifest.cause, 0) + 1
-        if kept[entry.manifest.cause] > keep and entry is not newest_good:
-            beyond.append(entry)
-    return beyond
+        counts[entry.manifest.cause] = counts.get(entry.manifest.cause, 0) + 1
+        if counts[entry.manifest.cause] > keep and entry is not newest_good:
+            surplus.append(entry)
+    return surplus

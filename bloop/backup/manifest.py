@@ -1,12 +1,12 @@
-"""What a backup is: a packed copy of the database, and beside it a manifest that says what it must contain.
+"""The format of a backup: a packed copy of the database, and beside it a manifest that describes its content.
 
-    bloop-20260117-030000.db.zst    the database, zstd (`zstd -d` unpacks it; SQLite opens what comes out)
+    bloop-20260117-030000.db.zst    the database, zstd (`zstd -d` unpacks it; SQLite opens the result)
     bloop-20260117-030000.json      its manifest
 
-M1  A backup is there when its manifest is there, and the manifest is the last thing to appear (create.py).
-M2  A manifest is readable JSON with a checksum over all of itself, and has exactly one spelling: whatever byte of it
-    changes, white space included, it is no longer one. It guards against accidents, not against people who may write
-    to the folder: they could write both files anew.
+MANIFEST-1  A backup exists once its manifest exists, and the manifest is the last file to appear (create.py).
+MANIFEST-2  A manifest is readable JSON with a checksum over all of itself and exactly one valid form: changing any
+    byte, white space included, makes it invalid. It guards against accidents, not against users who may write to the
+    folder: they could rewrite both files.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _PREFIX = "bloop-"
 
 
 class Cause(StrEnum):
-    """Who wanted a backup."""
+    """Why a backup was made."""
 
     SCHEDULE = "schedule"
     ASKED = "asked"  # in the dashboard or by the API
@@ -48,20 +48,20 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     schema_version: int
     migrations: dict[str, str]  # version → SHA-256
     rows: dict[str, int]  # of the main tables
-    integrity: str  # what SQLite's integrity check said of the copy
+    integrity: str  # result of SQLite's integrity check of the copy
     bloop_version: str
     sqlite_version: str
 
 
 def render(manifest: Manifest) -> bytes:
-    """The one spelling."""
+    """The manifest in its only valid form (MANIFEST-2)."""
     fields = msgspec.to_builtins(manifest)
     checksum = hashlib.sha256(json.dumps(fields, sort_keys=True).encode()).hexdigest()
     return json.dumps({"manifest_sha256": checksum, **fields}, indent=2).encode() + b"\n"
 
 
 def parse(raw: bytes) -> Manifest:
-    """Raises: BackupError when a byte is wrong (M2), or a later bloop wrote it."""
+    """Parse a manifest. Raises: BackupError when a byte is wrong (MANIFEST-2), or a later bloop wrote it."""
     try:
         fields = json.loads(raw)
         made_by_format = fields.pop("format")
@@ -83,7 +83,7 @@ def read(data: Path) -> Manifest:
     """The manifest of the backup whose packed file is `data`.
 
     Raises:
-        BackupError: there is none, or it is damaged.
+        BackupError: it is missing or damaged.
     """
     path = manifest_path(data)
     try:
@@ -100,9 +100,9 @@ def read(data: Path) -> Manifest:
 
 
 def manifest_path(data: Path) -> Path:
-    """Raises: BackupError when `data` is not named like a backup."""
+    """The path of the manifest of `data`. Raises: BackupError when `data` is not named like a backup."""
     if not data.name.endswith(DATA_SUFFIX):
-        raise BackupError(f"{data.name} is no backup: their names end in {DATA_SUFFIX}")
+        raise BackupError(f"{data.name} is not a backup: the name must end in {DATA_SUFFIX}")
     return data.with_name(data.name.removesuffix(DATA_SUFFIX) + MANIFEST_SUFFIX)
 
 
@@ -115,9 +115,9 @@ def is_manifest_name(name: str) -> bool:
 
 
 def new_name(created_at_ms: int, taken: Iterable[str]) -> str:
-    """A name for the packed file of a backup made now, none of `taken`. Pure."""
+    """A name for the packed file of a backup made at `created_at_ms` that is not in `taken`. Pure."""
     stem = _PREFIX + datetime.fromtimestamp(created_at_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S")
-    used, name, number = set(taken), stem + DATA_SUFFIX, 2
-    while name in used:
+    taken, name, number = set(taken), stem + DATA_SUFFIX, 2
+    while name in taken:
         name, number = f"{stem}-{number}{DATA_SUFFIX}", number + 1
     return name

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from bloop.backup.read import RunRow
+from bloop.backup.read import BackupRunRow
 from bloop.base.clock import DAY_MS
+from bloop.site.contexts import Panel
 
 PROVEN_OLD_MS = 8 * DAY_MS
 LINES_MAX = 14
-BACKUP_HREF = "/settings/storage/backups"  # where the button posts to
+BACKUP_HREF = "/settings/storage/backups"  # the button posts here
 
 _BY = {"schedule": "nightly", "asked": "asked for", "command": "bloop backup"}
 
 
 class BackupFile(NamedTuple):
-    """A backup that lies in the folder. `file_bytes` is what it takes there, packed."""
+    """A backup in the folder. `file_bytes` is its packed size."""
 
     name: str
     cause: str
@@ -28,8 +29,10 @@ class BackupFile(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class BackupsPanel:
-    """`state` is what is going on: `waiting`, `running` or nothing. `more` counts backups that are not listed."""
+class BackupsPanel(Panel):
+    """`state` is `waiting`, `running` or empty. `more` counts backups that are not listed."""
+
+    template: ClassVar[str] = "backup/_backups.html"
 
     href: str
     enabled: bool
@@ -55,8 +58,8 @@ def backups_panel(
     directory: str,
     keep: int,
     next_at_ms: int | None,
-    open_run: RunRow | None,
-    last_good: RunRow | None,
+    open_run: BackupRunRow | None,
+    last_good: BackupRunRow | None,
     failing: str | None,
     proven_at_ms: int | None,
     now_ms: int,
@@ -73,7 +76,7 @@ def backups_panel(
         failing=failing,
         last_at_ms=None if last_good is None else last_good.started_at_ms,
         last_bytes=0 if last_good is None else last_good.file_bytes or 0,
-        last_took="" if last_good is None else _took(last_good),
+        last_took="" if last_good is None else _format_duration(last_good),
         proven_at_ms=proven_at_ms,
         proven_is_old=last_good is not None and now_ms - (proven_at_ms or 0) > PROVEN_OLD_MS,
         lines=tuple(file._replace(cause=_BY[file.cause]) for file in files[:LINES_MAX]),
@@ -81,7 +84,7 @@ def backups_panel(
     )
 
 
-def _took(run: RunRow) -> str:
-    """How long it took to make and to try."""
+def _format_duration(run: BackupRunRow) -> str:
+    """The duration of making the backup and its restore drill."""
     seconds = max(0, (run.ended_at_ms or 0) - (run.started_at_ms or 0)) / 1000
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min"

@@ -1,4 +1,4 @@
-"""Backups that were made, and attempts to."""
+"""Reads the attempts to make backups."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import apsw
 RUNS_SHOWN = 20
 
 
-class RunRow(NamedTuple):
-    """One attempt. `file` is the packed file's name once it is there, also when its restore drill failed then."""
+class BackupRunRow(NamedTuple):
+    """One attempt. `file` is the packed file's name once it exists, even if its restore drill failed."""
 
     id: int
     cause: str  # schedule, asked, command
@@ -26,13 +26,13 @@ class RunRow(NamedTuple):
     error: str | None
 
 
-class Past(NamedTuple):
-    """What the schedule goes by."""
+class ScheduleHistory(NamedTuple):
+    """The times from which the schedule computes the next backup."""
 
-    created_at_ms: int | None  # the database was made
-    good_at_ms: int | None  # the newest backup that worked is of this moment
-    failures: int  # attempts since that did not work
-    failed_at_ms: int | None  # the newest of them ended, or started and was killed
+    created_at_ms: int | None  # of the database
+    good_at_ms: int | None  # moment of the newest good backup
+    failures: int  # failed attempts since then
+    failed_at_ms: int | None  # end of the newest failure, or its start if it was killed
 
 
 _RUN = """
@@ -56,46 +56,46 @@ SELECT (SELECT min(applied_at_ms) FROM schema_migrations), max(good.started_at_m
 """
 
 
-def newest_runs(db: apsw.Connection, limit: int = RUNS_SHOWN) -> list[RunRow]:
-    return [RunRow(*row) for row in db.execute(_SELECT_NEWEST, {"limit": limit})]
+def newest_runs(db: apsw.Connection, limit: int = RUNS_SHOWN) -> list[BackupRunRow]:
+    return [BackupRunRow(*row) for row in db.execute(_SELECT_NEWEST, {"limit": limit})]
 
 
-def get_run(db: apsw.Connection, run_id: int) -> RunRow | None:
+def get_run(db: apsw.Connection, run_id: int) -> BackupRunRow | None:
     return _one(db, _SELECT_RUN, {"run_id": run_id})
 
 
-def open_run(db: apsw.Connection) -> RunRow | None:
-    """The attempt that waits or is being worked on; there is one at most."""
+def open_run(db: apsw.Connection) -> BackupRunRow | None:
+    """The attempt that waits or runs; there is at most one."""
     return _one(db, _SELECT_OPEN)
 
 
-def last_good(db: apsw.Connection) -> RunRow | None:
+def last_good(db: apsw.Connection) -> BackupRunRow | None:
     return _one(db, _SELECT_LAST_GOOD)
 
 
 def last_proven_at_ms(db: apsw.Connection) -> int | None:
-    """When a backup was last restored to the end, to see whether it can be."""
-    found = db.execute(_SELECT_LAST_PROVEN).get
-    return found if isinstance(found, int) else None
+    """When a backup last passed its restore drill."""
+    proven_at_ms = db.execute(_SELECT_LAST_PROVEN).get
+    return proven_at_ms if isinstance(proven_at_ms, int) else None
 
 
 def failing(db: apsw.Connection) -> str | None:
-    """Why the newest attempt that ended failed; None when it worked, or none ended yet."""
+    """The error of the newest ended attempt; None when it worked, or no attempt ended yet."""
     run = _one(db, _SELECT_LAST_ENDED)
     return None if run is None or run.state == "done" else run.error or "it failed"
 
 
 def bad_files(db: apsw.Connection) -> frozenset[str]:
-    """Names of files that did not pass their restore drill."""
+    """Names of files that failed their restore drill."""
     return frozenset(row[0] for row in db.execute(_SELECT_BAD_FILES))
 
 
-def past(db: apsw.Connection) -> Past:
+def schedule_history(db: apsw.Connection) -> ScheduleHistory:
     row = db.execute(_SELECT_PAST).fetchone()
     assert row is not None, "an aggregate without GROUP BY has one row"
-    return Past(*row)
+    return ScheduleHistory(*row)
 
 
-def _one(db: apsw.Connection, statement: str, bindings: dict[str, int] | None = None) -> RunRow | None:
+def _one(db: apsw.Connection, statement: str, bindings: dict[str, int] | None = None) -> BackupRunRow | None:
     row = db.execute(statement, bindings or {}).fetchone()
-    return RunRow(*row) if row else None
+    return BackupRunRow(*row) if row else None

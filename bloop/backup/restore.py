@@ -1,13 +1,13 @@
-"""A backup takes the place of the database.
+"""Replaces the database with a backup.
 
-T1  Only while nobody has the database open: every connection of every process holds SQLite's shared lock, and we take
-    it all for ourselves until the new file is in place.
-T2  The database that was there is kept beside the new one as `<name>.before-restore-<time>`, with its log if that could
-    not be brought in. The log never stays under the old name: SQLite would apply it to the new file.
-T3  The new file appears by one rename, checked, migrated and on the disk. Killed at any moment, the old database is
-    there or the new one.
-T4  What must not come back with it does not (backup/restored.py).
-T5  Dictionaries of the database that was there come along: events that wait in the ring may be packed with them.
+RESTORE-1  It runs only while no process has the database open: every connection of every process holds SQLite's shared
+    lock, and this holds the exclusive one until the new file is in place.
+RESTORE-2  The old database is kept beside the new one as `<name>.before-restore-<time>`, with its write-ahead log if
+    that could not be applied. The log never stays under the old name: SQLite would apply it to the new file.
+RESTORE-3  The new file appears by one rename, after it was checked, migrated and synced. Killed at any moment, either
+    the old or the new database is in place.
+RESTORE-4  State that must not come back is removed (backup/restored.py).
+RESTORE-5  Dictionaries of the old database are carried over: events that wait in the ring may be packed with them.
 """
 
 from __future__ import annotations
@@ -37,18 +37,19 @@ from bloop.issues.events.dictionaries import DictionaryRow
 _SHARED_FIRST, _SHARED_BYTES = 0x4000_0002, 510
 
 
-class Restored(NamedTuple):
+class RestoreResult(NamedTuple):
     manifest: Manifest
-    kept: Path | None  # where the old database is; None when there was none
-    migrations: list[str]  # that the backup did not have yet
+    kept_path: Path | None  # of the old database; None when there was none
+    migrations: list[str]  # applied to the backup, which did not have them yet
 
 
-def restore(data: Path, database: Path, now_ms: int, watch: Watch | None = None) -> Restored:
-    """Put what the backup `data` holds in the place of `database`.
+def restore(data: Path, database: Path, now_ms: int, watch: Watch | None = None) -> RestoreResult:
+    """Replace `database` with the backup `data`.
 
     Raises:
-        BackupError: it is damaged, there is no room, or a process has the database open. Nothing was changed.
-        SchemaTooNew: a later bloop made it.
+        BackupError: the backup is damaged, the disk has not enough space, or a process has the database open. Nothing
+            was changed.
+        SchemaTooNew: a later bloop made the backup.
     """
     watch = watch or Watch()
     manifest = read_manifest(data)
@@ -58,34 +59,34 @@ def restore(data: Path, database: Path, now_ms: int, watch: Watch | None = None)
             f"{data.name} has schema version {manifest.schema_version}, this bloop knows up to {newest}: upgrade bloop"
         )
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with alone_with(database):
-        pass  # said at once, not after minutes of unpacking
-    carried = restored.carried_over(database)
+    with exclusive_access(database):
+        pass  # fails at once, not after minutes of unpacking
+    carried = restored.dictionaries_of(database)
     with unpacked(data, watch, beside=database.parent) as (path, _):
-        migrations = [one.name for one in migrate.migrate(path, now_ms)]
-        _settle(path, data, manifest, carried, now_ms)
-        with alone_with(database):
-            kept = _move_away(database, now_ms)
+        migrations = [migration.name for migration in migrate.migrate(path, now_ms)]
+        _prepare(path, data, manifest, carried, now_ms)
+        with exclusive_access(database):
+            kept_path = _keep_old(database, now_ms)
             path.replace(database)
             sync_folder(database.parent)
-    return Restored(manifest, kept, migrations)
+    return RestoreResult(manifest, kept_path, migrations)
 
 
 @contextlib.contextmanager
-def alone_with(database: Path) -> Iterator[None]:
-    """Nobody else has the database open meanwhile, nor can open it (T1).
+def exclusive_access(database: Path) -> Iterator[None]:
+    """No other process has the database open or can open it inside this block (RESTORE-1).
 
     Raises:
-        BackupError: somebody has.
+        BackupError: a process has it open.
     """
     if not database.exists():
         yield
         return
     with _locked(database):
         pass
-    with contextlib.suppress(apsw.Error, StorageError):  # a damaged one is kept with its log instead
-        _bring_in_log(database)
-    with _locked(database):  # no SQLite from here on: it would drop this lock when it closes the file
+    with contextlib.suppress(apsw.Error, StorageError):  # a damaged database is kept with its log instead
+        _checkpoint_log(database)
+    with _locked(database):  # do not use SQLite from here on: closing the file would drop this lock
         yield
 
 
@@ -95,24 +96,24 @@ def _locked(database: Path) -> Iterator[None]:
     try:
         try:
             fcntl.lockf(fd, fcntl.LOCK_EX | fcntl.LOCK_NB, _SHARED_BYTES, _SHARED_FIRST)
-        except (BlockingIOError, PermissionError):  # POSIX allows both
+        except (BlockingIOError, PermissionError):  # POSIX allows either error
             raise BackupError(f"a process has {database} open: stop bloop first") from None
         yield
     finally:
         os.close(fd)
 
 
-def _bring_in_log(database: Path) -> None:
-    """The last connection to close takes the log with it."""
+def _checkpoint_log(database: Path) -> None:
+    """Apply the write-ahead log; closing the last connection then removes it."""
     with contextlib.closing(connection.open_control(database)) as db:
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
-def _settle(path: Path, data: Path, manifest: Manifest, carried: Sequence[DictionaryRow], now_ms: int) -> None:
+def _prepare(path: Path, data: Path, manifest: Manifest, carried: Sequence[DictionaryRow], now_ms: int) -> None:
     with contextlib.closing(connection.open_control(path)) as db:
         with connection.immediate(db):
             dictionaries.add_rows(db, carried)
-            restored.settle(
+            restored.remove_stale_state(
                 db,
                 file=data.name,
                 file_bytes=manifest.file_bytes,
@@ -123,15 +124,15 @@ def _settle(path: Path, data: Path, manifest: Manifest, carried: Sequence[Dictio
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
-def _move_away(database: Path, now_ms: int) -> Path | None:
-    """A second name for the old file, so that there is no moment without a database (T2, T3)."""
+def _keep_old(database: Path, now_ms: int) -> Path | None:
+    """Give the old file a second name, so that there is no moment without a database (RESTORE-2, RESTORE-3)."""
     if not database.exists():
         return None
     stamp = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y%m%d-%H%M%S-%f")[:-3]
-    kept = database.with_name(f"{database.name}.before-restore-{stamp}")
-    os.link(database, kept)
+    kept_path = database.with_name(f"{database.name}.before-restore-{stamp}")
+    os.link(database, kept_path)
     for suffix in ("-wal", "-journal"):
         with contextlib.suppress(FileNotFoundError):
-            database.with_name(database.name + suffix).rename(kept.with_name(kept.name + suffix))
+            database.with_name(database.name + suffix).rename(kept_path.with_name(kept_path.name + suffix))
     database.with_name(f"{database.name}-shm").unlink(missing_ok=True)
-    return kept
+    return kept_path

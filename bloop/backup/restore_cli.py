@@ -1,4 +1,4 @@
-"""`bloop restore`: a backup takes the place of the database. Only while bloop is down; nothing is thrown away."""
+"""`bloop restore`: replaces the database with a backup while bloop is down, and keeps the old one."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import click
 
-from bloop.backup.cli import contents, find, watching
+from bloop.backup.cli import describe_contents, find_backup, progress_bar
 from bloop.backup.manifest import read as read_manifest
-from bloop.backup.restore import Restored
-from bloop.backup.restore import restore as put_back
+from bloop.backup.restore import RestoreResult
+from bloop.backup.restore import restore as restore_backup
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, RingError
@@ -21,49 +21,49 @@ from bloop.ring import Segment
 
 @click.command()
 @click.argument("file")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 @with_settings
 def restore(settings: Settings, file: str, yes: bool, as_json: bool) -> None:
-    """Put a backup in the place of the database, which is kept beside it. Stop bloop first.
+    """Replace the database with a backup; the old one is kept beside it. Stop bloop first.
 
     FILE is a path or a name that `bloop backup list` shows. The backup is verified first, and migrated if it is older
     than this bloop. Exit codes: 0 done, 1 refused or failed and nothing changed, 2 misuse.
     """
-    path = find(settings, file)
+    path = find_backup(settings, file)
     manifest = read_manifest(path)
-    with _bloop_kept_away(settings):
-        waiting = _records_waiting(settings)
+    with _exclude_bloop(settings):
+        waiting = _count_waiting_records(settings)
         if not yes:
-            click.echo(f"The backup holds {contents(manifest)}.", err=True)
+            click.echo(f"The backup holds {describe_contents(manifest)}.", err=True)
             click.confirm(f"Replace {settings.database_path} with it?", abort=True, err=True)
-        with watching(settings) as watch:
-            done = put_back(path, settings.database_path, clock.now_ms(), watch)
+        with progress_bar(settings) as watch:
+            result = restore_backup(path, settings.database_path, clock.now_ms(), watch)
     if as_json:
-        kept = str(done.kept) if done.kept else None
-        print_json({"restored": str(path), "kept": kept, "migrations": done.migrations, "records_waiting": waiting})
+        kept = str(result.kept_path) if result.kept_path else None
+        print_json({"restored": str(path), "kept": kept, "migrations": result.migrations, "records_waiting": waiting})
         return
-    _tell(settings, done, waiting)
+    _print_result(settings, result, waiting)
 
 
-def _tell(settings: Settings, done: Restored, waiting: int) -> None:
-    click.echo(f"{settings.database_path} now holds {contents(done.manifest)}.")
-    if done.kept:
-        click.echo(f"What was there is kept: {done.kept}")
-    if done.migrations:
-        click.echo(f"Migrated: {', '.join(done.migrations)}")
+def _print_result(settings: Settings, result: RestoreResult, waiting: int) -> None:
+    click.echo(f"{settings.database_path} now holds {describe_contents(result.manifest)}.")
+    if result.kept_path:
+        click.echo(f"The old database is kept: {result.kept_path}")
+    if result.migrations:
+        click.echo(f"Migrated: {', '.join(result.migrations)}")
     if waiting:
-        click.echo(f"{waiting} records that were accepted since wait in the ring; the next start stores them.")
-    click.echo("Everybody signs in again; open links and invitations are void. Start bloop when you are ready.")
+        click.echo(f"{waiting} records accepted since then wait in the ring; the next start stores them.")
+    click.echo("All users must sign in again; open links and invitations are void. You can start bloop now.")
 
 
 @contextlib.contextmanager
-def _bloop_kept_away(settings: Settings) -> Iterator[None]:
-    """Hold what `bloop up` would hold, so that none starts meanwhile. Raises: AlreadyRunning."""
+def _exclude_bloop(settings: Settings) -> Iterator[None]:
+    """Hold the lock of `bloop up`, so that no bloop starts meanwhile. Raises: AlreadyRunning."""
     run_dir = settings.run_dir
     try:
         run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-    except PermissionError:  # systemd makes it when a unit starts, so none has; the database's own lock guards the rest
+    except PermissionError:  # systemd creates it with the first unit, so none runs; the database's lock guards the rest
         yield
         return
     instance = Instance.claim(run_dir / "bloop.pid", leftovers_wait_s=0.0)
@@ -71,17 +71,17 @@ def _bloop_kept_away(settings: Settings) -> Iterator[None]:
         yield
     finally:
         instance.release()
-        with contextlib.suppress(OSError):  # somebody else's file in it
+        with contextlib.suppress(OSError):  # it holds files of another program
             run_dir.rmdir()
 
 
-def _records_waiting(settings: Settings) -> int:
-    """What the ring still holds. Raises: Conflict when a process works on it, started as a unit of its own perhaps."""
+def _count_waiting_records(settings: Settings) -> int:
+    """The number of records in the ring. Raises: Conflict when a process uses it, perhaps as a unit of its own."""
     try:
         with contextlib.closing(Segment.attach(settings.ring_name)) as segment:
             stat = segment.stat()
     except RingError:
         return 0
     if stat.consumer_claimed or any(lane.claimed for lane in stat.lanes):
-        raise Conflict(f"processes work on the ring {settings.ring_name}: stop bloop first")
+        raise Conflict(f"other processes use the ring {settings.ring_name}: stop bloop first")
     return stat.pending_records

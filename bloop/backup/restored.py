@@ -1,8 +1,8 @@
-"""What must not come back with a backup. Call inside a transaction, on the unpacked copy, before anybody uses it.
+"""Removes state that must not come back with a backup. Call inside a transaction, on the unpacked copy, before its use.
 
-What was undone since the backup was made would be done again: a browser signed out, a link used, a message sent.
-So everybody signs in again, links and invitations that were open are void, and nothing that waited is sent. API tokens
-and project keys are as they were: who revoked one since then revokes it again.
+A restore would undo what happened since the backup: a signed-out browser would be signed in again, a used link valid,
+a sent message sent twice. So all users sign in again, open links and invitations are void, and no waiting message is
+sent. API tokens and project keys are as they were in the backup: revoke those again that were revoked since.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _VOID = (
     "UPDATE alert_cursor SET signal_id = max(signal_id, (SELECT coalesce(max(id), 0) FROM signals))",
     "DELETE FROM process_states",
 )
-# The attempt that made this backup was running when the copy was made, and worked.
+# The attempt that made this backup was still running in the copy, and succeeded afterwards.
 _SETTLE_RUN = """
 UPDATE backup_runs
    SET state = 'done', ended_at_ms = :created_at_ms, file = :file, file_bytes = :file_bytes,
@@ -36,8 +36,8 @@ UPDATE backup_runs
 _DROP_WAITING_RUN = "DELETE FROM backup_runs WHERE state = 'waiting'"
 
 
-def carried_over(database: Path) -> list[DictionaryRow]:
-    """Dictionaries of the database that is there now: records in the ring or its spill may name them.
+def dictionaries_of(database: Path) -> list[DictionaryRow]:
+    """The dictionaries of the old database: records in the ring or its spill may name them.
 
     One that is damaged, or older than dictionaries, has none.
     """
@@ -53,10 +53,10 @@ def carried_over(database: Path) -> list[DictionaryRow]:
         return []
 
 
-def settle(
+def remove_stale_state(
     db: apsw.Connection, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int
 ) -> None:
-    """Void what must not come back, and note which backup this is."""
+    """Remove the state that must not come back, and record the backup that was restored."""
     for statement in _VOID:
         db.execute(statement)
     bindings = {

@@ -1,16 +1,16 @@
-"""The book about backups. Call inside a transaction.
+"""Records attempts to make backups. Call inside a transaction.
 
-N1  One attempt at most waits or runs: asking while there is one joins it.
-N2  An attempt is written down before it begins, so that one that was killed is seen: whoever makes backups next calls
+RUNS-1  At most one attempt waits or runs: a request joins it.
+RUNS-2  An attempt is recorded before it begins, so a killed one is noticed: the next process that makes backups marks
     it interrupted.
-N3  The newest RUNS_KEPT are kept, and whatever they are, the newest that worked and the newest that was proven.
+RUNS-3  The newest RUNS_KEPT attempts are kept, and always the newest that worked and the newest that was proven.
 """
 
 from __future__ import annotations
 
 import apsw
 
-from bloop.backup.read import RunRow, get_run, open_run
+from bloop.backup.read import BackupRunRow, get_run, open_run
 
 RUNS_KEPT = 100
 ERROR_CHARS_MAX = 500
@@ -40,16 +40,16 @@ DELETE FROM backup_runs
 """
 
 
-def ask(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> RunRow:
-    """The attempt that waits or runs, made if there is none (N1)."""
-    found = open_run(db)
-    if found is not None:
-        return found
+def request(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> BackupRunRow:
+    """The attempt that waits or runs, created if there is none (RUNS-1)."""
+    run = open_run(db)
+    if run is not None:
+        return run
     ((run_id,),) = list(db.execute(_INSERT, {"cause": cause, "asked_by": asked_by, "now_ms": now_ms}))
-    made = get_run(db, run_id)
-    assert made is not None, "it was just inserted"
+    run = get_run(db, run_id)
+    assert run is not None, "it was just inserted"
     db.execute(_TRIM, {"kept": RUNS_KEPT})
-    return made
+    return run
 
 
 def begin(db: apsw.Connection, run_id: int, now_ms: int) -> None:
@@ -67,7 +67,7 @@ def end(
     proven_at_ms: int | None = None,
     error: str | None = None,
 ) -> None:
-    """It worked, unless there is an error."""
+    """Record the end of an attempt: `done`, or `failed` with an `error`."""
     db.execute(
         _END,
         {
@@ -83,8 +83,8 @@ def end(
     )
 
 
-def interrupt(db: apsw.Connection) -> int:
-    """What is said to run does not (N2); return how many."""
+def mark_interrupted(db: apsw.Connection) -> int:
+    """Mark attempts whose process is gone as interrupted (RUNS-2); return how many."""
     db.execute(_INTERRUPT)
     return db.changes()
 
@@ -99,7 +99,7 @@ def add_done(
     database_bytes: int,
     proven_at_ms: int | None,
 ) -> None:
-    """Note a backup that the operator's command made."""
+    """Record a backup that the operator's command made."""
     bindings = {
         "created_at_ms": created_at_ms,
         "now_ms": now_ms,

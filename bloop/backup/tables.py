@@ -1,4 +1,4 @@
-"""The book about backups."""
+"""The tables of backups."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Is a backup what its manifest says, and can bloop work with it?
+"""Checks a backup against its manifest, and on request that bloop can work with the restored database.
 
-V1  Every byte counts: of the manifest (manifest M2) and of the packed file, whose SHA-256 stands in it. What unpacks is
-    compared with the rest of what the manifest says: size, integrity, rows, migrations.
-V2  What is unpacked goes into a folder nobody else sees, never past the size the manifest says, and is gone after.
-V3  A restore drill goes all the way: unpack, migrate to this bloop's schema, open as the dashboard does, read issues
-    and projects. A backup that passed it will restore.
+VERIFY-1  Every byte counts: of the manifest (MANIFEST-2) and of the packed file, whose SHA-256 is in it. The unpacked
+    database is compared with the manifest's size, integrity, rows and migrations.
+VERIFY-2  The database is unpacked into a private folder, never past the size in the manifest, and removed afterwards.
+VERIFY-3  A restore drill does everything: unpack, migrate to this bloop's schema, open as the dashboard does, read
+    issues and projects. A backup that passed it will restore.
 """
 
 from __future__ import annotations
@@ -21,34 +21,34 @@ import zstandard
 
 from bloop.backup import manifest as manifests
 from bloop.backup.create import CHUNK_BYTES
-from bloop.backup.folder import LOCK_WAIT_S, working_in
-from bloop.backup.inspect import applied, count_rows, integrity, opened
+from bloop.backup.folder import LOCK_WAIT_S, temporary_folder
+from bloop.backup.inspect import applied_migrations, check_integrity, count_rows, open_copy
 from bloop.backup.manifest import Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 from bloop.db import connection, migrate
-from bloop.issues.counts.stats import stats
+from bloop.issues.counts.read import stats
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.projects.read import list_projects
 
-WINDOW_BYTES_MAX = 8 * 1024 * 1024  # far above what level 3 packs with
+WINDOW_BYTES_MAX = 8 * 1024 * 1024  # far above the window of level 3
 ISSUES_READ = 10
 _UNPACKED = "restored.db"
 
 
 def verify(data: Path, watch: Watch | None = None) -> Manifest:
-    """Unpack it into a temporary folder beside it and compare (V1, V2).
+    """Unpack the backup into a temporary folder beside it and compare (VERIFY-1, VERIFY-2).
 
     Raises:
-        BackupError: a byte is wrong, or there is no room to look; Stopped when `watch` says so.
+        BackupError: a byte is wrong, or the disk has not enough space; Stopped when `watch` is stopping.
     """
     with unpacked(data, watch or Watch()) as (_, manifest):
         return manifest
 
 
 def verify_bytes(data: Path, watch: Watch | None = None) -> Manifest:
-    """Only the manifest and the packed file's SHA-256: needs no room, and finds what storage did to the bytes.
+    """Check only the manifest and the packed file's SHA-256: needs no space, and finds bytes damaged in storage.
 
     Raises:
         BackupError: a byte is wrong.
@@ -61,20 +61,20 @@ def verify_bytes(data: Path, watch: Watch | None = None) -> Manifest:
 
 
 def drill(data: Path, now_ms: int, watch: Watch | None = None) -> Manifest:
-    """V3. Raises: StorageError (BackupError is one) when it would not restore."""
+    """Restore on trial (VERIFY-3). Raises: StorageError (BackupError is one) when it would not restore."""
     watch = watch or Watch()
     with unpacked(data, watch) as (path, manifest):
         migrate.migrate(path, now_ms)
         try:
             with contextlib.closing(connection.open_reader(path)) as db:
-                _work_as_bloop_would(db, manifest, now_ms)
+                _read_like_dashboard(db, manifest, now_ms)
         except apsw.Error as error:
             raise BackupError(f"the restored database does not answer: {error}") from error
-        watch.look("Trying", 1, 1)
+        watch.check("Trying", 1, 1)
         return manifest
 
 
-def _work_as_bloop_would(db: apsw.Connection, manifest: Manifest, now_ms: int) -> None:
+def _read_like_dashboard(db: apsw.Connection, manifest: Manifest, now_ms: int) -> None:
     rows = count_rows(db)
     if lost := [table for table, count in manifest.rows.items() if rows.get(table, 0) < count]:
         raise BackupError(f"migrating the restored database lost rows of {', '.join(lost)}")
@@ -88,28 +88,28 @@ def _work_as_bloop_would(db: apsw.Connection, manifest: Manifest, now_ms: int) -
 
 @contextlib.contextmanager
 def unpacked(data: Path, watch: Watch, *, beside: Path | None = None) -> Iterator[tuple[Path, Manifest]]:
-    """The database in a folder of its own in `beside`, the backup's own folder otherwise: compared, and gone after.
+    """The unpacked and compared database, in a temporary folder in `beside`, by default the backup's folder.
 
     Raises:
         BackupError: see `verify`.
     """
     manifest = manifests.read(data)
     folder = beside or data.parent
-    watch.need(folder, manifest.database_bytes)
-    with working_in(folder, watch, wait_s=LOCK_WAIT_S) as making:
+    watch.require_free(folder, manifest.database_bytes)
+    with temporary_folder(folder, watch, wait_s=LOCK_WAIT_S) as making:
         path = making / _UNPACKED
         unpack(data, manifest, path, watch)
-        with opened(path) as db:
-            found = integrity(db, watch)
-            if found != manifest.integrity:
-                raise BackupError(f"what {data.name} unpacks to is damaged: {found}")
-            if applied(db) != manifest.migrations or count_rows(db) != manifest.rows:
-                raise BackupError(f"what {data.name} unpacks to does not have the rows its manifest says")
+        with open_copy(path) as db:
+            problems = check_integrity(db, watch)
+            if problems != manifest.integrity:
+                raise BackupError(f"{data.name} unpacks to a damaged database: {problems}")
+            if applied_migrations(db) != manifest.migrations or count_rows(db) != manifest.rows:
+                raise BackupError(f"{data.name} unpacks to a database without the rows in its manifest")
         yield path, manifest
 
 
 def unpack(data: Path, manifest: Manifest, target: Path, watch: Watch) -> None:
-    """Write the database to `target`, which must not exist; it is on the disk when this returns.
+    """Write the database to `target`, which must not exist, and sync it.
 
     Raises:
         BackupError: a byte is wrong.
@@ -125,7 +125,7 @@ def unpack(data: Path, manifest: Manifest, target: Path, watch: Watch) -> None:
                     if written > manifest.database_bytes:
                         raise BackupError(f"{data.name} unpacks to more than its manifest says")
                     out.write(chunk)
-                    watch.look_at_disk(target.parent)
+                    watch.check_disk(target.parent)
         except zstandard.ZstdError as error:
             raise BackupError(f"{data.name} is damaged: {error}") from None
         source.finish()
@@ -144,7 +144,7 @@ def _open_packed(data: Path, manifest: Manifest) -> BinaryIO:
 
 
 class _Hashing:
-    """Reads a packed file on somebody's behalf; `finish` says whether all of it was what the manifest says."""
+    """Reads a packed file for the unpacker; `finish` checks all of it against the manifest's SHA-256."""
 
     def __init__(self, file: BinaryIO, manifest: Manifest, watch: Watch, step: str) -> None:
         self._file, self._manifest, self._watch, self._step = file, manifest, watch, step
@@ -154,11 +154,11 @@ class _Hashing:
         chunk = self._file.read(size)
         self._digest.update(chunk)
         self._done += len(chunk)
-        self._watch.look(self._step, self._done, self._manifest.file_bytes)
+        self._watch.check(self._step, self._done, self._manifest.file_bytes)
         return chunk
 
     def finish(self) -> None:
-        """Raises: BackupError."""
+        """Read to the end. Raises: BackupError when the SHA-256 differs."""
         while self.read():
             pass
         if self._digest.hexdigest() != self._manifest.sha256:

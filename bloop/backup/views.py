@@ -1,37 +1,30 @@
-"""Backups in the dashboard: the panel of the storage page, its button, and the API beside them."""
+"""Backups in the dashboard: the panel of the storage page and its button."""
 
 from __future__ import annotations
 
 import apsw
 import falcon
 
-from bloop.auth.access import ADMIN, ADMIN_PAGE
 from bloop.backup import folder as folders
 from bloop.backup import read as query
-from bloop.backup.api import Backups, ask_for_backup, next_at_ms
+from bloop.backup.api import next_at_ms, request_backup
 from bloop.backup.pages import BACKUP_HREF, BackupFile, BackupsPanel, backups_panel
 from bloop.site.deps import Deps
-from bloop.site.routes import Routes
-
-
-def mount_backups(routes: Routes, deps: Deps) -> None:
-    routes.add("/v1/admin/backups", Backups(deps), GET=ADMIN, POST=ADMIN)
-    routes.add(BACKUP_HREF, BackupButton(deps), POST=ADMIN_PAGE)
 
 
 class BackupButton:
-    """POST: ask for a backup, and back to the panel, which says how it goes."""
+    """POST: request a backup and redirect to the panel, which shows its progress."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        ask_for_backup(self._deps, req)
+        request_backup(self._deps, req)
         resp.status, resp.location = falcon.HTTP_303, f"{BACKUP_HREF.rpartition('/')[0]}#backups"
 
 
-def panel_of(deps: Deps, db: apsw.Connection) -> BackupsPanel:
-    """What the partial `_backups.html` shows."""
+def load_panel(deps: Deps, db: apsw.Connection) -> BackupsPanel:
+    """The data of the partial `_backups.html`."""
     backup, now_ms = deps.settings.backup, deps.now_ms()
     return backups_panel(
         [

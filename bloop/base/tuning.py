@@ -51,7 +51,7 @@ SIZES = (
 )
 
 
-class Choice(NamedTuple):
+class TunedValue(NamedTuple):
     """One value and its reason, for people."""
 
     setting: str
@@ -65,7 +65,7 @@ class Tuning(NamedTuple):
     dashboard_threads: int
     read_connections: int
     writer_cache_kib: int
-    choices: tuple[Choice, ...]
+    choices: tuple[TunedValue, ...]
 
 
 def tuning(machine: Machine, asked: Asked) -> Tuning:
@@ -76,7 +76,7 @@ def tuning(machine: Machine, asked: Asked) -> Tuning:
     ring = _ring(machine, asked, lanes)
     threads = _unless_set("server.threads", asked.threads, size.threads, size)
     readers = _unless_set("database.pool_size", asked.readers, size.readers, size)
-    cache = Choice("(the writer's page cache, KiB)", size.writer_cache_kib, size.name)
+    cache = TunedValue("(the writer's page cache, KiB)", size.writer_cache_kib, size.name)
     choices = (workers, ring, threads, readers, cache)
     return Tuning(workers.value, ring.value * RECORD_KIB // lanes, threads.value, readers.value, cache.value, choices)
 
@@ -86,27 +86,29 @@ def records_min(lanes: int, event_bytes_max: int) -> int:
     return -(-event_bytes_max * LANES_PER_EVENT * lanes // (1024 * RECORD_KIB))
 
 
-def _unless_set(key: str, asked: int, chosen: int, size: Size) -> Choice:
-    return Choice(key, asked, "set") if asked else Choice(key, chosen, size.name)
+def _unless_set(key: str, asked: int, chosen: int, size: Size) -> TunedValue:
+    return TunedValue(key, asked, "set") if asked else TunedValue(key, chosen, size.name)
 
 
-def _workers(machine: Machine, asked: int, size: Size) -> Choice:
+def _workers(machine: Machine, asked: int, size: Size) -> TunedValue:
     if asked:
-        return Choice("server.workers", asked, "set")
+        return TunedValue("server.workers", asked, "set")
     cores = max(1, math.floor(machine.cores + 0.5))
     if cores > size.workers_max:
-        return Choice("server.workers", size.workers_max, f"{cores} cores, at most {size.workers_max} with {size.name}")
-    return Choice("server.workers", cores, "one per core")
+        return TunedValue(
+            "server.workers", size.workers_max, f"{cores} cores, at most {size.workers_max} with {size.name}"
+        )
+    return TunedValue("server.workers", cores, "one per core")
 
 
-def _ring(machine: Machine, asked: Asked, lanes: int) -> Choice:
+def _ring(machine: Machine, asked: Asked, lanes: int) -> TunedValue:
     key, needed, least = "ingest.channel_capacity", records_min(lanes, asked.event_bytes_max), lanes * LANE_KIB_MIN
     if asked.records:
-        return Choice(key, asked.records, "set")
+        return TunedValue(key, asked.records, "set")
     records, why = max(RECORDS, least // RECORD_KIB), "what is more goes to the spill"
     while machine.shm_bytes and not _fits(records, lanes, machine.shm_bytes) and records * RECORD_KIB >= 2 * least:
         records, why = records // 2, f"{lanes} lanes have to fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
-    return Choice(key, records, why) if records >= needed else Choice(key, needed, "the largest event must fit")
+    return TunedValue(key, records, why) if records >= needed else TunedValue(key, needed, "the largest event must fit")
 
 
 def _fits(records: int, lanes: int, shm_bytes: int) -> bool:

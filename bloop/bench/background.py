@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 
-class Background(ABC):
+class BackgroundLoad(ABC):
     """The end of the `with` sets `_over` and waits for `_run` to see it."""
 
     def __init__(self) -> None:

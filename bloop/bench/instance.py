@@ -52,7 +52,7 @@ class Memory(NamedTuple):
     files: int  # code
 
 
-class Instance:
+class BenchInstance:
     """One run. Use as a context manager; `folder` may already hold a database at `database`.
 
     `python` is the interpreter of every process of it. With a PYTHONPATH among the variables it runs the code there.
@@ -78,11 +78,15 @@ class Instance:
         self._process: subprocess.Popen[bytes] | None = None
         self._seen: list[psutil.Process] = []
 
-    def __enter__(self) -> Instance:
+    def __enter__(self) -> BenchInstance:
         try:
             self._start()
-        except BaseException:
+        except Exception:
             self._kill()
+            raise
+        except BaseException:  # somebody ends us: what is half started still takes its shared memory away
+            with contextlib.suppress(InstanceError):
+                self.stop()
             raise
         return self
 

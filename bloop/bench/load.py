@@ -26,7 +26,7 @@ START_DELAY_S = 0.3  # from "all are ready" to the common start
 READY_WITHIN_S = 120.0
 
 
-class Answered:
+class AnswerTimes:
     """Pairs of (first event number, time.monotonic()), 16 bytes each: a soak has millions of them."""
 
     def __init__(self, pairs: Iterable[tuple[int, float]] = ()) -> None:
@@ -46,7 +46,7 @@ class Answered:
 
 
 @dataclass(slots=True)
-class Result:
+class LoadResult:
     """The sum over all processes."""
 
     sent_events: int
@@ -57,7 +57,7 @@ class Result:
     requests: int
     seconds: float
     latency_s: array[float]
-    answered: Answered  # open loop only
+    answered: AnswerTimes  # open loop only
     generator_cpu_s: float
     started_at: float
     exhausted: bool  # a closed loop ran out of requests before its time was over
@@ -73,7 +73,7 @@ class Result:
         return self.generator_cpu_s / self.requests * 1e6
 
 
-def run_load(load: Load) -> Result:
+def run_load(load: Load) -> LoadResult:
     """Render, start everywhere at once, collect.
 
     Raises:
@@ -169,10 +169,10 @@ def _drive(driver: Driver, load: Load, process: int, requests: Sequence[Request]
     return driver.closed_loop(requests, start_at, load.duration_s)
 
 
-def _added_up(load: Load, parts: list[Answers]) -> Result:
+def _added_up(load: Load, parts: list[Answers]) -> LoadResult:
     latency_s: array[float] = array("d")
     refused: dict[int, int] = {}
-    answered = Answered()
+    answered = AnswerTimes()
     for process, part in enumerate(parts):
         latency_s.extend(part.latency_s)
         numbers = load.numbers(process)
@@ -181,7 +181,7 @@ def _added_up(load: Load, parts: list[Answers]) -> Result:
             refused[status] = refused.get(status, 0) + count
     started_at = min(part.started_at for part in parts)
     requests = sum(part.answered for part in parts)
-    return Result(
+    return LoadResult(
         sent_events=requests * max(load.batch, 1),
         accepted=sum(part.accepted for part in parts),
         dropped=sum(part.dropped for part in parts),

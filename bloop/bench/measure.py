@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from bloop.bench.instance import Instance, Usage, spent
-from bloop.bench.load import Result, run_load
+from bloop.bench.instance import BenchInstance, Usage, spent
+from bloop.bench.load import LoadResult, run_load
 from bloop.bench.rows import await_rows, max_id, reading, stored_of_run
 from bloop.bench.schedule import Load
 
@@ -18,10 +18,10 @@ class CountError(Exception):
 
 
 @dataclass(slots=True)
-class Measured:
+class Measurement:
     """One load, from its first request until everything it was promised is in the database."""
 
-    result: Result
+    result: LoadResult
     stored_in_s: float  # from the first request to the last row being visible
     before: Usage
     after: Usage
@@ -44,7 +44,7 @@ class Measured:
         return spent(self.before, self.after)
 
 
-def measure(instance: Instance, load: Load, *, drain_within_s: float = DRAIN_WITHIN_S) -> Measured:
+def measure(instance: BenchInstance, load: Load, *, drain_within_s: float = DRAIN_WITHIN_S) -> Measurement:
     """Run a load, wait for its rows, and compare every count.
 
     Raises:
@@ -63,4 +63,4 @@ def measure(instance: Instance, load: Load, *, drain_within_s: float = DRAIN_WIT
         rows, distinct = stored_of_run(db, load.run, after_id)
     if not rows == distinct == result.accepted:
         raise CountError(f"{load.run}: {result.accepted} accepted, {rows} rows, {distinct} distinct")
-    return Measured(result, seen_at - result.started_at, before, after)
+    return Measurement(result, seen_at - result.started_at, before, after)

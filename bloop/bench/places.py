@@ -22,7 +22,7 @@ import orjson
 
 from bloop.base.clock import now_ms
 from bloop.base.errors import BloopError
-from bloop.bench.instance import SECRET, Instance
+from bloop.bench.instance import SECRET, BenchInstance
 from bloop.bench.rendering import Target
 from bloop.bench.rows import ledger, reading
 from bloop.db import connection
@@ -40,7 +40,7 @@ class Place(Protocol):
     """What a session needs to know of the place."""
 
     target: Target
-    instance: Instance | None  # None: of somebody else
+    instance: BenchInstance | None  # None: of somebody else
     token: str  # to read with; empty: cannot read
 
     def counted(self) -> dict[str, int] | None:
@@ -51,8 +51,8 @@ class Place(Protocol):
 class Own:
     """A throw-away bloop that runs (P1)."""
 
-    def __init__(self, instance: Instance) -> None:
-        self.instance: Instance | None = instance
+    def __init__(self, instance: BenchInstance) -> None:
+        self.instance: BenchInstance | None = instance
         self.target = Target(port=instance.port, secret=SECRET)
         self.token = _make_token(instance.database)
         self._database = instance.database
@@ -65,7 +65,7 @@ class Own:
 class Elsewhere:
     """A bloop at an address, through HTTP only (P2)."""
 
-    instance: Instance | None = None
+    instance: BenchInstance | None = None
 
     def __init__(self, target: Target, token: str = "") -> None:
         self.target, self.token = target, token

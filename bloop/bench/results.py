@@ -1,4 +1,4 @@
-"""What a bench found: one `Step` per load, one `Second` per second, and the accounts at the end."""
+"""What a bench found: one `LoadStep` per load, one `Second` per second, and the accounts at the end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bloop.bench.percentiles import Summary
 
 
 @dataclass(slots=True)
-class Step:
+class LoadStep:
     """One load, from its first request until everything it was promised is stored, where that can be seen."""
 
     rate: float  # events per second asked for, on average
@@ -83,7 +83,7 @@ class Findings:
 
     about: dict[str, object]
     options: dict[str, object]
-    steps: list[Step] = field(default_factory=list)
+    steps: list[LoadStep] = field(default_factory=list)
     timeline: list[Second] = field(default_factory=list)
     memory_mib: dict[str, float] = field(default_factory=dict)  # PSS by process at the fullest moment
     reads: Reads | None = None

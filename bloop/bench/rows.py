@@ -12,14 +12,13 @@ from typing import Self
 import apsw
 
 from bloop.base.outcomes import Outcome
-from bloop.bench.background import Background
+from bloop.bench.background import BackgroundLoad
 from bloop.db import connection
 from bloop.records.event_record import request_id_of, split_dims
 
 POLL_S = 0.002
 LOOK_S = 0.01
 
-_COUNT = "SELECT count(*) FROM events"
 _MAX_ID = "SELECT coalesce(max(id), 0) FROM events"
 _NEW_BODIES = "SELECT dims_id, body FROM events WHERE id > ? AND id <= ? ORDER BY id"
 _TOTALS = "SELECT outcome, sum(count) FROM ledger_totals WHERE category = 0 GROUP BY outcome"
@@ -69,7 +68,7 @@ def _request_id(dims_id: int, stored: bytes) -> str | None:
     return request_id_of(stored if dims_id else split_dims(stored)[1])
 
 
-class VisibilityWatch(Background):
+class VisibilityWatch(BackgroundLoad):
     """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
 
     def __init__(self, path: Path, run: str) -> None:

@@ -14,13 +14,13 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bloop.bench.driver import LoadError
-from bloop.bench.instance import Instance, InstanceError, check_on_disk
+from bloop.bench.instance import BenchInstance, InstanceError, check_on_disk
 from bloop.bench.places import Elsewhere, Own, Place, find_target
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.report import as_html, as_json, milliseconds, number
 from bloop.bench.results import Findings
 from bloop.bench.session import Session
-from bloop.command.context import Refusal, refusing
+from bloop.command.context import Refusal, errors_as_refusals
 
 FOLDER = Path("/var/tmp")  # noqa: S108 - on a disk, which /tmp need not be; the folder in it is private
 
@@ -38,10 +38,10 @@ class Where(NamedTuple):
 
 def run(options: Options, where: Where, report: Path | None, *, is_json: bool) -> None:
     """Refusal when what was accepted and what is stored differ."""
-    with refusing(), _failing(), _at(options, where) as place, _progress() as say:
+    with errors_as_refusals(), _failing(), _at(options, where) as place, _progress() as say:
         found = Session(place, options, say).run()
     if report:
-        with refusing():
+        with errors_as_refusals():
             report.write_text(as_html(found, made_at=time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime())), "utf-8")
     if is_json:
         click.echo(as_json(found))
@@ -69,7 +69,7 @@ def _at(options: Options, where: Where) -> Iterator[Place]:
     settings = {"BLOOP__INGEST__SPILL_BYTES_MAX": "0"} if options.profile is Profile.RAMP else {}
     with tempfile.TemporaryDirectory(prefix="bloop-bench-", dir=where.folder or FOLDER) as home:
         check_on_disk(Path(home))
-        with Instance(Path(home), **settings) as instance:
+        with BenchInstance(Path(home), **settings) as instance:
             yield Own(instance)
 
 

@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
 
-from bloop.bench.background import Background
-from bloop.bench.instance import Instance, Usage, spent
+from bloop.bench.background import BackgroundLoad
+from bloop.bench.instance import BenchInstance, Usage, spent
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.rendering import Target
 from bloop.bench.results import Reads
@@ -27,7 +27,7 @@ MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class LoadSample:
     at: float  # time.monotonic()
     stored: int  # events since the sampling began
     waiting: int
@@ -35,12 +35,12 @@ class Sample:
     cores: dict[str, float]  # since the sample before
 
 
-class Sampler(Background):
+class Sampler(BackgroundLoad):
     """Looks at everything a process of the same user can see of an instance, and once more at the end."""
 
-    def __init__(self, instance: Instance) -> None:
+    def __init__(self, instance: BenchInstance) -> None:
         super().__init__()
-        self.samples: list[Sample] = []
+        self.samples: list[LoadSample] = []
         self._instance = instance
 
     @property
@@ -60,7 +60,7 @@ class Sampler(Background):
                 usage = self._instance.usage()
                 waiting = ring.stat().pending_records
                 self.samples.append(
-                    Sample(usage.at, max_id(db) - first, waiting, self._pss_mib(), cores_between(before, usage))
+                    LoadSample(usage.at, max_id(db) - first, waiting, self._pss_mib(), cores_between(before, usage))
                 )
                 before = usage
 
@@ -83,7 +83,7 @@ class _Seen:
     failed: Counter[str] = field(default_factory=Counter)  # by status, or by what went wrong
 
 
-class Reader(Background):
+class Reader(BackgroundLoad):
     """Asks the API for lists and numbers, ten times a second at most, one request at a time."""
 
     def __init__(self, target: Target, token: str) -> None:

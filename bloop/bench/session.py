@@ -12,12 +12,12 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
 from bloop.bench.about import machine
-from bloop.bench.load import Result, run_load
-from bloop.bench.measure import CountError, Measured, measure
+from bloop.bench.load import LoadResult, run_load
+from bloop.bench.measure import CountError, Measurement, measure
 from bloop.bench.percentiles import summary_ms
 from bloop.bench.places import Place
 from bloop.bench.profiles import Options, Profile, Ramp, is_held, is_lazy, stages
-from bloop.bench.results import Accounts, Findings, Step, reconcile
+from bloop.bench.results import Accounts, Findings, LoadStep, reconcile
 from bloop.bench.rows import VisibilityWatch
 from bloop.bench.sampling import Reader, Sampler, added_up, difference
 from bloop.bench.schedule import Load, Stage
@@ -37,7 +37,7 @@ class Session:
     options: Options
     say: Callable[[str, float], None]
     findings: Findings = field(init=False)
-    _loads: list[tuple[Load, Result]] = field(default_factory=list)
+    _loads: list[tuple[Load, LoadResult]] = field(default_factory=list)
     _began: float = 0.0
     _broken: str = ""  # what is missing in the load that ended the run
     _is_whole: bool = True  # every load that was begun is in the accounts
@@ -85,7 +85,7 @@ class Session:
                 ramp.note(rate, held=step.held)
         self.findings.limit_per_s = ramp.held * self.options.batch
 
-    def _step(self, schedule: tuple[Stage, ...]) -> Step:
+    def _step(self, schedule: tuple[Stage, ...]) -> LoadStep:
         options, number = self.options, len(self._loads)
         seconds, requests = sum(s.seconds for s in schedule), sum(s.requests for s in schedule)
         rate = requests * options.batch / seconds
@@ -103,7 +103,7 @@ class Session:
         measured, result, watch = self._measured(load)
         self._loads.append((load, result))
         drain_s = measured.drain_s if measured else None
-        step = Step(
+        step = LoadStep(
             rate=rate,
             batch=options.batch,
             started_s=result.started_at - self._began,
@@ -131,7 +131,7 @@ class Session:
         self.findings.interrupted |= result.interrupted
         return step
 
-    def _measured(self, load: Load) -> tuple[Measured | None, Result, VisibilityWatch | None]:
+    def _measured(self, load: Load) -> tuple[Measurement | None, LoadResult, VisibilityWatch | None]:
         """The load's result, with what else can be seen of it. A ramp is not watched row by row: that costs a core."""
         instance = self.place.instance
         if instance is None:

@@ -7,14 +7,14 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from itertools import islice
 
-from bloop.bench.load import Result
+from bloop.bench.load import LoadResult
 from bloop.bench.percentiles import percentile
 from bloop.bench.results import Second
-from bloop.bench.sampling import Sample
+from bloop.bench.sampling import LoadSample
 from bloop.bench.schedule import Load
 
 
-def timeline(began: float, loads: Iterable[tuple[Load, Result]], samples: Sequence[Sample]) -> list[Second]:
+def timeline(began: float, loads: Iterable[tuple[Load, LoadResult]], samples: Sequence[LoadSample]) -> list[Second]:
     """Seconds since `began` (time.monotonic()) in which anything was due, answered or sampled."""
     seconds: defaultdict[int, Second] = defaultdict(lambda: Second(0.0))
     waits: defaultdict[int, array[float]] = defaultdict(lambda: array("d"))
@@ -35,7 +35,7 @@ def timeline(began: float, loads: Iterable[tuple[Load, Result]], samples: Sequen
     return [seconds[number] for number in sorted(seconds)]
 
 
-def _add(seconds: defaultdict[int, Second], began: float, samples: Sequence[Sample]) -> None:
+def _add(seconds: defaultdict[int, Second], began: float, samples: Sequence[LoadSample]) -> None:
     before = 0
     for sample in samples:
         second = seconds[int(sample.at - began)]

@@ -1,6 +1,6 @@
-"""What `bloop doctor` looks at on this machine. A check is a function of the settings that returns findings.
+"""The checks of `bloop doctor` on this machine. A check is a function of the settings that yields findings.
 
-A finding names what was looked at, says how it is, and, unless all is well, what to do. No finding shows a secret.
+A finding names the subject, its state and, unless it is ok, a remedy. No finding shows a secret.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ import psutil
 
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
-from bloop.cli.family import family
+from bloop.cli.processes import find_processes
 from bloop.db import connection, migrate
 
 MIB = 1024 * 1024
 SHM = "/dev/shm"  # noqa: S108
-SECRET_CHARACTERS_MIN = 10  # different ones; 32 hex digits have that many as good as always
+SECRET_CHARACTERS_MIN = 10  # distinct ones; 32 hex digits almost always have that many
 WAL_BYTES_MANY = 512 * MIB
 SQLITE_MIN = (3, 43)  # contentless_delete, which the search index uses
 QUICK_CHECK_MS = 10_000
 DESCRIPTORS_SPARE = 256
 YEAR_S = 365 * 86_400
-BUILT_AFTER_S = 56 * YEAR_S  # no clock that is right shows a time before 2026
+BUILT_AFTER_S = 56 * YEAR_S  # a correct clock shows no time before 2026
 CLOCK_SLACK_S = 300
 REMOTE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "fuse.sshfs", "9p", "afs", "glusterfs", "fuse.glusterfs"})
 
 
 class Verdict(StrEnum):
     OK = "ok"
-    WARNING = "warning"  # works, and will hurt one day
+    WARNING = "warning"  # works now, will cause trouble later
     WRONG = "wrong"
 
 
@@ -69,28 +69,26 @@ Check = Callable[[Settings], Iterator[Finding]]
 def secret(settings: Settings) -> Iterator[Finding]:
     value = settings.auth.hmac_secret
     if not value:
-        yield wrong("secret", "auth.hmac_secret is set nowhere", "`bloop up --data DIR` makes one, or set it yourself")
+        yield wrong("secret", "auth.hmac_secret is not set", "`bloop up --data DIR` creates one, or set it yourself")
     elif len(set(value)) < SECRET_CHARACTERS_MIN:
-        yield warning(
-            "secret", "has few different characters", "make one with `openssl rand -hex 32`; SDKs need it too"
-        )
+        yield warning("secret", "has few distinct characters", "make one with `openssl rand -hex 32`; SDKs need it too")
     else:
         yield ok("secret", f"{len(value)} characters")
 
 
 def files(settings: Settings) -> Iterator[Finding]:
-    """Nobody else may read keys and people's errors, and we must be able to write."""
+    """Other users must not be able to read keys and errors, and this user must be able to write."""
     path = settings.database_path
     if not path.exists():
-        yield warning("database", f"{path} is not there yet", "`bloop up` makes it; else look at --config and --data")
+        yield warning("database", f"{path} does not exist yet", "`bloop up` creates it; else check --config and --data")
         return
     for file in (path, path.parent / "secret", Path(settings.source)):
         with contextlib.suppress(OSError):
             mode = os.stat(file).st_mode
             if stat.S_ISREG(mode) and mode & stat.S_IROTH:
-                yield warning("files", f"{file} can be read by everybody", f"chmod o-rwx {file}")
+                yield warning("files", f"every user can read {file}", f"chmod o-rwx {file}")
     if not os.access(path.parent, os.W_OK | os.X_OK) or not os.access(path, os.W_OK):
-        yield wrong("files", f"{path} and its folder cannot be written by this user", "run as the user bloop runs as")
+        yield wrong("files", f"this user cannot write {path} and its folder", "run as the user that bloop runs as")
 
 
 def filesystem(settings: Settings) -> Iterator[Finding]:
@@ -100,7 +98,7 @@ def filesystem(settings: Settings) -> Iterator[Finding]:
         yield wrong("file system", f"the database is on {kind}", advice)
     elif kind == "overlay":
         yield warning(
-            "file system", "the database is inside a container's image", "put it on a volume, or it goes with it"
+            "file system", "the database is in the container's image", "put it on a volume: the image is not kept"
         )
     else:
         yield ok("file system", kind or "unknown")
@@ -111,9 +109,9 @@ def disk(settings: Settings) -> Iterator[Finding]:
         free = shutil.disk_usage(settings.database_path.parent).free
         size = _size(settings.database_path)
         if free < settings.database.disk_free_bytes_min:
-            yield wrong("disk", f"{free // MIB} MiB free: nothing is stored", "make room; storing goes on by itself")
+            yield wrong("disk", f"{free // MIB} MiB free: nothing is stored", "free space; storing then continues")
         elif free < size + settings.database.disk_free_bytes_min:
-            advice = "a backup needs that much: keep events for less long, or point backup.directory to another disk"
+            advice = "a backup needs that much: shorten the retention, or set backup.directory to another disk"
             yield warning("disk", f"{free // MIB} MiB free, less than the database's {size // MIB} MiB", advice)
         else:
             yield ok("disk", f"{free // MIB} MiB free")
@@ -122,13 +120,13 @@ def disk(settings: Settings) -> Iterator[Finding]:
 def shared_memory(settings: Settings) -> Iterator[Finding]:
     needed = settings.lane_count * settings.lane_bytes
     if os.path.exists(f"{SHM}{settings.ring_name}"):
-        yield ok("shared memory", "the buffer is there")
+        yield ok("shared memory", "the ring exists")
         return
     with contextlib.suppress(OSError):
         free = shutil.disk_usage(SHM).free
         if free < needed:
             advice = "give the container more (--shm-size 128m), or lower ingest.channel_capacity"
-            yield wrong("shared memory", f"{free // MIB} MiB free in {SHM}, the buffer needs {needed // MIB}", advice)
+            yield wrong("shared memory", f"{free // MIB} MiB free in {SHM}, the ring needs {needed // MIB}", advice)
         else:
             yield ok("shared memory", f"{free // MIB} MiB free in {SHM}")
 
@@ -139,9 +137,9 @@ def clock_is_right(settings: Settings) -> Iterator[Finding]:
     with contextlib.suppress(OSError):
         newest_s = os.stat(settings.database_path).st_mtime
     if now_s < BUILT_AFTER_S:
-        yield wrong("clock", "shows a time before this bloop was made", "set it, with chrony or systemd-timesyncd")
+        yield wrong("clock", "shows a time before this bloop was built", "set it, with chrony or systemd-timesyncd")
     elif newest_s > now_s + CLOCK_SLACK_S:
-        advice = "see that time is synchronised: retention and rates go by it"
+        advice = "check that the time is synchronised: retention and rates depend on it"
         yield warning("clock", f"is {newest_s - now_s:.0f} s behind the database file's last change", advice)
     else:
         yield ok("clock", time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now_s)))
@@ -149,17 +147,17 @@ def clock_is_right(settings: Settings) -> Iterator[Finding]:
 
 def port(settings: Settings) -> Iterator[Finding]:
     number = settings.server.port
-    members = {member.pid: member.name for member in family(settings)}
+    members = {member.pid: member.name for member in find_processes(settings)}
     is_open, owners = _listening(number)
     if owners & members.keys():
         yield ok("port", f"{number} is bloop's")
-    elif is_open and not owners and members:  # systemd's, who gave it to ingest
+    elif is_open and not owners and members:  # systemd holds it and passed it to ingest
         yield ok("port", f"{number} is open")
     elif owners:
         names = ", ".join(sorted(_process_name(pid) for pid in owners))
-        yield wrong("port", f"{number} is taken by {names}", "stop that, or choose another server.port")
+        yield wrong("port", f"{number} is used by {names}", "stop that process, or choose another server.port")
     elif members:
-        yield wrong("port", f"bloop runs and nothing listens on {number}", "look at the log of the ingest process")
+        yield wrong("port", f"bloop runs but no process listens on {number}", "check the log of the ingest process")
     else:
         yield from _can_listen(settings)
 
@@ -183,8 +181,8 @@ def database(settings: Settings) -> Iterator[Finding]:
         return
     wal_bytes = _size(path.with_name(f"{path.name}-wal"))
     if wal_bytes > WAL_BYTES_MANY:
-        advice = "a program that reads the database and never ends holds it back: close it"
-        yield warning("log", f"{path.name}-wal has {wal_bytes // MIB} MiB", advice)
+        advice = "a program that keeps reading the database prevents its truncation: close that program"
+        yield warning("WAL", f"{path.name}-wal has {wal_bytes // MIB} MiB", advice)
     try:
         with contextlib.closing(connection.open_reader(path)) as db:
             yield from _schema(db)
@@ -194,18 +192,18 @@ def database(settings: Settings) -> Iterator[Finding]:
 
 
 def sign_in(settings: Settings) -> Iterator[Finding]:
-    """Passkeys work on https and on localhost only. That rp_id fits rp_origin is checked with the settings."""
+    """Passkeys need https or localhost. Loading the settings already checks that rp_id fits rp_origin."""
     origin = settings.auth.rp_origin
     if settings.https:
         if not settings.server.trusted_proxies:
-            advice = "name the proxy's address, such as 127.0.0.1; otherwise all clients share one rate limit"
+            advice = "set it to the proxy's address, such as 127.0.0.1; otherwise all clients share one rate limit"
             yield warning("proxy", "auth.rp_origin is https and server.trusted_proxies is empty", advice)
         yield ok("sign-in", f"at {origin}")
     elif settings.auth.rp_id in ("localhost", "127.0.0.1") or settings.auth.rp_id.endswith(".localhost"):
         yield ok("sign-in", f"at {origin}, on this machine only")
     else:
         yield wrong(
-            "sign-in", f"{origin} is not https", "browsers allow no passkeys there: put a proxy with TLS in front"
+            "sign-in", f"{origin} is not https", "browsers refuse passkeys there: put a proxy with TLS in front"
         )
 
 
@@ -217,7 +215,7 @@ LOCAL: tuple[Check, ...] = (
 def _schema(db: apsw.Connection) -> Iterator[Finding]:
     waiting = migrate.pending(db)
     if waiting:
-        yield wrong("schema", f"{len(waiting)} migrations are missing", "`bloop migrate`, or the next start, adds them")
+        yield wrong("schema", f"{len(waiting)} migrations are missing", "run `bloop migrate`, or start bloop again")
     else:
         yield ok("schema", f"version {migrate.shipped()[-1].version}")
 
@@ -225,14 +223,16 @@ def _schema(db: apsw.Connection) -> Iterator[Finding]:
 def _integrity(db: apsw.Connection) -> Iterator[Finding]:
     try:
         with connection.time_limit(db, QUICK_CHECK_MS):
-            said = db.execute("PRAGMA quick_check(1)").get
+            problem = db.execute("PRAGMA quick_check(1)").get
     except BloopError:
-        yield ok("database", f"no damage found in {QUICK_CHECK_MS // 1000} s; a backup's drill looks at all of it")
+        yield ok(
+            "database", f"no damage found in {QUICK_CHECK_MS // 1000} s; a backup's restore drill checks all of it"
+        )
         return
-    if said == "ok":
+    if problem == "ok":
         yield ok("database", "no damage found")
     else:
-        yield wrong("database", f"is damaged: {said}", "stop bloop and restore the newest backup: `bloop restore`")
+        yield wrong("database", f"is damaged: {problem}", "stop bloop and restore the newest backup: `bloop restore`")
 
 
 def _can_listen(settings: Settings) -> Iterator[Finding]:
@@ -245,15 +245,15 @@ def _can_listen(settings: Settings) -> Iterator[Finding]:
             says = f"cannot listen on {host} port {settings.server.port}: {error.strerror}"
             yield wrong("port", says, "change server.host or server.port")
         else:
-            yield ok("port", f"{settings.server.port} is free; bloop does not run")
+            yield ok("port", f"{settings.server.port} is free; bloop is not running")
 
 
 def _listening(number: int) -> tuple[bool, set[int]]:
-    """Whether somebody accepts connections on this port, and which processes, as far as this user may see."""
-    every = []
+    """Whether a process accepts connections on this port, and the pids that this user may see."""
+    sockets = []
     with contextlib.suppress(psutil.AccessDenied):
-        every = psutil.net_connections("tcp")
-    pids = {one.pid for one in every if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr[1] == number}
+        sockets = psutil.net_connections("tcp")
+    pids = {s.pid for s in sockets if s.status == psutil.CONN_LISTEN and s.laddr and s.laddr[1] == number}
     return bool(pids), {pid for pid in pids if pid}
 
 
@@ -265,9 +265,9 @@ def _process_name(pid: int) -> str:
 
 
 def _filesystem_of(path: Path) -> str:
-    """Of the mount that holds it: the longest mount point that is a folder above."""
-    above = {str(path), *(str(parent) for parent in path.parents)}
-    mounts = [part for part in psutil.disk_partitions(all=True) if part.mountpoint in above]
+    """The type of the file system that holds `path`: that of the longest mount point among its parents."""
+    parents = {str(path), *(str(parent) for parent in path.parents)}
+    mounts = [part for part in psutil.disk_partitions(all=True) if part.mountpoint in parents]
     return max(mounts, key=lambda part: len(part.mountpoint)).fstype if mounts else ""
 
 

@@ -1,6 +1,6 @@
-"""`bloop doctor`: looks at everything an installation needs and says what to do about what it finds.
+"""`bloop doctor`: checks everything an installation needs and names a remedy for each problem.
 
-Exit codes: 0 nothing is wrong (there may be warnings), 1 something is.
+Exit codes: 0 no errors (warnings are possible), 1 at least one error.
 """
 
 from __future__ import annotations
@@ -19,15 +19,18 @@ _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "WARNING", Verdict.WRONG: "WRO
 
 @click.command()
 @as_json
-@click.option("--offline", is_flag=True, help="Do not ask bloop's own public address.")
+@click.option("--offline", is_flag=True, help="Skip the checks of bloop's public address.")
 @with_settings
 def doctor(settings: Settings, as_json: bool, offline: bool) -> None:
-    """Check settings, files, disk, clock, port, database and proxy. Exit code 1 when something is wrong."""
+    """Check the installation and name a remedy for each problem.
+
+    Checks settings, files, disk, clock, port, database and proxy. Exit code 1 when there is an error.
+    """
     from bloop.cli.checks_online import public_address  # here, because every other command would wait for its imports
 
     findings: list[Finding] = []
-    here = (*LOCAL, processes, backups)
-    for check in here if offline else (*here, public_address):
+    local_checks = (*LOCAL, processes, backups)
+    for check in local_checks if offline else (*local_checks, public_address):
         for finding in check(settings):
             findings.append(finding)
             if not as_json:

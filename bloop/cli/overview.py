@@ -1,6 +1,6 @@
-"""What `bloop status` knows, gathered without the dashboard: from the ring, the database, the disk and /proc.
+"""Gathers the data of `bloop status` without the dashboard: from the ring, the database, the disk and /proc.
 
-Nothing here raises for what it finds: a database that cannot be read is a finding, not a failure.
+No function here raises for the state it finds: an unreadable database is a result, not an error.
 """
 
 from __future__ import annotations
@@ -19,11 +19,13 @@ from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.outcomes import Outcome
-from bloop.cli.family import Member, family
+from bloop.base.reasons import Reason
+from bloop.cli.processes import ProcessInfo, find_processes
 from bloop.db import connection
-from bloop.health.processes_read import process_states, troubles
-from bloop.health.read import Reason, Vitals, database_answers, reasons
+from bloop.health.model import Vitals, reasons
+from bloop.health.read import database_answers
 from bloop.ledger.read import all_project_ids, outcomes_since
+from bloop.processes.read import process_states, troubles
 from bloop.ring import Segment, WriterState
 from bloop.ring.segment import RingStat
 
@@ -36,35 +38,35 @@ EXIT_CODES = {WELL: 0, DEGRADED: 1, DOWN: 2}
 Counts = dict[str, dict[Outcome, int]]  # of WINDOWS
 
 
-class Backup(NamedTuple):
-    """`good_at_ms`: the newest that worked is of this moment; `error`: why the newest attempt failed, if it did."""
+class BackupState(NamedTuple):
+    """`good_at_ms`: moment of the newest good backup; `error`: why the newest attempt failed, if it did."""
 
     good_at_ms: int | None
     proven_at_ms: int | None
     error: str | None
 
 
-class Deliveries(NamedTuple):
-    """Alert messages that nobody got yet."""
+class DeliveryCounts(NamedTuple):
+    """Counts of alert messages that no recipient got yet."""
 
     waiting: int
     failed: int
 
 
-class Stored(NamedTuple):
-    """What the database says."""
+class StoredState(NamedTuple):
+    """The part of the overview that comes from the database."""
 
     background: tuple[Reason, ...]
     counts: Counts
-    backup: Backup
-    deliveries: Deliveries
+    backup: BackupState
+    deliveries: DeliveryCounts
 
 
 class Overview(NamedTuple):
     state: str
     reasons: list[Reason]
-    processes: list[Member]
-    stored: Stored | None  # None: the database does not answer
+    processes: list[ProcessInfo]
+    database: StoredState | None  # None: the database does not answer
     ring: RingStat | None
     database_bytes: int
     wal_bytes: int
@@ -72,25 +74,25 @@ class Overview(NamedTuple):
 
 
 def overview(settings: Settings, now_ms: int) -> Overview:
-    ring, members = _ring(settings), family(settings)
-    stored = _read(settings, now_ms)
+    ring, processes = _ring(settings), find_processes(settings)
+    database = _read_database(settings, now_ms)
     free = _disk_free(settings)
     vitals = Vitals(
-        db_ok=stored is not None,
+        db_ok=database is not None,
         disk_free_bytes=free,
         ring_fill=None if ring is None else ring.fill,
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
         writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
         writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
-        background=stored.background if stored else (),
+        background=database.background if database else (),
     )
-    found = reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
+    problems = reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
     path = settings.database_path
     return Overview(
-        state=judge(found, members),
-        reasons=found,
-        processes=members,
-        stored=stored,
+        state=overall_state(problems, processes),
+        reasons=problems,
+        processes=processes,
+        database=database,
         ring=ring,
         database_bytes=_size(path),
         wal_bytes=_size(path.with_name(f"{path.name}-wal")),
@@ -98,14 +100,14 @@ def overview(settings: Settings, now_ms: int) -> Overview:
     )
 
 
-def judge(found: list[Reason], members: list[Member]) -> str:
-    """Down when events cannot be taken in: no ring, or nobody to answer. Pure."""
-    if Reason.RING_MISSING in found or not any(member.name == "ingest worker" for member in members):
+def overall_state(problems: list[Reason], processes: list[ProcessInfo]) -> str:
+    """Down when events cannot be accepted: no ring, or no ingest worker. Pure."""
+    if Reason.RING_MISSING in problems or not any(process.name == "ingest worker" for process in processes):
         return DOWN
-    return DEGRADED if found else WELL
+    return DEGRADED if problems else WELL
 
 
-def _read(settings: Settings, now_ms: int) -> Stored | None:
+def _read_database(settings: Settings, now_ms: int) -> StoredState | None:
     if not settings.database_path.exists():
         return None
     try:
@@ -115,14 +117,16 @@ def _read(settings: Settings, now_ms: int) -> Stored | None:
         ):
             database_answers(db)
             projects, good = all_project_ids(db), backups.last_good(db)
-            return Stored(
+            return StoredState(
                 background=tuple(troubles(process_states(db), now_ms)),
                 counts={
                     name: outcomes_since(db, projects, minute_of(now_ms) - length_ms)
                     for name, length_ms in WINDOWS.items()
                 },
-                backup=Backup(good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db)),
-                deliveries=Deliveries(
+                backup=BackupState(
+                    good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db)
+                ),
+                deliveries=DeliveryCounts(
                     count_deliveries(db, DeliveryState.WAITING), count_deliveries(db, DeliveryState.FAILED)
                 ),
             )

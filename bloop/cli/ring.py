@@ -1,4 +1,4 @@
-"""`bloop ring stat`: what waits between the processes."""
+"""`bloop ring stat`: the state of the ring between ingest and writer."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from bloop.ring import Segment
 
 @click.group()
 def ring() -> None:
-    """The shared-memory ring between ingest and writer."""
+    """Inspect the ring between ingest and writer."""
 
 
 @ring.command()
 @as_json
 @with_settings
 def stat(settings: Settings, as_json: bool) -> None:
-    """Fill, counters and owners of every lane, what waits on the disk, and what the writer is doing."""
+    """Show fill, counters and owner of every lane, the spill, and the writer's state."""
     with contextlib.closing(Segment.attach(settings.ring_name)) as segment:
-        found = segment.stat()
-    seen_ms_ago = clock.now_ms() - found.heartbeat_ms if found.heartbeat_ms else None
-    state = found.writer_state.name.lower() if found.consumer_claimed else "absent"
+        ring_stat = segment.stat()
+    seen_ms_ago = clock.now_ms() - ring_stat.heartbeat_ms if ring_stat.heartbeat_ms else None
+    state = ring_stat.writer_state.name.lower() if ring_stat.consumer_claimed else "absent"
     if as_json:
-        lanes = [lane._asdict() for lane in found.lanes]
-        rest = {"name": settings.ring_name, "writer_state": state, "writer_seen_ms_ago": seen_ms_ago, "lanes": lanes}
-        print_json(found._asdict() | rest)
+        lanes = [lane._asdict() for lane in ring_stat.lanes]
+        more = {"name": settings.ring_name, "writer_state": state, "writer_seen_ms_ago": seen_ms_ago, "lanes": lanes}
+        print_json(ring_stat._asdict() | more)
         return
-    seen = "never" if seen_ms_ago is None else f"{seen_ms_ago / 1000:.1f} s ago"
-    click.echo(f"ring     {settings.ring_name}, {found.capacity_bytes / 1024 / 1024:.0f} MiB, {found.fill:.1%} full")
-    on_disk = f", of them {found.spill_records} on disk ({found.spill_bytes} bytes)" if found.spill_bytes else ""
-    click.echo(f"waiting  {found.pending_records} records{on_disk}")
-    click.echo(f"writer   {state}, seen {seen}\n")
+    heartbeat = "never" if seen_ms_ago is None else f"{seen_ms_ago / 1000:.1f} s ago"
+    capacity_mib = ring_stat.capacity_bytes / 1024 / 1024
+    click.echo(f"ring     {settings.ring_name}, {capacity_mib:.0f} MiB, {ring_stat.fill:.1%} full")
+    spill = f"{ring_stat.spill_records} on disk ({ring_stat.spill_bytes} bytes)"
+    click.echo(f"waiting  {ring_stat.pending_records} records{f', of them {spill}' if ring_stat.spill_bytes else ''}")
+    click.echo(f"writer   {state}, seen {heartbeat}\n")
     print_table(
         ("LANE", "PROCESS", "USED BYTES", "ON DISK", "ACCEPTED", "SPILLED", "DROPPED"),
         [
@@ -48,6 +49,6 @@ def stat(settings: Settings, as_json: bool) -> None:
                 lane.spilled,
                 lane.dropped,
             )
-            for lane in found.lanes
+            for lane in ring_stat.lanes
         ],
     )

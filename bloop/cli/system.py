@@ -14,23 +14,26 @@ from bloop.db import migrate as migrations
 
 
 @click.command()
-@click.option("--quiet", is_flag=True, help="Print no key and no sign-in link, only that it is ready.")
+@click.option("--quiet", is_flag=True, help="Print only the ready line, no key or sign-in link.")
 @with_settings_and_secret
 def up(settings: Settings, quiet: bool) -> None:
-    """Run everything: ingest, writer, dashboard. Ctrl-C stops it without losing a record.
+    """Run all of bloop: ingest, writer, dashboard, alerts, retention.
 
-    With --data, the folder and a random signing secret are made if they are missing.
+    Ctrl-C stops it without losing a record. With --data, a missing folder and signing secret are created.
     """
     command = worker_command(settings, "supervisor", *(["--quiet"] if quiet else []))
-    # In place of this process: the supervisor keeps our pid and terminal, and none of our imports.
+    # Replaces this process: the supervisor keeps our pid and terminal, and none of our imports.
     os.execv(command[0], command)  # noqa: S606
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Only say what would be applied.")
+@click.option("--dry-run", is_flag=True, help="List the migrations without applying them.")
 @with_settings
 def migrate(settings: Settings, dry_run: bool) -> None:
-    """Bring the database up to date, making it if there is none. Safe at any time, also while bloop runs."""
+    """Create the database or migrate it to the current schema.
+
+    Safe at any time, also while bloop runs.
+    """
     path = settings.database_path
     applied = migrations.pending_at(path) if dry_run else migrations.migrate(path, clock.now_ms())
     for migration in applied:
@@ -41,14 +44,14 @@ def migrate(settings: Settings, dry_run: bool) -> None:
 
 @click.group()
 def config() -> None:
-    """Look at the settings."""
+    """Inspect the settings."""
 
 
 @config.command()
 @as_json
 @with_settings
 def check(settings: Settings, as_json: bool) -> None:
-    """Print the settings in force, secrets hidden; fail with the first one that will not do."""
+    """Print the settings in force, secrets hidden; fail with the first invalid one."""
     settings_module.check_secret(settings.auth.hmac_secret)
     if as_json:
         print_json(_as_json(settings))
@@ -56,25 +59,25 @@ def check(settings: Settings, as_json: bool) -> None:
     section = ""
     click.echo(f"# from {settings.source} and the environment; ring {settings.ring_name}")
     for key, value, doc in settings_module.describe(settings):
-        name, _, rest = key.partition(".")
+        name, _, field = key.partition(".")
         if name != section:
             section = name
             click.echo(f"\n[{section}]")
-        click.echo(f"{f'{rest} = {_shown(value)}':<52} # {doc}")
-    _say_what_is_chosen(settings)
+        click.echo(f"{f'{field} = {_toml_value(value)}':<52} # {doc}")
+    _print_tuning(settings)
     click.echo("OK", err=True)
 
 
-def _say_what_is_chosen(settings: Settings) -> None:
+def _print_tuning(settings: Settings) -> None:
     cores, memory_bytes, shm_bytes = settings.machine
     memory = f"{memory_bytes >> 20} MiB of memory, {shm_bytes >> 20} MiB of shared memory"
-    click.echo(f"\n# what this machine is given: {cores:g} cores, {memory}")
+    click.echo(f"\n# chosen for this machine: {cores:g} cores, {memory}")
     for setting, value, why in settings.tuning.choices:
         click.echo(f"# {f'{setting} = {value}':<50} {why}")
 
 
 def _as_json(settings: Settings) -> dict[str, object]:
-    """The settings, and what follows from them for somebody who looks after the files."""
+    """The settings, and the paths, names and choices that follow from them."""
     return {
         "source": settings.source,
         "database_path": str(settings.database_path),
@@ -86,10 +89,10 @@ def _as_json(settings: Settings) -> dict[str, object]:
     }
 
 
-def _shown(value: object) -> str:
-    """As TOML writes it, near enough to paste."""
+def _toml_value(value: object) -> str:
+    """The value in TOML, close enough to paste."""
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, tuple):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)

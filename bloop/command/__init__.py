@@ -1,1 +1,1 @@
-"""The kit that the operator's commands are built from: settings, database, refusals, tables, times."""
+"""Common parts of the operator's commands: settings, database, refusals, tables, times."""

@@ -1,9 +1,9 @@
-"""What every command does first: find the settings, the database and the ring. And how it says no.
+"""Common to every command: finds settings, database and ring, and reports errors.
 
-C1  Results go to stdout, talk to stderr. Exit codes: 0 done, 1 failed, 2 misuse.
-C2  Expected trouble is one line that names the setting or the thing; a traceback means a bug.
-C3  Without any setting that names a database, commands work on the data folder: `--data`, or `./data` if it has one.
-    A secret that is set nowhere is read from the file `secret` beside the database.
+COMMAND-1  Results go to stdout, messages to stderr. Exit codes: 0 done, 1 failed, 2 misuse.
+COMMAND-2  Expected trouble is one line that names the setting or object; a traceback means a bug.
+COMMAND-3  If no setting names a database, commands use the one in the data folder: `--data`, or `./data` if it has one.
+    If no setting has a secret, it is read from the file `secret` beside the database.
 """
 
 from __future__ import annotations
@@ -23,9 +23,8 @@ import click
 
 from bloop.base import config
 from bloop.base.config import Settings
-from bloop.base.errors import BloopError, NotFound, RingMissing, StorageError
+from bloop.base.errors import BloopError, RingMissing, StorageError
 from bloop.db import connection, migrate
-from bloop.projects.read import ProjectRow, get_project, list_projects
 from bloop.ring import Segment
 
 DATA_FOLDER = Path("data")
@@ -45,8 +44,8 @@ class Refusal(click.ClickException):
 
 
 @contextlib.contextmanager
-def refusing() -> Iterator[None]:
-    """Turn expected trouble into a Refusal."""
+def errors_as_refusals() -> Iterator[None]:
+    """Turn expected errors into a Refusal."""
     try:
         yield
     except BloopError as error:
@@ -54,30 +53,30 @@ def refusing() -> Iterator[None]:
     except apsw.BusyError as error:
         raise Refusal("the database is busy; try again") from error
     except apsw.Error as error:
-        raise Refusal(f"the database says: {error}") from error
-    except BrokenPipeError:  # click ends quietly when nobody reads on
+        raise Refusal(f"database error: {error}") from error
+    except BrokenPipeError:  # click ends quietly when the reader of stdout is gone
         raise
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        raise Refusal(f"{where}{error.strerror or error}") from error
+        file = f"{error.filename}: " if error.filename else ""
+        raise Refusal(f"{file}{error.strerror or error}") from error
 
 
 def with_settings(command: Callable[..., T]) -> Callable[..., T]:
-    """Give a command `--config` and `--data`, and pass it the settings they lead to."""
+    """Give a command `--config` and `--data`, and pass it the settings."""
     return _with_settings(command, make_secret=False)
 
 
 def with_settings_and_secret(command: Callable[..., T]) -> Callable[..., T]:
-    """The same for commands that start processes: where `--data` is given, a missing secret is generated there."""
+    """The same for commands that start processes: with `--data`, a missing secret is generated there."""
     return _with_settings(command, make_secret=True)
 
 
 def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[..., T]:
     @click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
-    @click.option("--data", metavar="DIR", help="Folder of database and secret where no setting names them.")
+    @click.option("--data", metavar="DIR", help="Folder of database and secret if no setting names them.")
     @functools.wraps(command)
     def run(*args: Any, config_path: str | None, data: str | None, **kwargs: Any) -> T:
-        with refusing():
+        with errors_as_refusals():
             settings = find_settings(config_path, data, os.environ, make_secret=make_secret and data is not None)
             return command(settings, *args, **kwargs)
 
@@ -85,9 +84,9 @@ def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[
 
 
 def worker_command(settings: Settings, name: str, *flags: str) -> list[str]:
-    """The command line of a process that is to work on these settings; the rest of them is in the environment."""
+    """The command line of a process with these settings; settings without a file are passed in the environment."""
     config_flags = [] if settings.source == config.NO_FILE else ["--config", settings.source]
-    # -P: a folder named `workers` where the operator stands must not be imported in place of ours.
+    # -P: a folder named `workers` in the operator's current folder must not be imported instead of ours.
     return [sys.executable, "-P", "-m", f"workers.{name}", *config_flags, *flags]
 
 
@@ -97,12 +96,12 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for 
 def find_settings(
     config_path: str | None, data: str | None, environ: MutableMapping[str, str], *, make_secret: bool = False
 ) -> Settings:
-    """The settings by C3. What was found beside the settings proper is put into `environ`, for processes started next.
+    """The settings by COMMAND-3. The database path and secret file go into `environ`, for processes started later.
 
     With `make_secret`, a missing secret is generated beside the database.
     """
     folder = Path(data) if data else DATA_FOLDER
-    is_given = data or os.path.exists(folder / DATABASE_NAME)  # not Path.exists: where we stand may be closed to us
+    is_given = data or os.path.exists(folder / DATABASE_NAME)  # not Path.exists: it raises where we may not look
     defaults = {"database": {"path": str(folder / DATABASE_NAME)}} if is_given else {}
     settings = config.load(config_path, environ, secret_required=False, defaults=defaults)
     environ[DATABASE_VARIABLE] = str(settings.database_path)
@@ -118,43 +117,35 @@ def find_settings(
 
 
 def generate_secret(path: Path) -> None:
-    """Write a new secret, readable by this user only. Whole or not at all: no half one is left by a kill."""
+    """Write a new secret, readable by this user only; a rename at the end, so that a kill leaves no partial file."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    aside = path.with_name(f"{path.name}.{os.getpid()}")
-    fd = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    temporary_path = path.with_name(f"{path.name}.{os.getpid()}")
+    fd = os.open(temporary_path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with open(fd, "w", encoding="ascii") as file:
         file.write(secrets.token_hex(32) + "\n")
-    aside.rename(path)
+    temporary_path.rename(path)
 
 
 @contextlib.contextmanager
 def database(settings: Settings) -> Iterator[apsw.Connection]:
-    """The control connection, on a database that is there and up to date."""
+    """The control connection to an existing, up-to-date database."""
     path = settings.database_path
     if not path.exists():
-        raise StorageError(f"there is no database {path} yet: `bloop up` makes it, --config or --data finds another")
+        raise StorageError(f"there is no database {path}: `bloop up` creates it, --config or --data name another")
     with contextlib.closing(connection.open_control(path)) as db:
         if migrate.pending(db):
-            raise StorageError(f"the database {path} is of an older bloop: run `bloop migrate` first")
+            raise StorageError(f"the database {path} is from an older bloop: run `bloop migrate` first")
         yield db
 
 
-def change(settings: Settings, do: Callable[[apsw.Connection], T]) -> T:
-    """Run `do` in one transaction, then tell the running processes that control-plane rows changed."""
+def change(settings: Settings, action: Callable[[apsw.Connection], T]) -> T:
+    """Run `action` in one transaction, then tell running processes to reload what the control plane changed."""
     with database(settings) as db:
         with connection.immediate(db):
-            result = do(db)
+            result = action(db)
         with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
             ring.bump_generation()
         return result
-
-
-def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
-    project = get_project(db, reference)
-    if project is None:
-        known = ", ".join(row.slug for row in list_projects(db)) or "none"
-        raise NotFound(f"there is no project {reference!r}; there are: {known}")
-    return project
 
 
 def print_json(value: Any) -> None:
@@ -162,7 +153,7 @@ def print_json(value: Any) -> None:
 
 
 def print_table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Columns as wide as their widest cell; the last one runs free."""
+    """Print a table with columns as wide as their widest cell."""
     lines = [[str(cell) for cell in row] for row in (heading, *rows)]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heading))]
     for line in lines:

@@ -29,7 +29,7 @@ WAIT_S = 5.0  # for a free connection
 log = logging.getLogger(__name__)
 
 
-class Database:
+class DatabasePool:
     """Safe to share between threads. `close` when none of them uses it any more."""
 
     def __init__(self, path: Path | str, *, pool_size: int, query_timeout_ms: int) -> None:

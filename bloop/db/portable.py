@@ -22,7 +22,7 @@ _MASK = re.compile("\x00([0-9]+)\x00")
 _SCALAR = {"max": "greatest", "min": "least"}
 
 
-class Rule(NamedTuple):
+class RewriteRule(NamedTuple):
     """`pattern` is applied to the text between literals and comments, with `replacement` as `re.sub` takes it."""
 
     why: str
@@ -37,15 +37,15 @@ def _list(match: re.Match[str]) -> str:
 
 
 RULES = (
-    Rule("`%` starts a binding: one that means itself is doubled", re.compile("%"), "%%"),
-    Rule("a hint which index to take: PostgreSQL has none", re.compile(r"\s+INDEXED BY \w+"), ""),
-    Rule("a list is JSON", re.compile(r"json_each\(:(?P<name>\w+)\)(?: AS (?P<alias>\w+))?"), _list),
-    Rule("LIKE ignores the case of ASCII letters", re.compile(r"\bLIKE\b"), "ILIKE"),
-    Rule("a character by its code", re.compile(r"\bchar\("), "chr("),
-    Rule("the schema of temporary tables", re.compile(r"\btemp\."), "pg_temp."),
-    Rule("64 bits, as SQLite's are", re.compile(r"\bINTEGER\b"), "BIGINT"),
-    Rule("a named binding", re.compile(r"(?<!:):([a-z]\w*)"), r"%(\1)s"),
-    Rule("a binding by position", re.compile(r"\?"), "%s"),
+    RewriteRule("`%` starts a binding: one that means itself is doubled", re.compile("%"), "%%"),
+    RewriteRule("a hint which index to take: PostgreSQL has none", re.compile(r"\s+INDEXED BY \w+"), ""),
+    RewriteRule("a list is JSON", re.compile(r"json_each\(:(?P<name>\w+)\)(?: AS (?P<alias>\w+))?"), _list),
+    RewriteRule("LIKE ignores the case of ASCII letters", re.compile(r"\bLIKE\b"), "ILIKE"),
+    RewriteRule("a character by its code", re.compile(r"\bchar\("), "chr("),
+    RewriteRule("the schema of temporary tables", re.compile(r"\btemp\."), "pg_temp."),
+    RewriteRule("64 bits, as SQLite's are", re.compile(r"\bINTEGER\b"), "BIGINT"),
+    RewriteRule("a named binding", re.compile(r"(?<!:):([a-z]\w*)"), r"%(\1)s"),
+    RewriteRule("a binding by position", re.compile(r"\?"), "%s"),
 )
 
 

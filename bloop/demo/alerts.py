@@ -1,4 +1,4 @@
-"""Alerts of the demonstration: a few rules, and what they would have said about the invented month, as if they had."""
+"""Alerts of the demonstration: a few rules, and the alerts they would have sent about the invented month."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bloop.alerts import channels
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.decide import Firing
 from bloop.alerts.firing.preview import messages, preview
@@ -24,13 +24,13 @@ from bloop.alerts.rules.store import RuleFields, add_channel, create_rule
 from bloop.base.clock import DAY_MS
 
 DAYS = 7
-FIRINGS_MAX = 8  # of a rule
-ANSWER_MS = 400  # how long a receiver took
+FIRINGS_MAX = 8  # per rule
+ANSWER_MS = 400  # of a receiver
 COOLDOWN_MS = 900_000
 
 
 class DemoRule(NamedTuple):
-    """Nobody answers at the addresses of its channels: they are of the kind that is set aside for examples."""
+    """The addresses of its channels are reserved for examples: no receiver answers there."""
 
     name: str
     project_slug: str
@@ -58,61 +58,63 @@ RULES = (
 )
 
 
-class Said(NamedTuple):
-    """Sorted by time, as the log is."""
+class DemoAlert(NamedTuple):
+    """One alert as the delivery log shows it."""
 
     at_ms: int
     rule: Rule
     firing: Firing
     message: AlertMessage
-    targets: tuple[Target, ...]
+    targets: tuple[DeliveryTarget, ...]
 
 
 def store_alerts(db: apsw.Connection, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
-    """Once: rules that are there already are left alone. Call inside a transaction, when every event is stored."""
-    known = {rule.name for rule in list_rules(db, [*project_ids.values()])}
-    wanted = [rule for rule in RULES if rule.name not in known]
-    said = [one for rule in wanted for one in _make(db, rule, project_ids[rule.project_slug], origin, now_ms)]
-    said.sort(key=attrgetter("at_ms"))
-    failed = next((one for one in reversed(said) if OUT_OF_ORDER in {to.shown for to in one.targets}), None)
-    for one in said:
-        _store(db, one, out_of_order=OUT_OF_ORDER if one is failed else "")
+    """Store the missing rules with their alerts. Call inside a transaction, after all events are stored."""
+    existing = {rule.name for rule in list_rules(db, [*project_ids.values()])}
+    missing = [rule for rule in RULES if rule.name not in existing]
+    alerts_sent = [
+        alert for rule in missing for alert in _create(db, rule, project_ids[rule.project_slug], origin, now_ms)
+    ]
+    alerts_sent.sort(key=attrgetter("at_ms"))
+    failed = next((a for a in reversed(alerts_sent) if OUT_OF_ORDER in {to.shown for to in a.targets}), None)
+    for alert in alerts_sent:
+        _store(db, alert, out_of_order=OUT_OF_ORDER if alert is failed else "")
 
 
-def _make(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[Said]:
-    """The rule and its channels, stored; what it would have said."""
+def _create(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[DemoAlert]:
+    """Store the rule and its channels; yield the alerts it would have sent."""
     since_ms, config = now_ms - DAYS * DAY_MS, parse_config(wanted.rule_type, wanted.config)
     fields = RuleFields(wanted.name, wanted.rule_type, as_dict(config), environment_filter=wanted.environment)
     rule_id = create_rule(db, fields, project_id=project_id, created_by=None, now_ms=since_ms)
     targets = tuple(
-        Target(add_channel(db, rule_id, kind, given, since_ms), kind, channels.target(kind, given))
-        for kind, given in wanted.channels
+        DeliveryTarget(add_channel(db, rule_id, kind, channel, since_ms), kind, channels.target(kind, channel))
+        for kind, channel in wanted.channels
     )
     rule = Rule(rule_id, wanted.name, project_id, config, wanted.environment, None, COOLDOWN_MS)
     fired = preview(db, rule, since_ms, now_ms)[-FIRINGS_MAX:]
     for firing, message in zip(fired, messages(db, rule, fired, origin), strict=True):
-        yield Said(message.at_ms, rule, firing, message, targets)
+        yield DemoAlert(message.at_ms, rule, firing, message, targets)
 
 
-def _store(db: apsw.Connection, said: Said, *, out_of_order: str) -> None:
-    """As if it had been sent; to the receiver that was out of order it was not, and somebody dismissed it."""
+def _store(db: apsw.Connection, alert: DemoAlert, *, out_of_order: str) -> None:
+    """Store the alert as sent, except to the receiver `out_of_order`: that delivery failed and was dismissed."""
     fields = FiringFields(
-        rule_id=said.rule.id,
-        rule_name=said.rule.name,
-        rule_type=said.rule.type.value,
-        project_id=said.firing.project_id,
-        key=said.firing.key,
-        fired_at_ms=said.at_ms,
-        message=to_json(said.message),
-        issue_id=said.firing.issue_id,
-        signal_id=said.firing.signal_id,
+        rule_id=alert.rule.id,
+        rule_name=alert.rule.name,
+        rule_type=alert.rule.type.value,
+        project_id=alert.firing.project_id,
+        key=alert.firing.key,
+        fired_at_ms=alert.at_ms,
+        message=to_json(alert.message),
+        issue_id=alert.firing.issue_id,
+        signal_id=alert.firing.signal_id,
     )
-    made = alerts.add_firing(db, fields)
-    deliveries.add(db, made, said.rule.id, said.targets, said.at_ms)
-    for row in deliveries_of(db, made):
+    firing_id = alerts.add_firing(db, fields)
+    deliveries.add(db, firing_id, alert.rule.id, alert.targets, alert.at_ms)
+    for row in deliveries_of(db, firing_id):
         if row.target == out_of_order:
             deliveries.give_up(db, row.id, error=f"{out_of_order} answered 503", status=503)
             alert_log.dismiss(db, row.id)
         else:
             status = 250 if row.channel_type == "email" else 200
-            deliveries.sent(db, row.id, status=status, now_ms=said.at_ms + ANSWER_MS)
+            deliveries.sent(db, row.id, status=status, now_ms=alert.at_ms + ANSWER_MS)

@@ -1,7 +1,7 @@
-"""`bloop demo`: a month of a small company's errors, to see what the dashboard looks like in use.
+"""`bloop demo`: stores a month of a small company's errors, to show the dashboard in use.
 
-The events take the way of real ones: through a lane of the ring, stored by the writer, counted in the ledger. When
-bloop is not running, a writer is started for as long as it takes.
+The events take the path of real ones: through a lane of the ring, stored by the writer, counted in the ledger. When
+bloop is not running, the command starts a writer for itself.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.projects.read import get_project
 from bloop.projects.store import create_project
 from bloop.records.record import EVENT_FORM, FINGERPRINT_BY_CLIENT, encode_event
 from bloop.ring import Producer, Segment
 
 WRITER_STARTS_WITHIN_S = 30.0
-WRITER_STORES_WITHIN_S = 60.0  # without any progress; a full disk, say
+WRITER_STORES_WITHIN_S = 60.0  # without any progress, for example on a full disk
 _LOOK_EVERY_S = 0.005
-_PUSHES_PER_LOOK = 64  # looking asks the kernel who holds the lanes; half a lane takes many more records than this
+_PUSHES_PER_LOOK = 64  # a look asks the kernel for the lanes' owners; half a lane holds many more records than this
 
 T = TypeVar("T")
 
@@ -46,11 +46,11 @@ T = TypeVar("T")
 @click.command()
 @click.option("--issues", type=click.IntRange(1, 5000), default=120, show_default=True)
 @click.option("--events", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True)
-@click.option("--seed", type=int, default=1, show_default=True, help="Another number, another month.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @as_json
 @with_settings_and_secret
 def demo(settings: Settings, issues: int, events: int, seed: int, as_json: bool) -> None:
-    """Store invented events in projects of their own, to look around with."""
+    """Store example events in separate projects, to try the dashboard."""
     if issues > events:
         raise click.BadParameter("must be at least --issues", param_hint="--events")
     with writing(settings) as segment:
@@ -62,7 +62,7 @@ def demo(settings: Settings, issues: int, events: int, seed: int, as_json: bool)
 
 
 class Feed:
-    """One lane and what goes through it."""
+    """Pushes the events through one lane."""
 
     def __init__(self, settings: Settings, segment: Segment) -> None:
         self._settings, self._segment = settings, segment
@@ -70,7 +70,7 @@ class Feed:
         self._project_ids: dict[str, int] = {}
 
     def run(self, now_ms: int, issues: int, events: int, seed: int) -> int:
-        """Push everything, changes of status in between; return when it is stored."""
+        """Push all events, with the status changes in between; return when all are stored."""
         from bloop.demo.alerts import store_alerts
 
         self._project_ids = change(self._settings, lambda db: _ensure_projects(db, now_ms))
@@ -86,8 +86,8 @@ class Feed:
                 self._push(lane, self._project_ids[slug], body, received_at_ms)
                 pushed += 1
             self._wait(lambda: self._waiting(lane) == 0)
-            for left in changes:
-                self._apply(db, left)
+            for late_change in changes:
+                self._apply(db, late_change)
             with connection.immediate(db):
                 store_alerts(db, self._project_ids, self._settings.auth.rp_origin, now_ms)
         return pushed
@@ -107,31 +107,31 @@ class Feed:
         if self._waiting(lane) > self._segment.lane_bytes // 2:
             self._wait(lambda: self._waiting(lane) < self._segment.lane_bytes // 4)
 
-    def _apply(self, db: apsw.Connection, what: DemoChange) -> None:
-        text = f"{what.error_type}: {what.message_start}"
-        page = list_issues(db, [self._project_ids[what.project_slug]], IssueFilter(text=text), limit=200)
+    def _apply(self, db: apsw.Connection, demo_change: DemoChange) -> None:
+        text = f"{demo_change.error_type}: {demo_change.message_start}"
+        page = list_issues(db, [self._project_ids[demo_change.project_slug]], IssueFilter(text=text), limit=200)
         with connection.immediate(db):
             change_status(
                 db,
                 [row.id for row in page.rows],
-                Status(what.status),
+                demo_change.status,
                 actor=Actor("operator", "dashboard"),
-                now_ms=what.at_ms,
-                resolution=what.resolution,
-                mute=what.mute,
+                now_ms=demo_change.at_ms,
+                resolution=demo_change.resolution,
+                mute=demo_change.mute,
             )
 
     def _waiting(self, lane: Producer) -> int:
-        """Bytes of our lane that are not stored yet."""
+        """Bytes in our lane that are not stored yet."""
         return self._segment.stat().lanes[lane.lane].waiting_bytes
 
     def _wait(self, done: Callable[[], bool]) -> None:
-        _until(done, WRITER_STORES_WITHIN_S, "the writer does not store; `bloop ring stat` says more")
+        _wait_until(done, WRITER_STORES_WITHIN_S, "the writer does not store; run `bloop ring stat` to see why")
 
 
 @contextlib.contextmanager
 def writing(settings: Settings) -> Iterator[Segment]:
-    """The ring with a live writer behind it: the one that runs, or one of our own, stopped afterwards."""
+    """The ring with a live writer: the running one, or one that is started here and stopped afterwards."""
     segment = _attach(settings)
     if segment is not None and segment.stat().consumer_claimed:
         with contextlib.closing(segment):
@@ -166,7 +166,7 @@ def _attach_running(settings: Settings, writer: subprocess.Popen[bytes]) -> Segm
             return None
         return segment
 
-    return _until(attach, WRITER_STARTS_WITHIN_S, "the writer did not start in time")
+    return _wait_until(attach, WRITER_STARTS_WITHIN_S, "the writer did not start in time")
 
 
 def _remove_empty_ring(settings: Settings) -> None:
@@ -187,18 +187,18 @@ def _ensure_projects(db: apsw.Connection, now_ms: int) -> dict[str, int]:
 
 
 def _with_progress(events: Iterator[Any], total: int) -> Iterator[Any]:
-    """A bar on stderr while somebody watches."""
-    from rich.console import Console  # here, because only this command needs it and it takes 60 ms
+    """The events, with a progress bar on stderr if that is a terminal."""
+    from rich.console import Console  # here, because only this command needs it and importing it takes 60 ms
     from rich.progress import track
 
     console = Console(stderr=True)
     return iter(track(events, "Storing", total=total, console=console, disable=not console.is_terminal))
 
 
-def _until(ask: Callable[[], T | None], within_s: float, otherwise: str) -> T:
+def _wait_until(check: Callable[[], T | None], within_s: float, timeout_message: str) -> T:
     deadline = time.monotonic() + within_s
-    while not (answer := ask()):
+    while not (result := check()):
         if time.monotonic() > deadline:
-            raise BloopError(otherwise)
+            raise BloopError(timeout_message)
         time.sleep(_LOOK_EVERY_S)
-    return answer
+    return result

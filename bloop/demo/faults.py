@@ -1,6 +1,6 @@
-"""The five demo applications and what goes wrong in them. Data for demo.py.
+"""The five demo applications and their faults: data for month.py.
 
-Messages and stacks are templates over the words of `demo._words`; `{header}` in a stack is "type: message".
+Messages and stacks are templates over the words of `month._words`; `{header}` in a stack is "type: message".
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
 
@@ -34,7 +35,7 @@ class App:
     updates_slowly: bool = False
 
 
-class Shape(StrEnum):
+class FaultShape(StrEnum):
     """How a fault spreads over its days."""
 
     STEADY = "steady"
@@ -46,9 +47,9 @@ class Shape(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One issue. `weight` is its share of all events; `changed_to` what somebody set it to, `changed_days_ago`.
+    """One issue. `weight` is its share of all events; it got the status `changed_to` `changed_days_ago`.
 
-    Where it was resolved in a release, that one and later ones do not have it.
+    If it was resolved in a release, that release and later ones do not have it.
     """
 
     app: App
@@ -60,12 +61,12 @@ class Fault:
     route: str = ""
     screen: str = ""
     http_status: int = 0
-    shape: Shape = Shape.STEADY
+    shape: FaultShape = FaultShape.STEADY
     since_days_ago: float = 30
     until_days_ago: float = 0
     anonymous: bool = False
     metadata: Mapping[str, object] = field(default_factory=dict)
-    changed_to: str = ""
+    changed_to: Status | None = None
     changed_days_ago: float = 0
     fixed_in: Resolution = NOW
     mute: Mute = FOREVER
@@ -158,9 +159,9 @@ FAULTS = (
         + _REACT,
         weight=210,
         route="/cart",
-        shape=Shape.REGRESSED,
+        shape=FaultShape.REGRESSED,
         metadata={"browser": "{browser}", "sku": "{sku}", "cart": {"items": 3, "currency": "EUR"}},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=13.5,
         fixed_in=Resolution(is_next=True),
     ),
@@ -189,7 +190,7 @@ checkout.errors.{header}
         level="fatal",
         route="POST /v1/checkout/charge",
         http_status=504,
-        shape=Shape.SPIKE,
+        shape=FaultShape.SPIKE,
         metadata={"provider": "pay.example", "attempt": 2, "order": "ord_{id}", "region": "eu-central-1"},
     ),
     Fault(
@@ -205,7 +206,7 @@ checkout.errors.{header}
         weight=95,
         level="fatal",
         screen="Checkout",
-        shape=Shape.RISING,
+        shape=FaultShape.RISING,
         since_days_ago=4,
         metadata={"device": "{device}", "os": "iOS 26.1", "free_memory_mb": 212, "jailbroken": "false"},
     ),
@@ -255,9 +256,9 @@ app/jobs/reserve_stock_job.rb:15:in 'ReserveStockJob#perform'
         weight=160,
         level="warning",
         route="/product/:slug",
-        shape=Shape.FADING,
+        shape=FaultShape.FADING,
         metadata={"browser": "{browser}", "online": "true"},
-        changed_to="ignored",
+        changed_to=Status.IGNORED,
         changed_days_ago=8,
     ),
     Fault(
@@ -294,7 +295,7 @@ django.core.exceptions.{header}
         level="info",
         route="POST /v1/addresses",
         http_status=422,
-        changed_to="muted",
+        changed_to=Status.MUTED,
         changed_days_ago=5,
         mute=Mute(per_hour=500),
         metadata={"country": "AT", "postcode": "{id}"},
@@ -310,7 +311,7 @@ django.core.exceptions.{header}
         level="warning",
         screen="Feed",
         metadata={"device": "{device}", "network": "cellular", "bytes_received": 0},
-        changed_to="muted",
+        changed_to=Status.MUTED,
         changed_days_ago=3,
         muted_for_days=14,
     ),
@@ -328,7 +329,7 @@ django.core.exceptions.{header}
         weight=34,
         screen="Splash",
         metadata={"device": "{phone}"},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=2.5,
         fixed_in=Resolution("5.9.0"),
     ),
@@ -344,7 +345,7 @@ app/jobs/send_receipt_job.rb:12:in 'SendReceiptJob#perform'
         level="warning",
         route="SendReceiptJob",
         anonymous=True,
-        changed_to="muted",
+        changed_to=Status.MUTED,
         changed_days_ago=11,
         metadata={"queue": "mailers", "jid": "{hex}"},
     ),
@@ -374,7 +375,7 @@ KeyError: 'vat_id'
         weight=22,
         route="GET /v1/invoices/:id",
         http_status=500,
-        shape=Shape.RISING,
+        shape=FaultShape.RISING,
         since_days_ago=1.6,
         metadata={"invoice": "inv_{id}"},
     ),
@@ -403,7 +404,7 @@ KeyError: 'vat_id'
         screen="Profile",
         until_days_ago=0.05,
         metadata={"device": "{device}"},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=0.02,
     ),
     Fault(
@@ -441,7 +442,7 @@ psycopg.{header}
         since_days_ago=18,
         until_days_ago=10,
         metadata={"pool_size": 20},
-        changed_to="resolved",
+        changed_to=Status.RESOLVED,
         changed_days_ago=9.8,
     ),
     Fault(
@@ -549,7 +550,7 @@ def invented(number: int, rng: random.Random) -> Fault:
         level=rng.choices(("error", "warning", "fatal", "info"), (70, 18, 7, 5))[0],
         route=f"/{words['place']}/{words['thing']}" if app in (SHOP, API) else "",
         screen=words["Place"] if app.updates_slowly else "",
-        shape=rng.choice((Shape.STEADY, Shape.STEADY, Shape.FADING, Shape.RISING)),
+        shape=rng.choice((FaultShape.STEADY, FaultShape.STEADY, FaultShape.FADING, FaultShape.RISING)),
         since_days_ago=since,
         metadata={"region": rng.choice(("eu-central-1", "eu-west-1", "us-east-1"))},
     )

@@ -1,12 +1,12 @@
-"""A month in the life of a small company, as events: five applications, their releases, their bad days. Pure.
+"""One month of a small company's errors as events: five applications, their releases, their incidents. Pure.
 
-D1  The same arguments give the same events. They come in the order they were received, none after `now_ms`.
-D2  There are exactly `events` of them, and every one of the `issues` happens at least once.
-D3  Nothing in them is real: hosts are `.example`, addresses are from the documentation ranges, people are numbers.
+DEMO-1  The same arguments give the same events, in order of receipt, none after `now_ms`.
+DEMO-2  There are exactly `events` of them, and every one of the `issues` occurs at least once.
+DEMO-3  Nothing in them is real: hosts are `.example`, addresses are from the documentation ranges, people are numbers.
 
-What happens: traffic breathes by day and week; a payment provider fails for forty minutes this morning; a crash that
-was fixed two weeks ago is back since the release of the day before yesterday; a new release brings new faults. The
-faults themselves are in demo_faults.py. `demo_changes` is what people did meanwhile, to be stored in between.
+The story: traffic follows day and week; a payment provider fails for forty minutes this morning; a crash that was fixed
+two weeks ago is back since the release of the day before yesterday; a new release brings new faults. The faults are
+in faults.py. `demo_changes` are the status changes that people made, to be stored in between.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from operator import attrgetter
 from typing import Any, NamedTuple
 
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
-from bloop.demo.faults import APPS, FAULTS, App, Fault, Shape, invented
+from bloop.demo.faults import APPS, FAULTS, App, Fault, FaultShape, invented
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import Mute
 from bloop.issues.status.regression import Resolution
 
@@ -33,13 +34,13 @@ PROJECTS = tuple((app.slug, app.name) for app in APPS)
 
 
 class DemoChange(NamedTuple):
-    """Somebody sets the status of the issues of this type whose message starts so. Store it between the events."""
+    """A status change of all issues of `error_type` whose message starts so. Store it between the events."""
 
     at_ms: int
     project_slug: str
     error_type: str
     message_start: str
-    status: str
+    status: Status
     resolution: Resolution
     mute: Mute
 
@@ -61,19 +62,20 @@ def demo_events(now_ms: int, issues: int, events: int, seed: int) -> Iterator[tu
 
 
 def demo_changes(now_ms: int) -> list[DemoChange]:
-    """What people did in these days, oldest first."""
-    return sorted((_change(fault, now_ms) for fault in FAULTS if fault.changed_to), key=attrgetter("at_ms"))
+    """The status changes that people made in this month, oldest first."""
+    changes = [_change(fault, fault.changed_to, now_ms) for fault in FAULTS if fault.changed_to]
+    return sorted(changes, key=attrgetter("at_ms"))
 
 
-def _change(fault: Fault, now_ms: int) -> DemoChange:
+def _change(fault: Fault, status: Status, now_ms: int) -> DemoChange:
     at_ms = now_ms - round(fault.changed_days_ago * DAY_MS)
     mute = Mute(until_ms=at_ms + round(fault.muted_for_days * DAY_MS)) if fault.muted_for_days else fault.mute
     start = fault.message.partition("{")[0]
-    return DemoChange(at_ms, fault.app.slug, fault.error_type, start, fault.changed_to, fault.fixed_in, mute)
+    return DemoChange(at_ms, fault.app.slug, fault.error_type, start, status, fault.fixed_in, mute)
 
 
 def _faults(issues: int, rng: random.Random) -> list[Fault]:
-    """The told stories first, invented ones after them."""
+    """The faults of the story first, then generated ones."""
     extra = (invented(number, rng) for number in range(max(0, issues - len(FAULTS))))
     return [*FAULTS[:issues], *extra]
 
@@ -97,7 +99,7 @@ def _timetable(faults: list[Fault], events: int, now_ms: int, first_hour: int, r
 
 
 def _rhythm(hour: int) -> float:
-    """How busy the hour is: quiet at night, two humps a day, half on weekends. `hour` counts from the epoch."""
+    """How busy the hour is: quiet at night, two peaks a day, half on weekends. `hour` counts from the epoch."""
     of_day, day = hour % 24, hour // 24
     level = (0.12, 0.08, 0.06, 0.06, 0.08, 0.14, 0.3, 0.5, 0.7, 0.85, 0.95, 1.0)[of_day] if of_day < 12 else 0.0
     if of_day >= 12:
@@ -111,13 +113,13 @@ def _intensity(fault: Fault, hours_ago: float) -> float:
     days_ago = hours_ago / 24
     if not fault.until_days_ago <= days_ago <= fault.since_days_ago:
         return 0.0
-    if fault.shape is Shape.SPIKE:
+    if fault.shape is FaultShape.SPIKE:
         return 400.0 if SPIKE_ENDS_H - 0.5 <= hours_ago <= SPIKE_STARTS_H + 0.5 else 0.4
-    if fault.shape is Shape.REGRESSED:
+    if fault.shape is FaultShape.REGRESSED:
         return 0.0 if BACK_DAYS_AGO < days_ago < FIXED_DAYS_AGO else (3.0 if days_ago <= BACK_DAYS_AGO else 1.0)
-    if fault.shape is Shape.FADING:
+    if fault.shape is FaultShape.FADING:
         return max(0.02, days_ago / SPAN_DAYS) ** 2
-    if fault.shape is Shape.RISING:
+    if fault.shape is FaultShape.RISING:
         return max(0.02, 1 - days_ago / SPAN_DAYS) ** 3
     return 1.0
 
@@ -157,7 +159,7 @@ def _event(fault: Fault, received_at_ms: int, now_ms: int, rng: random.Random) -
 
 
 def _release(app: App, days_ago: float, rng: random.Random, fixed_in: str | None) -> tuple[str, str]:
-    """A release in use that long ago, before the fix; phones update over days, servers and pages at once."""
+    """A release in use `days_ago`, before the fix; phones update over days, servers and pages at once."""
     out = [release for release in app.releases if release.days_ago >= days_ago] or [app.releases[0]]
     names = [release.name for release in out]
     out = out[: names.index(fixed_in)] if fixed_in in names else out
@@ -167,14 +169,14 @@ def _release(app: App, days_ago: float, rng: random.Random, fixed_in: str | None
 
 
 def _delay_ms(app: App, rng: random.Random) -> int:
-    """Between the fault and its receipt: a moment, or the time a phone had no network."""
+    """The delay from fault to receipt: short, or as long as a phone had no network."""
     if app.updates_slowly and rng.random() < 0.04:
         return rng.randrange(5 * MINUTE_MS, 9 * HOUR_MS)
     return rng.randrange(80, 2500)
 
 
 def _words(rng: random.Random) -> dict[str, str]:
-    """What varies from one occurrence to the next."""
+    """The words that vary from one occurrence to the next."""
     return {
         "id": str(rng.randrange(10_000, 99_999)),
         "small": str(rng.randrange(1, 40)),

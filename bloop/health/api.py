@@ -13,8 +13,10 @@ import falcon
 import orjson
 
 from bloop.base.errors import BloopError
-from bloop.health.processes_read import process_states, troubles
-from bloop.health.read import STOPS_SERVICE, Reason, Vitals, database_answers, reasons
+from bloop.base.reasons import STOPS_SERVICE, Reason
+from bloop.health.model import Vitals, reasons
+from bloop.health.read import database_answers
+from bloop.processes.read import process_states, troubles
 from bloop.ring.segment import WriterState
 from bloop.site.deps import Deps
 

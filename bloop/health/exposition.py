@@ -18,8 +18,8 @@ import bloop
 from bloop.base import meters
 from bloop.base.meters import Answer, Measured
 from bloop.base.outcomes import NO_PROJECT, Outcome
-from bloop.health.metrics_read import Read, Total
-from bloop.health.read import Reason
+from bloop.base.reasons import Reason
+from bloop.health.read import Read, Total
 from bloop.ring.segment import Meters, RingStat
 
 PROJECTS_MAX = 50  # with a label of their own, the oldest; what the others have is added up

@@ -18,17 +18,16 @@ from prometheus_client.exposition import choose_encoder
 from bloop.base.errors import BloopError
 from bloop.health.api import CONNECTION_WAIT_S, vitals
 from bloop.health.exposition import PROJECTS_MAX, Families, Seen
-from bloop.health.metrics_read import Read, read_metrics
-from bloop.health.read import reasons
-from bloop.live.stream import Stream
+from bloop.health.model import reasons
+from bloop.health.read import Read, read_metrics
 from bloop.site.deps import Deps
 
 log = logging.getLogger(__name__)
 
 
 class Metrics:
-    def __init__(self, deps: Deps, stream: Stream) -> None:
-        self._deps, self._stream = deps, stream
+    def __init__(self, deps: Deps) -> None:
+        self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         encode, content_type = choose_encoder(req.get_header("Accept") or "")
@@ -52,7 +51,7 @@ class Metrics:
             reasons=reasons(found, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
             answers=deps.answered.answers(),
             took=deps.answered.took(),
-            streams=self._stream.clients,
+            streams=deps.gauges["streams"]() if "streams" in deps.gauges else 0,
         )
 
     def _read(self, now_ms: int) -> Read | None:

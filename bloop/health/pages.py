@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from bloop.alerts.rules.pages import LOG_HREF
-from bloop.health.read import STOPS_SERVICE, Reason, Vitals
+from bloop.base.reasons import STOPS_SERVICE, Reason
+from bloop.health.contexts import Condition, SystemPage
+from bloop.health.model import Vitals
 from bloop.site.contexts import RING_FILL_HIGH, Banner, Shell
-from bloop.site.settings_contexts import Condition, SystemPage
+from bloop.site.settings_nav import ALERTS
 
 SYSTEM_PATH = "/system"
 RING_PRESSURE = "ring_pressure"  # no reason of `/ready`: everything is still taken in
@@ -117,7 +118,7 @@ _WORDS = {
     ),
 }
 # A banner leads to what can be done at once, where there is a page for that.
-_SEEN_TO_AT: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{LOG_HREF}?state=failed"}
+_SEEN_TO_AT: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{ALERTS.href}/deliveries?state=failed"}
 _MILD = frozenset({RING_PRESSURE}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
 
 

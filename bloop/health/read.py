@@ -1,65 +1,76 @@
-"""Is bloop well? The one read, and the decision, which is pure so that the pages' banner and `/ready` agree."""
+"""Whether the database answers, and what /metrics reads from it: kept sums and small tables, never events."""
 
 from __future__ import annotations
 
-from enum import StrEnum
 from typing import NamedTuple
 
 import apsw
 
-WRITER_STALE_MS = 10_000  # it says it lives at least every two seconds, also while it waits for disk or lock
+from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
+from bloop.backup import read as backups
+from bloop.processes.read import STALE_MS, process_states
 
 
-class Reason(StrEnum):
-    """What is wrong, in words that stay the same. Worst first."""
-
-    DB_UNREACHABLE = "db_unreachable"
-    DISK_FULL = "disk_full"
-    RING_MISSING = "ring_missing"
-    WRITER_STALE = "writer_stale"
-    WRITER_BUSY = "writer_busy"  # it is up and cannot get the database's write lock
-    # Below, everything is still received and stored.
-    ALERTS_STALE = "alerts_stale"
-    RETENTION_STALE = "retention_stale"
-    DELIVERIES_FAILING = "deliveries_failing"
-    BACKUP_FAILING = "backup_failing"
+class Total(NamedTuple):
+    project_id: int  # 0 for requests that named no project
+    slug: str | None  # None: of all projects beyond the limit together
+    outcome: int
+    record_count: int
 
 
-STOPS_SERVICE = frozenset(
-    {Reason.DB_UNREACHABLE, Reason.DISK_FULL, Reason.RING_MISSING, Reason.WRITER_STALE, Reason.WRITER_BUSY}
-)  # while one of these holds, `/ready` answers 503
+class Process(NamedTuple):
+    name: str
+    seen_at_ms: int
+    is_alive: bool
 
 
-class Vitals(NamedTuple):
-    """What was looked at. Ring and writer are None when the ring is not there."""
-
-    db_ok: bool
-    disk_free_bytes: int | None  # None: the file system does not say
-    ring_fill: float | None
-    writer_seen_ms: int | None
-    writer_disk_full: bool = False
-    writer_busy: bool = False
-    background: tuple[Reason, ...] = ()  # what the processes in the background say, or their silence
+class BackupTimes(NamedTuple):
+    good_at_ms: int | None
+    proven_at_ms: int | None
+    is_failing: bool
 
 
+class Read(NamedTuple):
+    totals: list[Total]
+    deliveries: dict[str, int]  # that wait or have failed; those sent are many, and nobody's trouble
+    deliveries_made: int
+    processes: list[Process]
+    backup: BackupTimes
+
+
+# By id, not by size: whoever has a label keeps it, so no series jumps when another project grows. A deleted project
+# keeps its row, whose slug is '#' and its id. Served by the primary key; a dozen rows per project.
+_SELECT_TOTALS = """
+WITH named AS (SELECT id, slug FROM projects ORDER BY id LIMIT :limit)
+SELECT coalesce(n.id, CASE WHEN t.project_id = 0 THEN 0 ELSE -1 END),
+       CASE WHEN t.project_id = 0 THEN '' ELSE n.slug END, t.outcome, sum(t.count)
+  FROM ledger_totals AS t
+  LEFT JOIN named AS n ON n.id = t.project_id
+ WHERE t.category = 0
+ GROUP BY 1, 2, t.outcome
+ ORDER BY 1, 2, t.outcome
+"""
 _SELECT_ONE_ROW = "SELECT id FROM projects LIMIT 1"
+_SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
+
+
+def read_metrics(db: apsw.Connection, now_ms: int, *, projects_max: int) -> Read:
+    few = (DeliveryState.WAITING, DeliveryState.FAILED)
+    good = backups.last_good(db)
+    return Read(
+        totals=[Total(*row) for row in db.execute(_SELECT_TOTALS, {"limit": projects_max})],
+        deliveries={state.value: count_deliveries(db, state) for state in few},
+        deliveries_made=int(db.execute(_SELECT_MADE).get),
+        processes=[
+            Process(state.name, state.seen_at_ms, now_ms - state.seen_at_ms <= STALE_MS) for state in process_states(db)
+        ],
+        backup=BackupTimes(
+            good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db) is not None
+        ),
+    )
 
 
 def database_answers(db: apsw.Connection) -> bool:
     """A real read of a real table; raises what SQLite raises."""
     db.execute(_SELECT_ONE_ROW).fetchone()
     return True
-
-
-def reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> list[Reason]:
-    """Everything that is wrong, worst first; empty when bloop is well."""
-    free = vitals.disk_free_bytes
-    found = {
-        Reason.DB_UNREACHABLE: not vitals.db_ok,
-        Reason.DISK_FULL: vitals.writer_disk_full or (free is not None and free < disk_free_bytes_min),
-        Reason.RING_MISSING: vitals.ring_fill is None,
-        Reason.WRITER_STALE: vitals.ring_fill is not None and now_ms - (vitals.writer_seen_ms or 0) > WRITER_STALE_MS,
-        Reason.WRITER_BUSY: vitals.writer_busy,
-    }
-    found |= dict.fromkeys(vitals.background, True)
-    return [reason for reason in Reason if found.get(reason)]

@@ -1,7 +1,7 @@
-"""Where a request body ends: bytes in, the body and what follows it out. No socket in sight.
+"""Finds the end of a request body: bytes in, the body and the bytes after it out. No I/O.
 
-Both framings offer the same three things: `feed(data)` takes what arrived and returns None until the body is whole,
-then the bytes after it; `stream` is the body so far; `bytes_held` what it occupies.
+Both framings have the same three members: `feed(data)` takes received bytes and returns None until the body is
+complete, then the bytes after it; `stream` is the body so far; `bytes_held` is the memory it occupies.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bloop.base.errors import BodyTooLarge
 from bloop.http.limits import KIB
 from bloop.http.refusal import Refused
 
-_SIZE_LINE_BYTES_MAX = 1 * KIB  # a few hex digits and extensions nobody sends
+_SIZE_LINE_BYTES_MAX = 1 * KIB  # a few hex digits, and extensions that no known client sends
 _TRAILER_BYTES_MAX = 8 * KIB
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t\x20-\x7e\x80-\xff]*)?")
 _TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff]*")
@@ -107,7 +107,7 @@ class ChunkedBody:
             raise Refused(400, "malformed trailer")
 
     def _check_unread(self) -> None:
-        """A line without an end may not grow for ever, nor wait for one when it is wrong already."""
+        """Bound a line that has no end yet, and refuse it at once if it is already malformed."""
         unread = self._unread
         if self._chunk_is_open and unread and unread != b"\r" and not self._chunk_missing:
             raise Refused(400, "malformed chunk")

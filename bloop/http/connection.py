@@ -1,15 +1,15 @@
 """One client of an ingest worker: its requests in, their answers out, in order.
 
         FRESH ──▶ HEAD ──▶ BODY ──▶ (answer) ──▶ IDLE ──▶ HEAD …
-                                     │   └─────▶ QUEUED      more requests are in hand than one turn allows
-                                     └─────────▶ WRITING     the peer does not take the answer as fast
-        any ──▶ LINGERING    refused; waits for the peer to notice
+                                     │   └─────▶ QUEUED      more requests have arrived than one turn allows
+                                     └─────────▶ WRITING     the peer reads the answer slowly
+        any ──▶ LINGERING    refused; waits for the peer to read the refusal
 
 A request whose bytes all arrive at once, the usual case, is answered from IDLE to IDLE in one call of `on_event`.
 
-C4  An event is a hint. The socket is asked, and says so when there is nothing: a descriptor number may have been
-    reused since the kernel reported it.
-C5  A request goes to the dashboard as soon as its head is whole, never earlier: slow clients cost it nothing.
+CONNECTION-1  An event is a hint: the descriptor number may have been reused since the kernel reported it. So the socket
+    is non-blocking and a read that finds nothing is ignored.
+CONNECTION-2  A request goes to the dashboard only when its head is complete: slow clients cost the dashboard nothing.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from bloop.http.refusal import Refused
 from bloop.http.request import Environ, RequestLine, incomplete_head_fault, skip_empty_lines, wants_keep_alive
 
 if TYPE_CHECKING:
-    from bloop.http.server import Server
+    from bloop.http.server import HttpServer
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -36,7 +36,7 @@ class Connection(Peer):
 
     __slots__ = ("_address", "_pending", "_port")
 
-    def __init__(self, server: Server, sock: socket.socket, address: object) -> None:
+    def __init__(self, server: HttpServer, sock: socket.socket, address: object) -> None:
         super().__init__(server, sock)
         self._address, self._port = "", ""  # a Unix-socket client has none
         if isinstance(address, tuple):
@@ -61,7 +61,7 @@ class Connection(Peer):
             self.close()
             return
         if not data:
-            # Whatever was complete has been answered, so a half-closed peer has nothing more to get.
+            # Every complete request has been answered, so a half-closed peer has nothing more to receive.
             self.close()
         elif phase == BODY:
             self._take_body(data)
@@ -69,13 +69,13 @@ class Connection(Peer):
             self._serve(self.buffer + data if self.buffer else data)
 
     def on_turn(self) -> None:
-        """It is this queued connection's turn again."""
+        """Continue a queued connection: its turn has come again."""
         if self.phase == QUEUED:
             self.phase = IDLE
             self._serve(self.buffer)
 
     def expire(self) -> None:
-        """The deadline passed: an unfinished request is told so, anything else just ends."""
+        """The deadline passed: answer an unfinished request with 408, close in any other phase."""
         if self.phase in (HEAD, BODY):
             self.refuse(Refused(408, "request took too long"))
         else:
@@ -92,7 +92,7 @@ class Connection(Peer):
     # -- requests ------------------------------------------------------------------------------------------------
 
     def _serve(self, data: bytes) -> None:
-        """Answer the complete requests in `data`, in order; keep what is left of it."""
+        """Answer the complete requests in `data`, in order; keep the bytes after them."""
         server = self._server
         lines = server.heads.lines
         if self._bytes_held:
@@ -116,7 +116,7 @@ class Connection(Peer):
                 if rest is None:
                     return
                 data = rest
-            self._rest(data)
+            self._end_turn(data)
         except Refused as refused:
             self.refuse(refused)
 
@@ -126,19 +126,19 @@ class Connection(Peer):
             raise fault
         self.buffer = data
         if not self._hold(len(data)):
-            raise _crowded()
-        if self.phase != HEAD:  # the clock runs from the first byte, however many follow one by one
+            raise _memory_refusal()
+        if self.phase != HEAD:  # the deadline counts from the first byte; later bytes do not extend it
             self._enter(HEAD, self._server.limits.header_timeout_s)
 
     def _begin(self, line: RequestLine, head: bytes, data: bytes) -> bytes | None:
-        """Answer a request whose head is whole, if its body is too; None unless the caller may go on with the rest."""
+        """Answer a request with a complete head if its body is complete too; the bytes after it, or None to stop."""
         environ = self._server.heads.environ(line, head)
         announced = environ.get("CONTENT_LENGTH")
         if announced is None and "HTTP_TRANSFER_ENCODING" not in environ:
             return self._answer(line, environ, BytesIO(), data)
         bytes_max = self._server.limits.body_bytes_max
         if announced is None:
-            # The app gets the decoded body with its length, as if it had been sent that way.
+            # The app gets the decoded body with its length, as if the client had sent Content-Length.
             check_transfer_encoding(environ.pop("HTTP_TRANSFER_ENCODING"), line)
             return self._await_body(line, environ, ChunkedBody(bytes_max), data)
         length = int(announced)
@@ -170,13 +170,13 @@ class Connection(Peer):
             self._serve(rest)
 
     def _feed(self, data: bytes) -> bytes | None:
-        """Add to the awaited body and, once it is whole, answer; None unless the caller may go on with the rest."""
+        """Add to the awaited body and answer once it is complete; the bytes after it, or None to stop."""
         assert self._pending is not None
         line, environ, body = self._pending
         rest = body.feed(data)
         if rest is None:
             if not self._hold(body.bytes_held):
-                raise _crowded()
+                raise _memory_refusal()
             return None
         self._pending = None
         self._hold(0)
@@ -186,7 +186,7 @@ class Connection(Peer):
         return self._answer(line, environ, body.stream, rest)
 
     def _answer(self, line: RequestLine, environ: Environ, body: BytesIO, rest: bytes) -> bytes | None:
-        """Call the app and send what it says; `rest`, or None when the conversation pauses (keeping it) or ends."""
+        """Call the app and send its answer; `rest`, or None when the connection waits (keeping `rest`) or closes."""
         server = self._server
         environ["wsgi.input"] = body
         environ["REMOTE_ADDR"] = self._address
@@ -202,16 +202,16 @@ class Connection(Peer):
         return rest
 
     def _hand_over(self, data: bytes) -> None:
-        """Give the connection to the dashboard, this request and all later ones included."""
+        """Pass the connection to the dashboard, with this request and all later ones."""
         sender = self._server.handoff
         assert sender is not None, "without a hand-off every path is ours"
         sender.send(self.sock, data)
-        # The dashboard's copy keeps the open file alive, and with it our epoll registration: take that out first.
+        # The dashboard's copy keeps the open file alive, and with it our epoll registration: remove that first.
         self._server.unwatch(self)
         self.close()
 
     def _send_interim(self, payload: bytes) -> bool:
-        """Send a few bytes with nothing else in flight; a peer that cannot take them is not worth keeping."""
+        """Send a few bytes with nothing else in flight; close the connection of a peer that cannot take them."""
         try:
             is_sent = self.sock.send(payload) == len(payload)
         except OSError:
@@ -222,12 +222,12 @@ class Connection(Peer):
 
 
 def check_transfer_encoding(coding: str, line: RequestLine) -> None:
-    """Raise Refused unless a Transfer-Encoding header means what it says and we can decode it."""
+    """Raise Refused unless the Transfer-Encoding is `chunked`, in HTTP/1.1."""
     if line.is_http_10:
         raise Refused(400, "Transfer-Encoding in an HTTP/1.0 request")
     if coding.lower() != "chunked":
         raise Refused(501, "transfer coding not implemented")
 
 
-def _crowded() -> Refused:
+def _memory_refusal() -> Refused:
     return Refused(503, "too many unfinished requests", retry_after_s=1)

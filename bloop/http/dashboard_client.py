@@ -1,4 +1,4 @@
-"""What a thread of the dashboard worker holds of a client: a socket that gives up, and Gunicorn's connection on it."""
+"""A client in a thread of the dashboard worker: a socket whose reads and writes time out, and Gunicorn's connection."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from gunicorn import http, util
 from gunicorn.workers.gthread import TConn
 
 from bloop.http.limits import HttpLimits
-from bloop.http.streams import Channel
+from bloop.http.streams import StreamChannel
 
 
 class BoundedSocket(socket.socket):
-    """A client socket on which nothing takes for ever: a client that stalls looks like one that has gone.
+    """A client socket with bounded reads and writes: a client that stalls looks like one that disconnected.
 
-    The errno makes Gunicorn log it at debug level; a slow client is not a failure of ours.
+    The errno makes Gunicorn log it at debug level; a slow client is not an error of the server.
     """
 
     def __init__(self, fileno: int, limits: HttpLimits) -> None:
         super().__init__(fileno=fileno)
         self._limits = limits
         self._body_deadline_s: float | None = None
-        self._channel: Channel | None = None
+        self._channel: StreamChannel | None = None
         self._answer: Any = None
 
     def expect_body(self) -> None:
-        """A request is about to be handled; its body's time begins when the app first asks for it."""
+        """Prepare for the next request: the deadline of its body starts with the app's first read."""
         self._body_deadline_s = None
 
-    def listen_to(self, channel: Channel) -> None:
-        """For the app: when it has said what it has to say, the answer goes on with what `channel` gives."""
+    def listen_to(self, channel: StreamChannel) -> None:
+        """Called by the app: its answer continues with the bytes that `channel` gives."""
         self._channel = channel
 
     def leave_open(self, answer: Any) -> None:
-        """Have Gunicorn's `answer` written so that it can go on (no framing, closed at its end), if it is to."""
+        """If the app gave a channel, make Gunicorn's `answer` one that can continue: no framing, closed at its end."""
         if self._channel is not None:
             self._answer = answer
             answer.chunked = False
             answer.force_close()
 
-    def take_channel(self) -> tuple[Channel | None, bool]:
-        """The channel that was given, and whether the answer has begun."""
+    def take_channel(self) -> tuple[StreamChannel | None, bool]:
+        """The channel the app gave, and whether the headers of the answer were sent."""
         channel, answer = self._channel, self._answer
         self._channel = self._answer = None
         return channel, answer is not None and answer.headers_sent
@@ -59,10 +59,10 @@ class BoundedSocket(socket.socket):
         now_s = time.monotonic()
         if self._body_deadline_s is None:
             self._body_deadline_s = now_s + self._limits.body_timeout_s
-        left_s = self._body_deadline_s - now_s
-        if left_s <= 0:
+        remaining_s = self._body_deadline_s - now_s
+        if remaining_s <= 0:
             raise ConnectionResetError(errno.ECONNRESET, "the request body took too long")
-        self.settimeout(min(allowed_s, left_s))
+        self.settimeout(min(allowed_s, remaining_s))
         try:
             return super().recv(bufsize, flags)
         except TimeoutError:
@@ -83,25 +83,25 @@ class DashboardClient(TConn):
     sock: BoundedSocket
 
     def __init__(self, cfg: Any, sock: BoundedSocket, linger: Callable[[DashboardClient], bool]) -> None:
-        """Raises OSError when the client has left already."""
+        """Raises OSError when the client has already disconnected."""
         super().__init__(cfg, sock, sock.getpeername(), sock.getsockname())
         self.parser = http.get_parser(cfg, sock, self.client)
         self.initialized = True
         self._linger = linger
 
     def take_unread(self) -> bytes:
-        """The bytes received beyond what has been parsed; they are the caller's now."""
+        """Take the bytes that were received and not yet parsed."""
         unread: bytes = self.parser.unreader.take_buffered()
         return unread
 
     def give_back(self, data: bytes) -> None:
-        """The next bytes to be parsed."""
+        """Put bytes back in front: they are parsed next."""
         self.parser.unreader.unread(data)
 
     def close(self, graceful: bool = False) -> None:
-        """Close; gracefully means after the peer had time to read the answer, which the main loop waits for.
+        """Close; gracefully means after the peer had time to read the answer, without blocking the main loop.
 
-        Gunicorn waits for it in place, up to two seconds per connection, with the main loop standing still.
+        Gunicorn itself would wait in place, up to two seconds per connection, with the main loop blocked.
         """
         if not graceful or not self._linger(self):
             util.close(self.sock)

@@ -1,16 +1,16 @@
-"""The Gunicorn worker class of the dashboard: Gunicorn's own `gthread`, fed by the ingest workers as well.
+"""The Gunicorn worker class of the dashboard: Gunicorn's `gthread`, which also receives clients from ingest workers.
 
-D1  A thread only ever sees a request whose headers are complete. The main loop collects them without waiting, for new
-    connections, kept-alive ones and those handed over alike, so clients that send slowly cannot eat the threads.
-D2  A thread waits a bounded time for a body, and for a peer to take what it writes. A client that is too slow looks
-    to the app like one that has gone: ConnectionResetError.
-D3  While the worker is full it stops receiving hand-offs; they wait in a bounded queue, then ingest answers 503.
-D4  A stopping worker serves every client that was already passed to it, and ends open streams. An app that streams by
-    itself is told through `environ["bloop.is_stopping"]`, a callable.
-D5  An answer that never ends costs no thread: the app gives a channel to `environ["bloop.stream"]`, says how the answer
-    begins and returns; the client then belongs to one thread that writes to all of them (streams.py).
+DASHBOARD-1  A thread only gets requests whose headers are complete. The main loop collects headers without waiting, for
+    new, kept-alive and handed-over connections alike, so slow clients cannot occupy the threads.
+DASHBOARD-2  A thread waits a bounded time for a body, and for a peer to read the answer. To the app, a client that is
+    too slow looks like one that disconnected: ConnectionResetError.
+DASHBOARD-3  A full worker stops receiving hand-offs; they wait in a bounded queue, then ingest answers 503.
+DASHBOARD-4  A stopping worker serves every client that was already passed to it, and ends open streams. An app that
+    streams by itself can call `environ["bloop.is_stopping"]`.
+DASHBOARD-5  An endless answer occupies no thread: the app gives a channel to `environ["bloop.stream"]`, starts the
+    answer and returns; the client then belongs to one thread that writes to all such clients (streams.py).
 
-One process: the hand-off path belongs to the newest worker, so `workers = 1`. Gunicorn needs a `bind` all the same (a
+One process: the hand-off path belongs to the newest worker, so `workers = 1`. Gunicorn still needs a `bind` (a
 Unix socket, or a loopback port for the proxy). Its `limit_request_line` should be 8190, as long as ingest lets request
 lines be, and `control_socket_disable = True`.
 """
@@ -44,8 +44,8 @@ _LINGERING_MAX = 256
 
 
 class DashboardWorker(ThreadWorker):
-    """Made by `make_dashboard_worker`. All of this runs in the main thread; only `handle` runs in the pool, and what it
-    calls: the app with the two functions it finds in its environ."""
+    """Made by `make_dashboard_worker`. Everything runs in the main thread, except `handle` and the app it calls, which
+    run in the pool and use the two functions in the environ."""
 
     handoff_path: ClassVar[str]
     limits: ClassVar[HttpLimits] = DASHBOARD_LIMITS
@@ -55,8 +55,8 @@ class DashboardWorker(ThreadWorker):
         super().__init__(*args, **kwargs)
         self._handoff: HandoffListener | None = None
         self._peers: set[socket.socket] = set()  # ingest workers
-        self._heads: dict[DashboardClient, tuple[bytes, float]] = {}  # incomplete, with the time the rest must be in
-        self._lingering: dict[DashboardClient, float] = {}  # answered, with the time they are closed
+        self._heads: dict[DashboardClient, tuple[bytes, float]] = {}  # incomplete, with the deadline for the rest
+        self._lingering: dict[DashboardClient, float] = {}  # answered, with the time to close them
         self._stop_by_s = float("inf")
         self._streams: Streams | None = None
         self._has_run = False
@@ -75,7 +75,7 @@ class DashboardWorker(ThreadWorker):
         super().load_wsgi()
         app: Any = self.wsgi
 
-        def app_with_ways_out(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        def app_with_streams(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
             sock: BoundedSocket = environ["gunicorn.socket"]
             environ["bloop.is_stopping"] = self._is_stopping
             environ["bloop.stream"] = sock.listen_to
@@ -83,7 +83,7 @@ class DashboardWorker(ThreadWorker):
             sock.leave_open(start_response.__self__)  # the response it is a method of
             return answer
 
-        self.wsgi = app_with_ways_out
+        self.wsgi = app_with_streams
 
     def _is_stopping(self) -> bool:
         return not self.alive
@@ -103,7 +103,7 @@ class DashboardWorker(ThreadWorker):
     # -- clients in ----------------------------------------------------------------------------------------------
 
     def set_accept_enabled(self, enabled: bool) -> None:
-        """Gunicorn's switch for taking connections, extended to the handed-over ones (D3, D4)."""
+        """Extend Gunicorn's switch for accepting connections to handed-over clients (DASHBOARD-3, DASHBOARD-4)."""
         if enabled != self._accepting and self._handoff is not None:
             self._watch_handoff(enabled)
         super().set_accept_enabled(enabled)
@@ -142,7 +142,7 @@ class DashboardWorker(ThreadWorker):
             peer.close()
 
     def _leave_handoff(self, adopt: bool) -> None:
-        """Give up the path; with `adopt`, serve whoever is in the queues (H3 in handoff.py)."""
+        """Release the path; with `adopt`, serve the clients that wait in the queues (HANDOFF-3)."""
         if self._handoff is None:
             return
         while (peer := self._handoff.accept()) is not None:
@@ -152,12 +152,12 @@ class DashboardWorker(ThreadWorker):
         for peer in self._peers:
             with peer:
                 if adopt:
-                    self._empty(peer)
+                    self._adopt_waiting(peer)
         self._peers.clear()
 
-    def _empty(self, peer: socket.socket) -> None:
+    def _adopt_waiting(self, peer: socket.socket) -> None:
         try:
-            peer.shutdown(socket.SHUT_RD)  # from now on sending to us fails, and ingest looks for our successor
+            peer.shutdown(socket.SHUT_RD)  # from now on sends to us fail, and ingest connects to our successor
             while (received := receive(peer)) is not None:
                 self._adopt(*received)
         except (EOFError, OSError):
@@ -182,10 +182,10 @@ class DashboardWorker(ThreadWorker):
         client.give_back(data)
         self.enqueue_req(client)
 
-    # -- heads (D1) ----------------------------------------------------------------------------------------------
+    # -- heads (DASHBOARD-1) -------------------------------------------------------------------------------------
 
     def enqueue_req(self, conn: DashboardClient) -> None:
-        """Gunicorn's one way into the thread pool; here it leads past the head of the request."""
+        """Extend Gunicorn's only entry to the thread pool: first collect the head of the request."""
         conn.sock.setblocking(False)
         self._collect_head(conn, conn.take_unread(), time.monotonic() + self.limits.header_timeout_s)
 
@@ -221,10 +221,10 @@ class DashboardWorker(ThreadWorker):
         self.poller.unregister(sock)
         self._collect_head(client, *self._heads.pop(client))
 
-    # -- streams (D5) --------------------------------------------------------------------------------------------
+    # -- streams (DASHBOARD-5) -----------------------------------------------------------------------------------
 
     def finish_request(self, conn: DashboardClient, fs: Any) -> None:
-        """Gunicorn's end of a request; a client that listens stays, and counts as a connection."""
+        """Extend Gunicorn's end of a request: a client with a stream stays, and counts as a connection."""
         channel, has_begun = conn.sock.take_channel()
         if channel is None:
             super().finish_request(conn, fs)
@@ -235,7 +235,7 @@ class DashboardWorker(ThreadWorker):
             super().finish_request(conn, fs)
 
     def _stream_ended(self) -> None:
-        """In the streaming thread. Nobody counts any more once the loop is left and its queue closed."""
+        """Called in the streaming thread. After the main loop has ended, its queue is closed and no count is needed."""
         if not self._has_run:
             self.method_queue.defer(self._forget_stream)
 
@@ -261,7 +261,7 @@ class DashboardWorker(ThreadWorker):
     # -- clients out ---------------------------------------------------------------------------------------------
 
     def _linger(self, client: DashboardClient) -> bool:
-        """Keep reading from an answered client until it closes, for a moment; False when that is not possible."""
+        """Keep reading from an answered client until it closes or `linger_timeout_s` passes; False if that fails."""
         if len(self._lingering) >= _LINGERING_MAX:
             return False
         try:
@@ -287,18 +287,19 @@ class DashboardWorker(ThreadWorker):
             return False
 
     def murder_pending(self) -> None:
-        """Gunicorn's sweep, once a second and after every event, extended to ours."""
+        """Extend Gunicorn's sweep, once a second and after every event, to clients that send a head or linger."""
         super().murder_pending()
         self._leftovers.give_back()
         now_s = time.monotonic()
-        for client in [one for one, (_, until_s) in self._heads.items() if min(until_s, self._stop_by_s) <= now_s]:
+        late = [client for client, (_, until_s) in self._heads.items() if min(until_s, self._stop_by_s) <= now_s]
+        for client in late:
             data, _ = self._heads.pop(client)
             self.poller.unregister(client.sock)
             if data:
                 self._refuse(client, Refused(408, "request took too long"))
             else:
                 self._drop(client)
-        for client in [one for one, until_s in self._lingering.items() if until_s <= now_s]:
+        for client in [client for client, until_s in self._lingering.items() if until_s <= now_s]:
             del self._lingering[client]
             self.poller.unregister(client.sock)
             client.close()
@@ -307,7 +308,7 @@ class DashboardWorker(ThreadWorker):
 def make_dashboard_worker(handoff_path: str, limits: HttpLimits = DASHBOARD_LIMITS) -> type[DashboardWorker]:
     """A worker class that receives clients at `handoff_path`, a Unix socket it creates (mode 0600) and removes.
 
-    Of `limits` it uses the header bounds, the timeouts for headers, bodies, writing and lingering; the rest are
-    Gunicorn's settings (`threads`, `keepalive`, `worker_connections`, `limit_request_*`, `graceful_timeout`).
+    It uses the header bounds of `limits` and the timeouts for headers, bodies, writing and lingering; everything else
+    is a setting of Gunicorn (`threads`, `keepalive`, `worker_connections`, `limit_request_*`, `graceful_timeout`).
     """
     return type("DashboardWorker", (DashboardWorker,), {"handoff_path": handoff_path, "limits": limits})

@@ -1,10 +1,10 @@
 """Calls the WSGI app and turns its answer into the bytes of one response.
 
-G1  Whatever the app does, there is exactly one well-framed response: its own, or a 500 that closes the connection.
-G2  A response is built whole before its first byte leaves. Endless streams belong to the dashboard.
+GATEWAY-1  Every call gives exactly one well-framed response: the app's, or a 500 that closes the connection.
+GATEWAY-2  A response is complete before its first byte is sent. Endless streams belong to the dashboard.
 
-Status and headers repeat from answer to answer, so their encoding is looked up by value before it is built; a cached
-head has been through every check.
+Most answers have the same status and headers, so encoded heads are cached by value; a cached head has passed every
+check.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ _NAME = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 _VALUE = re.compile(r"[\t\x20-\x7e\x80-\xff]*")
 _HOP_BY_HOP = frozenset(
     {"connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding"}
-    | {"upgrade", "server", "date"}  # ours to send
+    | {"upgrade", "server", "date"}  # this server sends them itself
 )
 
 
 class ResponseHead(NamedTuple):
-    """An encoded status line with headers, and what they imply."""
+    """An encoded status line with headers, and the framing they require."""
 
     encoded: bytes
     content_length: int | None
@@ -59,7 +59,7 @@ class Gateway:
         self._written: list[bytes] = []
         self.tally = Tally()
         self.date_line = b""
-        self.announces_close = False  # set (by a signal handler, say) when no connection is to be kept any longer
+        self.announces_close = False  # set, possibly by a signal handler, to close connections after their answer
 
     def set_date(self, unix_s: float) -> None:
         self.date_line = f"Date: {formatdate(unix_s, usegmt=True)}\r\n".encode("ascii")
@@ -74,7 +74,7 @@ class Gateway:
         try:
             body = self._body_of(self._app(environ, self._start_response))
             head = self._head()
-            keep_alive = keep_alive and not self.announces_close  # asked now: the app may have taken its time
+            keep_alive = keep_alive and not self.announces_close  # after the app: a stop may have begun meanwhile
             response = self._join(head, body, line, keep_alive)
             cell = line.cells.get(self._status or "")
             if cell is None:
@@ -84,16 +84,16 @@ class Gateway:
             cell[-1] += took_ns
             return response, keep_alive
         except Exception:
-            asked = line.environ
+            request = line.environ
             action = {"action": "request_failed"}
-            logger.exception("%s %s failed", asked["REQUEST_METHOD"], asked["PATH_INFO"], extra=action)
+            logger.exception("%s %s failed", request["REQUEST_METHOD"], request["PATH_INFO"], extra=action)
             return self.refuse(Refused(500, "internal error")), False
         finally:
             self._status = None
 
     def _cell(self, line: RequestLine) -> list[int]:
-        asked, status = line.environ, self._status or ""
-        cell = line.cells[status] = self.tally.cell(asked["REQUEST_METHOD"], asked["PATH_INFO"], status)
+        request, status = line.environ, self._status or ""
+        cell = line.cells[status] = self.tally.cell(request["REQUEST_METHOD"], request["PATH_INFO"], status)
         return cell
 
     def _start_response(self, status: str, headers: Headers, exc_info: object = None) -> Callable[[bytes], None]:

@@ -1,13 +1,13 @@
 """Passing a connected client from an ingest worker to the dashboard process.
 
-The two meet on a Unix SEQPACKET socket: one message is one client, its descriptor (SCM_RIGHTS) and the bytes already
-read from it. The kernel keeps the boundaries, so neither side frames anything and nobody ever sees half a client.
+Both use a Unix SEQPACKET socket: one message is one client, its descriptor (SCM_RIGHTS) and the bytes already read from
+it. The kernel keeps the message boundaries, so no message is ever received in part.
 
-H1  The sender never waits. A dashboard that is not there, or does not keep up, is a refusal for that one request.
-H2  The socket path belongs to the newest dashboard process: it binds aside and renames into place, so there is no
-    instant without a listener, and nobody removes a path that is no longer his.
-H3  A client that was sent and not yet received survives a graceful stop: the receiver first stops the senders, then
-    empties its queue. It does not survive SIGKILL; the client sees a closed connection.
+HANDOFF-1  The sender never waits. If the dashboard is down or its queue is full, that one request is refused.
+HANDOFF-2  The socket path belongs to the newest dashboard process: it binds under a temporary name and renames, so
+    there is no instant without a listener. A process removes the path only while it still owns it.
+HANDOFF-3  A client that was sent and not yet received survives a graceful stop: the receiver first stops the senders,
+    then empties its queue. It does not survive SIGKILL; the client sees a closed connection.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import sys
 from bloop.http.limits import KIB
 from bloop.http.refusal import Refused
 
-# Never reached: at most one head and one read (limits.RECV_BYTES) are in hand when a request is handed over.
+# Never reached: at most one head and one read (limits.RECV_BYTES) have arrived when a request is handed over.
 MESSAGE_BYTES_MAX = 128 * KIB
 _SEND_BUFFER_BYTES = 256 * KIB
 _BACKLOG = 64
@@ -31,16 +31,16 @@ _OVERLOADED = frozenset({errno.EAGAIN, errno.ETOOMANYREFS, errno.ENOBUFS, errno.
 
 
 class HandoffSender:
-    """The ingest side: one per worker, connected when first needed and again when the dashboard was restarted."""
+    """The ingest side: one per worker; connects on first use and again after a restart of the dashboard."""
 
     def __init__(self, path: str) -> None:
         self._path = path
         self._peer: socket.socket | None = None
 
     def send(self, client: socket.socket, data: bytes) -> None:
-        """Pass `client` on; on return the dashboard's copy is in its queue and ours may be closed. Raises Refused."""
+        """Pass `client` on. On return the dashboard's copy is queued and ours may be closed. Raises Refused."""
         assert 0 < len(data) <= MESSAGE_BYTES_MAX
-        # Twice, because a dashboard that restarted since the last time is only noticed by sending.
+        # Twice: that the dashboard has restarted shows only when a send fails.
         for _ in range(2):
             try:
                 peer = self._peer or self._connect()
@@ -76,17 +76,17 @@ class HandoffListener:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        aside = f"{path}.{os.getpid()}"
+        temporary_path = f"{path}.{os.getpid()}"
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(aside)  # left by a killed process that had our pid
+            os.unlink(temporary_path)  # from a killed process that had our pid
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             self.socket.setblocking(False)
-            self.socket.bind(aside)
-            os.chmod(aside, 0o600)  # before listen(): nobody can connect until then
+            self.socket.bind(temporary_path)
+            os.chmod(temporary_path, 0o600)  # before listen(): no process can connect until then
             self.socket.listen(_BACKLOG)
-            self._inode = os.stat(aside).st_ino
-            os.rename(aside, path)
+            self._inode = os.stat(temporary_path).st_ino
+            os.rename(temporary_path, path)
         except OSError:
             self.socket.close()
             raise
@@ -96,7 +96,7 @@ class HandoffListener:
         try:
             peer, _ = self.socket.accept()
         except OSError:
-            return None  # gone again, or out of descriptors: it will knock again
+            return None  # the worker closed it, or we are out of descriptors: it will connect again
         peer.setblocking(False)
         return peer
 
@@ -108,9 +108,9 @@ class HandoffListener:
 
 
 def receive(peer: socket.socket) -> tuple[int, bytes] | None:
-    """The next client's descriptor (the caller's to close) with its first bytes; None when none waits.
+    """The next client's descriptor (the caller closes it) with its first bytes; None when no client waits.
 
-    Raises EOFError when the ingest worker has gone, or another OSError than EAGAIN as the kernel gave it.
+    Raises EOFError when the ingest worker is gone, and every OSError but EAGAIN as the kernel gave it.
     """
     while True:
         try:

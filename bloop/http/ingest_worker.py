@@ -1,4 +1,4 @@
-"""The Gunicorn worker class of the public port: answers ingest requests itself, hands everything else over.
+"""The Gunicorn worker class of the public port: answers ingest requests itself, hands all others to the dashboard.
 
 A `gunicorn.conf.py` says
 
@@ -6,7 +6,7 @@ A `gunicorn.conf.py` says
     control_socket_disable = True    # or Gunicorn 27 opens one below $HOME
     worker_tmp_dir = "/dev/shm"      # heartbeats must not wait for a disk
 
-Gunicorn's `timeout`, `graceful_timeout`, `max_requests`, `bind` and `backlog` mean what they always do. Its request
+Gunicorn's `timeout`, `graceful_timeout`, `max_requests`, `bind` and `backlog` keep their meaning. Its request
 limits, `keepalive`, `worker_connections`, access log and per-request hooks do not apply; `HttpLimits` has the limits.
 The app is called inline and must never wait for anything: one slow answer delays every client of the worker.
 """
@@ -29,7 +29,7 @@ from bloop.http.gateway import Gateway
 from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
 from bloop.http.request import Environ, HeadReader
-from bloop.http.server import Server
+from bloop.http.server import HttpServer
 
 _TICK_S = 1.0
 
@@ -53,7 +53,7 @@ class IngestWorker(Worker):
             listener.setblocking(False)
         server = self._make_server()
         self._gateway = server.gateway
-        # What is loaded by now stays: keep the collector from walking it again and again.
+        # Objects loaded by now live as long as the worker: exclude them from every later collection.
         gc.collect()
         gc.freeze()
         leftovers = Leftovers()
@@ -68,28 +68,28 @@ class IngestWorker(Worker):
         self._stop(server)
 
     def handle_exit(self, sig: int, frame: object) -> None:
-        """SIGTERM. The answer being made at this moment already says that the connection closes."""
+        """On SIGTERM, even the answer in progress announces that its connection closes."""
         super().handle_exit(sig, frame)
         if self._gateway is not None:
             self._gateway.announces_close = True
 
-    def _make_server(self) -> Server:
+    def _make_server(self) -> HttpServer:
         heads = HeadReader(self._base_environ(), type(self).is_ours, self.limits)
         handoff = HandoffSender(self.handoff_path) if self.handoff_path is not None else None
         listeners = [getattr(listener, "sock", listener) for listener in self.sockets]
         gateway = Gateway(self.wsgi, self.limits)
         shares = self.cfg.workers > 1
-        return Server(listeners, gateway, heads, handoff, self.limits, self.PIPE[0], shares_listeners=shares)
+        return HttpServer(listeners, gateway, heads, handoff, self.limits, self.PIPE[0], shares_listeners=shares)
 
-    def _stop(self, server: Server) -> None:
-        """Finish what is in flight, for `graceful_timeout` at most."""
+    def _stop(self, server: HttpServer) -> None:
+        """Finish the requests in flight, for `graceful_timeout` at most."""
         deadline_s = time.monotonic() + self.cfg.graceful_timeout
         server.stop()
         for listener in self.sockets:
             listener.close()
-        while server.connections and (left_s := deadline_s - time.monotonic()) > 0:
+        while server.connections and (remaining_s := deadline_s - time.monotonic()) > 0:
             self.notify()
-            server.serve(min(left_s, 0.1))
+            server.serve(min(remaining_s, 0.1))
         server.close()
         type(self).report(server.gateway.tally)
 
@@ -120,9 +120,9 @@ def make_ingest_worker(
 ) -> type[IngestWorker]:
     """A worker class for these settings.
 
-    `is_ours` sees the raw path of a request (no query, repeated slashes collapsed) and says whether the app of this
+    `is_ours` gets the raw path of a request (no query, repeated slashes collapsed) and returns whether the app of this
     worker answers it; every other request goes to the dashboard listening at `handoff_path`. Without `handoff_path`
-    the app answers everything. `report` is called about once a second, in the worker, with what it has answered.
+    the app answers everything. `report` is called about once a second, in the worker, with the counts of its answers.
     """
     members: dict[str, object] = {"limits": limits or HttpLimits(), "handoff_path": handoff_path}
     if handoff_path is not None:
@@ -135,6 +135,6 @@ def make_ingest_worker(
 
 
 def refuse_tls(cfg: object) -> None:
-    """Neither worker class speaks TLS; starting without the encryption that was asked for would be worse."""
+    """Refuse to start when TLS is configured: neither worker class speaks it, and plain HTTP would leak secrets."""
     if getattr(cfg, "is_ssl", False):
         raise ConfigError("certfile", "TLS belongs to the proxy in front; bloop's workers speak plain HTTP")

@@ -1,4 +1,4 @@
-"""Every bound of the HTTP workers, in one place: what a peer may make us hold, and for how long."""
+"""Every bound of the HTTP workers, in one place: how much one peer may make a worker hold, and for how long."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 KIB = 1024
 MIB = 1024 * 1024
 
-RECV_BYTES = 64 * KIB  # one read from a socket; the most that can arrive beyond what was asked for
+RECV_BYTES = 64 * KIB  # one read from a socket; at most so much arrives beyond the request being read
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,17 +17,17 @@ class HttpLimits:
     request_line_bytes_max: int = 8190
     header_bytes_max: int = 16 * KIB  # request line, headers and the empty line together
     header_count_max: int = 100
-    body_bytes_max: int = 4 * MIB  # as sent; what it inflates to is the app's business
+    body_bytes_max: int = 4 * MIB  # as sent; the app bounds the inflated size
     response_bytes_max: int = 16 * MIB
     held_bytes_max: int = 32 * MIB  # per worker: unfinished heads, unfinished bodies and unread answers together
     connections_max: int = 10_000  # per worker
-    pipeline_max: int = 16  # requests answered on one connection before the others get their turn
+    pipeline_max: int = 16  # requests answered on one connection before other connections get their turn
 
     header_timeout_s: float = 10.0  # from the first byte (or the connect) to the end of the headers
     body_timeout_s: float = 30.0  # from the end of the headers to the end of the body
     write_timeout_s: float = 30.0  # for a peer to take an answer
     keepalive_timeout_s: float = 75.0  # between requests
-    linger_timeout_s: float = 2.0  # how long a refused peer may keep sending, so that it sees the refusal
+    linger_timeout_s: float = 2.0  # how long a refused peer may keep sending, so that it can read the refusal
 
     def __post_init__(self) -> None:
         # A handed-over request must fit one message of the hand-off socket (handoff.MESSAGE_BYTES_MAX).

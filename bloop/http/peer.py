@@ -1,10 +1,10 @@
-"""The socket of one client, and what it owes us or we owe it: unsent answers, deadlines, the bytes kept for it.
+"""The socket of one client, with its unsent answer, its deadline and the bytes kept for it.
 
-C1  At most one answer is unsent at a time, and while one is, nothing is read: a peer that does not read stops being
-    read, and holds one answer at most.
-C2  What is kept between two events (an unfinished head or body, an unsent answer, requests not yet reached) counts
-    against the worker's `held_bytes_max`. A peer that is idle keeps nothing.
-C3  Every phase has a deadline.
+PEER-1  At most one answer is unsent at a time, and nothing is read until it is sent: a peer that does not read holds
+    one answer at most.
+PEER-2  All bytes kept between two events (an unfinished head or body, an unsent answer, queued requests) count against
+    the worker's `held_bytes_max`. An idle peer keeps nothing.
+PEER-3  Every phase has a deadline.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bloop.http.refusal import Refused
 
 if TYPE_CHECKING:
-    from bloop.http.server import Server
+    from bloop.http.server import HttpServer
 
 # Plain integers: enum members cost a lookup on every event.
 FRESH, IDLE, HEAD, BODY, QUEUED, WRITING, LINGERING, CLOSED = range(8)
@@ -28,7 +28,7 @@ class Peer(ABC):
 
     __slots__ = ("_bytes_held", "_closes", "_lingers", "_server", "_unsent", "buffer", "deadline_s", "phase", "sock")
 
-    def __init__(self, server: Server, sock: socket.socket) -> None:
+    def __init__(self, server: HttpServer, sock: socket.socket) -> None:
         self.sock = sock
         self.phase = FRESH
         self.deadline_s = server.now_s + server.limits.header_timeout_s
@@ -37,14 +37,14 @@ class Peer(ABC):
         self._bytes_held = 0
         self._unsent: memoryview | None = None
         self._closes = False  # once the answer is out …
-        self._lingers = False  # … and only after the peer had time to see it
+        self._lingers = False  # … and only after the peer had time to read it
 
     @abstractmethod
     def on_turn(self) -> None:
-        """The server's answer to being put on its `ready` list."""
+        """Called by the server for each peer on its `ready` list."""
 
     def close(self) -> None:
-        """Close the socket, whatever the phase; idempotent."""
+        """Close the socket, in any phase; idempotent."""
         if self.phase == CLOSED:
             return
         self._server.forget(self)
@@ -55,7 +55,7 @@ class Peer(ABC):
         self.sock.close()
 
     def refuse(self, refused: Refused) -> None:
-        """Answer with an error and close; what the peer still sends is read and dropped for a moment.
+        """Answer with an error and close, after reading and dropping what the peer sends during `linger_timeout_s`.
 
         Closing at once with bytes unread would make the kernel send a reset, which can overtake the answer.
         """
@@ -66,7 +66,7 @@ class Peer(ABC):
             self._finish()
 
     def _send(self, payload: bytes, rest: bytes, closes: bool) -> bool:
-        """Send; False when the peer is gone, or does not take it all now: then the requests in `rest` wait."""
+        """Send; False when the peer is gone or cannot take all of it now: then the requests in `rest` wait."""
         try:
             sent = self.sock.send(payload)
         except (BlockingIOError, InterruptedError):
@@ -86,7 +86,7 @@ class Peer(ABC):
         return False
 
     def _flush(self) -> None:
-        """Send more of the unsent answer; with the last of it, close or go on with what waits in `buffer`."""
+        """Send more of the unsent answer; after its end, close or continue with the requests in `buffer`."""
         assert self._unsent is not None
         try:
             sent = self.sock.send(self._unsent)
@@ -104,13 +104,13 @@ class Peer(ABC):
         if self._closes:
             self._finish()
         else:
-            self._rest(self.buffer)
+            self._end_turn(self.buffer)
 
-    def _rest(self, data: bytes) -> None:
-        """The turn is over: the requests in `data` wait for the next one, or there are none and the peer is idle."""
+    def _end_turn(self, data: bytes) -> None:
+        """Queue the connection for the requests in `data`; without any it becomes idle."""
         self.buffer = data
         if not data:
-            if self._server.gateway.announces_close:  # the server is stopping: nobody may idle
+            if self._server.gateway.announces_close:  # the server is stopping: no connection may idle
                 self.close()
             else:
                 self._enter(IDLE, self._server.limits.keepalive_timeout_s)
@@ -121,7 +121,7 @@ class Peer(ABC):
             self.close()
 
     def _finish(self) -> None:
-        """The last answer is out: close, or linger until the peer has seen it."""
+        """After the last answer: close, or linger until the peer has read it."""
         if not self._lingers:
             self.close()
             return
@@ -137,7 +137,7 @@ class Peer(ABC):
         self.deadline_s = self._server.now_s + for_s
 
     def _hold(self, byte_count: int) -> bool:
-        """Account for what is kept between events (C2); False when the worker as a whole keeps too much."""
+        """Account for what is kept between events (PEER-2); False when the worker as a whole keeps too much."""
         server = self._server
         server.bytes_held += byte_count - self._bytes_held
         self._bytes_held = byte_count

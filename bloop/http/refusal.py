@@ -1,4 +1,4 @@
-"""Requests this server answers by itself, without the app: one error type, one short JSON body."""
+"""Refusals that the server answers without calling the app: one error type, one short JSON body."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""The head of a request: bytes in, a WSGI environ out. No socket in sight.
+"""The head of a request: bytes in, a WSGI environ out. No I/O.
 
-R1  A head that two servers could read differently is refused: conflicting lengths, bare CR or LF, folded headers,
-    spaces before a colon, a second Host. llhttp, in its strict mode, does most of that.
-R2  A header name with an underscore never reaches the environ, where it could pass for the one with a dash.
-R3  Both caches are bounded, whatever the clients send.
+REQUEST-1  A head that two servers could read differently is refused: conflicting lengths, bare CR or LF, folded
+    headers, spaces before a colon, a second Host. llhttp, in its strict mode, does most of that.
+REQUEST-2  A header name with an underscore never reaches the environ, where it could pass for the one with a dash.
+REQUEST-3  Both caches are bounded for every possible input.
 
-SDKs repeat themselves, so the request line is looked up before it is parsed: the entry carries a ready environ to
-copy. Each head gets a parser of its own (0.4 µs): nothing of one request can leak into the next, and a body, whose
-end only our own framing knows, never passes through it.
+SDKs send the same request lines again and again, so a line is looked up before it is parsed: the entry carries a ready
+environ to copy. Each head gets a parser of its own (0.4 µs): nothing of one request can leak into the next, and bodies
+never pass through it (body.py finds their end).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _BARE_LF = re.compile(rb"(?<!\r)\n")
 _EMPTY_LINES = re.compile(rb"(?:\r\n)*")
 _SLASHES = re.compile(rb"/{2,}")
 
-# Fields that cannot be a list: a second one means somebody between us and the client reads the request differently.
+# Fields that cannot be a list: with a second one, a proxy in front could read the request differently than we do.
 _SINGLETONS = frozenset(
     {
         "HTTP_HOST",
@@ -50,13 +50,13 @@ _UNPREFIXED = frozenset({"CONTENT_TYPE", "CONTENT_LENGTH"})
 
 
 class RequestLine(NamedTuple):
-    """What one request line means. `environ` is a template: copy it, never change it."""
+    """A parsed request line. `environ` is a template: copy it, never change it."""
 
     environ: Environ
     is_http_10: bool
     is_head: bool
     is_ours: bool  # False: the request belongs to the dashboard
-    cells: dict[str, list[int]]  # status line → where such answers are counted (bloop/base/meters.py)
+    cells: dict[str, list[int]]  # status line → the counters of such answers (bloop/base/meters.py)
 
 
 def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[bytes], bool]) -> RequestLine:
@@ -83,7 +83,7 @@ def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[byt
 
 
 def _origin_form(method: bytes, target: bytes) -> bytes:
-    """The target as path and query, whichever of the three forms (RFC 9112 section 3.2) it came in."""
+    """The target as path and query, from any of the three request-target forms a server accepts (RFC 9112, 3.2)."""
     if b"#" in target:
         raise Refused(400, "malformed request target")
     if target.startswith(b"/") or (target == b"*" and method == b"OPTIONS"):
@@ -91,8 +91,8 @@ def _origin_form(method: bytes, target: bytes) -> bytes:
     absolute = _ABSOLUTE_TARGET.match(target)
     if absolute is None:
         raise Refused(400, "malformed request target")
-    rest = target[absolute.end() :]
-    return rest if rest.startswith(b"/") else b"/" + rest
+    origin_form = target[absolute.end() :]
+    return origin_form if origin_form.startswith(b"/") else b"/" + origin_form
 
 
 class HeadReader:
@@ -107,7 +107,7 @@ class HeadReader:
         self._environ: Environ = {}
 
     def line(self, raw: bytes) -> RequestLine:
-        """The meaning of a request line, remembered for the next time."""
+        """Parse a request line and cache the result."""
         if len(raw) > self._limits.request_line_bytes_max:
             raise Refused(414, "request line too long")
         line = parse_request_line(raw, self._base_environ, self._is_ours)
@@ -117,7 +117,7 @@ class HeadReader:
         return line
 
     def environ(self, line: RequestLine, head: bytes) -> Environ:
-        """The environ of a complete head (it ends with the empty line), without what depends on the connection."""
+        """The environ of a complete head (it ends with the empty line), without the fields of the connection."""
         if len(head) > self._limits.header_bytes_max:
             raise Refused(431, "headers too large")
         if head.count(b"\n") - 2 > self._limits.header_count_max:
@@ -126,7 +126,7 @@ class HeadReader:
         try:
             httptools.HttpRequestParser(self).feed_data(head)
         except httptools.HttpParserUpgrade:
-            pass  # an offer to switch protocols may be ignored, and is; the headers are all in
+            pass  # a server may ignore an offer to switch protocols; all headers have been read
         except httptools.HttpParserInvalidMethodError:
             raise Refused(501, "method not implemented") from None
         except httptools.HttpParserCallbackError as error:
@@ -142,7 +142,7 @@ class HeadReader:
         """Called by llhttp for each header."""
         key = self._keys.get(name)
         if key is None:
-            key = self._learn(name)
+            key = self._environ_key(name)
         if not key:
             return
         environ = self._environ
@@ -154,8 +154,9 @@ class HeadReader:
         else:
             environ[key] += ("; " if key == "HTTP_COOKIE" else ",") + text
 
-    def _learn(self, name: bytes) -> str:
-        """The environ key of a header name; "" for one that is dropped (R2, and `Proxy`, which CGI code misreads)."""
+    def _environ_key(self, name: bytes) -> str:
+        """Compute and cache the environ key of a header name; "" for one that is dropped: REQUEST-2, and `Proxy`,
+        which CGI code takes for HTTP_PROXY."""
         key = name.decode("latin-1").upper()
         if "_" in key or key == "PROXY":
             key = ""
@@ -169,14 +170,14 @@ class HeadReader:
 
 
 def skip_empty_lines(data: bytes) -> bytes:
-    """Without the empty lines a client may send before a request (RFC 9112 section 2.2)."""
+    """`data` without the empty lines a client may send before a request (RFC 9112 section 2.2)."""
     match = _EMPTY_LINES.match(data)
     assert match is not None, "zero lines are a match"
     return data[match.end() :]
 
 
 def incomplete_head_fault(data: bytes, limits: HttpLimits) -> Refused | None:
-    """Why waiting for the rest of this head is pointless, if it is: TLS on a plain port should not take ten seconds."""
+    """The refusal for an incomplete head that can never become valid, or None. It saves TLS clients a timeout."""
     if _LINE_START.match(data) is None:
         return Refused(400, "malformed request line")
     if _BARE_LF.search(data) is not None:
@@ -189,13 +190,13 @@ def incomplete_head_fault(data: bytes, limits: HttpLimits) -> Refused | None:
 
 
 def wants_keep_alive(environ: Environ, line: RequestLine) -> bool:
-    """Whether the client means to send more on this connection (RFC 9112 section 9.3)."""
-    wish = environ.get("HTTP_CONNECTION")
-    if wish is None:
+    """Whether the client wants to keep this connection open (RFC 9112 section 9.3)."""
+    header = environ.get("HTTP_CONNECTION")
+    if header is None:
         return not line.is_http_10
-    if wish in ("keep-alive", "Keep-Alive"):
+    if header in ("keep-alive", "Keep-Alive"):
         return True
-    options = {option.strip() for option in wish.lower().split(",")}
+    options = {option.strip() for option in header.lower().split(",")}
     if "close" in options:
         return False
     return not line.is_http_10 or "keep-alive" in options

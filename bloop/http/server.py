@@ -1,15 +1,16 @@
 """The epoll loop of an ingest worker: accepts, dispatches, expires, stops.
 
-L1  One thread. Nothing here or below blocks, except the app while it answers.
-L2  At `connections_max` the idlest kept-alive connection makes room; only when none is idle is a newcomer refused.
-L3  Running out of descriptors pauses accepting for a second, it does not spin.
-L4  Deadlines are checked once per `serve` call (about a second): no timer per request.
+SERVER-1  One thread. Nothing here or below blocks, except the app while it answers.
+SERVER-2  At `connections_max` the connection that has been idle longest is closed for a new one; if none is idle, the
+    new one is refused.
+SERVER-3  When descriptors run out, accepting pauses for a second instead of spinning.
+SERVER-4  Deadlines are checked once per `serve` call (about a second): no timer per request.
 
 Sharing a listener between workers: the kernel wakes the first waiter in the listener's queue (EPOLLEXCLUSIVE), which
-by itself hands nearly every connection to the same worker, and kept-alive connections stay where they are. So a worker
-that took a connection stops waiting for others for a millisecond and then goes to the end of the queue: a round robin
-that needs no shared state, skips whoever is busy, and loses nothing when a worker dies, as SO_REUSEPORT would. Each
-time more are waiting than it may take it takes twice as many, so a storm of connections is not held up.
+by itself gives nearly every connection to the same worker, and kept-alive connections stay where they are. So a worker
+that accepted a connection stops waiting for a millisecond and then joins the end of the queue: a round robin that needs
+no shared state, skips busy workers, and loses nothing when a worker dies, as SO_REUSEPORT would. Each time more
+connections wait than it may accept, it doubles the number it accepts, so a burst of connections is not delayed.
 """
 
 from __future__ import annotations
@@ -35,15 +36,15 @@ from bloop.http.request import HeadReader
 logger = logging.getLogger(__name__)
 
 _SPARE_DESCRIPTORS = 128  # listeners, logs, the ring, what the app opens
-_REFUSED_MAX = 64  # connections beyond the cap that are being told so
+_REFUSED_MAX = 64  # connections beyond the cap that are being answered 503
 _ACCEPTED_AT_ONCE_MAX = 64
 _ACCEPT_PAUSE_S = 0.001
 _EXHAUSTED_PAUSE_S = 1.0
 _FRESH_GRACE_S = 1.0  # for the first byte from a client that connected just before a stop
-_EVICTED_SHARE = 64  # evict 1/64 of the idle at once, so that looking for them is paid for
+_EVICTED_SHARE = 64  # evict 1/64 of the idle connections at once, to search for them seldom
 
 
-class Server:
+class HttpServer:
     """Owns the listeners' readiness and every connection; `wake_fd` becoming readable ends the current `serve`."""
 
     def __init__(
@@ -62,7 +63,8 @@ class Server:
         self.request_count = 0
         self.ready: deque[Peer] = deque()
         self.connections: dict[int, Connection] = {}
-        self.connections_max = min(limits.connections_max, _descriptors(limits.connections_max) - _SPARE_DESCRIPTORS)
+        descriptors_max = _raise_descriptor_limit(limits.connections_max)
+        self.connections_max = min(limits.connections_max, descriptors_max - _SPARE_DESCRIPTORS)
         self._listeners = {listener.fileno(): listener for listener in listeners}
         self._shares_listeners = shares_listeners
         self._is_accepting = False
@@ -76,7 +78,7 @@ class Server:
         self._set_accepting(True)
 
     def serve(self, for_s: float) -> None:
-        """Work for about `for_s` seconds, or until woken; then see to the deadlines."""
+        """Work for about `for_s` seconds, or until woken; then expire connections past their deadline."""
         poll, connections, ready = self._epoll.poll, self.connections, self.ready
         until_s = time.monotonic() + for_s
         self._is_woken = False
@@ -107,9 +109,9 @@ class Server:
         self._sweep()
 
     def stop(self) -> None:
-        """Take no more connections; answer what has already arrived, and close what is idle.
+        """Accept no more connections; answer requests that have arrived, and close idle connections.
 
-        Whoever has only just connected is about to send its request, and gets a moment for it.
+        A client that has just connected is about to send its request: it gets _FRESH_GRACE_S for the first byte.
         """
         self._set_accepting(False)
         self._listeners.clear()
@@ -122,7 +124,7 @@ class Server:
                 connection.deadline_s = min(connection.deadline_s, self.now_s + _FRESH_GRACE_S)
 
     def close(self) -> None:
-        """Drop whatever is left."""
+        """Close every remaining connection."""
         for connection in list(self.connections.values()):
             connection.close()
         self._epoll.close()
@@ -157,7 +159,7 @@ class Server:
                 self._open(*listener.accept())
             self._accept_max = min(2 * self._accept_max, _ACCEPTED_AT_ONCE_MAX)
         except (BlockingIOError, InterruptedError, ConnectionError):
-            self._accept_max = 1  # that was all, or another worker was faster, or the client has left
+            self._accept_max = 1  # no more wait, another worker was faster, or the client disconnected
         except OSError as error:
             logger.warning("cannot accept connections: %s", error, extra={"action": "accept_failed"})
             self._pause_accepting(_EXHAUSTED_PAUSE_S)
@@ -170,10 +172,10 @@ class Server:
         self._accept_again_s = time.monotonic() + for_s
 
     def _wait_to_accept(self, now_s: float, wait_s: float) -> float:
-        """End a pause that is over; how long to wait for events, `wait_s` at most."""
-        left_s = self._accept_again_s - now_s
-        if left_s > 0:
-            return min(left_s, wait_s)
+        """End a pause that is over; return how long to wait for events, `wait_s` at most."""
+        pause_s = self._accept_again_s - now_s
+        if pause_s > 0:
+            return min(pause_s, wait_s)
         self._set_accepting(True)
         return wait_s
 
@@ -192,20 +194,21 @@ class Server:
     def _evict(self) -> bool:
         """Close some of the connections that have been idle longest; False when none is idle."""
         idle = [connection for connection in self.connections.values() if connection.phase == IDLE]
-        for connection in heapq.nsmallest(len(idle) // _EVICTED_SHARE + 1, idle, key=lambda one: one.deadline_s):
+        evicted_count = len(idle) // _EVICTED_SHARE + 1
+        for connection in heapq.nsmallest(evicted_count, idle, key=lambda connection: connection.deadline_s):
             connection.close()
         return bool(idle)
 
     def _drop(self, peer: Peer) -> None:
-        """A safety net that should never be needed: a fault of ours costs one connection, not all of them."""
+        """A safety net that should never be needed: a bug in the server costs one connection, not all of them."""
         logger.exception("a connection failed and was closed", extra={"action": "connection_failed"})
         peer.close()
 
-    def _set_accepting(self, wanted: bool) -> None:
-        if wanted != self._is_accepting:
-            self._is_accepting = wanted
+    def _set_accepting(self, is_accepting: bool) -> None:
+        if is_accepting != self._is_accepting:
+            self._is_accepting = is_accepting
             for fd in self._listeners:
-                if wanted:
+                if is_accepting:
                     self._epoll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
                 else:
                     self._epoll.unregister(fd)
@@ -218,10 +221,10 @@ class Server:
                 connection.expire()
 
 
-def _descriptors(wanted: int) -> int:
-    """How many descriptors this process may open, after raising its own limit as far as allowed and needed."""
+def _raise_descriptor_limit(connections: int) -> int:
+    """Raise this process's descriptor limit as far as needed and allowed; return how many it may use."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = wanted + _SPARE_DESCRIPTORS + _REFUSED_MAX
+    needed = connections + _SPARE_DESCRIPTORS + _REFUSED_MAX
     if soft != resource.RLIM_INFINITY and soft < needed:
         soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

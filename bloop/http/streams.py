@@ -1,12 +1,13 @@
-"""Answers that do not end: one thread writes to every client that listens, so that none of them holds a worker thread.
+"""Endless answers: one thread writes to every streaming client, so that none of them occupies a worker thread.
 
-T1  A client costs a socket and a bounded buffer: when OUT_BYTES_MAX or more are waiting for it and there is more to
-    say, it is dropped. It comes back and says where it was.
-T2  No client, no work: the thread sleeps until the first arrives. With clients it looks every TICK_S.
-T3  A channel is told once that its client is gone, whatever the reason, so who counts clients counts right.
+STREAMS-1  A client costs a socket and a bounded buffer: when OUT_BYTES_MAX or more wait for it and its channel gives
+    more, it is dropped. It reconnects and names its last position.
+STREAMS-2  Without clients the thread sleeps until the first one arrives. With clients it pulls every TICK_S.
+STREAMS-3  A channel's `closed` is called exactly once when its client is gone, for any reason, so counts of clients
+    stay right.
 
-What is sent is the app's business: it hands over a channel with each client (`environ["bloop.stream"]`), and every
-channel is used by this thread alone from then on.
+The app decides what is sent: it gives a channel with each client (`environ["bloop.stream"]`), and from then on only
+this thread uses that channel.
 """
 
 from __future__ import annotations
@@ -24,27 +25,27 @@ from typing import Protocol
 
 TICK_S = 0.2
 OUT_BYTES_MAX = 64 * 1024  # that a client has not taken yet
-SEND_BUFFER_BYTES = 32 * 1024  # the kernel's part of it: by default it would take megabytes for a client that sleeps
-DEAD_AFTER_MS = 60_000  # without an acknowledgement for what was sent
+SEND_BUFFER_BYTES = 32 * 1024  # of the kernel: by default it would hold megabytes for a client that does not read
+DEAD_AFTER_MS = 60_000  # without an acknowledgement of sent bytes
 _RECV_BYTES = 4096
 
 log = logging.getLogger(__name__)
 
 
-class Channel(Protocol):
-    """What one client is to be sent."""
+class StreamChannel(Protocol):
+    """The source of the bytes sent to one client."""
 
     def pull(self) -> bytes | None:
-        """What to send now, `b""` for nothing, None to end the answer. Called every TICK_S; must not wait."""
+        """The bytes to send now, `b""` for none, None to end the answer. Called every TICK_S; must not wait."""
 
     def closed(self) -> None:
         """The client is gone. Called once, last."""
 
 
 class _Client:
-    """A connected socket, what is still to be written to it, and where more comes from."""
+    """A connected socket, the bytes still to be written to it, and the channel that gives more."""
 
-    def __init__(self, sock: socket.socket, channel: Channel) -> None:
+    def __init__(self, sock: socket.socket, channel: StreamChannel) -> None:
         self.sock, self.channel = sock, channel
         self.out = bytearray()
 
@@ -53,10 +54,10 @@ class _Client:
 
 
 class Streams:
-    """`add` and `close` belong to the thread that made it; the clients belong to the thread it starts."""
+    """Only the thread that made it calls `add` and `close`; only the thread it starts touches the clients."""
 
     def __init__(self, on_closed: Callable[[], None]) -> None:
-        """`on_closed` is called for every client that is gone, from the writing thread."""
+        """`on_closed` is called in the writing thread for every client that is gone."""
         self._on_closed = on_closed
         self._added: collections.deque[_Client] = collections.deque()
         self._clients: set[_Client] = set()
@@ -66,8 +67,8 @@ class Streams:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
-    def add(self, sock: socket.socket, channel: Channel) -> None:
-        """Write what `channel` gives to `sock` from now on. Both are ours until the end."""
+    def add(self, sock: socket.socket, channel: StreamChannel) -> None:
+        """Take over both: write the bytes of `channel` to `sock` until one of them ends."""
         self._added.append(_Client(sock, channel))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
@@ -86,7 +87,7 @@ class Streams:
         os.close(self._woken_fd)
 
     def _wake(self) -> None:
-        with contextlib.suppress(BlockingIOError):  # it is full: the thread will wake
+        with contextlib.suppress(BlockingIOError):  # the pipe is full, so the thread wakes anyway
             os.write(self._woken_fd, b"\0")
 
     # -- the thread ----------------------------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class Streams:
             return
         if client not in self._clients:
             return
-        if events & selectors.EVENT_READ and self._has_left(client):
+        if events & selectors.EVENT_READ and self._has_closed(client):
             self._end(client)
         elif events & selectors.EVENT_WRITE:
             self._write(client)
@@ -135,7 +136,7 @@ class Streams:
     def _serve(self, client: _Client) -> None:
         try:
             data = client.channel.pull()
-        except Exception:  # a safety net: one client's trouble is not everybody's
+        except Exception:  # a safety net: one failing channel must not end the other streams
             log.exception("a stream failed and was closed", extra={"action": "stream_failed"})
             data = None
         if data is None or (data and len(client.out) >= OUT_BYTES_MAX):
@@ -149,14 +150,14 @@ class Streams:
         try:
             with contextlib.suppress(BlockingIOError):
                 del client.out[: client.sock.send(client.out)]
-            wanted = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.out else 0)
-            if self._selector.get_key(client.sock).events != wanted:
-                self._selector.modify(client.sock, wanted, client)
-        except OSError:  # gone, or no longer a descriptor that can be watched: this thread must outlive any client
+            events = selectors.EVENT_READ | (selectors.EVENT_WRITE if client.out else 0)
+            if self._selector.get_key(client.sock).events != events:
+                self._selector.modify(client.sock, events, client)
+        except OSError:  # closed, or no longer a descriptor that can be watched: this thread must outlive any client
             self._end(client)
 
-    def _has_left(self, client: _Client) -> bool:
-        """What a client says while it listens is of no interest, only that it closes."""
+    def _has_closed(self, client: _Client) -> bool:
+        """Whether a client has closed; any bytes it sends are ignored."""
         try:
             return not client.sock.recv(_RECV_BYTES)
         except BlockingIOError:

@@ -24,16 +24,16 @@ import falcon
 import orjson
 
 from bloop.base import clock
+from bloop.base.client_address import ClientAddresses
 from bloop.base.errors import InvalidEvent
+from bloop.base.json_body import decode_json
 from bloop.base.outcomes import Category, Outcome
+from bloop.base.rate_limit import RateLimiter
 from bloop.grouping import v1
-from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.gate import Gate
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.signature import sign
 from bloop.records.event import Event
 from bloop.records.record import EVENT_FORM, FINGERPRINT_BY_CLIENT, Sink, encode_event

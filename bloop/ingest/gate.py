@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from bloop.base.client_address import ClientAddresses
 from bloop.base.errors import (
     BadEncoding,
     BloopError,
@@ -20,11 +21,10 @@ from bloop.base.errors import (
     UnknownKey,
 )
 from bloop.base.outcomes import Category, Outcome
+from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.body import content_encoding, inflate, read_body
-from bloop.ingest.client_address import ClientAddresses
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.notes import Rejections
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ingest.signature import parse_signature
 from bloop.records.record import Sink
 

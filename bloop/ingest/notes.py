@@ -15,8 +15,8 @@ import ipaddress
 from collections.abc import Mapping
 from typing import Any
 
+from bloop.base.client_address import ClientAddresses, parse_address
 from bloop.base.outcomes import Outcome
-from bloop.ingest.client_address import ClientAddresses, parse_address
 from bloop.records.record import Kind, Rejection, Sink, encode_rejection
 
 PER_SECOND = 5

@@ -18,11 +18,12 @@ from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.issues.status.model import Status
 
 ROWS_PER_ISSUE_MAX = 1000  # shown of one issue: the most recent releases
 
 
-class Sort(StrEnum):
+class AggregateSort(StrEnum):
     LAST_SEEN = "last_seen"
     TOTAL_COUNT = "total_count"
     FIRST_SEEN = "first_seen"
@@ -32,7 +33,7 @@ class Sort(StrEnum):
 class AggregateFilter:
     """None does not filter. `since_ms` and `until_ms` bound last seen, both inclusive."""
 
-    status: str | None = None  # as stored, or UNRESOLVED for unresolved and regressed
+    status: str | None = None  # as stored, but `unresolved` stands for regressed as well
     release: str | None = None
     environment: str | None = None
     source: str | None = None
@@ -69,30 +70,35 @@ class AggregatePage(NamedTuple):
 
 
 _SELECTS = {
-    Sort.LAST_SEEN: "SELECT a.last_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_last_seen",
-    Sort.FIRST_SEEN: "SELECT a.first_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_first_seen",
-    Sort.TOTAL_COUNT: "SELECT a.event_count, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_events",
+    AggregateSort.LAST_SEEN: (
+        "SELECT a.last_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_last_seen"
+    ),
+    AggregateSort.FIRST_SEEN: (
+        "SELECT a.first_seen_ms, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_first_seen"
+    ),
+    AggregateSort.TOTAL_COUNT: (
+        "SELECT a.event_count, a.status, a.id FROM aggregates AS a INDEXED BY aggregates_by_events"
+    ),
 }
 _TIES = {
-    Sort.LAST_SEEN: "a.last_seen_ms = :value AND a.status = :tie AND a.id < :id",
-    Sort.FIRST_SEEN: "a.first_seen_ms = :value AND a.status = :tie AND a.id < :id",
-    Sort.TOTAL_COUNT: "a.event_count = :value AND a.status = :tie AND a.id < :id",
+    AggregateSort.LAST_SEEN: "a.last_seen_ms = :value AND a.status = :tie AND a.id < :id",
+    AggregateSort.FIRST_SEEN: "a.first_seen_ms = :value AND a.status = :tie AND a.id < :id",
+    AggregateSort.TOTAL_COUNT: "a.event_count = :value AND a.status = :tie AND a.id < :id",
 }
 _RESTS = {
-    Sort.LAST_SEEN: "(a.last_seen_ms, a.status) < (:value, :tie)",
-    Sort.FIRST_SEEN: "(a.first_seen_ms, a.status) < (:value, :tie)",
-    Sort.TOTAL_COUNT: "(a.event_count, a.status) < (:value, :tie)",
+    AggregateSort.LAST_SEEN: "(a.last_seen_ms, a.status) < (:value, :tie)",
+    AggregateSort.FIRST_SEEN: "(a.first_seen_ms, a.status) < (:value, :tie)",
+    AggregateSort.TOTAL_COUNT: "(a.event_count, a.status) < (:value, :tie)",
 }
 _ORDERS = {
-    Sort.LAST_SEEN: "ORDER BY a.last_seen_ms DESC, a.status DESC, a.id DESC",
-    Sort.FIRST_SEEN: "ORDER BY a.first_seen_ms DESC, a.status DESC, a.id DESC",
-    Sort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
+    AggregateSort.LAST_SEEN: "ORDER BY a.last_seen_ms DESC, a.status DESC, a.id DESC",
+    AggregateSort.FIRST_SEEN: "ORDER BY a.first_seen_ms DESC, a.status DESC, a.id DESC",
+    AggregateSort.TOTAL_COUNT: "ORDER BY a.event_count DESC, a.status DESC, a.id DESC",
 }
 _BY_PROJECT = "a.project_id = :arm"
 _FEW = "FROM json_each(:candidate_ids) AS few CROSS JOIN aggregates AS a"
 _FEW_BY_PROJECT = f"a.issue_id = few.value AND {_BY_PROJECT}"
 
-UNRESOLVED = "unresolved"
 _OPEN = "a.status IN ('unresolved', 'regressed')"
 _BY_STATUS = "a.status = :status"
 _BY_RELEASE = "a.release = :release"
@@ -129,7 +135,7 @@ def list_aggregates(
     project_ids: Sequence[int],
     wanted: AggregateFilter,
     *,
-    sort: Sort = Sort.LAST_SEEN,
+    sort: AggregateSort = AggregateSort.LAST_SEEN,
     limit: int,
     before: PageKey | None = None,
     skip: int = 0,
@@ -166,8 +172,8 @@ def of_issues(db: apsw.Connection, issue_ids: Sequence[int]) -> list[AggregateRo
 def _conditions(wanted: AggregateFilter) -> tuple[list[str], dict[str, Any]]:
     chosen = [
         (_BY_RELEASE, wanted.release is not None),
-        (_OPEN, wanted.status == UNRESOLVED),
-        (_BY_STATUS, wanted.status not in (None, UNRESOLVED)),
+        (_OPEN, wanted.status == Status.UNRESOLVED),
+        (_BY_STATUS, wanted.status not in (None, Status.UNRESOLVED)),
         (_BY_ENVIRONMENT, wanted.environment is not None),
         (_SINCE, wanted.since_ms is not None),
         (_UNTIL, wanted.until_ms is not None),

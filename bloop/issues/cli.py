@@ -7,11 +7,11 @@ from collections.abc import Callable, Sequence
 import apsw
 import click
 
-from bloop.accounts.cli import named_user
+from bloop.accounts.people.read import named_user
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import Instant, Span
+from bloop.command.times import Instant, SpanParam
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueFilter, list_issues
@@ -19,9 +19,10 @@ from bloop.issues.search.terms import parse
 from bloop.issues.status import read as trail
 from bloop.issues.status.assign import assign
 from bloop.issues.status.audit import Actor
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from bloop.issues.status.words import place, sentence, who
 from bloop.site.filters import exact, relative
 
@@ -129,7 +130,7 @@ def ignore(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
 @issue.command()
 @ids
 @in_project
-@click.option("--for", "span_ms", type=Span(), help="For 30m, 2h, 7d, 2w.")
+@click.option("--for", "span_ms", type=SpanParam(), help="For 30m, 2h, 7d, 2w.")
 @click.option("--until", "until_ms", type=Instant(), help="Until 2026-01-18T12:00, UTC.")
 @click.option("--events", type=click.IntRange(1, EVENTS_MAX), help="Until so many more events.")
 @click.option("--per-hour", type=click.IntRange(1, EVENTS_MAX), help="Until more than so many events in an hour.")

@@ -9,11 +9,11 @@ from typing import Any
 import apsw
 
 from bloop.base.errors import NotFound
-from bloop.command.context import find_project
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueRow, find_issues
+from bloop.issues.status.model import Status
 from bloop.issues.status.words import mute_words
-from bloop.projects.read import project_ids
+from bloop.projects.read import find_project, project_ids
 
 TITLE_CHARS_MAX = 80
 
@@ -42,7 +42,7 @@ def title(row: IssueRow) -> str:
 
 
 def state(row: IssueRow) -> str:
-    if row.status == "resolved" and row.resolved_in_release:
+    if row.status == Status.RESOLVED and row.resolved_in_release:
         place = "in the release after" if row.resolved_in_next else "in"
         return f"resolved {place} {plain(row.resolved_in_release)}{', still firing' if row.is_firing else ''}"
     return f"{row.status} {mute_words(row.muted_until_ms, row.muted_events, row.muted_per_hour)}".strip()

@@ -17,10 +17,14 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from bloop.auth.principal import Principal
+from bloop.base.errors import NotFound
 from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
+from bloop.issues.status.model import Status
+from bloop.projects.read import visible_projects
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
 REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
@@ -36,11 +40,11 @@ class Tab(StrEnum):
     """What the list shows. OPEN is what wants attention: unresolved and regressed."""
 
     OPEN = "open"
-    UNRESOLVED = "unresolved"
-    REGRESSED = "regressed"
-    RESOLVED = "resolved"
-    IGNORED = "ignored"
-    MUTED = "muted"
+    UNRESOLVED = Status.UNRESOLVED
+    REGRESSED = Status.REGRESSED
+    RESOLVED = Status.RESOLVED
+    IGNORED = Status.IGNORED
+    MUTED = Status.MUTED
     FIRING = "firing"  # resolved, and still sent by releases from before the fix
     ALL = "all"
 
@@ -110,7 +114,7 @@ class Plan(NamedTuple):
     bindings: dict[str, Any]
 
 
-class IssuePage(NamedTuple):
+class IssueRows(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
 
@@ -201,6 +205,12 @@ SELECT status, sum(issue_count)
  WHERE project_id IN (SELECT value FROM json_each(:project_ids))
  GROUP BY status
 """
+_SELECT_OPEN_COUNTS = """
+SELECT project_id, sum(issue_count)
+  FROM status_counts
+ WHERE project_id IN (SELECT value FROM json_each(:project_ids)) AND status IN ('unresolved', 'regressed')
+ GROUP BY project_id
+"""
 _SELECT_FIRING_COUNT = """
 SELECT coalesce(sum(issue_count), 0)
   FROM firing_counts
@@ -217,7 +227,7 @@ def list_issues(
     limit: int,
     before: PageKey | None = None,
     skip: int = 0,
-) -> IssuePage:
+) -> IssueRows:
     """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
     assert 0 < limit <= ROWS_MAX
     way = plan(db, project_ids, wanted, sort)
@@ -233,7 +243,7 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssuePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
 def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
@@ -272,6 +282,11 @@ def get_issue(db: apsw.Connection, project_ids: Sequence[int], reference: str) -
 def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, int]:
     """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
+
+
+def open_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, int]:
+    """Open issues per project; projects that never had one are missing."""
+    return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
 def firing_count(db: apsw.Connection, project_ids: Sequence[int]) -> int:
@@ -323,3 +338,11 @@ def contains(text: str) -> str:
     """A LIKE pattern (ESCAPE '\\') for strings that contain `text`, cut to TEXT_LENGTH_MAX."""
     escaped = re.sub(r"([\\%_])", r"\\\1", text[:TEXT_LENGTH_MAX])
     return f"%{escaped}%"
+
+
+def find_issue(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
+    """The issue that a request names, among those the caller may see. Raises: NotFound."""
+    issue = get_issue(db, visible_projects(db, principal, None), ref)
+    if issue is None:
+        raise NotFound("no issue has this id")
+    return issue

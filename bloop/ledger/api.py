@@ -13,15 +13,16 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.auth.principal import Principal
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.outcomes import Outcome
 from bloop.ledger import read as ledger
-from bloop.ledger.rejections import RejectionRow, list_rejections
+from bloop.ledger.read import RejectionRow, list_rejections
+from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 HOURS_DEFAULT = 24
 HOURS_MAX = 720
@@ -36,7 +37,7 @@ class Bucket(StrEnum):
         return HOUR_MS if self is Bucket.HOUR else DAY_MS
 
 
-class Ledger:
+class LedgerApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -8,18 +8,17 @@ from urllib.parse import urlencode
 
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.outcomes import Outcome
-from bloop.ledger.read import BucketCount
-from bloop.ledger.rejections import RejectionRow
+from bloop.ledger.contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, RejectionLine
+from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.projects.read import ProjectRow
 from bloop.site import charts
 from bloop.site.contexts import Shell, TabLink
-from bloop.site.settings_contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, RejectionLine
 
 PATH = "/ledger"
 NOBODY = "no known project"
 
 
-class Span(StrEnum):
+class LedgerSpan(StrEnum):
     """What the page covers; the value is in its URL."""
 
     DAY = "24h"
@@ -28,15 +27,15 @@ class Span(StrEnum):
 
     @property
     def words(self) -> str:
-        return {Span.DAY: "24 hours", Span.WEEK: "7 days", Span.MONTH: "30 days"}[self]
+        return {LedgerSpan.DAY: "24 hours", LedgerSpan.WEEK: "7 days", LedgerSpan.MONTH: "30 days"}[self]
 
     @property
     def bucket_ms(self) -> int:
-        return DAY_MS if self is Span.MONTH else HOUR_MS
+        return DAY_MS if self is LedgerSpan.MONTH else HOUR_MS
 
     @property
     def ms(self) -> int:
-        return {Span.DAY: 1, Span.WEEK: 7, Span.MONTH: 30}[self] * DAY_MS
+        return {LedgerSpan.DAY: 1, LedgerSpan.WEEK: 7, LedgerSpan.MONTH: 30}[self] * DAY_MS
 
 
 # Label, what it means, and whose it is to act: the operator (lost), the sender (refused), nobody (stored).
@@ -66,7 +65,7 @@ def ledger_page(
     projects: Sequence[ProjectRow],
     *,
     chosen: ProjectRow | None,
-    span: Span,
+    span: LedgerSpan,
     totals: Mapping[Outcome, int],
     buckets: Iterable[BucketCount],
     waiting: int,
@@ -89,7 +88,7 @@ def ledger_page(
             TabLink("All projects", href("", span), None, chosen is None),
             *(TabLink(p.name, href(p.slug, span), None, p.slug == slug) for p in projects),
         ),
-        spans=tuple(TabLink(s.words, href(slug, s), None, s is span) for s in Span),
+        spans=tuple(TabLink(s.words, href(slug, s), None, s is span) for s in LedgerSpan),
         span_words=span.words,
         received=received,
         received_recent=recent.get(Outcome.RECEIVED, 0),
@@ -105,8 +104,8 @@ def ledger_page(
     )
 
 
-def href(slug: str, span: Span) -> str:
-    query = ({"project": slug} if slug else {}) | ({} if span is Span.DAY else {"span": span.value})
+def href(slug: str, span: LedgerSpan) -> str:
+    query = ({"project": slug} if slug else {}) | ({} if span is LedgerSpan.DAY else {"span": span.value})
     return f"{PATH}?{urlencode(query)}" if query else PATH
 
 
@@ -119,10 +118,10 @@ def _balance(in_flight: int, waiting: int, *, is_whole: bool) -> Balance:
     return Balance.OFF if is_whole else Balance.OPEN
 
 
-def _chart(buckets: Iterable[BucketCount], span: Span, now_ms: int) -> LedgerChart:
+def _chart(buckets: Iterable[BucketCount], span: LedgerSpan, now_ms: int) -> LedgerChart:
     buckets = [bucket for bucket in buckets if bucket.outcome is not Outcome.RECEIVED]
-    count, draw = span.ms // span.bucket_ms, charts.daily if span is Span.MONTH else charts.hourly
-    size = {"days" if span is Span.MONTH else "hours": count}
+    count, draw = span.ms // span.bucket_ms, charts.daily if span is LedgerSpan.MONTH else charts.hourly
+    size = {"days" if span is LedgerSpan.MONTH else "hours": count}
     whole = draw([(b.start_ms, b.record_count) for b in buckets], now_ms, **size)
     stored = draw([(b.start_ms, b.record_count) for b in buckets if b.outcome is Outcome.STORED], now_ms, **size)
     scale = whole.height / whole.top
@@ -146,7 +145,7 @@ def _chart(buckets: Iterable[BucketCount], span: Span, now_ms: int) -> LedgerCha
         )
     ticks = tuple((tick.x, tick.text) for tick in whole.ticks)
     return LedgerChart(
-        tuple(bars), ticks, whole.height, whole.bar_width, whole.top, "Day" if span is Span.MONTH else "Hour"
+        tuple(bars), ticks, whole.height, whole.bar_width, whole.top, "Day" if span is LedgerSpan.MONTH else "Hour"
     )
 
 

@@ -1,4 +1,4 @@
-"""What became of every record that arrived: sums of the ledger, of one category at a time.
+"""What became of every record that arrived: sums of the ledger, of one category at a time, and the newest refusals.
 
 Project 0 stands for requests that named no project.
 """
@@ -14,16 +14,23 @@ from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.db.rows import ids_json
 
 
-class MinuteCount(NamedTuple):
-    minute_ms: int
-    outcome: int
-    record_count: int
-
-
 class BucketCount(NamedTuple):
     start_ms: int
     outcome: Outcome
     record_count: int
+
+
+class RejectionRow(NamedTuple):
+    id: int
+    rejected_at_ms: int
+    project_public_id: str | None  # None: the request named no known project
+    project_name: str | None
+    outcome: Outcome
+    detail: str
+    key_prefix: str
+    size_bytes: int | None
+    client: str
+    user_agent: str
 
 
 # Served by the primary key (minute_ms, project_id, category, outcome): a day is 1440 minutes of a few rows each.
@@ -33,14 +40,6 @@ SELECT l.outcome, sum(l.count)
  WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
    AND l.category = :category
  GROUP BY l.outcome
-"""
-_SELECT_MINUTES = """
-SELECT l.minute_ms, l.outcome, sum(l.count)
-  FROM ledger AS l
- WHERE l.minute_ms >= :since_ms AND l.project_id IN (SELECT value FROM json_each(:project_ids))
-   AND l.category = :category
- GROUP BY l.minute_ms, l.outcome
- ORDER BY l.minute_ms, l.outcome
 """
 _SELECT_BUCKETS = """
 SELECT l.minute_ms - l.minute_ms % :bucket_ms, l.outcome, sum(l.count)
@@ -57,6 +56,16 @@ SELECT t.outcome, sum(t.count)
  WHERE t.project_id IN (SELECT value FROM json_each(:project_ids)) AND t.category = :category
  GROUP BY t.outcome
 """
+# A walk down the primary key: the table is kept short by its writer.
+_SELECT_REJECTIONS = """
+SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_prefix, r.size_bytes, r.client,
+       r.user_agent
+  FROM rejections AS r
+  LEFT JOIN projects AS p ON p.id = r.project_id AND p.deleted_at_ms IS NULL
+ WHERE r.project_id IN (SELECT value FROM json_each(:project_ids))
+ ORDER BY r.id DESC
+ LIMIT :limit
+"""
 
 
 def outcomes_since(
@@ -65,14 +74,6 @@ def outcomes_since(
     """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
-
-
-def minutes_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
-) -> list[MinuteCount]:
-    """The same minute by minute, ascending."""
-    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
-    return [MinuteCount(*row) for row in db.execute(_SELECT_MINUTES, bindings)]
 
 
 def totals(
@@ -101,3 +102,9 @@ def buckets_since(
 def all_project_ids(db: apsw.Connection) -> tuple[int, ...]:
     """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
     return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))
+
+
+def list_rejections(db: apsw.Connection, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
+    """Refusals, the newest first. Id 0 among `project_ids` asks for those that named no project."""
+    rows = db.execute(_SELECT_REJECTIONS, {"project_ids": ids_json(project_ids), "limit": limit})
+    return [RejectionRow(*row)._replace(outcome=Outcome(row[4])) for row in rows]

@@ -16,7 +16,7 @@ import apsw
 import orjson
 
 from bloop.base.errors import RateLimited, StorageError
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.pipeline import signal_log as signals
 from bloop.pipeline.signal_log import SignalRow
 from bloop.projects import read as projects
@@ -32,7 +32,7 @@ CONNECTION_WAIT_S = 0.05  # the streaming thread has others to serve
 log = logging.getLogger(__name__)
 
 
-class Frame(NamedTuple):
+class SignalFrame(NamedTuple):
     """A signal, ready to be sent."""
 
     id: int
@@ -40,7 +40,7 @@ class Frame(NamedTuple):
     data: bytes
 
 
-def frame_of(row: SignalRow) -> Frame:
+def frame_of(row: SignalRow) -> SignalFrame:
     """A signal as an event of the stream. JSON has no bare line breaks, so it is one `data:` line whatever is in it."""
     body = {
         "id": row.id,
@@ -54,7 +54,7 @@ def frame_of(row: SignalRow) -> Frame:
         "data": orjson.loads(row.data),
     }
     data = b"id: %d\nevent: %s\ndata: %s\n\n" % (row.id, row.kind.encode(), orjson.dumps(body))
-    return Frame(row.id, row.project_id, data)
+    return SignalFrame(row.id, row.project_id, data)
 
 
 def reset(last_id: int) -> bytes:
@@ -68,9 +68,9 @@ class Hub:
     `refresh` is called by the streaming thread alone; `enter` and `leave` by any.
     """
 
-    def __init__(self, database: Database, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: DatabasePool, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._database, self.monotonic = database, monotonic
-        self.frames: deque[Frame] = deque(maxlen=REPLAY_MAX)
+        self.frames: deque[SignalFrame] = deque(maxlen=REPLAY_MAX)
         self.last_id = 0
         self.ticks = 0  # how often activity was looked for
         self.active: dict[int, int] = {}  # project → the tick it was last active in

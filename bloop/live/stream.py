@@ -24,23 +24,22 @@ Behind a server that cannot keep connections the answer ends after what there is
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Any
 
 import apsw
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
-from bloop.accounts.sign_ins import read as sign_ins
-from bloop.accounts.sign_ins.cookie import session_cookie
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import StorageError
 from bloop.live.hub import CONNECTION_WAIT_S, REPLAY_MAX, Hub, frame_of, reset
 from bloop.pipeline import signal_log as signals
-from bloop.projects.tokens import read as tokens
+from bloop.projects.read import visible_projects
 from bloop.site import params
+from bloop.site.access import bearer_token
+from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 RETRY_MS = 2000
 HEARTBEAT_S = 15.0
@@ -159,22 +158,16 @@ def _after(req: falcon.Request) -> int | None:
 
 def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[str, Callable[[], bool]]:
     """A name for what the client came in with, and whether it still holds. When nobody can tell, it does."""
-    if principal.kind is Kind.TOKEN:
-        token_hash = credentials.token_hash((req.get_header("Authorization") or "").partition(" ")[2].strip())
-
-        def find(db: apsw.Connection) -> Any:
-            return tokens.find_grant(db, token_hash, deps.now_ms())
+    if principal.kind is PrincipalKind.TOKEN:
+        secret, find = bearer_token(req) or "", deps.hooks.by_bearer
     else:
-        token_hash = credentials.token_hash(session_cookie(req) or "")
-
-        def find(db: apsw.Connection) -> Any:
-            return sign_ins.find_sign_in(db, token_hash, deps.now_ms())
+        secret, find = session_cookie(req) or "", deps.hooks.by_cookie
 
     def still_holds() -> bool:
         try:
             with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
-                return find(db) is not None
+                return find(db, secret, deps.now_ms()) is not None
         except (StorageError, apsw.Error):
             return True
 
-    return token_hash, still_holds
+    return credentials.token_hash(secret), still_holds

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any
 
-from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import HTTPError
 
 from bloop import __version__
 from bloop.base.errors import Unreachable
-from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
+from bloop.outbound.sockets import Bounds, Outbound, reason_of
 from bloop.outbound.urls import Destination, parse_url
 
 USER_AGENT = f"bloop/{__version__}"
@@ -27,7 +27,7 @@ logging.getLogger("urllib3").setLevel(logging.CRITICAL)  # it logs whole URLs, a
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class HttpAnswer:
     host: str
     status: int
     headers: Mapping[str, str]  # any case
@@ -44,7 +44,7 @@ class Answer:
             return None
 
 
-def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
+def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> HttpAnswer:
     """Send `body` to `url`, once.
 
     Raises:
@@ -53,41 +53,27 @@ def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> An
     """
     to = parse_url(url)
     bounds = out.bounds(out.limits.http_s)
-    connection = _Secure(out, to, bounds) if to.scheme == "https" else _Plain(out, to, bounds)
+    connection = _Connection(out, to, bounds)
     try:
         connection.request("POST", to.target, body, _headers(headers, to), preload_content=False, decode_content=False)
         response = connection.getresponse()
-        return Answer(to.host, response.status, response.headers, _beginning(response, out.limits.body_bytes_max))
+        return HttpAnswer(to.host, response.status, response.headers, _beginning(response, out.limits.body_bytes_max))
     except (OSError, HTTPException, HTTPError) as error:
         raise Unreachable(f"{to.host}: {reason_of(error)}") from error
     finally:
         connection.close()
 
 
-class _Plain(HTTPConnection):
+class _Connection(HTTPConnection):
+    """urllib3's client on our sockets: it opens none by itself, and leaves TLS to `Outbound.secure`."""
+
     def __init__(self, out: Outbound, to: Destination, bounds: Bounds) -> None:
         super().__init__(to.host, to.port, timeout=bounds.seconds)
-        self._out, self._bounds = out, bounds
-
-    def _new_conn(self) -> PlainSocket:
-        return self._out.connect(self.host, self.port, self._bounds)
-
-
-class _Secure(HTTPSConnection):
-    sock: TlsSocket
-
-    def __init__(self, out: Outbound, to: Destination, bounds: Bounds) -> None:
-        super().__init__(to.host, to.port, timeout=bounds.seconds, ssl_context=out.tls())
-        self._out, self._bounds = out, bounds
-
-    def _new_conn(self) -> PlainSocket:
-        sock = self._out.connect(self.host, self.port, self._bounds)
-        sock.settimeout(self._bounds.left_s())  # for the handshake
-        return sock
+        self._out, self._to, self._bounds = out, to, bounds
 
     def connect(self) -> None:
-        super().connect()
-        self.sock.bounds = self._bounds
+        sock = self._out.connect(self._to.host, self._to.port, self._bounds)
+        self.sock = self._out.secure(sock, self._to.host) if self._to.scheme == "https" else sock
 
 
 def _headers(headers: Mapping[str, str], to: Destination) -> dict[str, str]:

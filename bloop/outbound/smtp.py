@@ -12,6 +12,7 @@ import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
+from typing import Any
 
 from bloop.base.errors import OutboundError, OutboundRefused, Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
@@ -21,7 +22,7 @@ SIGNED_IN = 235
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class SmtpServer:
     host: str
     port: int
     starttls: bool
@@ -30,7 +31,7 @@ class Server:
     greeting: str = "localhost"  # the name we introduce ourselves by
 
 
-class Declined(OutboundError):
+class MailDeclined(OutboundError):
     """The server took part and said no. `passing`: it may think better of it (4xx)."""
 
     def __init__(self, reason: str, code: int, *, passing: bool) -> None:
@@ -41,7 +42,7 @@ class Declined(OutboundError):
         return self.reason
 
 
-def send_mail(out: Outbound, server: Server, mail: Message, sender: str, recipients: Sequence[str]) -> list[str]:
+def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, recipients: Sequence[str]) -> list[str]:
     """Hand `mail` over; the recipients the server turned down while it took the mail for others.
 
     Raises:
@@ -80,11 +81,17 @@ class _Session(smtplib.SMTP):
 
     sock: PlainSocket | TlsSocket | None
 
-    def __init__(self, out: Outbound, server: Server, host: str, bounds: Bounds) -> None:
+    def __init__(self, out: Outbound, server: SmtpServer, host: str, bounds: Bounds) -> None:
         self._out, self._bounds, self._implicit_tls = out, bounds, not server.starttls
         super().__init__(host, server.port, server.greeting, timeout=bounds.seconds)
 
-    def begin(self, server: Server) -> None:
+    def connect(self, host: str = "", port: int = 0, source_address: Any = None) -> tuple[int, bytes]:
+        """smtplib's `__init__` calls it with the host and port given there. Reads the greeting."""
+        sock = self._out.connect(host, port, self._bounds)
+        self.sock = self._out.secure(sock, host) if self._implicit_tls else sock
+        return self.getreply()
+
+    def begin(self, server: SmtpServer) -> None:
         """TLS if it is not there yet, and sign-in. Raises: OSError, smtplib's among them."""
         if server.starttls:
             self.starttls(context=self._out.tls())
@@ -106,16 +113,12 @@ class _Session(smtplib.SMTP):
         if code != SIGNED_IN:
             raise smtplib.SMTPAuthenticationError(code, reply)
 
-    def _get_socket(self, host: str, port: int, timeout: float) -> PlainSocket | TlsSocket:
-        sock = self._out.connect(host, port, self._bounds)
-        return self._out.secure(sock, host) if self._implicit_tls else sock
-
 
 def _gentlest(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
     """Of several refusals the one that leaves most hope."""
     return min(replies, key=lambda reply: reply[0])
 
 
-def _declined(host: str, code: int, reply: bytes | str) -> Declined:
+def _declined(host: str, code: int, reply: bytes | str) -> MailDeclined:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return Declined(f"{host} answered {code} {text}".rstrip(), code, passing=not 500 <= code < 600)
+    return MailDeclined(f"{host} answered {code} {text}".rstrip(), code, passing=not 500 <= code < 600)

@@ -33,7 +33,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class SocketLimits:
     connect_s: float = 4.0  # for one address: the next one still gets its chance
     http_s: float = 10.0  # a whole exchange
     smtp_s: float = 20.0  # mail servers let strangers wait on purpose
@@ -123,7 +123,7 @@ class Outbound:
     """The way out: everything that bloop sends by itself goes through one of these. Threads may share it."""
 
     guard: Guard
-    limits: Limits = Limits()
+    limits: SocketLimits = SocketLimits()
     resolve: Resolve = system_resolve
     tls: Callable[[], ssl.SSLContext] = system_context
 

@@ -7,19 +7,19 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth.access import creator_id, may_manage
 from bloop.auth.principal import Principal
-from bloop.base.errors import Conflict, Forbidden, InvalidField, NotFound
+from bloop.base.errors import Conflict, Forbidden, InvalidField
 from bloop.projects import store as projects
-from bloop.projects.read import ProjectRow, get_project, list_projects
+from bloop.projects.read import ProjectRow, key_age_ms, known_project, list_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 NOT_YOURS = "only an admin or whoever created the project may do this"
 
 
-class Projects:
+class ProjectsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
@@ -39,7 +39,7 @@ class Projects:
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         with self._deps.database.reader() as db:
-            project = known(db, slug)
+            project = known_project(db, slug)
         answer_json(resp, show(project))
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
@@ -80,7 +80,7 @@ def rename(deps: Deps, principal: Principal, slug: str, name: str | None) -> Pro
         project = managed(db, principal, slug)
         if name is not None:
             projects.rename_project(db, project.id, name)
-        return known(db, slug)
+        return known_project(db, slug)
 
     return deps.database.change(change)
 
@@ -100,7 +100,7 @@ def rotate(deps: Deps, principal: Principal, slug: str, made_at_ms: int | None =
         if made_at_ms is not None and made_at_ms != key_age_ms(project):
             raise Conflict("the key was rotated since this page was opened")
         key = projects.rotate_key(db, project.id, deps.now_ms())
-        return known(db, slug), key
+        return known_project(db, slug), key
 
     rotated = deps.database.change(change)
     deps.bump_generation()
@@ -114,25 +114,12 @@ def delete(deps: Deps, principal: Principal, slug: str) -> None:
     deps.wake_purger()
 
 
-def known(db: apsw.Connection, slug: str) -> ProjectRow:
-    """Raises: NotFound."""
-    project = get_project(db, slug)
-    if project is None:
-        raise NotFound("project not found")
-    return project
-
-
 def managed(db: apsw.Connection, principal: Principal, slug: str) -> ProjectRow:
     """Raises: NotFound, Forbidden."""
-    project = known(db, slug)
+    project = known_project(db, slug)
     if not may_manage(principal, project.created_by):
         raise Forbidden(NOT_YOURS)
     return project
-
-
-def key_age_ms(project: ProjectRow) -> int:
-    """When the key in force was made."""
-    return project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms
 
 
 def show(project: ProjectRow) -> dict[str, Any]:

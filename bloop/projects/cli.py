@@ -8,10 +8,10 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import as_json, change, database, find_project, print_json, print_table, with_settings
+from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.command.times import day
 from bloop.projects import store as projects
-from bloop.projects.read import list_projects
+from bloop.projects.read import find_project, list_projects
 
 
 @click.group()

@@ -10,6 +10,8 @@ from typing import NamedTuple
 
 import apsw
 
+from bloop.auth.principal import Principal, PrincipalKind
+from bloop.base.errors import NotFound
 from bloop.db.rows import ids_json
 
 
@@ -33,7 +35,7 @@ class ProjectContents(NamedTuple):
     tokens: int  # that still work
 
 
-class ProjectKey(NamedTuple):
+class ProjectKeyRow(NamedTuple):
     id: int
     public_id: str
     slug: str
@@ -92,9 +94,9 @@ def project_ids(db: apsw.Connection) -> tuple[int, ...]:
     return tuple(row[0] for row in db.execute(_SELECT_IDS))
 
 
-def project_keys(db: apsw.Connection) -> list[ProjectKey]:
+def project_keys(db: apsw.Connection) -> list[ProjectKeyRow]:
     """Every project with its key: what the ingest workers load."""
-    return [ProjectKey(*row) for row in db.execute(_SELECT_KEYS)]
+    return [ProjectKeyRow(*row) for row in db.execute(_SELECT_KEYS)]
 
 
 def project_contents(db: apsw.Connection, project_id: int, now_ms: int) -> ProjectContents:
@@ -114,3 +116,42 @@ def signing_key(db: apsw.Connection, project_id: int) -> str:
 def to_purge(db: apsw.Connection) -> list[int]:
     """Deleted projects that still have rows, oldest first."""
     return [row[0] for row in db.execute(_SELECT_TO_PURGE)]
+
+
+def visible_projects(db: apsw.Connection, principal: Principal, reference: str | None) -> tuple[int, ...]:
+    """The projects a request is about: the token's own, else the one named by id or slug, else all that may be seen.
+
+    Raises:
+        NotFound: `reference` names no project, or none that may be seen.
+    """
+    if principal.kind is PrincipalKind.TOKEN:
+        assert principal.project_ids is not None, "a token belongs to one project"
+        return principal.project_ids
+    if not reference:
+        return project_ids(db) if principal.project_ids is None else principal.project_ids
+    project = get_project(db, reference)
+    if project is None or (principal.project_ids is not None and project.id not in principal.project_ids):
+        raise NotFound("project not found")
+    return (project.id,)
+
+
+def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
+    """The project an operator named. Raises: NotFound, naming which there are."""
+    project = get_project(db, reference)
+    if project is None:
+        known = ", ".join(row.slug for row in list_projects(db)) or "none"
+        raise NotFound(f"there is no project {reference!r}; there are: {known}")
+    return project
+
+
+def known_project(db: apsw.Connection, slug: str) -> ProjectRow:
+    """The project of this id or slug. Raises: NotFound."""
+    project = get_project(db, slug)
+    if project is None:
+        raise NotFound("project not found")
+    return project
+
+
+def key_age_ms(project: ProjectRow) -> int:
+    """When the key in force was made."""
+    return project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms

@@ -12,36 +12,23 @@ from collections.abc import Mapping
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.people.read import display_names
-from bloop.accounts.views import settings_shell
-from bloop.auth.access import PAGE, may_manage
+from bloop.auth.access import may_manage
 from bloop.base.errors import BloopError, Conflict, InvalidField
-from bloop.issues.listing import neighbours as pages
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
-from bloop.projects.onboarding.views import show_setup
-from bloop.projects.read import list_projects, project_contents
+from bloop.projects.read import known_project, list_projects, project_contents
 from bloop.site import errors
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
-from bloop.site.routes import Routes
+from bloop.site.principal import principal_of
 from bloop.site.settings_nav import PROJECTS
 
 MS_DIGITS_MAX = 16  # of a time in a form
 
 
-def mount_project_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    all_projects, one = Projects(deps), Project(deps)
-    routes.add(PROJECTS.href, all_projects, GET=PAGE, POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}", one, GET=PAGE, POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}/rotate", one, suffix="rotate", POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}/delete", one, suffix="delete", POST=PAGE)
-
-
-class Projects:
+class ProjectsSettings:
     """/settings/projects"""
 
     def __init__(self, deps: Deps) -> None:
@@ -60,17 +47,16 @@ class Projects:
             resp.status = errors.status_of(error)
             self._show(req, resp, form, str(error))
             return
-        show_setup(self._deps, req, resp, project.slug, key=key)
+        self._deps.hooks.show_key(self._deps, req, resp, project.slug, key)
 
     def _show(self, req: falcon.Request, resp: falcon.Response, form: Mapping[str, str], problem: str) -> None:
         principal = principal_of(req)
         with self._deps.database.reader() as db:
             rows = list_projects(db)
             page = project_pages.projects_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 rows,
                 display_names(db),
-                pages.open_counts(db, [row.id for row in rows]),
                 is_admin=principal.is_admin,
                 notice=req.get_param("done") or "",
                 problem=problem,
@@ -80,7 +66,7 @@ class Projects:
         send_page(self._deps, req, resp, page)
 
 
-class Project:
+class ProjectSettings:
     """/settings/projects/{slug}"""
 
     def __init__(self, deps: Deps) -> None:
@@ -106,7 +92,7 @@ class Project:
         except Conflict as error:
             self._show_problem(req, resp, slug, error)
             return
-        show_setup(self._deps, req, resp, slug, key=key)
+        self._deps.hooks.show_key(self._deps, req, resp, slug, key)
 
     def on_post_delete(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         if self._form(req, slug).get("confirm", "").strip() != slug:
@@ -133,9 +119,9 @@ class Project:
     def _show(self, req: falcon.Request, resp: falcon.Response, slug: str, problem: str) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
-            project = projects.known(db, slug)
+            project = known_project(db, slug)
             page = project_pages.project_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 project,
                 project_contents(db, project.id, now_ms),
                 display_names(db),

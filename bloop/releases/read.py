@@ -1,4 +1,4 @@
-"""The release registry: which releases and environments a project was seen in."""
+"""The release registry: which releases and environments a project was seen in, and which sources it sends from."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bloop.db.rows import ids_json
 RELEASES_MAX = 200
 RELEASES_COMPARED_MAX = 10_000  # when the newest is looked for
 ENVIRONMENTS_MAX = 100
+SOURCES_MAX = 50
 
 
 class ReleaseRow(NamedTuple):
@@ -49,6 +50,15 @@ SELECT r.environment
  ORDER BY max(r.last_seen_ms) DESC, r.environment
  LIMIT :limit
 """
+# Served by the primary key (project_id, hour_ms, …).
+_SELECT_SOURCES = """
+SELECT h.source
+  FROM json_each(:project_ids) AS wanted
+  JOIN project_hourly_counts AS h ON h.project_id = wanted.value AND h.hour_ms >= :since_ms
+ GROUP BY h.source
+ ORDER BY sum(h.event_count) DESC, h.source
+ LIMIT :limit
+"""
 _SELECT_FIRST_SEEN = """
 SELECT environment, first_seen_ms FROM releases WHERE project_id = :project_id AND release = :release
 """
@@ -78,6 +88,12 @@ def list_environments(db: apsw.Connection, project_ids: Sequence[int]) -> list[s
     """Last seen first, at most ENVIRONMENTS_MAX."""
     bindings = {"project_ids": ids_json(project_ids), "limit": ENVIRONMENTS_MAX}
     return [row[0] for row in db.execute(_SELECT_ENVIRONMENTS, bindings)]
+
+
+def list_sources(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[str]:
+    """Sources seen in the hours that start at `since_ms` or later, most events first."""
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": SOURCES_MAX}
+    return [row[0] for row in db.execute(_SELECT_SOURCES, bindings)]
 
 
 def first_seen(db: apsw.Connection, project_id: int, release: str) -> dict[str, int]:

@@ -13,7 +13,6 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField, NotFound
 from bloop.projects.read import get_project
@@ -21,9 +20,10 @@ from bloop.retention import read
 from bloop.retention import store as retention
 from bloop.retention.overview import overview
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
-from bloop.retention.read import RunRow
+from bloop.retention.read import RetentionRunRow
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 PUT_BYTES_MAX = 4096
 PURGE_PATH = "/v1/admin/retention/purge"
@@ -34,7 +34,7 @@ DELETED = ("raw_events_deleted", "hourly_counts_deleted")
 RUN_ID_MAX = 2**63 - 1
 
 
-class Retention:
+class RetentionApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
         self._waiting = threading.Semaphore(1)  # one thread may stand here, the others have requests to answer
@@ -69,7 +69,7 @@ class Retention:
             raise NotFound("no such purge")
         answer_json(resp, show(run))
 
-    def _await(self, run: RunRow) -> RunRow:
+    def _await(self, run: RetentionRunRow) -> RetentionRunRow:
         """The run when it is finished, or as it is after WAIT_S."""
         if not self._waiting.acquire(blocking=False):
             return run
@@ -123,13 +123,13 @@ def save(
     deps.database.change(change)
 
 
-def ask_for_purge(deps: Deps, principal: Principal) -> RunRow:
+def ask_for_purge(deps: Deps, principal: Principal) -> RetentionRunRow:
     """The clean-up that will do it, which may be under way already."""
     now_ms = deps.now_ms()
     return deps.database.change(lambda db: retention.ask_for_run(db, asked_by=principal.id, now_ms=now_ms))
 
 
-def show(run: RunRow) -> dict[str, Any]:
+def show(run: RetentionRunRow) -> dict[str, Any]:
     status = "ok" if run.finished_at_ms is not None else "waiting" if run.started_at_ms is None else "running"
     return {
         "status": status,

@@ -34,7 +34,6 @@ CHECKPOINT_TRIES = 10  # at the end, so that the file shrinks now rather than wi
 CHECKPOINT_REST_S = 0.1
 
 T = TypeVar("T")
-Delete = Callable[[apsw.Connection, int, int], int]  # before ms, rows at most → rows deleted
 Rests = Generator[float, None, T]  # seconds to rest after every step
 
 

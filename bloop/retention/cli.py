@@ -12,15 +12,16 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import Refusal, as_json, database, find_project, print_json, print_table, with_settings
+from bloop.command.context import Refusal, as_json, database, print_json, print_table, with_settings
 from bloop.db import connection
-from bloop.health.processes_read import RETENTION, STALE_MS, process_states
+from bloop.processes.read import RETENTION, STALE_MS, process_states
+from bloop.projects.read import find_project
 from bloop.retention import disk
 from bloop.retention import store as storage
 from bloop.retention.cleaner import Cleaner
 from bloop.retention.overview import overview
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
-from bloop.retention.read import RunRow, get_run, overrides
+from bloop.retention.read import RetentionRunRow, get_run, overrides
 
 ASKED_BY = "cli"
 LOOK_EVERY_S = 0.1
@@ -120,7 +121,7 @@ def _somebody_works(db: apsw.Connection) -> bool:
     return any(s.name == RETENTION and now_ms - s.seen_at_ms <= STALE_MS for s in process_states(db))
 
 
-def _wait(db: apsw.Connection, run: RunRow) -> RunRow:
+def _wait(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
     """Until the retention process is done, or is no more."""
     with contextlib.closing(_Progress()) as progress:
         while run.finished_at_ms is None:
@@ -132,7 +133,7 @@ def _wait(db: apsw.Connection, run: RunRow) -> RunRow:
     return run
 
 
-def _work(settings: Settings, db: apsw.Connection, run: RunRow) -> RunRow:
+def _work(settings: Settings, db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
     """In this process."""
     path, minimum = settings.database_path, settings.database.disk_free_bytes_min
     with contextlib.closing(connection.open_cleaner(path)) as own, contextlib.closing(_Progress()) as progress:
@@ -150,7 +151,7 @@ def _work(settings: Settings, db: apsw.Connection, run: RunRow) -> RunRow:
     return _again(db, run)
 
 
-def _again(db: apsw.Connection, run: RunRow) -> RunRow:
+def _again(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
     return get_run(db, run.id) or run
 
 
@@ -161,7 +162,7 @@ class _Progress:
         self._is_shown = sys.stderr.isatty()
         self._said_at: float | None = None  # monotonic
 
-    def say(self, run: RunRow) -> None:
+    def say(self, run: RetentionRunRow) -> None:
         now_s = time.monotonic()
         if not self._is_shown or (self._said_at is not None and now_s - self._said_at < LOOK_EVERY_S):
             return

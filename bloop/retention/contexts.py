@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bloop.backup.pages import BackupsPanel
-from bloop.site.contexts import Option
+from bloop.site.contexts import Option, Panel
 from bloop.site.settings_nav import SettingsPage
 
 
@@ -58,7 +57,7 @@ class CleanUp:
 class StoragePage(SettingsPage):
     """`/settings/storage`. What is in the form is text as it was typed; `problem` says what of it will not do."""
 
-    template: ClassVar[str] = "pages/storage.html"
+    template: ClassVar[str] = "retention/storage.html"
 
     problem: str
     project_problem: str
@@ -73,4 +72,4 @@ class StoragePage(SettingsPage):
     tables: tuple[TableLine, ...]
     counted_at_ms: int | None
     clean_up: CleanUp | None
-    backups: BackupsPanel
+    panel: Panel

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bloop.backup.pages import BackupsPanel
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import CleanUp, Figure, OwnTime, StoragePage, TableLine
-from bloop.retention.read import OverrideRow, RunRow
-from bloop.retention.sizes import Sample, shown_tables
-from bloop.site.contexts import Option, Shell
+from bloop.retention.read import OverrideRow, RetentionRunRow
+from bloop.retention.sizes import StorageSample, shown_tables
+from bloop.site.contexts import Option, Panel, Shell
 from bloop.site.filters import file_size
 from bloop.site.settings_nav import STORAGE, settings_nav
 
@@ -31,11 +30,11 @@ def storage_page(
     own: Sequence[OverrideRow],
     projects: Sequence[ProjectRow],
     figures: Sequence[Figure],
-    sample: Sample | None,
+    sample: StorageSample | None,
     event_count: int,
-    run: RunRow | None,
+    run: RetentionRunRow | None,
     progress_path: str,
-    backups: BackupsPanel,
+    panel: Panel,
     form: Mapping[str, str],
     problem: str,
     project_problem: str,
@@ -63,7 +62,7 @@ def storage_page(
         tables=_tables(sample, event_count),
         counted_at_ms=sample.sampled_at_ms if sample else None,
         clean_up=_clean_up(run, progress_path) if run else None,
-        backups=backups,
+        panel=panel,
     )
 
 
@@ -115,12 +114,12 @@ def _days_left(days_left: int | None, growth: int | None) -> Figure:
     return Figure("Disk full in", "if it goes on like this", text=text, warns=days_left < DAYS_LEFT_FEW)
 
 
-def _tables(sample: Sample | None, event_count: int) -> tuple[TableLine, ...]:
+def _tables(sample: StorageSample | None, event_count: int) -> tuple[TableLine, ...]:
     counts = {**(sample.row_counts if sample else {}), "events": event_count}
     return tuple(TableLine(t.label, t.note, counts[t.name]) for t in shown_tables() if t.name in counts)
 
 
-def _clean_up(run: RunRow, progress_path: str) -> CleanUp:
+def _clean_up(run: RetentionRunRow, progress_path: str) -> CleanUp:
     return CleanUp(
         state="done" if run.finished_at_ms is not None else "waiting" if run.started_at_ms is None else "running",
         progress_href=f"{progress_path}/{run.id}",

@@ -23,7 +23,7 @@ class OverrideRow(NamedTuple):
     raw_events_days: int
 
 
-class RunRow(NamedTuple):
+class RetentionRunRow(NamedTuple):
     """One clean-up. Counts are what it has deleted so far."""
 
     id: int
@@ -74,18 +74,18 @@ def overrides(db: apsw.Connection) -> list[OverrideRow]:
     return [OverrideRow(*row) for row in db.execute(_SELECT_OVERRIDES)]
 
 
-def open_run(db: apsw.Connection) -> RunRow | None:
+def open_run(db: apsw.Connection) -> RetentionRunRow | None:
     """The clean-up that waits or is being worked on; there is one at most."""
     row = db.execute(_SELECT_OPEN).fetchone()
-    return RunRow(*row) if row else None
+    return RetentionRunRow(*row) if row else None
 
 
-def get_run(db: apsw.Connection, run_id: int) -> RunRow | None:
+def get_run(db: apsw.Connection, run_id: int) -> RetentionRunRow | None:
     row = db.execute(_SELECT_RUN, {"run_id": run_id}).fetchone()
-    return RunRow(*row) if row else None
+    return RetentionRunRow(*row) if row else None
 
 
-def last_run(db: apsw.Connection) -> RunRow | None:
+def last_run(db: apsw.Connection) -> RetentionRunRow | None:
     """The newest one, finished or not."""
     row = db.execute(_SELECT_LAST).fetchone()
-    return RunRow(*row) if row else None
+    return RetentionRunRow(*row) if row else None

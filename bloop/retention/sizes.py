@@ -33,7 +33,7 @@ SELECT sampled_at_ms, database_bytes, reusable_bytes, wal_bytes, disk_free_bytes
 """
 
 
-class Sample(NamedTuple):
+class StorageSample(NamedTuple):
     """The last look of a day."""
 
     sampled_at_ms: int
@@ -65,12 +65,12 @@ def oldest_event_ms(db: apsw.Connection) -> int | None:
     return int(row[0]) if row else None
 
 
-def samples_since(db: apsw.Connection, since_ms: int) -> list[Sample]:
+def samples_since(db: apsw.Connection, since_ms: int) -> list[StorageSample]:
     """A sample a day, oldest first."""
     return [_sample(row) for row in db.execute(_SELECT_SAMPLES, {"since_ms": since_ms})]
 
 
-def last_sample(db: apsw.Connection) -> Sample | None:
+def last_sample(db: apsw.Connection) -> StorageSample | None:
     row = db.execute(_SELECT_LAST_SAMPLE).fetchone()
     return _sample(row) if row else None
 
@@ -93,5 +93,5 @@ def stored_hours(db: apsw.Connection) -> int:
     return max(counted, sample.row_counts.get("hourly_counts", 0))
 
 
-def _sample(row: tuple[object, ...]) -> Sample:
-    return Sample._make((*row[:-1], orjson.loads(str(row[-1]))))
+def _sample(row: tuple[object, ...]) -> StorageSample:
+    return StorageSample._make((*row[:-1], orjson.loads(str(row[-1]))))

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 
 import apsw
 
-from bloop.retention.read import RunRow, get_run, open_run
+from bloop.retention.read import RetentionRunRow, get_run, open_run
 
 RUNS_KEPT = 100
 
@@ -57,7 +57,7 @@ def save_policy(
             db.execute(_DELETE_OVERRIDE, (project_id,))
 
 
-def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> RunRow:
+def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
     """The unfinished clean-up, made if there is none (R1). `asked_by` None is the clock."""
     found = open_run(db)
     if found is None:

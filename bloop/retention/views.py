@@ -12,15 +12,11 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
-from bloop.accounts.views import settings_shell
-from bloop.auth.access import ADMIN, ADMIN_PAGE
-from bloop.backup.views import panel_of
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
 from bloop.projects import read as projects
 from bloop.retention import disk, read
-from bloop.retention.api import DAYS_OF, PURGE_PATH, Retention, ask_for_purge, checked_days, save
+from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
 from bloop.retention.contexts import StoragePage
 from bloop.retention.disk import Used
 from bloop.retention.pages import storage_figures, storage_page
@@ -31,24 +27,13 @@ from bloop.site.bodies import read_form
 from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
-from bloop.site.routes import Routes
+from bloop.site.principal import principal_of
 from bloop.site.settings_nav import STORAGE
 
 DIGITS_MAX = 9  # of a number in a form
 
 
-def mount_storage(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    api, page = Retention(deps), Storage(deps)
-    routes.add("/v1/admin/retention", api, GET=ADMIN, PUT=ADMIN)
-    routes.add(PURGE_PATH, api, suffix="purge", POST=ADMIN)
-    routes.add(f"{PURGE_PATH}/{{run_id:int}}", api, suffix="progress", GET=ADMIN)
-    routes.add(STORAGE.href, page, GET=ADMIN_PAGE, POST=ADMIN_PAGE)
-    routes.add(f"{STORAGE.href}/projects", page, suffix="project", POST=ADMIN_PAGE)
-    routes.add(f"{STORAGE.href}/purge", page, suffix="purge", POST=ADMIN_PAGE)
-
-
-class Storage:
+class StorageView:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
@@ -96,7 +81,7 @@ class Storage:
         project_problem: str = "",
     ) -> None:
         with self._deps.database.reader() as db:
-            shell = settings_shell(db, principal_of(req))
+            shell = self._deps.shell(db, principal_of(req))
             page = self._page(db, shell, form, problem, project_problem, req.get_param("done") or "")
         send_page(self._deps, req, resp, page)
 
@@ -128,7 +113,7 @@ class Storage:
             event_count=stored_events(db),
             run=read.last_run(db),
             progress_path=PURGE_PATH,
-            backups=panel_of(self._deps, db),
+            panel=self._deps.hooks.storage_panel(self._deps, db),
             form=form,
             problem=problem,
             project_problem=project_problem,

@@ -9,7 +9,7 @@ import falcon
 import orjson
 
 from bloop.base.errors import BodyTooLarge, Declined, InvalidEvent, InvalidParameter
-from bloop.ingest.json_body import decode_json
+from bloop.base.json_body import decode_json
 
 JSON_BYTES_MAX = 65_536
 FORM_BYTES_MAX = 4096

@@ -1,22 +1,16 @@
-"""What each page shows: one frozen dataclass per template, and the small values inside it.
+"""What pages share: one frozen dataclass per template, and the small values inside it.
 
 K1  A template sees exactly the fields of its context class, and uses every one of them (a test compares the two).
 K2  Contexts hold rows, numbers and text as stored. Escaping and wording of times happen in the templates' filters.
-K3  Rules live here as properties (`is_new`, `actions`), so a template never weighs two fields against each other.
+K3  Rules live in contexts as properties (`is_new`, `actions`), so a template never weighs two fields against each
+    other.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from bloop.base.clock import DAY_MS
-from bloop.grouping.frames import Stack
-from bloop.issues.listing.state import IssueView
-from bloop.site.charts import Chart
-
-NEW_MS = DAY_MS  # an issue is new for a day
 RING_FILL_HIGH = 0.5  # of the ring: events arrive faster than they are stored
 
 
@@ -25,9 +19,6 @@ class Page:
     """Base of the context classes; `template` is the file that takes it."""
 
     template: ClassVar[str]
-
-
-# What pages share ---------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +51,19 @@ class Shell:
 
 
 @dataclass(frozen=True, slots=True)
+class Panel:
+    """Base of what one feature shows on another's page; its template takes it as `panel`."""
+
+    template: ClassVar[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Badge:
     """A word beside a title; `kind` is its CSS class, `title` explains it."""
 
     kind: str
     text: str
     title: str
-
-
-# The issue list -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,105 +86,6 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """A select of the filter bar; its first option is "any"."""
-
-    name: str
-    label: str
-    active: bool
-    options: tuple[Option, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter in force, and the link that takes it away."""
-
-    label: str
-    value: str
-    href: str
-
-
-@dataclass(frozen=True, slots=True)
-class Stats:
-    """`ring_fill` is 0.0–1.0, None while no ring exists; `dropped_24h` counts events refused for want of room."""
-
-    issues: int
-    unresolved: int
-    events_24h: int
-    ring_fill: float | None
-    dropped_24h: int
-
-    @property
-    def ring_fill_high(self) -> bool:
-        return self.ring_fill is not None and self.ring_fill > RING_FILL_HIGH
-
-    @property
-    def ring_width(self) -> float:
-        """Of the gauge, in percent."""
-        return round((self.ring_fill or 0.0) * 100, 1)
-
-
-@dataclass(frozen=True, slots=True)
-class IssueRow:
-    """One line of the list."""
-
-    href: str
-    short_id: str
-    status: str
-    level: str
-    error_type: str
-    message: str
-    where: str
-    release: str
-    event_count: int
-    user_count: int
-    first_seen_ms: int
-    last_seen_ms: int
-    spark: str
-    events_24h: int
-    is_new: bool
-    is_firing: bool
-    assignee: str
-    ticked: bool
-    failed: str  # why an action did not take it, "" when it did or there was none
-
-    @property
-    def mark(self) -> str:
-        """Its icon: the level of an open issue, else the status."""
-        return self.level if self.status in ("unresolved", "regressed") else self.status
-
-    @property
-    def mark_label(self) -> str:
-        return f"{self.status}, {self.level}"
-
-    @property
-    def badges(self) -> tuple[Badge, ...]:
-        return badges_of(self.status, self.is_new, self.is_firing)
-
-
-class Empty(StrEnum):
-    """Why a list has no rows. Each has words of its own."""
-
-    NEVER = "never"  # nothing has ever arrived
-    FILTERED = "filtered"  # the filters match nothing
-    UNREADABLE = "unreadable"  # the search cannot be understood
-    CAUGHT_UP = "caught_up"  # no open issues
-    TAB = "tab"  # nothing in this status
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """How to send the first event to `project`. The key is never part of a page; `key_command` prints one."""
-
-    project: str
-    page_href: str
-    ingest_url: str
-    key_note: str
-    key_command: str
-    script: str
-
-
-@dataclass(frozen=True, slots=True)
 class Notice:
     """What became of the last action, in a sentence; `failed` when not all of it was done."""
 
@@ -198,285 +94,11 @@ class Notice:
 
 
 @dataclass(frozen=True, slots=True)
-class IssueListPage(Page):
-    """`/`: issues of one project or of all, filtered, ordered, a page at a time.
-
-    `rows` is empty exactly when `empty` says why; `setup` is there when nothing has ever arrived. `older_href` and
-    `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
-    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of.
-    """
-
-    template: ClassVar[str] = "pages/issues.html"
-
-    shell: Shell
-    now_ms: int
-    view: IssueView
-    tabs: tuple[TabLink, ...]
-    choices: tuple[Choice, ...]
-    chips: tuple[Chip, ...]
-    sorts: tuple[Option, ...]
-    stats: Stats
-    trend: Chart
-    problem: str
-    notice: Notice | None
-    actions: tuple[Action, ...]
-    more_actions: tuple[Action, ...]
-    signal_id: int
-    rows: tuple[IssueRow, ...]
-    empty: Empty | None
-    setup: Setup | None
-    older_href: str
-    newer_href: str
-
-
-# One issue ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Action:
-    """A button that changes the status: what it posts, what it says, whether it is the likely next step.
-
-    What it posts may say how, as `muted.1d` (issues/status/choices.py).
-    """
-
-    status: str
-    label: str
-    key: str
-    icon: str
-    primary: bool
-    hint: str
-
-
-_RESOLVE = Action(
-    "resolved", "Resolve", "r", "resolved", True, "Fixed and deployed. It comes back if it happens again."
-)
-_MUTE = Action("muted", "Mute", "m", "muted", False, "Keep counting, send no alerts for now.")
-_IGNORE = Action("ignored", "Ignore", "i", "ignored", False, "Keep counting, never alert: known and not worth fixing.")
-_NEXT = Action(
-    "resolved.next", "Resolve in the next release", "", "resolved", False, "Releases known today are not it."
-)
-_MUTE_HOUR = Action("muted.1h", "Mute for an hour", "", "muted", False, "")
-_MUTE_DAY = Action("muted.1d", "Mute for a day", "", "muted", False, "")
-_MUTE_WEEK = Action("muted.1w", "Mute for a week", "", "muted", False, "")
-_REOPEN = Action("unresolved", "Reopen", "o", "regressed", True, "Back to the open issues.")
-
-
-@dataclass(frozen=True, slots=True)
-class IssueHead:
-    """The issue itself. `resolved_in` and `muted` say it in words, empty where there is nothing to say.
-
-    `release` is the one it was last seen in, empty when that has no name.
-    """
-
-    href: str
-    short_id: str
-    project_name: str
-    status: str
-    level: str
-    error_type: str
-    message: str
-    where: str
-    event_count: int
-    stored_count: int | None
-    user_count: int
-    first_seen_ms: int
-    last_seen_ms: int
-    first_release: str
-    last_release: str
-    times_regressed: int
-    resolved_at_ms: int | None
-    resolved_in: str
-    resolved_in_release: str
-    muted: str
-    release: str
-    assignee: str
-    is_new: bool
-    is_firing: bool
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in ("unresolved", "regressed")
-
-    @property
-    def extra_badges(self) -> tuple[Badge, ...]:
-        """What the status beside them does not say already."""
-        found = badges_of(self.status, self.is_new, self.is_firing)
-        return tuple(badge for badge in found if badge.kind != self.status)
-
-    @property
-    def state(self) -> str:
-        """What a page that was opened earlier may say differently."""
-        return ", ".join(
-            part
-            for part in (
-                "still firing" if self.is_firing else self.status,
-                self.muted,
-                f"assigned to {self.assignee}" if self.assignee else "",
-            )
-            if part
-        )
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """What can be done next; the way back from every status that is not open."""
-        return actions_of(self.is_open)
-
-    @property
-    def mutes(self) -> tuple[Action, ...]:
-        """For how long it can be muted, beside for ever."""
-        return (_MUTE_HOUR, _MUTE_DAY, _MUTE_WEEK) if self.is_open else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A line of a key/value table; `mono` for ids and paths, `at_ms` for a time instead of `value`."""
-
-    label: str
-    value: str = ""
-    mono: bool = False
-    at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventNav:
-    """Links to the neighbours in time, empty at the ends. `position` and `stored` are None when counting costs."""
-
-    first_href: str
-    previous_href: str
-    next_href: str
-    last_href: str
-    position: int | None
-    stored: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """One stored event. `stack` has no sections when the text has no frames; `metadata` is parsed JSON or None.
-
-    `same_as_issue`: its type and message stand in full at the top of the page already.
-    """
-
-    at_ms: int
-    error_type: str
-    message: str
-    same_as_issue: bool
-    stack_text: str
-    stack: Stack
-    facts: tuple[Fact, ...]
-    metadata: Any
-    metadata_facts: tuple[Fact, ...]
-
-    @property
-    def repeats_heading(self) -> bool:
-        """The stack's own first heading says what the page already says above it."""
-        return bool(self.stack.sections) and self.message[:80] in self.stack.sections[0].heading
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A slice of the issue's events, as a count and a part of all; `href` is empty where no list shows it."""
-
-    name: str
-    count: int
-    share: float
-    href: str
-
-    @property
-    def width(self) -> float:
-        """Of its bar, in percent; visible whenever there is something to see."""
-        return max(1.0, round(self.share * 100, 1)) if self.count else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Breakdown:
-    """Events by release, environment …, largest first; `others` counts the slices that are not listed.
-
-    `sample` is how many events were looked at, None when it is all of them.
-    """
-
-    title: str
-    sample: int | None
-    shares: tuple[Share, ...]
-    others: int
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """A line of the timeline. `text` goes on with `release` or `person`; `who` is empty when bloop itself acted."""
-
-    at_ms: int
-    icon: str
-    text: str
-    release: str
-    person: str
-    who: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class IssuePage(Page):
-    """`/issues/{ref}` and `/issues/{ref}/events/{id}`: one issue and one of its events.
-
-    `event` is None when every stored event was pruned, and `nav` with it. `latest` when the page shows the newest.
-    `people` are whom it can be assigned to, who has it is chosen; `me` is the visitor, unless that is who has it.
-    `ids` name the issue and the event in one line; `document_href` with `.md` or `.json` behind it is the same page for
-    programs.
-    """
-
-    template: ClassVar[str] = "pages/issue.html"
-
-    shell: Shell
-    now_ms: int
-    issue: IssueHead
-    event: EventView | None
-    nav: EventNav | None
-    latest: bool
-    day: Chart
-    month: Chart
-    breakdowns: tuple[Breakdown, ...]
-    history: tuple[HistoryEntry, ...]
-    back_href: str
-    people: tuple[Option, ...]
-    me: str
-    signal_id: int
-    ids: str
-    document_href: str
-
-
-# Pages without a frame ----------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
 class ErrorPage(Page):
     """Any answer that is not the page asked for. `detail` is safe to show."""
 
-    template: ClassVar[str] = "pages/error.html"
+    template: ClassVar[str] = "kit/error.html"
 
     status: int
     title: str
     detail: str
-
-
-def actions_of(is_open: bool | None) -> tuple[Action, ...]:
-    """What can be done to issues that are open, that are not, or of which that is not known (None)."""
-    triage = () if is_open is False else (_RESOLVE, _MUTE, _IGNORE)
-    return triage if is_open else (*triage, _REOPEN)
-
-
-def more_actions_of(is_open: bool | None) -> tuple[Action, ...]:
-    """What else can be done to many issues at once."""
-    return () if is_open is False else (_NEXT, _MUTE_DAY, _MUTE_WEEK)
-
-
-def badges_of(status: str, is_new: bool, is_firing: bool) -> tuple[Badge, ...]:
-    """The words beside a title. An unresolved issue that is not new has none: that is the normal case."""
-    found = []
-    if status == "regressed":
-        found.append(Badge("regressed", "Regressed", "It was resolved and happened again"))
-    elif status != "unresolved":
-        found.append(Badge(status, status.capitalize(), f"Status: {status}"))
-    if is_firing:
-        found.append(Badge("firing", "Still firing", "Releases from before the fix go on sending it"))
-    if is_new:
-        found.append(Badge("new", "New", "First seen less than 24 hours ago"))
-    return tuple(found)

@@ -15,9 +15,6 @@ from urllib.parse import quote
 import falcon
 
 from bloop.base import errors
-from bloop.health.api import vitals
-from bloop.health.pages import banners, wrong
-from bloop.health.read import reasons
 from bloop.site import errors as web_errors
 from bloop.site.contexts import ErrorPage, Page, Shell
 from bloop.site.deps import Deps
@@ -75,15 +72,8 @@ def _with_banners(deps: Deps, page: Page) -> Page:
     shell = getattr(page, "shell", None)
     if not isinstance(shell, Shell):
         return page
-    found = wrong_now(deps)
-    return replace(page, shell=replace(shell, banners=banners(found))) if found else page  # type: ignore[call-arg]
-
-
-def wrong_now(deps: Deps) -> list[str]:
-    """What ails bloop, worst first, in the words of `pages.system`."""
-    seen = vitals(deps)
-    minimum = deps.settings.database.disk_free_bytes_min
-    return wrong(reasons(seen, now_ms=deps.now_ms(), disk_free_bytes_min=minimum), seen)
+    banners = deps.hooks.banners(deps)
+    return replace(page, shell=replace(shell, banners=banners)) if banners else page  # type: ignore[call-arg]
 
 
 def takes_gzip(req: falcon.Request) -> bool:

@@ -14,7 +14,7 @@ from bloop.base.meters import ANSWER_BOUNDS_NS, ANSWER_BOUNDS_S, NO_ROUTE, NS, O
 _METHODS = frozenset(falcon.HTTP_METHODS)
 
 
-class Answered:
+class AnswerMeter:
     """The numbers; any thread."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Answered:
 class Metered:
     """Middleware; the first one, so that it sees a request before and an answer after all others."""
 
-    def __init__(self, answered: Answered) -> None:
+    def __init__(self, answered: AnswerMeter) -> None:
         self._answered = answered
 
     def process_request(self, req: falcon.Request, resp: falcon.Response) -> None:

@@ -1,4 +1,4 @@
-"""What every request and every answer of the dashboard process has in common, apart from who may ask (authenticate.py).
+"""What every request and every answer of the dashboard process has in common, apart from who may ask (access.py).
 
 M1  A fingerprint or a release in a path may hold anything, slashes included, encoded or not.
 M2  HEAD answers what GET would, without the body.

@@ -8,8 +8,8 @@ from typing import TypeVar
 import falcon
 
 from bloop.base.errors import InvalidParameter
+from bloop.base.timestamps import to_ms
 from bloop.db.walk import ROWS_MAX
-from bloop.ingest.timestamps import to_ms
 
 E = TypeVar("E", bound=StrEnum)
 

@@ -2,7 +2,7 @@
 
 render = Renderer()
 render.page(IssueListPage(…))                   # a context class knows its template
-render("pages/login.html", {"token": …})        # the same by hand; this is `Deps.render`
+render("accounts/login.html", {"token": …})        # the same by hand; this is `Deps.render`
 """
 
 from __future__ import annotations

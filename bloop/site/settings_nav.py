@@ -8,7 +8,7 @@ from typing import NamedTuple
 from bloop.site.contexts import Page, Shell
 
 
-class Section(NamedTuple):
+class SettingsSection(NamedTuple):
     """A page of the settings. `admin_only` hides the link; whether the page opens is decided by its route's need."""
 
     label: str
@@ -16,14 +16,14 @@ class Section(NamedTuple):
     admin_only: bool
 
 
-ACCOUNT = Section("Account", "/settings/account", admin_only=False)
-PEOPLE = Section("People", "/settings/people", admin_only=True)
+ACCOUNT = SettingsSection("Account", "/settings/account", admin_only=False)
+PEOPLE = SettingsSection("People", "/settings/people", admin_only=True)
 
-PROJECTS = Section("Projects", "/settings/projects", admin_only=False)
-TOKENS = Section("API tokens", "/settings/tokens", admin_only=False)
-ALERTS = Section("Alerts", "/settings/alerts", admin_only=False)
+PROJECTS = SettingsSection("Projects", "/settings/projects", admin_only=False)
+TOKENS = SettingsSection("API tokens", "/settings/tokens", admin_only=False)
+ALERTS = SettingsSection("Alerts", "/settings/alerts", admin_only=False)
 
-STORAGE = Section("Storage", "/settings/storage", admin_only=True)
+STORAGE = SettingsSection("Storage", "/settings/storage", admin_only=True)
 
 SECTIONS = (ACCOUNT, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
 
@@ -37,7 +37,7 @@ class NavLink:
 
 @dataclass(frozen=True, slots=True)
 class SettingsPage(Page):
-    """What stands in `layouts/settings.html`. `notice` says what the visitor has just done."""
+    """What stands in `kit/settings.html`. `notice` says what the visitor has just done."""
 
     shell: Shell
     nav: tuple[NavLink, ...]
@@ -45,7 +45,7 @@ class SettingsPage(Page):
     notice: str
 
 
-def settings_nav(current: Section, *, is_admin: bool) -> tuple[NavLink, ...]:
+def settings_nav(current: SettingsSection, *, is_admin: bool) -> tuple[NavLink, ...]:
     """What stands beside the page of `current`."""
     return tuple(
         NavLink(section.label, section.href, section is current)

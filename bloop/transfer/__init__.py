@@ -1,0 +1,1 @@
+"""Settings as a file, out of one bloop and into another."""

@@ -1,4 +1,4 @@
-"""`bloop export` and `bloop import`: the settings kept in the database, as a readable file."""
+"""`bloop export` and `bloop import`: the settings stored in the database, as a readable file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bloop.command.context import as_json, change, database, print_json, with_se
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
 
 if TYPE_CHECKING:
-    from bloop.transfer.importing import Report
+    from bloop.transfer.importing import ImportReport
 
 STANDARD_INPUT = "-"
 
@@ -28,14 +28,14 @@ STANDARD_INPUT = "-"
 @click.option("--with-secrets", is_flag=True, help="Include addresses and secrets of alert channels.")
 @with_settings
 def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: bool) -> None:
-    """Write retention, projects and alert rules as JSON, to FILE or to stdout. Events are not in it.
+    """Write retention, projects and alert rules as JSON to FILE or stdout.
 
-    Without --with-keys and --with-secrets there is nothing secret in it.
+    Events are not included; keys and secrets only with --with-keys and --with-secrets.
     """
     from bloop.transfer.export import export as gather  # here and below: every other command would wait for its imports
 
     with database(settings) as db:
-        db.execute("BEGIN")  # all of it of one moment
+        db.execute("BEGIN")  # one consistent snapshot
         document = gather(db, clock.now_ms(), with_keys=with_keys, with_secrets=with_secrets)
         db.execute("ROLLBACK")
     if file is None:
@@ -47,16 +47,16 @@ def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: 
 
 @click.command("import")
 @click.argument("file")
-@click.option("--dry-run", is_flag=True, help="Only say what would change.")
+@click.option("--dry-run", is_flag=True, help="List the changes without making them.")
 @as_json
 @with_settings
 def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None:
-    """Make what FILE says so: all of it or, if any of it will not do, nothing. `-` reads from stdin.
+    """Apply FILE atomically; `-` reads stdin.
 
-    Projects are found by slug, rules by project and name. What the file does not name stays as it is.
+    Projects are matched by slug, rules by project and name. Anything the file does not name stays unchanged.
     """
     document = parse(_read(file))
-    report = _tried(settings, document) if dry_run else change(settings, lambda db: _applied(settings, db, document))
+    report = _try(settings, document) if dry_run else change(settings, lambda db: _apply(settings, db, document))
     if as_json:
         print_json({"dry_run": dry_run, "changes": report.changes, "notes": report.notes})
         return
@@ -68,17 +68,18 @@ def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None
         click.echo(f"note: {line}", err=True)
 
 
-def _applied(settings: Settings, db: apsw.Connection, document: Document) -> Report:
+def _apply(settings: Settings, db: apsw.Connection, document: Document) -> ImportReport:
     from bloop.transfer.importing import apply
 
     return apply(db, document, settings, clock.now_ms())
 
 
-def _tried(settings: Settings, document: Document) -> Report:
+def _try(settings: Settings, document: Document) -> ImportReport:
+    """Apply the document in a transaction and roll it back."""
     with database(settings) as db:
         db.execute("BEGIN IMMEDIATE")
         try:
-            return _applied(settings, db, document)
+            return _apply(settings, db, document)
         finally:
             if db.in_transaction:
                 db.execute("ROLLBACK")
@@ -92,10 +93,10 @@ def _read(file: str) -> bytes:
 
 
 def _write_private(path: Path, text: str) -> None:
-    """A new file, readable by this user only."""
+    """Write a new file, readable by this user only."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
-        raise Conflict(f"{path} exists already") from None
+        raise Conflict(f"{path} already exists") from None
     with open(fd, "w", encoding="utf-8") as file:
         file.write(text)

@@ -1,7 +1,7 @@
-"""The settings kept in the database, as a file for people and for other installations: JSON, with a format version.
+"""The format of exported settings, for people and other installations: JSON with a format version.
 
-E1  What a file does not say is left as it is. What it says and nobody knows is an error that names the place.
-E2  Keys and secrets are in it only where somebody asked for them.
+DOCUMENT-1  Import leaves settings that the file does not contain unchanged. An unknown field is an error that names it.
+DOCUMENT-2  Keys and secrets are included only on request.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ FORMAT = 1
 BYTES_MAX = 4 * 1024 * 1024
 
 
-class Retention(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+class RetentionDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     raw_events_days: int | None = None
     hourly_counts_days: int | None = None
 
 
-class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Found by its slug. `id` is what the API calls it, for an installation that has no such project yet."""
+class ProjectDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Matched by slug. `id` is the API's id, for an installation that has no such project yet."""
 
     slug: str
     name: str
@@ -32,16 +32,16 @@ class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     api_key: str | None = None
 
 
-class Channel(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Without a `config` it only says that there is one of this type to this target."""
+class ChannelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Without a `config` it only states that a channel of this type to this target exists."""
 
     type: str
     target: str = ""
     config: dict[str, Any] | None = None
 
 
-class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Found by its project and name; of several with the same, by their order. No `project` is all of them."""
+class RuleDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Matched by project and name; several with the same are matched in order. No `project` means all projects."""
 
     name: str
     type: str
@@ -52,15 +52,15 @@ class Rule(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     environment: str | None = None
     source: str | None = None
     cooldown_secs: int | None = None
-    channels: tuple[Channel, ...] = ()
+    channels: tuple[ChannelDocument, ...] = ()
 
 
 class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     bloop_settings: int  # the format
     exported_at: str = ""
-    retention: Retention = Retention()
-    projects: tuple[Project, ...] = ()
-    alert_rules: tuple[Rule, ...] = ()
+    retention: RetentionDocument = RetentionDocument()
+    projects: tuple[ProjectDocument, ...] = ()
+    alert_rules: tuple[RuleDocument, ...] = ()
 
 
 def render(document: Document) -> str:
@@ -68,16 +68,16 @@ def render(document: Document) -> str:
 
 
 def parse(raw: bytes) -> Document:
-    """Raises: InvalidField naming the place."""
+    """Parse a file. Raises: InvalidField naming the place."""
     if len(raw) > BYTES_MAX:
-        raise InvalidField("", f"the file has more than {BYTES_MAX // 1024 // 1024} MiB: that is no export of bloop")
+        raise InvalidField("", f"the file has more than {BYTES_MAX // 1024 // 1024} MiB: not an export of bloop")
     try:
         fields = msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError) as error:
         raise InvalidField("", f"the file is not JSON: {error}") from None
     made_by_format = fields.get("bloop_settings") if isinstance(fields, dict) else None
     if type(made_by_format) is not int or made_by_format < 1:
-        raise InvalidField("bloop_settings", "this is no export of bloop: it has no bloop_settings")
+        raise InvalidField("bloop_settings", "this is not an export of bloop: bloop_settings is missing")
     if made_by_format > FORMAT:
         raise InvalidField(
             "bloop_settings", f"the file has format {made_by_format}, this bloop knows {FORMAT}: upgrade bloop"

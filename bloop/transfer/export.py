@@ -1,4 +1,4 @@
-"""What the database holds of settings → a Document."""
+"""Settings in the database → a Document."""
 
 from __future__ import annotations
 
@@ -11,28 +11,28 @@ from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rul
 from bloop.base import credentials
 from bloop.projects.read import list_projects, project_keys
 from bloop.retention.read import overrides, policy_row
-from bloop.transfer.document import FORMAT, Channel, Document, Project, Retention, Rule
+from bloop.transfer.document import FORMAT, ChannelDocument, Document, ProjectDocument, RetentionDocument, RuleDocument
 
 
 def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
-    """Everything, in an order that does not change by itself. Call it inside one read transaction."""
+    """All settings, in a stable order. Call inside one read transaction."""
     policy = policy_row(db)
     exported_at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
     return Document(
         bloop_settings=FORMAT,
         exported_at=exported_at,
-        retention=Retention(policy.raw_events_days, policy.hourly_counts_days),
+        retention=RetentionDocument(policy.raw_events_days, policy.hourly_counts_days),
         projects=_projects(db, with_keys=with_keys),
         alert_rules=_rules(db, with_secrets=with_secrets),
     )
 
 
-def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[Project, ...]:
+def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
     days = {row.project_id: row.raw_events_days for row in overrides(db)}
-    # The key of `default` is the configured secret until it is rotated: that one travels with the settings file.
+    # Until it is rotated, the key of `default` is the configured secret, which belongs to the settings file.
     keys = {row.id: row.api_key for row in project_keys(db) if credentials.PROJECT_KEY_PATTERN.fullmatch(row.api_key)}
     return tuple(
-        Project(
+        ProjectDocument(
             slug=row.slug,
             name=row.name,
             id=row.public_id,
@@ -43,7 +43,7 @@ def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[Project, ...]:
     )
 
 
-def _rules(db: apsw.Connection, *, with_secrets: bool) -> tuple[Rule, ...]:
+def _rules(db: apsw.Connection, *, with_secrets: bool) -> tuple[RuleDocument, ...]:
     rows = list_rules(db)
     of_rule: dict[int, list[ChannelRow]] = {}
     for row in list_channels(db, [row.id for row in rows]):
@@ -51,8 +51,8 @@ def _rules(db: apsw.Connection, *, with_secrets: bool) -> tuple[Rule, ...]:
     return tuple(_rule(row, of_rule.get(row.id, []), with_secrets=with_secrets) for row in rows)
 
 
-def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> Rule:
-    return Rule(
+def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> RuleDocument:
+    return RuleDocument(
         name=row.name,
         type=row.rule_type,
         project=row.project_slug,
@@ -66,8 +66,8 @@ def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> Rule:
     )
 
 
-def _channel(row: ChannelRow, *, with_secrets: bool) -> Channel:
-    """A config in which nothing is hidden holds no secret."""
+def _channel(row: ChannelRow, *, with_secrets: bool) -> ChannelDocument:
+    """The channel, with its config on request or if redaction hides nothing in it, so that it holds no secret."""
     is_open = channels.redacted(row.channel_type, row.config) == row.config
     target = channels.target(row.channel_type, row.config)
-    return Channel(type=row.channel_type, target=target, config=row.config if with_secrets or is_open else None)
+    return ChannelDocument(type=row.channel_type, target=target, config=row.config if with_secrets or is_open else None)

@@ -1,8 +1,8 @@
-"""A Document → the database: what it says is made so, what it does not say is left.
+"""Applies a Document to the database.
 
-I1  All of it or nothing: it is one transaction, the caller's. A dry run is the same transaction, rolled back.
-I2  Importing a file twice changes nothing the second time.
-I3  Nothing is deleted: a project, rule or channel that the file does not name stays.
+IMPORT-1  All or nothing: it runs in one transaction of the caller. A dry run is the same transaction, rolled back.
+IMPORT-2  Importing a file twice changes nothing the second time.
+IMPORT-3  Nothing is deleted: a project, rule or channel that the file does not name stays.
 """
 
 from __future__ import annotations
@@ -28,34 +28,34 @@ from bloop.projects.read import ProjectRow, get_project, list_projects, project_
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.retention.read import overrides, policy_row
 from bloop.retention.store import save_policy
-from bloop.transfer.document import Channel, Document, Project, Rule
+from bloop.transfer.document import ChannelDocument, Document, ProjectDocument, RuleDocument
 
 
 @dataclass(slots=True)
-class Report:
-    """What was changed, a sentence each, and what somebody has to see to."""
+class ImportReport:
+    """The changes made, and notes on what the operator still has to do, one sentence each."""
 
     changes: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
-def apply(db: apsw.Connection, document: Document, settings: Settings, now_ms: int) -> Report:
-    """Make it so (I1), and say what that changed.
+def apply(db: apsw.Connection, document: Document, settings: Settings, now_ms: int) -> ImportReport:
+    """Apply the document (IMPORT-1) and report the changes.
 
     Raises:
-        InvalidField, Conflict: names the place in the file; roll back.
+        InvalidField, Conflict: naming the place in the file; roll back.
     """
-    report = Report()
+    report = ImportReport()
     with _at("retention"):
-        _retention(db, document, report)
+        _apply_retention(db, document, report)
     for index, project in enumerate(document.projects):
         with _at(f"projects[{index}]"):
-            _project(db, project, report, now_ms)
-    existing = _by_name(db)
+            _apply_project(db, project, report, now_ms)
+    existing = _rules_by_name(db)
     for index, rule in enumerate(document.alert_rules):
         with _at(f"alert_rules[{index}]"):
-            same = existing.get((rule.project, rule.name.strip()))
-            _rule(db, rule, same.pop(0) if same else None, settings, report, now_ms)
+            matches = existing.get((rule.project, rule.name.strip()))
+            _apply_rule(db, rule, matches.pop(0) if matches else None, settings, report, now_ms)
     return report
 
 
@@ -70,20 +70,20 @@ def _at(place: str) -> Iterator[None]:
         raise Conflict(f"{place}: {error}") from None
 
 
-# How long what is kept
+# Retention
 
 
-def _retention(db: apsw.Connection, document: Document, report: Report) -> None:
-    row, wanted = policy_row(db), document.retention
-    events = _checked_days("raw_events_days", wanted.raw_events_days)
-    hours = _checked_days("hourly_counts_days", wanted.hourly_counts_days)
+def _apply_retention(db: apsw.Connection, document: Document, report: ImportReport) -> None:
+    row, retention = policy_row(db), document.retention
+    events = _checked_days("raw_events_days", retention.raw_events_days)
+    hours = _checked_days("hourly_counts_days", retention.hourly_counts_days)
     changes = []
-    for what, days, before in (
+    for label, days, before in (
         ("raw events", events, row.raw_events_days),
         ("counts per hour", hours, row.hourly_counts_days),
     ):
         if days is not None and days != before:
-            changes.append(f"{what}: kept {days} days, not {before or 'as the settings file says'}")
+            changes.append(f"{label}: kept {days} days, not {before or 'as in the settings file'}")
     if changes:
         save_policy(db, raw_events_days=events, hourly_counts_days=hours)
         report.changes += changes
@@ -98,40 +98,44 @@ def _checked_days(name: str, days: int | None) -> int | None:
 # Projects
 
 
-def _project(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> None:
+def _apply_project(db: apsw.Connection, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> None:
     if wanted.api_key is not None and not credentials.PROJECT_KEY_PATTERN.fullmatch(wanted.api_key):
         raise InvalidField("api_key", "is not a project key")
     row = next((row for row in list_projects(db) if row.slug == wanted.slug), None)
     if row is None:
-        row = _made(db, wanted, report, now_ms)
+        row = _create_project(db, wanted, report, now_ms)
         if row is None:
             return
     elif row.name != wanted.name.strip():
         projects.rename_project(db, row.id, wanted.name)
-        report.changes.append(f"project {row.slug}: called {wanted.name.strip()}")
-    _key(db, row, wanted, report, now_ms)
+        report.changes.append(f"project {row.slug}: renamed to {wanted.name.strip()}")
+    _replace_key(db, row, wanted, report, now_ms)
     days = _checked_days("raw_events_days", wanted.raw_events_days)
-    kept = next((o.raw_events_days for o in overrides(db) if o.project_id == row.id), None)
-    if days is not None and days != kept:
+    current_days = next((o.raw_events_days for o in overrides(db) if o.project_id == row.id), None)
+    if days is not None and days != current_days:
         save_policy(db, overrides=[(row.id, days)])
         report.changes.append(f"project {row.slug}: raw events kept {days} days")
 
 
-def _made(db: apsw.Connection, wanted: Project, report: Report, now_ms: int) -> ProjectRow | None:
-    if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may make it
-        report.notes.append("the project default is made when bloop starts; import again after that")
+def _create_project(
+    db: apsw.Connection, wanted: ProjectDocument, report: ImportReport, now_ms: int
+) -> ProjectRow | None:
+    if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may create it
+        report.notes.append("the project default is created when bloop starts; import again after that")
         return None
     public_id = wanted.id if wanted.id and get_project(db, wanted.id) is None else None
     row, _ = projects.create_project(
         db, name=wanted.name, slug=wanted.slug, now_ms=now_ms, public_id=public_id, api_key=wanted.api_key
     )
-    report.changes.append(f"project {row.slug}: made")
+    report.changes.append(f"project {row.slug}: created")
     if wanted.api_key is None:
         report.notes.append(f"project {row.slug} has a new key: `bloop project rotate-key {row.slug}` shows one")
     return row
 
 
-def _key(db: apsw.Connection, row: ProjectRow, wanted: Project, report: Report, now_ms: int) -> None:
+def _replace_key(
+    db: apsw.Connection, row: ProjectRow, wanted: ProjectDocument, report: ImportReport, now_ms: int
+) -> None:
     if wanted.api_key is None:
         return
     keys = {key.api_key: key.id for key in project_keys(db)}
@@ -139,40 +143,45 @@ def _key(db: apsw.Connection, row: ProjectRow, wanted: Project, report: Report, 
         raise InvalidField("api_key", "is the key of another project")
     if wanted.api_key not in keys:
         projects.replace_key(db, row.id, wanted.api_key, now_ms)
-        report.changes.append(f"project {row.slug}: another key")
+        report.changes.append(f"project {row.slug}: key replaced")
 
 
 # Alert rules
 
 
-def _by_name(db: apsw.Connection) -> dict[tuple[str | None, str], list[RuleRow]]:
-    found: dict[tuple[str | None, str], list[RuleRow]] = {}
+def _rules_by_name(db: apsw.Connection) -> dict[tuple[str | None, str], list[RuleRow]]:
+    rules: dict[tuple[str | None, str], list[RuleRow]] = {}
     for row in list_rules(db):
-        found.setdefault((row.project_slug, row.name), []).append(row)
-    return found
+        rules.setdefault((row.project_slug, row.name), []).append(row)
+    return rules
 
 
-def _rule(
-    db: apsw.Connection, wanted: Rule, row: RuleRow | None, settings: Settings, report: Report, now_ms: int
+def _apply_rule(
+    db: apsw.Connection,
+    wanted: RuleDocument,
+    row: RuleRow | None,
+    settings: Settings,
+    report: ImportReport,
+    now_ms: int,
 ) -> None:
     fields, name = _fields(wanted), f"alert rule {wanted.name.strip()}"
     if row is None:
         rule_id = alert_rules.create_rule(
             db, fields, project_id=_project_id(db, wanted), created_by=None, now_ms=now_ms
         )
-        report.changes.append(f"{name}: made")
+        report.changes.append(f"{name}: created")
     else:
         rule_id = row.id
         if fields != _fields_of(row):
             alert_rules.save_rule(db, row.id, fields, now_ms)
             report.changes.append(f"{name}: changed")
-    there = list_channels(db, [rule_id])
+    unmatched = list_channels(db, [rule_id])
     for index, channel in enumerate(wanted.channels):
         with _at(f"channels[{index}]"):
-            _channel(db, rule_id, name, channel, there, settings, report, now_ms)
+            _apply_channel(db, rule_id, name, channel, unmatched, settings, report, now_ms)
 
 
-def _project_id(db: apsw.Connection, wanted: Rule) -> int | None:
+def _project_id(db: apsw.Connection, wanted: RuleDocument) -> int | None:
     if wanted.project is None:
         return None
     project = next((row for row in list_projects(db) if row.slug == wanted.project), None)
@@ -181,7 +190,7 @@ def _project_id(db: apsw.Connection, wanted: Rule) -> int | None:
     return project.id
 
 
-def _fields(wanted: Rule) -> RuleFields:
+def _fields(wanted: RuleDocument) -> RuleFields:
     return alert_rules.checked(
         RuleFields(
             name=wanted.name,
@@ -197,35 +206,35 @@ def _fields(wanted: Rule) -> RuleFields:
 
 
 def _fields_of(row: RuleRow) -> RuleFields:
-    """As `_fields` would read them: a config that was stored short has its defaults spelt out."""
-    given = {name: getattr(row, name) for name in RuleFields._fields if name != "config"}
-    return RuleFields(**given, config=as_dict(parse_config(row.rule_type, row.config)))
+    """The stored rule as `_fields` would give it: with the defaults that its stored config leaves out."""
+    others = {name: getattr(row, name) for name in RuleFields._fields if name != "config"}
+    return RuleFields(**others, config=as_dict(parse_config(row.rule_type, row.config)))
 
 
-def _channel(
+def _apply_channel(
     db: apsw.Connection,
     rule_id: int,
     name: str,
-    wanted: Channel,
-    there: list[ChannelRow],
+    wanted: ChannelDocument,
+    unmatched: list[ChannelRow],
     settings: Settings,
-    report: Report,
+    report: ImportReport,
     now_ms: int,
 ) -> None:
-    """`there` are the rule's channels that no entry of the file has matched yet; one that matches is taken out."""
+    """Apply one channel; `unmatched` are the rule's channels that no entry matched so far, and loses the match."""
     if wanted.config is None:
-        same = [row for row in there if (row.channel_type, channels.target(row.channel_type, row.config))
+        matches = [row for row in unmatched if (row.channel_type, channels.target(row.channel_type, row.config))
                 == (wanted.type, wanted.target)]  # fmt: skip
-        if not same:
+        if not matches:
             report.notes.append(f"{name}: its {wanted.type} channel to {wanted.target} is not in the file; add it")
     else:
         config = channels.check(wanted.type, wanted.config, settings)
-        same = [row for row in there if row.channel_type == wanted.type and _text(row.config) == _text(config)]
-        if not same:
+        matches = [row for row in unmatched if row.channel_type == wanted.type and _text(row.config) == _text(config)]
+        if not matches:
             alert_rules.add_channel(db, rule_id, wanted.type, config, now_ms)
-            report.changes.append(f"{name}: tells {channels.target(wanted.type, config)} ({wanted.type})")
-    if same:
-        there.remove(same[0])
+            report.changes.append(f"{name}: notifies {channels.target(wanted.type, config)} ({wanted.type})")
+    if matches:
+        unmatched.remove(matches[0])
 
 
 def _text(config: dict[str, Any]) -> bytes:

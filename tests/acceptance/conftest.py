@@ -22,11 +22,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., BloopServer]]:
-    """Servers that are not started yet; whatever became of them, they are ended and nothing is left."""
+    """Quiet servers that are not started yet; whatever became of them, they are ended and nothing is left."""
     made: list[BloopServer] = []
 
     def make(name: str = "a", **variables: str) -> BloopServer:
-        made.append(BloopServer(tmp_path / name, **variables))
+        made.append(BloopServer(tmp_path / name, quiet=True, **variables))
         return made[-1]
 
     yield make

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import burst, soak
 from benchmarks.bench import Bench, Scale, target
 from benchmarks.report import Report
-from bloop.bench.instance import Instance, InstanceError, free_port
+from bloop.bench.instance import BenchInstance, InstanceError, free_port
 from bloop.bench.measure import CountError, measure
 from bloop.bench.schedule import Load
 from tests.waiting import until
@@ -19,7 +19,7 @@ from tests.waiting import until
 def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
     tmp_path: Path,
 ) -> None:
-    with Instance(tmp_path) as instance:
+    with BenchInstance(tmp_path) as instance:
         parts = {
             "supervisor": 1,
             "writer": 1,
@@ -60,16 +60,16 @@ def test_a_burst_is_offered_at_twice_the_measured_speed_and_accounted_for(tmp_pa
 def test_a_missing_event_ends_the_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bloop.bench.measure.stored_of_run", lambda db, run, after_id: (19, 19))
 
-    with Instance(tmp_path) as instance, pytest.raises(CountError, match="20 accepted, 19 rows"):
+    with BenchInstance(tmp_path) as instance, pytest.raises(CountError, match="20 accepted, 19 rows"):
         measure(instance, Load(target(instance), "one", requests=20, rate=1000, connections=2))
 
 
 def test_an_instance_that_cannot_start_says_why(tmp_path: Path) -> None:
     port = free_port()
-    with Instance(tmp_path, BLOOP__SERVER__PORT=str(port)):
+    with BenchInstance(tmp_path, BLOOP__SERVER__PORT=str(port)):
         (tmp_path / "second").mkdir()
         with pytest.raises(InstanceError, match=f"cannot listen on 127.0.0.1 port {port}"):
-            Instance(tmp_path / "second", BLOOP__SERVER__PORT=str(port)).__enter__()
+            BenchInstance(tmp_path / "second", BLOOP__SERVER__PORT=str(port)).__enter__()
 
 
 def test_a_soak_goes_on_beside_reads_deleting_and_alerts(tmp_path: Path) -> None:

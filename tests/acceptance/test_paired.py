@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import psutil
 
 from benchmarks.ratios import KINDS
 from benchmarks.trees import ROOT, checked_out, environ_of
-from bloop.bench.instance import Instance
+from bloop.base.config import Database, Settings
+from bloop.bench.instance import SHARED_MEMORY, BenchInstance
 from tests.waiting import until
 
 # Put into a tree: each process that runs it, forked or not, leaves a file named for its pid beside the database.
@@ -33,11 +38,15 @@ def pids_with_sign(folder: Path) -> set[int]:
     return {int(path.name.removeprefix("ran-")) for path in folder.glob("ran-*")}
 
 
+def lives(process: psutil.Process) -> bool:
+    return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+
+
 def test_every_process_of_a_side_runs_the_code_of_its_tree(tmp_path: Path) -> None:
     with checked_out("HEAD") as tree:
         with (tree / "bloop" / "__init__.py").open("a") as module:
             module.write(SIGN)
-        with Instance(tmp_path, **environ_of(tree)) as instance:
+        with BenchInstance(tmp_path, **environ_of(tree)) as instance:
             parts = {"supervisor", "writer", "ingest worker", "dashboard worker", "retention", "alerts"}
             until(lambda: parts <= set(instance.processes().values()), "every part of it")
             processes = instance.processes()
@@ -53,7 +62,7 @@ def test_a_bloop_without_a_tree_runs_the_code_that_is_installed(tmp_path: Path) 
     with checked_out("HEAD") as tree:
         with (tree / "bloop" / "__init__.py").open("a") as module:
             module.write(SIGN)
-        with Instance(tmp_path) as instance:
+        with BenchInstance(tmp_path) as instance:
             assert instance.processes()
 
     assert not pids_with_sign(tmp_path)
@@ -78,3 +87,21 @@ def test_a_commit_that_is_not_there_ends_the_comparison_with_1() -> None:
 
     assert done.returncode == 1
     assert "no-such-branch" in done.stderr
+
+
+def test_a_comparison_that_is_ended_leaves_no_process_no_file_and_no_shared_memory() -> None:
+    with tempfile.TemporaryDirectory(prefix="paired-") as folder:  # its bloop has Unix sockets: the name must be short
+        command = [sys.executable, "-m", "benchmarks", "paired", "HEAD", "--quick", "--dir", folder]
+        with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+            (database, *_) = until(lambda: list(Path(folder).glob("*/run-*/bloop.db")), "a database", within_s=60)
+            ring = SHARED_MEMORY / Settings(database=Database(path=str(database))).ring_name[1:]
+            until(ring.exists, "a ring", within_s=60)
+            of_run = psutil.Process(process.pid).children(recursive=True)
+            process.terminate()
+            code = process.wait(60)
+
+        assert code == 128 + signal.SIGTERM
+        assert of_run
+        assert not any(map(lives, of_run))
+        assert not ring.exists()
+        assert list(Path(folder).iterdir()) == []

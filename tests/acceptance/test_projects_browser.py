@@ -19,11 +19,11 @@ import pytest
 from playwright.sync_api import Browser, expect
 
 from bloop.base.outcomes import Outcome
-from bloop.projects.onboarding.pages import LANGUAGES, snippet
+from bloop.onboarding.pages import LANGUAGES, snippet
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.chromium import Visit
 from tests.stored import stored_events
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 from tests.waiting import until
 
 pytestmark = pytest.mark.browser

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from bloop.cli.family import KINDS
+from bloop.base.reasons import Reason
+from bloop.cli.processes import KINDS
 from bloop.cli.status import REMEDIES
-from bloop.health.read import Reason
 from tests.acceptance.harness import BloopServer, event
 from tests.waiting import until
 
@@ -29,9 +29,9 @@ def test_status_says_what_runs_what_came_in_and_what_is_wrong(server: BloopServe
 
     assert (code, seen["state"], seen["reasons"]) == (0, "well", [])
     assert {process["name"].partition(" ")[0] for process in seen["processes"]} == set(KINDS)
-    assert {process["pid"] for process in seen["processes"]} == {process.pid for process in server.family()}
+    assert {process["pid"] for process in seen["processes"]} == {process.pid for process in server.find_processes()}
     assert seen["records"]["day"] == {"received": 3, "stored": 3}
-    assert "bloop is well" in server.cli("status").stdout
+    assert "bloop is healthy" in server.cli("status").stdout
 
     (writer,) = server.pids("writer")
     resource.prlimit(writer, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # every write of the writer fails

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.browser.site import Site
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 
 # Answers that are no pages.
 MACHINES = (

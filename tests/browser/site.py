@@ -12,6 +12,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import apsw
 import orjson
 
+from bloop import features
 from bloop.accounts.invites.store import create_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import add_passkey
@@ -19,7 +20,7 @@ from bloop.accounts.people.store import checked_username, create_user
 from bloop.accounts.sign_ins.store import Browser, create_sign_in
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.rules import store as alert_rules
@@ -30,7 +31,7 @@ from bloop.base import clock
 from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, IssueRow, list_issues
 from bloop.projects.read import get_project
@@ -39,11 +40,11 @@ from bloop.retention import store as retention
 from bloop.retention.sizes import shown_tables
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
+from bloop.site.links import issue_href
 from bloop.site.render import Renderer
-from bloop.site.shell import issue_href
 from tests.seeding import Seeder
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 
 LONG_WORD = "W" * 120
 
@@ -81,7 +82,7 @@ class Site:
         seeder = Seeder(path, now())
         self.cookie, self.links = fill(seeder)
         seeder.close()
-        self.database = Database(path, pool_size=4, query_timeout_ms=5000)
+        self.database = DatabasePool(path, pool_size=4, query_timeout_ms=5000)
         self._server = make_server("127.0.0.1", 0, None, server_class=_Server, handler_class=_Quiet)  # type: ignore[arg-type]
         self.url = f"http://localhost:{self._server.server_port}"
         settings = Settings(
@@ -96,8 +97,9 @@ class Site:
             bump_generation=lambda: None,
             render=Renderer(),
             now_ms=now,
+            hooks=Hooks.resolve(features.hooks()),
         )
-        app, self.routes = create_dashboard_app(deps)
+        app, self.routes = create_dashboard_app(deps, features.mounts())
         self._server.set_app(app)
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05})
         self._thread.start()
@@ -173,8 +175,8 @@ def _backups(db: apsw.Connection, now_ms: int) -> None:
     backups.add_done(
         db, created_at_ms=then, now_ms=then, file="x", file_bytes=9 << 20, database_bytes=80 << 20, proven_at_ms=then
     )
-    for error in (f"not enough room in /{LONG_WORD}/{XSS[0]}", None):
-        run = backups.ask(db, cause="schedule", asked_by=None, now_ms=now_ms)
+    for error in (f"not enough space in /{LONG_WORD}/{XSS[0]}", None):
+        run = backups.request(db, cause="schedule", asked_by=None, now_ms=now_ms)
         backups.begin(db, run.id, now_ms)
         if error:
             backups.end(db, run.id, now_ms=now_ms, error=error)
@@ -230,7 +232,7 @@ def _rule(db: apsw.Connection, now_ms: int) -> str:
     for text in (*texts, LONG_WORD):
         message = orjson.dumps({"text": text, "url": "https://errors.example.com/"}).decode()
         made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
-        deliveries.add(db, made, rule_id, [Target(channel_id, "webhook", text)], now_ms)
+        deliveries.add(db, made, rule_id, [DeliveryTarget(channel_id, "webhook", text)], now_ms)
         for row in deliveries_of(db, made):
             deliveries.give_up(db, row.id, error=text, status=500)
     return f"/settings/alerts/{rule_id}"

@@ -13,7 +13,7 @@ from tests.browser.places import EVERYWHERE, FRESH, MACHINES, PLACES, resolve
 from tests.browser.site import Site
 from tests.browser.survey import Findings, foreign, look_at, unfold, violations
 from tests.chromium import Visit, contexts
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 
 Survey = dict[str, Findings]
 ASSETS = Path(__file__).parents[2] / "templates/assets"

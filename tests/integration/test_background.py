@@ -11,12 +11,12 @@ import apsw
 import pytest
 
 from bloop.base import config
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.processes_read import process_states
-from bloop.health.read import Reason
+from bloop.processes.read import process_states
 from tests.waiting import until
 from workers import background
-from workers.background import Background, Job, Stopping
+from workers.background import BackgroundProcess, Job, Stopping
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def run_in_child(settings: config.Settings, jobs: list[Job]) -> int:
             def make_jobs(db: apsw.Connection, stopping: Stopping) -> list[Job]:
                 return jobs
 
-            code = Background("retention", settings).run(make_jobs)
+            code = BackgroundProcess("retention", settings).run(make_jobs)
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
@@ -76,7 +76,7 @@ def test_process_without_anything_to_do_goes_on_saying_that_it_lives(
     monkeypatch.setattr(background, "SEEN_EVERY_S", 0.02)
     pid = os.fork()
     if pid == 0:
-        os._exit(Background("retention", settings).run(lambda db, stopping: [Job("idle", lambda: 3600.0)]))
+        os._exit(BackgroundProcess("retention", settings).run(lambda db, stopping: [Job("idle", lambda: 3600.0)]))
     try:
         with closing(connection.open_reader(settings.database_path)) as db:
             (first,) = until(lambda: process_states(db), "a first word")

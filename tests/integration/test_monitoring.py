@@ -12,7 +12,7 @@ import yaml
 
 from bloop.base.meters import ANSWERS, Answer, Measured
 from bloop.health.exposition import Families, Seen
-from bloop.health.metrics_read import Backup, Process, Read, Total
+from bloop.health.read import BackupTimes, Process, Read, Total
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import Meters
 from tests.integration.api.conftest import WELL
@@ -26,7 +26,7 @@ OPERATIONS = (ROOT / "docs/operations.md").read_text()
 FULL = Seen(
     now_ms=NOW_MS,
     read=Read([Total(1, "shop", 1, 5)], {"waiting": 1, "failed": 0}, 3, [Process("alerts", NOW_MS, True)],
-              Backup(NOW_MS, NOW_MS, False)),
+              BackupTimes(NOW_MS, NOW_MS, False)),
     ring=WELL,
     meters=Meters([0] * CONSUMER_METERS, [[0] * LANE_METERS]),
     oldest_ms=NOW_MS,

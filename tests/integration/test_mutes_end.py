@@ -9,8 +9,9 @@ from bloop.base import clock
 from bloop.base.config import Database, Settings
 from bloop.db import connection
 from bloop.issues.status.audit import Actor
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import Mute
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.store import change_status
 from tests.seed import Seed
 from workers.retention import MUTES_EVERY_S, make_jobs
 

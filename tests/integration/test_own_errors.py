@@ -26,7 +26,7 @@ from tests.seed import Seed
 from tests.stored import decoded
 from tests.unit.ring.support import fresh_ring_name
 from workers import own_errors
-from workers.own_errors import QUEUE_MAX, OwnErrors
+from workers.own_errors import QUEUE_MAX, OwnErrorHandler
 
 logger = logging.getLogger("tests.own")
 
@@ -51,7 +51,7 @@ def ring(settings: config.Settings) -> Iterator[Segment]:
 
 
 @pytest.fixture
-def handler(settings: config.Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnErrors]:
+def handler(settings: config.Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnErrorHandler]:
     """Installed as in a process; what its thread has begun is over before the ring goes."""
     root = logging.getLogger()
     before, hook = root.handlers[:], threading.excepthook
@@ -84,7 +84,7 @@ def tracebacks(caplog: pytest.LogCaptureFixture) -> int:
     return sum(bool(record.exc_info) for record in caplog.records)
 
 
-def test_an_unexpected_error_is_an_event_of_bloop_itself(handler: OwnErrors, ring: Segment, seed: Seed) -> None:
+def test_an_unexpected_error_is_an_event_of_bloop_itself(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     fail()
     handler.flush(5.0)
 
@@ -97,14 +97,14 @@ def test_an_unexpected_error_is_an_event_of_bloop_itself(handler: OwnErrors, rin
     assert (cell.project_id, cell.outcome, cell.value) == (record.project_id, Outcome.RECEIVED, 1)
 
 
-def test_every_reader_of_keys_is_told_of_the_new_project_once(handler: OwnErrors, ring: Segment, seed: Seed) -> None:
+def test_a_new_project_bumps_the_key_generation_once(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     generation = ring.generation
     fail()
     handler.flush(5.0)
     made = ring.generation
     assert made != generation
 
-    handler._pace.__init__()  # type: ignore[misc]
+    handler._limiter.__init__()  # type: ignore[misc]
     fail()
     handler.flush(5.0)
 
@@ -114,7 +114,7 @@ def test_every_reader_of_keys_is_told_of_the_new_project_once(handler: OwnErrors
 
 @pytest.mark.parametrize("taken", [["bloop"], ["bloop", "bloop-itself"], ["bloop-itself"]])
 def test_names_that_people_have_taken_are_left_to_them(
-    handler: OwnErrors, ring: Segment, seed: Seed, taken: list[str]
+    handler: OwnErrorHandler, ring: Segment, seed: Seed, taken: list[str]
 ) -> None:
     theirs = {seed.project(slug) for slug in taken}
 
@@ -125,7 +125,7 @@ def test_names_that_people_have_taken_are_left_to_them(
     assert record.project_id not in theirs
 
 
-def test_after_it_was_deleted_the_project_is_made_anew(handler: OwnErrors, ring: Segment, seed: Seed) -> None:
+def test_a_deleted_project_is_created_again(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     with connection.immediate(seed.db):
         first = projects.ensure_own_project(seed.db, 1)
         assert projects.ensure_own_project(seed.db, 2) == first
@@ -139,7 +139,7 @@ def test_after_it_was_deleted_the_project_is_made_anew(handler: OwnErrors, ring:
     assert [record.project_id > first for record in drained(ring)] == [True]
 
 
-def test_only_what_is_unexpected_is_reported(handler: OwnErrors, ring: Segment, seed: Seed) -> None:
+def test_only_what_is_unexpected_is_reported(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     logger.error("expected: %s", "one line")
     logger.warning("with a traceback, and only a warning", exc_info=LookupError("x"))
     for error in (apsw.FullError("full"), apsw.CorruptError("malformed")):
@@ -150,7 +150,7 @@ def test_only_what_is_unexpected_is_reported(handler: OwnErrors, ring: Segment, 
 
 
 def test_what_ends_a_thread_is_logged_and_reported(
-    handler: OwnErrors, ring: Segment, seed: Seed, caplog: pytest.LogCaptureFixture
+    handler: OwnErrorHandler, ring: Segment, seed: Seed, caplog: pytest.LogCaptureFixture
 ) -> None:
     thread = threading.Thread(target=lambda: [][1], name="doomed")
     thread.start()
@@ -161,7 +161,7 @@ def test_what_ends_a_thread_is_logged_and_reported(
     assert "the thread doomed ended by an unexpected error" in caplog.messages[0]
 
 
-def test_repeats_are_left_out_and_the_next_says_how_many(handler: OwnErrors, ring: Segment, seed: Seed) -> None:
+def test_repeats_are_left_out_and_the_next_says_how_many(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     for _ in range(50):
         fail()
     try:
@@ -176,7 +176,7 @@ def test_repeats_are_left_out_and_the_next_says_how_many(handler: OwnErrors, rin
 
 
 def test_without_a_database_one_line_is_logged_nothing_is_made_and_nothing_repeats(
-    handler: OwnErrors, ring: Segment, settings: config.Settings, caplog: pytest.LogCaptureFixture
+    handler: OwnErrorHandler, ring: Segment, settings: config.Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail()
     handler.flush(5.0)
@@ -188,7 +188,7 @@ def test_without_a_database_one_line_is_logged_nothing_is_made_and_nothing_repea
 
 
 def test_a_database_that_is_garbage_leads_to_one_line_too(
-    handler: OwnErrors, ring: Segment, settings: config.Settings, caplog: pytest.LogCaptureFixture
+    handler: OwnErrorHandler, ring: Segment, settings: config.Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.database_path.write_bytes(b"garbage" * 1000)
     fail()
@@ -199,7 +199,7 @@ def test_a_database_that_is_garbage_leads_to_one_line_too(
 
 
 def test_without_a_ring_it_tries_for_a_while_and_gives_up(
-    handler: OwnErrors, settings: config.Settings, seed: Seed, caplog: pytest.LogCaptureFixture
+    handler: OwnErrorHandler, settings: config.Settings, seed: Seed, caplog: pytest.LogCaptureFixture
 ) -> None:
     fail()
     handler.flush(5.0)
@@ -208,7 +208,7 @@ def test_without_a_ring_it_tries_for_a_while_and_gives_up(
 
 
 def test_a_lane_that_becomes_free_in_time_is_used(
-    handler: OwnErrors, ring: Segment, seed: Seed, monkeypatch: pytest.MonkeyPatch
+    handler: OwnErrorHandler, ring: Segment, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     taken, send = [Producer.claim(ring), Producer.claim(ring)], own_errors.send
 
@@ -229,7 +229,11 @@ def test_a_lane_that_becomes_free_in_time_is_used(
 
 
 def test_trouble_while_reporting_is_not_reported(
-    handler: OwnErrors, ring: Segment, seed: Seed, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    handler: OwnErrorHandler,
+    ring: Segment,
+    seed: Seed,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def broken(*_: object) -> None:
         fail("inside the reporting thread")
@@ -248,7 +252,7 @@ def test_trouble_while_reporting_is_not_reported(
 
 
 def test_an_error_whose_text_cannot_be_had_does_no_harm(
-    handler: OwnErrors, ring: Segment, seed: Seed, caplog: pytest.LogCaptureFixture
+    handler: OwnErrorHandler, ring: Segment, seed: Seed, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Nasty(Exception):
         def __str__(self) -> str:
@@ -264,12 +268,12 @@ def test_an_error_whose_text_cannot_be_had_does_no_harm(
 
 
 def test_a_queue_that_is_full_drops_and_counts(
-    handler: OwnErrors, ring: Segment, seed: Seed, monkeypatch: pytest.MonkeyPatch
+    handler: OwnErrorHandler, ring: Segment, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
     sent: list[object] = []
     monkeypatch.setattr(own_errors, "send", lambda _settings, event: go_on.wait(10) and sent.append(event))
-    monkeypatch.setattr(handler._pace, "allows", lambda place, now_ms: True)
+    monkeypatch.setattr(handler._limiter, "allows", lambda place, now_ms: True)
 
     for _ in range(QUEUE_MAX + 20):
         fail()
@@ -277,10 +281,10 @@ def test_a_queue_that_is_full_drops_and_counts(
     handler.flush(5.0)
 
     assert QUEUE_MAX <= len(sent) <= QUEUE_MAX + 1
-    assert handler._pace.left_out >= 19
+    assert handler._limiter.left_out >= 19
 
 
-def test_a_fork_reports_for_itself(handler: OwnErrors, ring: Segment, seed: Seed) -> None:
+def test_a_fork_reports_for_itself(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     fail()
     handler.flush(5.0)
     thread = handler._thread

@@ -16,13 +16,13 @@ from bloop.base.clock import DAY_MS, now_ms
 from bloop.db import connection
 from bloop.retention import cleaner, disk, prune, steps
 from bloop.retention import store as retention
-from bloop.retention.read import RunRow, get_run, last_run, open_run
+from bloop.retention.read import RetentionRunRow, get_run, last_run, open_run
 from bloop.retention.sizes import last_sample
 from tests.seed import NOW_MS, Seed
 from tests.unit.retention.cleaning import counters, expected, settle, stored
 from tests.waiting import until
 from workers import retention as worker
-from workers.retention import Pruning
+from workers.retention import PruneJob
 
 EVENTS = 6000
 KILLS = 6
@@ -91,7 +91,7 @@ def ended(pid: int, signum: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
-def run_of(seed: Seed) -> RunRow:
+def run_of(seed: Seed) -> RetentionRunRow:
     found = last_run(seed.db)
     assert found is not None
     return found
@@ -163,29 +163,29 @@ class Clock:
         return self.now_s
 
 
-def finish(pruning: Pruning, seed: Seed) -> int:
+def finish(job: PruneJob, seed: Seed) -> int:
     """Run it until the open clean-up is finished; how many runs there have been."""
-    pruning.run()
+    job.run()
     for _ in range(10_000):
         if open_run(seed.db) is None:
             break
-        pruning.run()
+        job.run()
     return int(seed.value("SELECT max(id) FROM retention_runs"))
 
 
 def test_clean_ups_begin_by_the_clock_or_on_demand_and_not_in_between(seed: Seed, settings: config.Settings) -> None:
     clock = Clock()
     with closing(connection.open_control(seed.path)) as db:
-        pruning = Pruning(settings, db, clock)
+        job = PruneJob(settings, db, clock)
 
-        assert finish(pruning, seed) == 1
+        assert finish(job, seed) == 1
         for clock.now_s in (101.0, 3000.0, 3699.0):
-            assert finish(pruning, seed) == 1
+            assert finish(job, seed) == 1
         clock.now_s = 3701.0
-        assert finish(pruning, seed) == 2
+        assert finish(job, seed) == 2
         with connection.immediate(seed.db):
             retention.ask_for_run(seed.db, asked_by="ada", now_ms=NOW_MS)
-        assert finish(pruning, seed) == 3
+        assert finish(job, seed) == 3
 
 
 def test_while_the_disk_is_low_it_cleans_up_every_minute(
@@ -194,12 +194,12 @@ def test_while_the_disk_is_low_it_cleans_up_every_minute(
     clock, is_low = Clock(), False
     monkeypatch.setattr(disk, "is_low", lambda path, minimum: is_low)
     with closing(connection.open_control(seed.path)) as db:
-        pruning = Pruning(settings, db, clock)
-        assert finish(pruning, seed) == 1
+        job = PruneJob(settings, db, clock)
+        assert finish(job, seed) == 1
         runs = []
         is_low = True
         for clock.now_s in (101.0, 161.0, 162.0, 222.0):
-            runs.append(finish(pruning, seed))
+            runs.append(finish(job, seed))
 
     assert runs == [1, 2, 2, 3]
 
@@ -209,14 +209,14 @@ def test_a_clean_up_that_fails_says_why_and_goes_on(
 ) -> None:
     many_events(seed, 600)
     with closing(connection.open_control(seed.path)) as db:
-        pruning = Pruning(settings, db)
+        job = PruneJob(settings, db)
         with monkeypatch.context() as broken:
             broken.setattr(prune, "delete_events", lambda *_: (_ for _ in ()).throw(apsw.FullError("disk is full")))
             with pytest.raises(apsw.FullError):
-                finish(pruning, seed)
+                finish(job, seed)
         failed = run_of(seed)
 
-        finish(pruning, seed)
+        finish(job, seed)
 
     assert (failed.error, failed.raw_events_deleted, failed.finished_at_ms) == ("FullError: disk is full", 0, None)
     assert (run_of(seed).error, run_of(seed).finished_at_ms is None) == (None, False)

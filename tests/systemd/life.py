@@ -51,7 +51,7 @@ def version(machine: Machine, change: Callable[[Path], None] | None = None, *, n
 
 
 def add_migration(folder: Path, table: str) -> None:
-    migrations = folder / "bloop" / "storage" / "migrations"
+    migrations = folder / "bloop" / "db" / "migrations"
     number = max(int(path.name[:4]) for path in migrations.glob("*.sql")) + 1
     (migrations / f"{number:04d}_{table}.sql").write_text(f"CREATE TABLE {table} (id INTEGER PRIMARY KEY);\n")
 

@@ -16,23 +16,23 @@ import pytest
 import yaml
 
 import bloop
+from bloop import features
 from bloop.auth.access import Door
 from bloop.auth.scopes import Scope
 from bloop.base import clock, outcomes
 from bloop.base.config import Settings
+from bloop.base.rate_limit import RateLimiter
+from bloop.base.reasons import Reason
 from bloop.cli.main import main
-from bloop.db import migrate
-from bloop.db.pool import Database
-from bloop.health.read import Reason
+from bloop.db.pool import DatabasePool
 from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.dialects import native as event
 from bloop.ingest.keys import ProjectKeys
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.issues.read import Sort, Tab
-from bloop.issues.status.store import Status
+from bloop.issues.status.model import SETTABLE
 from bloop.site.app import create_dashboard_app
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from bloop.site.routes import Routes
 
@@ -71,7 +71,7 @@ def test_no_section_is_documented_that_does_not_exist() -> None:
 def test_a_section_is_called_unused_exactly_while_nothing_reads_it(section: str) -> None:
     use = re.compile(rf"settings\.{section}\b")
     code = {file for room in ("bloop", "workers") for file in (ROOT / room).rglob("*.py")}
-    code -= set((ROOT / "bloop" / "config").iterdir())
+    code -= set((ROOT / "bloop" / "base" / "config").iterdir())
     is_read = any(use.search(file.read_text(encoding="utf-8")) for file in code)
     is_read = is_read or section == "ring"  # through Settings.ring_name
 
@@ -111,8 +111,10 @@ def _toml(value: object) -> str:
 def routes() -> Routes:
     """The table of the whole dashboard process; nothing is opened for it."""
     settings = Settings()
-    database = Database("/nowhere", pool_size=1, query_timeout_ms=1)
-    deps = Deps(settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms)
+    database = DatabasePool("/nowhere", pool_size=1, query_timeout_ms=1)
+    deps = Deps(
+        settings, database, lambda: None, lambda: None, Renderer(), clock.now_ms, Hooks.resolve(features.hooks())
+    )
     keys = ProjectKeys(list, lambda: 1, "", lambda: None)
 
     def mount_signed(app: Any) -> None:
@@ -125,7 +127,7 @@ def routes() -> Routes:
             trusted_proxies=(),
         )
 
-    return create_dashboard_app(deps, mount_signed)[1]
+    return create_dashboard_app(deps, features.mounts(), mount_signed)[1]
 
 
 def test_api_document_lists_exactly_the_routes_there_are(routes: Routes) -> None:
@@ -161,7 +163,7 @@ def test_api_document_knows_the_words_of_the_code() -> None:
     fields_of_event = schemas["Event"]["properties"]
 
     assert API["info"]["version"] == bloop.__version__
-    assert schemas["Status"]["enum"] == list(Status)
+    assert schemas["Status"]["enum"] == list(SETTABLE)
     assert set(schemas["Reasons"]["items"]["enum"]) == set(Reason)
     assert fields_of_event["level"]["enum"][:-2] == list(event.LEVELS)
     assert fields_of_event["environment"]["maxLength"] == limits.ENVIRONMENT_BYTES_MAX
@@ -187,11 +189,9 @@ def test_architecture_names_every_outcome() -> None:
 
 
 def test_architecture_names_every_table() -> None:
-    sql = "".join(migration.sql for migration in migrate.shipped())
-    tables = re.findall(r"^CREATE (?:VIRTUAL )?TABLE (\w+)", sql, re.MULTILINE)
     text = _part(ARCHITECTURE, "Storage")
 
-    assert [table for table in tables if f"`{table}`" not in text] == []
+    assert [table.name for table in features.tables() if f"`{table.name}`" not in text] == []
 
 
 def test_readme_names_every_scope() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import fields
 from pkgutil import resolve_name
@@ -37,8 +37,9 @@ def test_every_part_that_is_named_is_there():
     for feature in features.FEATURES:
         for field in fields(feature):
             value = getattr(feature, field.name)
-            for part in [value] if isinstance(value, str) else value:
-                assert field.name == "name" or not part or resolve_name(part)
+            parts = value.values() if isinstance(value, Mapping) else [value] if isinstance(value, str) else value
+            for part in parts if field.name != "name" else ():
+                assert not part or resolve_name(part)
 
 
 def test_every_table_of_the_schema_belongs_to_one_feature(db):

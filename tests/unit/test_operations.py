@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from bloop.base.outcomes import Outcome
+from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.cli.status import REMEDIES
 from bloop.health import pages as system
 from bloop.health.pages import RING_PRESSURE
-from bloop.health.read import STOPS_SERVICE, Reason
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operations.md").read_text(encoding="utf-8")

@@ -18,7 +18,6 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.invites.read import is_good
 from bloop.accounts.invites.store import consume_invite
 from bloop.accounts.links.read import find_link
@@ -32,11 +31,12 @@ from bloop.accounts.people.read import get_user, has_users
 from bloop.accounts.people.store import checked_username, create_user, ensure_free
 from bloop.accounts.sign_ins.browser import agent_of
 from bloop.accounts.sign_ins.cookie import Sessions
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, Declined, Forbidden, Unauthorized
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 CLOSED = "registration is closed"
 NO_LINK = "registration needs the one-time set-up link: make one on the server with `bloop login-link`"
@@ -246,7 +246,7 @@ class AddPasskey(Ceremony):
 
 def _person(req: falcon.Request) -> Principal:
     principal = principal_of(req)
-    if principal.kind is not Kind.USER:
+    if principal.kind is not PrincipalKind.USER:
         raise Conflict(NO_ACCOUNT)
     return principal
 

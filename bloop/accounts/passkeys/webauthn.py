@@ -14,7 +14,6 @@ met an answer has it; what the browser is asked is a plain dict.
 from __future__ import annotations
 
 import base64
-import logging
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -28,8 +27,6 @@ RP_NAME = "bloop"
 HANDLE_BYTES_MAX = 64
 _ALGORITHMS = (-8, -7, -257)  # EdDSA, ES256, RS256 (IANA COSE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
-
-log = logging.getLogger(__name__)
 
 
 class NotVerified(Exception):

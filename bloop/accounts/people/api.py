@@ -7,17 +7,19 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import SIGN_IN_PATH, principal_of
 from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import NewInvite, create_invite, revoke_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.people.read import UserRow, get_user, list_users
 from bloop.accounts.people.store import delete_everybody, delete_user, set_role
 from bloop.accounts.sign_ins.cookie import Sessions
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.access import creator_id
+from bloop.auth.principal import Principal
 from bloop.base.errors import Declined, NotFound
+from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 ROLES = {"admin": True, "user": False}
 
@@ -120,21 +122,16 @@ def recovery_link(deps: Deps, db: apsw.Connection, principal: Principal, user_id
     if get_user(db, user_id) is None:
         raise NotFound("user not found")
     ttl_s = deps.settings.auth.login_link_ttl_secs
-    token = create_login_link(db, now_ms=now_ms, ttl_s=ttl_s, user_id=user_id, created_by=account_id(principal))
+    token = create_login_link(db, now_ms=now_ms, ttl_s=ttl_s, user_id=user_id, created_by=creator_id(principal))
     return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
 
 
 def invite(db: apsw.Connection, principal: Principal, now_ms: int) -> NewInvite:
-    return create_invite(db, created_by=account_id(principal), now_ms=now_ms)
+    return create_invite(db, created_by=creator_id(principal), now_ms=now_ms)
 
 
 def invite_url(deps: Deps, made: NewInvite) -> str:
     return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={made.token}"
-
-
-def account_id(principal: Principal) -> str | None:
-    """The account behind a session; None for the operator, who has none."""
-    return principal.id if principal.kind is Kind.USER else None
 
 
 def _user(row: UserRow) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import apsw
 
+from bloop.base.errors import NotFound
+
 
 class UserRow(NamedTuple):
     id: str
@@ -87,3 +89,12 @@ def has_users(db: apsw.Connection) -> bool:
 def _user(row: apsw.SQLiteValues) -> UserRow:
     user_id, username, display_name, is_admin, created_at = row
     return UserRow(str(user_id), str(username), str(display_name), bool(is_admin), int(created_at or 0))
+
+
+def named_user(db: apsw.Connection, name: str) -> UserRow:
+    """The account an operator named. Raises: NotFound, naming who there is."""
+    found = find_user(db, name)
+    if found is None:
+        known = ", ".join(row.username for row in list_users(db)) or "nobody yet"
+        raise NotFound(f"there is no account {name!r}; there is: {known}")
+    return found

@@ -11,17 +11,18 @@ import re
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import SIGN_IN_PATH
 from bloop.accounts.contexts import InvitePage, LinkPage, LoginPage, SetUpPage
 from bloop.accounts.invites.read import is_good
 from bloop.accounts.links.read import find_link
 from bloop.accounts.links.store import Consumed, consume_login_link
 from bloop.accounts.people.read import has_users
-from bloop.accounts.sign_ins.cookie import Sessions, session_cookie
+from bloop.accounts.sign_ins.cookie import Sessions
 from bloop.accounts.sign_ins.store import delete_sign_in
 from bloop.base import credentials
+from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import answer_json, read_form
 from bloop.site.contexts import Page
+from bloop.site.cookie import session_cookie
 from bloop.site.deps import Deps
 from bloop.site.render import context_of
 

@@ -1,13 +1,10 @@
-"""How a session is recognised by its owner: the browser, the system, and roughly from where. Pure."""
+"""How a session is recognised by its owner: the browser and the system. Pure."""
 
 from __future__ import annotations
 
-import ipaddress
 import re
 
 AGENT_LENGTH_MAX = 60
-V4_PREFIX = 24
-V6_PREFIX = 48
 
 # The first that matches names it: most browsers also claim to be the ones below them.
 _BROWSERS = (
@@ -40,14 +37,3 @@ def agent_of(user_agent: str | None) -> str:
         return f"{browser} on {system}"
     words = "".join(c for c in text if c.isprintable()).split("/")[0].split()
     return (browser or system or " ".join(words))[:AGENT_LENGTH_MAX]
-
-
-def network_of(address: str) -> str:
-    """The network an address is in, `192.0.2.0/24`: enough to recognise, too little to follow somebody with."""
-    try:
-        ip = ipaddress.ip_address(address)
-    except ValueError:
-        return ""
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
-    return str(ipaddress.ip_network(f"{ip}/{V4_PREFIX if ip.version == 4 else V6_PREFIX}", strict=False))

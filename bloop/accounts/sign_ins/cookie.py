@@ -1,29 +1,15 @@
-"""Sessions as the browser has them: how the cookie is named, read, set and cleared, and how somebody is let in.
-
-On https the cookie is called `__Host-bloop_session`: browsers then take it only from this very host, over https, for
-every path, so no other site on a sibling domain can plant one. The plain names are read everywhere, for scripts, and
-set only on http: marked Secure, a cookie would never come back over a home network without certificates.
-"""
+"""Sessions as the browser has them: how the cookie is set and cleared, and how somebody is let in."""
 
 from __future__ import annotations
 
 import apsw
 import falcon
 
-from bloop.accounts.sign_ins.browser import agent_of, network_of
+from bloop.accounts.sign_ins.browser import agent_of
 from bloop.accounts.sign_ins.store import Browser, create_sign_in, delete_sign_in, sweep_sign_ins
+from bloop.base.client_address import ClientAddresses, client_network
 from bloop.base.config import Settings
-from bloop.ingest.client_address import ClientAddresses
-
-COOKIE = "bloop_session"
-SECURE_COOKIE = f"__Host-{COOKIE}"
-COOKIE_ALIAS = "session"  # read, never set
-
-
-def session_cookie(req: falcon.Request) -> str | None:
-    """The value of the session cookie, under any of its names; None without one."""
-    cookies = req.cookies
-    return cookies.get(SECURE_COOKIE) or cookies.get(COOKIE) or cookies.get(COOKIE_ALIAS) or None
+from bloop.site.cookie import COOKIE, SECURE_COOKIE, session_cookie
 
 
 class Sessions:
@@ -39,7 +25,7 @@ class Sessions:
         former = session_cookie(req)
         if former is not None:
             delete_sign_in(db, former)
-        browser = Browser(agent_of(req.user_agent), network_of(self._addresses.of(req.env)))
+        browser = Browser(agent_of(req.user_agent), client_network(self._addresses.of(req.env)))
         return create_sign_in(db, user_id, now_ms=now_ms, ttl_s=self._ttl_s, browser=browser)
 
     def set_cookie(self, resp: falcon.Response, value: str) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from bloop.base.config import Settings
-from bloop.outbound.http import Answer, post
+from bloop.outbound.http import HttpAnswer, post
 from bloop.outbound.sockets import Outbound
 
 JSON = "application/json"
@@ -25,16 +25,16 @@ class Delivery:
     def now_s(self) -> float:
         return self.now_ms() / 1000
 
-    def post(self, url: str, body: bytes, headers: Mapping[str, str], content_type: str = JSON) -> Answer:
+    def post(self, url: str, body: bytes, headers: Mapping[str, str], content_type: str = JSON) -> HttpAnswer:
         """Raises: OutboundRefused, Unreachable."""
         return post(self.out, url, body, {**headers, "Content-Type": content_type, "Idempotency-Key": self.key})
 
-    def post_json(self, url: str, value: Any) -> Answer:
+    def post_json(self, url: str, value: Any) -> HttpAnswer:
         """Raises: OutboundRefused, Unreachable."""
         return self.post(url, orjson.dumps(value), {})
 
 
-def json_object(answer: Answer) -> dict[str, Any]:
+def json_object(answer: HttpAnswer) -> dict[str, Any]:
     """The object in an answer's body; {} when there is none."""
     try:
         value = orjson.loads(answer.body)

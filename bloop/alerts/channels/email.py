@@ -22,7 +22,7 @@ from bloop.alerts.channels.results import REASON_CHARS_MAX, Result
 from bloop.alerts.message import AlertMessage
 from bloop.base.config import Settings
 from bloop.base.errors import InvalidField, OutboundRefused
-from bloop.outbound.smtp import Declined, Server, send_mail
+from bloop.outbound.smtp import MailDeclined, SmtpServer, send_mail
 from bloop.outbound.urls import host_name
 
 RECIPIENTS_MAX = 10
@@ -55,12 +55,12 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
     smtp = delivery.settings.smtp
     if not smtp.enabled:
         return Result("skipped", "mail is switched off: smtp.enabled is false")
-    server = Server(smtp.host, smtp.port, smtp.starttls, smtp.username, smtp.password, _greeting(delivery.settings))
+    server = SmtpServer(smtp.host, smtp.port, smtp.starttls, smtp.username, smtp.password, _greeting(delivery.settings))
     sender = email.utils.parseaddr(smtp.from_)[1]
     letter = mail(message, smtp.from_, recipients, key=delivery.key, at_s=delivery.now_s())
     try:
         refused = send_mail(delivery.out, server, letter, sender, recipients)
-    except Declined as error:
+    except MailDeclined as error:
         detail = text.one_line(str(error), REASON_CHARS_MAX * 2)
         return Result("retry" if error.passing else "failed", detail, error.code)
     left_out = f", who did not take it for {', '.join(refused)}" if refused else ""

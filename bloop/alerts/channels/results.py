@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Literal, NamedTuple
 
 from bloop.alerts.channels.text import one_line
-from bloop.outbound.http import Answer
+from bloop.outbound.http import HttpAnswer
 
 PASSING = frozenset((408, 425, 429))
 RETRY_AFTER_MAX_S = 3600.0
@@ -28,7 +28,7 @@ class Result(NamedTuple):
     retry_after_s: float | None = None  # at most RETRY_AFTER_MAX_S
 
 
-def of_answer(answer: Answer, now_s: float, *, reason: str = "", pause: object = None) -> Result:
+def of_answer(answer: HttpAnswer, now_s: float, *, reason: str = "", pause: object = None) -> Result:
     """K1. `reason` and `pause` (seconds) are what the body said, from services known to say it there."""
     status = answer.status
     detail = f"{answer.host} answered {status} {one_line(reason, REASON_CHARS_MAX)}".rstrip()
@@ -43,6 +43,6 @@ def of_answer(answer: Answer, now_s: float, *, reason: str = "", pause: object =
     return Result("failed", detail, status)
 
 
-def refused_in_body(answer: Answer, reason: str) -> Result:
+def refused_in_body(answer: HttpAnswer, reason: str) -> Result:
     """A 2xx whose body says no."""
     return Result("failed", f"{answer.host} answered {one_line(reason, REASON_CHARS_MAX)}", answer.status)

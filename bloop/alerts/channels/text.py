@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 
 from bloop.alerts.message import AlertMessage, IssueFacts
+from bloop.base.durations import span
 
 NAME_CHARS_MAX = 100
 TEXT_CHARS_MAX = 500
@@ -22,7 +23,7 @@ _UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-
 _CROWD = re.compile(r"@(?=\w)")
 
 
-class Fact(NamedTuple):
+class MessageFact(NamedTuple):
     label: str
     value: str
 
@@ -57,12 +58,12 @@ def link_label(message: AlertMessage) -> str:
     return f"Open {one_line(message.issue.short_id, 40)}" if message.issue else "Open bloop"
 
 
-def facts(message: AlertMessage) -> list[Fact]:
+def facts(message: AlertMessage) -> list[MessageFact]:
     """What somebody wants to know before they open the page; nothing that is unknown."""
     found = [("Project", message.project_name), ("Window", _window(message))]
     if message.issue:
         found += _issue_facts(message.issue)
-    return [Fact(label, one_line(value, FACT_CHARS_MAX)) for label, value in found if value]
+    return [MessageFact(label, one_line(value, FACT_CHARS_MAX)) for label, value in found if value]
 
 
 def utc(ms: int) -> str:
@@ -87,11 +88,4 @@ def _window(message: AlertMessage) -> str:
     if message.value is None or not message.window_secs:
         return ""
     before = "" if message.previous is None else f", {message.previous:,.6g} in the one before"
-    return f"{message.value:,.6g} events in {_span(message.window_secs)}{before}"
-
-
-def _span(seconds: int) -> str:
-    for size, unit in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds % size == 0:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+    return f"{message.value:,.6g} events in {span(message.window_secs)}{before}"

@@ -8,7 +8,6 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, get_delivery, list_deliveries
 from bloop.alerts.rules.changes import ID_MAX, NOT_YOURS
@@ -20,9 +19,10 @@ from bloop.site import params
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
 
-class Deliveries:
+class DeliveriesApi:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
 

@@ -9,8 +9,8 @@ from bloop.alerts.contexts import DeliveriesPage, DeliveryLine
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState
 from bloop.alerts.rules import pages as alerts
 from bloop.alerts.rules import words as alert_words
-from bloop.site import shell as build
 from bloop.site.contexts import Shell, TabLink
+from bloop.site.links import issue_href
 from bloop.site.settings_nav import ALERTS, settings_nav
 
 
@@ -64,7 +64,7 @@ def _line(row: DeliveryRow, may_change: bool, now_ms: int) -> DeliveryLine:
         rule_name=row.rule_name,
         rule_href=alerts.href_of(row.rule_id) if row.rule_exists and row.rule_id else "",
         short_id=row.short_id or "",
-        issue_href=build.issue_href(row.short_id) if row.short_id else "",
+        issue_href=issue_href(row.short_id) if row.short_id else "",
         is_test=row.is_test,
         attempts=row.attempts,
         answer="" if row.state is DeliveryState.SENT else alert_words.answer(row.last_error, row.last_status),

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from bloop.alerts.rules import words
 from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX
 
@@ -86,6 +87,11 @@ class AnnouncedRow(NamedTuple):
     rule_name: str
     channel_type: str
     target: str
+
+    @property
+    def receiver(self) -> str:
+        """`Slack hooks.slack.com`"""
+        return words.told(self.channel_type, self.target)
 
 
 _FIRINGS = """

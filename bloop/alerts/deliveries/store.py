@@ -14,7 +14,7 @@ from typing import NamedTuple
 import apsw
 
 
-class Target(NamedTuple):
+class DeliveryTarget(NamedTuple):
     """Where to: `channel_id` None is the installation's fallback; `shown` is for people and holds no secret."""
 
     channel_id: int | None
@@ -64,7 +64,7 @@ def add(
     db: apsw.Connection,
     firing_id: int,
     rule_id: int | None,
-    targets: Iterable[Target],
+    targets: Iterable[DeliveryTarget],
     now_ms: int,
     new_key: Callable[[], str] = _new_key,
 ) -> None:

@@ -7,8 +7,6 @@ import functools
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
-from bloop.accounts.views import settings_shell
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.api import dismiss, may_change_delivery, retry, state_in
 from bloop.alerts.deliveries.pages import deliveries_page
@@ -16,27 +14,17 @@ from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, list_d
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
 from bloop.alerts.rules.read import get_rule
-from bloop.auth.access import PAGE
 from bloop.db.walk import ROWS_MAX
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
-from bloop.site.routes import Routes
+from bloop.site.principal import principal_of
 
 ROWS_SHOWN = 50
 COUNTED = (DeliveryState.WAITING, DeliveryState.FAILED)
 
 
-def mount_delivery_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    log, href = Deliveries(deps), alert_pages.LOG_HREF
-    routes.add(href, log, GET=PAGE)
-    routes.add(f"{href}/dismiss-all", log, suffix="dismiss_all", POST=PAGE)
-    routes.add(f"{href}/{{delivery_id:int}}/retry", log, suffix="retry", POST=PAGE)
-    routes.add(f"{href}/{{delivery_id:int}}/dismiss", log, suffix="dismiss", POST=PAGE)
-
-
-class Deliveries:
+class DeliveryLog:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
@@ -55,7 +43,7 @@ class Deliveries:
                 limit=ROWS_SHOWN + 1,
             )
             page = deliveries_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 [(row, may_change_delivery(principal, row)) for row in rows[:ROWS_SHOWN]],
                 {counted: count_deliveries(db, counted) for counted in COUNTED},
                 state=state,

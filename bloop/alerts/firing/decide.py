@@ -19,7 +19,7 @@ from bloop.alerts.rules.model import NewIssue, Regression, Rule, Spike, Threshol
 from bloop.base.clock import MINUTE_MS
 
 NEW, REGRESSED, UNMUTED = "issue.new", "issue.regressed", "issue.unmuted"
-SILENT = ("ignored", "muted")
+SILENT = ("ignored", "muted")  # statuses, spelled out as in windows.py: issues read alerts, so not the other way round
 
 
 class Firing(NamedTuple):

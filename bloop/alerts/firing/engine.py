@@ -18,7 +18,7 @@ import apsw
 import orjson
 
 from bloop.alerts.deliveries import store as deliveries
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing import store, storm
 from bloop.alerts.firing import windows as minutes
@@ -59,7 +59,7 @@ class Engine:
     ) -> None:
         self._db, self._cooldown_ms, self._target = db, cooldown_ms, target
         self._composer = Composer(db, origin)
-        self._fallbacks = [Target(None, kind, self._shown(kind, config)) for kind, config in fallbacks]
+        self._fallbacks = [DeliveryTarget(None, kind, self._shown(kind, config)) for kind, config in fallbacks]
 
     def ask_signals(self, now_ms: int) -> bool:
         """Ask the rules about what happened since the last time, at most SIGNALS_MAX signals; whether more wait."""
@@ -183,10 +183,12 @@ class Engine:
         if held_until_ms is None:
             deliveries.add(self._db, firing_id, rule.id, self._targets(rule.id), now_ms)
 
-    def _targets(self, rule_id: int) -> list[Target]:
+    def _targets(self, rule_id: int) -> list[DeliveryTarget]:
         """The rule's own channels, or else the fallbacks."""
         own = alerts.channels(self._db, rule_id)
-        targets = [Target(c.id, c.channel_type, self._shown(c.channel_type, orjson.loads(c.config))) for c in own]
+        targets = [
+            DeliveryTarget(c.id, c.channel_type, self._shown(c.channel_type, orjson.loads(c.config))) for c in own
+        ]
         return targets or self._fallbacks
 
     def _shown(self, channel_type: str, config: Mapping[str, Any]) -> str:

@@ -1,7 +1,7 @@
 """What a rule would have said, had it been there. The decisions are those of `decide`, so it is what would have come.
 
 Status is as it is now: of issues that are muted or ignored today nothing is shown. New and returning issues are known
-as far back as signals are kept, counts for `query.minutes.KEPT_MS`.
+as far back as signals are kept, counts as far back as `MINUTES_DAYS` of retention.
 """
 
 from __future__ import annotations

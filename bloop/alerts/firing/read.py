@@ -43,7 +43,7 @@ class Happened(NamedTuple):
     at_ms: int
 
 
-class Project(NamedTuple):
+class ProjectFacts(NamedTuple):
     id: int
     public_id: str
     slug: str
@@ -54,7 +54,7 @@ class Subject(NamedTuple):
     """An issue as messages need it; environment and release of where it was seen last."""
 
     issue_id: int
-    project: Project
+    project: ProjectFacts
     fingerprint: str
     short_id: str
     error_type: str
@@ -71,7 +71,7 @@ class Subject(NamedTuple):
     last_seen_ms: int
 
 
-class Channel(NamedTuple):
+class RuleChannel(NamedTuple):
     """`id` is None for the installation's fallback."""
 
     id: int | None
@@ -234,15 +234,15 @@ def fired_at_ms(db: apsw.Connection, rule_id: int, project_id: int, key: str) ->
 def subjects(db: apsw.Connection, issue_ids: Sequence[int]) -> dict[int, Subject]:
     """By id; issues that are gone are left out."""
     rows = db.execute(_SUBJECT, {"issue_ids": ids_json(issue_ids)})
-    return {row[0]: Subject(row[0], Project(*row[1:5]), *row[5:]) for row in rows}
+    return {row[0]: Subject(row[0], ProjectFacts(*row[1:5]), *row[5:]) for row in rows}
 
 
-def project(db: apsw.Connection, project_id: int) -> Project:
-    return Project(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
+def project(db: apsw.Connection, project_id: int) -> ProjectFacts:
+    return ProjectFacts(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
 
 
-def channels(db: apsw.Connection, rule_id: int) -> list[Channel]:
-    return [Channel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
+def channels(db: apsw.Connection, rule_id: int) -> list[RuleChannel]:
+    return [RuleChannel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
 
 
 def told(db: apsw.Connection, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:

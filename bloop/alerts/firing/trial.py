@@ -17,12 +17,12 @@ import apsw
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, deliveries_of
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
 from bloop.alerts.rules.read import RuleRow, list_channels
-from bloop.health.processes_read import ALERTS, STALE_MS, process_states
+from bloop.processes.read import ALERTS, STALE_MS, process_states
 
 TEST = "test"
 WAIT_S = 15.0  # a receiver has ten seconds to answer
@@ -34,7 +34,7 @@ Fallbacks = Sequence[tuple[str, Mapping[str, Any]]]
 Shown = Callable[[str, Mapping[str, Any]], str]
 
 
-class Outcome(NamedTuple):
+class TrialResult(NamedTuple):
     """What came of it at one channel; `channel_id` None is the installation's fallback."""
 
     channel_id: int | None
@@ -72,8 +72,8 @@ def start(db: apsw.Connection, rule: RuleRow, fallbacks: Fallbacks, shown: Shown
             is_test=True,
         ),
     )
-    own = [Target(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
-    targets = own or [Target(None, kind, shown(kind, config)) for kind, config in fallbacks]
+    own = [DeliveryTarget(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
+    targets = own or [DeliveryTarget(None, kind, shown(kind, config)) for kind, config in fallbacks]
     deliveries.add(db, made, rule.id, targets, now_ms)
     return made
 
@@ -95,9 +95,9 @@ def end(db: apsw.Connection, firing_id: int) -> None:
             alert_log.dismiss(db, row.id)
 
 
-def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[Outcome]:
+def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResult]:
     return [
-        Outcome(
+        TrialResult(
             channel_id=row.channel_id,
             channel_type=row.channel_type,
             target=row.target,

@@ -10,12 +10,8 @@ from typing import NamedTuple
 
 import apsw
 
-from bloop.base.clock import DAY_MS
 
-KEPT_MS = 9 * DAY_MS  # seven days back, the longest window and the longest one before it
-
-
-class Scope(NamedTuple):
+class WindowScope(NamedTuple):
     """Which events to count; None is any."""
 
     project_id: int | None
@@ -55,7 +51,7 @@ SELECT f.issue_id, sum(m.event_count) AS event_count {_COUNTED}
 """
 
 
-def counts(db: apsw.Connection, scope: Scope, first_ms: int, last_ms: int) -> dict[int, dict[int, int]]:
+def counts(db: apsw.Connection, scope: WindowScope, first_ms: int, last_ms: int) -> dict[int, dict[int, int]]:
     """Project → start of the minute → events, for the minutes from `first_ms` to `last_ms`, both inclusive."""
     found: dict[int, dict[int, int]] = {}
     bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
@@ -64,7 +60,7 @@ def counts(db: apsw.Connection, scope: Scope, first_ms: int, last_ms: int) -> di
     return found
 
 
-def parts(db: apsw.Connection, scope: Scope, first_ms: int, last_ms: int) -> list[Part]:
+def parts(db: apsw.Connection, scope: WindowScope, first_ms: int, last_ms: int) -> list[Part]:
     """Which issues the events in those minutes are of, most first."""
     bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
     return [Part(*row) for row in db.execute(_SELECT_PARTS, bindings)]

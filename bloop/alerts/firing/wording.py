@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from urllib.parse import quote, urlencode
 
 from bloop.alerts.firing.decide import NEW, REGRESSED, UNMUTED, Firing
-from bloop.alerts.firing.read import Happened, Project, Subject
+from bloop.alerts.firing.read import Happened, ProjectFacts, Subject
 from bloop.alerts.message import AlertMessage, IssueFacts
 from bloop.alerts.rules.model import Rule, Spike, Threshold
+from bloop.base.durations import span
 
 TITLE_MAX = 200
 PLACE_MAX = 80  # of a release, environment or route inside a sentence
@@ -37,7 +38,7 @@ def of_signal(rule: Rule, subject: Subject, happened: Happened, *, now_ms: int, 
 def of_count(
     rule: Rule,
     firing: Firing,
-    project: Project,
+    project: ProjectFacts,
     parts: Sequence[tuple[Subject, int]],
     parts_count: int,
     *,
@@ -127,15 +128,7 @@ def one_line(text: str, length_max: int = TITLE_MAX) -> str:
     return text if len(text) <= length_max else text[: length_max - 1] + "…"
 
 
-def span(secs: int) -> str:
-    """`90 s`, `5 min`, `2 h`, `1 d`: in the largest unit that it is a whole number of."""
-    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if secs and secs % unit == 0:
-            return f"{secs // unit} {name}"
-    return f"{secs} s"
-
-
-def _message(rule: Rule, project: Project, now_ms: int, text: str, url: str) -> AlertMessage:
+def _message(rule: Rule, project: ProjectFacts, now_ms: int, text: str, url: str) -> AlertMessage:
     return AlertMessage(
         rule.id, rule.name, rule.type.value, project.public_id, project.name, project.slug, now_ms, text, url
     )
@@ -149,7 +142,7 @@ def _narrowed(rule: Rule) -> str:
     return "".join(f", {name}{_short(value)}" for name, value in named if value is not None)
 
 
-def _list_url(origin: str, project: Project, rule: Rule) -> str:
+def _list_url(origin: str, project: ProjectFacts, rule: Rule) -> str:
     scope = rule.scope
     assert scope is not None, "a rule that contradicts itself never fires"
     filters = {"environment": scope.environment, "source": scope.source, "route": scope.route}

@@ -9,11 +9,9 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.alerts import channels
-from bloop.alerts.deliveries.api import Deliveries
 from bloop.alerts.deliveries.read import FiringRow, list_firings
-from bloop.alerts.firing.trial import Outcome
+from bloop.alerts.firing.trial import TrialResult
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules.look_back import look_back
@@ -23,10 +21,11 @@ from bloop.auth.access import credential
 from bloop.auth.scopes import Scope
 from bloop.base.errors import InvalidField
 from bloop.db.walk import PageKey
+from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
-from bloop.site.routes import Routes
+from bloop.site.principal import principal_of
 
 PREVIEWED_MAX = 100  # firings that are told; the count is of all
 
@@ -34,24 +33,7 @@ _READ = credential(Scope.ALERTS_READ)
 _WRITE = credential(Scope.ALERTS_WRITE)
 
 
-def mount_alert_api(routes: Routes, deps: Deps) -> None:
-    """Add /v1/alerts and /v1/deliveries."""
-    pager = Pager()
-    rules, channels_of, firings, log = Rules(deps), Channels(deps), Firings(deps, pager), Deliveries(deps, pager)
-    one = "/v1/alerts/{rule_id:int}"
-    routes.add("/v1/alerts", rules, GET=_READ, POST=_WRITE)
-    routes.add("/v1/alerts/preview", rules, suffix="preview", POST=_READ)
-    routes.add(one, rules, suffix="one", GET=_READ, PUT=_WRITE, DELETE=_WRITE)
-    routes.add(f"{one}/test", rules, suffix="test", POST=_WRITE)
-    routes.add(f"{one}/channels", channels_of, GET=_READ, POST=_WRITE)
-    routes.add(f"{one}/channels/{{channel_id:int}}", channels_of, suffix="one", DELETE=_WRITE)
-    routes.add(f"{one}/firings", firings, GET=_READ)
-    routes.add("/v1/deliveries", log, GET=_READ)
-    for name in ("retry", "dismiss"):
-        routes.add(f"/v1/deliveries/{{delivery_id:int}}/{name}", log, suffix=name, POST=_WRITE)
-
-
-class Rules:
+class RulesApi:
     """/v1/alerts and /v1/alerts/{rule_id}"""
 
     def __init__(self, deps: Deps) -> None:
@@ -99,7 +81,7 @@ class Rules:
         answer_json(resp, {"sent": tested.sent, "results": [*map(outcome, tested.outcomes)]})
 
 
-class Channels:
+class ChannelsApi:
     """/v1/alerts/{rule_id}/channels"""
 
     def __init__(self, deps: Deps) -> None:
@@ -122,7 +104,7 @@ class Channels:
         answer_json(resp, {"deleted": channel_id})
 
 
-class Firings:
+class FiringsApi:
     """/v1/alerts/{rule_id}/firings"""
 
     def __init__(self, deps: Deps, pager: Pager) -> None:
@@ -179,7 +161,7 @@ def channel(row: ChannelRow) -> dict[str, Any]:
     }
 
 
-def outcome(row: Outcome) -> dict[str, Any]:
+def outcome(row: TrialResult) -> dict[str, Any]:
     return {
         "channel": row.channel_id,
         "channel_type": row.channel_type,

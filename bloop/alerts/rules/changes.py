@@ -19,7 +19,7 @@ from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.bodies import fields_in, text_in
 from bloop.alerts.rules.read import ChannelRow, RuleRow, get_rule, list_channels
 from bloop.auth.access import creator_id, may_change_alerts, may_see_alerts
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.config import Settings
 from bloop.base.errors import Forbidden, InvalidField, NotFound, RateLimited
 from bloop.projects.read import get_project
@@ -61,7 +61,7 @@ def project_id_for(db: apsw.Connection, principal: Principal, reference: str) ->
         InvalidField: nobody has that project.
         Forbidden: not theirs to make rules for.
     """
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"
         return principal.project_ids[0]
     project = get_project(db, reference) if reference else None
@@ -166,7 +166,7 @@ def fallback_targets(settings: Settings) -> list[tuple[str, str]]:
 
 class Tested(NamedTuple):
     firing_id: int
-    outcomes: list[trial.Outcome]
+    outcomes: list[trial.TrialResult]
 
     @property
     def sent(self) -> bool:

@@ -15,7 +15,7 @@ from bloop.alerts.rules.bodies import fields_in, text_in
 from bloop.alerts.rules.model import Rule, parse_config
 from bloop.alerts.rules.read import RuleRow
 from bloop.auth.access import may_see_alerts
-from bloop.auth.principal import Kind, Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
 from bloop.projects.read import get_project
@@ -70,7 +70,7 @@ def _rule(db: apsw.Connection, deps: Deps, principal: Principal, body: Mapping[s
 def _project_id(db: apsw.Connection, principal: Principal, body: Mapping[str, Any]) -> int | None:
     """Whoever sees a project may look back in it; a token has its own."""
     reference = text_in(body, "project_id")
-    if principal.kind is Kind.TOKEN:
+    if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"
         return principal.project_ids[0]
     project = get_project(db, reference) if reference else None

@@ -7,16 +7,20 @@ R3  A rule's own filters and those of its config hold together. Two that contrad
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+import functools
+import re
+from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, NamedTuple, TypeAlias
+from typing import Annotated, Any, ClassVar, NamedTuple, TypeAlias, get_args, get_type_hints
 
-from bloop.alerts.firing.windows import Scope
+import msgspec
+from msgspec import Meta, Struct
+
+from bloop.alerts.firing.windows import WindowScope
 from bloop.base.clock import MINUTE_MS
 from bloop.base.errors import InvalidField
 
-WINDOW_SECS_MAX = 86_400  # of any window; alerts/firing/windows.py keeps what a preview of the longest needs
+WINDOW_SECS_MAX = 86_400  # of any window; retention/policy.py keeps what a preview of the longest needs
 COUNT_MAX = 1_000_000_000
 MULTIPLIER_MAX = 10_000.0
 MIN_COUNT = 10  # events that a spike has at least, unless it says otherwise
@@ -30,49 +34,61 @@ class RuleType(StrEnum):
     SPIKE = "spike"
 
 
-@dataclass(frozen=True, slots=True)
-class NewIssue:
+# What a number must be stands in its description, in the words of a refusal.
+Count = Annotated[int, Meta(ge=0, le=COUNT_MAX, description=f"a whole number from 0 to {COUNT_MAX}")]
+CountOfSome = Annotated[int, Meta(ge=1, le=COUNT_MAX, description=f"a whole number from 1 to {COUNT_MAX}")]
+WindowSecs = Annotated[int, Meta(ge=1, le=WINDOW_SECS_MAX, description=f"a whole number from 1 to {WINDOW_SECS_MAX}")]
+Multiplier = Annotated[float, Meta(ge=1, le=MULTIPLIER_MAX, description=f"a number from 1 to {MULTIPLIER_MAX:g}")]
+Text = Annotated[str, Meta(max_length=TEXT_LENGTH_MAX)] | None
+
+
+class NewIssue(Struct, frozen=True):
     """An issue is seen for the first time; with `environment`, when that first time is there."""
 
-    environment: str | None = None
+    type: ClassVar = RuleType.NEW_ISSUE
+
+    environment: Text = None
 
 
-@dataclass(frozen=True, slots=True)
-class Regression:
+class Regression(Struct, frozen=True):
     """A resolved issue happens again, or a mute ends by itself."""
 
-    environment: str | None = None
+    type: ClassVar = RuleType.REGRESSION
+
+    environment: Text = None
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """More than `threshold` events within the window."""
 
-    threshold: int
-    window_secs: int
-    fingerprint: str | None = None
-    route: str | None = None
-    environment: str | None = None
-    source: str | None = None
+    type: ClassVar = RuleType.THRESHOLD
+
+    threshold: Count
+    window_secs: WindowSecs
+    fingerprint: Text = None
+    route: Text = None
+    environment: Text = None
+    source: Text = None
 
     @property
     def minutes(self) -> int:
         return minutes_of(self.window_secs)
 
 
-@dataclass(frozen=True, slots=True)
-class Spike:
+class Spike(Struct, frozen=True):
     """At least `min_count` events within the compare window, and more than `multiplier` times as many as the baseline
     window just before it had in the same time."""
 
-    multiplier: float
-    baseline_window_secs: int
-    compare_window_secs: int
-    min_count: int = MIN_COUNT
-    fingerprint: str | None = None
-    route: str | None = None
-    environment: str | None = None
-    source: str | None = None
+    type: ClassVar = RuleType.SPIKE
+
+    multiplier: Multiplier
+    baseline_window_secs: WindowSecs
+    compare_window_secs: WindowSecs
+    min_count: CountOfSome = MIN_COUNT
+    fingerprint: Text = None
+    route: Text = None
+    environment: Text = None
+    source: Text = None
 
     @property
     def minutes(self) -> int:
@@ -85,6 +101,11 @@ class Spike:
 
 WindowConfig: TypeAlias = Threshold | Spike
 RuleConfig: TypeAlias = NewIssue | Regression | WindowConfig
+
+_CONFIGS: dict[str, type[RuleConfig]] = {kind.type: kind for kind in (NewIssue, Regression, Threshold, Spike)}
+_TEXTS = frozenset(("fingerprint", "route", "environment", "source"))
+_FIELD_AT_FAULT = re.compile(r"at `\$\.(\w+)`$")  # how msgspec ends its messages
+_fields = functools.cache(msgspec.structs.fields)  # 100 µs each time
 
 
 class Rule(NamedTuple):
@@ -102,10 +123,10 @@ class Rule(NamedTuple):
 
     @property
     def type(self) -> RuleType:
-        return _TYPE_OF[type(self.config)]
+        return self.config.type
 
     @property
-    def scope(self) -> Scope | None:
+    def scope(self) -> WindowScope | None:
         """None when its filters contradict each other (R3)."""
         config = self.config
         own = [
@@ -116,7 +137,7 @@ class Rule(NamedTuple):
             return None
         environment, source = (a if a is not None else b for a, b in own)
         fingerprint, route = getattr(config, "fingerprint", None), getattr(config, "route", None)
-        return Scope(self.project_id, fingerprint, route, environment, source)
+        return WindowScope(self.project_id, fingerprint, route, environment, source)
 
 
 def minutes_of(secs: int) -> int:
@@ -126,7 +147,7 @@ def minutes_of(secs: int) -> int:
 
 def as_dict(config: RuleConfig) -> dict[str, Any]:
     """Every field by name, without the type: what is stored, and what `parse_config` takes."""
-    return asdict(config)
+    return msgspec.structs.asdict(config)
 
 
 def parse_config(rule_type: str, given: Mapping[str, Any]) -> RuleConfig:
@@ -135,99 +156,41 @@ def parse_config(rule_type: str, given: Mapping[str, Any]) -> RuleConfig:
     Raises:
         InvalidField: names the field, `config.threshold` for one.
     """
-    if rule_type not in _PARSERS:
-        raise InvalidField("config.type", f"config.type must be one of {', '.join(_PARSERS)}")
-    fields = _Fields(given)
-    config = _PARSERS[RuleType(rule_type)](fields)
-    fields.done()
+    kind = _CONFIGS.get(rule_type)
+    if kind is None:
+        raise InvalidField("config.type", f"config.type must be one of {', '.join(_CONFIGS)}")
+    left = {name: _read(name, value) for name, value in given.items() if name != "type" and value is not None}
+    values = {f.name: left.pop(f.name, None if f.required else f.default) for f in _fields(kind)}
+    try:
+        config = msgspec.convert(values, kind)
+    except msgspec.ValidationError as error:
+        raise _refusal(kind, values, error) from None
+    if left:  # R1
+        raise _invalid(min(left), "is not known for this type of rule")
     return config
 
 
-class _Fields:
-    """Takes the fields of a config one by one; what is left at the end nobody knows (R1)."""
+def _read(name: str, value: Any) -> Any:
+    """Blank text says nothing, sources are stored in lower case, and 5.0 is a whole number."""
+    if isinstance(value, str) and name in _TEXTS:
+        value = value.strip() or None
+        return value.lower() if value and name == "source" else value
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
-    def __init__(self, given: Mapping[str, Any]) -> None:
-        self._left = {name: value for name, value in given.items() if name != "type" and value is not None}
 
-    def text(self, name: str) -> str | None:
-        """Blank text says nothing."""
-        value = self._left.pop(name, "")
-        if not isinstance(value, str):
-            raise _invalid(name, "must be a string")
-        value = value.strip()
-        if len(value) > TEXT_LENGTH_MAX:
-            raise _invalid(name, f"must be at most {TEXT_LENGTH_MAX} characters")
-        return value or None
-
-    def count(self, name: str, low: int, high: int, default: int | None = None) -> int:
-        value = self._left.pop(name, default)
-        if value is None:
-            raise _invalid(name, "is required")
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        if type(value) is not int or not low <= value <= high:
-            raise _invalid(name, f"must be a whole number from {low} to {high}")
-        return value
-
-    def factor(self, name: str, low: float, high: float) -> float:
-        value = self._left.pop(name, None)
-        if value is None:
-            raise _invalid(name, "is required")
-        if type(value) not in (int, float) or not low <= value <= high:
-            raise _invalid(name, f"must be a number from {low:g} to {high:g}")
-        return float(value)
-
-    def done(self) -> None:
-        if self._left:
-            raise _invalid(min(self._left), "is not known for this type of rule")
+def _refusal(kind: type[RuleConfig], values: Mapping[str, Any], error: msgspec.ValidationError) -> InvalidField:
+    """msgspec's refusal in the words of the API."""
+    match = _FIELD_AT_FAULT.search(str(error))
+    assert match is not None, error
+    name = match[1]
+    if values[name] is None:
+        return _invalid(name, "is required")
+    if name not in _TEXTS:
+        _, limits = get_args(get_type_hints(kind, include_extras=True)[name])
+        return _invalid(name, f"must be {limits.description}")
+    is_too_long = isinstance(values[name], str)
+    return _invalid(name, f"must be at most {TEXT_LENGTH_MAX} characters" if is_too_long else "must be a string")
 
 
 def _invalid(name: str, reason: str) -> InvalidField:
     return InvalidField(f"config.{name}", f"config.{name} {reason}")
-
-
-def _new_issue(fields: _Fields) -> NewIssue:
-    return NewIssue(environment=fields.text("environment"))
-
-
-def _regression(fields: _Fields) -> Regression:
-    return Regression(environment=fields.text("environment"))
-
-
-def _threshold(fields: _Fields) -> Threshold:
-    return Threshold(
-        threshold=fields.count("threshold", 0, COUNT_MAX),
-        window_secs=fields.count("window_secs", 1, WINDOW_SECS_MAX),
-        **_narrowed(fields),
-    )
-
-
-def _spike(fields: _Fields) -> Spike:
-    return Spike(
-        multiplier=fields.factor("multiplier", 1, MULTIPLIER_MAX),
-        baseline_window_secs=fields.count("baseline_window_secs", 1, WINDOW_SECS_MAX),
-        compare_window_secs=fields.count("compare_window_secs", 1, WINDOW_SECS_MAX),
-        min_count=fields.count("min_count", 1, COUNT_MAX, MIN_COUNT),
-        **_narrowed(fields),
-    )
-
-
-def _narrowed(fields: _Fields) -> dict[str, str | None]:
-    """Sources are stored in lower case."""
-    source = fields.text("source")
-    texts = {name: fields.text(name) for name in ("fingerprint", "route", "environment")}
-    return {**texts, "source": source.lower() if source else None}
-
-
-_PARSERS: dict[RuleType, Callable[[_Fields], RuleConfig]] = {
-    RuleType.NEW_ISSUE: _new_issue,
-    RuleType.REGRESSION: _regression,
-    RuleType.THRESHOLD: _threshold,
-    RuleType.SPIKE: _spike,
-}
-_TYPE_OF: dict[type, RuleType] = {
-    NewIssue: RuleType.NEW_ISSUE,
-    Regression: RuleType.REGRESSION,
-    Threshold: RuleType.THRESHOLD,
-    Spike: RuleType.SPIKE,
-}

@@ -23,8 +23,8 @@ from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, FiringRow
 from bloop.alerts.rules import words as alert_words
 from bloop.alerts.rules.read import RuleRow
 from bloop.projects.read import ProjectRow
-from bloop.site import shell as build
 from bloop.site.contexts import Option, Shell, TabLink
+from bloop.site.links import issue_href
 from bloop.site.settings_nav import ALERTS, settings_nav
 
 NEW_HREF = f"{ALERTS.href}/new"
@@ -44,7 +44,7 @@ NOTICES = {
 }
 
 
-class Told(NamedTuple):
+class ChannelSummary(NamedTuple):
     """A channel as it may be seen: `facts` are what its settings show without their secrets."""
 
     id: int
@@ -114,7 +114,7 @@ GUIDES = {
 def alerts_page(
     shell: Shell,
     rules: Sequence[tuple[RuleRow, bool]],
-    channels: Mapping[int, Sequence[Told]],
+    channels: Mapping[int, Sequence[ChannelSummary]],
     fallbacks: Sequence[tuple[str, str]],
     *,
     is_admin: bool,
@@ -156,7 +156,7 @@ class Around(NamedTuple):
     environments: Sequence[str] = ()
     sources: Sequence[str] = ()
     cooldown_default_s: int = 0
-    channels: Sequence[Told] = ()
+    channels: Sequence[ChannelSummary] = ()
     fallbacks: Sequence[tuple[str, str]] = ()  # type and target
     firings: Sequence[FiringRow] = ()
     test: Sequence[DeliveryRow] = ()
@@ -211,7 +211,7 @@ def href_of(rule_id: int) -> str:
     return f"{ALERTS.href}/{rule_id}"
 
 
-def _told(channels: Sequence[Told]) -> tuple[str, ...]:
+def _told(channels: Sequence[ChannelSummary]) -> tuple[str, ...]:
     return tuple(alert_words.told(channel.type, channel.target) for channel in channels)
 
 
@@ -257,7 +257,7 @@ def _form(values: Mapping[str, str], rule: RuleRow | None, around: Around) -> Ru
     )
 
 
-def _channel(rule_id: int, told: Told) -> ChannelLine:
+def _channel(rule_id: int, told: ChannelSummary) -> ChannelLine:
     return ChannelLine(
         href=f"{href_of(rule_id)}/channels/{told.id}",
         label=alert_words.channel(told.type),
@@ -318,7 +318,7 @@ def _firing(row: FiringRow) -> FiringLine:
         at_ms=row.fired_at_ms,
         text=row.text,
         short_id=row.short_id or "",
-        href=build.issue_href(row.short_id) if row.short_id else "",
+        href=issue_href(row.short_id) if row.short_id else "",
         is_test=row.is_test,
         outcome=_outcome(row),
     )

@@ -13,9 +13,7 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.people.read import display_names
-from bloop.accounts.views import settings_shell
 from bloop.alerts import channels
 from bloop.alerts.contexts import Preview, PreviewLine
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, count_deliveries, deliveries_of, list_firings
@@ -23,22 +21,21 @@ from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
 from bloop.alerts.rules.forms import body_of, channel_config, in_words
 from bloop.alerts.rules.look_back import DAYS, look_back
-from bloop.alerts.rules.pages import Around, Told
+from bloop.alerts.rules.pages import Around, ChannelSummary
 from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
-from bloop.auth.access import PAGE, may_manage
+from bloop.auth.access import may_manage
 from bloop.auth.principal import Principal
 from bloop.base.clock import hour_of
 from bloop.base.errors import BloopError, Conflict, InvalidField, InvalidParameter
-from bloop.issues.listing import neighbours as pages
 from bloop.projects import read as projects
 from bloop.releases import read as releases
 from bloop.site import errors, params
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
-from bloop.site.routes import Routes
+from bloop.site.links import issue_href
+from bloop.site.principal import principal_of
 from bloop.site.settings_nav import ALERTS
-from bloop.site.shell import issue_href
 
 FIRINGS_SHOWN = 25
 PREVIEWED_SHOWN = 20
@@ -47,19 +44,7 @@ RULE_FORM_BYTES_MAX = 16_384
 CHANNEL_FORM_BYTES_MAX = 65_536  # a template of a body is among its fields
 
 
-def mount_alert_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    rules, one = Rules(deps), Rule(deps)
-    href = f"{ALERTS.href}/{{rule_id:int}}"
-    routes.add(ALERTS.href, rules, GET=PAGE, POST=PAGE)
-    routes.add(alert_pages.NEW_HREF, rules, suffix="new", GET=PAGE)
-    routes.add(href, one, GET=PAGE, POST=PAGE)
-    for name in ("enabled", "delete", "test", "channels"):
-        routes.add(f"{href}/{name}", one, suffix=name, POST=PAGE)
-    routes.add(f"{href}/channels/{{channel_id:int}}/remove", one, suffix="remove", POST=PAGE)
-
-
-class Rules:
+class RulePages:
     """/settings/alerts and /settings/alerts/new"""
 
     def __init__(self, deps: Deps) -> None:
@@ -70,7 +55,7 @@ class Rules:
         with self._deps.database.reader() as db:
             rows = list_rules(db, principal.project_ids)
             page = alert_pages.alerts_page(
-                settings_shell(db, principal),
+                self._deps.shell(db, principal),
                 [(row, alerting.may_change(principal, row)) for row in rows],
                 _channels(db, rows),
                 alerting.fallback_targets(self._deps.settings),
@@ -99,7 +84,7 @@ class Rules:
         back_to(resp, alert_pages.href_of(rule.id), "made")
 
 
-class Rule:
+class RuleSettings:
     """/settings/alerts/{rule_id}"""
 
     def __init__(self, deps: Deps) -> None:
@@ -182,7 +167,7 @@ def show_rule(
         rule = None if rule_id is None else alerting.known_rule(db, principal, rule_id)
         around = _around(db, deps, req, rule)
         page = alert_pages.alert_page(
-            settings_shell(db, principal),
+            deps.shell(db, principal),
             rule,
             around,
             form,
@@ -216,7 +201,7 @@ def _around(db: apsw.Connection, deps: Deps, req: falcon.Request, rule: RuleRow 
         projects=[row for row in seen if may_manage(principal, row.created_by)],
         is_admin=principal.is_admin,
         environments=releases.list_environments(db, ids),
-        sources=pages.list_sources(db, ids, hour_of(now_ms - SOURCES_SINCE_MS)),
+        sources=releases.list_sources(db, ids, hour_of(now_ms - SOURCES_SINCE_MS)),
         cooldown_default_s=deps.settings.alerting.cooldown_secs,
         channels=() if rule is None else _channels(db, [rule]).get(rule.id, []),
         fallbacks=alerting.fallback_targets(deps.settings),
@@ -232,12 +217,14 @@ def _test(db: apsw.Connection, req: falcon.Request, rule: RuleRow) -> list[Deliv
     return [row for row in deliveries_of(db, firing_id) if row.is_test and row.rule_id == rule.id]
 
 
-def _channels(db: apsw.Connection, rules: list[RuleRow]) -> dict[int, list[Told]]:
+def _channels(db: apsw.Connection, rules: list[RuleRow]) -> dict[int, list[ChannelSummary]]:
     """By rule, as they may be seen."""
-    found: dict[int, list[Told]] = {}
+    found: dict[int, list[ChannelSummary]] = {}
     for row in list_channels(db, [rule.id for rule in rules]):
         kind, config = row.channel_type, row.config
-        told = Told(row.id, kind, channels.target(kind, config), channels.redacted(kind, config), row.created_at_ms)
+        told = ChannelSummary(
+            row.id, kind, channels.target(kind, config), channels.redacted(kind, config), row.created_at_ms
+        )
         found.setdefault(row.rule_id, []).append(told)
     return found
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bloop.alerts.rules.read import RuleRow
+from bloop.base.durations import span
 
 TYPES = {
     "new_issue": "a new issue appears",
@@ -82,14 +83,6 @@ def answer(last_error: str | None, last_status: int | None) -> str:
     if last_status is not None and str(last_status) not in said:
         return f"{last_status}: {said}" if said else str(last_status)
     return said
-
-
-def span(seconds: float) -> str:
-    """`90 s`, `5 min`, `2 h`, `1 d`: in the largest unit that it is a whole number of."""
-    for unit, name in ((86_400, "d"), (3600, "h"), (60, "min")):
-        if seconds and seconds % unit == 0:
-            return f"{int(seconds // unit)} {name}"
-    return f"{seconds:g} s"
 
 
 def typed(rule: RuleRow) -> dict[str, str]:

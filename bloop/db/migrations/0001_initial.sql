@@ -234,7 +234,7 @@ CREATE TABLE signals (
 CREATE TABLE ledger (
     minute_ms  INTEGER NOT NULL,
     project_id INTEGER NOT NULL,                        -- 0: the request named no known project
-    outcome    INTEGER NOT NULL,                        -- bloop/base/outcomes.py
+    outcome    INTEGER NOT NULL,                        -- bloop/outcomes.py
     count      INTEGER NOT NULL,
     PRIMARY KEY (minute_ms, project_id, outcome)
 ) WITHOUT ROWID;

@@ -10,7 +10,7 @@ CREATE TABLE rejections (
     id             INTEGER PRIMARY KEY,
     rejected_at_ms INTEGER NOT NULL,
     project_id     INTEGER NOT NULL,                        -- 0: the request named no known project
-    outcome        INTEGER NOT NULL,                        -- bloop/base/outcomes.py
+    outcome        INTEGER NOT NULL,                        -- bloop/outcomes.py
     detail         TEXT    NOT NULL,                        -- what the client was told
     key_prefix     TEXT    NOT NULL,
     size_bytes     INTEGER,                                 -- of the body as sent; NULL: not announced

@@ -1,5 +1,5 @@
 -- Search over issues: every three characters of type, message, route and place, so that any part of them is found.
--- Without the text itself (content=''): the rows of `issues` have it. issues/search/index.py keeps it; triggers would make
+-- Without the text itself (content=''): the rows of `issues` have it. storage/search.py keeps it; triggers would make
 -- FTS5 write a segment for every row, at ten times the cost.
 
 CREATE VIRTUAL TABLE issue_search USING fts5 (

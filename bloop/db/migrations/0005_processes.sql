@@ -4,5 +4,5 @@ CREATE TABLE process_states (
     name          TEXT    PRIMARY KEY,
     started_at_ms INTEGER NOT NULL,
     seen_at_ms    INTEGER NOT NULL,
-    troubles      TEXT    NOT NULL DEFAULT '[]'         -- JSON: codes of bloop/health/read.py
+    troubles      TEXT    NOT NULL DEFAULT '[]'         -- JSON: codes of bloop/query/health.py
 ) WITHOUT ROWID;

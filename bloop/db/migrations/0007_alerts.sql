@@ -5,7 +5,7 @@ CREATE TABLE alert_rules (
     id                 INTEGER PRIMARY KEY AUTOINCREMENT,   -- never reused: firings keep naming it
     project_id         INTEGER REFERENCES projects (id) ON DELETE CASCADE,  -- NULL: every project
     name               TEXT    NOT NULL,
-    rule_type          TEXT    NOT NULL,                    -- bloop/alerts/rules/model.py
+    rule_type          TEXT    NOT NULL,                    -- bloop/alerts/rules.py
     config             TEXT    NOT NULL,                    -- JSON
     enabled            INTEGER NOT NULL DEFAULT 1,
     description        TEXT,

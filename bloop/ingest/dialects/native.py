@@ -16,10 +16,10 @@ from typing import Any
 import orjson
 
 from bloop.base.errors import InvalidEvent
+from bloop.base.json_body import decode_json
+from bloop.base.timestamps import to_ms
 from bloop.ingest import limits as bounds
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits, check_bytes
-from bloop.ingest.timestamps import to_ms
 from bloop.records.event import Event
 
 UNKNOWN_RELEASE = "unknown"

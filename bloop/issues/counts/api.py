@@ -5,12 +5,13 @@ from __future__ import annotations
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
-from bloop.issues.counts.stats import stats
+from bloop.issues.counts.read import stats
+from bloop.projects.read import visible_projects
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 
-class Stats:
+class StatsApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

@@ -12,30 +12,32 @@ import apsw
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.accounts.people.read import UserRow, find_user
 from bloop.base.clock import HOUR_MS
 from bloop.base.errors import InvalidParameter, NotFound
 from bloop.issues import aggregates
-from bloop.issues.counts import trends
+from bloop.issues.counts import read as counts
 from bloop.issues.detail import show
 from bloop.issues.events import read as events
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status import read as history
 from bloop.issues.status.actor import API, Actors
 from bloop.issues.status.assign import assign
-from bloop.issues.status.choices import Choice, choice_of
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.choices import StatusChoice, choice_of
+from bloop.issues.status.model import Status
+from bloop.issues.status.store import change_status
+from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import read_json, read_optional_json
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
 HOURS_DEFAULT = 72
 HOURS_MAX = 720
 
 
-class Issue:
+class IssueApi:
     def __init__(self, deps: Deps, pager: Pager) -> None:
         self._deps, self._pager = deps, pager
         self._actors = Actors(deps, API)
@@ -60,7 +62,7 @@ class Issue:
     def on_get_trend(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         since_ms = trend_start_ms(req, self._deps.now_ms())
         with self._deps.database.reader() as db:
-            hours = trends.issue_trend(db, _ids(_find(db, req, fingerprint)), since_ms)
+            hours = counts.issue_trend(db, _ids(_find(db, req, fingerprint)), since_ms)
         _send(resp, [*map(show.hour, hours)])
 
     def on_get_history(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
@@ -72,13 +74,13 @@ class Issue:
         self._change(req, resp, fingerprint, choice_of(Status.RESOLVED, read_optional_json(req), self._deps.now_ms()))
 
     def on_post_ignore(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Choice(Status.IGNORED))
+        self._change(req, resp, fingerprint, StatusChoice(Status.IGNORED))
 
     def on_post_mute(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         self._change(req, resp, fingerprint, choice_of(Status.MUTED, read_optional_json(req), self._deps.now_ms()))
 
     def on_post_unresolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        self._change(req, resp, fingerprint, Choice(Status.UNRESOLVED))
+        self._change(req, resp, fingerprint, StatusChoice(Status.UNRESOLVED))
 
     def on_post_assign(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         username = _assignee(read_json(req))
@@ -93,7 +95,7 @@ class Issue:
         canonical, assignee, updated = self._deps.database.change(change)
         _send(resp, {"fingerprint": canonical, "assignee": assignee, "updated": updated})
 
-    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: Choice) -> None:
+    def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: StatusChoice) -> None:
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
         def change(db: apsw.Connection) -> tuple[str, int]:
@@ -105,7 +107,7 @@ class Issue:
 
 
 class Trends:
-    """GET /v1/trends."""
+    """GET /v1/counts."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -114,7 +116,7 @@ class Trends:
         since_ms = trend_start_ms(req, self._deps.now_ms())
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
-            hours = trends.project_trend(db, project_ids, since_ms)
+            hours = counts.project_trend(db, project_ids, since_ms)
         _send(resp, [*map(show.hour, hours)])
 
 

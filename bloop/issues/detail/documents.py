@@ -13,7 +13,6 @@ from urllib.parse import urlencode
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.auth.access import credential
 from bloop.auth.scopes import Scope
 from bloop.base.clock import DAY_MS
@@ -21,38 +20,30 @@ from bloop.base.errors import NotFound
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts import trends
-from bloop.issues.counts.trends import HourCount
+from bloop.issues.counts import read as counts
+from bloop.issues.counts.read import HourCount
 from bloop.issues.detail import pages as issue_detail
 from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
-from bloop.issues.listing.views import find_issue, params_of
-from bloop.issues.read import IssueRow
+from bloop.issues.listing.views import params_of
+from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
+from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.filters import iso
-from bloop.site.routes import Routes
-from bloop.site.shell import issue_href
+from bloop.site.links import issue_href
+from bloop.site.principal import principal_of
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
 MARKDOWN = "text/markdown; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 
 _READ = credential(Scope.ERRORS_READ)
-
-
-def mount_documents(routes: Routes, deps: Deps) -> None:
-    one, many = IssueDocument(deps), ListDocument(deps)
-    for kind in ("md", "json"):
-        routes.add(f"/issues.{kind}", many, suffix=kind, GET=_READ)
-        routes.add(f"/issues/{{ref}}.{kind}", one, suffix=kind, GET=_READ)
-        routes.add(f"/issues/{{ref}}/events/{{event_id:int}}.{kind}", one, suffix=f"event_{kind}", GET=_READ)
-    routes.add("/issues/{ref}.csv", one, suffix="csv", GET=_READ)
 
 
 class Found(NamedTuple):
@@ -128,7 +119,7 @@ class IssueDocument:
                 chosen,
                 aggregates.of_issues(db, [issue.id]),
                 status.history(db, [issue.id]),
-                trends.issue_trend(db, [issue.id], since_ms),
+                counts.issue_trend(db, [issue.id], since_ms),
             )
 
 

@@ -12,19 +12,9 @@ import orjson
 
 from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
-from bloop.alerts.rules import words as alert_words
 from bloop.grouping import frames
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts.trends import HourCount
-from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
-from bloop.issues.listing.state import IssueView
-from bloop.issues.read import IssueRow, Tab
-from bloop.issues.status import words as history
-from bloop.issues.status.read import StatusChangeRow
-from bloop.releases.order import NO_RELEASE
-from bloop.site import charts
-from bloop.site import shell as build
-from bloop.site.contexts import (
+from bloop.issues.contexts import (
     NEW_MS,
     Breakdown,
     EventNav,
@@ -33,10 +23,20 @@ from bloop.site.contexts import (
     HistoryEntry,
     IssueHead,
     IssuePage,
-    Option,
     Share,
-    Shell,
 )
+from bloop.issues.counts.read import HourCount
+from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
+from bloop.issues.listing.state import IssueView
+from bloop.issues.place import where_of
+from bloop.issues.read import IssueRow, Tab
+from bloop.issues.status import words as history
+from bloop.issues.status.model import Status
+from bloop.issues.status.read import StatusChangeRow
+from bloop.releases.model import NO_RELEASE
+from bloop.site import charts
+from bloop.site.contexts import Option, Shell
+from bloop.site.links import issue_href
 
 DAY_HOURS = 24
 MONTH_DAYS = 30
@@ -68,7 +68,7 @@ class DetailRows(NamedTuple):
 def page(shell: Shell, rows: DetailRows, me: str, now_ms: int) -> IssuePage:
     """The whole context of `/issues/{ref}` and `/issues/{ref}/events/{id}`; `me` is the visitor's account, if any."""
     issue, around = rows.issue, rows.neighbours
-    href = build.issue_href(issue.short_id)
+    href = issue_href(issue.short_id)
     return IssuePage(
         shell=shell,
         now_ms=now_ms,
@@ -107,7 +107,7 @@ def _head(issue: IssueRow, href: str, around: Neighbours | None, now_ms: int) ->
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
-        where=build.where_of(issue),
+        where=where_of(issue),
         event_count=issue.event_count,
         stored_count=total if total <= POSITION_MAX else None,
         user_count=issue.user_count,
@@ -271,11 +271,11 @@ def _told(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
     """A line for each alert, whomever it went to."""
     for _, rows in groupby(announced, key=attrgetter("firing_id")):
         sent = list(rows)
-        people = ", ".join(alert_words.told(row.channel_type, row.target) for row in sent)
+        people = ", ".join(row.receiver for row in sent)
         yield HistoryEntry(sent[0].sent_at_ms, "told", "Told", "", people, sent[0].rule_name, "")
 
 
 def _icon(change: StatusChangeRow) -> str:
     if change.action == history.ASSIGNED:
         return "person"
-    return change.new_status if change.new_status != "unresolved" else "regressed"
+    return change.new_status if change.new_status != Status.UNRESOLVED else Status.REGRESSED.value

@@ -7,12 +7,11 @@ from typing import Any
 import orjson
 
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.counts.trends import HourCount
+from bloop.issues.counts.read import HourCount
 from bloop.issues.events.read import EventRow
+from bloop.issues.status.model import Status
 from bloop.issues.status.read import StatusChangeRow
 from bloop.issues.status.words import sentence
-
-REGRESSED = "regressed"
 
 
 def aggregate(row: AggregateRow) -> dict[str, Any]:
@@ -30,7 +29,7 @@ def aggregate(row: AggregateRow) -> dict[str, Any]:
         "route_or_procedure": row.route,
         "screen": row.screen,
         "status": status(row.status),
-        "regressed": row.status == REGRESSED,
+        "regressed": row.status == Status.REGRESSED,
         "short_id": row.short_id,
     }
 
@@ -101,4 +100,4 @@ def hour(row: HourCount) -> dict[str, int]:
 
 
 def status(stored: str) -> str:
-    return "unresolved" if stored == REGRESSED else stored
+    return Status.UNRESOLVED if stored == Status.REGRESSED else stored

@@ -5,18 +5,19 @@ from __future__ import annotations
 import falcon
 import orjson
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.base.clock import minute_of
 from bloop.base.errors import InvalidParameter
-from bloop.issues.aggregates import UNRESOLVED, AggregateFilter, Sort, list_aggregates
+from bloop.issues.aggregates import AggregateFilter, AggregateSort, list_aggregates
 from bloop.issues.detail import show
 from bloop.issues.search import terms
+from bloop.issues.status.model import Status
+from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
+from bloop.site.principal import principal_of
 
-_STATUSES = ("unresolved", "resolved", "ignored", "muted", "regressed")
-_STATUS_ALIASES = {"active": UNRESOLVED}
+_STATUS_ALIASES = {"active": Status.UNRESOLVED}
 
 
 class Errors:
@@ -37,12 +38,12 @@ class Errors:
             # To the minute: pages of one list remember each other by what was asked.
             now_ms=minute_of(self._deps.now_ms()) if query.says_times else 0,
         )
-        self._list(req, resp, wanted, params.choice(req, "sort", Sort.LAST_SEEN))
+        self._list(req, resp, wanted, params.choice(req, "sort", AggregateSort.LAST_SEEN))
 
     def on_get_release(self, req: falcon.Request, resp: falcon.Response, release: str) -> None:
-        self._list(req, resp, AggregateFilter(release=release), Sort.TOTAL_COUNT)
+        self._list(req, resp, AggregateFilter(release=release), AggregateSort.TOTAL_COUNT)
 
-    def _list(self, req: falcon.Request, resp: falcon.Response, wanted: AggregateFilter, sort: Sort) -> None:
+    def _list(self, req: falcon.Request, resp: falcon.Response, wanted: AggregateFilter, sort: AggregateSort) -> None:
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
             what = (f"aggregates {sort}", project_ids, wanted)
@@ -58,6 +59,6 @@ class Errors:
 def _status(req: falcon.Request) -> str | None:
     value = params.text(req, "status")
     value = _STATUS_ALIASES.get(value or "", value)
-    if value is not None and value not in _STATUSES:
-        raise InvalidParameter("status", f"must be one of {', '.join((*_STATUSES, *_STATUS_ALIASES))}")
+    if value is not None and value not in set(Status):
+        raise InvalidParameter("status", f"must be one of {', '.join((*Status, *_STATUS_ALIASES))}")
     return value

@@ -9,27 +9,26 @@ from typing import NamedTuple, Protocol
 from bloop.base.outcomes import Outcome
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
-from bloop.issues.counts.trends import HourCount
-from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
-from bloop.issues.read import Tab
-from bloop.site import charts
-from bloop.site import shell as build
-from bloop.site.contexts import (
+from bloop.issues.contexts import (
     NEW_MS,
     Chip,
-    Choice,
     Empty,
+    FilterSelect,
+    IssueLine,
     IssueListPage,
-    IssueRow,
-    Notice,
-    Option,
+    ListStats,
     Setup,
-    Shell,
-    Stats,
-    TabLink,
     actions_of,
     more_actions_of,
 )
+from bloop.issues.counts.read import HourCount
+from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
+from bloop.issues.place import where_of
+from bloop.issues.read import Tab
+from bloop.issues.status.model import OPEN
+from bloop.site import charts
+from bloop.site.contexts import Notice, Option, Shell, TabLink
+from bloop.site.links import issue_href
 
 TREND_HOURS = 72
 OPTIONS_MAX = 40  # of one select; older releases are found by typing them into the URL or from an issue's page
@@ -40,7 +39,6 @@ FILTER_LABELS = {
     "source": "Source",
     "route": "Route",
 }
-OPEN_STATUSES = ("unresolved", "regressed")
 # What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
 LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
 _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
@@ -65,7 +63,7 @@ class Offered(NamedTuple):
 class ListRows(NamedTuple):
     """What was read for one page of the list."""
 
-    page: issues.IssuePage
+    page: issues.IssueRows
     sparks: Mapping[int, Sequence[HourCount]]
     status_counts: Mapping[str, int]
     trend: Sequence[HourCount]
@@ -76,7 +74,7 @@ class ListRows(NamedTuple):
     firing_count: int = 0
 
 
-class Said(NamedTuple):
+class ListMessages(NamedTuple):
     """What a page has to say beside its rows. `failed` is why an action did not take an issue, by short id."""
 
     problem: str = ""
@@ -85,17 +83,17 @@ class Said(NamedTuple):
     failed: Mapping[str, str] = {}
 
 
-NOTHING_SAID = Said()
+NOTHING_SAID = ListMessages()
 
 
 def page(
     shell: Shell,
     view: IssueView,
     rows: ListRows,
-    stats: Stats,
+    stats: ListStats,
     setup: Setup | None,
     now_ms: int,
-    said: Said = NOTHING_SAID,
+    said: ListMessages = NOTHING_SAID,
 ) -> IssueListPage:
     """The whole context of `/`. `setup` is shown when nothing has ever arrived."""
     empty = None if rows.page.rows else _why_empty(view, rows, said.problem)
@@ -122,11 +120,11 @@ def page(
     )
 
 
-def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], ring: RingUse | None) -> Stats:
+def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], ring: RingUse | None) -> ListStats:
     """The numbers on top. `outcomes` are those of the last 24 hours."""
-    return Stats(
+    return ListStats(
         issues=sum(status_counts.values()),
-        unresolved=sum(status_counts.get(status, 0) for status in OPEN_STATUSES),
+        unresolved=sum(status_counts.get(status, 0) for status in OPEN),
         events_24h=outcomes.get(Outcome.STORED, 0),
         ring_fill=ring.fill if ring else None,
         dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
@@ -166,13 +164,13 @@ def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
 
 def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
     counts = rows.status_counts
-    statuses = {Tab.OPEN: OPEN_STATUSES, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
+    statuses = {Tab.OPEN: OPEN, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
     count = rows.firing_count if tab is Tab.FIRING else sum(counts.get(status, 0) for status in statuses)
     label = TAB_LABELS.get(tab, tab.value.capitalize())
     return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)
 
 
-def _choices(view: IssueView, offered: Offered) -> list[Choice]:
+def _choices(view: IssueView, offered: Offered) -> list[FilterSelect]:
     found = []
     for name, values in zip(("environment", "release", "source", "route"), offered, strict=True):
         chosen = getattr(view, name)
@@ -181,19 +179,19 @@ def _choices(view: IssueView, offered: Offered) -> list[Choice]:
             shown.insert(0, chosen)
         label = FILTER_LABELS[name]
         options = (Option("", label, not chosen), *(Option(v, v, v == chosen) for v in shown))
-        found.append(Choice(name, label, bool(chosen), options))
+        found.append(FilterSelect(name, label, bool(chosen), options))
     return found
 
 
-def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: Said) -> IssueRow:
-    return IssueRow(
-        href=build.issue_href(issue.short_id),
+def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: ListMessages) -> IssueLine:
+    return IssueLine(
+        href=issue_href(issue.short_id),
         short_id=issue.short_id,
         status=issue.status,
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
-        where=build.where_of(issue),
+        where=where_of(issue),
         release=issue.last_release,
         event_count=issue.event_count,
         user_count=issue.user_count,

@@ -20,6 +20,7 @@ from enum import StrEnum
 
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.base.errors import InvalidParameter
+from bloop.issues.status.model import OPEN, SILENT, Status
 
 TERMS_MAX = 20
 TEXT_CHARS_MAX = 500  # of a whole search
@@ -45,13 +46,9 @@ _NAMES = {field.value: field for field in Field if field is not Field.TEXT} | {"
 FIRING = "firing"  # resolved, and still sent by releases from before the fix: no status of its own
 NOBODY = "nobody"
 # What `is:` takes, and the stored statuses it stands for.
-STATUSES: dict[str, tuple[str, ...]] = {
-    "open": ("unresolved", "regressed"),
-    "unresolved": ("unresolved",),
-    "regressed": ("regressed",),
-    "resolved": ("resolved",),
-    "ignored": ("ignored",),
-    "muted": ("muted",),
+STATUSES: dict[str, tuple[Status, ...]] = {
+    "open": OPEN,
+    **{status.value: (status,) for status in (*OPEN, Status.RESOLVED, *SILENT)},
     FIRING: (),
 }
 _UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}

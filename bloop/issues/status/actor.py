@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import falcon
 
-from bloop.accounts.authenticate import principal_of
-from bloop.accounts.sign_ins.browser import network_of
-from bloop.ingest.client_address import ClientAddresses
+from bloop.base.client_address import ClientAddresses, client_network
 from bloop.issues.status.audit import Actor
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 API = "api"
 DASHBOARD = "dashboard"
@@ -21,4 +20,4 @@ class Actors:
         self._addresses, self._via = ClientAddresses(deps.settings.server.trusted_proxies), via
 
     def of(self, req: falcon.Request) -> Actor:
-        return Actor(principal_of(req).id, self._via, network_of(self._addresses.of(req.env)))
+        return Actor(principal_of(req).id, self._via, client_network(self._addresses.of(req.env)))

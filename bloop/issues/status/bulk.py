@@ -15,21 +15,23 @@ from urllib.parse import parse_qs, parse_qsl
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of, visible_projects
 from bloop.auth.principal import Principal
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
-from bloop.issues.listing.pages import Said
+from bloop.issues.listing.notice import count_sentence, leave_notice
+from bloop.issues.listing.pages import ListMessages
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.views import show_list
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.actor import API, DASHBOARD, Actors
 from bloop.issues.status.audit import Actor
-from bloop.issues.status.choices import Choice, choice_in_form, choice_of, status_of
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.choices import StatusChoice, choice_in_form, choice_of, status_of
+from bloop.issues.status.model import Status
+from bloop.issues.status.store import change_status
+from bloop.projects.read import visible_projects
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.contexts import Notice
 from bloop.site.deps import Deps
-from bloop.site.notice import count_sentence, leave_notice
+from bloop.site.principal import principal_of
 
 REFERENCES_MAX = 200
 REFERENCE_CHARS_MAX = 256
@@ -48,7 +50,7 @@ def change_many(
     db: apsw.Connection,
     principal: Principal,
     references: Sequence[str],
-    choice: Choice,
+    choice: StatusChoice,
     *,
     project: str | None,
     actor: Actor,
@@ -125,7 +127,7 @@ class BulkForm:
         status = choice.status
         ticked = _last(form, "shown").split() if "all" in form else form.get("issue", [])
         if not ticked:
-            self._again(req, resp, view, Said(notice=Notice("Tick the issues it is about first.", failed=True)))
+            self._again(req, resp, view, ListMessages(notice=Notice("Tick the issues it is about first.", failed=True)))
             return
         ticked = _references(ticked)
         try:
@@ -145,16 +147,18 @@ class BulkForm:
         leave_notice(resp, status, len(done.changed))
         resp.status, resp.location = falcon.HTTP_303, view.href
 
-    def _again(self, req: falcon.Request, resp: falcon.Response, view: IssueView, said: Said) -> None:
+    def _again(self, req: falcon.Request, resp: falcon.Response, view: IssueView, said: ListMessages) -> None:
         """The list with what there is to say, instead of a redirect: what was ticked is only known here."""
         show_list(self._deps, req, resp, view, said)
         resp.status = falcon.HTTP_409
 
 
-def _said(done: Done, status: Status, why: str) -> Said:
+def _said(done: Done, status: Status, why: str) -> ListMessages:
     parts = [count_sentence(status, len(done.changed))] if done.changed else []
     parts.append(f"{len(done.failed)} not: {why} ({', '.join(list(done.failed)[:5])}{', …' * (len(done.failed) > 5)})")
-    return Said(notice=Notice(f"{'; '.join(parts)}.", failed=True), ticked=tuple(done.failed), failed=done.failed)
+    return ListMessages(
+        notice=Notice(f"{'; '.join(parts)}.", failed=True), ticked=tuple(done.failed), failed=done.failed
+    )
 
 
 def _references(given: object) -> list[str]:

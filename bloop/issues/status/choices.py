@@ -14,25 +14,25 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from bloop.base.errors import InvalidEvent, InvalidParameter
+from bloop.base.timestamps import to_ms
 from bloop.ingest.limits import RELEASE_BYTES_MAX, check_bytes
-from bloop.ingest.timestamps import to_ms
+from bloop.issues.status.model import SETTABLE, Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOR_MS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import Status
 
 _RESOLVE = ("in_release", "in_next_release")
 _MUTE = ("until", "for_secs", "events", "per_hour")
 _NUMBERS = ("for_secs", "events", "per_hour")
 # What a single button stands for, by the value it posts.
-_HOW: dict[tuple[str, str], Mapping[str, Any]] = {
-    ("resolved", "next"): {"in_next_release": True},
-    ("muted", "1h"): {"for_secs": 3600},
-    ("muted", "1d"): {"for_secs": 86_400},
-    ("muted", "1w"): {"for_secs": 604_800},
+_HOW: dict[tuple[Status, str], Mapping[str, Any]] = {
+    (Status.RESOLVED, "next"): {"in_next_release": True},
+    (Status.MUTED, "1h"): {"for_secs": 3600},
+    (Status.MUTED, "1d"): {"for_secs": 86_400},
+    (Status.MUTED, "1w"): {"for_secs": 604_800},
 }
 
 
-class Choice(NamedTuple):
+class StatusChoice(NamedTuple):
     """A status, and how exactly."""
 
     status: Status
@@ -46,41 +46,41 @@ def status_of(text: str) -> Status:
     Raises:
         InvalidParameter: there is none that people set.
     """
-    try:
-        return Status(text)
-    except ValueError:
-        raise InvalidParameter("status", f"must be one of {', '.join(Status)}") from None
+    if text not in SETTABLE:
+        raise InvalidParameter("status", f"must be one of {', '.join(SETTABLE)}")
+    return Status(text)
 
 
-def choice_of(status: Status, body: Mapping[str, Any], now_ms: int) -> Choice:
+def choice_of(status: Status, body: Mapping[str, Any], now_ms: int) -> StatusChoice:
     """The choice that a JSON body describes; null counts as absent.
 
     Raises:
         InvalidParameter: names the field that cannot be understood, or that is one too many.
     """
     if status is Status.RESOLVED:
-        return Choice(status, resolution=_resolution(body))
-    return Choice(status, mute=_mute(body, now_ms)) if status is Status.MUTED else Choice(status)
+        return StatusChoice(status, resolution=_resolution(body))
+    return StatusChoice(status, mute=_mute(body, now_ms)) if status is Status.MUTED else StatusChoice(status)
 
 
-def choice_in_form(form: Mapping[str, str], now_ms: int) -> Choice:
+def choice_in_form(form: Mapping[str, str], now_ms: int) -> StatusChoice:
     """The same from a form. `status` may say how (`resolved.next`, `muted.1d`), so that a button says it all; in the
     other fields everything is text, empty counts as absent, and times are UTC.
 
     Raises:
         InvalidParameter: as `choice_of`.
     """
-    status, _, how = form.get("status", "").partition(".")
+    name, _, how = form.get("status", "").partition(".")
     if how:
-        return choice_of(status_of(status), _how(status, how), now_ms)
+        status = status_of(name)
+        return choice_of(status, _how(status, how), now_ms)
     body: dict[str, Any] = {name: form[name] for name in (*_RESOLVE, *_MUTE) if form.get(name, "").strip()}
     body |= {name: _whole_number(name, body[name]) for name in _NUMBERS if name in body}
     if "until" in body:
         body["until"] = _instant_ms(body["until"])
-    return choice_of(status_of(status), body, now_ms)
+    return choice_of(status_of(name), body, now_ms)
 
 
-def _how(status: str, how: str) -> Mapping[str, Any]:
+def _how(status: Status, how: str) -> Mapping[str, Any]:
     try:
         return _HOW[status, how]
     except KeyError:

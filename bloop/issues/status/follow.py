@@ -20,12 +20,13 @@ import orjson
 from bloop.issues.counts.fold import Seen
 from bloop.issues.status import audit
 from bloop.issues.status.audit import SWEEP, WRITER
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import Ended, Mute, Progress, step
 from bloop.issues.status.regression import Resolution, is_back
 from bloop.pipeline import signals
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.releases import read as releases
-from bloop.releases.order import FirstSeen
+from bloop.releases.model import FirstSeen
 
 SWEPT_MAX = 500  # mutes ended in one transaction
 
@@ -76,22 +77,21 @@ class _Issue(NamedTuple):
 
 def follow(
     db: apsw.Connection, issue_ids: Collection[int], events: Iterable[Seen]
-) -> tuple[dict[int, str], list[Signal]]:
+) -> tuple[dict[int, Status], list[Signal]]:
     """Let these issues follow their events (X1); the statuses that changed, and what there is to tell.
 
     Call it when the releases of the events are registered already.
     """
-    statuses: dict[int, str] = {}
+    statuses: dict[int, Status] = {}
     told: list[Signal] = []
     registry = _Registry(db)
     for issue_id, own in _by_issue(issue_ids, events).items():
         issue = _Issue(*db.execute(_SELECT, (issue_id,)).fetchone())  # type: ignore[misc]
-        signal = (
-            _follow_resolved(db, issue, own, registry) if issue.status == "resolved" else _follow_muted(db, issue, own)
-        )
+        is_resolved = issue.status == Status.RESOLVED
+        signal = _follow_resolved(db, issue, own, registry) if is_resolved else _follow_muted(db, issue, own)
         if signal is not None:
             told.append(signal)
-            statuses[issue_id] = "regressed" if signal.kind is SignalKind.ISSUE_REGRESSED else "unresolved"
+            statuses[issue_id] = Status.REGRESSED if signal.kind is SignalKind.ISSUE_REGRESSED else Status.UNRESOLVED
     return statuses, told
 
 
@@ -105,7 +105,7 @@ def end_due_mutes(db: apsw.Connection, now_ms: int) -> int:
     for issue_id, project_id, until_ms, release, source, route in found:
         db.execute(_UNMUTE, (issue_id,))
         detail = {"ended": Ended.TIME.value, "until_ms": until_ms}
-        audit.write(db, (issue_id, project_id), ("muted", "unresolved"), SWEEP, now_ms, detail=detail)
+        audit.write(db, (issue_id, project_id), (Status.MUTED, Status.UNRESOLVED), SWEEP, now_ms, detail=detail)
         data = {"release": release, "environment": None, "source": source, "route": route, **detail}
         told.append(Signal(SignalKind.ISSUE_UNMUTED, project_id, issue_id, now_ms, data))
     signals.append(db, told)
@@ -138,7 +138,7 @@ def _follow_resolved(db: apsw.Connection, issue: _Issue, events: Sequence[Seen],
             decided[place] = is_back(resolution, resolved_at_ms, release, environment, registry.of(issue.project_id))
         if decided[place]:
             db.execute(_REGRESS, (issue.id,))
-            return _tell(db, issue, event, SignalKind.ISSUE_REGRESSED, "regressed", {})
+            return _tell(db, issue, event, SignalKind.ISSUE_REGRESSED, Status.REGRESSED, {})
     if later and not issue.is_firing:
         db.execute(_FIRE, (issue.id,))
     return None
@@ -155,11 +155,11 @@ def _follow_muted(db: apsw.Connection, issue: _Issue, events: Sequence[Seen]) ->
         return None
     db.execute(_UNMUTE, (issue.id,))
     detail = {"ended": done.ended.value, **{name: value for name, value in mute._asdict().items() if value is not None}}
-    return _tell(db, issue, later[done.at], SignalKind.ISSUE_UNMUTED, "unresolved", detail)
+    return _tell(db, issue, later[done.at], SignalKind.ISSUE_UNMUTED, Status.UNRESOLVED, detail)
 
 
 def _tell(
-    db: apsw.Connection, issue: _Issue, event: Seen, kind: SignalKind, status: str, detail: dict[str, Any]
+    db: apsw.Connection, issue: _Issue, event: Seen, kind: SignalKind, status: Status, detail: dict[str, Any]
 ) -> Signal:
     """The audit line and the signal of what `event` did."""
     _, _, at_ms, release, environment, source, route = event

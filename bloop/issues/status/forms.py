@@ -7,18 +7,17 @@ from collections.abc import Callable
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.base.errors import InvalidParameter
 from bloop.issues.detail.api import named_person
-from bloop.issues.listing.views import find_issue
-from bloop.issues.read import IssueRow
+from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.issues.status.assign import assign
 from bloop.issues.status.choices import choice_in_form
 from bloop.issues.status.store import change_status
-from bloop.site import shell as build
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
+from bloop.site.links import issue_href
+from bloop.site.principal import principal_of
 
 
 class IssueForms:
@@ -63,6 +62,6 @@ class IssueForms:
         def run(db: apsw.Connection) -> str:
             issue = find_issue(db, principal, ref)
             change(db, issue)
-            return build.issue_href(issue.short_id)
+            return issue_href(issue.short_id)
 
         resp.status, resp.location = falcon.HTTP_303, self._deps.database.change(run)

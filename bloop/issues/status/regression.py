@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from bloop.releases.order import NO_RELEASE, FirstSeenOf, Order, compare
+from bloop.releases.model import NO_RELEASE, FirstSeenOf, Order, compare
 
 
 class Resolution(NamedTuple):

@@ -7,7 +7,6 @@ themselves is in issues/status/follow.py; all of it writes the same audit trail.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import Any
 
 import apsw
@@ -16,22 +15,13 @@ from bloop.base.errors import InvalidParameter
 from bloop.db.rows import ids_json
 from bloop.issues.status import audit
 from bloop.issues.status.audit import Actor
+from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
 from bloop.pipeline import signals
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.releases import read as releases
-from bloop.releases.order import newest
-
-
-class Status(StrEnum):
-    """What a person can set; `regressed` is set by the writer alone."""
-
-    UNRESOLVED = "unresolved"
-    RESOLVED = "resolved"
-    IGNORED = "ignored"
-    MUTED = "muted"
-
+from bloop.releases.model import newest
 
 _SIGNALS = {
     Status.UNRESOLVED: SignalKind.ISSUE_UNRESOLVED,

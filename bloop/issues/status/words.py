@@ -9,17 +9,18 @@ from typing import Any, NamedTuple
 
 import orjson
 
+from bloop.issues.status.model import Status
 from bloop.issues.status.read import StatusChangeRow
 from bloop.site.filters import exact, number
 
 ASSIGNED = "assigned"
 
 _VERBS = {
-    "resolved": "Resolved",
-    "ignored": "Ignored",
-    "muted": "Muted",
-    "unresolved": "Reopened",
-    "regressed": "Came back",
+    Status.RESOLVED: "Resolved",
+    Status.IGNORED: "Ignored",
+    Status.MUTED: "Muted",
+    Status.UNRESOLVED: "Reopened",
+    Status.REGRESSED: "Came back",
 }
 _PLACES = {
     "dashboard": "on the page",
@@ -48,8 +49,8 @@ def sentence(change: StatusChangeRow) -> Sentence:
         return Sentence("Assigned to", person=name) if name else Sentence("Assigned to nobody")
     if "ended" in detail:
         return _ended(detail, change.release or "")
-    verb = _VERBS.get(change.new_status, change.new_status)
-    if change.new_status == "muted":
+    verb = _VERBS[Status(change.new_status)]
+    if change.new_status == Status.MUTED:
         ends = mute_words(detail.get("until_ms"), detail.get("events"), detail.get("per_hour"))
         return Sentence(f"{verb} {ends}" if ends else verb)
     if "after_release" in detail:

@@ -7,7 +7,6 @@ from typing import Any
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.auth import scopes
 from bloop.auth.access import creator_id, may_grant, may_manage, may_revoke
 from bloop.auth.principal import Principal
@@ -18,6 +17,7 @@ from bloop.projects.tokens.read import TokenRow, get_token, list_tokens
 from bloop.projects.tokens.store import NewToken
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
+from bloop.site.principal import principal_of
 
 NO_ACCESS = "you do not have access to this project"
 NO_REVOKING = "you do not have permission to revoke this token"
@@ -25,7 +25,7 @@ ADMINS_ONLY = "metrics:read is about every project: only admins make such tokens
 GONE = "token not found or already revoked"
 
 
-class Tokens:
+class TokensApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 

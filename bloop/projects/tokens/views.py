@@ -11,34 +11,24 @@ from collections.abc import Mapping
 import apsw
 import falcon
 
-from bloop.accounts.authenticate import principal_of
 from bloop.accounts.people.read import display_names
-from bloop.accounts.views import settings_shell
-from bloop.auth.access import PAGE, may_manage, may_revoke
+from bloop.auth.access import may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
-from bloop.projects import api as projects
-from bloop.projects import pages as project_pages
-from bloop.projects.read import ProjectRow, list_projects
+from bloop.projects.read import ProjectRow, known_project, list_projects
 from bloop.projects.tokens import api as tokens
+from bloop.projects.tokens import pages as token_pages
+from bloop.projects.tokens.contexts import FreshToken
 from bloop.projects.tokens.read import TokenRow, list_tokens
 from bloop.site import errors
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page, send_secret_page
-from bloop.site.routes import Routes
-from bloop.site.settings_contexts import FreshToken
+from bloop.site.principal import principal_of
 from bloop.site.settings_nav import TOKENS
 
 
-def mount_token_pages(routes: Routes, deps: Deps) -> None:
-    """Add them."""
-    all_tokens = Tokens(deps)
-    routes.add(TOKENS.href, all_tokens, GET=PAGE, POST=PAGE)
-    routes.add(f"{TOKENS.href}/{{token_id}}/revoke", all_tokens, suffix="revoke", POST=PAGE)
-
-
-class Tokens:
+class TokenSettings:
     """/settings/tokens, those of one project with `?project=`."""
 
     def __init__(self, deps: Deps) -> None:
@@ -55,7 +45,7 @@ class Tokens:
                 principal_of(req),
                 reference=form.get("project", ""),
                 name=form.get("name", ""),
-                scope_names=[name for name in project_pages.SCOPES if name in form],
+                scope_names=[name for name in token_pages.SCOPES if name in form],
                 expires_in_days=_days(form.get("expires_in_days", "")),
             )
         except InvalidField as error:
@@ -63,7 +53,7 @@ class Tokens:
             self._show(req, resp, form, str(error), None)
             return
         origin = self._deps.settings.auth.rp_origin
-        self._show(req, resp, {}, "", project_pages.fresh_token(made, project.name, origin))
+        self._show(req, resp, {}, "", token_pages.fresh_token(made, project.name, origin))
 
     def on_post_revoke(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
         tokens.revoke(self._deps, principal_of(req), token_id)
@@ -81,9 +71,9 @@ class Tokens:
         with self._deps.database.reader() as db:
             rows = list_projects(db)
             managed = {row.id: row for row in rows if may_manage(principal, row.created_by)}
-            only = projects.known(db, chosen).id if chosen else None
-            page = project_pages.tokens_page(
-                settings_shell(db, principal),
+            only = known_project(db, chosen).id if chosen else None
+            page = token_pages.tokens_page(
+                self._deps.shell(db, principal),
                 _visible_tokens(db, principal, rows, only),
                 list(managed.values()),
                 {row.id: row.name for row in rows},

@@ -12,7 +12,8 @@ from bloop.alerts.firing import read, store
 from bloop.base.clock import DAY_MS, MINUTE_MS
 from bloop.db import connection, migrate
 from bloop.issues.status.audit import Actor
-from bloop.issues.status.store import Status, change_status
+from bloop.issues.status.model import Status
+from bloop.issues.status.store import change_status
 from bloop.projects import purge
 from bloop.projects.read import get_project
 from bloop.projects.store import delete_project

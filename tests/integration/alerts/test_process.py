@@ -12,7 +12,7 @@ from typing import Any
 
 from bloop.base import config
 from bloop.db import connection, migrate
-from bloop.health.processes_read import ALERTS, process_states
+from bloop.processes.read import ALERTS, process_states
 from tests.receivers import OK, Receiver
 from tests.seeding import Seeder
 from tests.waiting import until

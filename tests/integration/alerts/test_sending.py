@@ -1,4 +1,4 @@
-"""N1 to N3 of workers/sending.py: real rows and real threads, receivers that are functions."""
+"""SENDING-1 to SENDING-3 of workers/sending.py: real rows and real threads, receivers that are functions."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import TRIES_MAX, wait_ms
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store
 from bloop.alerts.firing.read import Due
 from bloop.alerts.firing.store import FiringFields
 from bloop.base import clock, config
-from bloop.health.read import Reason
+from bloop.base.reasons import Reason
 from tests.integration.alerts.world import T0, World
 from tests.waiting import until
 from workers import alerts, sending
@@ -54,7 +54,11 @@ def sender_of(world: World, send: Send) -> Iterator[Sender]:
 def add(world: World, channel_id: int | None, rule_id: int = 1) -> int:
     fields = FiringFields(rule_id, "rule", "new_issue", world.shop, "ab", T0, "{}")
     deliveries.add(
-        world.db, store.add_firing(world.db, fields), rule_id, [Target(channel_id, "webhook", "x")], world.now_ms
+        world.db,
+        store.add_firing(world.db, fields),
+        rule_id,
+        [DeliveryTarget(channel_id, "webhook", "x")],
+        world.now_ms,
     )
     return world.db.last_insert_rowid()
 

@@ -6,7 +6,7 @@ import pytest
 
 from bloop import features
 from bloop.alerts.deliveries import store as deliveries
-from bloop.alerts.deliveries.store import Target
+from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import read, store
 from bloop.alerts.firing.store import FiringFields
 from bloop.db import connection
@@ -24,7 +24,7 @@ def firing(world: World, rule_id: int, at_ms: int = T0, *, is_test: bool = False
 def delivery(world: World, rule_id: int, channel_id: int | None, at_ms: int = T0, *, is_test: bool = False) -> int:
     """The newest delivery's id."""
     made = firing(world, rule_id, at_ms, is_test=is_test)
-    deliveries.add(world.db, made, rule_id, [Target(channel_id, "webhook", "example.com")], at_ms)
+    deliveries.add(world.db, made, rule_id, [DeliveryTarget(channel_id, "webhook", "example.com")], at_ms)
     return world.db.last_insert_rowid()
 
 

@@ -10,10 +10,10 @@ import pytest
 from bloop import features
 from bloop.alerts.firing import windows as minutes
 from bloop.alerts.firing.preview import messages, preview
-from bloop.alerts.firing.windows import Scope
+from bloop.alerts.firing.windows import WindowScope
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.db import connection
-from bloop.issues.status.store import Status
+from bloop.issues.status.model import Status
 from bloop.retention.prune import delete_old
 from tests.integration.alerts.world import ORIGIN, T0, World
 
@@ -216,6 +216,6 @@ def test_minutes_are_pruned_in_steps_by_their_age(world: World) -> None:
             removed.append(delete_old(world.db, features.table("minute_counts"), T0 + 3 * DAY_MS, 4))
 
     assert removed == [4, 2, 0, 0, 0]
-    left = minutes.counts(world.db, Scope(None), T0, T0 + 20 * DAY_MS)
+    left = minutes.counts(world.db, WindowScope(None), T0, T0 + 20 * DAY_MS)
     assert {project: min(counts) for project, counts in left.items()} == dict.fromkeys(left, T0 + 3 * DAY_MS)
     assert sum(left[world.shop].values()) == 18

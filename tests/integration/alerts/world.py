@@ -12,7 +12,7 @@ from bloop.alerts.firing.read import rules
 from bloop.alerts.rules.model import Rule, parse_config
 from bloop.base.clock import MINUTE_MS
 from bloop.db import connection
-from bloop.issues.status.store import Status
+from bloop.issues.status.model import Status
 from tests.seeding import Seeder
 
 T0 = 1_800_000_000_000 - 1_800_000_000_000 % MINUTE_MS

@@ -11,16 +11,17 @@ import falcon
 import pytest
 from falcon import testing
 
+from bloop import features
 from bloop.base.config import Auth, RateLimit, Settings
 from bloop.base.config import Database as DatabaseSettings
-from bloop.db.pool import Database
+from bloop.base.rate_limit import RateLimiter
+from bloop.db.pool import DatabasePool
 from bloop.ingest.app import mount_ingest
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.rate_limit import RateLimiter
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import App, create_dashboard_app
-from bloop.site.deps import Deps, InRing
+from bloop.site.deps import Deps, Hooks, InRing
 from bloop.site.render import Renderer
 from bloop.site.routes import Routes
 from tests.seed import NOW_MS, Seed
@@ -70,11 +71,11 @@ class Server:
     on_send: Callable[[str, bytes], bool] = lambda key, body: True
     app: App = field(init=False)
     routes: Routes = field(init=False)
-    database: Database = field(init=False)
+    database: DatabasePool = field(init=False)
     client: testing.TestClient = field(init=False)
 
     def __post_init__(self) -> None:
-        self.database = Database(
+        self.database = DatabasePool(
             self.seed.path,
             pool_size=self.settings.database.pool_size,
             query_timeout_ms=self.settings.database.query_timeout_ms,
@@ -87,10 +88,11 @@ class Server:
             bump_generation=lambda: self.on_generation(),
             render=Renderer(),
             now_ms=lambda: self.now_ms,
+            hooks=Hooks.resolve(features.hooks()),
             wake_purger=lambda: self.on_purge(),
             send_signed=lambda key, body: self.on_send(key, body),
         )
-        self.app, self.routes = create_dashboard_app(deps, self._mount_signed)
+        self.app, self.routes = create_dashboard_app(deps, features.mounts(), self._mount_signed)
         self.client = testing.TestClient(self.app)
 
     def _mount_signed(self, app: App) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.firing import trial
+from bloop.base.reasons import Reason
 from bloop.db import connection
-from bloop.health.read import Reason
-from bloop.health.store import say_alive
+from bloop.processes.store import say_alive
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 

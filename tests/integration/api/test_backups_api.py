@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
+from bloop import features
 from bloop.backup import store as storage
 from bloop.backup.create import create
 from bloop.backup.read import open_run
-from bloop.backup.views import panel_of
+from bloop.backup.views import load_panel
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection
-from bloop.site.deps import Deps
+from bloop.site.deps import Deps, Hooks
 from bloop.site.render import Renderer
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
@@ -68,7 +69,7 @@ def test_what_lies_in_the_folder_is_listed(server: Server, seed: Seed, admin: st
 
 def test_why_the_last_one_failed_is_said_until_one_works(server: Server, seed: Seed, admin: str) -> None:
     with connection.immediate(seed.db):
-        run = storage.ask(seed.db, cause="schedule", asked_by=None, now_ms=NOW_MS)
+        run = storage.request(seed.db, cause="schedule", asked_by=None, now_ms=NOW_MS)
         storage.begin(seed.db, run.id, NOW_MS)
         storage.end(seed.db, run.id, now_ms=NOW_MS, error="no room")
     assert get(server, admin)["failing"] == "no room"
@@ -88,17 +89,25 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
     create(seed.path, server.settings.backup_dir, NOW_MS)
     with connection.immediate(seed.db):
         if state:
-            run = storage.ask(seed.db, cause="asked", asked_by=None, now_ms=NOW_MS)
+            run = storage.request(seed.db, cause="asked", asked_by=None, now_ms=NOW_MS)
         if state in ("running", "failed", "done"):
             storage.begin(seed.db, run.id, NOW_MS)
         if state in ("failed", "done"):
             error = "<script>" if state == "failed" else None
             storage.end(seed.db, run.id, now_ms=NOW_MS, file_bytes=5_000_000, error=error)
     with server.database.reader() as db:
-        deps = Deps(server.settings, server.database, lambda: None, lambda: None, Renderer(), lambda: NOW_MS)
-        panel = panel_of(deps, db)
+        deps = Deps(
+            server.settings,
+            server.database,
+            lambda: None,
+            lambda: None,
+            Renderer(),
+            lambda: NOW_MS,
+            Hooks.resolve(features.hooks()),
+        )
+        panel = load_panel(deps, db)
 
-    html = deps.render("partials/_backups.html", {"backups": panel, "now_ms": NOW_MS})
+    html = deps.render("backup/_backups.html", {"panel": panel, "now_ms": NOW_MS})
 
     assert ("Back up now" in html) == (state not in ("waiting", "running"))
     assert ("begins in a moment" in html) == (state == "waiting")

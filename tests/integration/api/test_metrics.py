@@ -11,8 +11,8 @@ from prometheus_client.parser import text_string_to_metric_families
 from bloop import __version__
 from bloop.base import meters
 from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.base.reasons import Reason
 from bloop.health.exposition import NOBODY, PARTS, REST, Families, Seen
-from bloop.health.read import Reason
 from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import LaneStat, Meters

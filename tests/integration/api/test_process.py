@@ -13,7 +13,7 @@ import pytest
 
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
-from bloop.health.read import WRITER_STALE_MS
+from bloop.health.model import WRITER_STALE_MS
 from bloop.ring.segment import WriterState
 from bloop.site.middleware import CONTENT_SECURITY_POLICY
 from tests.integration.api.conftest import RP_ORIGIN, WELL, Server, settings_for

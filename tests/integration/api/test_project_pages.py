@@ -19,7 +19,7 @@ from bloop.ring.segment import WriterState
 from tests.integration.api.conftest import WELL, Server
 from tests.integration.api.test_ledger_api import book, note
 from tests.seed import NOW_MS, Seed
-from tests.unit.pages.test_render import XSS
+from tests.unit.site.test_render import XSS
 
 BROWSER = {"Accept": "text/html,application/xhtml+xml", "Accept-Encoding": "gzip"}
 FORM = BROWSER | {"Content-Type": "application/x-www-form-urlencoded"}

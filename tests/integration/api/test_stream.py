@@ -10,7 +10,7 @@ import orjson
 import pytest
 
 from bloop.base.errors import RateLimited
-from bloop.db.pool import Database
+from bloop.db.pool import DatabasePool
 from bloop.live import stream as live
 from bloop.live.hub import ACTIVITY_S, PER_CREDENTIAL_MAX, REPLAY_MAX, RETRY_AFTER_S, STREAMS_MAX, Hub
 from bloop.live.stream import Listener
@@ -172,7 +172,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def hub(seed: Seed, clock: Clock) -> Iterator[Hub]:
-    database = Database(seed.path, pool_size=1, query_timeout_ms=5000)
+    database = DatabasePool(seed.path, pool_size=1, query_timeout_ms=5000)
     yield Hub(database, clock)
     database.close()
 

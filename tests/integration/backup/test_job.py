@@ -1,4 +1,4 @@
-"""The backup job of the retention process (workers/backups.py), J1 to J3, with real files and a clock in hand."""
+"""The backup job of the retention process (workers/backups.py), BACKUPS-1 to 3, with real files and an own clock."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from bloop.base import config
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.config import Settings
 from bloop.base.errors import BackupError
+from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
-from bloop.health.read import Reason
 from tests.waiting import until
 from workers import backups as job
-from workers.backups import Backups
+from workers.backups import BackupJob
 
 MADE_MS = 20_000 * DAY_MS + 12 * HOUR_MS  # at noon
 NIGHT_MS = MADE_MS + 15 * HOUR_MS  # 03:00
@@ -62,20 +62,20 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def backups(settings: Settings, db: apsw.Connection, clock: Clock) -> Iterator[Backups]:
-    made = Backups(settings, db, clock)
+def backups(settings: Settings, db: apsw.Connection, clock: Clock) -> Iterator[BackupJob]:
+    made = BackupJob(settings, db, clock)
     yield made
     made.finish()
 
 
-def work(backups: Backups) -> None:
+def work(backups: BackupJob) -> None:
     """Run the job as its process does until there is nothing to do."""
     until(lambda: backups.run() != job.LOOK_AT_WORK_EVERY_S, "the work to be done", WITHIN_S)
 
 
 def ask(db: apsw.Connection, now_ms: int = MADE_MS) -> None:
     with connection.immediate(db):
-        storage.ask(db, cause="asked", asked_by=None, now_ms=now_ms)
+        storage.request(db, cause="asked", asked_by=None, now_ms=now_ms)
 
 
 def files(settings: Settings) -> list[Entry]:
@@ -87,7 +87,7 @@ def fail(*args: object, **kwargs: object) -> Manifest:
 
 
 def test_nothing_is_made_before_the_first_night(
-    backups: Backups, settings: Settings, db: apsw.Connection, clock: Clock
+    backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     clock.now_ms = NIGHT_MS - 1
     work(backups)
@@ -103,7 +103,7 @@ def test_nothing_is_made_before_the_first_night(
     assert verify(made.path) == made.manifest
 
 
-def test_a_night_is_one_backup(backups: Backups, settings: Settings, clock: Clock) -> None:
+def test_a_night_is_one_backup(backups: BackupJob, settings: Settings, clock: Clock) -> None:
     for hours in (0, 1, 8, 23):
         clock.now_ms = NIGHT_MS + hours * HOUR_MS
         work(backups)
@@ -116,7 +116,7 @@ def test_a_night_is_one_backup(backups: Backups, settings: Settings, clock: Cloc
 
 
 def test_as_many_as_are_kept_are_kept(settings: Settings, db: apsw.Connection, clock: Clock) -> None:
-    backups = Backups(replace(settings, backup=replace(settings.backup, keep=3)), db, clock)
+    backups = BackupJob(replace(settings, backup=replace(settings.backup, keep=3)), db, clock)
     for night in range(5):
         clock.now_ms = NIGHT_MS + night * DAY_MS
         work(backups)
@@ -129,7 +129,7 @@ def test_as_many_as_are_kept_are_kept(settings: Settings, db: apsw.Connection, c
 def test_what_is_asked_for_is_made_also_when_nights_are_off(
     settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
-    backups = Backups(replace(settings, backup=replace(settings.backup, enabled=False)), db, clock)
+    backups = BackupJob(replace(settings, backup=replace(settings.backup, enabled=False)), db, clock)
     clock.now_ms = NIGHT_MS
     work(backups)
     assert files(settings) == []
@@ -141,16 +141,16 @@ def test_what_is_asked_for_is_made_also_when_nights_are_off(
 
 
 def test_a_failure_is_told_until_the_next_success(
-    backups: Backups, settings: Settings, db: apsw.Connection, clock: Clock
+    backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     settings.backup_dir.mkdir(mode=0o700)
     settings.backup_dir.chmod(0o777)  # anybody may write there: refused
     ask(db)
     work(backups)
     assert list(backups.troubles()) == [Reason.BACKUP_FAILING]
-    assert "anybody may write" in (query.failing(db) or "")
-    assert list(Backups(settings, db, clock).troubles()) == []  # one that has not looked yet
-    restarted = Backups(settings, db, clock)
+    assert "every user may write" in (query.failing(db) or "")
+    assert list(BackupJob(settings, db, clock).troubles()) == []  # one that has not looked yet
+    restarted = BackupJob(settings, db, clock)
     restarted.run()
     assert list(restarted.troubles()) == [Reason.BACKUP_FAILING]
 
@@ -163,7 +163,7 @@ def test_a_failure_is_told_until_the_next_success(
 
 
 def test_a_night_that_failed_is_tried_again_after_a_pause(
-    backups: Backups, settings: Settings, db: apsw.Connection, clock: Clock
+    backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     settings.backup_dir.mkdir(mode=0o700)
     settings.backup_dir.chmod(0o777)
@@ -183,7 +183,7 @@ def test_a_night_that_failed_is_tried_again_after_a_pause(
 def test_a_drill_that_fails_is_red_and_the_last_good_one_stays(
     settings: Settings, db: apsw.Connection, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    backups = Backups(replace(settings, backup=replace(settings.backup, keep=1)), db, clock)
+    backups = BackupJob(replace(settings, backup=replace(settings.backup, keep=1)), db, clock)
     ask(db)
     work(backups)
     (good,) = files(settings)
@@ -203,11 +203,11 @@ def test_a_drill_that_fails_is_red_and_the_last_good_one_stays(
 
 def test_a_disk_that_is_too_small_is_named(settings: Settings, db: apsw.Connection, clock: Clock) -> None:
     small = replace(settings, database=replace(settings.database, disk_free_bytes_min=1 << 60))
-    backups = Backups(small, db, clock)
+    backups = BackupJob(small, db, clock)
     ask(db)
     work(backups)
 
-    assert "not enough room" in (query.failing(db) or "")
+    assert "not enough space" in (query.failing(db) or "")
     assert files(settings) == []
 
 
@@ -215,9 +215,9 @@ def test_one_that_was_killed_is_found_and_made_up_after_a_pause(
     settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     with connection.immediate(db):
-        run = storage.ask(db, cause="schedule", asked_by=None, now_ms=NIGHT_MS)
+        run = storage.request(db, cause="schedule", asked_by=None, now_ms=NIGHT_MS)
         storage.begin(db, run.id, NIGHT_MS)
-    backups = Backups(settings, db, clock)
+    backups = BackupJob(settings, db, clock)
 
     clock.now_ms = NIGHT_MS + 60_000
     work(backups)
@@ -236,11 +236,11 @@ def test_a_stop_ends_the_work_and_keeps_nothing_half_made(
 
     def slow(database: Path, folder: Path, now_ms: int, *, cause: object, watch: Watch) -> Entry:
         begun.set()
-        until(lambda: watch.look("Copying", 0, 1), "to be told to stop", WITHIN_S)
+        until(lambda: watch.check("Copying", 0, 1), "to be told to stop", WITHIN_S)
         raise AssertionError("it looked, and was not stopped")
 
     monkeypatch.setattr(job, "create", slow)
-    backups = Backups(settings, db, clock)
+    backups = BackupJob(settings, db, clock)
     ask(db)
     backups.run()
     assert begun.wait(WITHIN_S)
@@ -249,20 +249,20 @@ def test_a_stop_ends_the_work_and_keeps_nothing_half_made(
 
     assert [run.state for run in query.newest_runs(db)] == ["running"]
     assert not [thread for thread in threading.enumerate() if thread.name == "backup"]
-    Backups(settings, db, clock).run()
+    BackupJob(settings, db, clock).run()
     assert [run.state for run in query.newest_runs(db)] == ["interrupted"]
 
 
 def test_the_work_has_the_lowest_priority_and_the_process_keeps_its_own(
-    backups: Backups, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    backups: BackupJob, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[int] = []
 
-    def look(data: Path, now_ms: int, watch: Watch) -> Manifest:
+    def check(data: Path, now_ms: int, watch: Watch) -> Manifest:
         seen.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
         return drill(data, now_ms, watch)
 
-    monkeypatch.setattr(job, "drill", look)
+    monkeypatch.setattr(job, "drill", check)
     before = os.getpriority(os.PRIO_PROCESS, 0)
     ask(db)
     work(backups)
@@ -272,7 +272,7 @@ def test_the_work_has_the_lowest_priority_and_the_process_keeps_its_own(
 
 
 def test_where_priorities_are_forbidden_backups_are_made_all_the_same(
-    backups: Backups, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
+    backups: BackupJob, db: apsw.Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def forbidden(*arguments: int) -> None:
         raise PermissionError(1, "not here")
@@ -288,7 +288,7 @@ def test_a_full_year_of_failures_keeps_the_last_good_one_in_the_book(db: apsw.Co
     with connection.immediate(db):
         storage.add_done(db, created_at_ms=1, now_ms=2, file="good", file_bytes=1, database_bytes=1, proven_at_ms=2)
         for number in range(storage.RUNS_KEPT * 2):
-            run = storage.ask(db, cause="schedule", asked_by=None, now_ms=number)
+            run = storage.request(db, cause="schedule", asked_by=None, now_ms=number)
             storage.begin(db, run.id, number)
             storage.end(db, run.id, now_ms=number, error="full")
 

@@ -84,7 +84,7 @@ class Gunicorn:
         self.send_signal(signal.SIGTERM)
 
     def stop(self) -> None:
-        """Finish stopping, by force if need be, workers too; then check that nothing fell into the safety net."""
+        """Finish stopping, if necessary by force, workers too; then check that no safety net caught an error."""
         try:
             self.wait()
         finally:
@@ -145,7 +145,7 @@ def start_dashboard(folder: Path) -> Iterator[Start]:
 def many_descriptors() -> Iterator[None]:
     """Room for thousands of sockets in this process and in the servers it starts."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
+    raised = 8192 if hard == resource.RLIM_INFINITY else min(8192, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, raised), hard))
     yield
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

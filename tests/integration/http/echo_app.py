@@ -1,4 +1,4 @@
-"""The WSGI app behind both workers in these tests: it says what it was asked, and by whom it was called."""
+"""The WSGI app behind both workers in these tests: it answers with the request and the process that served it."""
 
 from __future__ import annotations
 
@@ -77,17 +77,17 @@ def empty(environ: Environ, start_response: Callable[..., Any]) -> Iterable[byte
 
 
 def in_flight(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Says on disk that it has begun, and answers once its worker was told to stop."""
-    told: SimpleQueue[int] = SimpleQueue()  # the only queue that a signal handler may put into
+    """Writes to disk that it has begun, and answers once its worker got SIGTERM."""
+    stop_signals: SimpleQueue[int] = SimpleQueue()  # the only queue that a signal handler may put into
     usual = signal.getsignal(signal.SIGTERM)
 
     def on_sigterm(signum: int, frame: FrameType | None) -> None:
         usual(signum, frame)
-        told.put(signum)
+        stop_signals.put(signum)
 
     signal.signal(signal.SIGTERM, on_sigterm)
     Path(environ["QUERY_STRING"]).touch()
-    told.get(timeout=PATIENCE_S)
+    stop_signals.get(timeout=PATIENCE_S)
     return echo(environ, start_response)
 
 
@@ -95,7 +95,7 @@ def stream(environ: Environ, start_response: Callable[..., Any]) -> Iterator[byt
     """An endless stream that ends when the worker says it is stopping."""
     start_response("200 OK", [("Content-Type", "text/event-stream")])
     is_stopping = environ["bloop.is_stopping"]
-    pace = Event()  # never set: news come when they come, and nothing says when
+    pace = Event()  # never set: only the timeout ends a wait
     number = 0
     while not is_stopping():
         yield b"data: %d\n\n" % number
@@ -105,7 +105,7 @@ def stream(environ: Environ, start_response: Callable[..., Any]) -> Iterator[byt
 
 
 def read_or_gone(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Reads the body and notes on disk what became of that."""
+    """Reads the body and writes to disk how the read ended."""
     outcome = "read"
     try:
         environ["wsgi.input"].read()

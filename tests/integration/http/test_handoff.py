@@ -1,4 +1,4 @@
-"""One port for everything: what is not ingest goes to the dashboard, with its connection."""
+"""One port for everything: a request that is not ingest goes to the dashboard, with its connection."""
 
 from __future__ import annotations
 
@@ -132,8 +132,8 @@ def watched_fds(server: Gunicorn) -> int:
 
 
 def test_clients_come_and_go_without_leaking_descriptors(ingest: Gunicorn, dashboard: Gunicorn):
-    with ingest.wire() as one:
-        one.get("/page")
+    with ingest.wire() as client:
+        client.get("/page")
     until(lambda: not connections(dashboard), "every client to be gone")
     before = dashboard.worker_fds()
 
@@ -150,7 +150,13 @@ def test_clients_come_and_go_without_leaking_descriptors(ingest: Gunicorn, dashb
 
 def connections(server: Gunicorn) -> int:
     (pid,) = server.worker_pids()
-    return len([one for one in psutil.Process(pid).net_connections("tcp") if one.status != psutil.CONN_LISTEN])
+    return len(
+        [
+            connection
+            for connection in psutil.Process(pid).net_connections("tcp")
+            if connection.status != psutil.CONN_LISTEN
+        ]
+    )
 
 
 def test_answer_closes_as_asked_and_the_loop_does_not_wait_for_the_client(dashboard: Gunicorn, wire: Wire):
@@ -210,7 +216,7 @@ def test_body_that_stalls_looks_like_a_client_that_has_gone(wire: Wire, tmp_path
     note = tmp_path / "note"
     wire.send(post_bytes("/read-or-gone", b"x" * 100, f"X-Note: {note}\r\n")[:-1])
 
-    until(note.exists, "the app to be told")
+    until(note.exists, "the app to see the closed connection")
 
     assert note.read_text() == "gone"
 
@@ -224,7 +230,7 @@ def test_body_that_drips_is_given_up_too(dashboard: Gunicorn, wire: Wire, tmp_pa
             wire.send(b"x")
         return note.exists()
 
-    until(drip, "the app to be told")
+    until(drip, "the app to see the closed connection")
 
     assert note.read_text() == "gone"
 
@@ -300,7 +306,9 @@ def test_path_is_private_and_goes_with_its_owner(start_dashboard: Start, folder:
     assert list(folder.glob("private.sock*")) == []
 
 
-def test_stopped_dashboard_is_busy_after_a_bounded_queue_and_loses_nobody(start_ingest: Start, start_dashboard: Start):
+def test_stopped_dashboard_is_busy_after_a_bounded_queue_and_loses_no_client(
+    start_ingest: Start, start_dashboard: Start
+):
     ingest, dashboard = start_ingest(handoff="stuck.sock"), start_dashboard(handoff="stuck.sock")
     (pid,) = dashboard.worker_pids()
     with ingest.wire() as wire:
@@ -374,22 +382,22 @@ def test_streams_pass_the_hand_off_and_end_when_the_dashboard_stops(start_ingest
 def test_full_dashboard_takes_no_more_and_recovers(start_ingest: Start, start_dashboard: Start):
     ingest = start_ingest(handoff="full.sock")
     start_dashboard(handoff="full.sock", extra="worker_connections = 4")
-    held = [ingest.wire() for _ in range(4)]
+    streaming = [ingest.wire() for _ in range(4)]
     try:
-        for wire in held:
+        for wire in streaming:
             wire.send(get_bytes("/stream"))
-        for wire in held[:3]:  # three threads stream, the fourth waits for one
+        for wire in streaming[:3]:  # three threads stream, the fourth waits for one
             assert "200 OK" in wire.head()
         with ingest.wire() as late:
             late.send(get_bytes("/page"))
             with ingest.wire() as probe:
                 assert probe.get("/v1/echo").status == 200
-            for wire in held:
+            for wire in streaming:
                 wire.abort()
 
             assert late.response().status == 200
     finally:
-        for wire in held:
+        for wire in streaming:
             wire.sock.close()
 
 

@@ -93,7 +93,7 @@ def pair(start_ingest: Start) -> Gunicorn:
 @pytest.mark.parametrize("in_a_burst", [False, True])
 def test_workers_share_connections(pair: Gunicorn, in_a_burst: bool):
     def both_get_a_quarter() -> bool:
-        """Asked until they do: a worker the machine has put aside for a while takes none meanwhile, as it should."""
+        """Tried repeatedly: a worker that the kernel does not schedule for a while rightly accepts nothing."""
         with ExitStack() as connected:
             if in_a_burst:
                 wires = [connected.enter_context(pair.wire()) for _ in range(20)]

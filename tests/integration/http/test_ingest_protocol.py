@@ -233,7 +233,7 @@ def test_pieces_without_a_length_are_sent_with_one(wire: Wire):
 
 
 @pytest.mark.parametrize("fault", ["boom", "boom-late", "lying", "splitting", "silent"])
-def test_fault_of_the_app_is_a_500_that_closes_and_hurts_nobody_else(server: Gunicorn, wire: Wire, fault: str):
+def test_fault_of_the_app_is_a_500_that_closes_and_leaves_others_alone(server: Gunicorn, wire: Wire, fault: str):
     with server.wire() as other:
         other.send(b"GET /v1/echo HTTP/1.1\r\n")
 
@@ -338,7 +338,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("status", "request_text"), REFUSED.values(), ids=REFUSED.keys())
-def test_unacceptable_request_is_refused_and_hurts_nobody_else(
+def test_unacceptable_request_is_refused_and_leaves_others_alone(
     server: Gunicorn, wire: Wire, status: int, request_text: str
 ):
     with server.wire() as other:

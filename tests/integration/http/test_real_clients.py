@@ -1,4 +1,4 @@
-"""Published HTTP clients against the public port: what SDKs are made of."""
+"""Published HTTP clients, which SDKs are built on, against the public port."""
 
 from __future__ import annotations
 

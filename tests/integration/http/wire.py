@@ -1,4 +1,4 @@
-"""A client that sees every byte: what real HTTP clients smooth over is what these tests are about."""
+"""A client that sees every byte, because these tests are about framing that real HTTP clients hide."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Wire:
         self.sock.shutdown(socket.SHUT_WR)
 
     def abort(self) -> None:
-        """Close with a reset instead of a goodbye."""
+        """Close with a reset."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\x01\0\0\0\0\0\0\0")
         self.sock.close()
 

@@ -16,7 +16,7 @@ from bloop.base.config import Alerting, Auth, Settings, Smtp
 from bloop.outbound.sockets import Outbound
 from tests.mail_server import PASSWORDS, USER, mail_server
 from tests.receivers import NAME, OK, Authority, Receiver, answer, dripping, hang_up, receiver, silent, way_out
-from tests.unit.channels.samples import AT_MS, HOSTILE, KEY, NEW_ISSUE
+from tests.unit.alerts.channels.samples import AT_MS, HOSTILE, KEY, NEW_ISSUE
 
 SETTINGS = Settings(alerting=Alerting(allowed_hosts=("127.0.0.1",)), auth=Auth(rp_origin="https://errors.example.com"))
 TOKEN = "123456:AAhunter2hunter2hunter2hunter2hunt"

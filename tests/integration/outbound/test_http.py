@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from bloop.base.errors import OutboundRefused, Unreachable
-from bloop.outbound.http import Answer, post
+from bloop.outbound.http import HttpAnswer, post
 from bloop.outbound.sockets import Outbound
 from tests.receivers import (
     NAME,
@@ -41,7 +41,7 @@ LOOPBACKS = [host for host in ("127.0.0.2", "[::1]") if can_listen(host.strip("[
 HURRY = {"http_s": 0.3, "connect_s": 0.3}
 
 
-def post_to(to: Receiver, out: Outbound | None = None, *, host: str = "", path: str = "/hook") -> Answer:
+def post_to(to: Receiver, out: Outbound | None = None, *, host: str = "", path: str = "/hook") -> HttpAnswer:
     return post(out or way_out(), to.url(host, path), b'{"a":1}', {"Content-Type": "application/json", "X-Own": "1"})
 
 
@@ -306,7 +306,7 @@ class TestRetryAfter:
     def test_is_read_as_seconds_or_as_a_date(self, header: str, seconds: float | None):
         now_s = 1_761_998_400.0  # 2025-11-01 12:00 UTC
 
-        assert Answer("a.example", 429, {"Retry-After": header}).retry_after_s(now_s) == seconds
+        assert HttpAnswer("a.example", 429, {"Retry-After": header}).retry_after_s(now_s) == seconds
 
 
 class Both:

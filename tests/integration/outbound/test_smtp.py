@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bloop.base.errors import OutboundRefused, Unreachable
-from bloop.outbound.smtp import Declined, Server, send_mail
+from bloop.outbound.smtp import MailDeclined, SmtpServer, send_mail
 from bloop.outbound.sockets import Outbound
 from tests.mail_server import PASSWORDS, USER, MailServer, mail_server
 from tests.receivers import NAME, Authority, StubResolver, receiver, way_out
@@ -30,7 +30,7 @@ def letter() -> EmailMessage:
 
 def hand_over(port: int, out: Outbound, *, to: list[str] | None = None, **server: Any) -> list[str]:
     described = {"host": NAME, "starttls": True, **server}
-    return send_mail(out, Server(port=port, **described), letter(), "bloop@example.com", to or TO)
+    return send_mail(out, SmtpServer(port=port, **described), letter(), "bloop@example.com", to or TO)
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_server_that_speaks_no_tls_at_the_first_byte_is_unreachable(authority: A
 
 
 def test_wrong_password_is_declined_for_good_and_not_shown(secure: MailServer, authority: Authority):
-    with pytest.raises(Declined) as caught:
+    with pytest.raises(MailDeclined) as caught:
         hand_over(secure.port, way_out(trust=authority), username=USER, password="wrong-hunter3")
 
     assert (caught.value.code, caught.value.passing) == (535, False)
@@ -144,7 +144,7 @@ def test_server_that_knows_no_way_to_sign_in_gets_no_mail(
 @pytest.mark.parametrize(("reply", "passing"), [("451 try later", True), ("550 5.1.1 not here", False)])
 def test_refusal_at_any_step_says_whether_it_may_pass(authority: Authority, step: str, reply: str, passing: bool):
     context, out = authority.context(), way_out(trust=authority)
-    with mail_server(starttls=context, replies={step: reply}) as server, pytest.raises(Declined) as caught:
+    with mail_server(starttls=context, replies={step: reply}) as server, pytest.raises(MailDeclined) as caught:
         hand_over(server.port, out)
 
     assert caught.value.passing is passing
@@ -162,7 +162,7 @@ def test_mail_goes_to_those_who_are_taken_and_names_the_others(authority: Author
 
 def test_when_nobody_is_taken_the_hopeful_answer_counts(authority: Authority):
     replies = {"gone@example.com": "550 no such user", "full@example.com": "452 mailbox full"}
-    with mail_server(starttls=authority.context(), replies=replies) as server, pytest.raises(Declined) as caught:
+    with mail_server(starttls=authority.context(), replies=replies) as server, pytest.raises(MailDeclined) as caught:
         hand_over(server.port, way_out(trust=authority), to=["gone@example.com", "full@example.com"])
 
     assert (caught.value.code, caught.value.passing) == (452, True)
@@ -223,7 +223,7 @@ def test_server_that_hangs_up_is_unreachable():
 
 
 def test_server_that_is_busy_is_declined_for_now():
-    with saying(b"421 too many connections\r\n") as port, pytest.raises(Declined) as caught:
+    with saying(b"421 too many connections\r\n") as port, pytest.raises(MailDeclined) as caught:
         hand_over(port, way_out())
 
     assert caught.value.passing

@@ -89,6 +89,30 @@ def test_a_config_that_will_not_do_is_refused_by_the_field_at_fault(
     assert refused.value.name == field
 
 
+@pytest.mark.parametrize(
+    ("changed", "reason"),
+    [
+        ({"threshold": None}, "config.threshold is required"),
+        ({"threshold": "10"}, "config.threshold must be a whole number from 0 to 1000000000"),
+        ({"window_secs": 86_401}, "config.window_secs must be a whole number from 1 to 86400"),
+        ({"route": 5}, "config.route must be a string"),
+        ({"route": "r" * 1025}, "config.route must be at most 1024 characters"),
+        ({"zone": "", "area": 1}, "config.area is not known for this type of rule"),
+        ({"zone": "", "threshold": -1}, "config.threshold must be a whole number from 0 to 1000000000"),
+    ],
+)
+def test_a_refusal_says_what_would_be_right(changed: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        parse_config("threshold", {"threshold": 1, "window_secs": 60} | changed)
+
+    assert str(refused.value) == reason
+
+
+def test_a_factor_is_refused_by_its_range() -> None:
+    with pytest.raises(InvalidField, match=r"^config\.multiplier must be a number from 1 to 10000$"):
+        parse_config("spike", {**EVEN, "multiplier": 10_001})
+
+
 @pytest.mark.parametrize(("secs", "minutes"), [(1, 1), (60, 1), (61, 2), (90, 2), (3600, 60), (86_400, 1440)])
 def test_windows_are_rounded_up_to_whole_minutes(secs: int, minutes: int) -> None:
     assert minutes_of(secs) == minutes

@@ -7,14 +7,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloop.alerts.firing.decide import Firing
-from bloop.alerts.firing.read import Happened, Project, Subject
-from bloop.alerts.firing.wording import TITLE_MAX, digest, facts, of_count, of_signal, one_line, span
+from bloop.alerts.firing.read import Happened, ProjectFacts, Subject
+from bloop.alerts.firing.wording import TITLE_MAX, digest, facts, of_count, of_signal, one_line
 from bloop.alerts.message import AlertMessage, from_json, to_json
 from bloop.alerts.rules.model import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
 
 NOW = 1_800_000_000_000
 ORIGIN = "https://bloop.example"
-SHOP = Project(7, "id-of-shop", "shop", "Shop")
+SHOP = ProjectFacts(7, "id-of-shop", "shop", "Shop")
 SUBJECT = Subject(
     70, SHOP, "ab12", "SHOP-3", "TypeError", "x is undefined", "api", "error", "production", "1.4.0", "/cart", "at f",
     12, 3, NOW - 9000, NOW,
@@ -102,13 +102,6 @@ def test_a_digest_names_the_largest_and_counts_the_rest() -> None:
     assert (message.project_slug, message.url) == ("shop", "https://bloop.example/?project=shop")
     several = digest([(first, 90)], 57, is_one_project=False, now_ms=NOW, origin=ORIGIN)
     assert (several.project_id, several.project_slug, several.url) == ("", "", "https://bloop.example/")
-
-
-@pytest.mark.parametrize(
-    ("secs", "text"), [(90, "90 s"), (60, "1 min"), (300, "5 min"), (7200, "2 h"), (86_400, "1 d")]
-)
-def test_spans_are_said_in_their_largest_unit(secs: int, text: str) -> None:
-    assert span(secs) == text
 
 
 @settings(deadline=None)

@@ -4,16 +4,16 @@ import pytest
 
 from bloop.auth import access, scopes
 from bloop.auth.access import ADMIN, METRICS, OPEN, PAGE, SESSION, SIGNED, Need, credential
-from bloop.auth.principal import ANONYMOUS, Kind, Principal
+from bloop.auth.principal import ANONYMOUS, Principal, PrincipalKind
 from bloop.auth.scopes import Scope
 from bloop.base.errors import Forbidden, InvalidParameter, Unauthorized
 
-READER = Principal(Kind.TOKEN, "t1", "ci", (1,), frozenset({Scope.ERRORS_READ}))
-PERSON = Principal(Kind.USER, "u1", "Ada", None, scopes.ALL)
-BOSS = Principal(Kind.USER, "u2", "Grace", None, scopes.ALL, is_admin=True)
-OPERATOR = Principal(Kind.OPERATOR, "operator", "operator", None, scopes.ALL, is_admin=True)
+READER = Principal(PrincipalKind.TOKEN, "t1", "ci", (1,), frozenset({Scope.ERRORS_READ}))
+PERSON = Principal(PrincipalKind.USER, "u1", "Ada", None, scopes.ALL)
+BOSS = Principal(PrincipalKind.USER, "u2", "Grace", None, scopes.ALL, is_admin=True)
+OPERATOR = Principal(PrincipalKind.OPERATOR, "operator", "operator", None, scopes.ALL, is_admin=True)
 
-SCRAPER = Principal(Kind.TOKEN, "t2", "prometheus", (1,), frozenset({Scope.METRICS_READ}))
+SCRAPER = Principal(PrincipalKind.TOKEN, "t2", "prometheus", (1,), frozenset({Scope.METRICS_READ}))
 
 READ, WRITE = credential(Scope.ERRORS_READ), credential(Scope.ERRORS_WRITE)
 

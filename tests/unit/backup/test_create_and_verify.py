@@ -148,7 +148,7 @@ def test_rows_that_are_missing_are_found(seed: Seed, entry: Entry) -> None:
         db.execute("DELETE FROM events WHERE id = 1")
     repack(entry, seed.path.read_bytes())
 
-    with pytest.raises(BackupError, match="does not have the rows"):
+    with pytest.raises(BackupError, match="without the rows"):
         verify(entry.path)
 
 
@@ -176,13 +176,13 @@ def test_another_programs_database_is_refused(tmp_path: Path, folder: Path) -> N
 
 
 def test_no_room_is_said_before_anything_is_written(seed: Seed, folder: Path) -> None:
-    with pytest.raises(BackupError, match="not enough room"):
+    with pytest.raises(BackupError, match="not enough space"):
         create(seed.path, folder, NOW_MS, watch=Watch(free_bytes_min=EXABYTE))
     assert list(folder.iterdir()) == []
 
 
 def test_no_room_to_verify_is_said_as_such(entry: Entry) -> None:
-    with pytest.raises(BackupError, match="not enough room"):
+    with pytest.raises(BackupError, match="not enough space"):
         verify(entry.path, Watch(free_bytes_min=EXABYTE))
 
 

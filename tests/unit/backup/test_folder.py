@@ -1,4 +1,4 @@
-"""Who works in the folder of the backups, and what is removed there (bloop/backup/folder.py), F1 to F4."""
+"""Who works in the folder of the backups, and what is removed there (bloop/backup/folder.py), FOLDER-1 to FOLDER-4."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from bloop.backup import folder as folders
 from bloop.backup import manifest as manifests
-from bloop.backup.folder import Entry, to_remove
+from bloop.backup.folder import Entry, select_surplus
 from bloop.backup.manifest import Cause
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
@@ -23,9 +23,9 @@ WATCH = Watch()
 HOLD = """
 import sys
 from pathlib import Path
-from bloop.backup.folder import working_in
+from bloop.backup.folder import temporary_folder
 from bloop.backup.watch import Watch
-with working_in(Path(sys.argv[1]), Watch()) as making:
+with temporary_folder(Path(sys.argv[1]), Watch()) as making:
     (making / "copy.db").write_bytes(b"half")
     print("held", flush=True)
     sys.stdin.read()
@@ -50,7 +50,7 @@ def test_rotation_keeps_enough_of_each_cause_and_the_newest_good_one(rows: list[
     found = [one for one, _ in rows]
     bad = {one.path.name for one, is_bad in rows if is_bad}
 
-    gone = to_remove(found, database_id="own", keep=keep, bad=bad)
+    gone = select_surplus(found, database_id="own", keep=keep, bad=bad)
 
     left = [one for one in found if one not in gone]
     own = [one for one in found if one.manifest.database_id == "own"]
@@ -62,14 +62,14 @@ def test_rotation_keeps_enough_of_each_cause_and_the_newest_good_one(rows: list[
         assert len(kept) <= keep + 1
     good = [one for one in own if one.path.name not in bad]
     assert not good or good[0] in left
-    assert to_remove(left, database_id="own", keep=keep, bad=bad) == []
+    assert select_surplus(left, database_id="own", keep=keep, bad=bad) == []
 
 
 def test_backups_by_hand_do_not_push_out_the_nightly_ones() -> None:
     nightly = [entry(1), entry(2)]
     by_hand = [entry(number, Cause.ASKED) for number in range(3, 9)]
 
-    gone = to_remove([*reversed(by_hand), *reversed(nightly)], database_id=MADE.database_id, keep=2, bad=())
+    gone = select_surplus([*reversed(by_hand), *reversed(nightly)], database_id=MADE.database_id, keep=2, bad=())
 
     assert [one.manifest.created_at_ms for one in gone] == [6, 5, 4, 3]
 
@@ -107,11 +107,11 @@ def test_two_processes_never_work_in_one_folder(folder: Path) -> None:
         assert holder.stdout is not None
         assert holder.stdout.readline() == "held\n"
 
-        with pytest.raises(BackupError, match="another process works on the backups"), folders.held(folder, WATCH):
+        with pytest.raises(BackupError, match="another process works on the backups"), folders.locked(folder, WATCH):
             pass
 
         holder.communicate("", timeout=20)
-    with folders.held(folder, WATCH):
+    with folders.locked(folder, WATCH):
         assert list(folder.iterdir()) == []
 
 
@@ -126,7 +126,7 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one(folder: Path) -> 
         holder.wait()
     assert [path.name[:8] for path in folder.iterdir()] == [".making-"]
 
-    with folders.held(folder, WATCH):
+    with folders.locked(folder, WATCH):
         assert list(folder.iterdir()) == []
 
 
@@ -136,14 +136,14 @@ def test_killed_between_the_two_names_it_is_no_backup_and_goes(folder: Path, ent
     manifest = manifests.manifest_path(entry.path)
     manifest.rename(making / manifest.name)
 
-    with folders.held(folder, WATCH):
+    with folders.locked(folder, WATCH):
         assert list(folder.iterdir()) == []
 
 
 def test_killed_after_both_names_it_stays(folder: Path, entry: Entry) -> None:
     (folder / ".making-killed").mkdir()
 
-    with folders.held(folder, WATCH):
+    with folders.locked(folder, WATCH):
         assert folders.entries(folder) == [entry]
     assert not (folder / ".making-killed").exists()
 
@@ -155,7 +155,7 @@ def test_sweeping_follows_no_link(folder: Path, tmp_path: Path) -> None:
     folder.mkdir()
     (folder / ".making-link").symlink_to(precious)
 
-    with folders.held(folder, WATCH):
+    with folders.locked(folder, WATCH):
         pass
 
     assert (precious / "file").read_text() == "kept"
@@ -165,7 +165,7 @@ def test_a_folder_open_to_everybody_is_refused(folder: Path) -> None:
     folder.mkdir()
     folder.chmod(0o777)
 
-    with pytest.raises(BackupError, match="anybody may write"), folders.held(folder, WATCH):
+    with pytest.raises(BackupError, match="every user may write"), folders.locked(folder, WATCH):
         pass
 
 

@@ -79,7 +79,7 @@ def test_a_manifest_is_not_read_past_its_bound(tmp_path: Path) -> None:
 
 
 def test_only_files_named_like_backups_are_asked_for() -> None:
-    with pytest.raises(BackupError, match="is no backup"):
+    with pytest.raises(BackupError, match="is not a backup"):
         manifests.manifest_path(Path("bloop.db"))
 
 

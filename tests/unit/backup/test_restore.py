@@ -1,4 +1,4 @@
-"""A backup in the place of the database (bloop/backup/restore.py), T1 to T4."""
+"""A backup in the place of the database (bloop/backup/restore.py), RESTORE-1 to RESTORE-4."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 
 from bloop.backup.create import create
 from bloop.backup.folder import Entry
-from bloop.backup.restore import alone_with, restore
+from bloop.backup.restore import exclusive_access, restore
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError, SchemaTooNew
 from bloop.db import connection, migrate
@@ -62,17 +62,17 @@ def test_what_was_there_comes_back_and_what_is_there_is_kept(seed: Seed, entry: 
     done = restore(entry.path, seed.path, LATER_MS)
 
     assert value(seed.path, "SELECT count(*) FROM events") == 3
-    assert done.kept == tmp_path / "bloop.db.before-restore-20270115-080005-000"
-    assert value(done.kept, "SELECT count(*) FROM events") == 0
+    assert done.kept_path == tmp_path / "bloop.db.before-restore-20270115-080005-000"
+    assert value(done.kept_path, "SELECT count(*) FROM events") == 0
     assert (done.manifest, done.migrations) == (entry.manifest, [])
     assert seed.path.stat().st_mode & 0o777 == 0o600
-    assert names(tmp_path) == {"bloop.db", done.kept.name, "backups"}
+    assert names(tmp_path) == {"bloop.db", done.kept_path.name, "backups"}
 
 
 def test_on_a_new_machine_there_is_nothing_to_keep(entry: Entry, tmp_path: Path) -> None:
     done = restore(entry.path, tmp_path / "new" / "bloop.db", LATER_MS)
 
-    assert done.kept is None
+    assert done.kept_path is None
     assert value(tmp_path / "new" / "bloop.db", "SELECT count(*) FROM events") == 3
 
 
@@ -88,8 +88,8 @@ def test_the_old_log_is_not_applied_to_the_new_file(seed: Seed, entry: Entry, tm
 
     assert value(seed.path, "SELECT count(*) FROM issues WHERE message = 'newer'") == 0
     assert value(seed.path, "PRAGMA integrity_check") == "ok"
-    assert done.kept is not None
-    assert value(done.kept, "SELECT count(*) FROM issues WHERE message = 'newer'") == 3
+    assert done.kept_path is not None
+    assert value(done.kept_path, "SELECT count(*) FROM issues WHERE message = 'newer'") == 3
 
 
 def test_a_log_that_cannot_be_brought_in_is_kept_beside_the_old_file(
@@ -98,7 +98,7 @@ def test_a_log_that_cannot_be_brought_in_is_kept_beside_the_old_file(
     def fail(database: Path) -> None:
         raise apsw.IOError("the disk does not answer")
 
-    monkeypatch.setattr("bloop.backup.restore._bring_in_log", fail)
+    monkeypatch.setattr("bloop.backup.restore._checkpoint_log", fail)
     with opened_elsewhere(seed.path, "writer") as holder:
         change(seed.path, "UPDATE issues SET message = 'newer'")
         holder.kill()
@@ -107,10 +107,10 @@ def test_a_log_that_cannot_be_brought_in_is_kept_beside_the_old_file(
 
     done = restore(entry.path, seed.path, LATER_MS)
 
-    assert done.kept is not None
+    assert done.kept_path is not None
     assert not {"bloop.db-wal", "bloop.db-shm"} & names(tmp_path)
-    assert done.kept.with_name(f"{done.kept.name}-wal").read_bytes() == log
-    assert value(done.kept, "SELECT count(*) FROM issues WHERE message = 'newer'") == 3
+    assert done.kept_path.with_name(f"{done.kept_path.name}-wal").read_bytes() == log
+    assert value(done.kept_path, "SELECT count(*) FROM issues WHERE message = 'newer'") == 3
     assert value(seed.path, "SELECT count(*) FROM issues WHERE message = 'newer'") == 0
 
 
@@ -120,8 +120,8 @@ def test_a_file_that_is_no_database_any_more_is_replaced(seed: Seed, entry: Entr
 
     done = restore(entry.path, seed.path, LATER_MS)
 
-    assert done.kept is not None
-    assert done.kept.read_bytes().startswith(b"not a database")
+    assert done.kept_path is not None
+    assert done.kept_path.read_bytes().startswith(b"not a database")
     assert "bloop.db-wal" not in names(tmp_path)
     assert value(seed.path, "SELECT count(*) FROM events") == 3
 
@@ -142,7 +142,7 @@ def test_while_a_process_has_the_database_open_nothing_is_touched(
 
 def test_nobody_can_open_it_while_it_is_replaced(seed: Seed) -> None:
     script = f"import apsw; apsw.Connection({str(seed.path)!r}).execute('SELECT count(*) FROM projects').fetchall()"
-    with alone_with(seed.path):
+    with exclusive_access(seed.path):
         refused = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=30)
     assert "BusyError" in refused.stderr
     assert subprocess.run([sys.executable, "-c", script], timeout=30).returncode == 0
@@ -190,7 +190,7 @@ def test_a_backup_from_the_future_is_refused(seed: Seed, folder: Path, tmp_path:
 
 
 def test_no_room_to_restore_is_said_before_anything_happens(seed: Seed, entry: Entry, tmp_path: Path) -> None:
-    with pytest.raises(BackupError, match="not enough room"):
+    with pytest.raises(BackupError, match="not enough space"):
         restore(entry.path, seed.path, LATER_MS, Watch(free_bytes_min=1 << 60))
     assert names(tmp_path) == {"bloop.db", "backups"}
 

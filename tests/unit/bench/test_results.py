@@ -8,11 +8,11 @@ from array import array
 import pytest
 
 from bloop.bench.charts import duration, nice_top, plot
-from bloop.bench.load import Answered, Result
+from bloop.bench.load import AnswerTimes, LoadResult
 from bloop.bench.rendering import Target
 from bloop.bench.report import as_html, as_json
-from bloop.bench.results import Accounts, Findings, Second, Step, reconcile
-from bloop.bench.sampling import Sample, difference
+from bloop.bench.results import Accounts, Findings, LoadStep, Second, reconcile
+from bloop.bench.sampling import LoadSample, difference
 from bloop.bench.schedule import Load
 from bloop.bench.timeline import timeline
 
@@ -50,9 +50,12 @@ def test_where_others_send_too_more_may_be_stored_and_less_may_not() -> None:
 
 def test_a_timeline_has_every_event_once_in_the_second_it_was_due_answered_and_stored() -> None:
     load = Load(Target(1, "s"), "t", requests=4, rate=2.0, batch=5)
-    answers = Answered([(0, 100.5), (5, 101.0), (10, 101.5), (15, 104.2)])
-    result = Result(20, 20, 0, 0, {}, 4, 4.2, array("d", [0.5, 0.4, 0.2, 2.7]), answers, 0.1, 100.0, False)
-    samples = [Sample(101.5, 10, 4, {"writer": 40.0}, {"writer": 0.5}), Sample(104.5, 20, 0, {"writer": 41.0}, {})]
+    answers = AnswerTimes([(0, 100.5), (5, 101.0), (10, 101.5), (15, 104.2)])
+    result = LoadResult(20, 20, 0, 0, {}, 4, 4.2, array("d", [0.5, 0.4, 0.2, 2.7]), answers, 0.1, 100.0, False)
+    samples = [
+        LoadSample(101.5, 10, 4, {"writer": 40.0}, {"writer": 0.5}),
+        LoadSample(104.5, 20, 0, {"writer": 41.0}, {}),
+    ]
 
     found = timeline(99.0, [(load, result)], samples)
 
@@ -93,7 +96,7 @@ def test_the_difference_of_two_ledgers_leaves_out_what_did_not_change() -> None:
 def test_a_report_says_what_is_wrong_and_needs_nothing_from_elsewhere() -> None:
     options = {"profile": "steady", "rate": 1.0, "seconds": 2.0, "batch": 1, "body": "typical", "connections": 2}
     found = Findings({"cpu": "<fast>"}, options | {"readers": 0}, timeline=[Second(0, 1, 1), Second(1, 1, 1)])
-    found.steps.append(Step(1.0, 1, 0.0, 2.0, 2, 2, 0, 0, {}, LATENCY, 0.1))  # type: ignore[arg-type]
+    found.steps.append(LoadStep(1.0, 1, 0.0, 2.0, 2, 2, 0, 0, {}, LATENCY, 0.1))  # type: ignore[arg-type]
     found.accounts = dataclasses.replace(ACCOUNTS, breaches=["one is <missing>"])
 
     page = as_html(found, made_at="today")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bloop.bench import profiles
+from bloop.bench import profiles, session
 from bloop.bench.places import Elsewhere
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.rendering import Target
@@ -15,8 +15,10 @@ DROPPED = b'{"status":"dropped"}'
 
 
 @pytest.fixture(autouse=True)
-def short_ramp(monkeypatch: pytest.MonkeyPatch) -> None:
+def short(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A ramp of three steps, after a warm-up that takes a tenth of a second."""
     monkeypatch.setattr(profiles, "RAMP_STEPS_MAX", 3)
+    monkeypatch.setattr(session, "WARM_UP_PER_S", 4000.0)
 
 
 def test_a_ramp_goes_down_from_a_rate_at_which_something_is_dropped() -> None:

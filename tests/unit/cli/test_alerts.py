@@ -9,7 +9,7 @@ import pytest
 
 from bloop.alerts.deliveries import store as deliveries
 from bloop.base import clock, config
-from bloop.health.store import say_alive
+from bloop.processes.store import say_alive
 from tests.seed import Seed
 from tests.unit.cli.conftest import Run
 

@@ -17,7 +17,7 @@ import pytest
 from bloop.base import clock, config
 from bloop.cli import checks, checks_online, checks_running
 from bloop.cli.checks import Check, Verdict
-from bloop.cli.family import Member
+from bloop.cli.processes import ProcessInfo
 from bloop.db import connection
 
 
@@ -151,12 +151,12 @@ def test_a_file_that_is_no_database_is_found(settings: config.Settings) -> None:
     assert verdicts(checks.database, settings) == {"database": Verdict.WRONG}
 
 
-def test_a_log_nobody_empties_is_found(database: config.Settings) -> None:
+def test_a_wal_that_is_never_truncated_is_found(database: config.Settings) -> None:
     wal = Path(f"{database.database_path}-wal")
     with wal.open("ab") as file:
         file.truncate(checks.WAL_BYTES_MANY + 1)
 
-    assert verdicts(checks.database, database)["log"] is Verdict.WARNING
+    assert verdicts(checks.database, database)["WAL"] is Verdict.WARNING
 
 
 @pytest.mark.parametrize(
@@ -229,8 +229,8 @@ def test_backups_that_are_missing_old_or_failing_are_found(database: config.Sett
 def test_a_process_that_is_missing_is_found(
     settings: config.Settings, monkeypatch: pytest.MonkeyPatch, running: tuple[str, ...], expected: dict[str, Verdict]
 ) -> None:
-    members = [Member(name, 1, 0.0, 0.0, None) for name in running]
-    monkeypatch.setattr(checks_running, "family", lambda settings: members)
+    members = [ProcessInfo(name, 1, 0.0, 0.0, None) for name in running]
+    monkeypatch.setattr(checks_running, "find_processes", lambda settings: members)
 
     assert verdicts(checks_running.processes, settings) == expected
 

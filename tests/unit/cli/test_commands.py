@@ -15,8 +15,8 @@ import apsw
 import pytest
 
 from bloop.accounts.people.store import create_user
-from bloop.accounts.sign_ins.cli import first_event
 from bloop.base import config, credentials
+from bloop.cli.welcome import first_event
 from bloop.db import connection
 from bloop.projects.read import project_keys
 from bloop.projects.tokens.read import find_grant
@@ -324,7 +324,7 @@ class TestSystem:
         done = run("project", "list")
 
         assert done.exit_code == 1
-        assert f"there is no database {settings.database_path} yet" in done.stderr
+        assert f"there is no database {settings.database_path}: " in done.stderr
         assert not settings.database_path.exists()
 
     def test_database_of_an_older_bloop_wants_to_be_migrated(self, run: Run, settings: config.Settings):

@@ -12,7 +12,7 @@ import pytest
 
 from bloop.base import config
 from bloop.base.errors import NotFound
-from bloop.command.context import Refusal, find_settings, generate_secret, print_table, refusing
+from bloop.command.context import Refusal, errors_as_refusals, find_settings, generate_secret, print_table
 
 SECRET = "y" * 32
 
@@ -111,23 +111,23 @@ class TestRefusing:
         [
             (NotFound("no such thing"), "no such thing"),
             (apsw.BusyError("locked"), "the database is busy; try again"),
-            (apsw.CorruptError("torn page"), "the database says: torn page"),
+            (apsw.CorruptError("torn page"), "database error: torn page"),
             (PermissionError(errno.EACCES, "Permission denied", "/x/y"), "/x/y: Permission denied"),
         ],
     )
     def test_expected_trouble_becomes_one_line(self, raised: Exception, said: str):
-        with pytest.raises(Refusal) as caught, refusing():
+        with pytest.raises(Refusal) as caught, errors_as_refusals():
             raise raised
 
         assert caught.value.message == said
         assert caught.value.exit_code == 1
 
     def test_reader_that_went_away_is_clicks_business(self):
-        with pytest.raises(BrokenPipeError), refusing():
+        with pytest.raises(BrokenPipeError), errors_as_refusals():
             raise BrokenPipeError(errno.EPIPE, "Broken pipe")
 
     def test_bug_stays_a_traceback(self):
-        with pytest.raises(ZeroDivisionError), refusing():
+        with pytest.raises(ZeroDivisionError), errors_as_refusals():
             raise ZeroDivisionError
 
 

@@ -9,8 +9,8 @@ import pytest
 
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS
-from bloop.health.processes_read import RETENTION
-from bloop.health.store import say_alive
+from bloop.processes.read import RETENTION
+from bloop.processes.store import say_alive
 from bloop.retention import cli as command
 from bloop.retention.read import last_run
 from tests.seed import NOW_MS, Seed

@@ -11,15 +11,15 @@ from typing import Any, NamedTuple
 import pytest
 
 from bloop.base import clock, config
+from bloop.base.reasons import Reason
 from bloop.cli import overview as overviews
-from bloop.cli.family import Member
-from bloop.cli.overview import judge
+from bloop.cli.overview import overall_state
+from bloop.cli.processes import ProcessInfo
 from bloop.db import connection
-from bloop.health.read import Reason
 from bloop.ring import Consumer, Producer, Segment, Spill, WriterState
 from tests.unit.cli.conftest import Run
 
-WORKER = Member("ingest worker", 1, 0.0, 0.0, None)
+WORKER = ProcessInfo("ingest worker", 1, 0.0, 0.0, None)
 HOUR_MS = 3_600_000
 
 
@@ -37,7 +37,7 @@ def ring(settings: config.Settings) -> Iterator[Consumer]:
 
 @pytest.fixture
 def running(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(overviews, "family", lambda settings: [WORKER])
+    monkeypatch.setattr(overviews, "find_processes", lambda settings: [WORKER])
 
 
 def status(run: Run) -> tuple[int, dict[str, Any]]:
@@ -117,7 +117,7 @@ def test_each_state_has_its_words_and_its_exit_code(run: Run, database: config.S
 
 def test_without_anybody_to_answer_it_is_down(run: Run, database: config.Settings, ring: Consumer):
     assert status(run)[1]["state"] == "down"
-    assert judge([], []) == "down"
+    assert overall_state([], []) == "down"
 
 
 @pytest.mark.usefixtures("running")
@@ -159,5 +159,5 @@ def test_what_spilled_is_said(run: Run, database: config.Settings, ring: Consume
 
         said, seen = run("status").stdout, status(run)[1]["ring"]
 
-    assert "8 records wait, 4 of them on the disk" in said
+    assert "8 records wait, 4 of them on disk" in said
     assert (seen["pending_records"], seen["spilled_records"], seen["spilled_bytes"]) == (8, 4, 4 * 416)

@@ -135,7 +135,7 @@ def test_keys_come_along_when_they_are_there(filled: config.Settings, other: con
 
     changes, _ = imported(other, exported(filled, with_keys=True))
 
-    assert "project default: another key" in changes
+    assert "project default: key replaced" in changes
     with closing(connection.open_reader(other.database_path)) as db:
         keys = {key.slug: key.api_key for key in project_keys(db)}
     assert keys["default"] == rotated
@@ -234,7 +234,7 @@ def test_a_file_that_is_there_is_not_overwritten(run: Run, filled: config.Settin
 
     done = run("export", str(file))
 
-    assert (done.exit_code, done.stderr) == (1, f"bloop: {file} exists already\n")
+    assert (done.exit_code, done.stderr) == (1, f"bloop: {file} already exists\n")
 
 
 def test_before_bloop_ever_started_the_default_project_is_left_to_it(
@@ -246,8 +246,8 @@ def test_before_bloop_ever_started_the_default_project_is_left_to_it(
 
     changes, notes = imported(fresh, exported(filled))
 
-    assert "project default is made when bloop starts; import again after that" in " ".join(notes)
-    assert "project shop: made" in changes
+    assert "project default is created when bloop starts; import again after that" in " ".join(notes)
+    assert "project shop: created" in changes
     with closing(connection.open_reader(path)) as db:
         assert [row.slug for row in list_projects(db)] == ["shop"]
 

@@ -116,7 +116,7 @@ def _lists_of_issues(db: apsw.Connection) -> None:
 
 
 def _lists_of_aggregates(db: apsw.Connection) -> None:
-    for sort in aggregates.Sort:
+    for sort in aggregates.AggregateSort:
         for text in _SEARCHES:
             for status in ("unresolved", "resolved"):
                 wanted = aggregates.AggregateFilter(status=status, release="1", query=parse(text), **_EVERY_FILTER)  # type: ignore

@@ -15,7 +15,7 @@ from bloop.http.gateway import Gateway
 from bloop.http.limits import HttpLimits
 from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, WRITING
 from bloop.http.request import HeadReader
-from bloop.http.server import Server
+from bloop.http.server import HttpServer
 
 LIMITS = HttpLimits(body_bytes_max=500, held_bytes_max=1000, pipeline_max=3, keepalive_timeout_s=75, body_timeout_s=30)
 
@@ -32,7 +32,7 @@ class Harness:
     def __init__(self) -> None:
         self.wake_fd, self._wake_end = os.pipe()
         heads = HeadReader({}, lambda path: True, LIMITS)
-        self.server = Server([], Gateway(echo, LIMITS), heads, None, LIMITS, self.wake_fd)
+        self.server = HttpServer([], Gateway(echo, LIMITS), heads, None, LIMITS, self.wake_fd)
         self.server.gateway.set_date(0)
         self.client, far = socket.socketpair()
         self.client.setblocking(False)
@@ -161,13 +161,13 @@ def test_head_clock_is_not_reset_by_every_byte(talk):
 def test_unread_answer_stops_reading_and_counts_against_the_worker(talk):
     talk.server.limits = HttpLimits(held_bytes_max=10_000_000)
     talk.say(bare("/a?400000") + bare("/b"))
-    held = talk.server.bytes_held
+    bytes_held = talk.server.bytes_held
     assert talk.connection.phase == WRITING
-    assert held > 1_000_000
+    assert bytes_held > 1_000_000
 
     talk.client.sendall(bare("/c"))
     talk.connection.on_event()
-    assert talk.server.bytes_held == held
+    assert talk.server.bytes_held == bytes_held
 
     heard = b""
     while talk.connection.phase == WRITING:
@@ -197,7 +197,7 @@ def test_event_for_a_reused_descriptor_does_no_harm(talk):
     assert talk.heard().count(b"200 OK") == 1
 
 
-def test_fault_of_our_own_costs_one_connection(talk, caplog):
+def test_bug_in_the_server_costs_one_connection(talk, caplog):
     talk.server.heads.lines = None
     talk.client.sendall(bare("/a"))
 

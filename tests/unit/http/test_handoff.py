@@ -72,7 +72,7 @@ def test_largest_message_arrives_whole(sender, listener, client):
     assert arrived == data
 
 
-def test_nobody_listening_is_a_refusal_not_an_error(sender, client):
+def test_missing_listener_is_a_refusal_not_an_error(sender, client):
     with pytest.raises(Refused) as refusal:
         sender.send(client[1], b"x")
 

@@ -1,4 +1,4 @@
-"""T1 to T3 of bloop/http/streams.py, over socket pairs."""
+"""STREAMS-1 to STREAMS-3 of bloop/http/streams.py, over socket pairs."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ from tests.waiting import until
 WAIT_S = 10.0
 
 
-class Says:
-    """A channel that gives what is put in, and notes its end."""
+class ScriptedChannel:
+    """A channel that gives the chunks put into it, and records its end."""
 
-    def __init__(self, *said: bytes | None) -> None:
-        self.said = list(said)
+    def __init__(self, *chunks: bytes | None) -> None:
+        self.chunks = list(chunks)
         self.pulls = 0
         self.ends = 0
 
     def pull(self) -> bytes | None:
         self.pulls += 1
-        return self.said.pop(0) if self.said else b""
+        return self.chunks.pop(0) if self.chunks else b""
 
     def closed(self) -> None:
         self.ends += 1
 
 
-class Flood(Says):
+class Flood(ScriptedChannel):
     def pull(self) -> bytes | None:
         self.pulls += 1
         return b"x" * 16_384
 
 
-class Broken(Says):
+class Broken(ScriptedChannel):
     def pull(self) -> bytes | None:
         raise RuntimeError("broken")
 
@@ -48,16 +48,16 @@ class Broken(Says):
 @pytest.fixture
 def pair() -> Iterator[Callable[[], tuple[socket.socket, socket.socket]]]:
     """Makes connected sockets: the server's end, and the client's."""
-    made: list[socket.socket] = []
+    sockets: list[socket.socket] = []
 
     def make() -> tuple[socket.socket, socket.socket]:
-        ours, theirs = socket.socketpair()
-        theirs.settimeout(WAIT_S)
-        made.extend((ours, theirs))
-        return ours, theirs
+        server_end, client_end = socket.socketpair()
+        client_end.settimeout(WAIT_S)
+        sockets.extend((server_end, client_end))
+        return server_end, client_end
 
     yield make
-    for sock in made:
+    for sock in sockets:
         sock.close()
 
 
@@ -72,36 +72,36 @@ def running(
 ) -> Iterator[Streams]:
     """Ends before `pair`: what was added belongs to its thread, and nobody else may close it before that is over."""
     monkeypatch.setattr(streams, "TICK_S", 0.01)
-    made = Streams(on_closed=lambda: ended.append(1))
-    yield made
-    made.close()
+    running_streams = Streams(on_closed=lambda: ended.append(1))
+    yield running_streams
+    running_streams.close()
 
 
 Pair = Callable[[], tuple[socket.socket, socket.socket]]
 
 
-def test_every_client_gets_what_its_channel_says_from_one_thread(running: Streams, pair: Pair) -> None:
+def test_one_thread_sends_every_client_the_bytes_of_its_channel(running: Streams, pair: Pair) -> None:
     before = threading.active_count()
     clients = [pair() for _ in range(20)]
 
-    for number, (ours, _) in enumerate(clients):
-        running.add(ours, Says(b"%d " % number, b"", b"end"))
+    for number, (server_end, _) in enumerate(clients):
+        running.add(server_end, ScriptedChannel(b"%d " % number, b"", b"end"))
 
-    for number, (_, theirs) in enumerate(clients):
+    for number, (_, client_end) in enumerate(clients):
         got = b""
         while not got.endswith(b"end"):
-            got += theirs.recv(100)
+            got += client_end.recv(100)
         assert got == b"%d end" % number
     assert threading.active_count() == before + 1
 
 
-def test_nobody_listens_and_nothing_runs(running: Streams, pair: Pair) -> None:
-    ours, theirs = pair()
-    channel = Says()
-    running.add(ours, channel)
+def test_without_clients_nothing_runs(running: Streams, pair: Pair) -> None:
+    server_end, client_end = pair()
+    channel = ScriptedChannel()
+    running.add(server_end, channel)
     until(lambda: channel.pulls > 2, "a few pulls")
 
-    theirs.close()
+    client_end.close()
     until(lambda: channel.ends, "its end")
     pulls = channel.pulls
     (thread,) = [t for t in threading.enumerate() if t.name == "streams"]
@@ -116,38 +116,38 @@ def test_nobody_listens_and_nothing_runs(running: Streams, pair: Pair) -> None:
 def test_a_client_that_reads_nothing_is_dropped_and_the_others_are_not(
     running: Streams, pair: Pair, ended: list[int]
 ) -> None:
-    (slow, _sleeper), (ours, theirs) = pair(), pair()
-    flood, channel = Flood(), Says()
+    (slow, _sleeper), (server_end, client_end) = pair(), pair()
+    flood, channel = Flood(), ScriptedChannel()
     running.add(slow, flood)
-    running.add(ours, channel)
+    running.add(server_end, channel)
 
     until(lambda: flood.ends, "the flood to be dropped")
 
     assert flood.pulls * 16_384 < 1_000_000
-    channel.said.append(b"still here")
-    assert theirs.recv(100) == b"still here"
+    channel.chunks.append(b"still here")
+    assert client_end.recv(100) == b"still here"
     assert (flood.ends, channel.ends, ended) == (1, 0, [1])
 
 
-def test_what_a_slow_client_has_not_taken_yet_arrives_in_order(running: Streams, pair: Pair) -> None:
-    ours, theirs = pair()
-    ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
-    channel = Says(*[b"%05d" % n * 400 for n in range(20)])
-    running.add(ours, channel)
-    until(lambda: not channel.said, "all of it to be pulled")
+def test_a_slow_client_gets_all_waiting_bytes_in_order(running: Streams, pair: Pair) -> None:
+    server_end, client_end = pair()
+    server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    channel = ScriptedChannel(*[b"%05d" % n * 400 for n in range(20)])
+    running.add(server_end, channel)
+    until(lambda: not channel.chunks, "all of it to be pulled")
 
     got = b""
     while len(got) < 40_000:
-        got += theirs.recv(1000)
+        got += client_end.recv(1000)
     assert got == b"".join(b"%05d" % n * 400 for n in range(20))
 
 
 def test_a_channel_that_ends_or_breaks_closes_its_client_alone(
     running: Streams, pair: Pair, ended: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
-    clients = [(pair(), channel) for channel in (Says(b"bye", None), Broken(), Says())]
-    for (ours, _), channel in clients:
-        running.add(ours, channel)
+    clients = [(pair(), channel) for channel in (ScriptedChannel(b"bye", None), Broken(), ScriptedChannel())]
+    for (server_end, _), channel in clients:
+        running.add(server_end, channel)
 
     (_, bye), (_, broken), (_, open_) = (sockets for sockets, _ in clients)
     assert bye.recv(100) == b"bye"
@@ -156,16 +156,18 @@ def test_a_channel_that_ends_or_breaks_closes_its_client_alone(
     until(lambda: len(ended) == 2, "the two to be counted out")
     assert [channel.ends for _, channel in clients] == [1, 1, 0]
     assert "a stream failed and was closed" in caplog.text
-    clients[2][1].said.append(b"on")
+    clients[2][1].chunks.append(b"on")
     assert open_.recv(100) == b"on"
 
 
-def test_a_client_that_left_before_it_was_added_is_counted_out(running: Streams, pair: Pair, ended: list[int]) -> None:
-    ours, _ = pair()
-    ours.close()
-    channel = Says()
+def test_a_client_that_closed_before_it_was_added_is_counted_out(
+    running: Streams, pair: Pair, ended: list[int]
+) -> None:
+    server_end, _ = pair()
+    server_end.close()
+    channel = ScriptedChannel()
 
-    running.add(ours, channel)
+    running.add(server_end, channel)
 
     until(lambda: ended, "it to be counted out")
     assert channel.ends == 1
@@ -180,33 +182,33 @@ class Vanishing(socket.socket):
         return sent
 
 
-def test_a_client_that_vanishes_while_it_is_written_to_takes_nobody_along(
+def test_a_client_that_vanishes_during_a_write_ends_only_its_own_stream(
     running: Streams, pair: Pair, ended: list[int]
 ) -> None:
     (doomed, _), (ours, theirs) = pair(), pair()
-    vanishing, channel = Says(b"more than one byte"), Says()
+    vanishing, channel = ScriptedChannel(b"more than one byte"), ScriptedChannel()
     running.add(ours, channel)
     running.add(Vanishing(fileno=doomed.detach()), vanishing)
 
     until(lambda: vanishing.ends, "it to be counted out")
 
-    channel.said.append(b"still here")
+    channel.chunks.append(b"still here")
     assert theirs.recv(100) == b"still here"
     assert (vanishing.ends, channel.ends, ended) == (1, 0, [1])
 
 
 def test_closing_ends_every_client_and_keeps_no_descriptor(pair: Pair, ended: list[int]) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    made = Streams(on_closed=lambda: ended.append(1))
+    streams = Streams(on_closed=lambda: ended.append(1))
     clients = [pair() for _ in range(3)]
-    channels = [Says() for _ in clients]
-    for (ours, _), channel in zip(clients, channels, strict=True):
-        made.add(ours, channel)
+    channels = [ScriptedChannel() for _ in clients]
+    for (server_end, _), channel in zip(clients, channels, strict=True):
+        streams.add(server_end, channel)
     until(lambda: all(channel.pulls for channel in channels), "every channel to be pulled")
 
-    made.close()
+    streams.close()
 
-    assert [theirs.recv(1) for _, theirs in clients] == [b""] * 3
+    assert [client_end.recv(1) for _, client_end in clients] == [b""] * 3
     assert [channel.ends for channel in channels] == [1] * 3
     assert len(ended) == 3
     assert len(os.listdir("/proc/self/fd")) == before + 3  # the clients' own ends

@@ -11,20 +11,20 @@ from bloop.http.limits import KIB, RECV_BYTES, HttpLimits
 
 
 def test_gunicorn_accepts_the_made_classes():
-    for made in (make_ingest_worker(), make_dashboard_worker("/run/bloop/handoff.sock")):
+    for worker_class in (make_ingest_worker(), make_dashboard_worker("/run/bloop/handoff.sock")):
         config = Config()
-        config.set("worker_class", made)
+        config.set("worker_class", worker_class)
 
-        assert config.worker_class is made
+        assert config.worker_class is worker_class
 
 
 def test_each_made_class_has_its_own_settings():
     limits = HttpLimits(connections_max=7)
-    first = make_ingest_worker(is_ours=lambda path: path == b"/a", handoff_path="/a.sock", limits=limits)
-    second = make_ingest_worker()
+    small = make_ingest_worker(is_ours=lambda path: path == b"/a", handoff_path="/a.sock", limits=limits)
+    default = make_ingest_worker()
 
-    assert (first.limits.connections_max, first.handoff_path, first.is_ours(b"/b")) == (7, "/a.sock", False)
-    assert (second.limits, second.handoff_path, second.is_ours(b"/b")) == (HttpLimits(), None, True)
+    assert (small.limits.connections_max, small.handoff_path, small.is_ours(b"/b")) == (7, "/a.sock", False)
+    assert (default.limits, default.handoff_path, default.is_ours(b"/b")) == (HttpLimits(), None, True)
 
 
 def test_handing_over_needs_to_know_what_stays():
@@ -32,16 +32,16 @@ def test_handing_over_needs_to_know_what_stays():
         make_ingest_worker(handoff_path="/a.sock")
 
 
-@pytest.mark.parametrize("made", [make_ingest_worker(), make_dashboard_worker("/a.sock")])
-def test_tls_is_refused_before_the_first_fork(made):
+@pytest.mark.parametrize("worker_class", [make_ingest_worker(), make_dashboard_worker("/a.sock")])
+def test_tls_is_refused_before_the_first_fork(worker_class):
     config = Config()
     config.set("certfile", "cert.pem")
 
     with pytest.raises(ConfigError):
-        made.check_config(config, None)
+        worker_class.check_config(config, None)
 
 
-def test_whatever_is_in_hand_at_a_hand_over_fits_one_message():
+def test_largest_hand_over_fits_one_message():
     with pytest.raises(AssertionError):
         HttpLimits(header_bytes_max=64 * KIB + 1)
 

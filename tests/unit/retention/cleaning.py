@@ -13,7 +13,7 @@ from bloop.db import connection
 from bloop.issues.events import store as events
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
-from bloop.retention.read import RunRow, get_run
+from bloop.retention.read import RetentionRunRow, get_run
 from tests.seed import NOW_MS, Seed
 
 # What is counted, and must be the same after any clean-up.
@@ -99,7 +99,7 @@ def steps(
             yield
 
 
-def clean(seed: Seed, between: Callable[[int], None] = lambda step: None, **options: Any) -> RunRow:
+def clean(seed: Seed, between: Callable[[int], None] = lambda step: None, **options: Any) -> RetentionRunRow:
     """A whole clean-up; `between` is called after every step."""
     for number, _ in enumerate(steps(seed.path, **options)):
         between(number)

@@ -38,7 +38,7 @@ def test_who_works_off_a_backlog_gives_the_lock_away_for_as_long_as_it_had_it(
     monkeypatch.setattr(alerts, "time", clock)
     db = connection.open_control(tmp_path / "bloop.db")
 
-    alerts.Asking(db, clock, lambda: False).signals()  # type: ignore[arg-type]
+    alerts.RuleJobs(db, clock, lambda: False).run_signals()  # type: ignore[arg-type]
     db.close()
 
     assert clock.rests == [0.5, 2.0]

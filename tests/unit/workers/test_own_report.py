@@ -1,4 +1,4 @@
-"""What is said of bloop's own errors, and above all what is not."""
+"""What is report of bloop's own errors, and above all what is not."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from bloop.base.errors import BackupError, DatabaseBusy, RingMissing
 from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from workers import own_report
-from workers.own_report import MESSAGE_CHARS_MAX, PER_WINDOW_MAX, SAME_EVERY_MS, WINDOW_MS, Pace, Report
+from workers.own_report import MESSAGE_CHARS_MAX, PER_WINDOW_MAX, SAME_EVERY_MS, WINDOW_MS, ErrorReport, ReportLimiter
 
 SECRET = "s3cr3t-with-more-than-32-characters!"
 SETTINGS = Settings(
@@ -32,19 +32,19 @@ def raised(error: BaseException, cause: BaseException | None = None) -> BaseExce
         return caught
 
 
-def reported(error: BaseException, **extra: Any) -> Report:
+def reported(error: BaseException, **extra: Any) -> ErrorReport:
     record = logging.LogRecord(
         "bloop.x", logging.ERROR, __file__, 1, "GET /secret/path failed", (), (None, error, None)
     )
     for name, value in extra.items():
         setattr(record, name, value)
-    return own_report.report(record, error, process="dashboard", settings=SETTINGS)
+    return own_report.make_report(record, error, process="dashboard", settings=SETTINGS)
 
 
 def test_an_error_is_an_event_that_any_limits_let_through():
-    said = reported(raised(KeyError("nope"), ValueError("before")), action="request_failed", route="GET /x/{y}")
+    report = reported(raised(KeyError("nope"), ValueError("before")), action="request_failed", route="GET /x/{y}")
 
-    event, _ = parse_event(own_report.body_of(said, left_out=3), Limits(), said.at_ms)
+    event, _ = parse_event(own_report.event_body(report, left_out=3), Limits(), report.at_ms)
 
     assert (event.error_type, event.message, event.route) == ("KeyError", "'nope'", "GET /x/{y}")
     assert event.stack is not None
@@ -58,10 +58,10 @@ def test_an_error_is_an_event_that_any_limits_let_through():
 
 @pytest.mark.parametrize("error", [ValueError(""), ValueError("x" * 100_000), ValueError("ä" * 100_000), KeyError()])
 def test_errors_of_any_length_fit(error: Exception):
-    said = reported(raised(error))
+    report = reported(raised(error))
 
-    parse_event(own_report.body_of(said, left_out=0), Limits(), said.at_ms)
-    assert len(said.message) <= MESSAGE_CHARS_MAX
+    parse_event(own_report.event_body(report, left_out=0), Limits(), report.at_ms)
+    assert len(report.message) <= MESSAGE_CHARS_MAX
 
 
 def test_of_a_stack_that_is_too_long_the_innermost_frames_stay():
@@ -72,11 +72,11 @@ def test_of_a_stack_that_is_too_long_the_innermost_frames_stay():
 
     with pytest.raises(RuntimeError) as caught:
         deep(200)
-    said = reported(caught.value)
+    report = reported(caught.value)
 
-    assert len(said.stack.encode()) <= 8192
-    assert said.stack.startswith("Traceback (most recent call last):\n  ")
-    assert said.stack.rstrip().endswith("RuntimeError: the bottom")
+    assert len(report.stack.encode()) <= 8192
+    assert report.stack.startswith("Traceback (most recent call last):\n  ")
+    assert report.stack.rstrip().endswith("RuntimeError: the bottom")
 
 
 @pytest.mark.parametrize(
@@ -96,11 +96,11 @@ def test_of_a_stack_that_is_too_long_the_innermost_frames_stay():
 def test_secrets_and_long_quotations_are_struck_out_of_message_and_stack(hidden: str):
     error = raised(RuntimeError(f"cannot use {hidden} here"), ValueError(f"because of {hidden}"))
 
-    said = reported(error)
+    report = reported(error)
 
-    assert hidden.strip("'") not in f"{said.message}{said.stack}"
-    assert said.message.startswith("cannot use ")
-    assert said.message.endswith(" here")
+    assert hidden.strip("'") not in f"{report.message}{report.stack}"
+    assert report.message.startswith("cannot use ")
+    assert report.message.endswith(" here")
 
 
 def test_values_of_variables_are_not_said():
@@ -145,32 +145,32 @@ def test_a_circle_of_causes_ends():
 
 
 def test_the_same_place_is_told_once_a_minute_and_others_at_once():
-    pace = Pace()
+    limiter = ReportLimiter()
 
-    assert [pace.allows("a", t) for t in (0, 1, SAME_EVERY_MS - 1, SAME_EVERY_MS)] == [True, False, False, True]
-    assert pace.allows("b", 1)
-    assert pace.left_out == 2
+    assert [limiter.allows("a", t) for t in (0, 1, SAME_EVERY_MS - 1, SAME_EVERY_MS)] == [True, False, False, True]
+    assert limiter.allows("b", 1)
+    assert limiter.left_out == 2
 
 
 def test_a_flood_of_different_errors_ends_and_begins_again_in_the_next_hour():
-    pace = Pace()
+    limiter = ReportLimiter()
 
-    assert sum(pace.allows(str(n), 5) for n in range(1000)) == PER_WINDOW_MAX
-    assert pace.left_out == 1000 - PER_WINDOW_MAX
-    assert pace.allows("x", WINDOW_MS + 5)
+    assert sum(limiter.allows(str(n), 5) for n in range(1000)) == PER_WINDOW_MAX
+    assert limiter.left_out == 1000 - PER_WINDOW_MAX
+    assert limiter.allows("x", WINDOW_MS + 5)
 
 
 def test_a_clock_that_is_put_back_silences_nobody():
-    pace = Pace()
-    assert pace.allows("a", 10 * WINDOW_MS)
+    limiter = ReportLimiter()
+    assert limiter.allows("a", 10 * WINDOW_MS)
 
-    assert pace.allows("a", 0)
+    assert limiter.allows("a", 0)
 
 
 def test_places_are_told_apart_by_line_and_type():
     def at(kind: type[Exception]) -> str:
-        return own_report.place_of(raised(kind("varies")))
+        return own_report.error_location(raised(kind("varies")))
 
     assert at(ValueError) == at(ValueError) != at(KeyError)
-    assert own_report.place_of(ValueError("never raised")).strip() == "ValueError"
+    assert own_report.error_location(ValueError("never raised")).strip() == "ValueError"
     assert sys.exc_info() == (None, None, None)

@@ -25,7 +25,12 @@ SECRET = "x" * 32
 
 @pytest.fixture(autouse=True)
 def restored(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[None]:
-    """Signal handlers and log handlers as they were; a good environment."""
+    """Signal and log handlers and this process's name as they were; a good environment.
+
+    A test process that is called `bloop-…` passes for a process of every server it starts (bloop/cli/family.py).
+    """
+    name_file = Path("/proc/self/comm")
+    name = name_file.read_text().strip()
     monkeypatch.chdir(str(tmp_path))
     monkeypatch.setenv("BLOOP__AUTH__HMAC_SECRET", SECRET)
     handlers = {signum: signal.getsignal(signum) for signum in (signal.SIGTERM, signal.SIGINT)}
@@ -36,6 +41,7 @@ def restored(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> Iterator[None
     root.setLevel(level)
     for signum, handler in handlers.items():
         signal.signal(signum, handler)
+    name_file.write_text(name)
 
 
 class TestStopFlag:

@@ -1,0 +1,71 @@
+"""A token bucket per client address, in the memory of one process.
+
+A bucket is one number: the moment it will be full again. Spending a token moves that moment on by one token's time,
+and it may lie at most a burst ahead of now (the generic cell rate algorithm). Nothing has to be refilled, and an
+address that has not been seen for a while needs no entry.
+
+L1  At most `addresses_max` buckets exist; the one unused longest is forgotten first, and starts full if it returns.
+L2  `per_second` 0 means no limit.
+L3  Processes do not share buckets. Where N workers answer one port, give each `share=1/N`: together they let through
+    at most what is configured. A client on one kept-alive connection then meets its worker's share of the burst.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from bloop.base.client_address import bucket_of
+from bloop.base.errors import RateLimited
+
+ADDRESSES_MAX = 10_000
+
+
+class RateLimiter:
+    """Safe to share between threads. `per_second` tokens come back each second, up to `burst_size`."""
+
+    def __init__(
+        self,
+        per_second: float,
+        burst_size: int,
+        *,
+        share: float = 1.0,
+        addresses_max: int = ADDRESSES_MAX,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        assert 0 < share <= 1
+        self._token_s = 1.0 / (per_second * share) if per_second > 0 else 0.0
+        self._ahead_s_max = self._token_s * (max(1.0, burst_size * share) - 1.0)
+        self._addresses_max = addresses_max
+        self._monotonic = monotonic
+        self._full_at: OrderedDict[str, float] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def take(self, address: str) -> None:
+        """Spend one token of `address`.
+
+        Raises:
+            RateLimited: there is none; says in how many whole seconds there will be one.
+        """
+        if not self._token_s:
+            return
+        bucket, now = bucket_of(address), self._monotonic()
+        with self._lock:
+            full_at = self._full_at.get(bucket, now)
+            ahead_s = max(full_at - now, 0.0)
+            wait_s = ahead_s - self._ahead_s_max
+            # Sums of token times are not exact: without the slack the last token of a burst could be refused.
+            if wait_s > self._token_s * 1e-6:
+                raise RateLimited(math.ceil(wait_s))
+            self._full_at[bucket] = now + ahead_s + self._token_s
+            self._full_at.move_to_end(bucket)
+            if len(self._full_at) > self._addresses_max:
+                self._full_at.popitem(last=False)
+
+    @property
+    def address_count(self) -> int:
+        """How many addresses have a bucket."""
+        return len(self._full_at)

@@ -1,0 +1,25 @@
+"""What can be wrong with bloop, in words that stay the same: in `/health`, `/metrics`, the log and the banners."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """What is wrong, in words that stay the same. Worst first."""
+
+    DB_UNREACHABLE = "db_unreachable"
+    DISK_FULL = "disk_full"
+    RING_MISSING = "ring_missing"
+    WRITER_STALE = "writer_stale"
+    WRITER_BUSY = "writer_busy"  # it is up and cannot get the database's write lock
+    # Below, everything is still received and stored.
+    ALERTS_STALE = "alerts_stale"
+    RETENTION_STALE = "retention_stale"
+    DELIVERIES_FAILING = "deliveries_failing"
+    BACKUP_FAILING = "backup_failing"
+
+
+STOPS_SERVICE = frozenset(
+    {Reason.DB_UNREACHABLE, Reason.DISK_FULL, Reason.RING_MISSING, Reason.WRITER_STALE, Reason.WRITER_BUSY}
+)  # while one of these holds, `/ready` answers 503

@@ -1,0 +1,63 @@
+"""`bloop welcome`: what somebody who has just started bloop needs next."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import shlex
+
+import apsw
+import click
+
+from bloop.accounts.people.read import has_users
+from bloop.accounts.sign_ins.cli import SIGN_IN_PATH, make_link, minutes_words
+from bloop.base import clock
+from bloop.base.config import Settings
+from bloop.base.errors import NotFound
+from bloop.command.context import change, database, with_settings
+from bloop.projects.read import project_keys
+from bloop.projects.store import DEFAULT
+
+
+@click.command()
+@with_settings
+def welcome(settings: Settings) -> None:
+    """Print the address, the set-up link, the default project's key and a command that sends a first event."""
+    with database(settings) as db:
+        key, is_set_up = _default_key(db), has_users(db)
+    if is_set_up:
+        way_in = f"Sign in:\n  {settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}"
+    else:
+        link = change(settings, lambda db: make_link(settings, db, None))
+        way_in = f"Set up your account, once, within {minutes_words(settings.auth.login_link_ttl_secs)}:\n  {link}"
+    click.echo(
+        f"bloop: {settings.auth.rp_origin}\n\n"
+        f"{way_in}\n\n"
+        f"Key of the project {DEFAULT!r}:\n  {key}\n\n"
+        f"Send a first event:\n  {first_event(settings.server.port, key, clock.now_ms())}\n"
+    )
+
+
+def first_event(port: int, key: str, now_ms: int) -> str:
+    """A curl command that can be pasted as it is: the signature is computed, no openssl is needed."""
+    event = {
+        "timestamp": now_ms,
+        "source": "api",
+        "environment": "production",
+        "release": "1.0.0",
+        "error_type": "HelloBloop",
+        "message": "The first event",
+    }
+    body = json.dumps(event, separators=(",", ":"))
+    signature = hmac.new(key.encode(), body.encode(), hashlib.sha256).hexdigest()
+    headers = ("Content-Type: application/json", f"X-Project-Key: {key}", f"X-Signature: {signature}")
+    arguments = [part for header in headers for part in ("-H", header)]
+    return shlex.join(["curl", "-X", "POST", f"http://localhost:{port}/v1/ingest", *arguments, "-d", body])
+
+
+def _default_key(db: apsw.Connection) -> str:
+    key = next((row.api_key for row in project_keys(db) if row.public_id == DEFAULT), None)
+    if key is None:
+        raise NotFound(f"there is no project {DEFAULT!r} yet: `bloop up` makes it")
+    return key

@@ -1,0 +1,19 @@
+"""Routes about bloop itself: whether it is well, and what it counts."""
+
+from __future__ import annotations
+
+from bloop.auth.access import METRICS, OPEN, PAGE
+from bloop.health.api import Health
+from bloop.health.metrics import Metrics
+from bloop.health.pages import SYSTEM_PATH
+from bloop.health.views import System
+from bloop.site.deps import Deps
+from bloop.site.routes import Routes
+
+
+def mount(routes: Routes, deps: Deps) -> None:
+    health = Health(deps)
+    routes.add("/health", health, GET=OPEN)
+    routes.add("/ready", health, suffix="ready", GET=OPEN)
+    routes.add("/metrics", Metrics(deps), GET=METRICS)
+    routes.add(SYSTEM_PATH, System(deps), GET=PAGE)

@@ -1,0 +1,50 @@
+"""A sentence for the next page: what an action did, carried over the redirect by a cookie that lives for seconds.
+
+The cookie holds a status and a number, never text: what it can make a page say is one of a few sentences of ours.
+"""
+
+from __future__ import annotations
+
+import re
+
+import falcon
+
+from bloop.issues.status.model import Status
+from bloop.site.contexts import Notice
+
+COOKIE = "bloop_done"
+SHOWN_WITHIN_S = 30
+
+_VERBS = {
+    Status.RESOLVED: "resolved",
+    Status.IGNORED: "ignored",
+    Status.MUTED: "muted",
+    Status.UNRESOLVED: "reopened",
+}
+_VALUE = re.compile(r"([a-z]+)\.([1-9][0-9]{0,2})")
+
+
+def count_sentence(status: Status, count: int) -> str:
+    """`12 issues resolved`."""
+    return f"{count} {'issue' if count == 1 else 'issues'} {_VERBS[status]}"
+
+
+def leave_notice(resp: falcon.Response, status: Status, count: int) -> None:
+    """The next page says how many issues got which status."""
+    _set(resp, f"{status.value}.{count}", SHOWN_WITHIN_S)
+
+
+def take_notice(req: falcon.Request, resp: falcon.Response) -> Notice | None:
+    """What the action before this request left to say, once."""
+    value = req.cookies.get(COOKIE)
+    if value is None:
+        return None
+    _set(resp, "", 0)
+    match = _VALUE.fullmatch(value)
+    if match is None or match[1] not in _VERBS:
+        return None
+    return Notice(f"{count_sentence(Status(match[1]), int(match[2]))}.", failed=False)
+
+
+def _set(resp: falcon.Response, value: str, max_age_s: int) -> None:
+    resp.append_header("Set-Cookie", f"{COOKIE}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}")

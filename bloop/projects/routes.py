@@ -1,0 +1,36 @@
+"""Routes of projects and of their tokens."""
+
+from __future__ import annotations
+
+from bloop.auth.access import PAGE, SESSION
+from bloop.projects.api import ProjectsApi
+from bloop.projects.tokens.api import TokensApi
+from bloop.projects.tokens.views import TokenSettings
+from bloop.projects.views import ProjectSettings, ProjectsSettings
+from bloop.site.deps import Deps
+from bloop.site.routes import Routes
+from bloop.site.settings_nav import PROJECTS, TOKENS
+
+
+def mount(routes: Routes, deps: Deps) -> None:
+    _mount_api(routes, deps)
+    _mount_pages(routes, deps)
+
+
+def _mount_api(routes: Routes, deps: Deps) -> None:
+    projects, tokens = ProjectsApi(deps), TokensApi(deps)
+    routes.add("/v1/projects", projects, GET=SESSION, POST=SESSION)
+    routes.add("/v1/projects/{slug}", projects, suffix="one", GET=SESSION, PUT=SESSION, DELETE=SESSION)
+    routes.add("/v1/projects/{slug}/rotate-key", projects, suffix="rotate_key", POST=SESSION)
+    routes.add("/v1/tokens", tokens, GET=SESSION, POST=SESSION)
+    routes.add("/v1/tokens/{token_id}", tokens, suffix="one", DELETE=SESSION)
+
+
+def _mount_pages(routes: Routes, deps: Deps) -> None:
+    all_projects, one, tokens = ProjectsSettings(deps), ProjectSettings(deps), TokenSettings(deps)
+    routes.add(PROJECTS.href, all_projects, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}", one, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/rotate", one, suffix="rotate", POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/delete", one, suffix="delete", POST=PAGE)
+    routes.add(TOKENS.href, tokens, GET=PAGE, POST=PAGE)
+    routes.add(f"{TOKENS.href}/{{token_id}}/revoke", tokens, suffix="revoke", POST=PAGE)

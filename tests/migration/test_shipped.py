@@ -1,0 +1,25 @@
+"""Migrations that have run somewhere are never edited (bloop/db/migrate.py G3), not even their comments.
+
+Every installation compares what it applied with what is shipped, and does not start when they differ.
+"""
+
+from __future__ import annotations
+
+from bloop.db import migrate
+
+# One line more with each migration; the lines that are there stay as they are.
+APPLIED = {
+    "0001_initial": "b45ed9bb4d85f91eb319f2196dea58e8a0546d86067a68c0f37e560defa4df95",
+    "0002_accounts": "89c1bf6923441e444d5419715fd27c400f3021b6fa8d56cfd7f17bcad90a0836",
+    "0003_rejections": "2979d1612b623713e0158c94d0a68a55863b93c122b346a2a52a22b995f574d0",
+    "0004_search": "8f480f22937ea2287ae858dee86e867108f7886278085e50f43a3c5d7583edb5",
+    "0005_processes": "3a2a3bb4f59df79a260446d3c4ec77986917ef40367e0c71ade00b72c69edb93",
+    "0006_lifecycle": "27ff4c026734a8594cbcce44986c3271591d89c8ef9c429a68e532dd34b7e949",
+    "0007_alerts": "1829d1ce2728c5b20f88cd8d86874e133c9ced14461d3a85083e42e8e7b1f940",
+    "0008_retention": "c3e92b68077e75dd36ae8c6fe9e547e492cf38ccdc8098c6333a7cdd2b10c5ad",
+    "0009_backups": "f19a9a1acae3c8c282e7c22a21ad4b5f399a2e8f8d485b7fb6b140daa9f470e5",
+}
+
+
+def test_no_migration_differs_from_what_installations_have_applied() -> None:
+    assert {f"{m.version:04d}_{m.name}": m.sha256 for m in migrate.shipped()} == APPLIED

@@ -1,0 +1,102 @@
+"""The pages about projects, built from a few values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from bloop.base.clock import HOUR_MS
+from bloop.base.outcomes import Outcome
+from bloop.base.reasons import Reason
+from bloop.health.pages import RING_PRESSURE, system_page
+from bloop.ledger.pages import LedgerSpan, ledger_page
+from bloop.ledger.read import BucketCount, RejectionRow
+from bloop.onboarding.pages import setup_page
+from bloop.projects.pages import project_page, projects_page
+from bloop.projects.read import ProjectContents, ProjectRow
+from bloop.projects.tokens.contexts import FreshToken
+from bloop.projects.tokens.pages import tokens_page
+from bloop.projects.tokens.read import TokenRow
+from bloop.site.contexts import Page, Shell
+
+NOW_S = 1_768_737_600
+NOW_MS = NOW_S * 1000
+ORIGIN = "https://errors.example.com"
+KEY = "bloop_" + "0f" * 32
+
+Text = Callable[[str], str]
+
+
+def a_project(say: Text, slug: str = "shop", **changes: object) -> ProjectRow:
+    return ProjectRow(1, f"id-{slug}", slug, say("Shop"), "SHOP", NOW_MS - 9, "u1", None)._replace(**changes)  # type: ignore[arg-type]
+
+
+def a_token(say: Text, token_id: str = "t1", **changes: object) -> TokenRow:
+    row = TokenRow(
+        token_id, say("CI"), "bloop_tk_abcdefg", 1, "id-shop", "errors:read", "u1", NOW_S - 9, None, None, None
+    )
+    return row._replace(**changes)  # type: ignore[arg-type]
+
+
+def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
+    people = {"u1": say("Ada")}
+    rows = [a_project(say), a_project(say, "default", id=2, public_id="default", created_by=None)]
+    yield projects_page(
+        shell, rows, people, is_admin=True, notice="deleted", problem=say("That will not do"),
+        form={"name": say("Web"), "slug": say("web")}, now_ms=NOW_MS,
+    )  # fmt: skip
+    yield projects_page(
+        shell, [], {}, is_admin=False, notice="", problem="", form={}, now_ms=NOW_MS
+    )  # fmt: skip
+    for row, may_manage in ((rows[0], True), (rows[1], True), (rows[0], False)):
+        yield project_page(
+            shell, row, ProjectContents(1, 2, 3, 4), people, may_manage=may_manage, is_admin=True, notice="renamed",
+            problem=say("No"), now_ms=NOW_MS,
+        )  # fmt: skip
+    yield from _tokens(shell, say, rows, people)
+    for key, arrived, may_manage in (("", "", True), (KEY, "", True), ("", "/issues/SHOP-1", False)):
+        yield setup_page(
+            shell, rows[0], key=key, key_made_at_ms=7, may_manage=may_manage, origin=ORIGIN, arrived_href=arrived,
+            problem="full",
+        )  # fmt: skip
+    yield from _ledger(shell, say, rows)
+    yield system_page(shell, [])
+    yield system_page(shell, [*Reason, RING_PRESSURE])
+
+
+def _tokens(shell: Shell, say: Text, rows: list[ProjectRow], people: dict[str, str]) -> Iterator[Page]:
+    tokens = [
+        (a_token(say, last_used_at=NOW_S), True),
+        (a_token(say, "t2", expires_at=NOW_S - 99), True),
+        (a_token(say, "t3", revoked_at=NOW_S, created_by=None), True),
+    ]
+    fresh = FreshToken(say("Token"), say("Shown once"), "bloop_tk_x", say("curl"))
+    yield tokens_page(
+        shell, tokens, rows, {1: say("Shop")}, people, chosen="shop", is_admin=True, fresh=fresh, notice="revoked",
+        problem=say("No"), form={"name": say("CI"), "errors:write": "on"}, now_ms=NOW_MS,
+    )  # fmt: skip
+    yield tokens_page(
+        shell, [], [], {}, {}, chosen="", is_admin=False, fresh=None, notice="", problem="", form={}, now_ms=NOW_MS
+    )
+
+
+def _ledger(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
+    hour = NOW_MS - NOW_MS % HOUR_MS
+    totals = dict.fromkeys(Outcome, 10) | {Outcome.RECEIVED: 125}
+    buckets = [BucketCount(hour, Outcome.STORED, 9), BucketCount(hour, Outcome.INVALID, 1)]
+    rejection = RejectionRow(
+        1, NOW_MS, "id-shop", say("Shop"), Outcome.INVALID, say("message is required"), say("bloop_0f…"), 12,
+        say("192.0.2.0/24"), say("sdk/1"),
+    )  # fmt: skip
+    rejections = [rejection, rejection._replace(project_name=None, size_bytes=None)]
+    for chosen, span, waiting in (
+        (None, LedgerSpan.DAY, 5),
+        (rows[0], LedgerSpan.MONTH, 0),
+        (None, LedgerSpan.WEEK, 0),
+    ):
+        yield ledger_page(
+            shell, rows, chosen=chosen, span=span, totals=totals, buckets=buckets, waiting=waiting,
+            rejections=rejections, now_ms=NOW_MS,
+        )  # fmt: skip
+    yield ledger_page(
+        shell, rows, chosen=None, span=LedgerSpan.DAY, totals={}, buckets=[], waiting=0, rejections=[], now_ms=NOW_MS
+    )

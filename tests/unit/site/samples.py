@@ -1,0 +1,246 @@
+"""A context of every page, built from a few values; the same with a text of one's own in every text field."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from enum import Enum
+from typing import Any
+
+import orjson
+
+from bloop.accounts.people.read import UserRow
+from bloop.alerts.deliveries.read import AnnouncedRow
+from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.outcomes import Outcome
+from bloop.db.walk import PageKey
+from bloop.issues.aggregates import AggregateRow
+from bloop.issues.contexts import IssueListPage, IssuePage
+from bloop.issues.counts.read import HourCount
+from bloop.issues.detail import pages as issue_detail
+from bloop.issues.events.read import EventRow, Neighbours, Traits
+from bloop.issues.listing import pages as issue_list
+from bloop.issues.listing.first_event import setup
+from bloop.issues.listing.pages import NOTHING_SAID, ListMessages
+from bloop.issues.listing.state import IssueView
+from bloop.issues.read import IssueRow, IssueRows, Tab
+from bloop.issues.shell import make_shell
+from bloop.issues.status.read import StatusChangeRow
+from bloop.projects.read import ProjectRow
+from bloop.site.contexts import ErrorPage, Notice, Page, Shell
+from tests.unit.site.account_samples import account_pages
+from tests.unit.site.alert_samples import alert_pages
+from tests.unit.site.project_samples import project_pages
+from tests.unit.site.storage_samples import storage_pages
+
+NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
+STACK = """\
+TypeError: x is undefined
+    at Cart.total (https://shop.example/cart.js:1:2)
+    at render (https://shop.example/node_modules/react/index.js:3:4)
+Caused by: Error: no cart
+    at load (https://shop.example/cart.js:9:9)
+    and something else"""
+
+Text = Callable[[str], str]
+
+
+def plain(text: str) -> str:
+    return text
+
+
+def json(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+def a_shell(say: Text = plain) -> Shell:
+    rows = [
+        ProjectRow(1, "p1", "shop", say("Shop"), "SHOP", 0, None),
+        ProjectRow(2, "p2", "api", "API", "API", 0, None),
+    ]
+    return make_shell(say("operator"), rows, {1: 3}, lambda slug: IssueView(project=slug).href, "shop")
+
+
+def an_issue(say: Text = plain, **changes: Any) -> IssueRow:
+    row = IssueRow(
+        id=7,
+        project_id=1,
+        project_public_id="p1",
+        project_slug="shop",
+        project_name=say("Shop"),
+        short_id="SHOP-7",
+        fingerprint="c6be5b205cdb4fae",
+        fingerprint_algorithm="v1",
+        kind="error",
+        level="error",
+        status="unresolved",
+        error_type=say("TypeError"),
+        message=say("x is undefined"),
+        source="web",
+        route=say("/cart"),
+        screen=None,
+        culprit=say("at Cart.total (https://shop.example/cart.js)"),
+        event_count=340,
+        user_count=1200,
+        first_seen_ms=NOW_MS - HOUR_MS,
+        last_seen_ms=NOW_MS - 60_000,
+        first_release=say("1.0.0"),
+        last_release=say("1.1.0"),
+        times_regressed=2,
+        resolved_at_ms=NOW_MS - 2 * HOUR_MS,
+        resolved_in_release=say("1.0.5"),
+        assignee="u1",
+        assignee_username="ada",
+        assignee_name=say("Ada"),
+    )
+    return row._replace(**changes)
+
+
+def an_event(say: Text = plain, **changes: Any) -> EventRow:
+    row = EventRow(
+        id=99,
+        issue_id=7,
+        project_id=1,
+        project_public_id="p1",
+        fingerprint="c6be5b205cdb4fae",
+        timestamp_ms=NOW_MS - 61_000,
+        received_at_ms=NOW_MS - 60_000,
+        source=say("web"),
+        environment=say("production"),
+        release=say("1.1.0"),
+        level="error",
+        error_type=say("TypeError"),
+        message=say("x is undefined for user 7"),
+        stack=STACK.replace("Cart.total", say("Cart.total")).replace("something else", say("something else")),
+        route=say("/cart"),
+        screen=say("Cart"),
+        http_status=500,
+        request_id=say("req_1"),
+        user_id_hash=say("user"),
+        device_id_hash=say("device"),
+        app_version=say("5.9"),
+        build_number=say("5907"),
+        metadata=json({say("browser"): say("Chrome"), "cart": {"items": [1, say("two")]}}),
+        extra=None,
+    )
+    return row._replace(**changes)
+
+
+def list_page(
+    say: Text = plain,
+    view: IssueView | None = None,
+    rows: list[IssueRow] | None = None,
+    *,
+    ever: bool = True,
+    said: ListMessages = NOTHING_SAID,
+) -> IssueListPage:
+    view = view or IssueView(project="shop", q=say("x"), release=say("1.1.0"), before=PageKey(1, "unresolved", 1))
+    rows = (
+        [an_issue(say), an_issue(say, id=8, status="regressed", level="fatal", user_count=0)] if rows is None else rows
+    )
+    read = issue_list.ListRows(
+        page=IssueRows(rows, PageKey(5, "unresolved", 5) if rows else None),
+        sparks={7: [HourCount(NOW_MS - HOUR_MS, 3)]},
+        status_counts={"unresolved": 3, "regressed": 1, "muted": 12_345} if ever else {},
+        trend=[HourCount(NOW_MS - HOUR_MS, 3)],
+        offered=issue_list.Offered([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
+        before=None,
+        signal_id=57,
+        firing_count=2,
+        releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
+    )
+    outcomes = {Outcome.STORED: 5788, Outcome.RING_FULL: 12}
+    numbers = issue_list.stats(read.status_counts, outcomes, None)
+    hint = setup("shop", say("Shop"), "https://errors.example")
+    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS, said)
+
+
+def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool = False, **changes: Any) -> IssuePage:
+    event = None if pruned else event or an_event(say)
+    issue = an_issue(say, **changes)
+    change = StatusChangeRow(
+        3, 7, 1, "p1", "f", "unresolved", "resolved", "u1", say("Ada"), say("api"), say("1.0.5"), NOW_MS - 2 * HOUR_MS
+    )
+    aggregate = AggregateRow(
+        1,
+        7,
+        1,
+        "p1",
+        "f",
+        "SHOP-7",
+        say("1.1.0"),
+        say("production"),
+        "unresolved",
+        340,
+        0,
+        NOW_MS,
+        "",
+        "",
+        "",
+        None,
+        None,
+    )
+    rows = issue_detail.DetailRows(
+        issue=issue,
+        event=event,
+        neighbours=Neighbours(120, None, 98, 1, 1, 340) if event else None,
+        aggregates=[aggregate._replace(release=f"{say('r')}{n}") for n in range(9)],
+        hours=[HourCount(NOW_MS - HOUR_MS, 3), HourCount(NOW_MS - 9 * DAY_MS, 30)],
+        releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
+        people=[UserRow("u1", "ada", say("Ada"), True, 0), UserRow("u2", "grace", say("Grace"), False, 0)],
+        signal_id=57,
+        traits=[Traits(say("web"), "error", 500, say("5.9")), Traits("api", "fatal", None, None)],
+        announced=[
+            AnnouncedRow(7, NOW_MS - 5, say("New issues"), "slack", say("hooks.slack.com")),
+            AnnouncedRow(7, NOW_MS - 4, say("New issues"), "email", say("ops@example.com")),
+        ],
+        changes=[
+            change,
+            change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
+            change._replace(action="assigned", detail=json({"username": say("ada")}), network="192.0.2.0/24"),
+            change._replace(detail=json({"after_release": say("1.0.4")})),
+        ],
+    )
+    return issue_detail.page(a_shell(say), rows, "u2", NOW_MS)
+
+
+def every_page(say: Text = plain) -> Iterator[Page]:
+    """Each page in each of its states."""
+    yield list_page(say)
+    yield list_page(say, IssueView(), [], ever=False)
+    yield list_page(say, IssueView(q=say("x")), [])
+    yield list_page(say, IssueView(), [])
+    yield list_page(say, IssueView(tab=Tab.MUTED), [])
+    yield list_page(say, IssueView(tab=Tab.FIRING), [an_issue(say, status="resolved", is_firing=1)])
+    yield list_page(say, IssueView(q=say("is:x")), [], said=ListMessages(problem=say("is: takes open, not x")))
+    failed = Notice(say("1 not: no issue has this id"), failed=True)
+    yield list_page(say, said=ListMessages(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
+    yield list_page(say, IssueView(tab=Tab.ALL), said=ListMessages(notice=Notice("2 issues resolved.", failed=False)))
+    yield issue_page(say)
+    yield issue_page(say, status="resolved", is_firing=1, resolved_in_next=1)
+    yield issue_page(say, status="muted", muted_events=100, assignee=None, assignee_name=None)
+    yield issue_page(say, pruned=True)
+    yield issue_page(say, an_event(say, stack=say("no frames in here"), metadata=None))
+    yield issue_page(say, an_event(say, stack=None, metadata=f'"{"x"}"'))
+    yield from account_pages(a_shell(say), say)
+    yield from project_pages(a_shell(say), say)
+    yield from alert_pages(a_shell(say), say)
+    yield from storage_pages(a_shell(say), say)
+    yield ErrorPage(404, "Not found", say("There is nothing here"))
+
+
+def texts_of(value: Any) -> Iterator[str]:
+    """Every string inside a context."""
+    if isinstance(value, Enum):
+        return
+    if isinstance(value, str):
+        yield value
+    elif dataclasses.is_dataclass(value):
+        for f in dataclasses.fields(value):
+            yield from texts_of(getattr(value, f.name))
+    elif isinstance(value, dict):
+        for item in value.items():
+            yield from texts_of(item)
+    elif isinstance(value, (list, tuple)):
+        for item in value:
+            yield from texts_of(item)
