@@ -143,7 +143,7 @@ _STEPS = (
     (ingest_app, "decode_json", "JSON decoded"),
     (ingest_app, "parse_event", "validated"),
     (v1, "compute", "fingerprint"),
-    (ingest_app, "encode_error", "record encoded"),
+    (ingest_app, "encode_event", "record encoded"),
 )
 
 

@@ -31,10 +31,11 @@ from bloop.records.event_record import (
     EventRecord,
     decode_dims,
     identity_of,
-    read_codec,
-    read_start,
+    read_heads,
 )
 from bloop.records.record import Kind
+
+_new_tuple = tuple.__new__  # what a NamedTuple does, without the function around it
 
 
 def culprit_of(record: EventRecord) -> str | None:
@@ -68,18 +69,16 @@ class EventStore:
             payload = error_record.to_event_record(payload, current())
         elif version != VERSION:
             raise UnreadableRecord(f"event record of version {version} is not known to this release")
-        _, project_id, received_at_ms, timestamp_ms, fingerprint, user_key, dims_bytes = read_start(payload)
-        body_at = START.size + dims_bytes
-        _, flags, _, _, dictionary_id = read_codec(payload, body_at)
+        start, flags, dictionary_id, body_at = read_heads(payload)
+        _, project_id, received_at_ms, timestamp_ms, fingerprint, user_key, _ = start
         dims = payload[START.size : body_at]
         if (project_id, dims) not in self._dims.known:
             decode_dims(dims)  # so that events which were stored can always be counted
         if flags & IS_PACKED and dictionary_id not in self._dictionary_ids:
             self._check_dictionary(dictionary_id)
         identity = identity_of(payload, body_at) if flags & HAS_TEXT else b""
-        return Arrived(
-            project_id, received_at_ms, timestamp_ms, fingerprint, user_key, identity, dims, payload, body_at
-        )
+        fields = (project_id, received_at_ms, timestamp_ms, fingerprint, user_key, identity, dims, payload, body_at)
+        return _new_tuple(Arrived, fields)
 
     def insert(self, records: Sequence[Arrived]) -> list[Signal]:
         self._ids.refresh()
@@ -110,7 +109,7 @@ class EventStore:
         owners = fingerprints.owners(self._db, list({event[0] for event in uncounted}))
         owners = {key: owner for key, owner in owners.items() if owner.project_id in projects}
         counted = [event for event in uncounted if event[0] in owners]
-        events.delete(self._db, [event.event_id for event in uncounted if event[0] not in owners])
+        events.delete(self._db, [event[2] for event in uncounted if event[0] not in owners])
         totals = fold.add_up(counted, owners)
         counters.add_releases(self._db, totals)
         statuses, signals = issues.count(self._db, totals, counted, owners)

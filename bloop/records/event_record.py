@@ -214,6 +214,24 @@ def read_codec(data: bytes, at: int = 0) -> Codec:
     return codec
 
 
+def read_heads(payload: bytes) -> tuple[tuple[int, ...], int, int, int]:
+    """The fields of a record's Start, the codec's flags and dictionary, and where the body begins: both heads at once,
+    for a writer that reads tens of thousands a second.
+
+    Raises:
+        UnreadableRecord: as `read_start` and `read_codec` do.
+    """
+    try:
+        start = START.unpack_from(payload)
+        body_at = START.size + start[-1]
+        version, flags, search_bytes, _, dictionary_id = CODEC.unpack_from(payload, body_at)
+    except struct.error as error:
+        raise UnreadableRecord("record of an event is cut short") from error
+    if start[0] != MARK or version != VERSION or body_at + CODEC.size + search_bytes > len(payload):
+        read_codec(payload, START.size + read_start(payload).dims_bytes)  # says which
+    return start, flags, dictionary_id, body_at
+
+
 def identity_of(data: bytes, at: int = 0) -> bytes:
     """The fingerprint's text, of a body that has one and begins at `at`."""
     first = at + CODEC.size + TEXT_BYTES.size

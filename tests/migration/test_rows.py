@@ -11,7 +11,7 @@ import xxhash
 
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.issues.counts.trends import issue_trend, project_trend
+from bloop.issues.counts.read import issue_trend, project_trend
 from bloop.issues.events.read import list_events
 from bloop.pipeline.store import Store
 from bloop.records.event import Event

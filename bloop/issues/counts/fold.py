@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from bloop.base.clock import MINUTE_MS, hour_of
@@ -19,6 +20,7 @@ Place: TypeAlias = tuple[int, bytes]  # fingerprint, dims
 Span: TypeAlias = list[int]  # count, first ms, last ms
 
 _Key = TypeVar("_Key")
+_FINGERPRINT = itemgetter(0)
 
 
 class Seen(NamedTuple):
@@ -64,7 +66,8 @@ class _PlaceTotal:
 
 def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner]) -> Totals:
     """Of events whose fingerprints are all in `owners`."""
-    places = _by_place(events)
+    # In the order of the tables' pages: neighbours are updated together.
+    places = dict(sorted(_by_place(events).items(), key=_FINGERPRINT))
     users = {(event[0], event[4]) for event in events if event[4] != NO_USER}
     totals = Totals({}, sorted(users), {}, {}, {}, {}, {}, {})
     dims_of = {dims: decode_dims(dims) for dims in {dims for _, dims in places}}
@@ -86,7 +89,7 @@ def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner]) -> Totals:
 
 
 def seen(event: Uncounted, owner: Owner) -> Seen:
-    return Seen(owner.issue_id, owner.project_id, event.received_at_ms, *decode_dims(event.dims))
+    return Seen(owner.issue_id, owner.project_id, event[3], *decode_dims(event[5]))
 
 
 def _by_place(events: Iterable[Uncounted]) -> dict[Place, _PlaceTotal]:
