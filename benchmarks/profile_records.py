@@ -9,16 +9,17 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from bloop.ingest.json_body import decode_json
+
 from bloop.base.clock import now_ms
 from bloop.bench.corpus import Corpus, Language
 from bloop.grouping.v1 import ALGORITHM, compute
 from bloop.ingest.dialects.native import parse_event
-from bloop.ingest.json_body import decode_json
 from bloop.ingest.limits import Limits
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event import Event
-from bloop.records.event_record import CODEC, START, Codec, Start
+from bloop.records.event_record import CODEC, START, Codec, RecordStart
 from bloop.records.training import train
 
 BLOCK = 100  # events that are parsed and then encoded
@@ -100,7 +101,7 @@ def _print_size(label: str, found: Sample, dictionary: Dictionary) -> None:
     )
 
 
-def _heads(record: bytes) -> tuple[Start, Codec]:
+def _heads(record: bytes) -> tuple[RecordStart, Codec]:
     start = event_record.read_start(record)
     return start, event_record.read_codec(record, START.size + start.dims_bytes)
 

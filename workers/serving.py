@@ -31,7 +31,7 @@ from bloop.base.config import Settings
 from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
 from bloop.ingest.keys import ProjectKey, ProjectKeys
-from bloop.issues.events import dictionaries
+from bloop.pipeline import dictionaries
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys

@@ -23,7 +23,7 @@ from bloop.base.memory import Leftovers
 from bloop.base.pid_file import claimed
 from bloop.db import connection, migrate
 from bloop.db.connection import OPERATIONAL_ERRORS
-from bloop.issues.events import dictionaries
+from bloop.pipeline import dictionaries
 from bloop.pipeline.store import Stored
 from bloop.projects import store as projects
 from bloop.retention import disk

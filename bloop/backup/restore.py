@@ -30,8 +30,8 @@ from bloop.backup.verify import unpacked
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError, SchemaTooNew, StorageError
 from bloop.db import connection, migrate
-from bloop.issues.events import dictionaries
-from bloop.issues.events.dictionaries import DictionaryRow
+from bloop.pipeline import dictionaries
+from bloop.pipeline.dictionaries import DictionaryRow
 
 # Where SQLite locks a database file (sqlite.org/fileformat2.html has the page, os.h the rest).
 _SHARED_FIRST, _SHARED_BYTES = 0x4000_0002, 510

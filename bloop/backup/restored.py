@@ -14,8 +14,8 @@ import apsw
 
 from bloop.base.errors import StorageError
 from bloop.db import connection
-from bloop.issues.events import dictionaries
-from bloop.issues.events.dictionaries import DictionaryRow
+from bloop.pipeline import dictionaries
+from bloop.pipeline.dictionaries import DictionaryRow
 
 _VOID = (
     "DELETE FROM sign_ins",

@@ -1,4 +1,7 @@
-"""Numbered migrations, applied together with the record that they ran: `.sql`, and `move_NNNN.py` for what SQL cannot.
+"""Numbered `.sql` migrations, applied together with the record that they ran.
+
+Data that no SQL can move is moved by a function that its feature has: the file names it in its first line, `-- then
+module:function`, and it is called with the connection after the SQL.
 
 G1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all of them ran, or none.
 G2  Two processes that migrate at once do it one after the other; the second finds nothing to do.
@@ -12,8 +15,9 @@ import contextlib
 import hashlib
 import logging
 import os
-from importlib import import_module, resources
+from importlib import resources
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import apsw
@@ -23,6 +27,7 @@ from bloop.db import connection
 
 log = logging.getLogger(__name__)
 
+_MOVE = "-- then "
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version       INTEGER PRIMARY KEY,
@@ -37,12 +42,15 @@ _INSERT_APPLIED = "INSERT INTO schema_migrations VALUES (:version, :name, :sha25
 
 
 class Migration(NamedTuple):
-    """The schema's changes, and the move of data that follows them, named by its module."""
-
     version: int
     name: str
     sql: str
-    move: str = ""
+
+    @property
+    def move(self) -> str:
+        """What moves the data, as `module:function`; empty when SQL does."""
+        first_line = self.sql.partition("\n")[0]
+        return first_line.removeprefix(_MOVE) if first_line.startswith(_MOVE) else ""
 
     @property
     def sha256(self) -> str:
@@ -53,16 +61,7 @@ def shipped() -> list[Migration]:
     """The migrations this bloop knows, in order, numbered 1, 2, 3 …"""
     folder = resources.files("bloop.db") / "migrations"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    moves = {f.name for f in folder.iterdir() if f.name.startswith("move_")}
-    found = [
-        Migration(
-            int(f.name[:4]),
-            f.name[5:-4],
-            f.read_text(encoding="utf-8"),
-            f"bloop.db.migrations.move_{f.name[:4]}" if f"move_{f.name[:4]}.py" in moves else "",
-        )
-        for f in files
-    ]
+    found = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
     assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations are numbered without gaps"
     return found
 
@@ -127,7 +126,7 @@ def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> None:
     db.execute(_TABLE)
     db.execute(migration.sql)
     if migration.move:
-        import_module(migration.move).move(db)
+        resolve_name(migration.move)(db)
     row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
     db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
 

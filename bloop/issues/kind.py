@@ -15,11 +15,11 @@ from bloop.grouping import v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
 from bloop.issues.counts import store as counters
-from bloop.issues.events import dictionaries
 from bloop.issues.events import store as events
 from bloop.issues.events.store import Arrived, DimsIds, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey
+from bloop.pipeline import dictionaries
 from bloop.pipeline.signals import Signal
 from bloop.records import error_record
 from bloop.records.dictionary import current

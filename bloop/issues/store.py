@@ -8,7 +8,7 @@ from operator import itemgetter
 
 import apsw
 
-from bloop.issues.counts.fold import Seen, Totals, seen
+from bloop.issues.counts.fold import CountedEvent, Totals, seen
 from bloop.issues.events.store import Arrived, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey, Owner
@@ -98,7 +98,9 @@ def count(
     return statuses | changed, signals
 
 
-def _of_issues(issue_ids: Sequence[int], events: Iterable[Uncounted], owners: Mapping[int, Owner]) -> Iterable[Seen]:
+def _of_issues(
+    issue_ids: Sequence[int], events: Iterable[Uncounted], owners: Mapping[int, Owner]
+) -> Iterable[CountedEvent]:
     wanted = frozenset(issue_ids)
     return [seen(event, owners[event[0]]) for event in events if owners[event[0]].issue_id in wanted]
 

@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 
-class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class EventFrame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """One frame of a structured stack, the most recent call first. Lines and columns count from 1."""
 
     function: str | None = None
@@ -27,12 +27,12 @@ class Frame(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     context_at: int | None = None
 
 
-class Cause(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+class EventCause(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """An error that led to this one; in a chain the nearest comes first."""
 
     error_type: str
     message: str = ""
-    frames: list[Frame] | None = None
+    frames: list[EventFrame] | None = None
 
 
 class DebugId(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
@@ -47,8 +47,8 @@ class DebugId(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 class Parts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """What only some dialects send."""
 
-    frames: list[Frame] | None = None
-    chain: list[Cause] | None = None
+    frames: list[EventFrame] | None = None
+    chain: list[EventCause] | None = None
     tags: dict[str, str] | None = None
     breadcrumbs: list[dict[str, Any]] | None = None  # the oldest first
     contexts: dict[str, Any] | None = None

@@ -71,7 +71,7 @@ _HEX_CHARS_MIN = 16  # shorter ids are not worth a look
 _MASK = 2**64 - 1
 
 
-class Start(NamedTuple):
+class RecordStart(NamedTuple):
     """What the writer counts by, in the order of its bytes; then come the dims."""
 
     mark: int
@@ -182,14 +182,14 @@ def encode(
     return b"".join((start, dims, codec, identity, search, packed))
 
 
-def read_start(payload: bytes) -> Start:
+def read_start(payload: bytes) -> RecordStart:
     """The fixed part of a record.
 
     Raises:
         UnreadableRecord: it is not the record of an event.
     """
     try:
-        start = Start._make(START.unpack_from(payload))
+        start = RecordStart._make(START.unpack_from(payload))
     except struct.error as error:
         raise UnreadableRecord("record of an event is cut short") from error
     if start.mark != MARK:
@@ -215,7 +215,7 @@ def read_codec(data: bytes, at: int = 0) -> Codec:
 
 
 def read_heads(payload: bytes) -> tuple[tuple[int, ...], int, int, int]:
-    """The fields of a record's Start, the codec's flags and dictionary, and where the body begins: both heads at once,
+    """The fields of a record's RecordStart, the codec's flags and dictionary, and where the body begins: both heads at once,
     for a writer that reads tens of thousands a second.
 
     Raises:

@@ -1,5 +1,7 @@
+-- then bloop.issues.move_0011:move
+
 -- Events as their records: one row holds the record's bytes, and hangs on a fingerprint rather than on an issue.
--- Merging and unmerging issues will move fingerprints and never rewrite an event. move_0011.py fills the new tables
+-- Merging and unmerging issues will move fingerprints and never rewrite an event. The move fills the new tables
 -- from the old ones, which it drops.
 
 -- What compressed events name. Never deleted: an event that names one cannot be read without it.

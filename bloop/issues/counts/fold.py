@@ -23,7 +23,7 @@ _Key = TypeVar("_Key")
 _FINGERPRINT = itemgetter(0)
 
 
-class Seen(NamedTuple):
+class CountedEvent(NamedTuple):
     """What an event means to its issue."""
 
     issue_id: int
@@ -39,7 +39,7 @@ class IssueTotal(NamedTuple):
     """What events add to an issue."""
 
     event_count: int
-    last: Seen  # the event received last
+    last: CountedEvent  # the event received last
 
 
 class Totals(NamedTuple):
@@ -88,8 +88,8 @@ def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner]) -> Totals:
     return totals
 
 
-def seen(event: Uncounted, owner: Owner) -> Seen:
-    return Seen(owner.issue_id, owner.project_id, event[3], *decode_dims(event[5]))
+def seen(event: Uncounted, owner: Owner) -> CountedEvent:
+    return CountedEvent(owner.issue_id, owner.project_id, event[3], *decode_dims(event[5]))
 
 
 def _by_place(events: Iterable[Uncounted]) -> dict[Place, _PlaceTotal]:
@@ -137,7 +137,7 @@ def _add_issues(
         if issue_id not in last or latest > last[issue_id]:
             last[issue_id] = latest
     for issue_id, (at_ms, _, (fingerprint_id, encoded)) in last.items():
-        event = Seen(issue_id, owners[fingerprint_id].project_id, at_ms, *dims_of[encoded])
+        event = CountedEvent(issue_id, owners[fingerprint_id].project_id, at_ms, *dims_of[encoded])
         totals.issues[issue_id] = IssueTotal(numbers[issue_id], event)
 
 

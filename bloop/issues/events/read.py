@@ -14,7 +14,7 @@ import apsw
 
 from bloop.db.rows import ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
-from bloop.issues.events.dictionaries import dictionary_of
+from bloop.pipeline.dictionaries import dictionary_of
 from bloop.records.event import Event, Parts
 from bloop.records.event_record import DictionaryOf, decode_body, split_dims
 

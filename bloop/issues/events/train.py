@@ -14,8 +14,8 @@ import apsw
 
 from bloop.base.clock import DAY_MS
 from bloop.db import connection
-from bloop.issues.events import dictionaries
 from bloop.issues.events.read import EventRow, by_ids
+from bloop.pipeline import dictionaries
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary
 from bloop.records.event import Event

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import apsw
 import orjson
 
-from bloop.issues.counts.fold import Seen
+from bloop.issues.counts.fold import CountedEvent
 from bloop.issues.status import audit
 from bloop.issues.status.audit import SWEEP, WRITER
 from bloop.issues.status.model import Status
@@ -76,7 +76,7 @@ class _Issue(NamedTuple):
 
 
 def follow(
-    db: apsw.Connection, issue_ids: Collection[int], events: Iterable[Seen]
+    db: apsw.Connection, issue_ids: Collection[int], events: Iterable[CountedEvent]
 ) -> tuple[dict[int, Status], list[Signal]]:
     """Let these issues follow their events (X1); the statuses that changed, and what there is to tell.
 
@@ -112,9 +112,9 @@ def end_due_mutes(db: apsw.Connection, now_ms: int) -> int:
     return len(found)
 
 
-def _by_issue(issue_ids: Collection[int], events: Iterable[Seen]) -> dict[int, list[Seen]]:
+def _by_issue(issue_ids: Collection[int], events: Iterable[CountedEvent]) -> dict[int, list[CountedEvent]]:
     """The events of these issues, in the order they were received: lanes are drained one after the other."""
-    found: dict[int, list[Seen]] = {issue_id: [] for issue_id in issue_ids}
+    found: dict[int, list[CountedEvent]] = {issue_id: [] for issue_id in issue_ids}
     for event in events:
         if event[0] in found:
             found[event[0]].append(event)
@@ -123,11 +123,13 @@ def _by_issue(issue_ids: Collection[int], events: Iterable[Seen]) -> dict[int, l
     return found
 
 
-def _received_at_ms(event: Seen) -> int:
+def _received_at_ms(event: CountedEvent) -> int:
     return event[2]
 
 
-def _follow_resolved(db: apsw.Connection, issue: _Issue, events: Sequence[Seen], registry: _Registry) -> Signal | None:
+def _follow_resolved(
+    db: apsw.Connection, issue: _Issue, events: Sequence[CountedEvent], registry: _Registry
+) -> Signal | None:
     resolution = Resolution(issue.resolved_in_release, bool(issue.resolved_in_next))
     resolved_at_ms = issue.resolved_at_ms or 0
     later = [event for event in events if event[2] >= resolved_at_ms]  # X3
@@ -144,7 +146,7 @@ def _follow_resolved(db: apsw.Connection, issue: _Issue, events: Sequence[Seen],
     return None
 
 
-def _follow_muted(db: apsw.Connection, issue: _Issue, events: Sequence[Seen]) -> Signal | None:
+def _follow_muted(db: apsw.Connection, issue: _Issue, events: Sequence[CountedEvent]) -> Signal | None:
     mute = Mute(issue.muted_until_ms, issue.muted_events, issue.muted_per_hour)
     later = [event for event in events if event[2] >= (issue.muted_at_ms or 0)]  # X3
     if not later:
@@ -159,7 +161,7 @@ def _follow_muted(db: apsw.Connection, issue: _Issue, events: Sequence[Seen]) ->
 
 
 def _tell(
-    db: apsw.Connection, issue: _Issue, event: Seen, kind: SignalKind, status: Status, detail: dict[str, Any]
+    db: apsw.Connection, issue: _Issue, event: CountedEvent, kind: SignalKind, status: Status, detail: dict[str, Any]
 ) -> Signal:
     """The audit line and the signal of what `event` did."""
     _, _, at_ms, release, environment, source, route = event

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from bloop.base.clock import DAY_MS
-from bloop.issues.events import dictionaries, train
+from bloop.issues.events import train
 from bloop.issues.events.read import list_events
+from bloop.pipeline import dictionaries
 from tests.seed import NOW_MS, Seed
 
 # Nothing the shipped dictionary has seen, and the same in every event.

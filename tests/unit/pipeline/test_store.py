@@ -13,8 +13,8 @@ from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.issues import kind
-from bloop.issues.events import dictionaries
 from bloop.issues.events import store as events
+from bloop.pipeline import dictionaries
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
 from bloop.records import event_record

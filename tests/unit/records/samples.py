@@ -6,16 +6,17 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from bloop.records.event import Cause, DebugId, Event, Frame, Parts
+from bloop.records.event import DebugId, Event, EventCause, EventFrame, Parts
 
 text = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 maybe = st.none() | text
 names = st.text("abcdef", min_size=1, max_size=6)
-frames = st.lists(st.builds(Frame, function=maybe, file=maybe, line=st.none() | st.integers(0, 2**31)), max_size=3)
+frames = st.lists(st.builds(EventFrame, function=maybe, file=maybe, line=st.none() | st.integers(0, 2**31)), max_size=3)
 parts = st.builds(
     Parts,
     frames=st.none() | frames,
-    chain=st.none() | st.lists(st.builds(Cause, error_type=text, message=text, frames=st.none() | frames), max_size=2),
+    chain=st.none()
+    | st.lists(st.builds(EventCause, error_type=text, message=text, frames=st.none() | frames), max_size=2),
     tags=st.none() | st.dictionaries(names, text, max_size=3),
     breadcrumbs=st.none() | st.lists(st.dictionaries(names, text | st.integers(-5, 5), max_size=2), max_size=2),
     contexts=st.none() | st.dictionaries(names, st.dictionaries(names, text, max_size=2), max_size=2),
