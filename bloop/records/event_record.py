@@ -215,8 +215,9 @@ def read_codec(data: bytes, at: int = 0) -> Codec:
 
 
 def read_heads(payload: bytes) -> tuple[tuple[int, ...], int, int, int]:
-    """The fields of a record's RecordStart, the codec's flags and dictionary, and where the body begins: both heads at once,
-    for a writer that reads tens of thousands a second.
+    """The fields of the RecordStart, flags and dictionary of the codec, and where the body begins.
+
+    Both heads at once, for a writer that reads tens of thousands a second.
 
     Raises:
         UnreadableRecord: as `read_start` and `read_codec` do.

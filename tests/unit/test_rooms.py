@@ -97,8 +97,9 @@ INGEST_WORKER_LOADS = {
     "grouping": "normalize v1",
     "http": "limits refusal request",
     "ingest": "app body dialects dialects.native gate keys limits notes signature",
+    "pipeline": "dictionaries",
     "projects": "read store",
-    "records": "record",
+    "records": "dictionary event event_record record",
     "ring": (
         "consumer cursor lane_reader layout locks mapping patience producer segment spill spill_reader spill_writer"
     ),
@@ -117,13 +118,13 @@ WRITER_LOADS = {
     "grouping": "normalize v1",
     "ingest": "dialects dialects.native limits",
     "issues": (
-        "counts counts.fold counts.store events events.store kind search search.index status status.audit "
+        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind search search.index status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
-    "pipeline": "dead_letters kinds ledger lost_rings ring_account ring_state signals store",
+    "pipeline": "dead_letters dictionaries kinds ledger lost_rings ring_account ring_state signals store",
     "projects": "read store",
-    "records": "record",
+    "records": "dictionary error_record event event_record record",
     "releases": "model read",
     "retention": "disk",
     "ring": (
