@@ -45,7 +45,7 @@ MUTES_EVERY_S = 30.0
 SWEEP_EVERY_S = 3600.0
 STATISTICS_EVERY_S = 86_400.0
 STATISTICS_REST_S = 0.1
-DICTIONARY_EVERY_S = 86_400.0
+DICTIONARY_EVERY_S, DICTIONARY_FIRST_S = 86_400.0, 3600.0
 
 log = logging.getLogger("bloop.retention")
 
@@ -76,7 +76,12 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
             statistics.refresh(db, stale.pop())
         return STATISTICS_REST_S if stale else STATISTICS_EVERY_S
 
+    started_at = time.monotonic()
+
     def dictionary_job() -> float:
+        rest_s = started_at + DICTIONARY_FIRST_S - time.monotonic()
+        if rest_s > 0:  # not at the start, where a process that is restarted again and again would do nothing else
+            return rest_s
         train_if_due(db, clock.now_ms())
         return DICTIONARY_EVERY_S
 

@@ -24,6 +24,7 @@ from bloop.issues.events import store as events
 from bloop.retention import store as retention
 from bloop.retention.disk import free_bytes
 from tests.acceptance.harness import BloopServer, event
+from tests.noise import noise
 from tests.seed import Seed
 from tests.stored import request_ids
 from tests.waiting import until
@@ -33,7 +34,7 @@ DISK_BYTES = 40 * MIB
 FREE_BYTES_MIN = 10 * MIB
 OLD_EVENTS = 2000
 BATCHES_MAX = 300
-STACK = "at frame\n" * 900  # 8 KB
+STACK = noise(8100)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
 from bloop.records.record import EVENT_FORM, encode_event
 from bloop.ring import Producer, Segment, Spill
+from tests.noise import noise
 from tests.stored import request_ids
 from tests.unit.ring.support import abandon
 from workers import rings
@@ -22,7 +23,7 @@ from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1
-STACK = "x" * 1500
+STACK = noise(1500)
 
 
 class Machine:

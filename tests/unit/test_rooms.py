@@ -118,7 +118,8 @@ WRITER_LOADS = {
     "grouping": "normalize v1",
     "ingest": "dialects dialects.native limits",
     "issues": (
-        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind search search.index status status.audit "
+        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind search "
+        "search.index status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",

@@ -1,8 +1,5 @@
 from __future__ import annotations
 
-import base64
-import random
-
 import msgspec
 import pytest
 from hypothesis import given
@@ -14,6 +11,7 @@ from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from bloop.records.event import Event
 from bloop.records.record import Kind, encode_event, form, kind_and_version, project_id, received_at_ms
+from tests.noise import noise
 from tests.unit.records.samples import events, text
 
 
@@ -43,20 +41,20 @@ def test_records_are_immutable():
 def test_largest_event_the_limits_allow_fits_what_the_settings_reckon_with():
     limits = Limits.of(Ingest())
     label = "x" * bounds.LABEL_BYTES_MAX
-    noise = base64.b85encode(random.Random(1).randbytes(40_000)).decode().translate({34: "q", 92: "b"})
+    text_of = noise(40_000)
     body = {
         "timestamp": 2**62,
         "source": "x" * bounds.SOURCE_CHARS_MAX,
         "environment": "x" * bounds.ENVIRONMENT_BYTES_MAX,
         "release": "x" * bounds.RELEASE_BYTES_MAX,
         "error_type": "x" * bounds.ERROR_TYPE_BYTES_MAX,
-        "message": noise[: limits.message_bytes_max],
-        "stack": noise[: limits.stack_bytes_max],
+        "message": text_of[: limits.message_bytes_max],
+        "stack": text_of[: limits.stack_bytes_max],
         "route_or_procedure": "x" * bounds.ROUTE_BYTES_MAX,
         "screen": "x" * bounds.SCREEN_BYTES_MAX,
         "http_status": 65535,
         **dict.fromkeys(("request_id", "user_id_hash", "device_id_hash", "app_version", "build_number"), label),
-        "metadata": noise[-limits.metadata_bytes_max + 2 :],
+        "metadata": text_of[-limits.metadata_bytes_max + 2 :],
         "level": "warning",
         "fingerprint": "\U0001f600" * bounds.FINGERPRINT_CHARS_MAX,
     }

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import itertools
-import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,11 +16,12 @@ from bloop.db import connection
 from bloop.retention import cleaner as cleaner_module
 from bloop.retention import steps as steps_module
 from bloop.retention import store as retention
+from tests.noise import noise
 from tests.seed import NOW_MS, Seed
 from tests.stored import request_ids
 from tests.unit.retention.cleaning import add_events, clean, counters, expected, settle, steps, stored
 
-NOISE = base64.b85encode(random.Random(1).randbytes(2400)).decode()  # what no dictionary makes shorter
+NOISE = noise(3000)
 
 numbers = itertools.count()
 
