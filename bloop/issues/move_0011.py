@@ -11,14 +11,16 @@ from collections.abc import Iterator
 
 import apsw
 
+from bloop.base import clock
+from bloop.pipeline import dictionaries
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event import Event
 from bloop.records.event_record import START, read_start, with_dims
 
 EVENTS_AT_ONCE = 1000  # encoded between two looks at the old table
+DIMS_MAX = 20_000  # as the writer has it
 
-_INSERT_DICTIONARY = "INSERT INTO dictionaries VALUES (?, ?, 'shipped', unixepoch() * 1000)"
 _SELECT_ISSUES = "SELECT id, project_id, fingerprint, fingerprint_algorithm FROM issues"
 _INSERT_FINGERPRINT = """
 INSERT INTO fingerprints (id, project_id, hash, fingerprint, algorithm, issue_id) VALUES (?, ?, ?, ?, ?, ?)
@@ -32,16 +34,13 @@ SELECT e.id, e.issue_id, e.project_id, e.received_at_ms, i.fingerprint,
  ORDER BY e.id
  LIMIT ?
 """
-_INSERT_DIMS = """
-INSERT OR IGNORE INTO event_dims (project_id, dims)
-SELECT ?, ? WHERE (SELECT count(*) FROM event_dims) < 20000
-"""
-_SELECT_DIMS = "SELECT id FROM event_dims WHERE project_id = ? AND dims = ?"
+_INSERT_DIMS = "INSERT INTO event_dims (project_id, dims) VALUES (?, ?) RETURNING id"
 _INSERT_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_SELECT_USERS = "SELECT issue_id, user_key FROM issue_users_before"
+_INSERT_USER = "INSERT INTO issue_users VALUES (?, ?) ON CONFLICT DO NOTHING"
 _MOVE_REST = """
 INSERT INTO events_by_fingerprint
 SELECT fingerprint_id, timestamp_ms, id FROM events WHERE id <= (SELECT event_id FROM settled) ORDER BY 1, 2, 3;
-INSERT INTO issue_users SELECT issue_id, cut_user_key(user_key) AS user_key FROM issue_users_before ORDER BY 1, 2;
 INSERT INTO hourly_counts
 SELECT issue_id, hour_ms, '', environment, source, event_count FROM hourly_counts_before;
 INSERT INTO project_hourly_counts
@@ -55,39 +54,12 @@ DROP TABLE issue_users_before;
 DROP TABLE hourly_counts_before;
 DROP TABLE project_hourly_counts_before;
 DROP TABLE aggregates_before;
-
-CREATE INDEX aggregates_by_last_seen
-    ON aggregates (project_id, last_seen_ms, status, id, release, environment, issue_id);
-CREATE INDEX aggregates_by_events
-    ON aggregates (project_id, event_count, status, id, release, environment, issue_id);
-CREATE INDEX aggregates_by_first_seen
-    ON aggregates (project_id, first_seen_ms, status, id, release, environment, issue_id);
-CREATE INDEX aggregates_by_release ON aggregates (project_id, release);
-CREATE INDEX aggregates_by_environment ON aggregates (project_id, environment);
-CREATE INDEX aggregates_by_issue ON aggregates (issue_id, release, environment);
-
-CREATE TRIGGER issues_counted_on_status AFTER UPDATE OF status ON issues WHEN new.status <> old.status BEGIN
-    UPDATE status_counts SET issue_count = issue_count - 1
-     WHERE project_id = old.project_id AND status = old.status;
-    INSERT INTO status_counts VALUES (new.project_id, new.status, 1)
-        ON CONFLICT DO UPDATE SET issue_count = issue_count + 1;
-    UPDATE aggregates SET status = new.status WHERE issue_id = new.id;
-END;
-CREATE TRIGGER issues_deleted AFTER DELETE ON issues BEGIN
-    UPDATE deleted_issues SET count = count + 1;
-END;
-CREATE TRIGGER fingerprints_deleted AFTER DELETE ON fingerprints BEGIN
-    DELETE FROM events WHERE id IN (SELECT event_id FROM events_by_fingerprint WHERE fingerprint_id = old.id);
-    DELETE FROM events_by_fingerprint WHERE fingerprint_id = old.id;
-    DELETE FROM issue_users WHERE fingerprint_id = old.id;
-    DELETE FROM hourly_counts WHERE fingerprint_id = old.id;
-END;
 """
 
 
 def move(db: apsw.Connection) -> None:
     dictionary = shipped()
-    db.execute(_INSERT_DICTIONARY, (dictionary.id, dictionary.content))
+    dictionaries.add(db, dictionary, origin="shipped", now_ms=clock.now_ms())
     db.executemany(
         _INSERT_FINGERPRINT,
         (
@@ -98,9 +70,9 @@ def move(db: apsw.Connection) -> None:
     dims_ids = _DimsIds(db)
     for rows in _old_events(db):
         db.executemany(_INSERT_EVENT, [_new_event(row, dims_ids, dictionary) for row in rows])
-    db.create_scalar_function("cut_user_key", _cut_user_key, 1, deterministic=True)
+    users = db.execute(_SELECT_USERS)
+    db.executemany(_INSERT_USER, ((issue_id, _cut(user_key)) for issue_id, user_key in users))
     db.execute(_MOVE_REST)
-    db.create_scalar_function("cut_user_key", None, 1)
 
 
 def _old_events(db: apsw.Connection) -> Iterator[list[tuple[object, ...]]]:
@@ -118,12 +90,10 @@ class _DimsIds(dict[tuple[int, bytes], int]):
         self._db = db
 
     def __missing__(self, key: tuple[int, bytes]) -> int:
-        self._db.execute(_INSERT_DIMS, key)
-        row = self._db.execute(_SELECT_DIMS, key).fetchone()
-        if row is None:
+        if len(self) >= DIMS_MAX:
             return 0
-        self[key] = row[0]
-        return int(row[0])
+        dims_id = self[key] = int(self._db.execute(_INSERT_DIMS, key).get or 0)
+        return dims_id
 
 
 def _new_event(row: tuple[object, ...], dims_ids: _DimsIds, dictionary: Dictionary) -> tuple[object, ...]:
@@ -137,7 +107,6 @@ def _new_event(row: tuple[object, ...], dims_ids: _DimsIds, dictionary: Dictiona
     return event_id, fingerprint_id, event.timestamp_ms, received_at_ms, dims_id, body
 
 
-def _cut_user_key(*before: apsw.SQLiteValue) -> int:
-    (key,) = before
-    assert isinstance(key, bytes)
-    return int.from_bytes(key[:8], "big", signed=True) or 1
+def _cut(user_key: bytes) -> int:
+    """The upper half of the sixteen bytes, as the record has it from now on: people stay the same people."""
+    return int.from_bytes(user_key[:8], "big", signed=True) or 1

@@ -23,7 +23,7 @@ from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1
-STACK = noise(1500)
+STACK = noise(1800)
 
 
 class Machine:

@@ -110,3 +110,32 @@ CREATE TABLE deleted_issues (
     count INTEGER NOT NULL
 );
 INSERT INTO deleted_issues VALUES (1, 0);
+
+-- As before, and one by issue, which the unique index began with.
+CREATE INDEX aggregates_by_last_seen
+    ON aggregates (project_id, last_seen_ms, status, id, release, environment, issue_id);
+CREATE INDEX aggregates_by_events
+    ON aggregates (project_id, event_count, status, id, release, environment, issue_id);
+CREATE INDEX aggregates_by_first_seen
+    ON aggregates (project_id, first_seen_ms, status, id, release, environment, issue_id);
+CREATE INDEX aggregates_by_release ON aggregates (project_id, release);
+CREATE INDEX aggregates_by_environment ON aggregates (project_id, environment);
+CREATE INDEX aggregates_by_issue ON aggregates (issue_id, release, environment);
+
+CREATE TRIGGER issues_counted_on_status AFTER UPDATE OF status ON issues WHEN new.status <> old.status BEGIN
+    UPDATE status_counts SET issue_count = issue_count - 1
+     WHERE project_id = old.project_id AND status = old.status;
+    INSERT INTO status_counts VALUES (new.project_id, new.status, 1)
+        ON CONFLICT DO UPDATE SET issue_count = issue_count + 1;
+    UPDATE aggregates SET status = new.status WHERE issue_id = new.id;
+END;
+CREATE TRIGGER issues_deleted AFTER DELETE ON issues BEGIN
+    UPDATE deleted_issues SET count = count + 1;
+END;
+-- What hangs on a fingerprint and is in the counters; the writer removes what is not.
+CREATE TRIGGER fingerprints_deleted AFTER DELETE ON fingerprints BEGIN
+    DELETE FROM events WHERE id IN (SELECT event_id FROM events_by_fingerprint WHERE fingerprint_id = old.id);
+    DELETE FROM events_by_fingerprint WHERE fingerprint_id = old.id;
+    DELETE FROM issue_users WHERE fingerprint_id = old.id;
+    DELETE FROM hourly_counts WHERE fingerprint_id = old.id;
+END;
