@@ -9,9 +9,8 @@ import time
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from bloop.ingest.json_body import decode_json
-
 from bloop.base.clock import now_ms
+from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus, Language
 from bloop.grouping.v1 import ALGORITHM, compute
 from bloop.ingest.dialects.native import parse_event
