@@ -21,7 +21,7 @@ from bloop.base.clock import DAY_MS, now_ms
 from bloop.bench.background import BackgroundLoad
 from bloop.bench.instance import BenchInstance
 from bloop.bench.measure import CountError
-from bloop.bench.places import Own
+from bloop.bench.places import TemporaryPlace
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.results import Findings, Second
 from bloop.bench.rows import reading
@@ -60,7 +60,7 @@ def run(bench: Bench) -> None:
         told = {"BLOOP__ALERTING__WEBHOOK_URL": url, "BLOOP__ALERTING__ALLOW_PRIVATE": "true"}
         with BenchInstance(folder, **told) as instance:
             options = Options(Profile.SOAK, rate, seconds, readers=READERS)
-            session = Session(Own(instance), options, lambda what, s: bench.say(f"{what} for {s:.0f} s"))
+            session = Session(TemporaryPlace(instance), options, lambda what, s: bench.say(f"{what} for {s:.0f} s"))
             with Forgetting(instance.database, seconds):
                 found = session.run()
             _report(bench, found, instance.database)
@@ -88,7 +88,9 @@ def _limit(bench: Bench) -> float:
     folder.mkdir()
     with BenchInstance(folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
         options = Options(Profile.RAMP, RAMP_START, min(RAMP_STEP_S, bench.scale.probe_s))
-        found = Session(Own(instance), options, lambda what, s: bench.say(f"ramp: {what} for {s:.0f} s")).run()
+        found = Session(
+            TemporaryPlace(instance), options, lambda what, s: bench.say(f"ramp: {what} for {s:.0f} s")
+        ).run()
     assert found.limit_per_s, "no rate was held; is the machine busy?"
     bench.report.add("soak.limit_per_s", found.limit_per_s, "events/s", "single events, held without the spill")
     return found.limit_per_s

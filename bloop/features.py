@@ -12,8 +12,7 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.db.tables import Table
 from bloop.pipeline.kinds import KindStore
 
@@ -102,7 +101,7 @@ def table(name: str) -> Table:
     return next(table for table in tables() if table.name == name)
 
 
-def make_kinds(db: apsw.Connection) -> list[KindStore]:
+def make_kinds(db: Db) -> list[KindStore]:
     """The stores of every kind of record, for one writer."""
     return [resolve_name(kind)(db) for feature in FEATURES for kind in feature.kinds]
 

@@ -12,8 +12,7 @@ import apsw
 from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base import credentials
 from bloop.base.outcomes import Outcome
-from bloop.db import connection, migrate
-from bloop.issues.search import index as search
+from bloop.db import connection, migrate, word_search
 from bloop.projects.tokens.store import create_token
 from bloop.records import event_record
 from bloop.records.dictionary import shipped
@@ -92,7 +91,7 @@ class Seed:
         } | columns
         issue_id = self._insert("issues", row)
         self.fingerprint(issue_id, fingerprint)
-        search.index(self.db, [issue_id])
+        word_search.index(self.db, [issue_id])
         if aggregates:
             self.aggregate(
                 issue_id,
@@ -269,4 +268,4 @@ def many_issues(seed: Seed, project_id: int, count: int) -> None:
     made = seed.rows("SELECT id, fingerprint FROM issues WHERE project_id = ?", project_id)
     for issue_id, fingerprint in made:
         seed.fingerprint(issue_id, fingerprint)
-    search.index(seed.db, [row[0] for row in made])
+    word_search.index(seed.db, [row[0] for row in made])

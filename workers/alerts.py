@@ -14,7 +14,6 @@ import sys
 import time
 from collections.abc import Sequence
 
-import apsw
 import orjson
 
 from bloop.alerts import channels
@@ -26,10 +25,12 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import ConfigError
 from bloop.base.pid_file import Instance
+from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.processes.read import ALERTS
 from workers import process
 from workers.background import BackgroundProcess, Job, Stopping
-from workers.sending import POLL_S, Sender, database_version
+from workers.sending import POLL_S, Sender
 
 PID_FILE = "alerts.pid"  # in the run folder: one alerts process per database
 COUNTING_EVERY_S = 1.0
@@ -39,12 +40,12 @@ COUNTING_SHARE = 20  # rests this many times as long as it worked
 class RuleJobs:
     """The two jobs that evaluate rules; each remembers the database version it saw last."""
 
-    def __init__(self, db: apsw.Connection, engine: Engine, stopping: Stopping) -> None:
+    def __init__(self, db: Db, engine: Engine, stopping: Stopping) -> None:
         self._db, self._engine, self._stopping = db, engine, stopping
         self._seen_signals = self._seen_counts = (-1, -1)
 
     def run_signals(self) -> float:
-        version = database_version(self._db)
+        version = connection.database_version(self._db)
         if version != self._seen_signals:
             started = time.monotonic()
             while self._engine.ask_signals(clock.now_ms()) and not self._stopping():
@@ -55,7 +56,7 @@ class RuleJobs:
         return POLL_S
 
     def run_counts(self) -> float:
-        version, started = database_version(self._db), time.monotonic()
+        version, started = connection.database_version(self._db), time.monotonic()
         if version == self._seen_counts:
             return POLL_S
         for _ in self._engine.ask_windows(clock.now_ms()):
@@ -64,7 +65,7 @@ class RuleJobs:
         return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
 
 
-def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
+def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
     """Every job of this process, in the order in which due jobs run."""
     fallbacks = channels.fallbacks(settings)
     engine = Engine(

@@ -16,14 +16,14 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
-import apsw
-
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.memory import Leftovers
 from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.processes.read import SEEN_EVERY_S
 from bloop.processes.store import say_alive
 from workers import process
@@ -32,7 +32,7 @@ from workers.wakeups import Wakeups
 BACKOFF_FIRST_S = 1.0
 BACKOFF_MAX_S = 60.0
 DATABASE_POLL_S = 0.2
-EXPECTED = (apsw.Error, BloopError, OSError)
+EXPECTED = (db_errors.Error, BloopError, OSError)
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class BackgroundProcess:
         process.unit.alive()  # a job that calls this is not hanging
         return self._wakeups.stops > 0
 
-    def run(self, make_jobs: Callable[[apsw.Connection, Stopping], Sequence[Job]]) -> int:
+    def run(self, make_jobs: Callable[[Db, Stopping], Sequence[Job]]) -> int:
         """Work until asked to stop. `make_jobs` gets the control connection the jobs share."""
         self._wait_until(self._settings.database_path.exists)
         if self.stopping():
@@ -110,11 +110,11 @@ class BackgroundProcess:
             job.failures = 0
         job.due_at = time.monotonic() + wait_s
 
-    def _say_alive(self, db: apsw.Connection, jobs: Sequence[Job]) -> None:
+    def _say_alive(self, db: Db, jobs: Sequence[Job]) -> None:
         """Record at once when the troubles have changed, else every SEEN_EVERY_S; ignore a database that refuses."""
         troubles = frozenset(reason for job in jobs for reason in job.troubles())
         if troubles == self._recorded_troubles and time.monotonic() - self._recorded_at < SEEN_EVERY_S:
             return
-        with contextlib.suppress(apsw.Error):
+        with contextlib.suppress(db_errors.Error):
             say_alive(db, self._name, started_at_ms=self._started_ms, now_ms=clock.now_ms(), troubles=troubles)
             self._recorded_troubles, self._recorded_at = troubles, time.monotonic()

@@ -18,8 +18,6 @@ import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-import apsw
-
 from bloop.backup import folder as folders
 from bloop.backup import read as query
 from bloop.backup import store as storage
@@ -35,6 +33,8 @@ from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.base.reasons import Reason
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 
 LOOK_EVERY_S = 1.0  # whether a backup was requested or is due
 LOOK_AT_WORK_EVERY_S = 0.5
@@ -57,7 +57,7 @@ class BackupOutcome:
 class BackupJob:
     """The job; the process's main thread calls `run`, `troubles` and `finish`."""
 
-    def __init__(self, settings: Settings, db: apsw.Connection, now_ms: Callable[[], int] = clock.now_ms) -> None:
+    def __init__(self, settings: Settings, db: Db, now_ms: Callable[[], int] = clock.now_ms) -> None:
         self._settings, self._db, self._now_ms = settings, db, now_ms
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
@@ -118,7 +118,7 @@ class BackupJob:
         log.info("making a backup in %s", self._settings.backup_dir, extra={"action": "backup_started"})
 
     def _record(self) -> None:
-        """Record the result. Raises apsw.Error when the database refuses it; the next run tries again."""
+        """Record the result. Raises db_errors.Error when the database refuses it; the next run tries again."""
         result, manifest = self._result, self._result.entry and self._result.entry.manifest
         if not result.stopped:
             with connection.immediate(self._db):
@@ -145,7 +145,7 @@ class BackupJob:
             self._make(cause, bad, result)
         except Stopped:
             result.stopped = True
-        except (BloopError, OSError, apsw.Error) as error:
+        except (BloopError, OSError, db_errors.Error) as error:
             result.error = f"{error}" if isinstance(error, BloopError) else f"{type(error).__name__}: {error}"
         except Exception as error:
             log.exception("the backup failed unexpectedly", extra={"action": "backup_failed"})
@@ -161,7 +161,7 @@ class BackupJob:
                 result.proven_at_ms = self._now_ms()
         except Stopped:  # the backup is complete; the next one gets the restore drill
             pass
-        except (BloopError, OSError, apsw.Error) as error:
+        except (BloopError, OSError, db_errors.Error) as error:
             bad |= {entry.path.name}
             result.error = f"the restore drill failed: {error}"
         own_id = entry.manifest.database_id

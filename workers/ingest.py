@@ -70,7 +70,7 @@ def bind_address(settings: Settings) -> str:
 
 def prepare(settings: Settings, listen_fd: int | None = None) -> serving.Application:
     """The server, for `serving.run`, on a socket that listens already or on one of its own."""
-    for fd in range(FIRST_LISTEN_FD, FIRST_LISTEN_FD + process.unit.told.listen_fds):
+    for fd in range(FIRST_LISTEN_FD, FIRST_LISTEN_FD + process.unit.environment.listen_fds):
         _compare(settings, fd)
     options = runpy.run_path(str(SETTINGS_FILE), init_globals={"settings": settings, "listen_fd": listen_fd})
     return serving.Application(settings, options, build)

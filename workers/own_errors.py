@@ -26,13 +26,12 @@ from contextlib import closing
 from types import TracebackType
 from typing import Any
 
-import apsw
-
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
 from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection
+from bloop.db import errors as db_errors
 from bloop.grouping import v1
 from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
@@ -54,7 +53,7 @@ QUEUE_MAX = 32
 TRIES = 5
 TRY_AGAIN_S = 0.5
 FLUSH_S = 3.0
-LATER = (RingMissing, LaneUnavailable, DatabaseBusy, apsw.BusyError)  # another process holds it for the moment
+LATER = (RingMissing, LaneUnavailable, DatabaseBusy, db_errors.BusyError)  # another process holds it for the moment
 
 log = logging.getLogger(__name__)
 
@@ -143,7 +142,7 @@ def send(settings: Settings, event: Event) -> None:
     """Put one event into the ring, as an ingest worker does.
 
     Raises:
-        BloopError, apsw.Error: the ring, a lane or the database is not available at the moment.
+        BloopError, db_errors.Error: the ring, a lane or the database is not available at the moment.
     """
     project_id, is_new = own_project(settings)
     fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)

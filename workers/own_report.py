@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import bloop
 from bloop.base.config import Settings
 from bloop.base.errors import RingError, StorageError
-from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.ingest.limits import ERROR_TYPE_BYTES_MAX
 
 ABOUT_STORING = (*OPERATIONAL_ERRORS, StorageError, RingError)

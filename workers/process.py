@@ -26,7 +26,7 @@ from bloop.base import config, memory, systemd
 from bloop.base import log as logs
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, ConfigError, QueryTimeout, RingMissing
-from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.db.errors import OPERATIONAL_ERRORS
 from workers import own_errors
 
 EXIT_OK = 0
@@ -92,7 +92,7 @@ def run(process: str, main: Callable[[Settings], int | None], argv: Sequence[str
         settings = config.load(flags.config, is_all_of_bloop=process == "supervisor")
     except ConfigError as error:
         message = f"bloop: {error}"
-        print(logs.with_priority(message, logging.ERROR) if unit.told.journal else message, file=sys.stderr)
+        print(logs.with_priority(message, logging.ERROR) if unit.environment.journal else message, file=sys.stderr)
         return EXIT_CANNOT_START
     return guard(process, settings, lambda: main(settings))
 
@@ -105,7 +105,7 @@ def guard(process: str, settings: Settings, main: Callable[[], int | None]) -> i
     _prctl(_PR_SET_NAME, f"bloop-{process}".encode())
     memory.use_one_heap()
     journal = logs.Journal.NONE
-    if unit.told.journal:
+    if unit.environment.journal:
         journal = logs.Journal.OWN if unit.is_this_process else logs.Journal.SHARED
     logs.set_up(process, level=settings.server.log_level, log_format=settings.server.log_format, journal=journal)
     error_handler = own_errors.install(process, settings) if process in REPORTING else None

@@ -20,20 +20,22 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
-import apsw
-
 from bloop.accounts import expiry as sweep
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
+from bloop.db.statistics import refresh
 from bloop.issues.events.train import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.processes.read import RETENTION
-from bloop.retention import disk, samples, statistics
+from bloop.retention import disk, samples
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
 from bloop.retention.read import get_run, open_run
 from bloop.retention.sizes import count_rows, newest_event_id
+from bloop.retention.statistics import stale_statistics
 from workers import process
 from workers.background import BackgroundProcess, Job, Stopping
 from workers.backups import BackupJob
@@ -50,7 +52,7 @@ DICTIONARY_EVERY_S, DICTIONARY_FIRST_S = 86_400.0, 3600.0
 log = logging.getLogger("bloop.retention")
 
 
-def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Sequence[Job]:
+def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
     """Every job of this process, in the order in which due jobs run."""
 
     def measure_job() -> float:
@@ -71,9 +73,9 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
     stale: list[str] = []
 
     def statistics_job() -> float:
-        stale.extend([] if stale else statistics.stale_statistics(db))
+        stale.extend([] if stale else stale_statistics(db))
         if stale:
-            statistics.refresh(db, stale.pop())
+            refresh(db, stale.pop())
         return STATISTICS_REST_S if stale else STATISTICS_EVERY_S
 
     started_at = time.monotonic()
@@ -99,9 +101,7 @@ def make_jobs(settings: Settings, db: apsw.Connection, stopping: Stopping) -> Se
 class PruneJob:
     """Works on the open clean-up, one step per run: other jobs run in between, and a stop waits for one step only."""
 
-    def __init__(
-        self, settings: Settings, db: apsw.Connection, monotonic: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, settings: Settings, db: Db, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._settings, self._db, self._monotonic = settings, db, monotonic
         self._work: Iterator[float] | None = None
         self._due_at = self._low_disk_at = monotonic()
@@ -123,7 +123,7 @@ class PruneJob:
 
     def _record(self, error: Exception) -> None:
         """Record the error for clients that wait for this run. Continue when it cannot be recorded."""
-        with contextlib.suppress(apsw.Error):
+        with contextlib.suppress(db_errors.Error):
             run = open_run(self._db)
             if run is not None:
                 with connection.immediate(self._db):
@@ -167,7 +167,7 @@ class PruneJob:
         log.info(message, *counts, held_s_max * 1000, extra={"action": "pruned"})
 
 
-def measure(settings: Settings, db: apsw.Connection) -> None:
+def measure(settings: Settings, db: Db) -> None:
     """Record the size of everything. Counting only reads and may take long; only saving takes the write lock."""
     sizes = disk.sizes(db, settings.database_path)
     event_id, row_counts = newest_event_id(db), count_rows(db)

@@ -18,11 +18,10 @@ from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import ConfigError, RingError
+from bloop.db.engine import Db
 from bloop.pipeline import lost_rings
 from bloop.pipeline.kinds import KindStore
 from bloop.pipeline.store import Store
@@ -33,7 +32,7 @@ log = logging.getLogger(__name__)
 _DRAIN_RECORDS = 1000
 _DRAIN_BYTES = 4 * 1024 * 1024
 
-MakeKinds = Callable[[apsw.Connection], Iterable[KindStore]]
+MakeKinds = Callable[[Db], Iterable[KindStore]]
 
 
 class WriterRing(NamedTuple):
@@ -44,7 +43,7 @@ class WriterRing(NamedTuple):
     store: Store
 
 
-def open_ring(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds, handles: ExitStack) -> WriterRing:
+def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitStack) -> WriterRing:
     """The ring, ready to be read; LaneUnavailable while another writer has it.
 
     Raises:
@@ -68,18 +67,18 @@ def open_ring(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds, ha
     return WriterRing(segment, consumer, store)
 
 
-def close_accounts(db: apsw.Connection, ring: WriterRing) -> None:
+def close_accounts(db: Db, ring: WriterRing) -> None:
     """Of every ring that is gone and of which nothing is left to read (G2).
 
     Raises:
-        apsw.Error: nothing was changed.
+        db_errors.Error: nothing was changed.
     """
     keep = {ring.segment.ring_id} | {orphan.ring_id for orphan in ring.consumer.orphans}
     if lost := lost_rings.close_accounts(db, keep, clock.now_ms()):
         log.warning("%d records were lost with the ring that held them", lost, extra={"action": "ring_lost"})
 
 
-def _create(settings: Settings, db: apsw.Connection, make_kinds: MakeKinds) -> Segment:
+def _create(settings: Settings, db: Db, make_kinds: MakeKinds) -> Segment:
     geometry = {"lane_count": settings.lane_count, "lane_bytes": settings.lane_bytes}
     if (found := _found(settings.ring_name)) is not None:
         with closing(found):
@@ -98,7 +97,7 @@ def _found(name: str) -> Segment | None:
         return None
 
 
-def _drain(old: Segment, db: apsw.Connection, make_kinds: MakeKinds) -> None:
+def _drain(old: Segment, db: Db, make_kinds: MakeKinds) -> None:
     """Store what is in its lanes, exactly once. What it has spilled becomes an orphan of it, for later (G1)."""
     log.info("storing %d records of the ring as it was", old.stat().pending_records, extra={"action": "ring_drained"})
     with closing(Consumer.claim(old)) as consumer:

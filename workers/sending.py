@@ -18,8 +18,6 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 
-import apsw
-
 from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
@@ -28,6 +26,7 @@ from bloop.alerts.firing.read import Due
 from bloop.base import clock
 from bloop.base.reasons import Reason
 from bloop.db import connection
+from bloop.db.engine import Db
 
 THREADS_MAX = 8
 FINISH_S = 5.0
@@ -43,7 +42,7 @@ Answers = queue.SimpleQueue[tuple[Due, Result]]
 class Sender:
     """`send` makes one attempt; it runs in threads and may take its time. Everything else: main thread only."""
 
-    def __init__(self, db: apsw.Connection, send: Send, *, jitter: Callable[[], float] = random.random) -> None:
+    def __init__(self, db: Db, send: Send, *, jitter: Callable[[], float] = random.random) -> None:
         self._db, self._send, self._jitter = db, send, jitter
         self._in_flight: dict[tuple[str, int | None], Due] = {}
         self._tried_at: dict[tuple[str, int | None], float] = {}  # monotonic
@@ -56,7 +55,7 @@ class Sender:
     def run(self) -> float:
         """Record the results that came back, start the attempts that are due; cheap while nothing changed."""
         self._record()
-        now_ms, version = clock.now_ms(), database_version(self._db)
+        now_ms, version = clock.now_ms(), connection.database_version(self._db)
         if version != self._seen or (self._next_ms is not None and now_ms >= self._next_ms):
             self._failing = alerts.any_failed(self._db)
             self._start(now_ms)
@@ -85,7 +84,7 @@ class Sender:
             threading.Thread(target=_attempt, args=arguments, name=f"deliver-{due.id}", daemon=True).start()
 
     def _record(self) -> None:
-        """Record every result that came back. When this raises apsw.Error, the next call records all of them."""
+        """Record every result that came back. When this raises db_errors.Error, the next call records all of them."""
         while not self._answers.empty():
             self._unrecorded.append(self._answers.get())
         if not self._unrecorded:
@@ -116,11 +115,6 @@ class Sender:
         log.warning(
             message, *arguments, extra={"action": "delivery_given_up" if wait is None else "delivery_postponed"}
         )
-
-
-def database_version(db: apsw.Connection) -> tuple[int, int]:
-    """A value that changes with every commit to the database, by this or any other connection."""
-    return db.pragma("data_version"), db.total_changes()
 
 
 def _channel(due: Due) -> tuple[str, int | None]:

@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-import apsw
 from gunicorn import glogging
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
@@ -30,6 +29,7 @@ from gunicorn.errors import HaltServer
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.pipeline import dictionaries
 from bloop.projects import store as projects
@@ -202,7 +202,7 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
     return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
 
 
-def _pack_with_newest(db: apsw.Connection) -> None:
+def _pack_with_newest(db: Db) -> None:
     """A dictionary read from the database is committed, so whatever is packed with it can be stored."""
     newest_id = dictionaries.newest_id(db)
     if newest_id is not None and newest_id != current().id and (newest := dictionaries.dictionary_of(db)(newest_id)):

@@ -15,14 +15,15 @@ import logging
 import sys
 import time
 
-import apsw
-
 from bloop import features
 from bloop.base import clock, config, meters
 from bloop.base.memory import Leftovers
 from bloop.base.pid_file import claimed
 from bloop.db import connection, migrate
-from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import checkpoint, empty_log, on_commit
+from bloop.db.engine import Db
+from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.pipeline import dictionaries
 from bloop.pipeline.store import Stored
 from bloop.projects import store as projects
@@ -54,7 +55,7 @@ class Writer:
     It returns whether the accounts are settled as well: whoever removes the ring needs to know.
     """
 
-    def __init__(self, settings: config.Settings, db: apsw.Connection, ring: WriterRing) -> None:
+    def __init__(self, settings: config.Settings, db: Db, ring: WriterRing) -> None:
         self._settings = settings
         self._db = db
         self._ring = ring
@@ -69,7 +70,7 @@ class Writer:
         self._leftovers = Leftovers()
         self._wal_pages = 0
         self._wal_pages_max = CHECKPOINT_WAL_PAGES
-        db.set_wal_hook(self._on_commit)
+        on_commit(db, self._note_log)
 
     def run(self, stop: StopFlag) -> bool:
         pipeline = self._settings.pipeline
@@ -92,7 +93,7 @@ class Writer:
 
     def drain_once(self) -> int | None:
         """Store one batch; return how many records it held, None when the database would not take it."""
-        if self._disk_is_full():  # D1 of bloop/retention/disk.py
+        if self._disk_is_full():  # DISK-1
             self._trouble(WriterState.DISK_FULL, f"less than {self._settings.database.disk_free_bytes_min} bytes free")
             return None
         batch = self._consumer.read(BATCH_RECORDS_MAX, BATCH_BYTES_MAX)
@@ -103,7 +104,7 @@ class Writer:
             cells, settle = self._consumer.cells(), self._is_time_to_settle(len(batch.records))
             done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms(), settle=settle)
         except OPERATIONAL_ERRORS as error:
-            full = isinstance(error, apsw.FullError)
+            full = isinstance(error, db_errors.FullError)
             self._trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
@@ -164,7 +165,7 @@ class Writer:
             self._store.store([], {}, self._consumer.cells(), now_ms=clock.now_ms())
             self._settle_dead_lanes()
             is_settled = True
-            self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            empty_log(self._db)
         self._consumer.heartbeat(clock.now_ms(), WriterState.STOPPED)
         return is_settled
 
@@ -172,7 +173,7 @@ class Writer:
         """What must happen now and then: checkpoints, and the accounts of producers that died."""
         with contextlib.suppress(*OPERATIONAL_ERRORS):
             if self._wal_pages > (0 if idle else self._wal_pages_max):
-                self._db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                checkpoint(self._db)
                 self._wal_pages = 0  # if a reader held it back, the next commit says how much is still there
             if self._consumer.finished_orphans():
                 self._has_open_accounts = True
@@ -183,7 +184,7 @@ class Writer:
                 self._dead_lanes_at = time.monotonic() + DEAD_LANES_EVERY_S
                 self._consumer.tidy()
                 self._settle_dead_lanes()
-                self._db.pragma("shrink_memory")  # any other process's commit would empty the page cache as well
+                connection.release_memory(self._db)
 
     def _settle_dead_lanes(self) -> None:
         dead = [lane.index for lane in self._segment.stat().lanes if not lane.claimed and not lane.waiting_bytes]
@@ -193,9 +194,8 @@ class Writer:
                 "%d records were interrupted by the death of their worker", lost, extra={"action": "interrupted"}
             )
 
-    def _on_commit(self, _db: apsw.Connection, _schema: str, wal_pages: int) -> int:
-        self._wal_pages = wal_pages  # counts from zero again once a checkpoint emptied the log
-        return apsw.SQLITE_OK
+    def _note_log(self, pages: int) -> None:
+        self._wal_pages = pages
 
     def _disk_is_full(self) -> bool:
         free, minimum = disk.free_bytes(self._settings.database_path), self._settings.database.disk_free_bytes_min

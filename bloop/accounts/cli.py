@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import apsw
 import click
 
 from bloop.accounts.people.read import UserRow, list_people, named_user
@@ -10,6 +9,7 @@ from bloop.accounts.people.store import delete_user, set_role
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.command.times import day_of_s
+from bloop.db.engine import Db
 
 
 @click.group()
@@ -87,7 +87,7 @@ def remove(settings: Settings, name: str, yes: bool) -> None:
 
 
 def _change_role(settings: Settings, name: str, *, is_admin: bool) -> UserRow:
-    def run(db: apsw.Connection) -> UserRow:
+    def run(db: Db) -> UserRow:
         found = named_user(db, name)
         set_role(db, found.id, is_admin=is_admin)
         return found

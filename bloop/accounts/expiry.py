@@ -5,15 +5,14 @@ Nothing here decides whether somebody may come in: what ran out is refused anywa
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.accounts.invites import store as invites
 from bloop.accounts.links import store as login_links
 from bloop.accounts.passkeys import store as passkeys
 from bloop.accounts.sign_ins import store as sign_ins
+from bloop.db.engine import Db
 
 
-def sweep(db: apsw.Connection, now_ms: int) -> int:
+def sweep(db: Db, now_ms: int) -> int:
     """Take away what ran out; return how many rows. Sessions that ran out are taken SWEEP_ROWS_MAX at a time."""
     before = db.total_changes()
     sign_ins.sweep_sign_ins(db, now_ms)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import apsw
 import falcon
 
 from bloop.accounts import pages as account
@@ -27,6 +26,7 @@ from bloop.accounts.sign_ins.read import list_sign_ins
 from bloop.auth.principal import PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidParameter
+from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
 from bloop.site.cookie import session_cookie
@@ -69,7 +69,7 @@ class Account:
         """The operator's way to a first account: a fresh set-up link, opened at once."""
         ttl_s, now_ms = self._deps.settings.auth.login_link_ttl_secs, self._deps.now_ms()
 
-        def make_link(db: apsw.Connection) -> str:
+        def make_link(db: Db) -> str:
             if has_users(db):
                 raise Conflict("there are accounts already: sign in with a passkey")
             return create_login_link(db, now_ms=now_ms, ttl_s=ttl_s)
@@ -91,9 +91,7 @@ class Account:
         this = session_cookie(req) or ""
         self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
-    def _change(
-        self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[apsw.Connection, str], object]
-    ) -> None:
+    def _change(self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[Db, str], object]) -> None:
         principal = principal_of(req)
         if principal.kind is not PrincipalKind.USER:
             raise Conflict("this needs an account")
@@ -127,7 +125,7 @@ class People:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         minutes = self._deps.settings.auth.login_link_ttl_secs // 60
 
-        def make_link(db: apsw.Connection) -> tuple[str, str]:
+        def make_link(db: Db) -> tuple[str, str]:
             url = administration.recovery_link(self._deps, db, principal, user_id, now_ms)
             user = get_user(db, user_id)
             assert user is not None, "recovery_link has just found it"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import closing
 from typing import Any
 
-import apsw
 import click
 
 from bloop.alerts.deliveries.read import deliveries_of
@@ -18,6 +17,7 @@ from bloop.base.errors import BloopError, Conflict, NotFound
 from bloop.command.context import as_json, database, print_json, print_table, with_settings
 from bloop.command.times import minute
 from bloop.db import connection
+from bloop.db.engine import Db
 
 _NOBODY = "nobody"
 
@@ -126,7 +126,7 @@ def _find(rows: list[RuleRow], reference: str) -> RuleRow:
     return found[0]
 
 
-def _told(db: apsw.Connection, settings: Settings, row: RuleRow) -> list[str]:
+def _told(db: Db, settings: Settings, row: RuleRow) -> list[str]:
     from bloop.alerts import channels
 
     own = [(channel.channel_type, channel.config) for channel in list_channels(db, [row.id])]

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.auth.access import creator_id
@@ -19,6 +18,7 @@ from bloop.backup.folder import Entry
 from bloop.backup.manifest import Cause
 from bloop.backup.read import BackupRunRow
 from bloop.backup.schedule import due_at_ms
+from bloop.db.engine import Db
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
@@ -62,7 +62,7 @@ def request_backup(deps: Deps, req: falcon.Request) -> BackupRunRow:
     return deps.database.change(lambda db: storage.request(db, cause=Cause.ASKED, asked_by=asked_by, now_ms=now_ms))
 
 
-def next_at_ms(deps: Deps, db: apsw.Connection, now_ms: int) -> int | None:
+def next_at_ms(deps: Deps, db: Db, now_ms: int) -> int | None:
     """When the next nightly backup is due, `now_ms` if it is overdue; None when nightly backups are off."""
     backup = deps.settings.backup
     return max(now_ms, due_at_ms(backup.hour, query.schedule_history(db), now_ms)) if backup.enabled else None

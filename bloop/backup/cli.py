@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-import apsw
 import click
 import msgspec
 
@@ -26,6 +25,7 @@ from bloop.base.config import Settings
 from bloop.base.errors import NotFound
 from bloop.command.context import as_json, print_json, print_table, with_settings
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
 
 MIB = 1024 * 1024
 
@@ -161,7 +161,10 @@ def format_minute(at_ms: int) -> str:
 def _record_and_rotate(settings: Settings, entry: Entry, watch: Watch) -> None:
     """Record the backup if the database has the table, and remove backups beyond `backup.keep`."""
     bad: frozenset[str] = frozenset()
-    with contextlib.suppress(apsw.Error), contextlib.closing(connection.open_control(settings.database_path)) as db:
+    with (
+        contextlib.suppress(db_errors.Error),
+        contextlib.closing(connection.open_control(settings.database_path)) as db,
+    ):
         if not migrate.pending(db):  # an older schema may lack the table; the backup is made anyway
             now_ms = clock.now_ms()
             bad = bad_files(db)

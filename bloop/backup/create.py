@@ -1,7 +1,6 @@
 """A backup of a database in use: copied, checked, packed, named.
 
-BACKUP-1  The copy shows one moment: it is made inside one read transaction. A copy without one starts again after every
-    commit, and at ten commits a second never ends (measured: 60 s and 619 restarts, where this takes 0.5 s).
+BACKUP-1  The copy shows one moment (db/copies.py COPIES-1).
 BACKUP-2  No process waits for it. Readers block no writer in WAL mode; the copy rests after every MiB. The write-ahead
     log cannot be emptied meanwhile; it grew by 10 MB while 280 MB were copied and 2,000 events a second stored. The
     slowest commit meanwhile took 19 ms as before; during `VACUUM INTO`, which is as quick, one took 80 ms.
@@ -15,24 +14,23 @@ zstd level 3 packs it to a ninth of its size at 300 MB/s; level 1 to a seventh, 
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import time
 from pathlib import Path
 
-import apsw
 import zstandard
 
 import bloop
 from bloop.backup import folder as folders
 from bloop.backup import manifest as manifests
 from bloop.backup.folder import Entry
-from bloop.backup.inspect import applied_migrations, check_integrity, count_rows, database_id, open_copy
+from bloop.backup.inspect import applied_migrations, check_integrity, count_rows, database_id
 from bloop.backup.manifest import FORMAT, Cause, Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
-from bloop.db import connection
+from bloop.db.connection import engine_version
+from bloop.db.copies import copying, opened
 
 STEP_PAGES = 256
 REST_S = 0.001
@@ -48,7 +46,7 @@ def create(
     Raises:
         BackupError: not enough space, another backup is running there, or the database is damaged; Stopped when `watch`
             is stopping. No file is kept.
-        OSError, apsw.Error: an error of the disk or the database. No file is kept.
+        OSError, db_errors.Error: an error of the disk or the database. No file is kept.
     """
     watch = watch or Watch()
     started = time.monotonic()
@@ -57,7 +55,7 @@ def create(
     with folders.temporary_folder(folder, watch) as making:
         copy, packed = making / "copy.db", making / "packed"
         _copy(database, copy, watch)
-        with open_copy(copy) as db:
+        with opened(copy) as db:
             problems = check_integrity(db, watch)
             if problems != "ok":
                 raise BackupError(f"the database is damaged, so no backup was made: {problems}")
@@ -79,30 +77,20 @@ def create(
             rows=rows,
             integrity=problems,
             bloop_version=bloop.__version__,
-            sqlite_version=apsw.sqlite_lib_version(),
+            sqlite_version=engine_version(),
         )
         return _name(making, packed, folder, manifest)
 
 
 def _copy(database: Path, copy: Path, watch: Watch) -> None:
-    """Copy the database (BACKUP-1, BACKUP-2). The copy needs no journal: after a kill it is removed."""
+    """Copy the database (BACKUP-1, BACKUP-2)."""
     _create_private(copy)
-    with (
-        contextlib.closing(connection.open_reader(database)) as source,
-        contextlib.closing(apsw.Connection(str(copy), flags=apsw.SQLITE_OPEN_READWRITE)) as target,
-    ):
-        pages, page_bytes = (int(str(source.pragma(name))) for name in ("page_count", "page_size"))
-        watch.require_free(copy.parent, pages * page_bytes * 5 // 4)  # and the packed file
-        target.pragma("synchronous", "OFF")
-        target.pragma("journal_mode", "OFF")
-        source.execute("BEGIN; SELECT count(*) FROM sqlite_schema").fetchall()
-        with target.backup("main", source, "main") as backup:
-            while not backup.done:
-                backup.step(STEP_PAGES)
-                watch.check("Copying", backup.page_count - backup.remaining, backup.page_count)
-                watch.check_disk(copy.parent)
-                time.sleep(REST_S)
-        source.execute("ROLLBACK")
+    with copying(database, copy) as work:
+        watch.require_free(copy.parent, work.total_bytes * 5 // 4)  # and the packed file
+        for done, total in work.steps(STEP_PAGES):
+            watch.check("Copying", done, total)
+            watch.check_disk(copy.parent)
+            time.sleep(REST_S)
 
 
 def _pack(copy: Path, packed: Path, watch: Watch) -> str:

@@ -51,34 +51,41 @@ class BackupsPanel(Panel):
     more: int
 
 
+class BackupRuns(NamedTuple):
+    """One that waits or runs, the last good one, why the newest failed, and when one was last tried out."""
+
+    open: BackupRunRow | None
+    last_good: BackupRunRow | None
+    failing: str | None
+    proven_at_ms: int | None
+
+
 def backups_panel(
     files: Sequence[BackupFile],
+    runs: BackupRuns,
     *,
     enabled: bool,
     directory: str,
     keep: int,
     next_at_ms: int | None,
-    open_run: BackupRunRow | None,
-    last_good: BackupRunRow | None,
-    failing: str | None,
-    proven_at_ms: int | None,
     now_ms: int,
 ) -> BackupsPanel:
     """`files` are newest first."""
+    last_good = runs.last_good
     return BackupsPanel(
         href=BACKUP_HREF,
         enabled=enabled,
         directory=directory,
         keep=keep,
         next_at_ms=next_at_ms,
-        state="" if open_run is None else open_run.state,
-        since_ms=None if open_run is None else open_run.started_at_ms or open_run.asked_at_ms,
-        failing=failing,
+        state="" if runs.open is None else runs.open.state,
+        since_ms=None if runs.open is None else runs.open.started_at_ms or runs.open.asked_at_ms,
+        failing=runs.failing,
         last_at_ms=None if last_good is None else last_good.started_at_ms,
         last_bytes=0 if last_good is None else last_good.file_bytes or 0,
         last_took="" if last_good is None else _format_duration(last_good),
-        proven_at_ms=proven_at_ms,
-        proven_is_old=last_good is not None and now_ms - (proven_at_ms or 0) > PROVEN_OLD_MS,
+        proven_at_ms=runs.proven_at_ms,
+        proven_is_old=last_good is not None and now_ms - (runs.proven_at_ms or 0) > PROVEN_OLD_MS,
         lines=tuple(file._replace(cause=_BY[file.cause]) for file in files[:LINES_MAX]),
         more=max(0, len(files) - LINES_MAX),
     )

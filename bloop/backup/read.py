@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 RUNS_SHOWN = 20
 
@@ -56,46 +56,46 @@ SELECT (SELECT min(applied_at_ms) FROM schema_migrations), max(good.started_at_m
 """
 
 
-def newest_runs(db: apsw.Connection, limit: int = RUNS_SHOWN) -> list[BackupRunRow]:
+def newest_runs(db: Db, limit: int = RUNS_SHOWN) -> list[BackupRunRow]:
     return [BackupRunRow(*row) for row in db.execute(_SELECT_NEWEST, {"limit": limit})]
 
 
-def get_run(db: apsw.Connection, run_id: int) -> BackupRunRow | None:
+def get_run(db: Db, run_id: int) -> BackupRunRow | None:
     return _one(db, _SELECT_RUN, {"run_id": run_id})
 
 
-def open_run(db: apsw.Connection) -> BackupRunRow | None:
+def open_run(db: Db) -> BackupRunRow | None:
     """The attempt that waits or runs; there is at most one."""
     return _one(db, _SELECT_OPEN)
 
 
-def last_good(db: apsw.Connection) -> BackupRunRow | None:
+def last_good(db: Db) -> BackupRunRow | None:
     return _one(db, _SELECT_LAST_GOOD)
 
 
-def last_proven_at_ms(db: apsw.Connection) -> int | None:
+def last_proven_at_ms(db: Db) -> int | None:
     """When a backup last passed its restore drill."""
     proven_at_ms = db.execute(_SELECT_LAST_PROVEN).get
     return proven_at_ms if isinstance(proven_at_ms, int) else None
 
 
-def failing(db: apsw.Connection) -> str | None:
+def failing(db: Db) -> str | None:
     """The error of the newest ended attempt; None when it worked, or no attempt ended yet."""
     run = _one(db, _SELECT_LAST_ENDED)
     return None if run is None or run.state == "done" else run.error or "it failed"
 
 
-def bad_files(db: apsw.Connection) -> frozenset[str]:
+def bad_files(db: Db) -> frozenset[str]:
     """Names of files that failed their restore drill."""
     return frozenset(row[0] for row in db.execute(_SELECT_BAD_FILES))
 
 
-def schedule_history(db: apsw.Connection) -> ScheduleHistory:
+def schedule_history(db: Db) -> ScheduleHistory:
     row = db.execute(_SELECT_PAST).fetchone()
     assert row is not None, "an aggregate without GROUP BY has one row"
     return ScheduleHistory(*row)
 
 
-def _one(db: apsw.Connection, statement: str, bindings: dict[str, int] | None = None) -> BackupRunRow | None:
+def _one(db: Db, statement: str, bindings: dict[str, int] | None = None) -> BackupRunRow | None:
     row = db.execute(statement, bindings or {}).fetchone()
     return BackupRunRow(*row) if row else None

@@ -20,8 +20,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
 from bloop.backup import restored
 from bloop.backup.create import sync_folder
 from bloop.backup.manifest import Manifest
@@ -30,6 +28,8 @@ from bloop.backup.verify import unpacked
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError, SchemaTooNew, StorageError
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import empty_log
 from bloop.pipeline import dictionaries
 from bloop.pipeline.dictionaries import DictionaryRow
 
@@ -84,7 +84,7 @@ def exclusive_access(database: Path) -> Iterator[None]:
         return
     with _locked(database):
         pass
-    with contextlib.suppress(apsw.Error, StorageError):  # a damaged database is kept with its log instead
+    with contextlib.suppress(db_errors.Error, StorageError):  # a damaged database is kept with its log instead
         _checkpoint_log(database)
     with _locked(database):  # do not use SQLite from here on: closing the file would drop this lock
         yield
@@ -106,7 +106,7 @@ def _locked(database: Path) -> Iterator[None]:
 def _checkpoint_log(database: Path) -> None:
     """Apply the write-ahead log; closing the last connection then removes it."""
     with contextlib.closing(connection.open_control(database)) as db:
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        empty_log(db)
 
 
 def _prepare(path: Path, data: Path, manifest: Manifest, carried: Sequence[DictionaryRow], now_ms: int) -> None:
@@ -121,7 +121,7 @@ def _prepare(path: Path, data: Path, manifest: Manifest, carried: Sequence[Dicti
                 created_at_ms=manifest.created_at_ms,
                 now_ms=now_ms,
             )
-        db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+        empty_log(db)
 
 
 def _keep_old(database: Path, now_ms: int) -> Path | None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-import apsw
-
 from bloop.base.errors import StorageError
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import keep_log
+from bloop.db.engine import Db
 from bloop.pipeline import dictionaries
 from bloop.pipeline.dictionaries import DictionaryRow
 
@@ -47,14 +48,14 @@ def dictionaries_of(database: Path) -> list[DictionaryRow]:
     try:
         with contextlib.closing(connection.open_reader(database)) as db:
             if has_log:  # what becomes of it is decided later
-                connection.keep_log(db)
+                keep_log(db)
             return dictionaries.rows(db)
-    except (apsw.Error, StorageError):
+    except (db_errors.Error, StorageError):
         return []
 
 
 def remove_stale_state(
-    db: apsw.Connection, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int
+    db: Db, *, file: str, file_bytes: int, database_bytes: int, created_at_ms: int, now_ms: int
 ) -> None:
     """Remove the state that must not come back, and record the backup that was restored."""
     for statement in _VOID:

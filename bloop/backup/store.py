@@ -8,9 +8,8 @@ RUNS-3  The newest RUNS_KEPT attempts are kept, and always the newest that worke
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.backup.read import BackupRunRow, get_run, open_run
+from bloop.db.engine import Db
 
 RUNS_KEPT = 100
 ERROR_CHARS_MAX = 500
@@ -40,7 +39,7 @@ DELETE FROM backup_runs
 """
 
 
-def request(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: int) -> BackupRunRow:
+def request(db: Db, *, cause: str, asked_by: str | None, now_ms: int) -> BackupRunRow:
     """The attempt that waits or runs, created if there is none (RUNS-1)."""
     run = open_run(db)
     if run is not None:
@@ -52,12 +51,12 @@ def request(db: apsw.Connection, *, cause: str, asked_by: str | None, now_ms: in
     return run
 
 
-def begin(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+def begin(db: Db, run_id: int, now_ms: int) -> None:
     db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
 
 
 def end(
-    db: apsw.Connection,
+    db: Db,
     run_id: int,
     *,
     now_ms: int,
@@ -83,14 +82,14 @@ def end(
     )
 
 
-def mark_interrupted(db: apsw.Connection) -> int:
+def mark_interrupted(db: Db) -> int:
     """Mark attempts whose process is gone as interrupted (RUNS-2); return how many."""
     db.execute(_INTERRUPT)
     return db.changes()
 
 
 def add_done(
-    db: apsw.Connection,
+    db: Db,
     *,
     created_at_ms: int,
     now_ms: int,

@@ -16,17 +16,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
-import apsw
 import zstandard
 
 from bloop.backup import manifest as manifests
 from bloop.backup.create import CHUNK_BYTES
 from bloop.backup.folder import LOCK_WAIT_S, temporary_folder
-from bloop.backup.inspect import applied_migrations, check_integrity, count_rows, open_copy
+from bloop.backup.inspect import applied_migrations, check_integrity, count_rows
 from bloop.backup.manifest import Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.copies import opened
+from bloop.db.engine import Db
 from bloop.issues.counts.read import stats
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, list_issues
@@ -68,13 +70,13 @@ def drill(data: Path, now_ms: int, watch: Watch | None = None) -> Manifest:
         try:
             with contextlib.closing(connection.open_reader(path)) as db:
                 _read_like_dashboard(db, manifest, now_ms)
-        except apsw.Error as error:
+        except db_errors.Error as error:
             raise BackupError(f"the restored database does not answer: {error}") from error
         watch.check("Trying", 1, 1)
         return manifest
 
 
-def _read_like_dashboard(db: apsw.Connection, manifest: Manifest, now_ms: int) -> None:
+def _read_like_dashboard(db: Db, manifest: Manifest, now_ms: int) -> None:
     rows = count_rows(db)
     if lost := [table for table, count in manifest.rows.items() if rows.get(table, 0) < count]:
         raise BackupError(f"migrating the restored database lost rows of {', '.join(lost)}")
@@ -99,7 +101,7 @@ def unpacked(data: Path, watch: Watch, *, beside: Path | None = None) -> Iterato
     with temporary_folder(folder, watch, wait_s=LOCK_WAIT_S) as making:
         path = making / _UNPACKED
         unpack(data, manifest, path, watch)
-        with open_copy(path) as db:
+        with opened(path) as db:
             problems = check_integrity(db, watch)
             if problems != manifest.integrity:
                 raise BackupError(f"{data.name} unpacks to a damaged database: {problems}")

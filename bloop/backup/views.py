@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.backup import folder as folders
 from bloop.backup import read as query
 from bloop.backup.api import next_at_ms, request_backup
-from bloop.backup.pages import BACKUP_HREF, BackupFile, BackupsPanel, backups_panel
+from bloop.backup.pages import BACKUP_HREF, BackupFile, BackupRuns, BackupsPanel, backups_panel
+from bloop.db.engine import Db
 from bloop.site.deps import Deps
 
 
@@ -23,7 +23,7 @@ class BackupButton:
         resp.status, resp.location = falcon.HTTP_303, f"{BACKUP_HREF.rpartition('/')[0]}#backups"
 
 
-def load_panel(deps: Deps, db: apsw.Connection) -> BackupsPanel:
+def load_panel(deps: Deps, db: Db) -> BackupsPanel:
     """The data of the partial `_backups.html`."""
     backup, now_ms = deps.settings.backup, deps.now_ms()
     return backups_panel(
@@ -38,13 +38,15 @@ def load_panel(deps: Deps, db: apsw.Connection) -> BackupsPanel:
             )
             for entry in folders.entries(deps.settings.backup_dir)
         ],
+        BackupRuns(
+            open=query.open_run(db),
+            last_good=query.last_good(db),
+            failing=query.failing(db),
+            proven_at_ms=query.last_proven_at_ms(db),
+        ),
         enabled=backup.enabled,
         directory=str(deps.settings.backup_dir),
         keep=backup.keep,
         next_at_ms=next_at_ms(deps, db, now_ms),
-        open_run=query.open_run(db),
-        last_good=query.last_good(db),
-        failing=query.failing(db),
-        proven_at_ms=query.last_proven_at_ms(db),
         now_ms=now_ms,
     )

@@ -1,9 +1,9 @@
-"""Whose address a request counts against, when proxies may stand in between.
+"""Finds the client address of a request behind proxies.
 
-A forwarding header is anyone's claim, so it is read only when the connection itself comes from a trusted proxy: an
-address in `server.trusted_proxies`, or a Unix socket, which only processes of this machine can open. The list in
-X-Forwarded-For grows to the right, each proxy appending the peer it saw; the client is therefore the rightmost
-address that is not a proxy of ours. Everything left of it may be invented.
+Any client can send a forwarding header, so it is read only when the connection itself comes from a trusted proxy: an
+address in `server.trusted_proxies`, or a Unix socket, which only processes of this machine can open. Each proxy appends
+the peer it saw to X-Forwarded-For on the right; the client is therefore the rightmost address that is not a proxy of
+ours. Everything left of it may be forged.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from typing import Any
 CACHED_ADDRESSES_MAX = 4096
 V4_NETWORK_BITS = 24
 V6_NETWORK_BITS = 48
-FORWARDED_CHARS_MAX = 512  # the right end of a longer header is what counts
+FORWARDED_CHARS_MAX = 512  # of a longer header only the right end is read
 
 _FORWARDED_FOR = re.compile(r'(?:^|[;,])\s*for\s*=\s*(?:"([^"]*)"|([^;,\s]*))', re.IGNORECASE)
 
-# What proxies, CDNs and tunnels add. WSGI spells header names so.
+# Headers that proxies, CDNs and tunnels add, with their names in WSGI.
 _IS_FORWARDED = re.compile(
     "HTTP_(X_FORWARDED.*|FORWARDED.*|X_REAL_IP|X_(CLUSTER_)?CLIENT_IP|X_ORIGINAL_.*|X_ENVOY_.*|VIA|TRUE_CLIENT_IP|CF_.*|CDN_.*"
     "|FASTLY_.*|FLY_.*|TAILSCALE_.*|X_PROXYUSER_IP|CLIENT_IP)"
@@ -38,7 +38,7 @@ class ClientAddresses:
         self._is_trusted_peer = lru_cache(CACHED_ADDRESSES_MAX)(self._judge_peer)
 
     def of(self, env: Mapping[str, Any]) -> str:
-        """The client's address as text; `""` for a local process that came over a Unix socket and names nobody."""
+        """The client's address as text; `""` for a local process on a Unix socket that sends no forwarding header."""
         peer: str = env.get("REMOTE_ADDR", "")
         return self._behind_proxy(env, peer) if self._is_trusted_peer(peer) else peer
 
@@ -62,7 +62,7 @@ class ClientAddresses:
         return peer
 
     def _rightmost_client(self, hops: list[str], peer: str) -> str:
-        """Walk towards the client while hops are ours. An unreadable hop ends the walk at the last one we know."""
+        """Walk towards the client while hops are trusted; at an unreadable hop, stop at the last known address."""
         client = peer
         for hop in reversed(hops):
             address = parse_address(hop)
@@ -75,10 +75,11 @@ class ClientAddresses:
 
 
 def is_this_machine(env: Mapping[str, Any]) -> bool:
-    """Whether a process of this machine asks for itself, and not a proxy of this machine for somebody else.
+    """Whether the request is from a process of this machine itself, not from a local proxy for another client.
 
-    Behind a proxy everybody has a loopback address. Nearly all of them say so in a header, or pass on the name that was
-    asked for; a request that does neither is believed. Not one over a Unix socket: those are there for proxies.
+    Behind a local proxy every client has a loopback address. Nearly all proxies send a forwarding header or keep the
+    requested host name; a request with neither counts as local. A request over a Unix socket never does: those are for
+    proxies.
     """
     peer = parse_address(env.get("REMOTE_ADDR", ""))
     if peer is None or not peer.is_loopback or any(_IS_FORWARDED.fullmatch(name) for name in env):
@@ -89,7 +90,7 @@ def is_this_machine(env: Mapping[str, Any]) -> bool:
 
 
 def parse_address(text: str) -> IPAddress | None:
-    """An address with or without port, brackets or zone; IPv4-mapped IPv6 comes out as IPv4. None: it is none."""
+    """Parse an address with or without port, brackets or zone; IPv4-mapped IPv6 becomes IPv4. None if invalid."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -105,7 +106,7 @@ def parse_address(text: str) -> IPAddress | None:
 
 @lru_cache(CACHED_ADDRESSES_MAX)
 def bucket_of(address: str) -> str:
-    """What one client cannot change about its address: all of IPv4, the /64 of IPv6. Other text stands for itself."""
+    """The part of its address that a client cannot change: all of IPv4, the /64 of IPv6; other text unchanged."""
     parsed = parse_address(address)
     if parsed is None:
         return address
@@ -115,7 +116,7 @@ def bucket_of(address: str) -> str:
 
 
 def client_network(address: str) -> str:
-    """The network an address is in, `192.0.2.0/24`: enough to recognise, too little to follow somebody with."""
+    """The network of an address, `192.0.2.0/24`: enough to recognise a client, too little to track a person."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

@@ -1,4 +1,4 @@
-"""The one wall clock. Everything that decides by time takes `now_ms` as an argument, so tests can move it."""
+"""The only wall clock. Code that depends on the time takes `now_ms` as an argument, so tests can set it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""How secrets are made and how they are kept: 32 random bytes out, a SHA-256 in.
+"""Creates secrets of 32 random bytes; only their SHA-256 is stored.
 
-Tokens, session cookies and sign-in links are random enough that a fast hash is safe: there is nothing to guess.
+Tokens, session cookies and sign-in links are so random that they cannot be guessed, so a fast hash is safe.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import secrets
 import uuid
 
 API_TOKEN_PREFIX = "bloop_tk_"  # noqa: S105
-TOKEN_PREFIX_LENGTH = 16  # characters of an API token that are kept in clear, to recognise it by
+TOKEN_PREFIX_LENGTH = 16  # characters of an API token stored in clear, to recognise it
 PROJECT_KEY_PATTERN = re.compile(r"bloop_[0-9a-f]{64}")
 
 
@@ -33,5 +33,5 @@ def new_id() -> str:
 
 
 def token_hash(token: str) -> str:
-    """What is stored of a token: the lower-case hex SHA-256."""
+    """The stored form of a token: its lower-case hex SHA-256."""
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).hexdigest()

@@ -6,12 +6,12 @@
     │   ├── BodyTooLarge       more bytes than the route takes, before or after inflating
     │   ├── BadEncoding        the body does not inflate, or the encoding is not one we know
     │   └── Unauthorized       no credential, or one that does not verify
-    │       └── UnknownKey     a project key nobody has
-    ├── Forbidden              a good credential without the scope, role or project
+    │       └── UnknownKey     a key that no project has
+    ├── Forbidden              a valid credential without the scope, role or project
     ├── InvalidEvent           JSON that breaks the event contract; names the field
     ├── InvalidParameter       a query or path parameter that cannot be read; names it
     │   └── InvalidField       a field of a form or a JSON body; its reason is a whole sentence
-    ├── Declined               a request turned down in the words its clients know
+    ├── Declined               a request refused with the text its clients know
     ├── UnreadableRecord       the payload of a ring record does not decode
     ├── RateLimited            this client spent its tokens; says when to come back
     ├── NotFound               a row the caller asked for by name
@@ -20,8 +20,8 @@
     │   ├── RingMissing
     │   ├── RingMismatch
     │   └── LaneUnavailable
-    ├── OutboundError          something of ours did not leave; names the host, never a path, token or password
-    │   ├── OutboundRefused    an address, name or port bloop does not send to: trying again changes nothing
+    ├── OutboundError          a message was not sent; names the host, never a path, token or password
+    │   ├── OutboundRefused    an address, name or port bloop does not send to: another try would fail too
     │   └── Unreachable        no address, no connection, no answer in time, no TLS: worth another try
     └── StorageError           the database refuses to open, migrate or answer
         ├── BackupError        a backup cannot be made, or is not what its manifest says
@@ -37,7 +37,7 @@ from __future__ import annotations
 
 
 class BloopError(Exception):
-    """Base of the tree; catch it only where every expected trouble gets the same answer."""
+    """Base of the tree; catch it only where every expected error gets the same answer."""
 
 
 class ConfigError(BloopError):
@@ -79,7 +79,7 @@ class UnknownKey(Unauthorized):
 
 
 class Forbidden(BloopError):
-    """The credential is good and still may not do this."""
+    """The credential is valid but does not allow this."""
 
 
 class InvalidEvent(BloopError):
@@ -108,14 +108,14 @@ class InvalidParameter(BloopError):
 
 
 class InvalidField(InvalidParameter):
-    """A field of a form or of a JSON body will not do. `reason` says which one in its own words: clients know them."""
+    """A field of a form or of a JSON body is invalid. `reason` is a whole sentence naming it: clients know the text."""
 
     def __str__(self) -> str:
         return self.reason
 
 
 class Declined(BloopError):
-    """The request can be read and is turned down: a 400 whose text is exactly this message."""
+    """The request is valid and refused: a 400 with exactly this message."""
 
 
 class UnreadableRecord(BloopError):
@@ -134,7 +134,7 @@ class RateLimited(BloopError):
 
 
 class NotFound(BloopError):
-    """What the caller named does not exist, or is not theirs to see."""
+    """The requested object does not exist, or the caller has no access to it."""
 
 
 class Conflict(BloopError):
@@ -158,7 +158,7 @@ class LaneUnavailable(RingError):
 
 
 class OutboundError(BloopError):
-    """Something of ours did not leave. The message names the host at most: paths and queries hold tokens."""
+    """A message was not sent. The error names at most the host: paths and queries hold tokens."""
 
 
 class OutboundRefused(OutboundError):
@@ -166,7 +166,7 @@ class OutboundRefused(OutboundError):
 
 
 class Unreachable(OutboundError):
-    """Nobody answered there in time, or not over TLS as it should be."""
+    """No server answered there in time, or not over TLS as required."""
 
 
 class StorageError(BloopError):
@@ -174,7 +174,7 @@ class StorageError(BloopError):
 
 
 class BackupError(StorageError):
-    """A backup cannot be made, or what lies there is not what its manifest says."""
+    """A backup cannot be made, or does not match its manifest."""
 
 
 class SchemaTooNew(StorageError):

@@ -1,13 +1,13 @@
 """Bytes to JSON values that are safe to hash, encode and store.
 
-J1  Every string that comes out encodes to UTF-8 and holds no NUL: lone surrogates (stacks cut in the middle of an
-    emoji), bytes that are no UTF-8 and NULs become U+FFFD.
-J2  NaN, Infinity and numbers too large for a double are refused: other JSON readers would choke on them later.
-J3  Integers are exact within 64 bits (signed or unsigned); larger ones come out as float, and so fail where an
-    integer is asked for.
+JSON-1  Every string in the result encodes to UTF-8 and has no NUL: lone surrogates (stacks cut in the middle of an
+    emoji), invalid UTF-8 and NULs become U+FFFD.
+JSON-2  NaN, Infinity and numbers too large for a double are refused: other JSON readers would fail on them later.
+JSON-3  Integers are exact within 64 bits (signed or unsigned); larger ones become float, and so fail where an integer
+    is required.
 
-orjson reads the ordinary body. What it refuses gets a second look from the forgiving standard library, which also
-words the error when that fails too.
+orjson reads ordinary bodies. The lenient standard library gets those that orjson refuses, and gives the error message
+if it fails too.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _INT_DIGITS_MAX = 20  # 2**64 has twenty
 
 
 def decode_json(body: bytes) -> Any:
-    """The value `body` spells.
+    """The value of the JSON in `body`.
 
     Raises:
         InvalidEvent: it is not JSON; `path` is empty.
@@ -37,12 +37,12 @@ def decode_json(body: bytes) -> Any:
         value = orjson.loads(body)
     except orjson.JSONDecodeError:
         return _decode_leniently(body)
-    # A NUL can only have come as this escape, a raw one is not JSON: one scan replaces a look at every string.
+    # A NUL is only possible as this escape (a raw one is not JSON): one scan replaces a check of every string.
     return _clean(value) if b"\\u0000" in body else value
 
 
 def _decode_leniently(body: bytes) -> Any:
-    text = body.decode("utf-8-sig", "replace")  # a byte order mark is no part of the document
+    text = body.decode("utf-8-sig", "replace")  # a byte order mark is not part of the document
     try:
         value = json.loads(text, parse_int=_parse_int, parse_float=_parse_float, parse_constant=_refuse_constant)
     except RecursionError as error:

@@ -1,6 +1,6 @@
 """Logging set-up: one line per event on stderr, as text or JSON. Ids and counts only, never payloads or keys.
 
-To journald, which keeps time, unit and process itself, each line begins with its priority instead (sd-daemon(3)).
+For journald, which records time, unit and process itself, each line begins with its priority instead (sd-daemon(3)).
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class JsonFormatter(logging.Formatter):
 
 
 class JournalFormatter(logging.Formatter):
-    """What `inner` makes of a record, with the priority on every line: journald takes each line for itself."""
+    """Puts the priority before every line of `inner`'s text: journald treats each line as a record."""
 
     def __init__(self, inner: logging.Formatter) -> None:
         super().__init__()
@@ -67,13 +67,13 @@ def with_priority(text: str, level: int) -> str:
 
 
 class Journal(Enum):
-    """Whether stderr is journald's, and who else writes there: by the unit's name alone one cannot tell forks apart."""
+    """Whether stderr goes to journald, and whether forks share it: the unit's name alone does not tell them apart."""
 
     NONE, OWN, SHARED = range(3)
 
 
 def set_up(process: str, *, level: str = "info", log_format: str = "text", journal: Journal = Journal.NONE) -> None:
-    """Send this process's log to stderr; replaces whatever handlers are there, so it may be called again after fork."""
+    """Send this process's log to stderr. Replaces all handlers, so it may be called again after a fork."""
     formatter: logging.Formatter = TextFormatter(process)
     if log_format == "json":
         formatter = JsonFormatter(process)

@@ -1,7 +1,7 @@
-"""What this process may use of the machine: cores, memory, shared memory, as the kernel and its control groups say.
+"""The cores, memory and shared memory that this process may use, by the kernel and its control groups.
 
-Both generations of control groups are read, and of each every group above ours: the tightest limit holds. In a
-container our path may be one that only the host sees; the root of what is mounted is ours then, and it is always read.
+Both versions of control groups are read, and in each every group above ours: the tightest limit counts. In a container
+our path may be valid only on the host; then the root of the mount is our group, and it is always read.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ _CGROUPS = "sys/fs/cgroup"
 
 
 class Machine(NamedTuple):
-    cores: float  # fractions where a quota says so
+    cores: float  # a fraction under a quota
     memory_bytes: int
     shm_bytes: int  # of /dev/shm as a whole; 0 = unknown
 
 
 def measure(*, is_all_of_bloop: bool = False, root: Path = Path("/")) -> Machine:
-    """The machine as this process is allowed to see it; `root` is another one in tests.
+    """What this process may use of the machine; tests pass another `root`.
 
-    A limit on a systemd service is for one process of bloop where each has a service of its own, and says nothing about
-    the others, so it is left out unless this process starts all of them.
+    If each process of bloop is a service of its own, a limit on one service does not apply to the others. So the limit
+    of a service is ignored unless this process starts all of bloop.
     """
     cores: float = len(os.sched_getaffinity(0))
     memory_bytes: float = _total_memory(root)
@@ -36,7 +36,7 @@ def measure(*, is_all_of_bloop: bool = False, root: Path = Path("/")) -> Machine
 
 
 def _groups(root: Path, *, is_all_of_bloop: bool) -> Iterator[Path]:
-    """The folders of our control groups and of those above them, whether they exist or not."""
+    """The folders of our control groups and of those above them; some may not exist."""
     for line in _lines(root / "proc/self/cgroup"):
         _, controllers, path = line.split(":", 2)
         mounts = [controllers, *controllers.split(",")] if controllers else [".", "unified"]
@@ -52,7 +52,7 @@ def _memory(folder: Path) -> float:
 
 
 def _cores(folder: Path) -> float:
-    """From `QUOTA PERIOD` in one file, or in two; a quota that is no number, or negative, is none."""
+    """The quota from `QUOTA PERIOD` in one file, or from two files; infinite if it is negative or not a number."""
     quota, period = ([*_words(folder / "cpu.max"), "", ""])[:2]
     if not quota:
         quota, period = (([*_words(folder / f"cpu.cfs_{name}_us"), ""])[0] for name in ("quota", "period"))
@@ -61,9 +61,9 @@ def _cores(folder: Path) -> float:
 
 def _total_memory(root: Path) -> int:
     for line in _lines(root / "proc/meminfo"):
-        name, _, rest = line.partition(":")
+        name, _, value = line.partition(":")
         if name == "MemTotal":
-            return int(rest.split()[0]) * 1024
+            return int(value.split()[0]) * 1024
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")  # a hardened unit does not see the file
 
 

@@ -1,12 +1,12 @@
-"""Memory that work has left behind, given back to the machine.
+"""Returns freed memory to the machine.
 
-glibc returns by itself what is free at the end of a heap. What is free in its middle stays with the process for good:
-the bodies of a burst, the page caches of SQLite connections that were closed. On a small server that is somebody else's
-memory, so every process of ours that has a loop gives it back now and then: 20 MiB in all after a burst, measured.
+glibc by itself returns only free memory at the end of a heap. Free memory in its middle stays with the process: the
+bodies of a burst, the page caches of closed SQLite connections. A small server needs that memory elsewhere, so every
+process of ours with a loop returns it regularly: 20 MiB in all after a burst, measured.
 
-F1  It is done by the clock, at work and at rest: it takes a fraction of a millisecond, and what is needed again costs a
-    page fault. So nobody has to guess when work is over.
-F2  Where the C library cannot do it (musl) nothing happens.
+MEMORY-1  It is done by the clock, under load and at rest: it takes a fraction of a millisecond, and memory that is
+    needed again costs a page fault. So no code has to guess when work is over.
+MEMORY-2  Without support in the C library (musl) nothing happens.
 """
 
 from __future__ import annotations
@@ -24,30 +24,30 @@ _malloc_trim, _mallopt = getattr(_libc, "malloc_trim", None), getattr(_libc, "ma
 
 
 def use_one_heap() -> None:
-    """For this process and its forks, before they have threads.
+    """Use one heap for all threads. Call before the process and its forks have threads.
 
-    glibc would give each thread a heap of its own, and what one thread frees the others do not get: 3 MiB of a
-    dashboard that eight people ask at once, measured, and no faster.
+    By default glibc gives each thread a heap of its own and does not share freed memory between them: 3 MiB in a
+    dashboard with eight concurrent requests, measured, and no faster.
     """
     if _mallopt is not None:
         _mallopt(_M_ARENA_MAX, 1)
 
 
 def trim() -> None:
-    """Return every page that holds nothing."""
+    """Return every free page."""
     if _malloc_trim is not None:
         _malloc_trim(0)
 
 
 class Leftovers:
-    """Those of one process. Its loop calls `give_back` as often as it likes."""
+    """The freed memory of one process. Its loop may call `give_back` at any rate."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic, trim: Callable[[], None] = trim) -> None:
         self._monotonic, self._trim = monotonic, trim
         self._due_at = monotonic() + GIVE_BACK_EVERY_S
 
     def give_back(self) -> None:
-        """Do so when it is time."""
+        """Return it, at most every GIVE_BACK_EVERY_S."""
         now_s = self._monotonic()
         if now_s >= self._due_at:
             self._due_at = now_s + GIVE_BACK_EVERY_S

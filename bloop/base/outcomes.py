@@ -1,4 +1,4 @@
-"""What kinds of things the ledger counts, and what can become of them, in its own words.
+"""The categories that the ledger counts, and their possible outcomes.
 
 The ledger balances per project and category: RECEIVED = STORED + every other outcome + what still waits in the ring.
 A producer counts RECEIVED and the refusals in shared memory (they survive its death); the writer books STORED,
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-NO_PROJECT = 0  # stands for requests that named no project we know
+NO_PROJECT = 0  # for requests without a known project
 
 
 class Category(IntEnum):
@@ -28,16 +28,16 @@ class Category(IntEnum):
 class Outcome(IntEnum):
     """One line of the ledger. `label` is the word in the API, the metrics and the dashboard."""
 
-    RECEIVED = 1  # a record reached a worker, whatever came of it
+    RECEIVED = 1  # a record reached a worker; every record has this and one other outcome
     STORED = 2  # committed to the database
-    RING_FULL = 3  # no room in the lane; the client was told "dropped"
+    RING_FULL = 3  # no space in the lane; the client got "dropped"
     RATE_LIMITED = 4  # this client address spent its tokens
     INVALID = 5  # not JSON, or breaks the event contract
     BAD_SIGNATURE = 6  # no signature, or one that does not verify
-    UNKNOWN_KEY = 7  # a project key nobody has
+    UNKNOWN_KEY = 7  # a key that no project has
     TOO_LARGE = 8  # past a size limit, before or after inflating
     DUPLICATE = 9  # the same record twice (client retry with an idempotency key)
-    FILTERED = 10  # an inbound filter of the project said no
+    FILTERED = 10  # refused by an inbound filter of the project
     INTERRUPTED = 11  # its worker was killed before it was in the ring, or the machine stopped before it was stored
     DEAD_LETTER = 12  # in the ring but not storable; kept in dead_letters with the reason
     DISCARDED = 13  # its project was deleted while it waited

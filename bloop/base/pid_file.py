@@ -1,10 +1,11 @@
-"""The pid file of a running bloop: one supervisor per data, no newcomer before the last process of an old run ended.
+"""The pid file of a running bloop: one supervisor per folder, and no new one before the old run's last process ended.
 
-I1  A record lock on the file belongs to the supervisor alone: the kernel frees it with that process, however it dies.
-    While it is held, a second supervisor is refused.
-I2  A flock on the same open file is inherited by every process of the run. After a supervisor was killed, the next one
+INSTANCE-1  A record lock on the file belongs to the supervisor alone: the kernel frees it when that process ends, for
+    any reason. While it is held, a second supervisor is refused.
+INSTANCE-2  Every process of the run inherits a flock on the same open file. After a supervisor was killed, the next one
     waits for it, so it never meets the port, the lanes or the locks of its predecessor's children.
-I3  The file is removed while both are held. Who opened the old file before that notices, and opens the new one.
+INSTANCE-3  The file is removed while both locks are held. A process that opened the old file before notices that, and
+    opens the new one.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ class AlreadyRunning(BloopError):
 
 
 class Instance:
-    """This run's claim on its folder. Exactly one descriptor of the file is open: closing a second drops I1's lock."""
+    """The claim of this run on its folder. Keep one descriptor open: closing a second drops the lock of INSTANCE-1."""
 
     def __init__(self, path: Path, fd: int) -> None:
         self._path, self.fd = path, fd
 
     @classmethod
     def claim(cls, path: Path, *, leftovers_wait_s: float = LEFTOVERS_WAIT_S) -> Instance:
-        """Become the one bloop of this folder; AlreadyRunning while there is another."""
+        """Claim the folder for this bloop. Raises AlreadyRunning while another one has it."""
         deadline = time.monotonic() + leftovers_wait_s
         while True:
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -45,7 +46,7 @@ class Instance:
             os.close(fd)
 
     def release(self) -> None:
-        """Remove the file and let go; harmless when called again."""
+        """Remove the file and release the locks; idempotent."""
         if self.fd >= 0:
             with contextlib.suppress(FileNotFoundError):
                 self._path.unlink()
@@ -55,7 +56,7 @@ class Instance:
 
 @contextlib.contextmanager
 def claimed(run_dir: Path) -> Iterator[None]:
-    """Be the one bloop that works in this folder, which is made if it is missing."""
+    """Hold the claim on this folder, which is created if missing."""
     try:
         run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
         instance = Instance.claim(run_dir / "bloop.pid")

@@ -1,13 +1,14 @@
 """A token bucket per client address, in the memory of one process.
 
-A bucket is one number: the moment it will be full again. Spending a token moves that moment on by one token's time,
-and it may lie at most a burst ahead of now (the generic cell rate algorithm). Nothing has to be refilled, and an
-address that has not been seen for a while needs no entry.
+A bucket is one number: the moment it will be full again. Spending a token moves that moment by one token's time, and it
+may lie at most a burst ahead of now (the generic cell rate algorithm). No refilling is needed, and an address without
+recent requests needs no entry.
 
-L1  At most `addresses_max` buckets exist; the one unused longest is forgotten first, and starts full if it returns.
-L2  `per_second` 0 means no limit.
-L3  Processes do not share buckets. Where N workers answer one port, give each `share=1/N`: together they let through
-    at most what is configured. A client on one kept-alive connection then meets its worker's share of the burst.
+LIMITER-1  At most `addresses_max` buckets exist; the one unused longest is dropped first, and is full again if its
+    address returns.
+LIMITER-2  `per_second` 0 means no limit.
+LIMITER-3  Processes do not share buckets. If N workers answer one port, give each `share=1/N`: together they allow at
+    most the configured rate. A client on one kept-alive connection then gets its worker's share of the burst.
 """
 
 from __future__ import annotations
@@ -48,7 +49,7 @@ class RateLimiter:
         """Spend one token of `address`.
 
         Raises:
-            RateLimited: there is none; says in how many whole seconds there will be one.
+            RateLimited: no token is left; has the whole seconds until the next one.
         """
         if not self._token_s:
             return

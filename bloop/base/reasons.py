@@ -1,4 +1,4 @@
-"""What can be wrong with bloop, in words that stay the same: in `/health`, `/metrics`, the log and the banners."""
+"""The reasons why bloop is unhealthy: stable names in `/health`, `/metrics`, the log and the banners."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """What is wrong, in words that stay the same. Worst first."""
+    """Why bloop is unhealthy; stable names, worst first."""
 
     DB_UNREACHABLE = "db_unreachable"
     DISK_FULL = "disk_full"
     RING_MISSING = "ring_missing"
     WRITER_STALE = "writer_stale"
-    WRITER_BUSY = "writer_busy"  # it is up and cannot get the database's write lock
+    WRITER_BUSY = "writer_busy"  # it runs but cannot get the database's write lock
     # Below, everything is still received and stored.
     ALERTS_STALE = "alerts_stale"
     RETENTION_STALE = "retention_stale"

@@ -1,8 +1,9 @@
-"""What systemd tells the process of a unit, and what the process says back: sd_notify(3), systemd.exec(5).
+"""The environment that systemd gives a unit's process, and its messages to systemd: sd_notify(3), systemd.exec(5).
 
-Y1  Started by anything else, everything here does nothing.
-Y2  Saying something never fails and never waits: a message that systemd does not take is dropped.
-Y3  What was told is for this process. It is taken out of the environment, and a fork of this process stays silent.
+SYSTEMD-1  In a process that systemd did not start, nothing here has an effect.
+SYSTEMD-2  Sending a message never fails and never waits: a message that systemd does not accept is dropped.
+SYSTEMD-3  The environment is for this process only: it is removed from os.environ, and forks of this process send
+    nothing.
 """
 
 from __future__ import annotations
@@ -17,22 +18,22 @@ from typing import NamedTuple
 FIRST_LISTEN_FD = 3
 
 
-class Told(NamedTuple):
-    """What the environment of a unit's process says."""
+class UnitEnvironment(NamedTuple):
+    """The settings in the environment of a unit's process."""
 
-    notify_path: str = ""  # empty: nobody listens
-    watchdog_s: float = 0.0  # silence after which the process is taken for dead; 0: nobody watches
+    notify_path: str = ""  # empty: send no messages
+    watchdog_s: float = 0.0  # systemd ends the process after this silence; 0: no watchdog
     listen_fds: int = 0  # listening sockets, from descriptor 3 on
     journal: bool = False  # stderr goes to journald
 
 
-def take(environ: MutableMapping[str, str], *, pid: int, stderr_fd: int) -> Told:
-    """Read and remove (Y3). The listening sockets stay announced: Gunicorn asks for them itself."""
+def take(environ: MutableMapping[str, str], *, pid: int, stderr_fd: int) -> UnitEnvironment:
+    """Read and remove the variables (SYSTEMD-3), except LISTEN_*: Gunicorn reads those itself."""
     notify_path = environ.pop("NOTIFY_SOCKET", "")
     watchdog_us = _number(environ.pop("WATCHDOG_USEC", ""))
     watched_pid = _number(environ.pop("WATCHDOG_PID", "")) or pid
     listens = _number(environ.get("LISTEN_PID", "")) == pid
-    return Told(
+    return UnitEnvironment(
         notify_path=notify_path if notify_path.startswith(("/", "@")) else "",
         watchdog_s=watchdog_us / 1e6 if watched_pid == pid else 0.0,
         listen_fds=_number(environ.get("LISTEN_FDS", "")) if listens else 0,
@@ -41,7 +42,7 @@ def take(environ: MutableMapping[str, str], *, pid: int, stderr_fd: int) -> Told
 
 
 def _is_journal(stream: str, fd: int) -> bool:
-    """JOURNAL_STREAM names the device and inode of journald's stream; stderr may have been sent elsewhere since."""
+    """Whether `fd` is the stream of journald that JOURNAL_STREAM names by device and inode, and was not redirected."""
     try:
         status = os.fstat(fd)
     except OSError:
@@ -54,17 +55,17 @@ def _number(text: str) -> int:
 
 
 class Unit:
-    """This process as systemd sees it. `alive` may be called as often as one likes."""
+    """This process as a unit of systemd. `alive` may be called at any rate."""
 
     def __init__(self) -> None:
-        self._pinged_at = float("-inf")  # monotonic; zero would be a moment ago on a machine that just booted
+        self._pinged_at = float("-inf")  # monotonic; zero would be recent on a machine that just booted
         self._status = ""
-        self.begin(Told())
+        self.begin(UnitEnvironment())
 
-    def begin(self, told: Told) -> None:
-        """From now on this process is the one that speaks."""
-        self.told = told
-        self.ping_every_s = told.watchdog_s / 3
+    def begin(self, environment: UnitEnvironment) -> None:
+        """Send messages from this process, from now on."""
+        self.environment = environment
+        self.ping_every_s = environment.watchdog_s / 3
         self._pid = os.getpid()
 
     @property
@@ -73,30 +74,30 @@ class Unit:
         return os.getpid() == self._pid
 
     def ready(self, status: str) -> None:
-        """What the unit is for works from now on."""
+        """Report that the unit does its work from now on."""
         self._status = status
-        self._say(f"READY=1\nSTATUS={status}")
+        self._send(f"READY=1\nSTATUS={status}")
 
     def status(self, status: str) -> None:
-        """One line for `systemctl status`."""
+        """Send one line for `systemctl status`."""
         if status != self._status:
             self._status = status
-            self._say(f"STATUS={status}")
+            self._send(f"STATUS={status}")
 
     def stopping(self) -> None:
-        self._say("STOPPING=1\nSTATUS=stopping")
+        self._send("STOPPING=1\nSTATUS=stopping")
 
     def alive(self) -> None:
-        """From the loop that does the work, so that it says what it means."""
+        """Reset the watchdog. Call it from the loop that does the work, so that a hanging loop is noticed."""
         if self.ping_every_s and time.monotonic() - self._pinged_at >= self.ping_every_s:
             self._pinged_at = time.monotonic()
-            self._say("WATCHDOG=1")
+            self._send("WATCHDOG=1")
 
-    def _say(self, message: str) -> None:
-        path = self.told.notify_path
+    def _send(self, message: str) -> None:
+        path = self.environment.notify_path
         if not path or not self.is_this_process:
             return
         address = "\0" + path[1:] if path.startswith("@") else path
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as speaker:
-            speaker.setblocking(False)
-            speaker.sendto(message.encode(), address)
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sender:
+            sender.setblocking(False)
+            sender.sendto(message.encode(), address)

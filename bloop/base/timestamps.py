@@ -4,9 +4,9 @@ from __future__ import annotations
 
 
 def to_ms(value: int) -> int:
-    """`value` in milliseconds, its unit told by its size.
+    """`value` in milliseconds; its size shows its unit.
 
-    The ranges cannot meet in practice: as seconds, 1e11 is the year 5138; as milliseconds it is March 1973.
+    The ranges do not overlap in practice: as seconds, 1e11 is the year 5138; as milliseconds it is March 1973.
     """
     size = abs(value)
     if size < 100_000_000_000:

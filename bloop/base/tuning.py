@@ -1,9 +1,10 @@
-"""How much of a machine bloop takes where no setting says so.
+"""Chooses values for the settings that are not set, from the size of the machine.
 
-T1  What is set, to whatever value, is taken as it is. Only what nobody set is chosen here.
-T2  A function of cores, memory, shared memory and what was asked for: the same machine always gets the same.
-T3  The ring fits into /dev/shm with an eighth to spare, and a lane takes the largest event the settings allow. Its room
-    is shared out among its lanes.
+TUNING-1  A setting that is set is used as it is. Only unset settings are chosen here.
+TUNING-2  The result depends on cores, memory, shared memory and the settings only: the same machine always gets the
+    same values.
+TUNING-3  The ring fits into /dev/shm with an eighth to spare, and a lane accepts the largest event that the settings
+    allow. The capacity is shared out among the lanes.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from bloop.base.machine import Machine
 MIB = 1024 * 1024
 EXTRA_LANES = 2  # the dashboard's, and one for the moment when old and new workers overlap
 LANE_HEADS_BYTES = 40 * 1024  # per lane, beside its room for records (ring/layout.py)
-RECORD_KIB = 2  # room for a record of the usual size, and half as much again
-RECORDS = 8192  # lanes of 4 MiB for two workers: what can be stored in time finds room (measured), bursts spill
+RECORD_KIB = 2  # one and a half times a record of usual size
+RECORDS = 8192  # lanes of 4 MiB for two workers: they hold what the writer can store in time (measured), bursts spill
 LANE_KIB_MIN = 256
 LANES_PER_EVENT = 4  # a record may take a quarter of its lane (ring/layout.py)
 
 
-class Asked(NamedTuple):
-    """What the settings say; 0 = nobody set it."""
+class RequestedTuning(NamedTuple):
+    """The values in the settings; 0 = not set."""
 
     workers: int = 0
     records: int = 0
@@ -33,7 +34,7 @@ class Asked(NamedTuple):
 
 
 class Size(NamedTuple):
-    """What a machine with less than `below_bytes` of memory gets."""
+    """The values for a machine with less than `below_bytes` of memory."""
 
     name: str
     below_bytes: float
@@ -43,7 +44,7 @@ class Size(NamedTuple):
     writer_cache_kib: int
 
 
-# A machine sold with 512 MB or 1 GB shows a little less; the limits lie above that.
+# A machine sold with 512 MB or 1 GB reports a little less; the limits lie above that.
 SIZES = (
     Size("less than 640 MiB of memory", 640 * MIB, 1, 4, 2, 4096),
     Size("less than 1.25 GiB of memory", 1280 * MIB, 2, 8, 4, 8192),
@@ -68,8 +69,8 @@ class Tuning(NamedTuple):
     choices: tuple[TunedValue, ...]
 
 
-def tuning(machine: Machine, asked: Asked) -> Tuning:
-    """What to run with."""
+def tuning(machine: Machine, asked: RequestedTuning) -> Tuning:
+    """The requested values, and chosen ones for the rest."""
     size = next(size for size in SIZES if machine.memory_bytes < size.below_bytes)
     workers = _workers(machine, asked.workers, size)
     lanes = workers.value + EXTRA_LANES
@@ -101,13 +102,13 @@ def _workers(machine: Machine, asked: int, size: Size) -> TunedValue:
     return TunedValue("server.workers", cores, "one per core")
 
 
-def _ring(machine: Machine, asked: Asked, lanes: int) -> TunedValue:
+def _ring(machine: Machine, asked: RequestedTuning, lanes: int) -> TunedValue:
     key, needed, least = "ingest.channel_capacity", records_min(lanes, asked.event_bytes_max), lanes * LANE_KIB_MIN
     if asked.records:
         return TunedValue(key, asked.records, "set")
-    records, why = max(RECORDS, least // RECORD_KIB), "what is more goes to the spill"
+    records, why = max(RECORDS, least // RECORD_KIB), "more than that spills to disk"
     while machine.shm_bytes and not _fits(records, lanes, machine.shm_bytes) and records * RECORD_KIB >= 2 * least:
-        records, why = records // 2, f"{lanes} lanes have to fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
+        records, why = records // 2, f"{lanes} lanes must fit into {machine.shm_bytes // MIB} MiB of /dev/shm"
     return TunedValue(key, records, why) if records >= needed else TunedValue(key, needed, "the largest event must fit")
 
 

@@ -1,1 +1,1 @@
-"""Load and what it does to a bloop: the generator of `bloop bench` and of benchmarks/, and the former's reports."""
+"""The load generator of `bloop bench` and benchmarks/, and the reports of `bloop bench`."""

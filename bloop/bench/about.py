@@ -1,4 +1,4 @@
-"""What figures depend on besides the code."""
+"""Describes the machine, which figures depend on besides the code."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-import apsw
 import psutil
+
+from bloop.db.connection import engine_version
 
 PACKAGES = ("falcon", "gunicorn", "httptools", "apsw", "msgspec", "orjson", "xxhash")
 
@@ -21,7 +22,7 @@ def machine() -> dict[str, object]:
         "memory_gib": round(psutil.virtual_memory().total / 2**30, 1),
         "kernel": platform.release(),
         "python": f"Python {sys.version.split()[0]} from {sys.base_prefix} ({platform.python_compiler()})",
-        "sqlite": apsw.sqlite_lib_version(),
+        "sqlite": engine_version(),
         "versions": {name: metadata.version(name) for name in PACKAGES},
     }
 

@@ -1,4 +1,4 @@
-"""What goes on beside a load, in a thread of its own, for as long as a `with` lasts."""
+"""A thread that works beside a load, for the duration of a `with` block."""
 
 from __future__ import annotations
 
@@ -27,4 +27,4 @@ class BackgroundLoad(ABC):
 
     @abstractmethod
     def _run(self) -> None:
-        """What the thread does, until `_over`."""
+        """The work of the thread, until `_over` is set."""

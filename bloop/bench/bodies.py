@@ -1,4 +1,4 @@
-"""What events weigh: the corpus as it is, or made smaller, larger, foreign, and all of these in turn."""
+"""Event bodies of several sizes: the corpus, smaller, larger, in other scripts, and all of these in turn."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class _Foreign:
 
 
 class _Large:
-    """The corpus' own event with metadata and stack made longer; what is added is one object for all."""
+    """The event of the corpus with longer metadata and stack; the added bytes are one shared object."""
 
     def __init__(self, corpus: Corpus) -> None:
         self._corpus = corpus

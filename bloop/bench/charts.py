@@ -1,7 +1,7 @@
 """Lines over time for a report, as paths. Pure.
 
-A plot is WIDTH by HEIGHT units and stretched to whatever room there is; words stand outside of it, in HTML, so that
-they keep their size on every screen. A gap in the values is a gap in the line.
+A plot is WIDTH by HEIGHT units and stretched to the available space; its text is outside, in HTML, so that it keeps its
+size on every screen. A gap in the values is a gap in the line.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Plot:
 
 
 def plot(title: str, unit: str, seconds: Sequence[Second], series: dict[str, Value]) -> Plot | None:
-    """None when there is nothing to draw: fewer than two seconds, or no value at all."""
+    """The plot; None with fewer than two seconds or without any value."""
     if len(seconds) < 2:
         return None
     first, last = seconds[0].at_s, seconds[-1].at_s
@@ -59,7 +59,7 @@ def plot(title: str, unit: str, seconds: Sequence[Second], series: dict[str, Val
 
 
 def nice_top(value: float) -> float:
-    """The smallest of 1, 2, 3, 4, 5, 6, 8 × 10ⁿ that is not below `value`: a scale people can halve in their head."""
+    """The smallest of 1, 2, 3, 4, 5, 6, 8 × 10ⁿ that is not below `value`: a scale that is easy to read."""
     if value <= 0:
         return 1.0
     magnitude: float = 10.0 ** math.floor(math.log10(value))

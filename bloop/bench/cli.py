@@ -1,4 +1,4 @@
-"""`bloop bench`: what this machine can take, measured on a throw-away bloop; or load on one that runs somewhere."""
+"""`bloop bench`: measures this machine with a temporary bloop, or sends load to a running one."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ SECONDS = {Profile.STEADY: 20.0, Profile.RAMP: 5.0, Profile.BURST: 40.0, Profile
 @click.command()
 @click.argument("profile", type=click.Choice([p.value for p in Profile]), default=Profile.STEADY.value)
 @click.option("--rate", type=click.FloatRange(1, 1e6), default=RATE, show_default=True, help="Events per second.")
-@click.option("--seconds", type=click.FloatRange(1, 86_400), help="How long; of a ramp, each step.")
-@click.option("--minutes", type=click.FloatRange(0.1, 1440), help="The same in minutes, for a soak.")
+@click.option("--seconds", type=click.FloatRange(1, 86_400), help="Duration; of a ramp, of each step.")
+@click.option("--minutes", type=click.FloatRange(0.1, 1440), help="Duration in minutes, for a soak.")
 @click.option("--batch", type=click.IntRange(1, 50), default=1, show_default=True, help="Events per request.")
 @click.option("--body", type=click.Choice([b.value for b in Body]), default=Body.TYPICAL.value, show_default=True)
-@click.option("--factor", type=click.FloatRange(1, 100), default=5.0, show_default=True, help="Of a burst, times rate.")
+@click.option("--factor", type=click.FloatRange(1, 100), default=5.0, show_default=True, help="Burst, times rate.")
 @click.option("--connections", type=click.IntRange(2, 1000), default=16, show_default=True)
-@click.option("--readers", type=click.IntRange(0, 50), default=0, show_default=True, help="Read the API meanwhile.")
-@click.option("--url", help="A bloop that runs, as http://HOST:PORT, in place of a throw-away one.")
+@click.option("--readers", type=click.IntRange(0, 50), default=0, show_default=True, help="Concurrent API readers.")
+@click.option("--url", help="URL of a running bloop (default: a temporary one).")
 @click.option("--key", default="", envvar="BLOOP_BENCH_KEY", help="Key of the project to send to, with --url.")
 @click.option("--secret", default="", envvar="BLOOP_BENCH_SECRET", help="Secret of the default project, with --url.")
-@click.option("--token", default="", envvar="BLOOP_BENCH_TOKEN", help="API token, to compare with what is stored.")
-@click.option("--yes-really", "really", default="", metavar="HOST", help="Needed when that host is not this machine.")
+@click.option("--token", default="", envvar="BLOOP_BENCH_TOKEN", help="API token, to compare with the stored counts.")
+@click.option("--yes-really", "really", default="", metavar="HOST", help="Confirm a host other than this machine.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="For the data.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with charts here.")
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, for scripts.")
@@ -52,8 +52,8 @@ def bench(
 ) -> None:
     """Measure throughput, latency, CPU and memory under load. Exit status 1 when an accepted event is not stored.
 
-    PROFILE is steady (the default), ramp (find the highest rate that is held), burst (a calm, so many times as much, a
-    calm) or soak (ten minutes, or --minutes). Ctrl-C ends it with what was measured.
+    PROFILE is steady (the default), ramp (find the highest rate that is held), burst (calm, --factor times the rate,
+    calm) or soak (ten minutes, or --minutes). Ctrl-C ends it and reports the results so far.
     """
     from bloop.bench.run import Where, run
 

@@ -1,11 +1,11 @@
-"""Synthetic events that look like what SDKs send: four languages, 0.6 to 2 KB, 2,000 issues, every event distinct.
+"""Synthetic events like those of SDKs: four languages, 0.6 to 2 KB, 2,000 issues, every event distinct.
 
-C1  Event `n` is the same bytes on every call, and no two events are equal: message, user, request id and metadata
-    carry `n`.
-C2  What differs between the events of one issue is what grouping takes out (numbers, UUIDs, addresses), so a corpus of
-    N issues makes N issues however many events it makes.
-C3  An event is two pieces, `(own, shared)`; the bytes after the unique fields belong to its issue and are one object
-    for all its events. A million pre-rendered requests fit in memory because of it.
+CORPUS-1  Event `n` has the same bytes on every call, and no two events are equal: message, user, request id and
+    metadata contain `n`.
+CORPUS-2  Events of one issue differ only in parts that grouping removes (numbers, UUIDs, addresses), so a corpus of N
+    issues makes N issues, for any number of events.
+CORPUS-3  An event is two pieces, `(own, shared)`; the bytes after the unique fields belong to its issue and are one
+    object for all its events. So a million pre-rendered requests fit in memory.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ class _Issue(NamedTuple):
 
 
 class Corpus:
-    """Events by number. `run` tells the events of one run from another's; it is part of every request id."""
+    """Events by number. `run` is part of every request id, so that runs can be told apart."""
 
     def __init__(
         self,
@@ -128,7 +128,7 @@ class Corpus:
         self._issues = [_issue(rng, number, run, languages[number % len(languages)]) for number in range(issues)]
 
     def event(self, n: int) -> tuple[bytes, bytes]:
-        """The JSON of event `n` in two pieces (C3)."""
+        """The JSON of event `n` in two pieces (CORPUS-3)."""
         spread = (n * _SPREAD & _MASK) >> 16
         # Squaring favours the low numbers: a tenth of the issues gets about a third of the events.
         issue = self._issues[(spread & 0xFFFF) ** 2 * len(self._issues) >> 32]
@@ -150,7 +150,7 @@ def _issue(rng: random.Random, number: int, run: str, language: Language) -> _Is
         "place": rng.choice(_PLACES.split()),
         "type": rng.choice(language.error_types),
     }
-    words["noun"] += _letters(number)  # what makes the issue an issue of its own: letters, which grouping keeps
+    words["noun"] += _letters(number)  # letters make the issue distinct: grouping keeps them
     words["noun_"] = words["noun"].capitalize()
     message = rng.choice(language.messages).format(**words)
     stack = _frames(rng, language, words).replace("%", "%%")

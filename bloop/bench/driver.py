@@ -1,12 +1,13 @@
 """Sends pre-rendered requests over keep-alive connections and measures the answers; one process, one thread.
 
-L1  Open loop: request k is due at a time fixed beforehand whatever the server does, and its latency counts from then.
-    A server that stalls makes every request due during the stall late, and all show (no coordinated omission).
-L2  Closed loop: every connection sends its next request as soon as the last is answered: the ceiling, not a load.
-L3  One request in flight per connection. A connection that breaks, or an answer that does not come within
-    ANSWER_WITHIN_S, ends the run with an error: half a measurement is none.
-L4  The generator shares the machine with what it measures, so a request costs it one `sendmsg`, one `recv` and a few
-    comparisons. Sockets block, but a request always fits into the send buffer, so a send never waits.
+DRIVER-1  Open loop: request k is due at a fixed time, independent of the server, and its latency counts from then. A
+    server that stalls makes every request due during the stall late, and all of them show (no coordinated omission).
+DRIVER-2  Closed loop: every connection sends its next request as soon as the last one is answered: the ceiling, not a
+    load.
+DRIVER-3  One request in flight per connection. A broken connection, or no answer within ANSWER_WITHIN_S, ends the run
+    with an error: a partial measurement is discarded.
+DRIVER-4  The generator shares the machine with the measured server, so a request costs it one `sendmsg`, one `recv` and
+    a few comparisons. Sockets block, but a request always fits into the send buffer, so a send never waits.
 """
 
 from __future__ import annotations
@@ -32,15 +33,15 @@ _PR_SET_TIMERSLACK = 29
 
 
 class LoadError(Exception):
-    """The run cannot be counted: a connection broke or an answer did not come."""
+    """The run is invalid: a connection broke or an answer did not come."""
 
 
 @dataclass(slots=True)
 class Answers:
-    """What came back. Arrays are in order of answers; `index` is the position in the list of requests."""
+    """The answers, counted. Arrays are in order of answers; `index` is the position in the list of requests."""
 
     accepted: int = 0  # events
-    dropped: int = 0  # events the server said it had no room for
+    dropped: int = 0  # events that the server answered `dropped`
     invalid: int = 0  # events refused inside a batch
     refused: dict[int, int] = field(default_factory=dict)  # requests by status, other than 200
     answered: int = 0  # requests
@@ -73,7 +74,7 @@ class Driver:
             connection.close()
 
     def closed_loop(self, requests: Sequence[Request], start_at: float, duration_s: float) -> Answers:
-        """As fast as the answers come (L2), until `duration_s` is over or the requests are used up."""
+        """Send as fast as answers come (DRIVER-2), until `duration_s` is over or the requests are used up."""
         clock, poll, by_fd = time.monotonic, self._poll.poll, self._by_fd
         answers = Answers()
         latency, tail = answers.latency_s.append, self._accepted_tail
@@ -106,11 +107,11 @@ class Driver:
         return answers
 
     def stop(self, *_: object) -> None:
-        """End the open loop that runs: nothing more is sent, what is in flight is waited for. A signal handler."""
+        """End the open loop: send nothing more, wait for requests in flight. A signal handler."""
         self._stopped = True
 
     def open_loop(self, requests: Sequence[Request], start_at: float, due_s: Sequence[float]) -> Answers:
-        """Request k at `start_at + due_s[k]` (L1)."""
+        """Send request k at `start_at + due_s[k]` (DRIVER-1)."""
         clock = time.monotonic
         answers = Answers()
         idle = deque(self._by_fd)
@@ -153,12 +154,12 @@ class Driver:
         return [fd for fd, _ in self._poll.poll(0)]
 
     def _read(self, fd: int, data: bytes, answers: Answers) -> bool:
-        """Take in bytes of an answer; True when it is complete and counted."""
+        """Add bytes of an answer; True when it is complete and counted."""
         if data.endswith(self._accepted_tail) and fd not in self._partial:
             answers.accepted += self._accepted_events
             return True
         if not data:
-            raise LoadError("the server closed a connection in mid-run")
+            raise LoadError("the server closed a connection during the run")
         data = self._partial.pop(fd, b"") + data
         parsed = parse_answer(data)
         if parsed is None:
@@ -187,7 +188,7 @@ def parse_answer(data: bytes) -> tuple[int, bytes] | None:
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines[1:])}
     length = int(headers["content-length"])
     if len(body) > length:
-        raise LoadError(f"{len(body) - length} bytes follow an answer nobody asked for")
+        raise LoadError(f"{len(body) - length} bytes follow an answer without a request")
     return (status, body) if len(body) == length else None
 
 

@@ -1,7 +1,8 @@
-"""A throw-away bloop: `bloop up` on data of its own, on a free port of loopback, gone afterwards without a trace.
+"""A temporary bloop: `bloop up` with its own data on a free loopback port, removed afterwards without a trace.
 
-I1  Everything it makes lies in one temporary folder, which must be on a disk: a WAL on tmpfs has no fsync to wait for.
-I2  After `stop` no process of it lives, its port is free and its shared memory is gone; if not, the run is an error.
+BENCH-1  All its files are in one temporary folder, which must be on a disk: a WAL on tmpfs has no fsync to wait for.
+BENCH-2  After `stop` none of its processes lives, its port is free and its shared memory is gone; otherwise the run is
+    an error.
 """
 
 from __future__ import annotations
@@ -28,23 +29,23 @@ READY_WITHIN_S = 60.0
 STOP_WITHIN_S = 90.0
 COMMAND_WITHIN_S = 60.0
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108
-CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}  # nothing else of ours: two runs are to be alike
+CLEAN = {"PATH": os.defpath, "LANG": "C.UTF-8"}  # no other variables, so that all runs are alike
 MEMORY_FILE_SYSTEMS = ("tmpfs", "ramfs")
 
 
 class InstanceError(Exception):
-    """bloop did not start, or left something behind."""
+    """bloop did not start, or left processes or files behind."""
 
 
 class Usage(NamedTuple):
-    """CPU seconds since the start of each process, by (pid, what it is)."""
+    """CPU seconds since the start of each process, by (pid, part of bloop)."""
 
     at: float  # time.monotonic()
     cpu_s: dict[tuple[int, str], float]
 
 
 class Memory(NamedTuple):
-    """Proportional set size in bytes: shared pages are divided among those who share them."""
+    """Proportional set size in bytes: shared pages are divided among the processes that share them."""
 
     pss: int
     own: int  # anonymous: heap, SQLite's page cache
@@ -84,7 +85,7 @@ class BenchInstance:
         except Exception:
             self._kill()
             raise
-        except BaseException:  # somebody ends us: what is half started still takes its shared memory away
+        except BaseException:  # interrupted: stop what has started, so that its shared memory is removed
             with contextlib.suppress(InstanceError):
                 self.stop()
             raise
@@ -108,7 +109,7 @@ class BenchInstance:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the harness, which then stops us in order
+                start_new_session=True,  # Ctrl-C goes to the harness, which then stops bloop in order
             )
         self._await_ready()
         self.processes()
@@ -129,10 +130,10 @@ class BenchInstance:
                 printed += data
 
     def command(self, *arguments: str) -> str:
-        """What `bloop …` prints, run as the operator of this bloop would run it.
+        """The output of `bloop …`, run as the operator of this bloop would.
 
         Raises:
-            InstanceError: it failed; says what it said.
+            InstanceError: it failed; has its message.
         """
         done = subprocess.run(
             [self._python, *PROGRAM, *arguments],
@@ -148,7 +149,7 @@ class BenchInstance:
         return done.stdout
 
     def stop(self) -> None:
-        """End it in order and check that nothing is left (I2); harmless when called again."""
+        """Stop it in order and check that nothing is left (BENCH-2); idempotent."""
         if self._process is None:
             return
         seen = self._seen
@@ -163,7 +164,7 @@ class BenchInstance:
         shared = [entry.name for entry in SHARED_MEMORY.iterdir() if self.settings.ring_name[1:] in entry.name]
         if code or alive or shared:
             left = f"exit code {code}, processes left {alive}, shared memory left {shared}"
-            raise InstanceError(f"bloop did not stop clean: {left}\n{self.log_tail()}")
+            raise InstanceError(f"bloop did not stop cleanly: {left}\n{self.log_tail()}")
 
     def _kill(self) -> None:
         if self._process is None:
@@ -205,7 +206,7 @@ class BenchInstance:
 
 
 def spent(before: Usage, after: Usage) -> dict[str, float]:
-    """CPU seconds between two looks, by part. A process that ended in between is an error: its time is lost."""
+    """CPU seconds between two readings, by part. A process that ended in between is an error: its time is lost."""
     gone = before.cpu_s.keys() - after.cpu_s.keys()
     if gone:
         raise InstanceError(f"processes ended while they were measured: {sorted(part for _, part in gone)}")
@@ -229,15 +230,15 @@ def free_port() -> int:
 
 
 def check_on_disk(folder: Path) -> None:
-    """Refuse a folder in memory (I1)."""
+    """Refuse a folder in memory (BENCH-1)."""
     mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
     mount = next(parent for parent in (folder.resolve(), *folder.resolve().parents) if parent in mounts)
     if mounts[mount] in MEMORY_FILE_SYSTEMS:
-        raise InstanceError(f"{folder} is on {mounts[mount]}: name a folder on a disk with --dir")
+        raise InstanceError(f"{folder} is on {mounts[mount]}: use --dir with a folder on a disk")
 
 
 def _part(process: psutil.Process, root: psutil.Process) -> str:
-    """bloop's processes are forks of each other and tell themselves apart by their thread name, `bloop-writer` …"""
+    """The part of bloop by thread name, `bloop-writer` …: the processes are forks with the same command line."""
     if process.pid == root.pid:
         return "supervisor"
     name = Path(f"/proc/{process.pid}/comm").read_text().strip().removeprefix("bloop-")

@@ -1,6 +1,6 @@
-"""Several generator processes, started together, added up. Rendering happens in them, before the common start.
+"""Runs several generator processes together and adds up their results. They render requests before the common start.
 
-Ctrl-C during an open loop ends it early: what was answered until then is the result, and `interrupted` says so.
+Ctrl-C during an open loop ends it early: the answers until then are the result, with `interrupted` set.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LoadResult:
     generator_cpu_s: float
     started_at: float
     exhausted: bool  # a closed loop ran out of requests before its time was over
-    interrupted: bool = False  # by Ctrl-C; what was sent until then is counted
+    interrupted: bool = False  # by Ctrl-C; the requests until then are counted
 
     @property
     def requests_per_s(self) -> float:
@@ -83,7 +83,7 @@ def run_load(load: Load) -> LoadResult:
     context = multiprocessing.get_context("spawn")  # a fork would copy the harness's threads' locks
     pipes, children = [], []
     try:
-        with _interrupts_ignored():  # children inherit that: the terminal's Ctrl-C is for us to pass on
+        with _interrupts_ignored():  # children inherit that; this process passes the terminal's Ctrl-C on
             for process in range(load.processes):
                 ours, theirs = context.Pipe()
                 child = context.Process(target=_generate, args=(theirs, load, process), daemon=True)
@@ -110,7 +110,7 @@ def run_load(load: Load) -> LoadResult:
 
 
 def _collect(pipes: list[Connection], children: list[SpawnProcess]) -> tuple[list[Answers], bool]:
-    """What the generators have counted, and whether Ctrl-C ended them early."""
+    """The counts of the generators, and whether Ctrl-C ended them early."""
     parts: list[Answers] = []
     interrupted = False
     while len(parts) < len(pipes):
@@ -146,7 +146,7 @@ def _receive(pipe: Connection, within_s: float | None) -> Any:
 
 
 def _generate(pipe: Connection, load: Load, process: int) -> None:
-    """The life of one generator process."""
+    """The main function of a generator process."""
     try:
         requests = render(load, process)
         share = load.connections // load.processes + (process < load.connections % load.processes)

@@ -1,4 +1,4 @@
-"""One load on a throw-away bloop, measured until all it was promised is stored, and counted to the last event."""
+"""Measures one load on a temporary bloop until every accepted event is stored, and compares all counts."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ DRAIN_WITHIN_S = 60.0
 
 
 class CountError(Exception):
-    """What was answered `accepted` and what is in the database differ. No figure matters beside that."""
+    """The events answered `accepted` and those in the database differ: no figure of the run is valid."""
 
 
 @dataclass(slots=True)
 class Measurement:
-    """One load, from its first request until everything it was promised is in the database."""
+    """One load, from its first request until every accepted event is in the database."""
 
     result: LoadResult
     stored_in_s: float  # from the first request to the last row being visible
@@ -59,7 +59,7 @@ def measure(instance: BenchInstance, load: Load, *, drain_within_s: float = DRAI
         except TimeoutError as error:
             raise CountError(f"{load.run}: {error}") from error
         after = instance.usage()
-        time.sleep(0.05)  # a record stored twice would come last
+        time.sleep(0.05)  # a duplicate record would be stored last
         rows, distinct = stored_of_run(db, load.run, after_id)
     if not rows == distinct == result.accepted:
         raise CountError(f"{load.run}: {result.accepted} accepted, {rows} rows, {distinct} distinct")

@@ -1,4 +1,4 @@
-"""What is said about a pile of measured values."""
+"""Summaries of measured values."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TypedDict
 
 
 class Summary(TypedDict):
-    """Milliseconds. Nearest rank: every number printed is one that was measured."""
+    """Milliseconds. Nearest rank: every printed number was measured."""
 
     count: int
     p50: float
@@ -26,7 +26,7 @@ def percentile(ascending: Sequence[float], percent: float) -> float:
 
 
 def summary_ms(seconds: Iterable[float]) -> Summary:
-    """Seconds in, milliseconds out."""
+    """The summary of values in seconds, in milliseconds."""
     ascending = sorted(seconds)
     p50, p95, p99, top = (round(percentile(ascending, p) * 1000, 3) for p in (50, 95, 99, 100))
     return {"count": len(ascending), "p50": p50, "p95": p95, "p99": p99, "max": top}

@@ -1,9 +1,9 @@
-"""Where load goes: a bloop of our own, or one that runs at a given address.
+"""The target of a load: a temporary bloop, or a running one at a given address.
 
-P1  An own one has temporary data on a disk, a free port, and is gone afterwards without a trace (instance I1, I2).
-    Nobody else sends to it, so everything can be seen and every count has to agree.
-P2  One at an address is loopback, unless somebody says its host's name once more: load from here is an attack on
-    whoever did not expect it. What can be seen there is what an API token shows.
+PLACE-1  A temporary bloop has its data on a disk and a free port, and leaves no trace (BENCH-1, BENCH-2). No other
+    client sends to it, so everything is visible and every count must agree.
+PLACE-2  A running bloop must be on loopback, unless the user repeats its host name: unexpected load on another host is
+    an attack. Only data that an API token can read is visible there.
 """
 
 from __future__ import annotations
@@ -37,19 +37,19 @@ QUIET_S = 0.6  # longer than the writer lets counters follow events
 
 
 class Place(Protocol):
-    """What a session needs to know of the place."""
+    """The part of a target that a session uses."""
 
     target: Target
-    instance: BenchInstance | None  # None: of somebody else
+    instance: BenchInstance | None  # None: not started here
     token: str  # to read with; empty: cannot read
 
     def counted(self) -> dict[str, int] | None:
-        """The ledger's totals by outcome; None where nobody can look."""
+        """The ledger's totals by outcome; None if they cannot be read."""
         ...
 
 
-class Own:
-    """A throw-away bloop that runs (P1)."""
+class TemporaryPlace:
+    """A temporary bloop (PLACE-1)."""
 
     def __init__(self, instance: BenchInstance) -> None:
         self.instance: BenchInstance | None = instance
@@ -62,8 +62,8 @@ class Own:
             return _at_rest(lambda: ledger(db))
 
 
-class Elsewhere:
-    """A bloop at an address, through HTTP only (P2)."""
+class RemotePlace:
+    """A running bloop at an address, through HTTP only (PLACE-2)."""
 
     instance: BenchInstance | None = None
 
@@ -98,13 +98,13 @@ def find_target(url: str, *, key: str, secret: str, really: str) -> Target:
     """The target at a URL.
 
     Raises:
-        BloopError: it is no http URL, its host is not loopback and not the one named by `really`, or nothing is there.
+        BloopError: not an http URL, its host is not loopback and not the one named by `really`, or no server answers.
     """
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
-        raise BloopError(f"{url}: needs the form http://HOST:PORT; for https, name the port behind the proxy")
+        raise BloopError(f"{url}: must be http://HOST:PORT; for https, use the port behind the proxy")
     if not (key or secret):
-        raise BloopError("name a project's --key, or the --secret of the default project")
+        raise BloopError("give a project's --key, or the --secret of the default project")
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or 80, socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:
@@ -124,7 +124,7 @@ def find_target(url: str, *, key: str, secret: str, really: str) -> Target:
 
 
 def get(target: Target, path: str, headers: Mapping[str, str], *, anything: bool = False) -> bytes:
-    """The body of a 200, or of whatever the answer is; BloopError otherwise."""
+    """The body of a 200, with `anything` of any answer; BloopError otherwise."""
     with closing(http.client.HTTPConnection(target.host, target.port, timeout=HTTP_TIMEOUT_S)) as client:
         client.request("GET", path, headers=dict(headers))
         answer = client.getresponse()

@@ -1,10 +1,10 @@
-"""Which load, for how long, and when a rate counts as held. Pure.
+"""The load profiles, and the rule by which a rate counts as held. Pure.
 
-R1  A ramp grows by RAMP_UP from rate to rate until one is not held, then halves the distance (on a logarithmic scale)
+PROFILE-1  A ramp raises the rate by RAMP_UP until one is not held, then halves the distance (on a logarithmic scale)
     between the highest held and the lowest not held until they are less than RAMP_CLOSE apart. The limit is the highest
     rate that was held for a whole step.
-R2  Held is: nothing dropped or refused, all requests sent on schedule to within KEPT_UP, and everything stored within
-    DRAIN_S_MAX of the last answer, so that no buffer was filling up.
+PROFILE-2  A rate is held if nothing was dropped or refused, all requests were sent on schedule to within KEPT_UP, and
+    everything was stored within DRAIN_S_MAX of the last answer, so that no buffer was filling up.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Profile(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What `bloop bench` was asked for. Rates are events per second."""
+    """The options of `bloop bench`. Rates are events per second."""
 
     profile: Profile
     rate: float
@@ -58,18 +58,18 @@ def stages(options: Options) -> tuple[Stage, ...]:
 
 
 def is_lazy(schedule: tuple[Stage, ...], batch: int) -> bool:
-    """Whether there is too much to render beforehand."""
+    """Whether the load is too large to render before the start."""
     return sum(stage.requests for stage in schedule) * batch > PRERENDERED_EVENTS_MAX
 
 
 def is_held(*, clean: bool, planned_s: float, took_s: float, drain_s: float) -> bool:
-    """R2. `took_s` is from the first request to the last answer."""
+    """Whether the rate was held (PROFILE-2). `took_s` is from the first request to the last answer."""
     return clean and planned_s >= KEPT_UP * took_s and drain_s <= DRAIN_S_MAX
 
 
 @dataclass(slots=True)
 class Ramp:
-    """R1. Ask `next_rate`, try it, `note` whether it held."""
+    """The search for the limit (PROFILE-1): get `next_rate`, try it, `note` whether it held."""
 
     start: float
     held: float = 0.0

@@ -1,6 +1,6 @@
 """Requests made before the clock starts: signed, complete, ready for `sendmsg`.
 
-A request is a tuple of byte strings sent one after the other; large parts are shared between requests (corpus C3).
+A request is a tuple of byte strings sent one after the other; large parts are shared between requests (CORPUS-3).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The report of a bench: one HTML file that needs nothing else, and the same as JSON."""
+"""The report of a bench: one self-contained HTML file, and the same as JSON."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def as_html(findings: Findings, *, made_at: str) -> str:
 
 
 def plots(findings: Findings) -> list[Plot]:
-    """What there is something to draw of."""
+    """The plots that have values."""
     seconds = findings.timeline
     parts = _busiest(seconds)
     found = [
@@ -60,7 +60,7 @@ def plots(findings: Findings) -> list[Plot]:
 
 
 class _CoresOf:
-    """The cores one part of bloop uses in a second; None where nobody looked."""
+    """The cores one part of bloop uses in a second; None without a sample."""
 
     def __init__(self, part: str) -> None:
         self._part = part
@@ -79,7 +79,7 @@ def _busiest(seconds: list[Second]) -> list[str]:
 
 
 def number(value: float | None) -> str:
-    """Three digits that count, thousands apart; a dash for what nobody measured."""
+    """Three significant digits with thousands separators; a dash if not measured."""
     if value is None or value != value:
         return "–"
     if abs(value) >= 100 or value == int(value):

@@ -1,4 +1,4 @@
-"""What a bench found: one `LoadStep` per load, one `Second` per second, and the accounts at the end."""
+"""The results of a bench: one `LoadStep` per load, one `Second` per second, and the accounts at the end."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bloop.bench.percentiles import Summary
 
 @dataclass(slots=True)
 class LoadStep:
-    """One load, from its first request until everything it was promised is stored, where that can be seen."""
+    """One load, from its first request until every accepted event is stored, if that can be read."""
 
     rate: float  # events per second asked for, on average
     batch: int
@@ -34,13 +34,13 @@ class LoadStep:
 
     @property
     def cpu_s_per_10k(self) -> float | None:
-        """CPU seconds of all of bloop per 10,000 events; None where nobody could look."""
+        """CPU seconds of all of bloop per 10,000 events; None if not measured."""
         return sum(self.cpu_s.values()) / self.accepted * 10_000 if self.cpu_s and self.accepted else None
 
 
 @dataclass(slots=True)
 class Second:
-    """One second of the timeline; what nobody measured in it is None."""
+    """One second of the timeline; values that were not measured are None."""
 
     at_s: float  # since the bench began
     offered: float = 0.0  # events due
@@ -55,7 +55,7 @@ class Second:
 
 @dataclass(slots=True)
 class Reads:
-    """What readers saw beside the load."""
+    """The results of the readers beside the load."""
 
     count: int
     failed: int
@@ -65,14 +65,14 @@ class Reads:
 
 @dataclass(slots=True)
 class Accounts:
-    """What was answered, against what the server counted; `breaches` is empty when they agree."""
+    """The answers compared with the server's counts; `breaches` is empty when they agree."""
 
     sent: int
     accepted: int
     dropped: int
     invalid: int
     refused_requests: int
-    ledger: dict[str, int] | None = None  # what was added meanwhile, by outcome; None: nobody could look
+    ledger: dict[str, int] | None = None  # what the load added, by outcome; None: not readable
     breaches: list[str] = field(default_factory=list)
     note: str = ""  # why something was not compared
 
@@ -98,7 +98,7 @@ class Findings:
 
 
 def reconcile(accounts: Accounts, *, alone: bool) -> Accounts:
-    """Say what does not agree. `alone`: all that was sent is in the accounts, so every number has to be met."""
+    """List the disagreements. `alone`: no other client sent events, so every number must match."""
     say = accounts.breaches.append
     answered = accounts.accepted + accounts.dropped + accounts.invalid
     if not accounts.refused_requests and answered != accounts.sent:

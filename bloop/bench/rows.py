@@ -1,4 +1,4 @@
-"""What the database of a running bloop says, seen as any reader sees it."""
+"""Reads counts from the database of a running bloop, as any reader can."""
 
 from __future__ import annotations
 
@@ -9,11 +9,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Self
 
-import apsw
-
 from bloop.base.outcomes import Outcome
 from bloop.bench.background import BackgroundLoad
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.records.event_record import request_id_of, split_dims
 
 POLL_S = 0.002
@@ -25,24 +24,24 @@ _TOTALS = "SELECT outcome, sum(count) FROM ledger_totals WHERE category = 0 GROU
 
 
 @contextmanager
-def reading(path: Path) -> Iterator[apsw.Connection]:
+def reading(path: Path) -> Iterator[Db]:
     with closing(connection.open_reader(path)) as db:
         yield db
 
 
-def max_id(db: apsw.Connection) -> int:
+def max_id(db: Db) -> int:
     found = db.execute(_MAX_ID).get
     assert isinstance(found, int)
     return found
 
 
-def await_rows(db: apsw.Connection, after_id: int, count: int, within_s: float) -> float:
-    """Wait until `count` rows with ids above `after_id` are there; return time.monotonic() of seeing them.
+def await_rows(db: Db, after_id: int, count: int, within_s: float) -> float:
+    """Wait until `count` rows with ids above `after_id` are visible; return the time.monotonic() of that.
 
     Ids rise by one with each event, nothing deletes events meanwhile.
 
     Raises:
-        TimeoutError: they did not come; says how many did.
+        TimeoutError: not all came; names how many did.
     """
     deadline = time.monotonic() + within_s
     while (there := max_id(db) - after_id) < count:
@@ -52,14 +51,14 @@ def await_rows(db: apsw.Connection, after_id: int, count: int, within_s: float) 
     return time.monotonic()
 
 
-def stored_of_run(db: apsw.Connection, run: str, after_id: int) -> tuple[int, int]:
+def stored_of_run(db: Db, run: str, after_id: int) -> tuple[int, int]:
     """(rows, distinct request ids) of a run of the generator, among the rows above `after_id`."""
     bodies = db.execute(_NEW_BODIES, (after_id, max_id(db)))
     found = [name for row in bodies if (name := _request_id(*row)) and name.startswith(f"{run}-")]
     return len(found), len(set(found))
 
 
-def ledger(db: apsw.Connection) -> dict[str, int]:
+def ledger(db: Db) -> dict[str, int]:
     """Records by outcome since the beginning."""
     return {Outcome(outcome).label: total for outcome, total in db.execute(_TOTALS)}
 
@@ -69,7 +68,7 @@ def _request_id(dims_id: int, stored: bytes) -> str | None:
 
 
 class VisibilityWatch(BackgroundLoad):
-    """Notes when each event of a run becomes visible to a reader, to POLL_S; a thread with a connection of its own."""
+    """Records when each event of a run becomes visible to a reader, to POLL_S, in a thread with its own connection."""
 
     def __init__(self, path: Path, run: str) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""The work of `bloop bench`: find the bloop to measure, run the session, print and write what it found."""
+"""The work of `bloop bench`: find the bloop to measure, run the session, print and write the results."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 
 from bloop.bench.driver import LoadError
 from bloop.bench.instance import BenchInstance, InstanceError, check_on_disk
-from bloop.bench.places import Elsewhere, Own, Place, find_target
+from bloop.bench.places import Place, RemotePlace, TemporaryPlace, find_target
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.report import as_html, as_json, milliseconds, number
 from bloop.bench.results import Findings
@@ -64,13 +64,13 @@ def _at(options: Options, where: Where) -> Iterator[Place]:
     """The bloop to measure. One of our own has no rate limit, and for a ramp no spill: what spills is not held."""
     if where.url:
         target = find_target(where.url, key=where.key, secret=where.secret, really=where.really)
-        yield Elsewhere(target, where.token)
+        yield RemotePlace(target, where.token)
         return
     settings = {"BLOOP__INGEST__SPILL_BYTES_MAX": "0"} if options.profile is Profile.RAMP else {}
     with tempfile.TemporaryDirectory(prefix="bloop-bench-", dir=where.folder or FOLDER) as home:
         check_on_disk(Path(home))
         with BenchInstance(Path(home), **settings) as instance:
-            yield Own(instance)
+            yield TemporaryPlace(instance)
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
-"""`bloop bench` from the first request to the accounts: load by load, with what goes on meanwhile.
+"""`bloop bench` from the first request to the accounts: load by load, with readers and samplers beside it.
 
-S1  Ctrl-C ends the load that runs; what was measured until then is accounted for and reported like a whole run.
-S2  A load whose counts do not agree ends the run; the accounts say what is missing.
+SESSION-1  Ctrl-C ends the current load; everything measured so far is accounted for and reported like a whole run.
+SESSION-2  A load whose counts do not agree ends the run; the accounts name the difference.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from bloop.bench.timeline import timeline
 WARM_UP = 400  # events, not reported: connections, caches, the first issues
 WARM_UP_PER_S = 400.0
 WARM_UP_RUN = "warm"
-GENERATOR_SHARE_MAX = 0.5  # of a core; more, and the generator is part of what is measured
+GENERATOR_SHARE_MAX = 0.5  # of a core; with more, the generator itself distorts the measurement
 
 
 @dataclass
 class Session:
-    """One bench. `say` is told what goes on and how long that takes."""
+    """One bench. `say` gets the name and duration of each step."""
 
     place: Place
     options: Options

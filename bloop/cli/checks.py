@@ -17,13 +17,16 @@ from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
 import psutil
 
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.cli.processes import find_processes
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import log_path
+from bloop.db.copies import check_quickly
+from bloop.db.engine import Db
 
 MIB = 1024 * 1024
 SHM = "/dev/shm"  # noqa: S108
@@ -174,20 +177,20 @@ def limits(settings: Settings) -> Iterator[Finding]:
 
 def database(settings: Settings) -> Iterator[Finding]:
     path = settings.database_path
-    version = tuple(int(part) for part in apsw.sqlite_lib_version().split("."))
+    version = tuple(int(part) for part in connection.engine_version().split("."))
     if version < SQLITE_MIN:
-        yield wrong("SQLite", apsw.sqlite_lib_version(), "install the apsw this bloop pins")
+        yield wrong("SQLite", connection.engine_version(), "install the apsw this bloop pins")
     if not path.exists():
         return
-    wal_bytes = _size(path.with_name(f"{path.name}-wal"))
+    wal_bytes = _size(log_path(path))
     if wal_bytes > WAL_BYTES_MANY:
         advice = "a program that keeps reading the database prevents its truncation: close that program"
-        yield warning("WAL", f"{path.name}-wal has {wal_bytes // MIB} MiB", advice)
+        yield warning("WAL", f"{log_path(path).name} has {wal_bytes // MIB} MiB", advice)
     try:
         with contextlib.closing(connection.open_reader(path)) as db:
             yield from _schema(db)
             yield from _integrity(db)
-    except (BloopError, apsw.Error) as error:
+    except (BloopError, db_errors.Error) as error:
         yield wrong("database", f"cannot be read: {error}", "restore the newest backup: `bloop restore`")
 
 
@@ -212,7 +215,7 @@ LOCAL: tuple[Check, ...] = (
 )  # fmt: skip
 
 
-def _schema(db: apsw.Connection) -> Iterator[Finding]:
+def _schema(db: Db) -> Iterator[Finding]:
     waiting = migrate.pending(db)
     if waiting:
         yield wrong("schema", f"{len(waiting)} migrations are missing", "run `bloop migrate`, or start bloop again")
@@ -220,10 +223,10 @@ def _schema(db: apsw.Connection) -> Iterator[Finding]:
         yield ok("schema", f"version {migrate.shipped()[-1].version}")
 
 
-def _integrity(db: apsw.Connection) -> Iterator[Finding]:
+def _integrity(db: Db) -> Iterator[Finding]:
     try:
         with connection.time_limit(db, QUICK_CHECK_MS):
-            problem = db.execute("PRAGMA quick_check(1)").get
+            problem = check_quickly(db)
     except BloopError:
         yield ok(
             "database", f"no damage found in {QUICK_CHECK_MS // 1000} s; a backup's restore drill checks all of it"

@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-import apsw
 import requests
 
 from bloop.accounts.sign_ins import store as sign_ins
@@ -23,6 +22,8 @@ from bloop.base.errors import BloopError
 from bloop.base.outcomes import NO_PROJECT
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.ledger.read import list_rejections
 
 TIMEOUT_S = 5.0
@@ -55,7 +56,7 @@ def public_address(settings: Settings) -> Iterator[Finding]:
             yield from metrics_are_private(origin)
         yield from _client_address(settings, origin)
         yield from _live_stream(settings, origin)
-    except (BloopError, apsw.Error, requests.exceptions.RequestException) as error:
+    except (BloopError, db_errors.Error, requests.exceptions.RequestException) as error:
         yield warning("proxy", f"could not be checked: {error}", "try again when the other checks pass")
 
 
@@ -111,7 +112,7 @@ def _live_stream(settings: Settings, origin: str) -> Iterator[Finding]:
         yield wrong("live stream", f"nothing arrived within {FIRST_LINE_S:.0f} s: the proxy buffers it", advice)
 
 
-def _recorded_client(db: apsw.Connection, agent: str) -> str:
+def _recorded_client(db: Db, agent: str) -> str:
     """The client address that bloop recorded for the refused request with this user agent."""
     return next((row.client for row in list_rejections(db, [NO_PROJECT], 50) if row.user_agent == agent), "")
 

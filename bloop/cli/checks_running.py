@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 
-import apsw
-
 from bloop.backup import read as query
 from bloop.base import clock
 from bloop.base.clock import DAY_MS, HOUR_MS
@@ -15,6 +13,7 @@ from bloop.base.errors import BloopError
 from bloop.cli.checks import Finding, ok, warning, wrong
 from bloop.cli.processes import KINDS, find_processes
 from bloop.db import connection
+from bloop.db import errors as db_errors
 
 BACKUP_OLD_MS = 2 * DAY_MS  # a night was missed
 OPTIONAL = frozenset({"supervisor"})  # absent where each process is a unit of its own
@@ -39,7 +38,7 @@ def backups(settings: Settings) -> Iterator[Finding]:
     try:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
             history, proven_at_ms, failing = query.schedule_history(db), query.last_proven_at_ms(db), query.failing(db)
-    except (BloopError, apsw.Error):
+    except (BloopError, db_errors.Error):
         return  # the check of the database reports it
     good_at_ms = history.good_at_ms
     since_ms = now_ms - max(good_at_ms or 0, history.created_at_ms or 0)

@@ -11,8 +11,6 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
 from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
 from bloop.backup import read as backups
 from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS, minute_of
@@ -22,6 +20,8 @@ from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
 from bloop.cli.processes import ProcessInfo, find_processes
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import log_path
 from bloop.health.model import Vitals, reasons
 from bloop.health.read import database_answers
 from bloop.ledger.read import all_project_ids, outcomes_since
@@ -95,7 +95,7 @@ def overview(settings: Settings, now_ms: int) -> Overview:
         database=database,
         ring=ring,
         database_bytes=_size(path),
-        wal_bytes=_size(path.with_name(f"{path.name}-wal")),
+        wal_bytes=_size(log_path(path)),
         disk_free_bytes=free,
     )
 
@@ -130,7 +130,7 @@ def _read_database(settings: Settings, now_ms: int) -> StoredState | None:
                     count_deliveries(db, DeliveryState.WAITING), count_deliveries(db, DeliveryState.FAILED)
                 ),
             )
-    except (BloopError, apsw.Error):
+    except (BloopError, db_errors.Error):
         return None
 
 

@@ -7,7 +7,6 @@ import hmac
 import json
 import shlex
 
-import apsw
 import click
 
 from bloop.accounts.people.read import has_users
@@ -16,6 +15,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import NotFound
 from bloop.command.context import change, database, with_settings
+from bloop.db.engine import Db
 from bloop.projects.read import project_keys
 from bloop.projects.store import DEFAULT
 
@@ -56,7 +56,7 @@ def first_event(port: int, key: str, now_ms: int) -> str:
     return shlex.join(["curl", "-X", "POST", f"http://localhost:{port}/v1/ingest", *arguments, "-d", body])
 
 
-def _default_key(db: apsw.Connection) -> str:
+def _default_key(db: Db) -> str:
     key = next((row.api_key for row in project_keys(db) if row.public_id == DEFAULT), None)
     if key is None:
         raise NotFound(f"there is no project {DEFAULT!r} yet: `bloop up` makes it")

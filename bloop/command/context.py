@@ -18,13 +18,14 @@ from collections.abc import Callable, Iterator, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-import apsw
 import click
 
 from bloop.base import config
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingMissing, StorageError
 from bloop.db import connection, migrate
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.ring import Segment
 
 DATA_FOLDER = Path("data")
@@ -50,9 +51,9 @@ def errors_as_refusals() -> Iterator[None]:
         yield
     except BloopError as error:
         raise Refusal(str(error)) from error
-    except apsw.BusyError as error:
+    except db_errors.BusyError as error:
         raise Refusal("the database is busy; try again") from error
-    except apsw.Error as error:
+    except db_errors.Error as error:
         raise Refusal(f"database error: {error}") from error
     except BrokenPipeError:  # click ends quietly when the reader of stdout is gone
         raise
@@ -127,7 +128,7 @@ def generate_secret(path: Path) -> None:
 
 
 @contextlib.contextmanager
-def database(settings: Settings) -> Iterator[apsw.Connection]:
+def database(settings: Settings) -> Iterator[Db]:
     """The control connection to an existing, up-to-date database."""
     path = settings.database_path
     if not path.exists():
@@ -138,7 +139,7 @@ def database(settings: Settings) -> Iterator[apsw.Connection]:
         yield db
 
 
-def change(settings: Settings, action: Callable[[apsw.Connection], T]) -> T:
+def change(settings: Settings, action: Callable[[Db], T]) -> T:
     """Run `action` in one transaction, then tell running processes to reload what the control plane changed."""
     with database(settings) as db:
         with connection.immediate(db):

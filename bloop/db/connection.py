@@ -18,6 +18,7 @@ from pathlib import Path
 import apsw
 
 from bloop.base.errors import QueryTimeout, StorageError
+from bloop.db.engine import Db
 
 BUSY_TIMEOUT_MS = 5000
 PROGRESS_OPS = 2000  # virtual machine steps between looks at the clock: about 50 µs
@@ -30,23 +31,8 @@ AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
 
 CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
-# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
-# that ran into trouble is often remounted read-only.
-OPERATIONAL_ERRORS = (
-    apsw.FullError,
-    apsw.BusyError,
-    apsw.LockedError,
-    apsw.IOError,
-    apsw.CantOpenError,
-    apsw.ReadOnlyError,
-    apsw.NoMemError,
-    apsw.CorruptError,
-    apsw.NotADBError,
-    MemoryError,
-)
 
-
-def open_writer(path: Path | str, *, cache_kib: int = WRITER_CACHE_KIB) -> apsw.Connection:
+def open_writer(path: Path | str, *, cache_kib: int = WRITER_CACHE_KIB) -> Db:
     """The writer's connection. `synchronous=FULL`: a commit is on the disk before its ring positions are released.
 
     NORMAL could lose commits since the last checkpoint at a power cut (sqlite.org/pragma.html#pragma_synchronous);
@@ -61,8 +47,8 @@ def open_writer(path: Path | str, *, cache_kib: int = WRITER_CACHE_KIB) -> apsw.
     return db
 
 
-def open_control(path: Path | str) -> apsw.Connection:
-    """A connection for control-plane changes: wrap each in `immediate`, keep it short, expect `apsw.BusyError`."""
+def open_control(path: Path | str) -> Db:
+    """A connection for control-plane changes: wrap each in `immediate`, keep it short, expect `BusyError`."""
     db = _open(path, CREATE_FLAGS)
     _set_up_wal(db)
     db.pragma("synchronous", "FULL")
@@ -71,18 +57,18 @@ def open_control(path: Path | str) -> apsw.Connection:
     return db
 
 
-def open_cleaner(path: Path | str) -> apsw.Connection:
+def open_cleaner(path: Path | str) -> Db:
     """A control connection whose commits wait for no disk: the write lock is held while a commit waits.
 
     The writer's next commit, which waits, makes those before it durable too.
     """
-    db = open_control(path)
+    db = sqlite(open_control(path))
     db.pragma("synchronous", "NORMAL")
     db.pragma("cache_size", -CLEANER_CACHE_KIB)
     return db
 
 
-def open_reader(path: Path | str) -> apsw.Connection:
+def open_reader(path: Path | str) -> Db:
     """A read-only connection. Opened read-write at the file level, because a WAL reader must be able to make `-shm`;
     `query_only` is what keeps it from changing rows (sqlite.org/pragma.html#pragma_query_only)."""
     db = _open(path, apsw.SQLITE_OPEN_READWRITE)
@@ -92,13 +78,8 @@ def open_reader(path: Path | str) -> apsw.Connection:
     return db
 
 
-def keep_log(db: apsw.Connection) -> None:
-    """Leave the log as it is when `db` is closed; the last connection would bring it into the file."""
-    db.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
-
-
 @contextmanager
-def immediate(db: apsw.Connection) -> Iterator[None]:
+def immediate(db: Db) -> Iterator[None]:
     """One write transaction: the lock is taken at the start, everything commits at the end or nothing does.
 
     Not `with db:`, which waits for the lock while holding the GIL (apsw 3.54, measured): a second thread of the same
@@ -106,33 +87,78 @@ def immediate(db: apsw.Connection) -> Iterator[None]:
     busy timeout.
 
     Raises:
-        apsw.BusyError: another process kept the lock for BUSY_TIMEOUT_MS.
+        BusyError: another process kept the lock for BUSY_TIMEOUT_MS.
     """
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
         db.execute("COMMIT")
     except BaseException:
-        if db.in_transaction:  # some errors (full disk, I/O) have rolled back already
-            db.execute("ROLLBACK")
+        _roll_back(db)
         raise
 
 
 @contextmanager
-def time_limit(db: apsw.Connection, limit_ms: int) -> Iterator[None]:
+def snapshot(db: Db) -> Iterator[None]:
+    """Everything read inside is of one moment; nothing is written."""
+    db.execute("BEGIN")
+    try:
+        yield
+    finally:
+        _roll_back(db)
+
+
+@contextmanager
+def trial(db: Db) -> Iterator[None]:
+    """A write transaction that is never kept. Raises: BusyError as `immediate`."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        _roll_back(db)
+
+
+@contextmanager
+def time_limit(db: Db, limit_ms: int) -> Iterator[None]:
     """Interrupt any statement on `db` that is still running `limit_ms` from now.
 
     Raises:
-        QueryTimeout: from inside the block, in place of apsw's InterruptError.
+        QueryTimeout: from inside the block, in place of InterruptError.
     """
     deadline = time.monotonic() + limit_ms / 1000
-    db.set_progress_handler(lambda: time.monotonic() > deadline, PROGRESS_OPS)
+    sqlite(db).set_progress_handler(lambda: time.monotonic() > deadline, PROGRESS_OPS)
     try:
         yield
     except apsw.InterruptError as error:
         raise QueryTimeout(f"the query ran longer than {limit_ms} ms") from error
     finally:
-        db.set_progress_handler(None)
+        sqlite(db).set_progress_handler(None)
+
+
+def sqlite(db: Db) -> apsw.Connection:
+    """The same connection, for this room: with what only SQLite has."""
+    assert isinstance(db, apsw.Connection)
+    return db
+
+
+def engine_version() -> str:
+    """Of the SQLite library, such as 3.51.0."""
+    return apsw.sqlite_lib_version()
+
+
+def database_version(db: Db) -> tuple[int, int]:
+    """A value that changes with every commit to the database, by this or any other connection."""
+    return int(sqlite(db).pragma("data_version")), db.total_changes()
+
+
+def release_memory(db: Db) -> None:
+    """Empty the page cache; any other connection's commit would, too."""
+    sqlite(db).pragma("shrink_memory")
+
+
+def _roll_back(db: Db) -> None:
+    if sqlite(db).in_transaction:  # some errors (full disk, I/O) have rolled back already
+        db.execute("ROLLBACK")
 
 
 def _open(path: Path | str, flags: int) -> apsw.Connection:

@@ -24,6 +24,7 @@ import apsw
 
 from bloop.base.errors import SchemaTooNew, StorageError
 from bloop.db import connection
+from bloop.db.engine import Db
 
 log = logging.getLogger(__name__)
 
@@ -66,7 +67,7 @@ def shipped() -> list[Migration]:
     return found
 
 
-def pending(db: apsw.Connection, migrations: list[Migration] | None = None) -> list[Migration]:
+def pending(db: Db, migrations: list[Migration] | None = None) -> list[Migration]:
     """What `migrate` would apply. Reads only.
 
     Raises:
@@ -74,7 +75,7 @@ def pending(db: apsw.Connection, migrations: list[Migration] | None = None) -> l
         StorageError: a migration that already ran has been edited since.
     """
     migrations = shipped() if migrations is None else migrations
-    applied = dict(db.execute(_SELECT_APPLIED)) if db.execute(_HAS_TABLE).fetchone() else {}
+    applied: dict[int, str] = dict(db.execute(_SELECT_APPLIED)) if db.execute(_HAS_TABLE).fetchone() else {}
     if applied and max(applied) > len(migrations):
         raise SchemaTooNew(
             f"the database has schema version {max(applied)}, this bloop knows up to {len(migrations)}: upgrade bloop"
@@ -122,7 +123,7 @@ def _create_private(path: Path) -> None:
     path.chmod(0o600)
 
 
-def _apply(db: apsw.Connection, migration: Migration, now_ms: int) -> None:
+def _apply(db: Db, migration: Migration, now_ms: int) -> None:
     db.execute(_TABLE)
     db.execute(migration.sql)
     if migration.move:
@@ -142,7 +143,7 @@ def _back_up(path: Path, version: int) -> None:
     _create_private(making)
     try:
         with (
-            contextlib.closing(connection.open_reader(path)) as source,
+            contextlib.closing(connection.sqlite(connection.open_reader(path))) as source,
             contextlib.closing(apsw.Connection(str(making))) as copy,
             copy.backup("main", source, "main") as backup,
         ):

@@ -21,6 +21,7 @@ import apsw
 
 from bloop.base.errors import DatabaseBusy, StorageError
 from bloop.db import connection
+from bloop.db.engine import Db
 
 T = TypeVar("T")
 
@@ -42,7 +43,7 @@ class DatabasePool:
         self._control_lock = threading.Lock()
 
     @contextlib.contextmanager
-    def reader(self, *, wait_s: float = WAIT_S) -> Iterator[apsw.Connection]:
+    def reader(self, *, wait_s: float = WAIT_S) -> Iterator[Db]:
         """A read-only connection inside a read transaction (D3). Not re-entrant: one at a time per thread.
 
         Raises:
@@ -54,7 +55,7 @@ class DatabasePool:
         except queue.Empty:
             raise DatabaseBusy("too many queries are running; try again") from None
         try:
-            db = db or connection.open_reader(self._path)
+            db = db or connection.sqlite(connection.open_reader(self._path))
             with connection.time_limit(db, self._query_timeout_ms), db:
                 yield db
         except apsw.BusyError as error:  # rare for a reader: the log is being recovered after a crash
@@ -62,7 +63,7 @@ class DatabasePool:
         finally:
             self._places.put(db)
 
-    def change(self, do: Callable[[apsw.Connection], T], *, wait: bool = True) -> T:
+    def change(self, do: Callable[[Db], T], *, wait: bool = True) -> T:
         """Run `do` in one write transaction and return what it returns; `wait=False` gives up at once when busy.
 
         Raises:
@@ -72,7 +73,7 @@ class DatabasePool:
         if not self._control_lock.acquire(timeout=WAIT_S if wait else 0):
             raise DatabaseBusy("the database is busy; try again")
         try:
-            db = self._control = self._control or connection.open_control(self._path)
+            db = self._control = self._control or connection.sqlite(connection.open_control(self._path))
             db.set_busy_timeout(connection.BUSY_TIMEOUT_MS if wait else 0)
             with connection.immediate(db):
                 result = do(db)

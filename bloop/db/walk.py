@@ -17,7 +17,7 @@ from collections.abc import Generator, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 ROWS_MAX = 200  # of one page
 
@@ -41,7 +41,7 @@ class Walk(NamedTuple):
 
 
 def keys(
-    db: apsw.Connection,
+    db: Db,
     walk: Walk,
     arms: Sequence[int],
     *,
@@ -68,7 +68,7 @@ def keys(
 
 
 def _arm(
-    db: apsw.Connection, walk: Walk, filters: Sequence[str], bindings: dict[str, Any], before: PageKey | None
+    db: Db, walk: Walk, filters: Sequence[str], bindings: dict[str, Any], before: PageKey | None
 ) -> Generator[PageKey, None, None]:
     if before is None:
         yield from _rows(db, statement(walk, filters, None), bindings)
@@ -78,7 +78,7 @@ def _arm(
     yield from _rows(db, statement(walk, filters, walk.rest), bindings)
 
 
-def _rows(db: apsw.Connection, sql: str, bindings: Mapping[str, Any]) -> Iterator[PageKey]:
+def _rows(db: Db, sql: str, bindings: Mapping[str, Any]) -> Iterator[PageKey]:
     cursor = db.cursor()
     try:
         for row in cursor.execute(sql, bindings):

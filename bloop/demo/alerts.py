@@ -6,8 +6,6 @@ from collections.abc import Iterator, Mapping
 from operator import attrgetter
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts import channels
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
@@ -22,6 +20,7 @@ from bloop.alerts.rules.model import Rule, as_dict, parse_config
 from bloop.alerts.rules.read import list_rules
 from bloop.alerts.rules.store import RuleFields, add_channel, create_rule
 from bloop.base.clock import DAY_MS
+from bloop.db.engine import Db
 
 DAYS = 7
 FIRINGS_MAX = 8  # per rule
@@ -68,7 +67,7 @@ class DemoAlert(NamedTuple):
     targets: tuple[DeliveryTarget, ...]
 
 
-def store_alerts(db: apsw.Connection, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
+def store_alerts(db: Db, project_ids: Mapping[str, int], origin: str, now_ms: int) -> None:
     """Store the missing rules with their alerts. Call inside a transaction, after all events are stored."""
     existing = {rule.name for rule in list_rules(db, [*project_ids.values()])}
     missing = [rule for rule in RULES if rule.name not in existing]
@@ -81,7 +80,7 @@ def store_alerts(db: apsw.Connection, project_ids: Mapping[str, int], origin: st
         _store(db, alert, out_of_order=OUT_OF_ORDER if alert is failed else "")
 
 
-def _create(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[DemoAlert]:
+def _create(db: Db, wanted: DemoRule, project_id: int, origin: str, now_ms: int) -> Iterator[DemoAlert]:
     """Store the rule and its channels; yield the alerts it would have sent."""
     since_ms, config = now_ms - DAYS * DAY_MS, parse_config(wanted.rule_type, wanted.config)
     fields = RuleFields(wanted.name, wanted.rule_type, as_dict(config), environment_filter=wanted.environment)
@@ -96,7 +95,7 @@ def _create(db: apsw.Connection, wanted: DemoRule, project_id: int, origin: str,
         yield DemoAlert(message.at_ms, rule, firing, message, targets)
 
 
-def _store(db: apsw.Connection, alert: DemoAlert, *, out_of_order: str) -> None:
+def _store(db: Db, alert: DemoAlert, *, out_of_order: str) -> None:
     """Store the alert as sent, except to the receiver `out_of_order`: that delivery failed and was dismissed."""
     fields = FiringFields(
         rule_id=alert.rule.id,

@@ -14,7 +14,6 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-import apsw
 import click
 
 from bloop.base import clock
@@ -23,6 +22,7 @@ from bloop.base.errors import BloopError, RingError
 from bloop.base.outcomes import Category, Outcome
 from bloop.command.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.demo.month import PROJECTS, DemoChange, demo_changes, demo_events
 from bloop.grouping import v1
 from bloop.ingest.dialects.native import parse_event
@@ -107,7 +107,7 @@ class Feed:
         if self._waiting(lane) > self._segment.lane_bytes // 2:
             self._wait(lambda: self._waiting(lane) < self._segment.lane_bytes // 4)
 
-    def _apply(self, db: apsw.Connection, demo_change: DemoChange) -> None:
+    def _apply(self, db: Db, demo_change: DemoChange) -> None:
         text = f"{demo_change.error_type}: {demo_change.message_start}"
         page = list_issues(db, [self._project_ids[demo_change.project_slug]], IssueFilter(text=text), limit=200)
         with connection.immediate(db):
@@ -178,7 +178,7 @@ def _remove_empty_ring(settings: Settings) -> None:
             Segment.unlink(settings.ring_name)
 
 
-def _ensure_projects(db: apsw.Connection, now_ms: int) -> dict[str, int]:
+def _ensure_projects(db: Db, now_ms: int) -> dict[str, int]:
     ids = {}
     for slug, name in PROJECTS:
         row = get_project(db, slug) or create_project(db, name=name, slug=slug, now_ms=now_ms)[0]

@@ -8,12 +8,12 @@ from __future__ import annotations
 import logging
 import shutil
 
-import apsw
 import falcon
 import orjson
 
 from bloop.base.errors import BloopError
 from bloop.base.reasons import STOPS_SERVICE, Reason
+from bloop.db import errors as db_errors
 from bloop.health.model import Vitals, reasons
 from bloop.health.read import database_answers
 from bloop.processes.read import process_states, troubles
@@ -71,7 +71,7 @@ def _background(deps: Deps) -> tuple[Reason, ...] | None:
         with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
             database_answers(db)
             return tuple(troubles(process_states(db), deps.now_ms()))
-    except (BloopError, apsw.Error) as error:
+    except (BloopError, db_errors.Error) as error:
         log.warning("the database does not answer: %s", error, extra={"action": "db_unreachable"})
         return None
 

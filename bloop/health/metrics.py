@@ -11,11 +11,12 @@ import os
 import shutil
 from pathlib import Path
 
-import apsw
 import falcon
 from prometheus_client.exposition import choose_encoder
 
 from bloop.base.errors import BloopError
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import log_path
 from bloop.health.api import CONNECTION_WAIT_S, vitals
 from bloop.health.exposition import PROJECTS_MAX, Families, Seen
 from bloop.health.model import reasons
@@ -47,7 +48,7 @@ class Metrics:
             oldest_ms=in_ring.oldest_ms if in_ring else None,
             disk_free_bytes=_disk_free_bytes(path.parent),
             database_bytes=_size(path),
-            wal_bytes=_size(path.with_name(f"{path.name}-wal")),
+            wal_bytes=_size(log_path(path)),
             reasons=reasons(found, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
             answers=deps.answered.answers(),
             took=deps.answered.took(),
@@ -58,7 +59,7 @@ class Metrics:
         try:
             with self._deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 return read_metrics(db, now_ms, projects_max=PROJECTS_MAX)
-        except (BloopError, apsw.Error) as error:
+        except (BloopError, db_errors.Error) as error:
             log.warning("metrics without the database: %s", error, extra={"action": "metrics_incomplete"})
             return None
 

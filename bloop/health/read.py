@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from bloop.alerts.deliveries.read import DeliveryState, count_deliveries
 from bloop.backup import read as backups
+from bloop.db.engine import Db
 from bloop.processes.read import STALE_MS, process_states
 
 
@@ -54,7 +53,7 @@ _SELECT_ONE_ROW = "SELECT id FROM projects LIMIT 1"
 _SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
 
 
-def read_metrics(db: apsw.Connection, now_ms: int, *, projects_max: int) -> Read:
+def read_metrics(db: Db, now_ms: int, *, projects_max: int) -> Read:
     few = (DeliveryState.WAITING, DeliveryState.FAILED)
     good = backups.last_good(db)
     return Read(
@@ -70,7 +69,7 @@ def read_metrics(db: apsw.Connection, now_ms: int, *, projects_max: int) -> Read
     )
 
 
-def database_answers(db: apsw.Connection) -> bool:
+def database_answers(db: Db) -> bool:
     """A real read of a real table; raises what SQLite raises."""
     db.execute(_SELECT_ONE_ROW).fetchone()
     return True

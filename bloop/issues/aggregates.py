@@ -12,9 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
@@ -131,7 +129,7 @@ _SELECT_OF_ISSUES = f"""{_COLUMNS}
 
 
 def list_aggregates(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     wanted: AggregateFilter,
     *,
@@ -163,7 +161,7 @@ def list_aggregates(
     return AggregatePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
-def of_issues(db: apsw.Connection, issue_ids: Sequence[int]) -> list[AggregateRow]:
+def of_issues(db: Db, issue_ids: Sequence[int]) -> list[AggregateRow]:
     """The aggregates of these issues, last seen first, at most ROWS_PER_ISSUE_MAX."""
     bindings = {"issue_ids": ids_json(issue_ids), "limit": ROWS_PER_ISSUE_MAX}
     return [AggregateRow(*row) for row in db.execute(_SELECT_OF_ISSUES, bindings)]

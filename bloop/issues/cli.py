@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import apsw
 import click
 
 from bloop.accounts.people.read import named_user
@@ -12,6 +11,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.command.times import Instant, SpanParam
+from bloop.db.engine import Db
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueFilter, list_issues
@@ -171,7 +171,7 @@ def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username
     if nobody == (username is not None):
         raise click.UsageError("say either --to NAME or --nobody")
 
-    def run(db: apsw.Connection, found: Sequence[int]) -> None:
+    def run(db: Db, found: Sequence[int]) -> None:
         person = named_user(db, username) if username else None
         assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
 
@@ -186,7 +186,7 @@ def _set(
     resolution: Resolution = NOW,
     mute: Mute = FOREVER,
 ) -> None:
-    def run(db: apsw.Connection, found: Sequence[int]) -> None:
+    def run(db: Db, found: Sequence[int]) -> None:
         now_ms = clock.now_ms()
         change_status(db, found, status, actor=OPERATOR, now_ms=now_ms, resolution=resolution, mute=mute)
 
@@ -197,12 +197,12 @@ def _change(
     settings: Settings,
     references: Sequence[str],
     slug: str | None,
-    do: Callable[[apsw.Connection, Sequence[int]], None],
+    do: Callable[[Db, Sequence[int]], None],
     done: str,
 ) -> None:
     """All of them or none."""
 
-    def run(db: apsw.Connection) -> list[str]:
+    def run(db: Db) -> list[str]:
         found = named_issues(db, references, slug)
         do(db, [row.id for row in found])
         return [row.short_id for row in found]

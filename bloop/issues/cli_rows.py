@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import apsw
-
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db
 from bloop.issues.detail.markdown import plain
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.model import Status
@@ -18,11 +17,11 @@ from bloop.projects.read import find_project, project_ids
 TITLE_CHARS_MAX = 80
 
 
-def projects_of(db: apsw.Connection, slug: str | None) -> Sequence[int]:
+def projects_of(db: Db, slug: str | None) -> Sequence[int]:
     return (find_project(db, slug).id,) if slug else project_ids(db)
 
 
-def named_issues(db: apsw.Connection, references: Sequence[str], slug: str | None) -> list[IssueRow]:
+def named_issues(db: Db, references: Sequence[str], slug: str | None) -> list[IssueRow]:
     """Every issue that is named, once. Raises: NotFound, with the references that name none."""
     projects = projects_of(db, slug)
     found: dict[int, IssueRow] = {}

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-import apsw
-
 from bloop.base.errors import UnreadableRecord
 from bloop.base.outcomes import Category
+from bloop.db.engine import Db
 from bloop.grouping import v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
@@ -50,7 +49,7 @@ class EventStore:
     category = Category.EVENT
     is_counted = True
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self._db = db
         self._dictionary_of = dictionaries.dictionary_of(db)
         self._dictionary_ids = dictionaries.ids(db)

@@ -8,10 +8,10 @@ gets its issue's id.
 from __future__ import annotations
 
 from collections.abc import Iterator
-
-import apsw
+from typing import Any
 
 from bloop.base import clock
+from bloop.db.engine import Db
 from bloop.pipeline import dictionaries
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
@@ -57,7 +57,7 @@ DROP TABLE aggregates_before;
 """
 
 
-def move(db: apsw.Connection) -> None:
+def move(db: Db) -> None:
     dictionary = shipped()
     dictionaries.add(db, dictionary, origin="shipped", now_ms=clock.now_ms())
     db.executemany(
@@ -75,8 +75,8 @@ def move(db: apsw.Connection) -> None:
     db.execute(_MOVE_REST)
 
 
-def _old_events(db: apsw.Connection) -> Iterator[list[tuple[object, ...]]]:
-    after_id: apsw.SQLiteValue = 0
+def _old_events(db: Db) -> Iterator[list[tuple[object, ...]]]:
+    after_id: Any = 0
     while rows := db.execute(_SELECT_EVENTS, (after_id, EVENTS_AT_ONCE)).fetchall():
         yield rows
         after_id = rows[-1][0]
@@ -85,7 +85,7 @@ def _old_events(db: apsw.Connection) -> Iterator[list[tuple[object, ...]]]:
 class _DimsIds(dict[tuple[int, bytes], int]):
     """By project and dims; 0 where the table is full."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         super().__init__()
         self._db = db
 

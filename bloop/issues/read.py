@@ -15,11 +15,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.auth.principal import Principal
 from bloop.base.errors import NotFound
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
@@ -219,7 +217,7 @@ SELECT coalesce(sum(issue_count), 0)
 
 
 def list_issues(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     wanted: IssueFilter,
     *,
@@ -246,7 +244,7 @@ def list_issues(
     return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
-def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
+def plan(db: Db, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
     """The list itself, walked once per project, or the few issues that an index finds."""
     few = search.candidates(db, project_ids, _hints(wanted))
     filters, bindings = _conditions(wanted, by_words=few is not None and few.by_words)
@@ -258,12 +256,12 @@ def plan(db: apsw.Connection, project_ids: Sequence[int], wanted: IssueFilter, s
     return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings)
 
 
-def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[IssueRow]:
+def by_ids(db: Db, ids: Sequence[int]) -> list[IssueRow]:
     """The issues with these row ids, in no order. For ids that came from a list already limited to what may be seen."""
     return [IssueRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
 
 
-def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
+def find_issues(db: Db, project_ids: Sequence[int], reference: str) -> list[IssueRow]:
     """Every issue that `reference` names: a fingerprint (one issue per project), else a short id such as SHOP-12."""
     bindings: dict[str, Any] = {"project_ids": ids_json(project_ids), "limit": REFERENCE_ROWS_MAX}
     found = list(db.execute(_SELECT_BY_FINGERPRINT, bindings | {"fingerprint": reference}))
@@ -274,22 +272,22 @@ def find_issues(db: apsw.Connection, project_ids: Sequence[int], reference: str)
     return [IssueRow(*row) for row in found]
 
 
-def get_issue(db: apsw.Connection, project_ids: Sequence[int], reference: str) -> IssueRow | None:
+def get_issue(db: Db, project_ids: Sequence[int], reference: str) -> IssueRow | None:
     """The issue that `reference` names, the most recently seen one if several projects have it."""
     return next(iter(find_issues(db, project_ids, reference)), None)
 
 
-def status_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[str, int]:
+def status_counts(db: Db, project_ids: Sequence[int]) -> dict[str, int]:
     """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
-def open_counts(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, int]:
+def open_counts(db: Db, project_ids: Sequence[int]) -> dict[int, int]:
     """Open issues per project; projects that never had one are missing."""
     return dict(db.execute(_SELECT_OPEN_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 
-def firing_count(db: apsw.Connection, project_ids: Sequence[int]) -> int:
+def firing_count(db: Db, project_ids: Sequence[int]) -> int:
     """Issues that are resolved and still firing, kept by triggers too."""
     return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
 
@@ -340,7 +338,7 @@ def contains(text: str) -> str:
     return f"%{escaped}%"
 
 
-def find_issue(db: apsw.Connection, principal: Principal, ref: str) -> IssueRow:
+def find_issue(db: Db, principal: Principal, ref: str) -> IssueRow:
     """The issue that a request names, among those the caller may see. Raises: NotFound."""
     issue = get_issue(db, visible_projects(db, principal, None), ref)
     if issue is None:

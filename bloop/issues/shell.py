@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-import apsw
-
 from bloop.auth.principal import Principal
+from bloop.db.engine import Db
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import open_counts
 from bloop.projects.read import ProjectRow, list_projects
@@ -15,9 +14,7 @@ from bloop.site.contexts import ProjectLink, Shell
 ALL_PROJECTS = "All projects"
 
 
-def read_shell(
-    db: apsw.Connection, principal: Principal, slug: str, href_of: Callable[[str], str] | None = None
-) -> Shell:
+def read_shell(db: Db, principal: Principal, slug: str, href_of: Callable[[str], str] | None = None) -> Shell:
     """The frame of a page about the project `slug` (`""` for all). `href_of` says where its switcher leads to for a
     slug; without it, to the list of open issues."""
     projects = list_projects(db, principal.project_ids)

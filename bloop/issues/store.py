@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
 
-import apsw
-
+from bloop.db import word_search
+from bloop.db.engine import Db
 from bloop.issues.counts.fold import CountedEvent, Totals, seen
 from bloop.issues.events.store import Arrived, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey, Owner
-from bloop.issues.search import index as search
 from bloop.issues.status import follow as lifecycle
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.records.event_record import DictionaryOf, EventRecord, decode, number_text
@@ -43,7 +42,7 @@ RETURNING status, coalesce(muted_until_ms, muted_events, muted_per_hour)
 
 
 def locate(
-    db: apsw.Connection,
+    db: Db,
     ids: FingerprintIds,
     groups: Mapping[FingerprintKey, Sequence[Arrived]],
     *,
@@ -69,12 +68,12 @@ def locate(
             made.append(issue_id)
             signals.append(_new_issue(issue_id, record))
         ids.learn(key, fingerprint_id)
-    search.index(db, made)
+    word_search.index(db, made)
     return signals
 
 
 def count(
-    db: apsw.Connection, totals: Totals, events: Iterable[Uncounted], owners: Mapping[int, Owner]
+    db: Db, totals: Totals, events: Iterable[Uncounted], owners: Mapping[int, Owner]
 ) -> tuple[dict[int, str], list[Signal]]:
     """Increase the issues' counters by what `events` add up to, and let those that are resolved, or muted until
     something happens, follow them; the status of each issue."""
@@ -105,7 +104,7 @@ def _of_issues(
     return [seen(event, owners[event[0]]) for event in events if owners[event[0]].issue_id in wanted]
 
 
-def _create(db: apsw.Connection, record: EventRecord, culprit: str | None, first_seen_ms: int) -> int:
+def _create(db: Db, record: EventRecord, culprit: str | None, first_seen_ms: int) -> int:
     event = record.event
     bindings = {
         "project_id": record.project_id,
@@ -127,7 +126,7 @@ def _create(db: apsw.Connection, record: EventRecord, culprit: str | None, first
     return issue_id
 
 
-def _add_users(db: apsw.Connection, users: Iterable[tuple[int, int]]) -> dict[int, int]:
+def _add_users(db: Db, users: Iterable[tuple[int, int]]) -> dict[int, int]:
     """Remember who was hit; how many each fingerprint did not know before. `users` in key order, which is page order.
 
     Counting changes fingerprint by fingerprint takes three fifths of the time of asking for every new row by RETURNING.

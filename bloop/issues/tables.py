@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bloop.db import word_search
 from bloop.db.tables import Keep, PurgeBy, Table
-from bloop.issues.search import index
 
 _PURGE_EVENTS = """
 DELETE FROM events WHERE id IN (
@@ -121,7 +121,7 @@ TABLES = (
         purge=(_PURGE_AGGREGATES,),
         purge_by=PurgeBy.ISSUE,
     ),
-    Table(name="issue_search", purge=(index.FORGET,), purge_by=PurgeBy.ISSUE),
+    Table(name="issue_search", purge=(word_search.FORGET,), purge_by=PurgeBy.ISSUE),
     Table(name="fingerprints", is_missed=True, purge=(_PURGE_FINGERPRINTS,), purge_by=PurgeBy.ISSUE),
     Table(name="issues", label="Issues", is_missed=True, purge=(_PURGE_ISSUES,), purge_by=PurgeBy.ISSUE),
     Table(

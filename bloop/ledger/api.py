@@ -10,12 +10,12 @@ import math
 from enum import StrEnum
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.outcomes import Outcome
+from bloop.db.engine import Db
 from bloop.ledger import read as ledger
 from bloop.ledger.read import RejectionRow, list_rejections
 from bloop.projects.read import visible_projects
@@ -70,7 +70,7 @@ class LedgerApi:
         answer_json(resp, [*map(_show, rows)])
 
 
-def accounted_projects(db: apsw.Connection, principal: Principal, reference: str | None) -> tuple[int, ...]:
+def accounted_projects(db: Db, principal: Principal, reference: str | None) -> tuple[int, ...]:
     """Whose accounts a request is about.
 
     Raises:

@@ -8,10 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.outcomes import NO_PROJECT, Category, Outcome
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class BucketCount(NamedTuple):
@@ -69,23 +67,21 @@ SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_p
 
 
 def outcomes_since(
-    db: apsw.Connection, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
+    db: Db, project_ids: Sequence[int], since_ms: int, *, category: Category = Category.EVENT
 ) -> dict[Outcome, int]:
     """Records per outcome in the minutes that start at `since_ms` or later; outcomes without any are missing."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     return {Outcome(code): count for code, count in db.execute(_SELECT_SINCE, bindings)}
 
 
-def totals(
-    db: apsw.Connection, project_ids: Sequence[int], *, category: Category = Category.EVENT
-) -> dict[Outcome, int]:
+def totals(db: Db, project_ids: Sequence[int], *, category: Category = Category.EVENT) -> dict[Outcome, int]:
     """Records per outcome since the beginning."""
     bindings = {"project_ids": ids_json(project_ids), "category": category}
     return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, bindings)}
 
 
 def buckets_since(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     since_ms: int,
     *,
@@ -99,12 +95,12 @@ def buckets_since(
     return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
 
 
-def all_project_ids(db: apsw.Connection) -> tuple[int, ...]:
+def all_project_ids(db: Db) -> tuple[int, ...]:
     """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
     return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))
 
 
-def list_rejections(db: apsw.Connection, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
+def list_rejections(db: Db, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
     """Refusals, the newest first. Id 0 among `project_ids` asks for those that named no project."""
     rows = db.execute(_SELECT_REJECTIONS, {"project_ids": ids_json(project_ids), "limit": limit})
     return [RejectionRow(*row)._replace(outcome=Outcome(row[4])) for row in rows]

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
-import apsw
 import msgspec
 
 from bloop.base.outcomes import Category
+from bloop.db.engine import Db
 from bloop.pipeline.signals import Signal
 from bloop.records.record import Kind, Rejection, decode_rejection
 
@@ -28,7 +28,7 @@ class NoteStore:
     is_counted = False
     unsettled = 0
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self._db = db
 
     def decode(self, payload: bytes, version: int) -> Rejection:

@@ -12,10 +12,11 @@ from collections import Counter, deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-import apsw
 import orjson
 
 from bloop.base.errors import RateLimited, StorageError
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.db.pool import DatabasePool
 from bloop.pipeline import signal_log as signals
 from bloop.pipeline.signal_log import SignalRow
@@ -120,10 +121,10 @@ class Hub:
         try:
             with self._database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 self._look(db, now_s)
-        except (StorageError, apsw.Error) as error:
+        except (StorageError, db_errors.Error) as error:
             log.warning("no look at the signals: %s", error, extra={"action": "stream_poll_failed"})
 
-    def _look(self, db: apsw.Connection, now_s: float) -> None:
+    def _look(self, db: Db, now_s: float) -> None:
         newest = signals.last_id(db)
         with self._lock:
             if not self._is_looking:
@@ -139,7 +140,7 @@ class Hub:
             self._looked_for_activity_s = now_s
             self._look_for_activity(db)
 
-    def _look_for_activity(self, db: apsw.Connection) -> None:
+    def _look_for_activity(self, db: Db) -> None:
         self.ticks += 1
         self.public_ids = {row.id: row.public_id for row in projects.list_projects(db)}
         seen = signals.last_seen_ms(db, list(self.public_ids))

@@ -25,13 +25,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-import apsw
 import falcon
 import orjson
 
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import StorageError
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.live.hub import CONNECTION_WAIT_S, REPLAY_MAX, Hub, frame_of, reset
 from bloop.pipeline import signal_log as signals
 from bloop.projects.read import visible_projects
@@ -57,7 +58,7 @@ class Listener:
         self._tick = hub.ticks
         self._spoke_s = self._checked_s = hub.monotonic()
 
-    def begin(self, db: apsw.Connection, after_id: int | None) -> bytes:
+    def begin(self, db: Db, after_id: int | None) -> bytes:
         """What is said at once: where the stream stands, or what was missed since `after_id`."""
         newest = signals.last_id(db)
         start = b"retry: %d\n" % RETRY_MS
@@ -167,7 +168,7 @@ def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[
         try:
             with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 return find(db, secret, deps.now_ms()) is not None
-        except (StorageError, apsw.Error):
+        except (StorageError, db_errors.Error):
             return True
 
     return credentials.token_hash(secret), still_holds

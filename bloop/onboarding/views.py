@@ -5,12 +5,12 @@ The page is also the answer to the POST that made a key, and then shows it: this
 
 from __future__ import annotations
 
-import apsw
 import falcon
 import orjson
 
 from bloop.auth.access import may_manage
 from bloop.base.errors import BloopError, RingError, StorageError
+from bloop.db.engine import Db
 from bloop.issues import read as issues
 from bloop.onboarding import pages as onboarding
 from bloop.projects.read import ProjectRow, key_age_ms, known_project, signing_key
@@ -94,7 +94,7 @@ def show_setup(
         send_page(deps, req, resp, page)
 
 
-def _newest_issue(db: apsw.Connection, project: ProjectRow) -> str:
+def _newest_issue(db: Db, project: ProjectRow) -> str:
     """Where the newest issue is; `""` while nothing has arrived."""
     rows = issues.list_issues(db, [project.id], issues.IssueFilter(tab=issues.Tab.ALL), limit=1).rows
     return issue_href(rows[0].short_id) if rows else ""

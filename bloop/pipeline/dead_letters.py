@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import apsw
+from bloop.db.engine import Db
 
 ROWS_MAX = 1000  # the newest; older ones go, their count stays in the ledger
 PAYLOAD_BYTES_MAX = 64 * 1024
@@ -14,9 +14,7 @@ VALUES (:dead_at_ms, :project_id, :record_kind, :reason, :payload)
 _TRIM = "DELETE FROM dead_letters WHERE id <= (SELECT max(id) FROM dead_letters) - :rows_max"
 
 
-def add(
-    db: apsw.Connection, *, dead_at_ms: int, project_id: int, record_kind: int, reason: str, payload: bytes
-) -> None:
+def add(db: Db, *, dead_at_ms: int, project_id: int, record_kind: int, reason: str, payload: bytes) -> None:
     """Keep one, cut to PAYLOAD_BYTES_MAX."""
     bindings = {"dead_at_ms": dead_at_ms, "project_id": project_id, "record_kind": record_kind}
     db.execute(_INSERT, bindings | {"reason": reason[:500], "payload": payload[:PAYLOAD_BYTES_MAX]})

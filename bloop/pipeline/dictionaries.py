@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-import apsw
-
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event_record import DictionaryOf
 
@@ -28,7 +27,7 @@ class DictionaryRow(NamedTuple):
     made_at_ms: int
 
 
-def dictionary_of(db: apsw.Connection) -> DictionaryOf:
+def dictionary_of(db: Db) -> DictionaryOf:
     """Dictionaries by id, from this database."""
 
     def find(dictionary_id: int) -> Dictionary | None:
@@ -43,34 +42,34 @@ def dictionary_of(db: apsw.Connection) -> DictionaryOf:
     return find
 
 
-def ids(db: apsw.Connection) -> Collection[int]:
+def ids(db: Db) -> Collection[int]:
     """All there are."""
     return frozenset(row[0] for row in db.execute(_SELECT_IDS))
 
 
-def newest_id(db: apsw.Connection) -> int | None:
+def newest_id(db: Db) -> int | None:
     """The one to pack with."""
     row = db.execute(_SELECT_NEWEST).fetchone()
     return None if row is None else int(row[0])
 
 
-def ensure_shipped(db: apsw.Connection, now_ms: int) -> None:
+def ensure_shipped(db: Db, now_ms: int) -> None:
     """The dictionary that came with this release is a row."""
     if shipped().id not in ids(db):
         with connection.immediate(db):
             add(db, shipped(), origin="shipped", now_ms=now_ms)
 
 
-def rows(db: apsw.Connection) -> list[DictionaryRow]:
+def rows(db: Db) -> list[DictionaryRow]:
     """All of them whole: what a restore carries over."""
     return [DictionaryRow(*row) for row in db.execute(_SELECT_ROWS)]
 
 
-def add_rows(db: apsw.Connection, found: Iterable[DictionaryRow]) -> None:
+def add_rows(db: Db, found: Iterable[DictionaryRow]) -> None:
     """Those of another database that are not here yet. In the caller's transaction."""
     db.executemany(_INSERT, [row._asdict() for row in found])
 
 
-def add(db: apsw.Connection, dictionary: Dictionary, *, origin: str, now_ms: int) -> None:
+def add(db: Db, dictionary: Dictionary, *, origin: str, now_ms: int) -> None:
     """Keep it for ever; nothing happens when it is there already. In the caller's transaction."""
     add_rows(db, [DictionaryRow(dictionary.id, dictionary.content, origin, now_ms)])

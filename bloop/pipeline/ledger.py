@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
+from bloop.db.engine import Db
 
 _UPSERT_MINUTE = """
 INSERT INTO ledger (minute_ms, project_id, category, outcome, count) VALUES (?, ?, ?, ?, ?)
@@ -17,7 +17,7 @@ INSERT INTO ledger_totals (project_id, category, outcome, count) VALUES (?, ?, ?
 """
 
 
-def add_outcomes(db: apsw.Connection, lines: Iterable[tuple[int, int, int, int, int]]) -> None:
+def add_outcomes(db: Db, lines: Iterable[tuple[int, int, int, int, int]]) -> None:
     """Book lines of (minute in ms, project id, category, outcome, count), by minute and in total."""
     for minute_ms, project_id, category, outcome, count in lines:
         db.execute(_UPSERT_MINUTE, (minute_ms, project_id, int(category), int(outcome), count))

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 
-import apsw
-
 from bloop.base.clock import minute_of
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.pipeline import ledger, ring_state
 from bloop.pipeline.ring_state import CellKey
 
 
-def close_accounts(db: apsw.Connection, keep: Collection[int], now_ms: int) -> int:
+def close_accounts(db: Db, keep: Collection[int], now_ms: int) -> int:
     """Balance and forget every ring but those to `keep`; return how many of their records are lost.
 
     Raises:
-        apsw.Error: nothing was changed.
+        db_errors.Error: nothing was changed.
     """
     lost = 0
     with connection.immediate(db):

@@ -11,11 +11,10 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Protocol
 
-import apsw
-
 from bloop.base.clock import minute_of
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.pipeline import ledger, ring_state
 from bloop.pipeline.ring_state import CellKey
 
@@ -53,7 +52,7 @@ class Orphan(Protocol):
 class RingAccount:
     """What is folded in a transaction holds once `commit` is called after it; `rollback` takes it back."""
 
-    def __init__(self, db: apsw.Connection, ring_id: int, orphans: Sequence[Orphan]) -> None:
+    def __init__(self, db: Db, ring_id: int, orphans: Sequence[Orphan]) -> None:
         self._db = db
         self._ring_id = ring_id
         self._orphans = {orphan.slot: orphan for orphan in orphans}
@@ -107,7 +106,7 @@ class RingAccount:
         """Book INTERRUPTED for lanes that have no producer and nothing left to read; return how many records.
 
         Raises:
-            apsw.Error: one of OPERATIONAL_ERRORS; nothing was booked.
+            db_errors.Error: one of OPERATIONAL_ERRORS; nothing was booked.
         """
         changed: dict[CellKey, int] = {}
         dead = set(lanes)

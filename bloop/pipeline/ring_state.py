@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
+from bloop.db.engine import Db
 
 _SELECT_POSITIONS = "SELECT lane, position FROM ring_cursors WHERE ring_id = :ring_id"
 _UPSERT_POSITION = """
@@ -25,32 +25,32 @@ _FORGET = ("DELETE FROM ring_cursors WHERE ring_id = :ring_id", "DELETE FROM rin
 CellKey = tuple[int, int, int, int]  # lane, project id, category, outcome
 
 
-def positions(db: apsw.Connection, ring_id: int) -> dict[int, int]:
+def positions(db: Db, ring_id: int) -> dict[int, int]:
     """Stored position by lane; empty for a ring never seen."""
     return dict(db.execute(_SELECT_POSITIONS, {"ring_id": ring_id}))
 
 
-def save_positions(db: apsw.Connection, rows: Iterable[tuple[int, int, int]]) -> None:
+def save_positions(db: Db, rows: Iterable[tuple[int, int, int]]) -> None:
     """Each row is (ring id, lane, position)."""
     db.executemany(_UPSERT_POSITION, rows)
 
 
-def cells(db: apsw.Connection, ring_id: int) -> dict[CellKey, int]:
+def cells(db: Db, ring_id: int) -> dict[CellKey, int]:
     """How much of each shared counter is in the ledger."""
     return {(lane, p, c, o): n for lane, p, c, o, n in db.execute(_SELECT_CELLS, {"ring_id": ring_id})}
 
 
-def save_cells(db: apsw.Connection, rows: Iterable[tuple[int, int, int, int, int, int]]) -> None:
+def save_cells(db: Db, rows: Iterable[tuple[int, int, int, int, int, int]]) -> None:
     """Each row is (ring id, lane, project id, category, outcome, value)."""
     db.executemany(_UPSERT_CELL, rows)
 
 
-def rings(db: apsw.Connection) -> list[int]:
+def rings(db: Db) -> list[int]:
     """Every ring that has bookkeeping."""
     return [row[0] for row in db.execute(_SELECT_RINGS)]
 
 
-def forget(db: apsw.Connection, ring_id: int) -> None:
+def forget(db: Db, ring_id: int) -> None:
     """Drop the bookkeeping of a ring that no longer exists, of which nothing is left to read."""
     for statement in _FORGET:
         db.execute(statement, {"ring_id": ring_id})

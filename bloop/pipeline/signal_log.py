@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class SignalRow(NamedTuple):
@@ -46,22 +44,22 @@ SELECT p.value, (SELECT max(i.last_seen_ms) FROM issues AS i WHERE i.project_id 
 """
 
 
-def last_id(db: apsw.Connection) -> int:
+def last_id(db: Db) -> int:
     """The id of the newest signal, 0 before the first."""
     return int(db.execute(_SELECT_LAST_ID).get or 0)
 
 
-def first_id(db: apsw.Connection) -> int:
+def first_id(db: Db) -> int:
     """The id of the oldest signal that is kept, 0 when none is."""
     return int(db.execute(_SELECT_FIRST_ID).get or 0)
 
 
-def after(db: apsw.Connection, after_id: int, *, limit: int) -> list[SignalRow]:
+def after(db: Db, after_id: int, *, limit: int) -> list[SignalRow]:
     """What happened after the signal `after_id`, in order, at most `limit` rows."""
     return [SignalRow(*row) for row in db.execute(_SELECT_AFTER, {"after_id": after_id, "limit": limit})]
 
 
-def last_seen_ms(db: apsw.Connection, project_ids: Sequence[int]) -> dict[int, int]:
+def last_seen_ms(db: Db, project_ids: Sequence[int]) -> dict[int, int]:
     """When each project last counted an event of any issue; projects without issues are left out."""
     rows = db.execute(_SELECT_LAST_SEEN, {"project_ids": ids_json(project_ids)})
     return {project_id: at_ms for project_id, at_ms in rows if at_ms is not None}

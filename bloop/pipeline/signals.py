@@ -9,8 +9,9 @@ from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import apsw
 import orjson
+
+from bloop.db.engine import Db
 
 
 class SignalKind(StrEnum):
@@ -35,7 +36,7 @@ class Signal(NamedTuple):
 _INSERT = "INSERT INTO signals (kind, project_id, issue_id, at_ms, data) VALUES (?, ?, ?, ?, ?)"
 
 
-def append(db: apsw.Connection, signals: Iterable[Signal]) -> None:
+def append(db: Db, signals: Iterable[Signal]) -> None:
     """Append in order; call inside the transaction that makes them true."""
     rows = ((s.kind.value, s.project_id, s.issue_id, s.at_ms, orjson.dumps(dict(s.data)).decode()) for s in signals)
     db.executemany(_INSERT, rows)

@@ -25,13 +25,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, NoReturn, TypeAlias
 
-import apsw
-
 from bloop.base.clock import minute_of
 from bloop.base.errors import BloopError, UnreadableRecord
 from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.db import connection
-from bloop.db.connection import OPERATIONAL_ERRORS
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
+from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.pipeline import dead_letters, ledger, signals
 from bloop.pipeline.kinds import KindStore, Record
 from bloop.pipeline.ring_account import Account, Cell, Orphan, RingAccount
@@ -90,9 +90,7 @@ class _Batch:
 class Store:
     """The writer's view of the database. One per writer process; `db` comes from `connection.open_writer`."""
 
-    def __init__(
-        self, db: apsw.Connection, ring_id: int, kinds: Iterable[KindStore], *, orphans: Sequence[Orphan] = ()
-    ) -> None:
+    def __init__(self, db: Db, ring_id: int, kinds: Iterable[KindStore], *, orphans: Sequence[Orphan] = ()) -> None:
         self._db = db
         self._account = RingAccount(db, ring_id, orphans)
         self._kinds = {kind.kind: kind for kind in kinds}
@@ -118,14 +116,14 @@ class Store:
         """Store one batch (S1 to S4) and, with `settle`, bring every counter up to date (S5).
 
         Raises:
-            apsw.Error: one of OPERATIONAL_ERRORS; nothing was stored.
+            db_errors.Error: one of OPERATIONAL_ERRORS; nothing was stored.
         """
         attempt = functools.partial(self._attempt, records, positions, cells, now_ms, settle)
         try:
             return attempt(self._insert)
         except OPERATIONAL_ERRORS:
             raise
-        except apsw.ConstraintError:  # an issue was deleted, by retention or with its project, since we last saw it
+        except db_errors.ConstraintError:  # an issue was deleted since we last saw it, by retention or with its project
             for kind in self._kinds.values():
                 kind.recover()
         except Exception:
@@ -272,7 +270,7 @@ class Store:
         Call it after `store` was given counters read while the lane already had no producer.
 
         Raises:
-            apsw.Error: one of OPERATIONAL_ERRORS; nothing was booked.
+            db_errors.Error: one of OPERATIONAL_ERRORS; nothing was booked.
         """
         return self._account.settle_dead_lanes(lanes, now_ms)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
 import orjson
 
 from bloop.base.reasons import Reason
+from bloop.db.engine import Db
 
 SEEN_EVERY_S = 15.0
 STALE_MS = 60_000
@@ -26,7 +26,7 @@ class ProcessState(NamedTuple):
 _SELECT = "SELECT name, started_at_ms, seen_at_ms, troubles FROM process_states ORDER BY name"
 
 
-def process_states(db: apsw.Connection) -> list[ProcessState]:
+def process_states(db: Db) -> list[ProcessState]:
     """Every background process that ever ran here, by name; codes a newer bloop wrote are left out."""
     known = set(Reason)
     return [

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
 import orjson
 
 from bloop.base.reasons import Reason
+from bloop.db.engine import Db
 
 _UPSERT = """
 INSERT INTO process_states (name, started_at_ms, seen_at_ms, troubles)
@@ -17,6 +17,6 @@ VALUES (:name, :started_at_ms, :now_ms, :troubles)
 """
 
 
-def say_alive(db: apsw.Connection, name: str, *, started_at_ms: int, now_ms: int, troubles: Iterable[Reason]) -> None:
+def say_alive(db: Db, name: str, *, started_at_ms: int, now_ms: int, troubles: Iterable[Reason]) -> None:
     codes = orjson.dumps(sorted(set(troubles))).decode()
     db.execute(_UPSERT, {"name": name, "started_at_ms": started_at_ms, "now_ms": now_ms, "troubles": codes})

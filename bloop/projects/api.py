@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.auth.access import creator_id, may_manage
 from bloop.auth.principal import Principal
 from bloop.base.errors import Conflict, Forbidden, InvalidField
+from bloop.db.engine import Db
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectRow, key_age_ms, known_project, list_projects
 from bloop.site.bodies import answer_json, read_json, text_in
@@ -65,7 +65,7 @@ class ProjectsApi:
 def create(deps: Deps, principal: Principal, name: str, slug: str) -> tuple[ProjectRow, str]:
     """Raises: InvalidField, Conflict."""
 
-    def change(db: apsw.Connection) -> tuple[ProjectRow, str]:
+    def change(db: Db) -> tuple[ProjectRow, str]:
         return projects.create_project(db, name=name, slug=slug, now_ms=deps.now_ms(), created_by=creator_id(principal))
 
     made = deps.database.change(change)
@@ -76,7 +76,7 @@ def create(deps: Deps, principal: Principal, name: str, slug: str) -> tuple[Proj
 def rename(deps: Deps, principal: Principal, slug: str, name: str | None) -> ProjectRow:
     """Raises: NotFound, Forbidden, InvalidField."""
 
-    def change(db: apsw.Connection) -> ProjectRow:
+    def change(db: Db) -> ProjectRow:
         project = managed(db, principal, slug)
         if name is not None:
             projects.rename_project(db, project.id, name)
@@ -95,7 +95,7 @@ def rotate(deps: Deps, principal: Principal, slug: str, made_at_ms: int | None =
         Conflict: the key is a newer one already.
     """
 
-    def change(db: apsw.Connection) -> tuple[ProjectRow, str]:
+    def change(db: Db) -> tuple[ProjectRow, str]:
         project = managed(db, principal, slug)
         if made_at_ms is not None and made_at_ms != key_age_ms(project):
             raise Conflict("the key was rotated since this page was opened")
@@ -114,7 +114,7 @@ def delete(deps: Deps, principal: Principal, slug: str) -> None:
     deps.wake_purger()
 
 
-def managed(db: apsw.Connection, principal: Principal, slug: str) -> ProjectRow:
+def managed(db: Db, principal: Principal, slug: str) -> ProjectRow:
     """Raises: NotFound, Forbidden."""
     project = known_project(db, slug)
     if not may_manage(principal, project.created_by):

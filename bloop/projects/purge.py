@@ -12,10 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import apsw
-
 from bloop import features
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.tables import PurgeBy
 
 ISSUES_MAX = 200  # looked after together: many small issues cost few statements
@@ -26,14 +24,14 @@ _MARK_PURGED = "UPDATE projects SET purged_at_ms = :now_ms WHERE id = :project_i
 FoundIds = Mapping[str, list[int]]  # table → ids of its rows
 
 
-def find_unindexed(db: apsw.Connection, project_id: int, rows_max: int) -> FoundIds:
+def find_unindexed(db: Db, project_id: int, rows_max: int) -> FoundIds:
     """Rows of the project in tables without an index by project: read them before the transaction that deletes."""
     bindings = {"project_id": project_id, "rows_max": rows_max}
     found = {t.name: [row[0] for row in db.execute(t.purge_find, bindings)] for t in features.tables() if t.purge_find}
     return {name: ids for name, ids in found.items() if ids}
 
 
-def purge_some(db: apsw.Connection, project_id: int, found: FoundIds, *, rows_max: int, now_ms: int) -> bool:
+def purge_some(db: Db, project_id: int, found: FoundIds, *, rows_max: int, now_ms: int) -> bool:
     """Remove some rows of a deleted project, `found` first; True once nothing is left, which is then written down."""
     if found:
         for table in features.tables():
@@ -54,7 +52,7 @@ def _statements(purge_by: PurgeBy) -> Iterable[str]:
     return (statement for table in features.tables() if table.purge_by is purge_by for statement in table.purge)
 
 
-def _delete(db: apsw.Connection, statements: Iterable[str], bindings: dict[str, Any], rows_max: int) -> bool:
+def _delete(db: Db, statements: Iterable[str], bindings: dict[str, Any], rows_max: int) -> bool:
     """Run them in order until `rows_max` rows are gone; whether every one of them found fewer than it might take."""
     left = rows_max
     for statement in statements:

@@ -16,10 +16,11 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import apsw
-
 from bloop.base.errors import BloopError
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import checkpoint, on_commit
+from bloop.db.engine import Db
 from bloop.projects.purge import find_unindexed, purge_some
 from bloop.projects.read import to_purge
 
@@ -59,17 +60,17 @@ class Purger:
             self._wake.clear()
             try:
                 self._work()
-            except (apsw.Error, BloopError) as error:  # full, locked, not there: the same question in a minute
+            except (db_errors.Error, BloopError) as error:  # full, locked, not there: the same question in a minute
                 log.warning("purging goes on later: %s", error, extra={"action": "purge_postponed"})
             self._wake.wait(LOOK_EVERY_S)
 
     def _work(self) -> None:
         with contextlib.closing(connection.open_control(self._path)) as db:
-            db.set_wal_hook(self._on_commit)
+            on_commit(db, self._note_log)
             for project_id in to_purge(db):
                 self._purge(db, project_id)
 
-    def _purge(self, db: apsw.Connection, project_id: int) -> None:
+    def _purge(self, db: Db, project_id: int) -> None:
         started = time.monotonic()
         while not self._stop.is_set():
             step_started = time.monotonic()
@@ -77,13 +78,12 @@ class Purger:
             with connection.immediate(db):
                 done = purge_some(db, project_id, found, rows_max=ROWS_MAX, now_ms=self._now_ms())
             if self._wal_pages > WAL_PAGES_MAX:
-                db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+                checkpoint(db)
             if done:
                 took_s = time.monotonic() - started
                 log.info("purged project %d in %.1f s", project_id, took_s, extra={"action": "project_purged"})
                 return
             self._stop.wait(max(REST_S_MIN, time.monotonic() - step_started))
 
-    def _on_commit(self, _db: apsw.Connection, _schema: str, wal_pages: int) -> int:
-        self._wal_pages = wal_pages
-        return apsw.SQLITE_OK
+    def _note_log(self, pages: int) -> None:
+        self._wal_pages = pages

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.errors import NotFound
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class ProjectRow(NamedTuple):
@@ -77,48 +75,48 @@ SELECT (SELECT coalesce(sum(issue_count), 0) FROM status_counts WHERE project_id
 """
 
 
-def list_projects(db: apsw.Connection, project_ids: Sequence[int] | None = None) -> list[ProjectRow]:
+def list_projects(db: Db, project_ids: Sequence[int] | None = None) -> list[ProjectRow]:
     """Oldest first; `project_ids` None means every project."""
     if project_ids is None:
         return [ProjectRow(*row) for row in db.execute(_SELECT_ALL)]
     return [ProjectRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(project_ids)})]
 
 
-def get_project(db: apsw.Connection, reference: str) -> ProjectRow | None:
+def get_project(db: Db, reference: str) -> ProjectRow | None:
     """The project with this public id or slug. Says nothing about who may see it."""
     row = db.execute(_SELECT_BY_REFERENCE, {"reference": reference}).fetchone()
     return ProjectRow(*row) if row else None
 
 
-def project_ids(db: apsw.Connection) -> tuple[int, ...]:
+def project_ids(db: Db) -> tuple[int, ...]:
     return tuple(row[0] for row in db.execute(_SELECT_IDS))
 
 
-def project_keys(db: apsw.Connection) -> list[ProjectKeyRow]:
+def project_keys(db: Db) -> list[ProjectKeyRow]:
     """Every project with its key: what the ingest workers load."""
     return [ProjectKeyRow(*row) for row in db.execute(_SELECT_KEYS)]
 
 
-def project_contents(db: apsw.Connection, project_id: int, now_ms: int) -> ProjectContents:
+def project_contents(db: Db, project_id: int, now_ms: int) -> ProjectContents:
     """What deleting this project would take along."""
     row = db.execute(_SELECT_CONTENTS, {"project_id": project_id, "now_s": now_ms // 1000}).fetchone()
     assert row is not None
     return ProjectContents(*row)
 
 
-def signing_key(db: apsw.Connection, project_id: int) -> str:
+def signing_key(db: Db, project_id: int) -> str:
     """The key of one project, for events this process sends itself. Not for showing."""
     row = db.execute(_SELECT_KEY, {"project_id": project_id}).fetchone()
     assert row is not None, "the caller has just found the project"
     return str(row[0])
 
 
-def to_purge(db: apsw.Connection) -> list[int]:
+def to_purge(db: Db) -> list[int]:
     """Deleted projects that still have rows, oldest first."""
     return [row[0] for row in db.execute(_SELECT_TO_PURGE)]
 
 
-def visible_projects(db: apsw.Connection, principal: Principal, reference: str | None) -> tuple[int, ...]:
+def visible_projects(db: Db, principal: Principal, reference: str | None) -> tuple[int, ...]:
     """The projects a request is about: the token's own, else the one named by id or slug, else all that may be seen.
 
     Raises:
@@ -135,7 +133,7 @@ def visible_projects(db: apsw.Connection, principal: Principal, reference: str |
     return (project.id,)
 
 
-def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
+def find_project(db: Db, reference: str) -> ProjectRow:
     """The project an operator named. Raises: NotFound, naming which there are."""
     project = get_project(db, reference)
     if project is None:
@@ -144,7 +142,7 @@ def find_project(db: apsw.Connection, reference: str) -> ProjectRow:
     return project
 
 
-def known_project(db: apsw.Connection, slug: str) -> ProjectRow:
+def known_project(db: Db, slug: str) -> ProjectRow:
     """The project of this id or slug. Raises: NotFound."""
     project = get_project(db, slug)
     if project is None:

@@ -11,10 +11,9 @@ from __future__ import annotations
 
 import re
 
-import apsw
-
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidField, NotFound
+from bloop.db.engine import Db
 from bloop.projects.read import ProjectRow, get_project
 
 DEFAULT = "default"
@@ -42,7 +41,7 @@ _SELECT_DEFAULT_KEY = "SELECT id, api_key FROM projects WHERE public_id = 'defau
 
 
 def create_project(
-    db: apsw.Connection,
+    db: Db,
     *,
     name: str,
     slug: str,
@@ -75,7 +74,7 @@ def create_project(
     return project, api_key
 
 
-def ensure_default_project(db: apsw.Connection, legacy_secret: str, now_ms: int) -> bool:
+def ensure_default_project(db: Db, legacy_secret: str, now_ms: int) -> bool:
     """Make P1 true; say whether anything changed."""
     row = db.execute(_SELECT_DEFAULT_KEY).fetchone()
     if row is None:
@@ -88,7 +87,7 @@ def ensure_default_project(db: apsw.Connection, legacy_secret: str, now_ms: int)
     return True
 
 
-def ensure_own_project(db: apsw.Connection, now_ms: int) -> int:
+def ensure_own_project(db: Db, now_ms: int) -> int:
     """Make P3 true; its number."""
     project = get_project(db, OWN)
     if project is None or project.public_id != OWN:
@@ -97,13 +96,13 @@ def ensure_own_project(db: apsw.Connection, now_ms: int) -> int:
     return project.id
 
 
-def rename_project(db: apsw.Connection, project_id: int, name: str) -> None:
+def rename_project(db: Db, project_id: int, name: str) -> None:
     """Raises: InvalidField, NotFound."""
     if not list(db.execute(_UPDATE_NAME, {"id": project_id, "name": _checked_name(name)})):
         raise NotFound("project not found")
 
 
-def rotate_key(db: apsw.Connection, project_id: int, now_ms: int) -> str:
+def rotate_key(db: Db, project_id: int, now_ms: int) -> str:
     """The new key. The old one stops working as soon as the ring's generation is bumped.
 
     Raises:
@@ -115,13 +114,13 @@ def rotate_key(db: apsw.Connection, project_id: int, now_ms: int) -> str:
     return api_key
 
 
-def replace_key(db: apsw.Connection, project_id: int, api_key: str, now_ms: int) -> None:
+def replace_key(db: Db, project_id: int, api_key: str, now_ms: int) -> None:
     """Another installation's key, so that clients which have it go on here. Raises: NotFound."""
     if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
         raise NotFound("project not found")
 
 
-def delete_project(db: apsw.Connection, project: ProjectRow, now_ms: int) -> None:
+def delete_project(db: Db, project: ProjectRow, now_ms: int) -> None:
     """P2. Bump the ring's generation and wake the purge afterwards.
 
     Raises:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 RELEASES_MAX = 200
 RELEASES_COMPARED_MAX = 10_000  # when the newest is looked for
@@ -72,36 +70,36 @@ SELECT release, min(first_seen_ms) AS first_seen_ms
 """
 
 
-def new_releases(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[tuple[str, int]]:
+def new_releases(db: Db, project_ids: Sequence[int], since_ms: int) -> list[tuple[str, int]]:
     """Releases first seen at `since_ms` or later with the time of it, newest first, at most RELEASES_MAX."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": RELEASES_MAX}
     return [(release, at_ms) for release, at_ms in db.execute(_SELECT_NEW, bindings)]
 
 
-def list_releases(db: apsw.Connection, project_ids: Sequence[int]) -> list[ReleaseRow]:
+def list_releases(db: Db, project_ids: Sequence[int]) -> list[ReleaseRow]:
     """Last seen first, at most RELEASES_MAX."""
     bindings = {"project_ids": ids_json(project_ids), "limit": RELEASES_MAX}
     return [ReleaseRow(*row) for row in db.execute(_SELECT_RELEASES, bindings)]
 
 
-def list_environments(db: apsw.Connection, project_ids: Sequence[int]) -> list[str]:
+def list_environments(db: Db, project_ids: Sequence[int]) -> list[str]:
     """Last seen first, at most ENVIRONMENTS_MAX."""
     bindings = {"project_ids": ids_json(project_ids), "limit": ENVIRONMENTS_MAX}
     return [row[0] for row in db.execute(_SELECT_ENVIRONMENTS, bindings)]
 
 
-def list_sources(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[str]:
+def list_sources(db: Db, project_ids: Sequence[int], since_ms: int) -> list[str]:
     """Sources seen in the hours that start at `since_ms` or later, most events first."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": SOURCES_MAX}
     return [row[0] for row in db.execute(_SELECT_SOURCES, bindings)]
 
 
-def first_seen(db: apsw.Connection, project_id: int, release: str) -> dict[str, int]:
+def first_seen(db: Db, project_id: int, release: str) -> dict[str, int]:
     """When a release was first seen in each environment, in ms; empty: never."""
     return dict(db.execute(_SELECT_FIRST_SEEN, {"project_id": project_id, "release": release}))
 
 
-def first_seen_times(db: apsw.Connection, project_id: int) -> list[tuple[str, int]]:
+def first_seen_times(db: Db, project_id: int) -> list[tuple[str, int]]:
     """Every release of a project and when it was first seen anywhere, newest first, at most RELEASES_COMPARED_MAX."""
     bindings = {"project_id": project_id, "limit": RELEASES_COMPARED_MAX}
     return [(release, at_ms) for release, at_ms in db.execute(_SELECT_TIMES, bindings)]

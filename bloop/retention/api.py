@@ -1,7 +1,7 @@
-"""/v1/admin/retention: how long what is kept, and deleting now what is older. For admins.
+"""/v1/admin/retention: shows and changes the retention policy, and purges expired data. For admins.
 
-The work is the retention process's, so a request asks for it and waits a little for the answer. It may take minutes; it
-goes on whether anybody waits or not, and its counts stand in the database meanwhile.
+The retention process does the work; a purge request waits WAIT_S for it. The purge may take minutes and continues
+without a waiting client; its counts are in the database meanwhile.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import threading
 import time
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField, NotFound
+from bloop.db.engine import Db
 from bloop.projects.read import get_project
 from bloop.retention import read
 from bloop.retention import store as retention
@@ -37,12 +37,12 @@ RUN_ID_MAX = 2**63 - 1
 class RetentionApi:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
-        self._waiting = threading.Semaphore(1)  # one thread may stand here, the others have requests to answer
+        self._waiting = threading.Semaphore(1)  # one thread may wait here; the others serve requests
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         with self._deps.database.reader() as db:
-            found = overview(db, self._deps.settings.retention)
-        answer_json(resp, found)
+            answer = overview(db, self._deps.settings.retention)
+        answer_json(resp, answer)
 
     def on_put(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req, PUT_BYTES_MAX)
@@ -84,14 +84,14 @@ class RetentionApi:
         return run
 
 
-# What the page does as well ------------------------------------------------------------------------------------------
+# Shared with the page ------------------------------------------------------------------------------------------------
 
 
 def checked_days(value: object, path: str, *, low: int = DAYS_MIN) -> int | None:
-    """A number of days; None where nothing is said.
+    """A number of days; None if absent.
 
     Raises:
-        InvalidField: something else, or out of range.
+        InvalidField: not a number, or out of range.
     """
     if value is None:
         return None
@@ -103,13 +103,13 @@ def checked_days(value: object, path: str, *, low: int = DAYS_MIN) -> int | None
 def save(
     deps: Deps, *, raw_events_days: int | None, hourly_counts_days: int | None, own: list[tuple[str, str, int]]
 ) -> None:
-    """Keep it from now on. `own` are (path of the field, project, days), 0 days for no time of its own.
+    """Save the policy. `own` are (path of the field, project, days), 0 days to remove a project's own retention.
 
     Raises:
-        InvalidField: a project nobody has; nothing was changed.
+        InvalidField: an unknown project; nothing was changed.
     """
 
-    def change(db: apsw.Connection) -> None:
+    def change(db: Db) -> None:
         overrides = []
         for path, reference, days in own:
             project = get_project(db, reference)
@@ -124,7 +124,7 @@ def save(
 
 
 def ask_for_purge(deps: Deps, principal: Principal) -> RetentionRunRow:
-    """The clean-up that will do it, which may be under way already."""
+    """Request a purge; the returned clean-up may already be running."""
     now_ms = deps.now_ms()
     return deps.database.change(lambda db: retention.ask_for_run(db, asked_by=principal.id, now_ms=now_ms))
 
@@ -146,7 +146,7 @@ def _own_days(value: object) -> list[tuple[str, str, int]]:
         return []
     if not isinstance(value, list):
         raise InvalidField("per_project", "per_project must be a list")
-    found = []
+    own = []
     for number, item in enumerate(value):
         path = f"per_project[{number}]"
         if not isinstance(item, dict):
@@ -157,5 +157,5 @@ def _own_days(value: object) -> list[tuple[str, str, int]]:
         days = checked_days(item.get("raw_events_days"), f"{path}.raw_events_days", low=0)
         if days is None:
             raise InvalidField(f"{path}.raw_events_days", "raw_events_days is required")
-        found.append((f"{path}.project_id", reference, days))
-    return found
+        own.append((f"{path}.project_id", reference, days))
+    return own

@@ -11,10 +11,10 @@ import contextlib
 from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import TypeVar
 
-import apsw
-
 from bloop import features
 from bloop.base.config import Retention
+from bloop.db.engine import Db
+from bloop.db.sizes import count_pages, give_back
 from bloop.db.tables import Keep, Table
 from bloop.projects import read as projects
 from bloop.retention import prune, read
@@ -46,7 +46,7 @@ class Cleaner:
 
     def __init__(
         self,
-        db: apsw.Connection,
+        db: Db,
         run_id: int,
         *,
         defaults: Retention,
@@ -176,18 +176,18 @@ class Cleaner:
     def _give_room_back(self) -> Rests[None]:
         run = read.get_run(self._db, self._run_id)
         everything = self._steps.disk_is_low() or (run is not None and run.asked_by is not None)
-        pages, free, page_bytes = (_pragma(self._db, name) for name in ("page_count", "freelist_count", "page_size"))
-        left = wanted = pages_to_free(pages, free, page_bytes, everything=everything)
+        pages = count_pages(self._db)
+        left = wanted = pages_to_free(pages.total, pages.free, pages.page_bytes, everything=everything)
         while left > 0:
             with self._step() as hold:
-                before = _pragma(self._db, "page_count")
+                before = count_pages(self._db).total
                 while left > 0:
-                    self._db.pragma("incremental_vacuum", min(VACUUM_PAGES, left))
+                    give_back(self._db, min(VACUUM_PAGES, left))
                     left -= VACUUM_PAGES
                     if hold.is_over:
                         break
-                freed = before - _pragma(self._db, "page_count")
-                book.add_deleted(self._db, self._run_id, bytes_freed=freed * page_bytes)
+                freed = before - count_pages(self._db).total
+                book.add_deleted(self._db, self._run_id, bytes_freed=freed * pages.page_bytes)
             yield self._steps.rest_s()
             if not freed:
                 break
@@ -199,9 +199,3 @@ class Cleaner:
 
 def _parts(items: Sequence[int], size: int) -> Iterator[Sequence[int]]:
     return (items[start : start + size] for start in range(0, len(items), size))
-
-
-def _pragma(db: apsw.Connection, name: str) -> int:
-    value = db.pragma(name)
-    assert isinstance(value, int)
-    return value

@@ -1,4 +1,4 @@
-"""`bloop retention`: show, set, purge. A purge is the retention process's work; without one it is done here."""
+"""`bloop retention`: show, set, purge. The retention process does a purge; if it is not running, the command does."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import sys
 import time
 from collections.abc import Sequence
 
-import apsw
 import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import Refusal, as_json, database, print_json, print_table, with_settings
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.processes.read import RETENTION, STALE_MS, process_states
 from bloop.projects.read import find_project
 from bloop.retention import disk
@@ -31,20 +31,20 @@ Days = click.IntRange(DAYS_MIN, DAYS_MAX)
 
 @click.group()
 def retention() -> None:
-    """How long what is kept, and deleting now what is older."""
+    """Show or change retention; purge expired data."""
 
 
 @retention.command()
 @as_json
 @with_settings
 def show(settings: Settings, as_json: bool) -> None:
-    """What is kept for how many days, by what is saved and the settings file, and how much there is."""
+    """Show the retention in force, in days, and the stored rows."""
     with database(settings) as db:
-        found, own = overview(db, settings.retention), overrides(db)
+        current, own = overview(db, settings.retention), overrides(db)
     if as_json:
-        print_json(found)
+        print_json(current)
         return
-    days, stored = found["global"], found["storage"]
+    days, stored = current["global"], current["storage"]
     lines: list[tuple[str, object, object]] = [
         ("raw events", days["raw_events_days"], stored["raw_events_count"]),
         *((f"  {row.slug}", row.raw_events_days, "") for row in own),
@@ -55,39 +55,39 @@ def show(settings: Settings, as_json: bool) -> None:
 
 
 @retention.command("set")
-@click.option("--events", type=Days, help="Days raw events are kept.")
-@click.option("--hours", type=Days, help="Days counts per hour are kept.")
+@click.option("--events", type=Days, help="Days to keep raw events.")
+@click.option("--hours", type=Days, help="Days to keep hourly counts.")
 @click.option(
     "--project",
     "own",
     multiple=True,
     metavar="SLUG=DAYS",
-    help="Days one project's raw events are kept; SLUG=default for as long as the others'. May be repeated.",
+    help="Days to keep one project's raw events; SLUG=default removes it. May be repeated.",
 )
 @with_settings
 def set_(settings: Settings, events: int | None, hours: int | None, own: Sequence[str]) -> None:
-    """Keep things for another time from now on. What is not named stays as it is."""
+    """Change the retention. Values that are not given stay unchanged."""
     if events is None and hours is None and not own:
         raise click.UsageError("name what to set: --events, --hours or --project")
-    wanted = [_own_days(text) for text in own]
+    project_days = [_own_days(text) for text in own]
     with database(settings) as db, connection.immediate(db):
         storage.save_policy(
             db,
             raw_events_days=events,
             hourly_counts_days=hours,
-            overrides=[(find_project(db, slug).id, days) for slug, days in wanted],
+            overrides=[(find_project(db, slug).id, days) for slug, days in project_days],
         )
-    click.echo("saved; what is older now goes with the next clean-up, or with `bloop retention purge`", err=True)
+    click.echo("saved; the next clean-up, or `bloop retention purge`, deletes data that is now too old", err=True)
 
 
 @retention.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 @with_settings
 def purge(settings: Settings, yes: bool, as_json: bool) -> None:
-    """Delete now what is older than is kept, and give the room back to the file system.
+    """Delete expired data now and return the space to the file system.
 
-    Interrupted, it goes on with the next clean-up.
+    If interrupted, it continues with the next clean-up.
     """
     with database(settings) as db:
         if not yes:
@@ -97,12 +97,12 @@ def purge(settings: Settings, yes: bool, as_json: bool) -> None:
             click.confirm(question, abort=True, err=True)
         with connection.immediate(db):
             run = storage.ask_for_run(db, asked_by=ASKED_BY, now_ms=clock.now_ms())
-        done = _wait(db, run) if _somebody_works(db) else _work(settings, db, run)
+        done = _wait(db, run) if _is_retention_running(db) else _work(settings, db, run)
     counts = {"raw_events_deleted": done.raw_events_deleted, "hourly_counts_deleted": done.hourly_counts_deleted}
     if as_json:
         print_json({"status": "ok", **counts, "bytes_freed": done.bytes_freed})
     else:
-        freed = f"{done.bytes_freed / 2**20:.1f} MiB given back"
+        freed = f"{done.bytes_freed / 2**20:.1f} MiB freed"
         click.echo(f"{done.raw_events_deleted} events and {done.hourly_counts_deleted} hourly counts deleted, {freed}")
 
 
@@ -115,26 +115,26 @@ def _own_days(text: str) -> tuple[str, int]:
     return slug, int(days)
 
 
-def _somebody_works(db: apsw.Connection) -> bool:
-    """Whether the retention process lives."""
+def _is_retention_running(db: Db) -> bool:
+    """Whether the retention process is alive."""
     now_ms = clock.now_ms()
     return any(s.name == RETENTION and now_ms - s.seen_at_ms <= STALE_MS for s in process_states(db))
 
 
-def _wait(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
-    """Until the retention process is done, or is no more."""
+def _wait(db: Db, run: RetentionRunRow) -> RetentionRunRow:
+    """Wait until the retention process has finished the run. Raises: Refusal when the process ends before."""
     with contextlib.closing(_Progress()) as progress:
         while run.finished_at_ms is None:
             progress.say(run)
             time.sleep(LOOK_EVERY_S)
-            run = _again(db, run)
-            if run.finished_at_ms is None and not _somebody_works(db):
-                raise Refusal("the retention process does not answer; the purge goes on when it is back")
+            run = _reload(db, run)
+            if run.finished_at_ms is None and not _is_retention_running(db):
+                raise Refusal("the retention process does not answer; the purge continues when it is back")
     return run
 
 
-def _work(settings: Settings, db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
-    """In this process."""
+def _work(settings: Settings, db: Db, run: RetentionRunRow) -> RetentionRunRow:
+    """Do the run in this process."""
     path, minimum = settings.database_path, settings.database.disk_free_bytes_min
     with contextlib.closing(connection.open_cleaner(path)) as own, contextlib.closing(_Progress()) as progress:
         cleaner = Cleaner(
@@ -146,17 +146,17 @@ def _work(settings: Settings, db: apsw.Connection, run: RetentionRunRow) -> Rete
             disk_is_low=lambda: disk.is_low(path, minimum),
         )
         for rest_s in cleaner.work():
-            progress.say(_again(db, run))
+            progress.say(_reload(db, run))
             time.sleep(rest_s)
-    return _again(db, run)
+    return _reload(db, run)
 
 
-def _again(db: apsw.Connection, run: RetentionRunRow) -> RetentionRunRow:
+def _reload(db: Db, run: RetentionRunRow) -> RetentionRunRow:
     return get_run(db, run.id) or run
 
 
 class _Progress:
-    """One line on a terminal, nothing elsewhere."""
+    """One progress line, if stderr is a terminal."""
 
     def __init__(self) -> None:
         self._is_shown = sys.stderr.isatty()

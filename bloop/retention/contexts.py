@@ -1,4 +1,4 @@
-"""What the storage page shows."""
+"""The context of the storage page."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bloop.site.settings_nav import SettingsPage
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """A size in bytes, a number of days, a time, or `text` where none of them is known."""
+    """A size in bytes, a time, or `text` if neither is known."""
 
     label: str
     note: str = ""
@@ -30,7 +30,7 @@ class TableLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnTime:
-    """A project that keeps events for a time of its own."""
+    """A project with its own retention."""
 
     name: str
     slug: str
@@ -39,7 +39,7 @@ class OwnTime:
 
 @dataclass(frozen=True, slots=True)
 class CleanUp:
-    """The newest one. `state` is waiting, running or done; `due` None while it is not known."""
+    """The newest clean-up. `state` is waiting, running or done; `due` is None until counted."""
 
     state: str
     progress_href: str
@@ -55,7 +55,7 @@ class CleanUp:
 
 @dataclass(frozen=True, slots=True)
 class StoragePage(SettingsPage):
-    """`/settings/storage`. What is in the form is text as it was typed; `problem` says what of it will not do."""
+    """`/settings/storage`. The form fields hold the text as typed; `problem` describes an invalid one."""
 
     template: ClassVar[str] = "retention/storage.html"
 
@@ -66,7 +66,7 @@ class StoragePage(SettingsPage):
     defaults: tuple[int, int]  # days of events and of hourly counts in the settings file
     samples: int
     own: tuple[OwnTime, ...]
-    project_options: tuple[Option, ...]  # those without a time of their own
+    project_options: tuple[Option, ...]  # projects without their own retention
     project_days: str
     figures: tuple[Figure, ...]
     tables: tuple[TableLine, ...]

@@ -1,11 +1,11 @@
-"""Room on the disk: how much there is, whether it is enough, and when it will be gone.
+"""Disk space: how much is free, whether it is enough, and when it will run out.
 
-D1  Storing stops below `database.disk_free_bytes_min` and begins again only with a quarter more than that free. Between
-    the two nothing changes, so what deleting, checkpoints and other programs do to the last megabytes does not make the
-    state flap.
-D2  What is kept free is the room in which retention deletes while the disk counts as full: it needs a few MiB of log.
-    So the log must not take that room: what it holds may have to be appended to the database before it can be used
-    again. The nearer the disk is to full, the less the writer lets the log grow.
+DISK-1  Storing stops below `database.disk_free_bytes_min` of free space and resumes only with a quarter more. Between
+    the two the state does not change, so deletions, checkpoints and other programs that use the last megabytes do not
+    make it flap.
+DISK-2  Retention needs the reserved space while the disk counts as full: its deletions write a few MiB of log. So the
+    log must not use up that space: its pages may have to be appended to the database before their space is reusable.
+    The closer the disk is to full, the smaller the writer keeps the log.
 """
 
 from __future__ import annotations
@@ -16,19 +16,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.clock import DAY_MS
+from bloop.db.checkpoint import log_path
+from bloop.db.engine import Db
+from bloop.db.sizes import count_pages
 
 PAGE_BYTES = 4096
 WAL_PAGES_MIN = 256  # 1 MiB
-GROWTH_DAYS = 14  # looked back at
-SPAN_MS_MIN = DAY_MS  # two samples closer together say nothing about a day
-GROWTH_BYTES_MIN = 64 * 1024  # a day; less is standing still
+GROWTH_DAYS = 14  # of samples from which growth is computed
+SPAN_MS_MIN = DAY_MS  # samples closer together give no daily growth
+GROWTH_BYTES_MIN = 64 * 1024  # per day; less counts as no growth
 
 
 def free_bytes(path: Path) -> int | None:
-    """What this user may still write on the file system of the database; None when it does not say."""
+    """Free space for this user on the file system of the database; None if the system does not report it."""
     try:
         disk = os.statvfs(path.parent)
     except OSError:
@@ -37,17 +38,17 @@ def free_bytes(path: Path) -> int | None:
 
 
 def is_full(free: int | None, minimum: int, *, was_full: bool) -> bool:
-    """D1. Pure."""
+    """Whether the disk counts as full (DISK-1). Pure."""
     return free is not None and free < (minimum + minimum // 4 if was_full else minimum)
 
 
 def is_low(path: Path, minimum: int) -> bool:
-    """Whether room is wanted now: the disk counts as full, or will before it counts as free again."""
+    """Whether space is needed now: free space is below the limit at which storing resumes."""
     return is_full(free_bytes(path), minimum, was_full=True)
 
 
 def wal_pages_max(free: int | None, minimum: int, *, usually: int) -> int:
-    """How many pages the log may have before the writer tries to empty it (D2). Pure."""
+    """The number of pages in the log at which the writer tries to empty it (DISK-2). Pure."""
     if free is None:
         return usually
     return max(WAL_PAGES_MIN, min(usually, (free - minimum) // PAGE_BYTES // 2))
@@ -60,34 +61,33 @@ class Sizes(NamedTuple):
     disk_free_bytes: int | None
 
 
-def sizes(db: apsw.Connection, path: Path) -> Sizes:
-    """Of the database of `db`, which is at `path`. The file is asked for its size by name, never opened: closing it
-    would drop SQLite's locks."""
-    page_bytes, pages, free = (int(str(db.pragma(name))) for name in ("page_size", "page_count", "freelist_count"))
-    wal_bytes = 0
+def sizes(db: Db, path: Path) -> Sizes:
+    """The sizes of the database of `db` at `path`. They are read by name, without opening the file: closing it would
+    drop SQLite's locks."""
+    pages, wal_bytes = count_pages(db), 0
     with contextlib.suppress(OSError):
-        wal_bytes = path.with_name(f"{path.name}-wal").stat().st_size
-    return Sizes(pages * page_bytes, free * page_bytes, wal_bytes, free_bytes(path))
+        wal_bytes = log_path(path).stat().st_size
+    return Sizes(pages.total_bytes, pages.free_bytes, wal_bytes, free_bytes(path))
 
 
-class Used(NamedTuple):
-    """What of the database was in use at a time."""
+class UsedSpace(NamedTuple):
+    """The used bytes of the database at a time."""
 
     at_ms: int
     used_bytes: int
 
 
-def growth_per_day(samples: Sequence[Used]) -> int | None:
-    """Bytes a day between the first and the last sample, oldest first; negative when it shrinks, None when they do not
-    say. Pure."""
-    recent = [one for one in samples if one.at_ms > samples[-1].at_ms - GROWTH_DAYS * DAY_MS]
+def growth_per_day(samples: Sequence[UsedSpace]) -> int | None:
+    """Bytes per day between the first and last recent sample (oldest first); negative when it shrinks, None while the
+    samples span less than a day. Pure."""
+    recent = [sample for sample in samples if sample.at_ms > samples[-1].at_ms - GROWTH_DAYS * DAY_MS]
     if not recent or recent[-1].at_ms - recent[0].at_ms < SPAN_MS_MIN:
         return None
     return (recent[-1].used_bytes - recent[0].used_bytes) * DAY_MS // (recent[-1].at_ms - recent[0].at_ms)
 
 
 def days_left(now: Sizes, growth: int | None, minimum: int) -> int | None:
-    """Days until storing stops if it goes on like this; None when it does not grow, or nobody knows. Pure."""
+    """Days until storing stops at this growth; None without growth or if it is unknown. Pure."""
     if growth is None or growth < GROWTH_BYTES_MIN or now.disk_free_bytes is None:
         return None
     return max(0, now.disk_free_bytes - minimum + now.reusable_bytes) // growth

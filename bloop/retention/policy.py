@@ -1,7 +1,7 @@
-"""How long what is kept, and what that makes old. Pure, but for reading what people have set.
+"""The retention policy and its cut-off times. Pure, except for reading the saved policy.
 
-K1  Events and counts are old by the time they were *received*: a client's clock decides about nothing.
-K2  Cut-offs come from one reading of the clock. A clock that goes backwards makes less of it old, never more.
+POLICY-1  The age of events and counts is measured from their *receipt*: a client's clock decides nothing.
+POLICY-2  Cut-offs come from one reading of the clock. If the clock goes back, less is old, never more.
 """
 
 from __future__ import annotations
@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import apsw
-
 from bloop.base.clock import DAY_MS, hour_of
 from bloop.base.config import Retention
+from bloop.db.engine import Db
 from bloop.db.tables import Keep
 from bloop.retention import read as retention
 
@@ -28,7 +27,7 @@ class Policy:
     raw_events_days: int
     hourly_counts_days: int
     overrides: Mapping[int, int]  # project → days of its raw events
-    revision: int  # of what people have set: another one means to look again
+    revision: int  # of the saved policy: a change means to start over
 
     def events_before_ms(self, project_id: int, now_ms: int) -> int:
         """Events of this project received earlier are old."""
@@ -49,7 +48,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Cutoffs:
-    """What lies before these is old."""
+    """The times before which data is old."""
 
     before_ms: Mapping[Keep, int]
 
@@ -57,7 +56,7 @@ class Cutoffs:
         return self.before_ms[keep]
 
 
-def load_policy(db: apsw.Connection, defaults: Retention) -> Policy:
+def load_policy(db: Db, defaults: Retention) -> Policy:
     """What is in force: what people have set, and the settings file where they have not."""
     row = retention.policy_row(db)
     return Policy(

@@ -16,9 +16,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Sequence
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.tables import Table
 from bloop.ingest.limits import FUTURE_MS_MAX
 
@@ -83,21 +81,19 @@ DELETE FROM hourly_counts WHERE (fingerprint_id, hour_ms, release, environment, 
 """
 
 
-def forget_due(db: apsw.Connection) -> None:
+def forget_due(db: Db) -> None:
     """Begin a new list of events to delete. It is the connection's own and held in memory: 12 bytes an event."""
     db.execute(_MAKE_DUE)
     db.execute(_CLEAR_DUE)
 
 
-def crowded_fingerprints(db: apsw.Connection, project_id: int, samples: int) -> array[int]:
+def crowded_fingerprints(db: Db, project_id: int, samples: int) -> array[int]:
     """Those of issues of the project with more events than are spared, in the order of events_by_fingerprint."""
     bindings = {"project_id": project_id, "samples": samples}
     return array("q", sorted(row[0] for row in db.execute(_SELECT_CROWDED, bindings)))
 
 
-def find_due(
-    db: apsw.Connection, fingerprint_ids: Sequence[int], *, before_ms: int, samples: int, rows_max: int
-) -> int:
+def find_due(db: Db, fingerprint_ids: Sequence[int], *, before_ms: int, samples: int, rows_max: int) -> int:
     """Put events of these fingerprints that are due (N1, N3) on the list, at most `rows_max`; how many that were."""
     bindings = {
         "fingerprint_ids": ids_json(fingerprint_ids),
@@ -110,41 +106,41 @@ def find_due(
     return db.changes()
 
 
-def count_due(db: apsw.Connection) -> int:
+def count_due(db: Db) -> int:
     return int(db.execute(_COUNT_DUE).get or 0)
 
 
-def next_due(db: apsw.Connection, *, after_id: int, before_ms: int, rows_max: int) -> list[int]:
+def next_due(db: Db, *, after_id: int, before_ms: int, rows_max: int) -> list[int]:
     """Ids on the list above `after_id`, ascending: neighbours in the file are deleted together."""
     bindings = {"after_id": after_id, "before_ms": before_ms, "rows_max": rows_max}
     return [row[0] for row in db.execute(_SELECT_DUE, bindings)]
 
 
-def delete_events(db: apsw.Connection, ids: Sequence[int], before_ms: int) -> int:
+def delete_events(db: Db, ids: Sequence[int], before_ms: int) -> int:
     """Delete those received before the latest of all cut-offs (N4); how many that were."""
     db.execute(_DELETE_KEYS, {"ids": ids_json(ids), "before_ms": before_ms})
     db.execute(_DELETE_EVENTS, {"ids": ids_json(ids), "before_ms": before_ms})
     return db.changes()
 
 
-def all_fingerprints(db: apsw.Connection) -> array[int]:
+def all_fingerprints(db: Db) -> array[int]:
     """In the order of hourly_counts."""
     return array("q", (row[0] for row in db.execute(_SELECT_FINGERPRINTS)))
 
 
-def with_old_hours(db: apsw.Connection, fingerprint_ids: Sequence[int], before_ms: int) -> list[int]:
+def with_old_hours(db: Db, fingerprint_ids: Sequence[int], before_ms: int) -> list[int]:
     """Those that have hours before this one."""
     bindings = {"fingerprint_ids": ids_json(fingerprint_ids), "before_ms": before_ms}
     return [row[0] for row in db.execute(_SELECT_WITH_OLD_HOURS, bindings)]
 
 
-def delete_hours(db: apsw.Connection, fingerprint_ids: Sequence[int], *, before_ms: int, rows_max: int) -> int:
+def delete_hours(db: Db, fingerprint_ids: Sequence[int], *, before_ms: int, rows_max: int) -> int:
     bindings = {"fingerprint_ids": ids_json(fingerprint_ids), "before_ms": before_ms, "rows_max": rows_max}
     db.execute(_DELETE_HOURS, bindings)
     return db.changes()
 
 
-def delete_old(db: apsw.Connection, table: Table, before_ms: int, rows_max: int) -> int:
+def delete_old(db: Db, table: Table, before_ms: int, rows_max: int) -> int:
     """Delete rows of a table that says itself which are old; how many that were."""
     db.execute(table.prune, {"before_ms": before_ms, "rows_max": rows_max})
     return db.changes()

@@ -1,14 +1,14 @@
-"""How long what is kept, as people have set it, and what the clean-ups did."""
+"""Reads the saved retention policy and the clean-ups."""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class PolicyRow(NamedTuple):
-    """None: as the settings file says. `revision` rises with every change, those of projects included."""
+    """None: as in the settings file. `revision` rises with every change, including those of projects."""
 
     raw_events_days: int | None
     hourly_counts_days: int | None
@@ -24,15 +24,15 @@ class OverrideRow(NamedTuple):
 
 
 class RetentionRunRow(NamedTuple):
-    """One clean-up. Counts are what it has deleted so far."""
+    """One clean-up. The counts are the rows deleted so far."""
 
     id: int
-    asked_by: str | None  # None: by the clock
+    asked_by: str | None  # None: by schedule
     asked_at_ms: int
     started_at_ms: int | None
     finished_at_ms: int | None
-    error: str | None  # why it goes on later
-    raw_events_due: int | None  # None: not looked for yet
+    error: str | None  # why it was interrupted; it continues later
+    raw_events_due: int | None  # None: not counted yet
     raw_events_deleted: int
     hourly_counts_deleted: int
     others_deleted: int
@@ -57,35 +57,35 @@ _SELECT_RUN = f"{_RUN} WHERE id = :run_id"
 _SELECT_LAST = f"{_RUN} ORDER BY id DESC LIMIT 1"
 
 
-def policy_row(db: apsw.Connection) -> PolicyRow:
+def policy_row(db: Db) -> PolicyRow:
     row = db.execute(_SELECT_POLICY).fetchone()
     assert row is not None, "its migration puts one row there"
     return PolicyRow(*row)
 
 
-def revision(db: apsw.Connection) -> int:
-    found = db.execute(_SELECT_REVISION).get
-    assert isinstance(found, int)
-    return found
+def revision(db: Db) -> int:
+    value = db.execute(_SELECT_REVISION).get
+    assert isinstance(value, int)
+    return value
 
 
-def overrides(db: apsw.Connection) -> list[OverrideRow]:
-    """Projects that keep events for a time of their own, oldest project first."""
+def overrides(db: Db) -> list[OverrideRow]:
+    """Projects with their own retention, oldest project first."""
     return [OverrideRow(*row) for row in db.execute(_SELECT_OVERRIDES)]
 
 
-def open_run(db: apsw.Connection) -> RetentionRunRow | None:
-    """The clean-up that waits or is being worked on; there is one at most."""
+def open_run(db: Db) -> RetentionRunRow | None:
+    """The clean-up that waits or runs; there is at most one."""
     row = db.execute(_SELECT_OPEN).fetchone()
     return RetentionRunRow(*row) if row else None
 
 
-def get_run(db: apsw.Connection, run_id: int) -> RetentionRunRow | None:
+def get_run(db: Db, run_id: int) -> RetentionRunRow | None:
     row = db.execute(_SELECT_RUN, {"run_id": run_id}).fetchone()
     return RetentionRunRow(*row) if row else None
 
 
-def last_run(db: apsw.Connection) -> RetentionRunRow | None:
-    """The newest one, finished or not."""
+def last_run(db: Db) -> RetentionRunRow | None:
+    """The newest clean-up, finished or not."""
     row = db.execute(_SELECT_LAST).fetchone()
     return RetentionRunRow(*row) if row else None

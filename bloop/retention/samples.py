@@ -1,13 +1,13 @@
-"""How large everything is, noted once a day for the storage page. Call inside a transaction."""
+"""Records one sample of all sizes per day, for the storage page. Call inside a transaction."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import orjson
 
 from bloop.base.clock import DAY_MS
+from bloop.db.engine import Db
 
 DAYS_KEPT = 400
 
@@ -24,9 +24,9 @@ _FORGET = "DELETE FROM storage_samples WHERE day_ms < :before_ms"
 
 
 def save_sample(
-    db: apsw.Connection, sizes: Mapping[str, int | None], *, event_id: int, row_counts: Mapping[str, int], now_ms: int
+    db: Db, sizes: Mapping[str, int | None], *, event_id: int, row_counts: Mapping[str, int], now_ms: int
 ) -> None:
-    """What was seen now is this day's sample; `sizes` are the columns that end in _bytes."""
+    """Save the current sizes as this day's sample; `sizes` are the columns that end in _bytes."""
     day_ms = now_ms - now_ms % DAY_MS
     row = {name: size or 0 for name, size in sizes.items()}
     row |= {"day_ms": day_ms, "now_ms": now_ms, "event_id": event_id}

@@ -1,20 +1,20 @@
-"""Numbers of rows and how they grow, without counting millions of them for a page.
+"""Row counts and their growth, without counting millions of rows for a page.
 
-Small tables are counted when asked. Of large ones the retention process counts every hour; of events those that came
-since are added, since ids rise by one with each.
+Small tables are counted on request. The retention process counts large ones every hour; for events, the newer ones are
+added, because ids rise by one with each event.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
 import orjson
 
 from bloop import features
+from bloop.db.engine import Db
 from bloop.db.tables import Table
 
-COUNTED_NOW_MAX = 50_000  # rows that are counted when asked: under a millisecond
+COUNTED_NOW_MAX = 50_000  # rows counted on request: under a millisecond
 
 _COUNT_EVENTS_TO = "SELECT count(*) FROM (SELECT 1 FROM events_by_fingerprint LIMIT :rows_max) AS counted"
 _COUNT_HOURS_TO = "SELECT count(*) FROM (SELECT 1 FROM hourly_counts LIMIT :rows_max) AS counted"
@@ -34,7 +34,7 @@ SELECT sampled_at_ms, database_bytes, reusable_bytes, wal_bytes, disk_free_bytes
 
 
 class StorageSample(NamedTuple):
-    """The last look of a day."""
+    """The last measurement of a day."""
 
     sampled_at_ms: int
     database_bytes: int
@@ -45,38 +45,38 @@ class StorageSample(NamedTuple):
     row_counts: dict[str, int]
 
 
-def count_rows(db: apsw.Connection) -> dict[str, int]:
-    """Every row of every table that the storage page shows: for a process that has time."""
+def count_rows(db: Db) -> dict[str, int]:
+    """The exact row count of every table on the storage page. Slow: for the retention process only."""
     return {table.name: int(db.execute(table.count).get or 0) for table in shown_tables()}
 
 
 def shown_tables() -> list[Table]:
-    """What the storage page lists, with a label each."""
+    """The tables on the storage page: those with a label."""
     return [table for table in features.tables() if table.label]
 
 
-def newest_event_id(db: apsw.Connection) -> int:
+def newest_event_id(db: Db) -> int:
     return int(db.execute(_SELECT_NEWEST_EVENT).get or 0)
 
 
-def oldest_event_ms(db: apsw.Connection) -> int | None:
-    """When the event stored longest was received; None when there is none."""
+def oldest_event_ms(db: Db) -> int | None:
+    """When the oldest stored event was received; None without events."""
     row = db.execute(_SELECT_OLDEST_EVENT).fetchone()
     return int(row[0]) if row else None
 
 
-def samples_since(db: apsw.Connection, since_ms: int) -> list[StorageSample]:
+def samples_since(db: Db, since_ms: int) -> list[StorageSample]:
     """A sample a day, oldest first."""
     return [_sample(row) for row in db.execute(_SELECT_SAMPLES, {"since_ms": since_ms})]
 
 
-def last_sample(db: apsw.Connection) -> StorageSample | None:
+def last_sample(db: Db) -> StorageSample | None:
     row = db.execute(_SELECT_LAST_SAMPLE).fetchone()
     return _sample(row) if row else None
 
 
-def stored_events(db: apsw.Connection) -> int:
-    """Exact below COUNTED_NOW_MAX, else as of the last sample and what came since."""
+def stored_events(db: Db) -> int:
+    """Exact below COUNTED_NOW_MAX, else the last sample plus the events since."""
     counted = int(db.execute(_COUNT_EVENTS_TO, {"rows_max": COUNTED_NOW_MAX}).get or 0)
     sample = last_sample(db)
     if counted < COUNTED_NOW_MAX or sample is None:
@@ -84,7 +84,7 @@ def stored_events(db: apsw.Connection) -> int:
     return max(counted, sample.row_counts.get("events", 0) + max(0, newest_event_id(db) - sample.event_id))
 
 
-def stored_hours(db: apsw.Connection) -> int:
+def stored_hours(db: Db) -> int:
     """Rows of counts per issue and hour: exact below COUNTED_NOW_MAX, else as of the last sample."""
     counted = int(db.execute(_COUNT_HOURS_TO, {"rows_max": COUNTED_NOW_MAX}).get or 0)
     sample = last_sample(db)

@@ -1,16 +1,15 @@
-"""How long what is kept, and the book about clean-ups. Call inside a transaction.
+"""Saves the retention policy and records clean-ups. Call inside a transaction.
 
-R1  There is one unfinished clean-up at most: asking while there is one joins it, so nobody waits for a second one that
-    would find nothing.
-R2  What a clean-up deleted is added to its row in the transaction that deletes it.
+PURGE-1  At most one clean-up is unfinished: a request joins it instead of waiting for a second one that would find
+    nothing.
+PURGE-2  The counts of a clean-up are added to its row in the transaction that deletes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.retention.read import RetentionRunRow, get_run, open_run
 
 RUNS_KEPT = 100
@@ -42,13 +41,13 @@ _FINISH = "UPDATE retention_runs SET finished_at_ms = :now_ms, error = NULL WHER
 
 
 def save_policy(
-    db: apsw.Connection,
+    db: Db,
     *,
     raw_events_days: int | None = None,
     hourly_counts_days: int | None = None,
     overrides: Iterable[tuple[int, int]] = (),
 ) -> None:
-    """Change what is named; None leaves a value as it is. `overrides` are (project id, days), 0 days take one away."""
+    """Change the given values; None leaves one unchanged. `overrides` are (project id, days), 0 days remove one."""
     db.execute(_UPDATE_POLICY, {"raw_events_days": raw_events_days, "hourly_counts_days": hourly_counts_days})
     for project_id, days in overrides:
         if days:
@@ -57,8 +56,8 @@ def save_policy(
             db.execute(_DELETE_OVERRIDE, (project_id,))
 
 
-def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
-    """The unfinished clean-up, made if there is none (R1). `asked_by` None is the clock."""
+def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
+    """The unfinished clean-up, created if there is none (PURGE-1). `asked_by` is None for the schedule."""
     found = open_run(db)
     if found is None:
         ((run_id,),) = list(db.execute(_INSERT_RUN, {"asked_by": asked_by, "now_ms": now_ms}))
@@ -71,29 +70,29 @@ def ask_for_run(db: apsw.Connection, *, asked_by: str | None, now_ms: int) -> Re
     return run
 
 
-def begin_run(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+def begin_run(db: Db, run_id: int, now_ms: int) -> None:
     """Work on it starts, or goes on."""
     db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
 
 
-def set_due(db: apsw.Connection, run_id: int, found: int) -> None:
+def set_due(db: Db, run_id: int, found: int) -> None:
     """How many raw events this run is to delete, beside those it has deleted already."""
     db.execute(_SET_DUE, {"run_id": run_id, "found": found})
 
 
 def add_deleted(
-    db: apsw.Connection, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
+    db: Db, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
 ) -> None:
-    """R2."""
+    """Add deleted rows to the counts of the clean-up (PURGE-2)."""
     counts = {"raw_events": raw_events, "hours": hours, "others": others, "bytes_freed": bytes_freed}
     if any(counts.values()):
         db.execute(_ADD, counts | {"run_id": run_id})
 
 
-def set_error(db: apsw.Connection, run_id: int, error: str) -> None:
+def set_error(db: Db, run_id: int, error: str) -> None:
     """Why it stands still; it goes on by itself."""
     db.execute(_SET_ERROR, {"run_id": run_id, "error": error[:300]})
 
 
-def finish_run(db: apsw.Connection, run_id: int, now_ms: int) -> None:
+def finish_run(db: Db, run_id: int, now_ms: int) -> None:
     db.execute(_FINISH, {"run_id": run_id, "now_ms": now_ms})

@@ -1,30 +1,28 @@
-"""/settings/storage: how long what is kept, deleting now, and how much room there is. And the same as JSON.
+"""/settings/storage: retention, purge and disk space, as a page and as JSON.
 
-G1  A change is a POST that answers 303 back to the page. A form that will not do comes back as it was typed, with the
+STORAGE-1  A change is a POST that answers 303 back to the page. An invalid form is shown again as typed, with the
     reason and the status of the error.
-G2  A purge is asked for and shown, never waited for: the page tells how far it is whenever it is looked at.
+STORAGE-2  The page requests a purge and never waits for it: every view of the page shows its progress.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.retention import disk, read
 from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
-from bloop.retention.contexts import StoragePage
-from bloop.retention.disk import Used
-from bloop.retention.pages import storage_figures, storage_page
+from bloop.retention.disk import UsedSpace
+from bloop.retention.pages import StorageFacts, StorageForm, storage_figures, storage_page
 from bloop.retention.policy import DAYS_MIN, load_policy
 from bloop.retention.sizes import last_sample, oldest_event_ms, samples_since, stored_events
 from bloop.site import errors
 from bloop.site.bodies import read_form
-from bloop.site.contexts import Shell
 from bloop.site.deps import Deps
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
@@ -38,7 +36,7 @@ class StorageView:
         self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._show(req, resp, {})
+        self._show(req, resp, StorageForm())
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         form = read_form(req)
@@ -47,7 +45,7 @@ class StorageView:
             save(self._deps, raw_events_days=raw_events, hourly_counts_days=hourly_counts, own=[])
         except InvalidField as error:
             resp.status = errors.status_of(error)
-            self._show(req, resp, form, problem=str(error))
+            self._show(req, resp, StorageForm(form, problem=str(error)))
         else:
             back_to(resp, STORAGE.href, "saved")
 
@@ -63,7 +61,7 @@ class StorageView:
             )
         except InvalidField as error:
             resp.status = errors.status_of(error)
-            self._show(req, resp, form, project_problem=str(error))
+            self._show(req, resp, StorageForm(form, project_problem=str(error)))
         else:
             back_to(resp, STORAGE.href, "project")
 
@@ -71,29 +69,25 @@ class StorageView:
         ask_for_purge(self._deps, principal_of(req))
         back_to(resp, STORAGE.href, "purge")
 
-    def _show(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        form: Mapping[str, str],
-        *,
-        problem: str = "",
-        project_problem: str = "",
-    ) -> None:
+    def _show(self, req: falcon.Request, resp: falcon.Response, form: StorageForm) -> None:
         with self._deps.database.reader() as db:
-            shell = self._deps.shell(db, principal_of(req))
-            page = self._page(db, shell, form, problem, project_problem, req.get_param("done") or "")
+            page = storage_page(
+                self._deps.shell(db, principal_of(req)),
+                self._facts(db),
+                form,
+                progress_path=PURGE_PATH,
+                panel=self._deps.hooks.storage_panel(self._deps, db),
+                notice=req.get_param("done") or "",
+                now_ms=self._deps.now_ms(),
+            )
         send_page(self._deps, req, resp, page)
 
-    def _page(
-        self, db: apsw.Connection, shell: Shell, form: Mapping[str, str], problem: str, project_problem: str, done: str
-    ) -> StoragePage:
-        settings, now_ms = self._deps.settings, self._deps.now_ms()
+    def _facts(self, db: Db) -> StorageFacts:
+        settings = self._deps.settings
         policy = load_policy(db, settings.retention)
         minimum = settings.database.disk_free_bytes_min
-        now, growth = disk.sizes(db, settings.database_path), _growth(db, now_ms)
-        return storage_page(
-            shell,
+        now, growth = disk.sizes(db, settings.database_path), _growth(db, self._deps.now_ms())
+        return StorageFacts(
             days=(policy.raw_events_days, policy.hourly_counts_days),
             defaults=(settings.retention.raw_events_days, settings.retention.hourly_counts_days),
             samples=settings.pipeline.sample_reservoir_size,
@@ -112,19 +106,12 @@ class StorageView:
             sample=last_sample(db),
             event_count=stored_events(db),
             run=read.last_run(db),
-            progress_path=PURGE_PATH,
-            panel=self._deps.hooks.storage_panel(self._deps, db),
-            form=form,
-            problem=problem,
-            project_problem=project_problem,
-            notice=done,
-            now_ms=now_ms,
         )
 
 
-def _growth(db: apsw.Connection, now_ms: int) -> int | None:
+def _growth(db: Db, now_ms: int) -> int | None:
     samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
-    return disk.growth_per_day([Used(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
+    return disk.growth_per_day([UsedSpace(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
 
 
 def _days(form: Mapping[str, str], name: str, *, low: int = DAYS_MIN) -> int:

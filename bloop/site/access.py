@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import apsw
 import falcon
 
 from bloop.auth import access
@@ -21,6 +20,8 @@ from bloop.auth.principal import ANONYMOUS, Principal
 from bloop.base.client_address import ClientAddresses, is_this_machine
 from bloop.base.errors import StorageError, Unauthorized
 from bloop.base.rate_limit import RateLimiter
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.db.pool import DatabasePool
 from bloop.site.cookie import session_cookie
 from bloop.site.origin import check_origin
@@ -35,11 +36,11 @@ class Credential(NamedTuple):
 
     principal: Principal
     noted_at_s: int | None
-    note_use: Callable[[apsw.Connection], None]
+    note_use: Callable[[Db], None]
 
 
 # (database, secret as the client sent it, now in ms) → the credential; None when it is unknown, revoked or expired.
-FindCredential = Callable[[apsw.Connection, str, int], Credential | None]
+FindCredential = Callable[[Db, str, int], Credential | None]
 
 
 def bearer_token(req: falcon.Request) -> str | None:
@@ -114,7 +115,7 @@ class Access:
         if credential is None:
             raise Unauthorized(refusal)
         if credential.noted_at_s is None or now_ms - credential.noted_at_s * 1000 >= TOUCH_INTERVAL_MS:
-            with contextlib.suppress(StorageError, apsw.Error):  # a note on the side never fails the request
+            with contextlib.suppress(StorageError, db_errors.Error):  # a note on the side never fails the request
                 self._database.change(credential.note_use, wait=False)
         return credential.principal
 

@@ -23,11 +23,11 @@ from dataclasses import dataclass, field
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
-import apsw
 import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.config import Settings
+from bloop.db.engine import Db
 from bloop.db.pool import DatabasePool
 from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
@@ -50,10 +50,10 @@ class Hooks:
 
     by_bearer: FindCredential
     by_cookie: FindCredential
-    shell: Callable[[apsw.Connection, Principal, str, HrefOf | None], Shell]
+    shell: Callable[[Db, Principal, str, HrefOf | None], Shell]
     banners: Callable[[Deps], tuple[Banner, ...]]
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # slug and new key of a project
-    storage_panel: Callable[[Deps, apsw.Connection], Panel]
+    storage_panel: Callable[[Deps, Db], Panel]
 
     @classmethod
     def resolve(cls, names: Mapping[str, str]) -> Hooks:
@@ -76,7 +76,7 @@ class Deps:
     answered: AnswerMeter = field(default_factory=AnswerMeter)  # by this process
     gauges: dict[str, Callable[[], int]] = field(default_factory=dict)  # for /metrics, by the features that have some
 
-    def shell(self, db: apsw.Connection, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
+    def shell(self, db: Db, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
         """The frame of a page about the project `slug`, `""` for all or none. `href_of` says where the switcher of
         projects leads to, for a slug; without it, to the list of issues."""
         return self.hooks.shell(db, principal, slug, href_of)

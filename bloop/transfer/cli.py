@@ -7,13 +7,14 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import apsw
 import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict
 from bloop.command.context import as_json, change, database, print_json, with_settings
+from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
 
 if TYPE_CHECKING:
@@ -37,7 +38,6 @@ def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: 
     with database(settings) as db:
         db.execute("BEGIN")  # one consistent snapshot
         document = gather(db, clock.now_ms(), with_keys=with_keys, with_secrets=with_secrets)
-        db.execute("ROLLBACK")
     if file is None:
         click.echo(render(document), nl=False)
         return
@@ -68,7 +68,7 @@ def import_(settings: Settings, file: str, dry_run: bool, as_json: bool) -> None
         click.echo(f"note: {line}", err=True)
 
 
-def _apply(settings: Settings, db: apsw.Connection, document: Document) -> ImportReport:
+def _apply(settings: Settings, db: Db, document: Document) -> ImportReport:
     from bloop.transfer.importing import apply
 
     return apply(db, document, settings, clock.now_ms())
@@ -76,13 +76,8 @@ def _apply(settings: Settings, db: apsw.Connection, document: Document) -> Impor
 
 def _try(settings: Settings, document: Document) -> ImportReport:
     """Apply the document in a transaction and roll it back."""
-    with database(settings) as db:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            return _apply(settings, db, document)
-        finally:
-            if db.in_transaction:
-                db.execute("ROLLBACK")
+    with database(settings) as db, connection.trial(db):
+        return _apply(settings, db, document)
 
 
 def _read(file: str) -> bytes:

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-import apsw
-
 from bloop.alerts import channels
 from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
 from bloop.base import credentials
+from bloop.db.engine import Db
 from bloop.projects.read import list_projects, project_keys
 from bloop.retention.read import overrides, policy_row
 from bloop.transfer.document import FORMAT, ChannelDocument, Document, ProjectDocument, RetentionDocument, RuleDocument
 
 
-def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
+def export(db: Db, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
     """All settings, in a stable order. Call inside one read transaction."""
     policy = policy_row(db)
     exported_at = datetime.fromtimestamp(now_ms // 1000, UTC).isoformat().replace("+00:00", "Z")
@@ -27,7 +26,7 @@ def export(db: apsw.Connection, now_ms: int, *, with_keys: bool = False, with_se
     )
 
 
-def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
+def _projects(db: Db, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
     days = {row.project_id: row.raw_events_days for row in overrides(db)}
     # Until it is rotated, the key of `default` is the configured secret, which belongs to the settings file.
     keys = {row.id: row.api_key for row in project_keys(db) if credentials.PROJECT_KEY_PATTERN.fullmatch(row.api_key)}
@@ -43,7 +42,7 @@ def _projects(db: apsw.Connection, *, with_keys: bool) -> tuple[ProjectDocument,
     )
 
 
-def _rules(db: apsw.Connection, *, with_secrets: bool) -> tuple[RuleDocument, ...]:
+def _rules(db: Db, *, with_secrets: bool) -> tuple[RuleDocument, ...]:
     rows = list_rules(db)
     of_rule: dict[int, list[ChannelRow]] = {}
     for row in list_channels(db, [row.id for row in rows]):

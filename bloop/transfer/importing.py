@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import apsw
 import msgspec
 
 from bloop.alerts import channels
@@ -23,6 +22,7 @@ from bloop.alerts.rules.store import RuleFields
 from bloop.base import credentials
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, InvalidField
+from bloop.db.engine import Db
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectRow, get_project, list_projects, project_keys
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
@@ -39,7 +39,7 @@ class ImportReport:
     notes: list[str] = field(default_factory=list)
 
 
-def apply(db: apsw.Connection, document: Document, settings: Settings, now_ms: int) -> ImportReport:
+def apply(db: Db, document: Document, settings: Settings, now_ms: int) -> ImportReport:
     """Apply the document (IMPORT-1) and report the changes.
 
     Raises:
@@ -73,7 +73,7 @@ def _at(place: str) -> Iterator[None]:
 # Retention
 
 
-def _apply_retention(db: apsw.Connection, document: Document, report: ImportReport) -> None:
+def _apply_retention(db: Db, document: Document, report: ImportReport) -> None:
     row, retention = policy_row(db), document.retention
     events = _checked_days("raw_events_days", retention.raw_events_days)
     hours = _checked_days("hourly_counts_days", retention.hourly_counts_days)
@@ -98,7 +98,7 @@ def _checked_days(name: str, days: int | None) -> int | None:
 # Projects
 
 
-def _apply_project(db: apsw.Connection, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> None:
+def _apply_project(db: Db, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> None:
     if wanted.api_key is not None and not credentials.PROJECT_KEY_PATTERN.fullmatch(wanted.api_key):
         raise InvalidField("api_key", "is not a project key")
     row = next((row for row in list_projects(db) if row.slug == wanted.slug), None)
@@ -117,9 +117,7 @@ def _apply_project(db: apsw.Connection, wanted: ProjectDocument, report: ImportR
         report.changes.append(f"project {row.slug}: raw events kept {days} days")
 
 
-def _create_project(
-    db: apsw.Connection, wanted: ProjectDocument, report: ImportReport, now_ms: int
-) -> ProjectRow | None:
+def _create_project(db: Db, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> ProjectRow | None:
     if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may create it
         report.notes.append("the project default is created when bloop starts; import again after that")
         return None
@@ -133,9 +131,7 @@ def _create_project(
     return row
 
 
-def _replace_key(
-    db: apsw.Connection, row: ProjectRow, wanted: ProjectDocument, report: ImportReport, now_ms: int
-) -> None:
+def _replace_key(db: Db, row: ProjectRow, wanted: ProjectDocument, report: ImportReport, now_ms: int) -> None:
     if wanted.api_key is None:
         return
     keys = {key.api_key: key.id for key in project_keys(db)}
@@ -149,7 +145,7 @@ def _replace_key(
 # Alert rules
 
 
-def _rules_by_name(db: apsw.Connection) -> dict[tuple[str | None, str], list[RuleRow]]:
+def _rules_by_name(db: Db) -> dict[tuple[str | None, str], list[RuleRow]]:
     rules: dict[tuple[str | None, str], list[RuleRow]] = {}
     for row in list_rules(db):
         rules.setdefault((row.project_slug, row.name), []).append(row)
@@ -157,7 +153,7 @@ def _rules_by_name(db: apsw.Connection) -> dict[tuple[str | None, str], list[Rul
 
 
 def _apply_rule(
-    db: apsw.Connection,
+    db: Db,
     wanted: RuleDocument,
     row: RuleRow | None,
     settings: Settings,
@@ -181,7 +177,7 @@ def _apply_rule(
             _apply_channel(db, rule_id, name, channel, unmatched, settings, report, now_ms)
 
 
-def _project_id(db: apsw.Connection, wanted: RuleDocument) -> int | None:
+def _project_id(db: Db, wanted: RuleDocument) -> int | None:
     if wanted.project is None:
         return None
     project = next((row for row in list_projects(db) if row.slug == wanted.project), None)
@@ -212,7 +208,7 @@ def _fields_of(row: RuleRow) -> RuleFields:
 
 
 def _apply_channel(
-    db: apsw.Connection,
+    db: Db,
     rule_id: int,
     name: str,
     wanted: ChannelDocument,

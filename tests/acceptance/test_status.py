@@ -29,7 +29,7 @@ def test_status_says_what_runs_what_came_in_and_what_is_wrong(server: BloopServe
 
     assert (code, seen["state"], seen["reasons"]) == (0, "well", [])
     assert {process["name"].partition(" ")[0] for process in seen["processes"]} == set(KINDS)
-    assert {process["pid"] for process in seen["processes"]} == {process.pid for process in server.find_processes()}
+    assert {process["pid"] for process in seen["processes"]} == {process.pid for process in server.family()}
     assert seen["records"]["day"] == {"received": 3, "stored": 3}
     assert "bloop is healthy" in server.cli("status").stdout
 

@@ -42,7 +42,7 @@ def test_purging_asks_once_more_before_it_deletes(visit: Visit) -> None:
     expect(confirm).to_be_visible()
     confirm.click()
 
-    expect(page.get_by_role("status").first).to_have_text("The purge was asked for.")
+    expect(page.get_by_role("status").first).to_have_text("Purge requested.")
 
 
 def test_a_number_of_days_that_will_not_do_is_said_beside_the_form(visit: Visit) -> None:

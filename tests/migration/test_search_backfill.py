@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bloop.db import connection, migrate
-from bloop.issues.search import index as search
+from bloop.db import connection, migrate, word_search
 
 _PROJECT = """
 INSERT INTO projects (id, public_id, slug, name, api_key, short_prefix, created_at_ms)
@@ -35,6 +34,6 @@ def test_issues_from_before_are_found_as_those_from_after(tmp_path: Path) -> Non
         for words, expected in (("Error: no pri", 1), ("/cart", 1), ("total (cart", 1), ("xxx", 1), ("beyond", 0)):
             found = db.execute("SELECT count(*) FROM issue_search WHERE issue_search MATCH ?", (f'"{words}"',)).get
             assert found == expected, (round_of, words)
-        db.execute(search.FORGET, {"ids": "[1]"})
-        search.index(db, [1])
+        db.execute(word_search.FORGET, {"ids": "[1]"})
+        word_search.index(db, [1])
     db.close()

@@ -93,7 +93,7 @@ INGEST_WORKER_LOADS = {
         "config.sources config.values credentials errors json_body log machine memory meters outcomes "
         "rate_limit systemd timestamps tuning"
     ),
-    "db": "connection rows",
+    "db": "connection engine errors",
     "grouping": "normalize v1",
     "http": "limits refusal request",
     "ingest": "app body dialects dialects.native gate keys limits notes signature",
@@ -113,13 +113,12 @@ WRITER_LOADS = {
         "config.values credentials errors json_body log machine memory meters outcomes pid_file systemd "
         "timestamps tuning"
     ),
-    "db": "connection migrate rows tables",
+    "db": "checkpoint connection engine errors migrate sizes tables word_search",
     "features": "",
     "grouping": "normalize v1",
     "ingest": "dialects dialects.native limits",
     "issues": (
-        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind search "
-        "search.index status status.audit "
+        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 ROWS_MAX = 200
 
@@ -34,12 +34,12 @@ SELECT EXISTS (SELECT 1 FROM invites WHERE token_hash = :token_hash AND used_at 
 """
 
 
-def list_invites(db: apsw.Connection) -> list[InviteRow]:
+def list_invites(db: Db) -> list[InviteRow]:
     """Newest first, used and expired ones included, at most ROWS_MAX."""
     return [InviteRow(*row) for row in db.execute(_SELECT_ALL, {"limit": ROWS_MAX})]
 
 
-def is_good(db: apsw.Connection, token_hash: str, now_ms: int) -> bool:
+def is_good(db: Db, token_hash: str, now_ms: int) -> bool:
     """Whether this invite would be accepted right now."""
     row = db.execute(_SELECT_IS_GOOD, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     return bool(row and row[0])

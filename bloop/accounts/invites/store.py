@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base import credentials
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db
 
 DAY_S = 86_400
 TTL_S = 7 * DAY_S
@@ -39,7 +38,7 @@ class NewInvite(NamedTuple):
     expires_at: int  # seconds
 
 
-def create_invite(db: apsw.Connection, *, created_by: str | None, now_ms: int) -> NewInvite:
+def create_invite(db: Db, *, created_by: str | None, now_ms: int) -> NewInvite:
     """Forgets invites that ran out more than KEPT_S ago."""
     now_s = now_ms // 1000
     made = NewInvite(credentials.new_id(), credentials.new_token(), now_s, now_s + TTL_S)
@@ -56,18 +55,18 @@ def create_invite(db: apsw.Connection, *, created_by: str | None, now_ms: int) -
     return made
 
 
-def forget_invites(db: apsw.Connection, now_ms: int) -> None:
+def forget_invites(db: Db, now_ms: int) -> None:
     """Invites that ran out more than KEPT_S ago."""
     db.execute(_FORGET, {"before_s": now_ms // 1000 - KEPT_S})
 
 
-def consume_invite(db: apsw.Connection, token_hash: str, *, user_id: str, now_ms: int) -> bool:
+def consume_invite(db: Db, token_hash: str, *, user_id: str, now_ms: int) -> bool:
     """True for exactly one caller per invite, and only while it is good."""
     row = {"token_hash": token_hash, "user_id": user_id, "now_s": now_ms // 1000}
     return bool(list(db.execute(_CONSUME, row)))
 
 
-def revoke_invite(db: apsw.Connection, invite_id: str) -> None:
+def revoke_invite(db: Db, invite_id: str) -> None:
     """Raises: NotFound, also for one that was used."""
     if not list(db.execute(_DELETE, {"id": invite_id})):
         raise NotFound("invite not found or already used")

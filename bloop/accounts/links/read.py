@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class GoodLink(NamedTuple):
@@ -24,7 +24,7 @@ SELECT l.user_id, u.username
 """
 
 
-def find_link(db: apsw.Connection, token_hash: str, now_ms: int) -> GoodLink | None:
+def find_link(db: Db, token_hash: str, now_ms: int) -> GoodLink | None:
     """The link, while it would still be accepted."""
     row = db.execute(_SELECT, {"token_hash": token_hash, "now_ms": now_ms}).fetchone()
     return GoodLink(*row) if row else None

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base import credentials
 from bloop.base.clock import DAY_MS
+from bloop.db.engine import Db
 
 _INSERT = """
 INSERT INTO login_links (token_hash, created_at_ms, expires_at_ms, user_id, created_by)
@@ -35,7 +34,7 @@ class Consumed(NamedTuple):
 
 
 def create_login_link(
-    db: apsw.Connection, *, now_ms: int, ttl_s: int, user_id: str | None = None, created_by: str | None = None
+    db: Db, *, now_ms: int, ttl_s: int, user_id: str | None = None, created_by: str | None = None
 ) -> str:
     """The token to put behind `/auth/login?token=`. Forgets links that ran out more than a day ago."""
     token = credentials.new_token()
@@ -45,17 +44,17 @@ def create_login_link(
     return token
 
 
-def forget_links(db: apsw.Connection, now_ms: int) -> None:
+def forget_links(db: Db, now_ms: int) -> None:
     """Links that ran out more than a day ago."""
     db.execute(_FORGET, {"before_ms": now_ms - DAY_MS})
 
 
-def consume_login_link(db: apsw.Connection, token: str, now_ms: int) -> Consumed | None:
+def consume_login_link(db: Db, token: str, now_ms: int) -> Consumed | None:
     """Whom it is for, for exactly one caller per link, and only while the link is good (LL1, LL3)."""
     return consume_link_of(db, credentials.token_hash(token), now_ms)
 
 
-def consume_link_of(db: apsw.Connection, token_hash: str, now_ms: int) -> Consumed | None:
+def consume_link_of(db: Db, token_hash: str, now_ms: int) -> Consumed | None:
     """The same for who kept only the hash of the token."""
     rows = list(db.execute(_CONSUME, {"token_hash": token_hash, "now_ms": now_ms}))
     return Consumed(rows[0][0]) if rows else None

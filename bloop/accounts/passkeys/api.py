@@ -15,7 +15,6 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.accounts.invites.read import is_good
@@ -34,6 +33,7 @@ from bloop.accounts.sign_ins.cookie import Sessions
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, Declined, Forbidden, Unauthorized
+from bloop.db.engine import Db
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
@@ -77,12 +77,12 @@ class Ceremony:
             log.warning("a registration failed: %s", error, extra={"action": "registration_failed"})
             raise Declined(NOT_REGISTERED) from error
 
-    def _spend(self, db: apsw.Connection, challenge: Challenge) -> None:
+    def _spend(self, db: Db, challenge: Challenge) -> None:
         now_ms = self._deps.now_ms()
         if not spend_challenge(db, challenge.nonce, expires_at_ms=challenge.expires_at_ms, now_ms=now_ms):
             raise Declined(BAD_CHALLENGE)
 
-    def _store(self, db: apsw.Connection, user_id: str, new: NewPasskey, name: str) -> str:
+    def _store(self, db: Db, user_id: str, new: NewPasskey, name: str) -> str:
         return add_passkey(
             db,
             user_id,
@@ -95,7 +95,7 @@ class Ceremony:
             now_ms=self._deps.now_ms(),
         )
 
-    def _create_account(self, db: apsw.Connection, req: falcon.Request, challenge: Challenge, new: NewPasskey) -> str:
+    def _create_account(self, db: Db, req: falcon.Request, challenge: Challenge, new: NewPasskey) -> str:
         """An account with its passkey, signed in: the cookie."""
         now_ms = self._deps.now_ms()
         create_user(db, username=challenge.username, user_id=challenge.user_id, now_ms=now_ms)
@@ -131,7 +131,7 @@ class Register(Ceremony):
         challenge = self._challenge(body, Purpose.SET_UP)
         new = self._new_passkey(challenge, body)
 
-        def register(db: apsw.Connection) -> str:
+        def register(db: Db) -> str:
             if has_users(db):
                 raise Forbidden(CLOSED)
             self._spend(db, challenge)
@@ -164,7 +164,7 @@ class Invited(Ceremony):
             raise Declined(BAD_INVITE)
         new = self._new_passkey(challenge, body)
 
-        def register(db: apsw.Connection) -> str:
+        def register(db: Db) -> str:
             self._spend(db, challenge)
             cookie = self._create_account(db, req, challenge, new)
             now_ms = self._deps.now_ms()
@@ -202,7 +202,7 @@ class Login(Ceremony):
                 self._deps.database.change(lambda db: mark_suspect(db, passkey.id, now_ms))
             raise Unauthorized(FAILED) from error
 
-        def sign_in(db: apsw.Connection) -> str:
+        def sign_in(db: Db) -> str:
             self._spend(db, challenge)
             if not use_passkey(
                 db,
@@ -237,7 +237,7 @@ class AddPasskey(Ceremony):
             raise Declined(BAD_CHALLENGE)
         new, name = self._new_passkey(challenge, body), text_in(body, "name").strip() or _default_name(req)
 
-        def add(db: apsw.Connection) -> str:
+        def add(db: Db) -> str:
             self._spend(db, challenge)
             return self._store(db, person.id, new, name)
 

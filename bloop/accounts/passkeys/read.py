@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class PasskeyRow(NamedTuple):
@@ -39,23 +39,23 @@ _SELECT_EXISTS = "SELECT EXISTS (SELECT 1 FROM passkeys)"
 _SELECT_KEY = "SELECT value FROM secrets WHERE name = 'challenges'"
 
 
-def list_passkeys(db: apsw.Connection, user_id: str) -> list[PasskeyRow]:
+def list_passkeys(db: Db, user_id: str) -> list[PasskeyRow]:
     """Oldest first."""
     return [PasskeyRow(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id})]
 
 
-def find_passkey(db: apsw.Connection, credential_id: bytes) -> PasskeyRow | None:
+def find_passkey(db: Db, credential_id: bytes) -> PasskeyRow | None:
     """By what the authenticator calls it."""
     row = db.execute(_SELECT_BY_CREDENTIAL, {"credential_id": credential_id}).fetchone()
     return PasskeyRow(*row) if row else None
 
 
-def has_passkeys(db: apsw.Connection) -> bool:
+def has_passkeys(db: Db) -> bool:
     row = db.execute(_SELECT_EXISTS).fetchone()
     return bool(row and row[0])
 
 
-def challenge_key(db: apsw.Connection) -> bytes:
+def challenge_key(db: Db) -> bytes:
     """32 bytes that only this database knows."""
     row = db.execute(_SELECT_KEY).fetchone()
     assert row is not None, "migration 0002 made it"

@@ -10,10 +10,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 
-import apsw
-
 from bloop.base import credentials
 from bloop.base.errors import Conflict, Declined, NotFound
+from bloop.db.engine import Db
 
 NAME_LENGTH_MAX = 64
 PER_USER_MAX = 20
@@ -43,7 +42,7 @@ _FORGET = "DELETE FROM spent_challenges WHERE expires_at_ms < :now_ms"
 
 
 def add_passkey(
-    db: apsw.Connection,
+    db: Db,
     user_id: str,
     *,
     credential_id: bytes,
@@ -79,13 +78,13 @@ def add_passkey(
     return str(row["id"])
 
 
-def rename_passkey(db: apsw.Connection, user_id: str, passkey_id: str, name: str) -> None:
+def rename_passkey(db: Db, user_id: str, passkey_id: str, name: str) -> None:
     """Raises: NotFound, Declined."""
     if not list(db.execute(_RENAME, {"id": passkey_id, "user_id": user_id, "name": checked_name(name)})):
         raise NotFound("passkey not found")
 
 
-def remove_passkey(db: apsw.Connection, user_id: str, passkey_id: str) -> None:
+def remove_passkey(db: Db, user_id: str, passkey_id: str) -> None:
     """Raises: NotFound; Conflict when it is the only one (K1)."""
     if not list(db.execute(_DELETE, {"id": passkey_id, "user_id": user_id})):
         raise NotFound("passkey not found")
@@ -93,27 +92,25 @@ def remove_passkey(db: apsw.Connection, user_id: str, passkey_id: str) -> None:
         raise Conflict("this is your only passkey: add another one first")
 
 
-def use_passkey(
-    db: apsw.Connection, passkey_id: str, *, expected: int, sign_count: int, is_synced: bool, now_ms: int
-) -> bool:
+def use_passkey(db: Db, passkey_id: str, *, expected: int, sign_count: int, is_synced: bool, now_ms: int) -> bool:
     """Store that it signed; False when its counter is not `expected` any more, or it is gone (K2)."""
     row = {"id": passkey_id, "expected": expected, "sign_count": sign_count, "is_synced": is_synced}
     return bool(list(db.execute(_USE, row | {"now_s": now_ms // 1000})))
 
 
-def mark_suspect(db: apsw.Connection, passkey_id: str, now_ms: int) -> None:
+def mark_suspect(db: Db, passkey_id: str, now_ms: int) -> None:
     """Its counter went backwards: remember the first time."""
     db.execute(_SUSPECT, {"id": passkey_id, "now_s": now_ms // 1000})
 
 
-def spend_challenge(db: apsw.Connection, challenge: bytes, *, expires_at_ms: int, now_ms: int) -> bool:
+def spend_challenge(db: Db, challenge: bytes, *, expires_at_ms: int, now_ms: int) -> bool:
     """True for the first caller (K3). Only answers that verified come here, so strangers cannot make the table grow."""
     forget_challenges(db, now_ms)
     row = {"challenge_hash": hashlib.sha256(challenge).digest(), "expires_at_ms": expires_at_ms}
     return bool(list(db.execute(_SPEND, row)))
 
 
-def forget_challenges(db: apsw.Connection, now_ms: int) -> None:
+def forget_challenges(db: Db, now_ms: int) -> None:
     """Answered challenges that would have run out by now anyway."""
     db.execute(_FORGET, {"now_ms": now_ms})
 
@@ -126,7 +123,7 @@ def checked_name(name: str) -> str:
     return name
 
 
-def _number(db: apsw.Connection, statement: str, bindings: dict[str, str | bytes]) -> int:
+def _number(db: Db, statement: str, bindings: dict[str, str | bytes]) -> int:
     row = db.execute(statement, bindings).fetchone()
     assert row is not None, "an aggregate always answers"
     return int(row[0])

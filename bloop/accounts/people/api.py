@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.accounts.invites.read import list_invites
@@ -16,6 +15,7 @@ from bloop.accounts.sign_ins.cookie import Sessions
 from bloop.auth.access import creator_id
 from bloop.auth.principal import Principal
 from bloop.base.errors import Declined, NotFound
+from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import answer_json, read_json
 from bloop.site.deps import Deps
@@ -103,21 +103,21 @@ class Reset:
 # What the pages do as well. Inside a transaction ---------------------------------------------------------------------
 
 
-def change_role(db: apsw.Connection, principal: Principal, user_id: str, *, is_admin: bool) -> None:
+def change_role(db: Db, principal: Principal, user_id: str, *, is_admin: bool) -> None:
     """Raises: Declined for oneself, NotFound, Conflict for the last admin."""
     if user_id == principal.id:
         raise Declined("cannot change your own role")
     set_role(db, user_id, is_admin=is_admin)
 
 
-def remove_person(db: apsw.Connection, principal: Principal, user_id: str) -> None:
+def remove_person(db: Db, principal: Principal, user_id: str) -> None:
     """Raises: Declined for oneself, Conflict for the last admin."""
     if user_id == principal.id:
         raise Declined("cannot delete yourself")
     delete_user(db, user_id)
 
 
-def recovery_link(deps: Deps, db: apsw.Connection, principal: Principal, user_id: str, now_ms: int) -> str:
+def recovery_link(deps: Deps, db: Db, principal: Principal, user_id: str, now_ms: int) -> str:
     """The URL that signs this person in once. Raises: NotFound."""
     if get_user(db, user_id) is None:
         raise NotFound("user not found")
@@ -126,7 +126,7 @@ def recovery_link(deps: Deps, db: apsw.Connection, principal: Principal, user_id
     return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
 
 
-def invite(db: apsw.Connection, principal: Principal, now_ms: int) -> NewInvite:
+def invite(db: Db, principal: Principal, now_ms: int) -> NewInvite:
     return create_invite(db, created_by=creator_id(principal), now_ms=now_ms)
 
 

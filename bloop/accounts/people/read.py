@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db, Row
 
 
 class UserRow(NamedTuple):
@@ -55,43 +54,43 @@ SELECT u.id, u.username, u.display_name, u.is_admin, u.created_at,
 _SELECT_EXISTS = "SELECT EXISTS (SELECT 1 FROM webauthn_users)"
 
 
-def list_users(db: apsw.Connection) -> list[UserRow]:
+def list_users(db: Db) -> list[UserRow]:
     """Oldest first."""
     return [_user(row) for row in db.execute(_SELECT_ALL)]
 
 
-def display_names(db: apsw.Connection) -> dict[str, str]:
+def display_names(db: Db) -> dict[str, str]:
     """What everybody is called, by their id."""
     return {user.id: user.display_name for user in list_users(db)}
 
 
-def list_people(db: apsw.Connection) -> list[Person]:
+def list_people(db: Db) -> list[Person]:
     """Oldest first, each with how many passkeys they have and when they were last here."""
     return [Person(_user(row[:5]), row[5], row[6] or None) for row in db.execute(_SELECT_PEOPLE)]
 
 
-def get_user(db: apsw.Connection, user_id: str) -> UserRow | None:
+def get_user(db: Db, user_id: str) -> UserRow | None:
     row = db.execute(_SELECT, {"id": user_id}).fetchone()
     return _user(row) if row else None
 
 
-def find_user(db: apsw.Connection, username: str) -> UserRow | None:
+def find_user(db: Db, username: str) -> UserRow | None:
     """By name, in whatever case; the exact one first."""
     row = db.execute(_SELECT_BY_NAME, {"username": username}).fetchone()
     return _user(row) if row else None
 
 
-def has_users(db: apsw.Connection) -> bool:
+def has_users(db: Db) -> bool:
     row = db.execute(_SELECT_EXISTS).fetchone()
     return bool(row and row[0])
 
 
-def _user(row: apsw.SQLiteValues) -> UserRow:
+def _user(row: Row) -> UserRow:
     user_id, username, display_name, is_admin, created_at = row
     return UserRow(str(user_id), str(username), str(display_name), bool(is_admin), int(created_at or 0))
 
 
-def named_user(db: apsw.Connection, name: str) -> UserRow:
+def named_user(db: Db, name: str) -> UserRow:
     """The account an operator named. Raises: NotFound, naming who there is."""
     found = find_user(db, name)
     if found is None:

@@ -11,11 +11,10 @@ from __future__ import annotations
 
 import unicodedata
 
-import apsw
-
 from bloop.accounts.people.read import find_user
 from bloop.base import credentials
 from bloop.base.errors import Conflict, Declined, NotFound
+from bloop.db.engine import Db
 
 USERNAME_LENGTH_MAX = 64
 
@@ -61,13 +60,13 @@ def checked_username(text: str) -> str:
     return name
 
 
-def ensure_free(db: apsw.Connection, username: str) -> None:
+def ensure_free(db: Db, username: str) -> None:
     """Raises: Conflict."""
     if find_user(db, username) is not None:
         raise Conflict("that username is taken")
 
 
-def create_user(db: apsw.Connection, *, username: str, now_ms: int, user_id: str | None = None) -> str:
+def create_user(db: Db, *, username: str, now_ms: int, user_id: str | None = None) -> str:
     """The id of a new account; the first one is an admin (U3). `username` has been through `checked_username`.
 
     Raises:
@@ -82,7 +81,7 @@ def create_user(db: apsw.Connection, *, username: str, now_ms: int, user_id: str
     return str(row["id"])
 
 
-def set_role(db: apsw.Connection, user_id: str, *, is_admin: bool) -> None:
+def set_role(db: Db, user_id: str, *, is_admin: bool) -> None:
     """Promote or demote, with effect on the next request.
 
     Raises:
@@ -96,7 +95,7 @@ def set_role(db: apsw.Connection, user_id: str, *, is_admin: bool) -> None:
         raise NotFound("user not found")
 
 
-def delete_user(db: apsw.Connection, user_id: str) -> None:
+def delete_user(db: Db, user_id: str) -> None:
     """Remove the account (U2); an unknown id is fine.
 
     Raises:
@@ -107,12 +106,12 @@ def delete_user(db: apsw.Connection, user_id: str) -> None:
     db.execute(_DELETE, {"id": user_id})
 
 
-def delete_everybody(db: apsw.Connection) -> None:
+def delete_everybody(db: Db) -> None:
     """Back to the beginning: no account, no session, no invite. What people made stays."""
     db.execute(_RESET)
 
 
-def _ensure_not_last_admin(db: apsw.Connection, user_id: str) -> None:
+def _ensure_not_last_admin(db: Db, user_id: str) -> None:
     (is_last,) = db.execute(_SELECT_IS_LAST_ADMIN, {"id": user_id}).fetchone() or (0,)
     if is_last:
         raise Conflict("there must be an admin: promote somebody else first")

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 
-import apsw
 import falcon
 
 from bloop.accounts.contexts import InvitePage, LinkPage, LoginPage, SetUpPage
@@ -19,6 +18,7 @@ from bloop.accounts.people.read import has_users
 from bloop.accounts.sign_ins.cookie import Sessions
 from bloop.accounts.sign_ins.store import delete_sign_in
 from bloop.base import credentials
+from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import answer_json, read_form
 from bloop.site.contexts import Page
@@ -59,7 +59,7 @@ class SignIn:
         form, now_ms = read_form(req), self._deps.now_ms()
         token, next_path = form.get("token", ""), local_path(form.get("next"))
 
-        def sign_in(db: apsw.Connection) -> tuple[Consumed, str] | None:
+        def sign_in(db: Db) -> tuple[Consumed, str] | None:
             link = consume_login_link(db, token, now_ms)
             return None if link is None else (link, self._sessions.open(db, req, link.user_id, now_ms))
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.accounts.sign_ins.read import SignInRow, find_sign_in
 from bloop.accounts.sign_ins.store import touch_sign_in
 from bloop.auth import scopes
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
+from bloop.db.engine import Db
 from bloop.site.access import Credential
 
 OPERATOR = "operator"
 
 
-def find_by_cookie(db: apsw.Connection, cookie: str, now_ms: int) -> Credential | None:
+def find_by_cookie(db: Db, cookie: str, now_ms: int) -> Credential | None:
     """The session of this cookie; None when it has ended or never was one."""
     token_hash = credentials.token_hash(cookie)
     session = find_sign_in(db, token_hash, now_ms)

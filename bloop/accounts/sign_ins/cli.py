@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import apsw
 import click
 
 from bloop.accounts.links.store import create_login_link
@@ -11,6 +10,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict
 from bloop.command.context import as_json, change, print_json, with_settings
+from bloop.db.engine import Db
 
 SIGN_IN_PATH = "/auth/login"  # as in site/access.py, which would bring Falcon along
 
@@ -32,7 +32,7 @@ def login_link(settings: Settings, username: str | None, as_json: bool) -> None:
     click.echo(url)
 
 
-def make_link(settings: Settings, db: apsw.Connection, username: str | None) -> str:
+def make_link(settings: Settings, db: Db, username: str | None) -> str:
     """The URL of a fresh one-time link; `username` None while nobody has an account. Raises: Conflict, NotFound."""
     if username is None and has_users(db):
         known = ", ".join(row.username for row in list_users(db))

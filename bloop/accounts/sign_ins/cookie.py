@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.accounts.sign_ins.browser import agent_of
 from bloop.accounts.sign_ins.store import Browser, create_sign_in, delete_sign_in, sweep_sign_ins
 from bloop.base.client_address import ClientAddresses, client_network
 from bloop.base.config import Settings
+from bloop.db.engine import Db
 from bloop.site.cookie import COOKIE, SECURE_COOKIE, session_cookie
 
 
@@ -19,7 +19,7 @@ class Sessions:
         self._https, self._ttl_s = settings.https, settings.auth.session_ttl_secs
         self._addresses = ClientAddresses(settings.server.trusted_proxies)
 
-    def open(self, db: apsw.Connection, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
+    def open(self, db: Db, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
         """The cookie of a new session; the one this browser came with ends."""
         sweep_sign_ins(db, now_ms)
         former = session_cookie(req)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class SignInRow(NamedTuple):
@@ -42,7 +42,7 @@ SELECT substr(token, 1, 16), agent, network, created_at, last_seen_at
 """
 
 
-def find_sign_in(db: apsw.Connection, token_hash: str, now_ms: int) -> SignInRow | None:
+def find_sign_in(db: Db, token_hash: str, now_ms: int) -> SignInRow | None:
     """The sign-in whose cookie has this hash, unless it has expired."""
     row = db.execute(_SELECT, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     if row is None:
@@ -51,6 +51,6 @@ def find_sign_in(db: apsw.Connection, token_hash: str, now_ms: int) -> SignInRow
     return SignInRow(user_id, username, display_name, bool(is_admin), expires_at, last_seen_at)
 
 
-def list_sign_ins(db: apsw.Connection, user_id: str, now_ms: int) -> list[SignInSummary]:
+def list_sign_ins(db: Db, user_id: str, now_ms: int) -> list[SignInSummary]:
     """This person's live sign-ins, the one used last first."""
     return [SignInSummary(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id, "now_s": now_ms // 1000})]

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base import credentials
+from bloop.db.engine import Db
 
 SWEEP_ROWS_MAX = 1000
 HANDLE_LENGTH = 16  # characters of the stored hash that name a sign-in on its owner's page
@@ -41,9 +40,7 @@ class Browser(NamedTuple):
 UNKNOWN = Browser()
 
 
-def create_sign_in(
-    db: apsw.Connection, user_id: str | None, *, now_ms: int, ttl_s: int, browser: Browser = UNKNOWN
-) -> str:
+def create_sign_in(db: Db, user_id: str | None, *, now_ms: int, ttl_s: int, browser: Browser = UNKNOWN) -> str:
     """The value for the cookie; `user_id` None is the operator, let in by the set-up link."""
     token, now_s = credentials.new_token(), now_ms // 1000
     row = {"token": credentials.token_hash(token), "user_id": user_id, "created_at": now_s, "expires_at": now_s + ttl_s}
@@ -51,26 +48,26 @@ def create_sign_in(
     return token
 
 
-def touch_sign_in(db: apsw.Connection, token_hash: str, now_ms: int) -> None:
+def touch_sign_in(db: Db, token_hash: str, now_ms: int) -> None:
     """Note that it was used."""
     db.execute(_TOUCH, {"token": token_hash, "now_s": now_ms // 1000})
 
 
-def end_sign_in(db: apsw.Connection, user_id: str, handle: str) -> None:
+def end_sign_in(db: Db, user_id: str, handle: str) -> None:
     """End one of this person's sign-ins; one that is gone already is fine."""
     db.execute(_END, {"user_id": user_id, "handle": handle})
 
 
-def end_other_sign_ins(db: apsw.Connection, user_id: str, token: str) -> int:
+def end_other_sign_ins(db: Db, user_id: str, token: str) -> int:
     """End all of this person's sign-ins but the one of this cookie; return how many."""
     return len(list(db.execute(_END_OTHERS, {"user_id": user_id, "token": credentials.token_hash(token)})))
 
 
-def delete_sign_in(db: apsw.Connection, token: str) -> None:
+def delete_sign_in(db: Db, token: str) -> None:
     """Sign this browser out; an unknown token is fine."""
     db.execute(_DELETE, {"token": credentials.token_hash(token)})
 
 
-def sweep_sign_ins(db: apsw.Connection, now_ms: int) -> int:
+def sweep_sign_ins(db: Db, now_ms: int) -> int:
     """Delete expired sign-ins, oldest first and at most SWEEP_ROWS_MAX; return how many."""
     return len(list(db.execute(_SWEEP, {"now_s": now_ms // 1000, "limit": SWEEP_ROWS_MAX})))

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.alerts.deliveries.read import DeliveryState, get_delivery
 from bloop.base.errors import Conflict
+from bloop.db.engine import Db
 
 # Ten tries again for one that had spent them; one that waits for its next keeps its count and is only tried at once.
 _RETRY = """
@@ -16,7 +15,7 @@ UPDATE deliveries
 _DISMISS = "UPDATE deliveries SET state = 'dismissed' WHERE id = :id AND state IN ('waiting', 'failed')"
 
 
-def retry(db: apsw.Connection, delivery_id: int, now_ms: int) -> None:
+def retry(db: Db, delivery_id: int, now_ms: int) -> None:
     """Raises: Conflict."""
     row = get_delivery(db, delivery_id)
     if row is None or not row.can_be_sent:
@@ -27,7 +26,7 @@ def retry(db: apsw.Connection, delivery_id: int, now_ms: int) -> None:
     db.execute(_RETRY, {"id": delivery_id, "now_ms": now_ms})
 
 
-def dismiss(db: apsw.Connection, delivery_id: int) -> None:
+def dismiss(db: Db, delivery_id: int) -> None:
     """Raises: Conflict."""
     row = get_delivery(db, delivery_id)
     if row is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.alerts.deliveries import actions as alert_log
@@ -14,6 +13,7 @@ from bloop.alerts.rules.changes import ID_MAX, NOT_YOURS
 from bloop.auth.access import may_change_alerts
 from bloop.auth.principal import Principal
 from bloop.base.errors import Forbidden, InvalidParameter, NotFound
+from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.site import params
 from bloop.site.bodies import answer_json
@@ -90,8 +90,8 @@ def state_in(req: falcon.Request) -> DeliveryState | None:
         raise InvalidParameter("state", f"must be one of {', '.join(DeliveryState)}") from None
 
 
-def _act(deps: Deps, principal: Principal, delivery_id: int, do: Callable[[apsw.Connection], None]) -> DeliveryRow:
-    def act(db: apsw.Connection) -> DeliveryRow:
+def _act(deps: Deps, principal: Principal, delivery_id: int, do: Callable[[Db], None]) -> DeliveryRow:
+    def act(db: Db) -> DeliveryRow:
         row = get_delivery(db, delivery_id) if 0 < delivery_id <= ID_MAX else None
         is_hidden = principal.project_ids is not None and (
             row is None or row.rule_project_id not in principal.project_ids

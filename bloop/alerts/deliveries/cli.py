@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import apsw
 import click
 
 from bloop.alerts.deliveries import actions as alert_log
@@ -16,6 +15,7 @@ from bloop.base.errors import NotFound
 from bloop.command.context import as_json, database, print_json, print_table, with_settings
 from bloop.command.times import minute
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.db.walk import ROWS_MAX
 
 TEXT_CHARS_MAX = 80  # of a message in a table
@@ -82,7 +82,7 @@ def _each(
     settings: Settings,
     delivery_ids: tuple[int, ...],
     failed: bool,
-    do: Callable[[apsw.Connection, DeliveryRow], None],
+    do: Callable[[Db, DeliveryRow], None],
     done: str,
 ) -> None:
     """Each in a transaction of its own: the writer gets its turn. The first that will not do ends it."""
@@ -97,14 +97,14 @@ def _each(
     click.echo(f"{count} {done}", err=True)
 
 
-def _known(db: apsw.Connection, delivery_id: int) -> DeliveryRow:
+def _known(db: Db, delivery_id: int) -> DeliveryRow:
     row = get_delivery(db, delivery_id)
     if row is None:
         raise NotFound(f"there is no delivery {delivery_id}")
     return row
 
 
-def _failed(db: apsw.Connection) -> list[DeliveryRow]:
+def _failed(db: Db) -> list[DeliveryRow]:
     """Newest first."""
     found: list[DeliveryRow] = []
     before_id = None

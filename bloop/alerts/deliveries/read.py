@@ -11,10 +11,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts.rules import words
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX
 
 
@@ -149,9 +147,7 @@ SELECT f.id, d.sent_at_ms, f.rule_name, d.channel_type, d.target
 _NEWEST_ID = 2**63 - 1
 
 
-def list_firings(
-    db: apsw.Connection, rule_id: int, *, before_id: int | None = None, skip: int = 0, limit: int
-) -> list[FiringRow]:
+def list_firings(db: Db, rule_id: int, *, before_id: int | None = None, skip: int = 0, limit: int) -> list[FiringRow]:
     """What a rule fired, tests included, strictly before `before_id`."""
     assert 0 < limit <= ROWS_MAX + 1
     bindings = {"rule_id": rule_id, "before_id": before_id or _NEWEST_ID, "limit": limit, "skip": skip}
@@ -159,7 +155,7 @@ def list_firings(
 
 
 def list_deliveries(
-    db: apsw.Connection,
+    db: Db,
     *,
     state: DeliveryState | None = None,
     rule_id: int | None = None,
@@ -185,23 +181,23 @@ def list_deliveries(
     return [_delivery(row) for row in db.execute(statement, bindings)]
 
 
-def get_delivery(db: apsw.Connection, delivery_id: int) -> DeliveryRow | None:
+def get_delivery(db: Db, delivery_id: int) -> DeliveryRow | None:
     """Says nothing about who may see it."""
     row = db.execute(f"{_COLUMNS} {_ONE}", {"id": delivery_id}).fetchone()
     return None if row is None else _delivery(row)
 
 
-def deliveries_of(db: apsw.Connection, firing_id: int) -> list[DeliveryRow]:
+def deliveries_of(db: Db, firing_id: int) -> list[DeliveryRow]:
     """One per channel, in the order of the channels."""
     return [_delivery(row) for row in db.execute(f"{_COLUMNS} {_OF_FIRING}", {"firing_id": firing_id})]
 
 
-def count_deliveries(db: apsw.Connection, state: DeliveryState) -> int:
+def count_deliveries(db: Db, state: DeliveryState) -> int:
     """By an index; meant for the states that are few."""
     return int(db.execute(_COUNT, {"state": state.value}).get or 0)
 
 
-def announced(db: apsw.Connection, issue_id: int, *, limit: int) -> list[AnnouncedRow]:
+def announced(db: Db, issue_id: int, *, limit: int) -> list[AnnouncedRow]:
     """Whom bloop told about an issue, the newest firing first, its receivers in their order."""
     return [AnnouncedRow(*row) for row in db.execute(_ANNOUNCED, {"issue_id": issue_id, "limit": limit})]
 

@@ -11,7 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class DeliveryTarget(NamedTuple):
@@ -61,7 +61,7 @@ def _new_key() -> str:
 
 
 def add(
-    db: apsw.Connection,
+    db: Db,
     firing_id: int,
     rule_id: int | None,
     targets: Iterable[DeliveryTarget],
@@ -82,26 +82,26 @@ def add(
         db.execute(_INSERT, row)
 
 
-def sent(db: apsw.Connection, delivery_id: int, *, status: int | None, now_ms: int) -> None:
+def sent(db: Db, delivery_id: int, *, status: int | None, now_ms: int) -> None:
     db.execute(_SENT, {"id": delivery_id, "status": status, "now_ms": now_ms})
 
 
-def again(db: apsw.Connection, delivery_id: int, *, next_try_at_ms: int, error: str, status: int | None) -> None:
+def again(db: Db, delivery_id: int, *, next_try_at_ms: int, error: str, status: int | None) -> None:
     """This try came to nothing; another follows."""
     row = {"id": delivery_id, "next_try_at_ms": next_try_at_ms, "error": error, "status": status}
     db.execute(_AGAIN, row)
 
 
-def pause(db: apsw.Connection, channel_type: str, channel_id: int | None, until_ms: int) -> None:
+def pause(db: Db, channel_type: str, channel_id: int | None, until_ms: int) -> None:
     """The receiver asked to be left alone: nothing that waits for this channel is tried before `until_ms`."""
     db.execute(_PAUSE, {"channel_type": channel_type, "channel_id": channel_id, "until_ms": until_ms})
 
 
-def skip(db: apsw.Connection, delivery_id: int, *, why: str) -> None:
+def skip(db: Db, delivery_id: int, *, why: str) -> None:
     """The settings do not want it sent."""
     db.execute(_SKIP, {"id": delivery_id, "why": why})
 
 
-def give_up(db: apsw.Connection, delivery_id: int, *, error: str, status: int | None) -> None:
+def give_up(db: Db, delivery_id: int, *, error: str, status: int | None) -> None:
     """This try was the last."""
     db.execute(_GIVE_UP, {"id": delivery_id, "error": error, "status": status})

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 
-import apsw
 import falcon
 
 from bloop.alerts.deliveries import actions as alert_log
@@ -14,6 +13,7 @@ from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, list_d
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
 from bloop.alerts.rules.read import get_rule
+from bloop.db.engine import Db
 from bloop.db.walk import ROWS_MAX
 from bloop.site import params
 from bloop.site.deps import Deps
@@ -68,7 +68,7 @@ class DeliveryLog:
         """Every failed one that is theirs to change, newest first, in short transactions."""
         principal = principal_of(req)
 
-        def some(db: apsw.Connection, before_id: int | None) -> int | None:
+        def some(db: Db, before_id: int | None) -> int | None:
             rows = list_deliveries(db, state=DeliveryState.FAILED, before_id=before_id, limit=ROWS_MAX)
             for row in rows:
                 if may_change_delivery(principal, row):

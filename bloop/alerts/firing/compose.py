@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-import apsw
-
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing import windows as minutes
 from bloop.alerts.firing import wording
@@ -14,12 +12,13 @@ from bloop.alerts.firing.read import Happened, HeldFiring, Subject
 from bloop.alerts.message import AlertMessage, from_json
 from bloop.alerts.rules.model import Rule, Spike, Threshold
 from bloop.base.clock import MINUTE_MS
+from bloop.db.engine import Db
 
 
 class Composer:
     """`origin` is where the pages are, as people's browsers reach them."""
 
-    def __init__(self, db: apsw.Connection, origin: str) -> None:
+    def __init__(self, db: Db, origin: str) -> None:
         self._db, self._origin = db, origin.rstrip("/")
 
     def of_signals(

@@ -14,7 +14,6 @@ import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-import apsw
 import orjson
 
 from bloop.alerts.deliveries import store as deliveries
@@ -31,6 +30,8 @@ from bloop.alerts.rules.model import Rule, Spike, Threshold, WindowConfig, parse
 from bloop.base.clock import DAY_MS, MINUTE_MS, minute_of
 from bloop.base.errors import BloopError
 from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.engine import Db
 from bloop.pipeline import signal_log as signals
 
 SIGNALS_MAX = 200  # looked at in one transaction: some ten ms of the write lock
@@ -50,7 +51,7 @@ class Engine:
 
     def __init__(
         self,
-        db: apsw.Connection,
+        db: Db,
         *,
         origin: str,
         cooldown_ms: int,
@@ -80,7 +81,7 @@ class Engine:
             with self._db:  # inside a transaction: a savepoint
                 for rule in rules:
                     self._ask_one(rule, happened, now_ms)
-        except (apsw.Error, BloopError):
+        except (db_errors.Error, BloopError):
             raise
         except Exception:  # E4
             log.exception("signal %d is passed over", happened.signal_id, extra={"action": "signal_skipped"})

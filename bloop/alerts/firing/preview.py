@@ -6,8 +6,6 @@ as far back as signals are kept, counts as far back as `MINUTES_DAYS` of retenti
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing import windows as minutes
 from bloop.alerts.firing.compose import Composer
@@ -15,11 +13,12 @@ from bloop.alerts.firing.decide import Firing, on_signal, over_minutes, reach_ms
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules.model import Rule, Spike, Threshold
 from bloop.base.clock import minute_of
+from bloop.db.engine import Db
 
 SIGNALS_MAX = 20_000  # looked at, newest first
 
 
-def preview(db: apsw.Connection, rule: Rule, since_ms: int, until_ms: int) -> list[Firing]:
+def preview(db: Db, rule: Rule, since_ms: int, until_ms: int) -> list[Firing]:
     """The firings in that time, in order. When the rule was made does not matter."""
     rule = rule._replace(after_signal_id=0, from_minute_ms=0)
     if isinstance(rule.config, Threshold | Spike):
@@ -35,7 +34,7 @@ def preview(db: apsw.Connection, rule: Rule, since_ms: int, until_ms: int) -> li
     return found
 
 
-def messages(db: apsw.Connection, rule: Rule, firings: list[Firing], origin: str) -> list[AlertMessage]:
+def messages(db: Db, rule: Rule, firings: list[Firing], origin: str) -> list[AlertMessage]:
     """What each of `firings` would have said, in order; counts of issues are as they are by now."""
     composer = Composer(db, origin)
     if isinstance(rule.config, Threshold | Spike):
@@ -45,7 +44,7 @@ def messages(db: apsw.Connection, rule: Rule, firings: list[Firing], origin: str
     return [message for _, message in composer.of_signals(rule, firings, happened)]
 
 
-def _over_minutes(db: apsw.Connection, rule: Rule, since_ms: int, until_ms: int) -> list[Firing]:
+def _over_minutes(db: Db, rule: Rule, since_ms: int, until_ms: int) -> list[Firing]:
     config, scope = rule.config, rule.scope
     assert isinstance(config, Threshold | Spike)
     if scope is None:

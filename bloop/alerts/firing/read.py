@@ -8,9 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class RuleRecord(NamedTuple):
@@ -190,93 +188,93 @@ _SELECT_NEXT_TRY = "SELECT min(next_try_at_ms) FROM deliveries WHERE state = 'wa
 _SELECT_FAILED = "SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 1"
 
 
-def cursor(db: apsw.Connection) -> int:
+def cursor(db: Db) -> int:
     """Up to which signal every rule was asked. Signals up to here may be pruned."""
     return int(db.execute(_SELECT_CURSOR).get)
 
 
-def asked_minute_ms(db: apsw.Connection) -> int:
+def asked_minute_ms(db: Db) -> int:
     """The last minute that windows were looked at in, 0 before the first time."""
     return int(db.execute(_SELECT_MINUTE).get)
 
 
-def rules(db: apsw.Connection) -> list[RuleRecord]:
+def rules(db: Db) -> list[RuleRecord]:
     return [RuleRecord(*row) for row in db.execute(_SELECT_RULES)]
 
 
-def rule_is_there(db: apsw.Connection, rule_id: int) -> bool:
+def rule_is_there(db: Db, rule_id: int) -> bool:
     """Switched on or off."""
     return db.execute(_SELECT_IS_THERE, {"rule_id": rule_id}).fetchone() is not None
 
 
-def happened_after(db: apsw.Connection, after_id: int, *, limit: int) -> list[Happened]:
+def happened_after(db: Db, after_id: int, *, limit: int) -> list[Happened]:
     """In order. Nothing turns up behind a reader: ids are given under the write lock, so they rise with the commits."""
     return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AFTER}", {"after_id": after_id, "limit": limit})]
 
 
-def happened_between(db: apsw.Connection, since_ms: int, until_ms: int, *, limit: int) -> list[Happened]:
+def happened_between(db: Db, since_ms: int, until_ms: int, *, limit: int) -> list[Happened]:
     """The newest `limit` in that time, in order, as far back as signals are kept."""
     bindings = {"since_ms": since_ms, "until_ms": until_ms, "limit": limit}
     return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_BETWEEN}", bindings)][::-1]
 
 
-def happened_among(db: apsw.Connection, signal_ids: Sequence[int]) -> list[Happened]:
+def happened_among(db: Db, signal_ids: Sequence[int]) -> list[Happened]:
     """Those of these signals that are kept, in order."""
     return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AMONG}", {"signal_ids": ids_json(signal_ids)})]
 
 
-def fired_at_ms(db: apsw.Connection, rule_id: int, project_id: int, key: str) -> int | None:
+def fired_at_ms(db: Db, rule_id: int, project_id: int, key: str) -> int | None:
     """When the rule last fired about `key`."""
     bindings = {"rule_id": rule_id, "project_id": project_id, "key": key}
     return db.execute(_SELECT_FIRED, bindings).get  # type: ignore[no-any-return]
 
 
-def subjects(db: apsw.Connection, issue_ids: Sequence[int]) -> dict[int, Subject]:
+def subjects(db: Db, issue_ids: Sequence[int]) -> dict[int, Subject]:
     """By id; issues that are gone are left out."""
     rows = db.execute(_SUBJECT, {"issue_ids": ids_json(issue_ids)})
     return {row[0]: Subject(row[0], ProjectFacts(*row[1:5]), *row[5:]) for row in rows}
 
 
-def project(db: apsw.Connection, project_id: int) -> ProjectFacts:
+def project(db: Db, project_id: int) -> ProjectFacts:
     return ProjectFacts(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
 
 
-def channels(db: apsw.Connection, rule_id: int) -> list[RuleChannel]:
+def channels(db: Db, rule_id: int) -> list[RuleChannel]:
     return [RuleChannel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
 
 
-def told(db: apsw.Connection, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:
+def told(db: Db, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:
     """When the rule last spoke and whether in a digest, newest first. What waits for a digest, or was in one, is not
     among it."""
     rows = db.execute(_SELECT_TOLD, {"rule_id": rule_id, "limit": limit})
     return [(at_ms, bool(is_digest)) for at_ms, is_digest in rows]
 
 
-def held(db: apsw.Connection, now_ms: int, *, hold_ms: int) -> list[Held]:
+def held(db: Db, now_ms: int, *, hold_ms: int) -> list[Held]:
     """Rules whose digest is due; nothing is held longer than `hold_ms`."""
     return [Held(*row) for row in db.execute(_SELECT_HELD, {"now_ms": now_ms, "hold_ms": hold_ms})]
 
 
-def held_until_ms(db: apsw.Connection, rule_id: int) -> int | None:
+def held_until_ms(db: Db, rule_id: int) -> int | None:
     """When the rule's digest is due; None when it holds nothing."""
     return db.execute(_SELECT_HELD_UNTIL, {"rule_id": rule_id}).get  # type: ignore[no-any-return]
 
 
-def held_firings(db: apsw.Connection, rule_id: int, *, limit: int) -> list[HeldFiring]:
+def held_firings(db: Db, rule_id: int, *, limit: int) -> list[HeldFiring]:
     """Those about the issues with the most events first."""
     return [HeldFiring(*row) for row in db.execute(_SELECT_HELD_OF_RULE, {"rule_id": rule_id, "limit": limit})]
 
 
-def due(db: apsw.Connection, now_ms: int, *, wait_ms: int) -> list[Due]:
+def due(db: Db, now_ms: int, *, wait_ms: int) -> list[Due]:
     """The oldest due delivery of each channel; none waits longer than `wait_ms`."""
     return [Due(*row) for row in db.execute(_SELECT_DUE, {"now_ms": now_ms, "wait_ms": wait_ms})]
 
 
-def next_try_at_ms(db: apsw.Connection) -> int | None:
+def next_try_at_ms(db: Db) -> int | None:
     """When the next delivery is due; None when none waits."""
     return db.execute(_SELECT_NEXT_TRY).get  # type: ignore[no-any-return]
 
 
-def any_failed(db: apsw.Connection) -> bool:
+def any_failed(db: Db) -> bool:
     """Whether a delivery failed for good and nobody has seen to it."""
     return db.execute(_SELECT_FAILED).fetchone() is not None

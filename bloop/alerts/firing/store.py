@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class FiringFields(NamedTuple):
@@ -46,27 +46,27 @@ _MOVE_CURSOR = "UPDATE alert_cursor SET signal_id = :signal_id WHERE id = 1"
 _MOVE_MINUTE = "UPDATE alert_cursor SET minute_ms = :minute_ms WHERE id = 1"
 
 
-def add_firing(db: apsw.Connection, fields: FiringFields) -> int:
+def add_firing(db: Db, fields: FiringFields) -> int:
     """Its id."""
     made = db.execute(_INSERT, fields).get
     assert isinstance(made, int)
     return made
 
 
-def cool_down(db: apsw.Connection, rule_id: int, project_id: int, key: str, fired_at_ms: int) -> None:
+def cool_down(db: Db, rule_id: int, project_id: int, key: str, fired_at_ms: int) -> None:
     """The rule has fired about `key`, and will not for a while."""
     bindings = {"rule_id": rule_id, "project_id": project_id, "key": key, "fired_at_ms": fired_at_ms}
     db.execute(_COOL_DOWN, bindings)
 
 
-def tell_held(db: apsw.Connection, rule_id: int, digest_id: int | None) -> None:
+def tell_held(db: Db, rule_id: int, digest_id: int | None) -> None:
     """What was held of this rule is told by the firing `digest_id`; None: for each by itself, or for nobody."""
     db.execute(_TELL_IN, {"rule_id": rule_id, "digest_id": digest_id})
 
 
-def move_cursor(db: apsw.Connection, signal_id: int) -> None:
+def move_cursor(db: Db, signal_id: int) -> None:
     db.execute(_MOVE_CURSOR, {"signal_id": signal_id})
 
 
-def move_minute(db: apsw.Connection, minute_ms: int) -> None:
+def move_minute(db: Db, minute_ms: int) -> None:
     db.execute(_MOVE_MINUTE, {"minute_ms": minute_ms})

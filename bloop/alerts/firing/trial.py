@@ -12,8 +12,6 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, deliveries_of
@@ -22,6 +20,7 @@ from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
 from bloop.alerts.rules.read import RuleRow, list_channels
+from bloop.db.engine import Db
 from bloop.processes.read import ALERTS, STALE_MS, process_states
 
 TEST = "test"
@@ -45,7 +44,7 @@ class TrialResult(NamedTuple):
     status: int | None
 
 
-def start(db: apsw.Connection, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
+def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
     """The firing that is the test, in the caller's transaction. `shown` names what a config leads to."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = AlertMessage(
@@ -88,7 +87,7 @@ def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[Deliver
         time.sleep(_LOOK_EVERY_S)
 
 
-def end(db: apsw.Connection, firing_id: int) -> None:
+def end(db: Db, firing_id: int) -> None:
     """Y2. Call inside a transaction."""
     for row in deliveries_of(db, firing_id):
         if row.state is not DeliveryState.SENT:
@@ -109,7 +108,7 @@ def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResu
     ]
 
 
-def is_running(db: apsw.Connection, now_ms: int) -> bool:
+def is_running(db: Db, now_ms: int) -> bool:
     """Whether the process that would send it said lately that it lives."""
     return any(state.name == ALERTS and now_ms - state.seen_at_ms <= STALE_MS for state in process_states(db))
 

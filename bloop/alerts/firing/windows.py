@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class WindowScope(NamedTuple):
@@ -51,7 +51,7 @@ SELECT f.issue_id, sum(m.event_count) AS event_count {_COUNTED}
 """
 
 
-def counts(db: apsw.Connection, scope: WindowScope, first_ms: int, last_ms: int) -> dict[int, dict[int, int]]:
+def counts(db: Db, scope: WindowScope, first_ms: int, last_ms: int) -> dict[int, dict[int, int]]:
     """Project → start of the minute → events, for the minutes from `first_ms` to `last_ms`, both inclusive."""
     found: dict[int, dict[int, int]] = {}
     bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
@@ -60,7 +60,7 @@ def counts(db: apsw.Connection, scope: WindowScope, first_ms: int, last_ms: int)
     return found
 
 
-def parts(db: apsw.Connection, scope: WindowScope, first_ms: int, last_ms: int) -> list[Part]:
+def parts(db: Db, scope: WindowScope, first_ms: int, last_ms: int) -> list[Part]:
     """Which issues the events in those minutes are of, most first."""
     bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
     return [Part(*row) for row in db.execute(_SELECT_PARTS, bindings)]

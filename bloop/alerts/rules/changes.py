@@ -10,8 +10,6 @@ import threading
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts import channels
 from bloop.alerts.deliveries.read import DeliveryRow, deliveries_of
 from bloop.alerts.firing import trial
@@ -22,6 +20,7 @@ from bloop.auth.access import creator_id, may_change_alerts, may_see_alerts
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.config import Settings
 from bloop.base.errors import Forbidden, InvalidField, NotFound, RateLimited
+from bloop.db.engine import Db
 from bloop.projects.read import get_project
 from bloop.site.deps import Deps
 
@@ -34,7 +33,7 @@ ADMINS_ONLY = "only an admin may do this: the rule is over all projects"
 _waiting = threading.BoundedSemaphore(TESTS_AT_ONCE)  # of this process
 
 
-def known_rule(db: apsw.Connection, principal: Principal, rule_id: int) -> RuleRow:
+def known_rule(db: Db, principal: Principal, rule_id: int) -> RuleRow:
     """Raises: NotFound."""
     rule = get_rule(db, rule_id) if 0 < rule_id <= ID_MAX else None
     if rule is None or not may_see_alerts(principal, rule.project_id):
@@ -42,7 +41,7 @@ def known_rule(db: apsw.Connection, principal: Principal, rule_id: int) -> RuleR
     return rule
 
 
-def changeable_rule(db: apsw.Connection, principal: Principal, rule_id: int) -> RuleRow:
+def changeable_rule(db: Db, principal: Principal, rule_id: int) -> RuleRow:
     """Raises: NotFound, Forbidden."""
     rule = known_rule(db, principal, rule_id)
     if not may_change(principal, rule):
@@ -54,7 +53,7 @@ def may_change(principal: Principal, rule: RuleRow) -> bool:
     return may_change_alerts(principal, rule.project_id, rule.project_created_by)
 
 
-def project_id_for(db: apsw.Connection, principal: Principal, reference: str) -> int | None:
+def project_id_for(db: Db, principal: Principal, reference: str) -> int | None:
     """Which project a new rule is about: a token's own, else the one named, else None, which is all of them.
 
     Raises:
@@ -79,7 +78,7 @@ def create(deps: Deps, principal: Principal, body: Mapping[str, Any]) -> RuleRow
     """Raises: InvalidField, Forbidden, Conflict."""
     reference, fields = text_in(body, "project_id") or "", fields_in(body)
 
-    def change(db: apsw.Connection) -> RuleRow:
+    def change(db: Db) -> RuleRow:
         project_id, now_ms = project_id_for(db, principal, reference), deps.now_ms()
         made = alert_rules.create_rule(
             db, fields, project_id=project_id, created_by=creator_id(principal), now_ms=now_ms
@@ -96,7 +95,7 @@ def change(deps: Deps, principal: Principal, rule_id: int, body: Mapping[str, An
         NotFound, Forbidden, InvalidField: as their names say.
     """
 
-    def save(db: apsw.Connection) -> RuleRow:
+    def save(db: Db) -> RuleRow:
         fields = fields_in(body, changeable_rule(db, principal, rule_id))
         alert_rules.save_rule(db, rule_id, fields, deps.now_ms())
         return known_rule(db, principal, rule_id)
@@ -107,7 +106,7 @@ def change(deps: Deps, principal: Principal, rule_id: int, body: Mapping[str, An
 def delete(deps: Deps, principal: Principal, rule_id: int) -> None:
     """Raises: NotFound, Forbidden."""
 
-    def forget(db: apsw.Connection) -> None:
+    def forget(db: Db) -> None:
         alert_rules.delete_rule(db, changeable_rule(db, principal, rule_id).id)
 
     deps.database.change(forget)
@@ -126,7 +125,7 @@ def add_channel(deps: Deps, principal: Principal, rule_id: int, config: Any) -> 
         changeable_rule(reader, principal, rule_id)  # whoever may not is told so, whatever they sent
     channel_type, checked = _checked_channel(deps, config)
 
-    def add(db: apsw.Connection) -> ChannelRow:
+    def add(db: Db) -> ChannelRow:
         rule = changeable_rule(db, principal, rule_id)
         made = alert_rules.add_channel(db, rule.id, channel_type, checked, deps.now_ms())
         return next(row for row in list_channels(db, [rule.id]) if row.id == made)
@@ -137,7 +136,7 @@ def add_channel(deps: Deps, principal: Principal, rule_id: int, config: Any) -> 
 def delete_channel(deps: Deps, principal: Principal, rule_id: int, channel_id: int) -> None:
     """Raises: NotFound, Forbidden."""
 
-    def forget(db: apsw.Connection) -> None:
+    def forget(db: Db) -> None:
         rule = changeable_rule(db, principal, rule_id)
         if not 0 < channel_id <= ID_MAX:
             raise NotFound(f"channel {channel_id} not found")
@@ -194,7 +193,7 @@ def send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
 def _send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
     settings = deps.settings
 
-    def start(db: apsw.Connection) -> tuple[int, bool]:
+    def start(db: Db) -> tuple[int, bool]:
         rule, now_ms = changeable_rule(db, principal, rule_id), deps.now_ms()
         made = trial.start(
             db, rule, channels.fallbacks(settings), channels.target, origin=settings.auth.rp_origin, now_ms=now_ms

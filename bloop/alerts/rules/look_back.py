@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import apsw
-
 from bloop.alerts.firing import preview
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules import changes as alerting
@@ -18,6 +16,7 @@ from bloop.auth.access import may_see_alerts
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects.read import get_project
 from bloop.site.deps import Deps
 
@@ -52,7 +51,7 @@ def look_back(
     return Previewed(since_ms, now_ms, len(found), told[::-1])
 
 
-def _rule(db: apsw.Connection, deps: Deps, principal: Principal, body: Mapping[str, Any], kept: RuleRow | None) -> Rule:
+def _rule(db: Db, deps: Deps, principal: Principal, body: Mapping[str, Any], kept: RuleRow | None) -> Rule:
     fields = fields_in(body, kept)
     fields = alert_rules.checked(fields._replace(name=fields.name.strip() or UNNAMED))
     cooldown_secs = deps.settings.alerting.cooldown_secs if fields.cooldown_secs is None else fields.cooldown_secs
@@ -67,7 +66,7 @@ def _rule(db: apsw.Connection, deps: Deps, principal: Principal, body: Mapping[s
     )
 
 
-def _project_id(db: apsw.Connection, principal: Principal, body: Mapping[str, Any]) -> int | None:
+def _project_id(db: Db, principal: Principal, body: Mapping[str, Any]) -> int | None:
     """Whoever sees a project may look back in it; a token has its own."""
     reference = text_in(body, "project_id")
     if principal.kind is PrincipalKind.TOKEN:

@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import apsw
 import orjson
 
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 
 class RuleRow(NamedTuple):
@@ -81,7 +80,7 @@ SELECT id, rule_id, channel_type, config, created_at_ms
 """
 
 
-def list_rules(db: apsw.Connection, project_ids: Sequence[int] | None = None) -> list[RuleRow]:
+def list_rules(db: Db, project_ids: Sequence[int] | None = None) -> list[RuleRow]:
     """By id. None lists every rule; else those of these projects alone, without the ones over all."""
     if project_ids is None:
         return [_rule(row) for row in db.execute(f"{_COLUMNS} {_BY_ID}")]
@@ -89,13 +88,13 @@ def list_rules(db: apsw.Connection, project_ids: Sequence[int] | None = None) ->
     return [_rule(row) for row in db.execute(f"{_COLUMNS} {_OF_PROJECTS} {_BY_ID}", bindings)]
 
 
-def get_rule(db: apsw.Connection, rule_id: int) -> RuleRow | None:
+def get_rule(db: Db, rule_id: int) -> RuleRow | None:
     """Says nothing about who may see it."""
     row = db.execute(f"{_COLUMNS} {_ONE}", {"id": rule_id}).fetchone()
     return None if row is None else _rule(row)
 
 
-def list_channels(db: apsw.Connection, rule_ids: Sequence[int]) -> list[ChannelRow]:
+def list_channels(db: Db, rule_ids: Sequence[int]) -> list[ChannelRow]:
     """Of these rules, in the order they were added."""
     return [ChannelRow(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_ids": ids_json(rule_ids)})]
 

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import apsw
 import orjson
 
 from bloop.base.errors import Conflict, InvalidField, NotFound
+from bloop.db.engine import Db
 from bloop.ingest.limits import ENVIRONMENT_BYTES_MAX, SOURCE_CHARS_MAX
 
 NAME_LENGTH_MAX = 100
@@ -62,9 +62,7 @@ RETURNING id
 _DELETE_CHANNEL = "DELETE FROM alert_channels WHERE id = :id AND rule_id = :rule_id RETURNING id"
 
 
-def create_rule(
-    db: apsw.Connection, fields: RuleFields, *, project_id: int | None, created_by: str | None, now_ms: int
-) -> int:
+def create_rule(db: Db, fields: RuleFields, *, project_id: int | None, created_by: str | None, now_ms: int) -> int:
     """The id of the new rule; `project_id` None is a rule over all projects.
 
     Raises:
@@ -78,7 +76,7 @@ def create_rule(
     return int(rule_id)
 
 
-def save_rule(db: apsw.Connection, rule_id: int, fields: RuleFields, now_ms: int) -> None:
+def save_rule(db: Db, rule_id: int, fields: RuleFields, now_ms: int) -> None:
     """All of its fields as they are now meant.
 
     Raises:
@@ -89,7 +87,7 @@ def save_rule(db: apsw.Connection, rule_id: int, fields: RuleFields, now_ms: int
         raise NotFound(f"alert rule {rule_id} not found")
 
 
-def switch_rule(db: apsw.Connection, rule_id: int, now_ms: int, *, enabled: bool) -> None:
+def switch_rule(db: Db, rule_id: int, now_ms: int, *, enabled: bool) -> None:
     """Off, it says nothing, and what happens meanwhile is not announced later.
 
     Raises:
@@ -99,7 +97,7 @@ def switch_rule(db: apsw.Connection, rule_id: int, now_ms: int, *, enabled: bool
         raise NotFound(f"alert rule {rule_id} not found")
 
 
-def delete_rule(db: apsw.Connection, rule_id: int) -> None:
+def delete_rule(db: Db, rule_id: int) -> None:
     """R2.
 
     Raises:
@@ -109,7 +107,7 @@ def delete_rule(db: apsw.Connection, rule_id: int) -> None:
         raise NotFound(f"alert rule {rule_id} not found")
 
 
-def add_channel(db: apsw.Connection, rule_id: int, channel_type: str, config: Mapping[str, Any], now_ms: int) -> int:
+def add_channel(db: Db, rule_id: int, channel_type: str, config: Mapping[str, Any], now_ms: int) -> int:
     """The id of the new channel.
 
     Raises:
@@ -122,7 +120,7 @@ def add_channel(db: apsw.Connection, rule_id: int, channel_type: str, config: Ma
     return int(channel_id)
 
 
-def delete_channel(db: apsw.Connection, rule_id: int, channel_id: int) -> None:
+def delete_channel(db: Db, rule_id: int, channel_id: int) -> None:
     """Raises: NotFound."""
     if not list(db.execute(_DELETE_CHANNEL, {"id": channel_id, "rule_id": rule_id})):
         raise NotFound(f"channel {channel_id} not found")

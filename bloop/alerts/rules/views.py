@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
 import falcon
 
 from bloop.accounts.people.read import display_names
@@ -27,6 +26,7 @@ from bloop.auth.access import may_manage
 from bloop.auth.principal import Principal
 from bloop.base.clock import hour_of
 from bloop.base.errors import BloopError, Conflict, InvalidField, InvalidParameter
+from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.releases import read as releases
 from bloop.site import errors, params
@@ -193,7 +193,7 @@ def _preview(deps: Deps, principal: Principal, form: Mapping[str, str], rule_id:
     return Preview(DAYS, found.fired_count, tuple(lines))
 
 
-def _around(db: apsw.Connection, deps: Deps, req: falcon.Request, rule: RuleRow | None) -> Around:
+def _around(db: Db, deps: Deps, req: falcon.Request, rule: RuleRow | None) -> Around:
     principal, now_ms = principal_of(req), deps.now_ms()
     seen = projects.list_projects(db, principal.project_ids)
     ids = [row.id for row in seen] if rule is None or rule.project_id is None else [rule.project_id]
@@ -211,13 +211,13 @@ def _around(db: apsw.Connection, deps: Deps, req: falcon.Request, rule: RuleRow 
     )
 
 
-def _test(db: apsw.Connection, req: falcon.Request, rule: RuleRow) -> list[DeliveryRow]:
+def _test(db: Db, req: falcon.Request, rule: RuleRow) -> list[DeliveryRow]:
     """The deliveries of the test that the address names, if it is one of this rule."""
     firing_id = params.integer(req, "test", 0, low=0, high=alerting.ID_MAX)
     return [row for row in deliveries_of(db, firing_id) if row.is_test and row.rule_id == rule.id]
 
 
-def _channels(db: apsw.Connection, rules: list[RuleRow]) -> dict[int, list[ChannelSummary]]:
+def _channels(db: Db, rules: list[RuleRow]) -> dict[int, list[ChannelSummary]]:
     """By rule, as they may be seen."""
     found: dict[int, list[ChannelSummary]] = {}
     for row in list_channels(db, [rule.id for rule in rules]):

@@ -52,6 +52,6 @@ def load(
     return settings
 
 
-def told_by_systemd() -> systemd.Told:
+def told_by_systemd() -> systemd.UnitEnvironment:
     """What a service manager told this process, once: it is gone from the environment afterwards."""
     return systemd.take(os.environ, pid=os.getpid(), stderr_fd=2)

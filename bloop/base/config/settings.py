@@ -26,7 +26,7 @@ from bloop.base.config.sections import (
     keys_of,
 )
 from bloop.base.machine import Machine, measure
-from bloop.base.tuning import EXTRA_LANES, Asked, Tuning, tuning
+from bloop.base.tuning import EXTRA_LANES, RequestedTuning, Tuning, tuning
 
 NO_FILE = "defaults"  # Settings.source when there is no file
 EVENT_REST_BYTES_MAX = 8192  # of a record: all but message, stack and metadata, by the bounds of ingest/limits.py
@@ -104,7 +104,9 @@ class Settings:
 
         records, threads = asked("ingest", "channel_capacity"), asked("server", "threads")
         readers = asked("database", "pool_size")
-        return tuning(self.machine, Asked(self.server.workers, records, threads, readers, self.event_bytes_max))
+        return tuning(
+            self.machine, RequestedTuning(self.server.workers, records, threads, readers, self.event_bytes_max)
+        )
 
     @property
     def event_bytes_max(self) -> int:

@@ -8,11 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base.clock import DAY_MS, minute_of
 from bloop.base.outcomes import Outcome
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.issues.read import status_counts
 from bloop.issues.status.model import OPEN
 from bloop.ledger.read import outcomes_since
@@ -72,19 +70,19 @@ SELECT r.route, sum(r.event_count) AS event_count
 """
 
 
-def issue_trend(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> list[HourCount]:
+def issue_trend(db: Db, issue_ids: Sequence[int], since_ms: int) -> list[HourCount]:
     """Events of these issues together, in the hours that start at `since_ms` or later."""
     bindings = {"issue_ids": ids_json(issue_ids), "since_ms": since_ms}
     return [HourCount(*row) for row in db.execute(_SELECT_OF_ISSUES, bindings)]
 
 
-def project_trend(db: apsw.Connection, project_ids: Sequence[int], since_ms: int) -> list[HourCount]:
+def project_trend(db: Db, project_ids: Sequence[int], since_ms: int) -> list[HourCount]:
     """Events of these projects together, in the hours that start at `since_ms` or later."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
     return [HourCount(*row) for row in db.execute(_SELECT_OF_PROJECTS, bindings)]
 
 
-def sparklines(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> dict[int, list[HourCount]]:
+def sparklines(db: Db, issue_ids: Sequence[int], since_ms: int) -> dict[int, list[HourCount]]:
     """The trend of each issue by itself. Every id given is a key."""
     found: dict[int, list[HourCount]] = {issue_id: [] for issue_id in issue_ids}
     bindings = {"issue_ids": ids_json(issue_ids), "since_ms": since_ms}
@@ -93,7 +91,7 @@ def sparklines(db: apsw.Connection, issue_ids: Sequence[int], since_ms: int) -> 
     return found
 
 
-def stats(db: apsw.Connection, project_ids: Sequence[int], now_ms: int) -> Stats:
+def stats(db: Db, project_ids: Sequence[int], now_ms: int) -> Stats:
     counts = status_counts(db, project_ids)
     stored = outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS)).get(Outcome.STORED, 0)
     return Stats(
@@ -104,7 +102,7 @@ def stats(db: apsw.Connection, project_ids: Sequence[int], now_ms: int) -> Stats
     )
 
 
-def top_routes(db: apsw.Connection, project_ids: Sequence[int]) -> list[RouteCount]:
+def top_routes(db: Db, project_ids: Sequence[int]) -> list[RouteCount]:
     """The routes with the most events, at most TOP_ROUTES."""
     bindings = {"project_ids": ids_json(project_ids), "limit": TOP_ROUTES}
     return [RouteCount(*row) for row in db.execute(_SELECT_TOP_ROUTES, bindings)]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.issues.counts.fold import Totals
 from bloop.issues.fingerprints.store import Owner
 
@@ -55,7 +54,7 @@ VALUES (?, ?, ?, ?, ?, ?)
 """
 
 
-def add(db: apsw.Connection, totals: Totals, owners: Mapping[int, Owner], statuses: Mapping[int, str]) -> None:
+def add(db: Db, totals: Totals, owners: Mapping[int, Owner], statuses: Mapping[int, str]) -> None:
     """Increase everything that hangs on fingerprints and projects; `statuses` are those of the issues."""
     db.executemany(
         _UPSERT_AGGREGATE,
@@ -73,6 +72,6 @@ def add(db: apsw.Connection, totals: Totals, owners: Mapping[int, Owner], status
     db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in totals.routes.items()))
 
 
-def add_releases(db: apsw.Connection, totals: Totals) -> None:
+def add_releases(db: Db, totals: Totals) -> None:
     """Register the releases and environments that were seen: before `issues.count`, which asks which came first."""
     db.executemany(_UPSERT_RELEASE, ((*key, *span) for key, span in totals.releases.items()))

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import apsw
 import falcon
 import orjson
 
 from bloop.accounts.people.read import UserRow, find_user
 from bloop.base.clock import HOUR_MS
 from bloop.base.errors import InvalidParameter, NotFound
+from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues.counts import read as counts
 from bloop.issues.detail import show
@@ -86,7 +86,7 @@ class IssueApi:
         username = _assignee(read_json(req))
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
-        def change(db: apsw.Connection) -> tuple[str, str | None, int]:
+        def change(db: Db) -> tuple[str, str | None, int]:
             found = _known(_find(db, req, fingerprint), fingerprint)
             person = None if username is None else named_person(db, username)
             updated = assign(db, _ids(found), person, actor=actor, now_ms=now_ms)
@@ -98,7 +98,7 @@ class IssueApi:
     def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: StatusChoice) -> None:
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
-        def change(db: apsw.Connection) -> tuple[str, int]:
+        def change(db: Db) -> tuple[str, int]:
             found = _known(_find(db, req, fingerprint), fingerprint)
             return found[0].fingerprint, change_status(db, _ids(found), **choice._asdict(), actor=actor, now_ms=now_ms)
 
@@ -125,7 +125,7 @@ def trend_start_ms(req: falcon.Request, now_ms: int) -> int:
     return now_ms - HOUR_MS * params.integer(req, "hours", HOURS_DEFAULT, low=1, high=HOURS_MAX)
 
 
-def named_person(db: apsw.Connection, username: str) -> UserRow:
+def named_person(db: Db, username: str) -> UserRow:
     """The account an issue is to be assigned to.
 
     Raises:
@@ -144,7 +144,7 @@ def _assignee(body: dict[str, Any]) -> str | None:
     raise InvalidParameter("assignee", "must be somebody's username, or null for nobody")
 
 
-def _find(db: apsw.Connection, req: falcon.Request, fingerprint: str) -> list[IssueRow]:
+def _find(db: Db, req: falcon.Request, fingerprint: str) -> list[IssueRow]:
     return find_issues(db, visible_projects(db, principal_of(req), req.get_param("project_id")), fingerprint)
 
 

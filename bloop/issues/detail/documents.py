@@ -10,13 +10,13 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-import apsw
 import falcon
 
 from bloop.auth.access import credential
 from bloop.auth.scopes import Scope
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
@@ -185,7 +185,7 @@ def issue_json(row: IssueRow, url: str) -> dict[str, Any]:
     }
 
 
-def _event(db: apsw.Connection, issue: IssueRow, event_id: int | None) -> tuple[EventRow | None, str]:
+def _event(db: Db, issue: IssueRow, event_id: int | None) -> tuple[EventRow | None, str]:
     if event_id is None:
         return choose_event(events.list_events(db, [issue.id], limit=LOOKED_AT_MAX).rows)
     event = events.get_event(db, issue.id, event_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.accounts.people import read as users
@@ -10,6 +9,7 @@ from bloop.alerts.deliveries import read as alert_log
 from bloop.auth.principal import PrincipalKind
 from bloop.base.clock import DAY_MS
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues.counts import read as counts
 from bloop.issues.detail import pages as issue_detail
@@ -60,7 +60,7 @@ class IssueResource:
         me = principal.id if principal.kind is PrincipalKind.USER else ""
         send_page(self._deps, req, resp, issue_detail.page(shell, rows, me, now_ms))
 
-    def _event(self, db: apsw.Connection, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
+    def _event(self, db: Db, issue: IssueRow, event_id: int | None) -> events.EventRow | None:
         if event_id is None:
             return next(iter(events.list_events(db, [issue.id], limit=1).rows), None)
         event = events.get_event(db, issue.id, event_id)

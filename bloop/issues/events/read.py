@@ -8,11 +8,9 @@ events_by_fingerprint, one walk for each fingerprint of the issue. Only what is 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.pipeline.dictionaries import dictionary_of
 from bloop.records.event import Event, Parts
@@ -136,7 +134,7 @@ SELECT count(*) FROM (SELECT 1 FROM events_by_fingerprint
 
 
 def list_events(
-    db: apsw.Connection,
+    db: Db,
     issue_ids: Sequence[int],
     *,
     limit: int,
@@ -151,7 +149,7 @@ def list_events(
     return EventPage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
-def get_event(db: apsw.Connection, issue_id: int, event_id: int) -> EventRow | None:
+def get_event(db: Db, issue_id: int, event_id: int) -> EventRow | None:
     """The event, if it belongs to this issue."""
     if event_id > ROW_ID_MAX:
         return None
@@ -159,7 +157,7 @@ def get_event(db: apsw.Connection, issue_id: int, event_id: int) -> EventRow | N
     return _event_row(row, dictionary_of(db)) if row else None
 
 
-def neighbours(db: apsw.Connection, event: EventRow) -> Neighbours:
+def neighbours(db: Db, event: EventRow) -> Neighbours:
     """What "newer", "older" and the two ends lead to from `event`, within its issue."""
     arms = _fingerprints(db, [event.issue_id])
     place = {"timestamp_ms": event.timestamp_ms, "id": event.id}
@@ -178,29 +176,29 @@ def neighbours(db: apsw.Connection, event: EventRow) -> Neighbours:
     )
 
 
-def newest_traits(db: apsw.Connection, issue_id: int, *, limit: int) -> list[Traits]:
+def newest_traits(db: Db, issue_id: int, *, limit: int) -> list[Traits]:
     """Of the newest `limit` events of an issue, newest first."""
     rows = list_events(db, [issue_id], limit=limit).rows
     return [Traits(row.source, row.level, row.http_status, row.app_version) for row in rows]
 
 
-def _fingerprints(db: apsw.Connection, issue_ids: Sequence[int]) -> list[int]:
+def _fingerprints(db: Db, issue_ids: Sequence[int]) -> list[int]:
     return [row[0] for row in db.execute(_SELECT_FINGERPRINTS, {"issue_ids": ids_json(issue_ids)})]
 
 
-def _rows(db: apsw.Connection, statement: str, arms: Sequence[int], **bindings: int) -> list[tuple[int, ...]]:
+def _rows(db: Db, statement: str, arms: Sequence[int], **bindings: int) -> list[tuple[int, ...]]:
     """One row of each fingerprint, where there is one."""
     found = (db.execute(statement, {"fingerprint_id": arm, **bindings}).fetchone() for arm in arms)
     return [row for row in found if row is not None]
 
 
-def by_ids(db: apsw.Connection, ids: Sequence[int]) -> list[EventRow]:
+def by_ids(db: Db, ids: Sequence[int]) -> list[EventRow]:
     """These events, in no order, whether they are counted already or not."""
     find = dictionary_of(db)
     return [_event_row(row, find) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
 
 
-def _event_row(row: tuple[apsw.SQLiteValue, ...], find: DictionaryOf) -> EventRow:
+def _event_row(row: tuple[Any, ...], find: DictionaryOf) -> EventRow:
     *columns, dims, body = row
     timestamp_ms = columns[5]
     assert isinstance(body, bytes)
@@ -210,7 +208,7 @@ def _event_row(row: tuple[apsw.SQLiteValue, ...], find: DictionaryOf) -> EventRo
     assert isinstance(dims, bytes)
     e: Event = decode_body(body, dims, timestamp_ms, find)
     return EventRow(  # type: ignore[call-arg]
-        *columns,  # type: ignore[arg-type]
+        *columns,
         e.source,
         e.environment,
         e.release,

@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.records.event_record import split_dims, user_key_of, with_dims
 
 _KEY = itemgetter(0, 1, 2)
@@ -16,7 +14,8 @@ _KEY = itemgetter(0, 1, 2)
 DIMS_MAX = 20_000  # rows of event_dims: 2 MB here and on the disk
 
 # Positional, in column order: the statement runs once per event, and named bindings cost twice as much to bind.
-_INSERT = "INSERT INTO events (fingerprint_id, timestamp_ms, received_at_ms, dims_id, body) VALUES (?, ?, ?, ?, ?)"
+_SELECT_NEWEST = "SELECT coalesce(max(id), 0) FROM events"
+_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_KEY = "INSERT INTO events_by_fingerprint VALUES (?, ?, ?)"
 _DELETE = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
 
@@ -57,7 +56,7 @@ Uncounted: TypeAlias = tuple[int, int, int, int, int, bytes]
 class DimsIds:
     """Ids of dims by project and bytes. What was learnt in a transaction that is rolled back is forgotten with it."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self.known: dict[tuple[int, bytes], int] = {}
         self._fresh: list[tuple[int, bytes]] = []
         self._db = db
@@ -85,9 +84,7 @@ class DimsIds:
         self._fresh.clear()
 
 
-def append(
-    db: apsw.Connection, dims_ids: DimsIds, fingerprint_ids: Sequence[int], events: Sequence[Arrived]
-) -> list[Uncounted]:
+def append(db: Db, dims_ids: DimsIds, fingerprint_ids: Sequence[int], events: Sequence[Arrived]) -> list[Uncounted]:
     """Insert events, at least one, each under its fingerprint; ids rise in the order given."""
     projects, received, timestamps, _, users, _, dims, payloads, body_starts = zip(*events, strict=True)
     known = dims_ids.known
@@ -98,24 +95,24 @@ def append(
         payload[body_at:] if dims_id else with_dims(payload)
         for payload, body_at, dims_id in zip(payloads, body_starts, ids, strict=True)
     ]
-    db.executemany(_INSERT, zip(fingerprint_ids, timestamps, received, ids, bodies, strict=True))
-    last = db.last_insert_rowid()  # the newest row is never deleted, so ids have no gaps
-    event_ids = range(last - len(events) + 1, last + 1)
+    newest_id = int(db.execute(_SELECT_NEWEST).get)
+    event_ids = range(newest_id + 1, newest_id + 1 + len(events))
+    db.executemany(_INSERT, zip(event_ids, fingerprint_ids, timestamps, received, ids, bodies, strict=True))
     return list(zip(fingerprint_ids, timestamps, event_ids, received, users, dims, strict=True))
 
 
-def add_keys(db: apsw.Connection, events: Iterable[Uncounted]) -> None:
+def add_keys(db: Db, events: Iterable[Uncounted]) -> None:
     """Put settled events where pages find them. In the order of the table: neighbours share its pages."""
     db.executemany(_INSERT_KEY, sorted(map(_KEY, events)))
 
 
-def delete(db: apsw.Connection, event_ids: Sequence[int]) -> None:
+def delete(db: Db, event_ids: Sequence[int]) -> None:
     """Remove events that were not settled, because what they hang on is gone."""
     if event_ids:
         db.execute(_DELETE, {"ids": ids_json(event_ids)})
 
 
-def unsettled(db: apsw.Connection) -> list[Uncounted]:
+def unsettled(db: Db) -> list[Uncounted]:
     """Stored events that are not in the counters yet: at most what the writer stores between two settlings."""
     found = []
     for event_id, fingerprint_id, timestamp_ms, received_at_ms, dims, stored in db.execute(_SELECT_UNSETTLED):
@@ -124,6 +121,6 @@ def unsettled(db: apsw.Connection) -> list[Uncounted]:
     return found
 
 
-def mark_settled(db: apsw.Connection) -> None:
+def mark_settled(db: Db) -> None:
     """Every event stored so far is in the counters, or will be by the end of this transaction."""
     db.execute(_MARK_SETTLED)

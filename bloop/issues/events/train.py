@@ -10,10 +10,9 @@ from __future__ import annotations
 
 import itertools
 
-import apsw
-
 from bloop.base.clock import DAY_MS
 from bloop.db import connection
+from bloop.db.engine import Db
 from bloop.issues.events.read import EventRow, by_ids
 from bloop.pipeline import dictionaries
 from bloop.records import event_record
@@ -32,7 +31,7 @@ GAIN_MIN = 0.05
 _SELECT_NEWEST_ID = "SELECT coalesce(max(id), 0) FROM events"
 
 
-def train_if_due(db: apsw.Connection, now_ms: int) -> Dictionary | None:
+def train_if_due(db: Db, now_ms: int) -> Dictionary | None:
     """Make a dictionary when it is time, and keep it when it is worth it (L1)."""
     kept = dictionaries.rows(db)
     trained = [row.made_at_ms for row in kept if row.origin == "trained"]
@@ -53,7 +52,7 @@ def train_if_due(db: apsw.Connection, now_ms: int) -> Dictionary | None:
     return made
 
 
-def _spread(db: apsw.Connection, newest_id: int) -> list[Event]:
+def _spread(db: Db, newest_id: int) -> list[Event]:
     """Events from the newest ones, from all over the last few hundred thousand."""
     step = max(1, min(newest_id, 100 * SAMPLE_EVENTS) // SAMPLE_EVENTS)
     ids = range(newest_id, max(0, newest_id - step * SAMPLE_EVENTS), -step)

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple, TypeAlias
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 CACHE_MAX = 25_000  # about 5 MB; past it the oldest half goes
 
@@ -41,7 +39,7 @@ class FingerprintIds:
     look, everything is.
     """
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self.known: dict[FingerprintKey, int] = {}
         self._fresh: list[FingerprintKey] = []
         self._db = db
@@ -77,17 +75,17 @@ class FingerprintIds:
         return int(self._db.execute(_SELECT_DELETED).get or 0)
 
 
-def find(db: apsw.Connection, project_id: int, number: int, text: str) -> int | None:
+def find(db: Db, project_id: int, number: int, text: str) -> int | None:
     row = db.execute(_SELECT_ID, (project_id, number, text)).fetchone()
     return None if row is None else int(row[0])
 
 
-def create(db: apsw.Connection, project_id: int, number: int, text: str, *, algorithm: str, issue_id: int) -> int:
+def create(db: Db, project_id: int, number: int, text: str, *, algorithm: str, issue_id: int) -> int:
     fingerprint_id = db.execute(_INSERT, (project_id, number, text, algorithm, issue_id)).get
     assert isinstance(fingerprint_id, int)
     return fingerprint_id
 
 
-def owners(db: apsw.Connection, fingerprint_ids: Sequence[int]) -> dict[int, Owner]:
+def owners(db: Db, fingerprint_ids: Sequence[int]) -> dict[int, Owner]:
     """Of those that still exist."""
     return {row[0]: Owner(row[1], row[2]) for row in db.execute(_SELECT_OWNERS, {"ids": ids_json(fingerprint_ids)})}

@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-import apsw
-
+from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
 
@@ -20,7 +19,7 @@ _COLUMNS = {
 
 
 def page_before(
-    db: apsw.Connection,
+    db: Db,
     project_ids: Sequence[int],
     wanted: issues.IssueFilter,
     *,
@@ -36,7 +35,7 @@ def page_before(
     return above[limit] if len(above) > limit else None
 
 
-def _ascending(db: apsw.Connection, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
+def _ascending(db: Db, way: issues.Plan, sort: issues.Sort, bindings: dict[str, Any]) -> Iterator[PageKey]:
     """One arm's keys above a place, the walk read the other way: first the rest of its ties, then what lies beyond."""
     column = _COLUMNS[sort]
     ties = f"{column} = :value AND i.status = :tie AND i.id > :id"

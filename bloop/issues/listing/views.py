@@ -6,11 +6,11 @@ W2  A change is a POST that answers 303 back to the page it came from, so reload
 
 from __future__ import annotations
 
-import apsw
 import falcon
 
 from bloop.base.clock import DAY_MS, HOUR_MS, hour_of, minute_of
 from bloop.base.errors import InvalidParameter
+from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
 from bloop.issues.counts import read as counts
@@ -77,7 +77,7 @@ def params_of(req: falcon.Request) -> dict[str, str]:
 
 
 def _list_rows(
-    db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
+    db: Db, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
 ) -> issue_list.ListRows:
     page = issues.IssueRows([], None)
     if wanted is not None:
@@ -97,7 +97,7 @@ def _list_rows(
     )
 
 
-def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
+def _offered(db: Db, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
     return issue_list.Offered(
         environments=releases.list_environments(db, project_ids),
         releases=[row.release for row in releases.list_releases(db, project_ids)],
@@ -107,7 +107,7 @@ def _offered(db: apsw.Connection, project_ids: tuple[int, ...], now_ms: int) -> 
 
 
 def _page_above(
-    db: apsw.Connection,
+    db: Db,
     project_ids: tuple[int, ...],
     view: IssueView,
     wanted: IssueFilter | None,

@@ -13,14 +13,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import apsw
 import orjson
 
-from bloop.db.rows import ids_json
+from bloop.db import word_search
+from bloop.db.engine import Db, ids_json
+from bloop.db.word_search import WORD_CHARS_MIN
 from bloop.issues.search.terms import FIRING, NOBODY, STATUSES, Field, Query, Term
 
 CANDIDATES_MAX = 5000  # measured: finding, joining and sorting as many takes 12 ms
-TRIGRAM = 3  # characters that the index can find
 
 # Constant SQL, but for the number in the name of a binding and the column of ours it is about.
 _HAYSTACK = (
@@ -53,7 +53,6 @@ _COLUMNS = {
 _TIMES = {Field.FIRST: "i.first_seen_ms", Field.LAST: "i.last_seen_ms"}
 _OF_AGGREGATES = {Field.RELEASE: "a.release", Field.ENVIRONMENT: "a.environment"}
 
-_BY_WORDS = "SELECT rowid FROM issue_search WHERE issue_search MATCH :words LIMIT :limit"
 _BY_SOURCE = """
 SELECT i.id
   FROM json_each(:project_ids) AS wanted
@@ -130,7 +129,7 @@ def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditio
     together: list[str] = []  # one release in one environment, not each for itself
     for number, term in enumerate(query.terms):
         name = f"q{number}"
-        if by_words and not term.negated and term.field is Field.TEXT and len(term.values[0]) >= TRIGRAM:
+        if by_words and not term.negated and term.field is Field.TEXT and len(term.values[0]) >= WORD_CHARS_MIN:
             continue
         if not term.negated and term.field in _OF_AGGREGATES and len(query.of(term.field)) == 1:
             fragment, found.bindings[name] = _matches(_OF_AGGREGATES[term.field], term, name)
@@ -165,7 +164,7 @@ def hints(query: Query) -> Hints:
     for field in (Field.TYPE, Field.ROUTE):
         words += [max(term.values[0].split("*"), key=len) for term in query.of(field) if len(term.values) == 1]
     return Hints(
-        tuple(word for word in words if len(word) >= TRIGRAM),
+        tuple(word for word in words if len(word) >= WORD_CHARS_MIN),
         _exact(query.of(Field.RELEASE)),
         _exact(query.of(Field.ENVIRONMENT)),
         tuple(value.lower() for value in _exact(query.of(Field.SOURCE))),  # as they are stored
@@ -175,15 +174,14 @@ def hints(query: Query) -> Hints:
     )
 
 
-def candidates(db: apsw.Connection, project_ids: Sequence[int], wanted: Hints) -> Candidates | None:
+def candidates(db: Db, project_ids: Sequence[int], wanted: Hints) -> Candidates | None:
     """The issues that have whatever is rarest of `wanted`; None when nothing of it is rare (F1).
 
     They may be of other projects and fail every other condition.
     """
     bindings = {"project_ids": ids_json(project_ids), "limit": CANDIDATES_MAX + 1}
     if wanted.words:
-        words = " AND ".join('"' + word.replace('"', '""') + '"' for word in wanted.words)
-        found = _ids(db, _BY_WORDS, bindings | {"words": words})
+        found = word_search.find(db, wanted.words, limit=CANDIDATES_MAX + 1)
         if len(found) <= CANDIDATES_MAX:
             return Candidates(found, by_words=True)
     for statement, values in (
@@ -210,7 +208,7 @@ def like(value: str, *, anywhere: bool) -> str:
 def _condition(term: Term, name: str, now_ms: int) -> tuple[str, str | int]:
     if term.since is not None:
         return f"{_TIMES[term.field]} >= :{name}", term.since.instant_ms(now_ms)
-    if term.field is Field.TEXT and len(term.values[0]) < TRIGRAM:
+    if term.field is Field.TEXT and len(term.values[0]) < WORD_CHARS_MIN:
         return _SHORT_WORD.format(name=name), like(term.values[0], anywhere=True)
     if term.field is Field.TEXT:
         return _IS_LIKE.format(column=_HAYSTACK, name=name), like(term.values[0], anywhere=True)
@@ -252,7 +250,7 @@ def _exact(terms: Sequence[Term]) -> tuple[str, ...]:
     return terms[0].values
 
 
-def _ids(db: apsw.Connection, statement: str, bindings: dict[str, Any]) -> list[int]:
+def _ids(db: Db, statement: str, bindings: dict[str, Any]) -> list[int]:
     return [row[0] for row in db.execute(statement, bindings)]
 
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import apsw
-
 from bloop.accounts.people.read import UserRow
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.issues.status import audit
 from bloop.issues.status.audit import Actor
 from bloop.pipeline import signals
@@ -23,7 +21,7 @@ _UPDATE = "UPDATE issues SET assignee = :assignee WHERE id = :issue_id"
 
 
 def assign(
-    db: apsw.Connection,
+    db: Db,
     issue_ids: Sequence[int],
     person: UserRow | None,
     *,

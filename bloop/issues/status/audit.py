@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-import apsw
 import orjson
+
+from bloop.db.engine import Db
 
 STATUS = "status"
 ASSIGNED = "assigned"
@@ -31,7 +32,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 
 def write(
-    db: apsw.Connection,
+    db: Db,
     issue: tuple[int, int],
     statuses: tuple[str, str],
     actor: Actor,

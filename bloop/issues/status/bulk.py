@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from urllib.parse import parse_qs, parse_qsl
 
-import apsw
 import falcon
 
 from bloop.auth.principal import Principal
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
+from bloop.db.engine import Db
 from bloop.issues.listing.notice import count_sentence, leave_notice
 from bloop.issues.listing.pages import ListMessages
 from bloop.issues.listing.state import IssueView
@@ -47,7 +47,7 @@ class Done(NamedTuple):
 
 
 def change_many(
-    db: apsw.Connection,
+    db: Db,
     principal: Principal,
     references: Sequence[str],
     choice: StatusChoice,

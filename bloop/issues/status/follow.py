@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any, NamedTuple
 
-import apsw
 import orjson
 
+from bloop.db.engine import Db
 from bloop.issues.counts.fold import CountedEvent
 from bloop.issues.status import audit
 from bloop.issues.status.audit import SWEEP, WRITER
@@ -76,7 +76,7 @@ class _Issue(NamedTuple):
 
 
 def follow(
-    db: apsw.Connection, issue_ids: Collection[int], events: Iterable[CountedEvent]
+    db: Db, issue_ids: Collection[int], events: Iterable[CountedEvent]
 ) -> tuple[dict[int, Status], list[Signal]]:
     """Let these issues follow their events (X1); the statuses that changed, and what there is to tell.
 
@@ -95,7 +95,7 @@ def follow(
     return statuses, told
 
 
-def end_due_mutes(db: apsw.Connection, now_ms: int) -> int:
+def end_due_mutes(db: Db, now_ms: int) -> int:
     """End the mutes whose time has come, at most SWEPT_MAX at once; how many. The longest overdue first.
 
     For a process that looks now and then: an event that arrives after the time ends its mute by itself.
@@ -127,9 +127,7 @@ def _received_at_ms(event: CountedEvent) -> int:
     return event[2]
 
 
-def _follow_resolved(
-    db: apsw.Connection, issue: _Issue, events: Sequence[CountedEvent], registry: _Registry
-) -> Signal | None:
+def _follow_resolved(db: Db, issue: _Issue, events: Sequence[CountedEvent], registry: _Registry) -> Signal | None:
     resolution = Resolution(issue.resolved_in_release, bool(issue.resolved_in_next))
     resolved_at_ms = issue.resolved_at_ms or 0
     later = [event for event in events if event[2] >= resolved_at_ms]  # X3
@@ -146,7 +144,7 @@ def _follow_resolved(
     return None
 
 
-def _follow_muted(db: apsw.Connection, issue: _Issue, events: Sequence[CountedEvent]) -> Signal | None:
+def _follow_muted(db: Db, issue: _Issue, events: Sequence[CountedEvent]) -> Signal | None:
     mute = Mute(issue.muted_until_ms, issue.muted_events, issue.muted_per_hour)
     later = [event for event in events if event[2] >= (issue.muted_at_ms or 0)]  # X3
     if not later:
@@ -161,7 +159,7 @@ def _follow_muted(db: apsw.Connection, issue: _Issue, events: Sequence[CountedEv
 
 
 def _tell(
-    db: apsw.Connection, issue: _Issue, event: CountedEvent, kind: SignalKind, status: Status, detail: dict[str, Any]
+    db: Db, issue: _Issue, event: CountedEvent, kind: SignalKind, status: Status, detail: dict[str, Any]
 ) -> Signal:
     """The audit line and the signal of what `event` did."""
     _, _, at_ms, release, environment, source, route = event
@@ -185,7 +183,7 @@ def _stored(mute: Mute, progress: Progress) -> str | None:
 class _Registry:
     """When releases were first seen, asked once per release and batch."""
 
-    def __init__(self, db: apsw.Connection) -> None:
+    def __init__(self, db: Db) -> None:
         self._db = db
         self._known: dict[tuple[int, str], FirstSeen] = {}
 

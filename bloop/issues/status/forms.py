@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import apsw
 import falcon
 
 from bloop.base.errors import InvalidParameter
+from bloop.db.engine import Db
 from bloop.issues.detail.api import named_person
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
@@ -45,7 +45,7 @@ class IssueForms:
             raise InvalidParameter("assignee", "must be somebody's username")
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
-        def change(db: apsw.Connection, issue: IssueRow) -> int:
+        def change(db: Db, issue: IssueRow) -> int:
             return assign(db, [issue.id], named_person(db, username) if username else None, actor=actor, now_ms=now_ms)
 
         self._change(req, resp, ref, change)
@@ -55,11 +55,11 @@ class IssueForms:
         req: falcon.Request,
         resp: falcon.Response,
         ref: str,
-        change: Callable[[apsw.Connection, IssueRow], int],
+        change: Callable[[Db, IssueRow], int],
     ) -> None:
         principal = principal_of(req)
 
-        def run(db: apsw.Connection) -> str:
+        def run(db: Db) -> str:
             issue = find_issue(db, principal, ref)
             change(db, issue)
             return issue_href(issue.short_id)

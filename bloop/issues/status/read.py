@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import apsw
-
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 
 ROWS_MAX = 500
 
@@ -46,7 +44,7 @@ SELECT c.id, c.issue_id, c.project_id, p.public_id, i.fingerprint, c.old_status,
 """
 
 
-def history(db: apsw.Connection, issue_ids: Sequence[int]) -> list[StatusChangeRow]:
+def history(db: Db, issue_ids: Sequence[int]) -> list[StatusChangeRow]:
     """Every change of these issues, newest first, at most ROWS_MAX."""
     bindings = {"issue_ids": ids_json(issue_ids), "limit": ROWS_MAX}
     return [StatusChangeRow(*row) for row in db.execute(_SELECT_HISTORY, bindings)]

@@ -9,10 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import apsw
-
 from bloop.base.errors import InvalidParameter
-from bloop.db.rows import ids_json
+from bloop.db.engine import Db, ids_json
 from bloop.issues.status import audit
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.model import Status
@@ -55,7 +53,7 @@ SELECT count(*) FROM aggregates WHERE issue_id IN (SELECT value FROM json_each(:
 
 
 def change_status(
-    db: apsw.Connection,
+    db: Db,
     issue_ids: Sequence[int],
     status: Status,
     *,
@@ -101,7 +99,7 @@ def change_status(
     return int(updated)
 
 
-def _pin(db: apsw.Connection, project_id: int, resolution: Resolution) -> Resolution:
+def _pin(db: Db, project_id: int, resolution: Resolution) -> Resolution:
     """The next release is whatever comes after the newest that is known now."""
     if not resolution.is_next:
         return resolution

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-import apsw
 import falcon
 
 from bloop.auth import scopes
 from bloop.auth.access import creator_id, may_grant, may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import Forbidden, InvalidField, NotFound
+from bloop.db.engine import Db
 from bloop.projects.read import ProjectRow, get_project
 from bloop.projects.tokens import store as tokens
 from bloop.projects.tokens.read import TokenRow, get_token, list_tokens
@@ -76,7 +76,7 @@ def create(
     if not may_grant(principal, granted):
         raise Forbidden(ADMINS_ONLY)
 
-    def change(db: apsw.Connection) -> tuple[NewToken, ProjectRow]:
+    def change(db: Db) -> tuple[NewToken, ProjectRow]:
         project = get_project(db, reference) if reference else None
         if project is None:
             raise InvalidField("project_id", "project not found")
@@ -98,7 +98,7 @@ def create(
 def revoke(deps: Deps, principal: Principal, token_id: str) -> None:
     """Raises: NotFound, Forbidden."""
 
-    def change(db: apsw.Connection) -> None:
+    def change(db: Db) -> None:
         token = get_token(db, token_id)
         if token is None:
             raise NotFound(GONE)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import apsw
-
 from bloop.auth import scopes
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
+from bloop.db.engine import Db
 from bloop.projects.tokens.read import find_grant
 from bloop.projects.tokens.store import touch_token
 from bloop.site.access import Credential
 
 
-def find_by_bearer(db: apsw.Connection, token: str, now_ms: int) -> Credential | None:
+def find_by_bearer(db: Db, token: str, now_ms: int) -> Credential | None:
     """The grant of this token; None when it was revoked, has expired or never was one."""
     grant = find_grant(db, credentials.token_hash(token), now_ms)
     if grant is None:

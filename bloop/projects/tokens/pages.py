@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from bloop.projects.read import ProjectRow
@@ -28,40 +28,46 @@ LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "Never"}
 LIFETIME_DEFAULT = "90"
 
 
+class TokenRows(NamedTuple):
+    """What the page shows. `tokens` come with whether one may revoke them, `names` are those of projects."""
+
+    tokens: Sequence[tuple[TokenRow, bool]] = ()
+    managed: Sequence[ProjectRow] = ()
+    names: Mapping[int, str] = {}
+    people: Mapping[str, str] = {}
+
+
+class TokenForm(NamedTuple):
+    """What came of the form: the token that was made, or what was typed and why it will not do."""
+
+    typed: Mapping[str, str] = {}
+    problem: str = ""
+    fresh: FreshToken | None = None
+
+
 def tokens_page(
-    shell: Shell,
-    tokens: Sequence[tuple[TokenRow, bool]],
-    managed: Sequence[ProjectRow],
-    names: Mapping[int, str],
-    people: Mapping[str, str],
-    *,
-    chosen: str,
-    is_admin: bool,
-    fresh: FreshToken | None,
-    notice: str,
-    problem: str,
-    form: Mapping[str, str],
-    now_ms: int,
+    shell: Shell, rows: TokenRows, form: TokenForm, *, chosen: str, is_admin: bool, notice: str, now_ms: int
 ) -> TokensPage:
-    """`tokens` come with whether one may revoke them, `names` are those of projects, `chosen` is a slug or nothing."""
-    asked = form.get("project") or chosen
-    lifetime = form.get("expires_in_days", LIFETIME_DEFAULT)
+    """`chosen` is a slug or nothing."""
+    typed = form.typed
+    asked = typed.get("project") or chosen
+    lifetime = typed.get("expires_in_days", LIFETIME_DEFAULT)
     return TokensPage(
         shell=shell,
         nav=settings_nav(TOKENS, is_admin=is_admin),
         now_ms=now_ms,
         notice=NOTICES.get(notice, ""),
-        problem=problem,
-        fresh=fresh,
-        tokens=tuple(_token(row, may_revoke, names, people, now_ms) for row, may_revoke in tokens),
-        options=tuple(Option(p.slug, p.name, p.slug == asked) for p in managed),
+        problem=form.problem,
+        fresh=form.fresh,
+        tokens=tuple(_token(row, may_revoke, rows.names, rows.people, now_ms) for row, may_revoke in rows.tokens),
+        options=tuple(Option(p.slug, p.name, p.slug == asked) for p in rows.managed),
         scopes=tuple(
-            ScopeBox(name, what, name in form if form else name == "errors:read")
+            ScopeBox(name, what, name in typed if typed else name == "errors:read")
             for name, what in SCOPES.items()
             if is_admin or name not in ADMINS_SCOPES
         ),
         lifetimes=tuple(Option(days, words, days == lifetime) for days, words in LIFETIMES.items()),
-        name=form.get("name", ""),
+        name=typed.get("name", ""),
     )
 
 

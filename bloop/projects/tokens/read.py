@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class TokenRow(NamedTuple):
@@ -50,18 +50,18 @@ _SELECT_ALL = f"{_COLUMNS} ORDER BY t.created_at DESC, t.id DESC"
 _SELECT_ONE = f"{_COLUMNS} WHERE t.id = :id"
 
 
-def find_grant(db: apsw.Connection, token_hash: str, now_ms: int) -> TokenGrant | None:
+def find_grant(db: Db, token_hash: str, now_ms: int) -> TokenGrant | None:
     """The token with this hash, unless it was revoked or has expired."""
     row = db.execute(_SELECT_GRANT, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     return TokenGrant(*row) if row else None
 
 
-def list_tokens(db: apsw.Connection, project_id: int | None = None) -> list[TokenRow]:
+def list_tokens(db: Db, project_id: int | None = None) -> list[TokenRow]:
     """Newest first, revoked and expired ones included; None lists every project's."""
     statement = _SELECT_ALL if project_id is None else _SELECT_BY_PROJECT
     return [TokenRow(*row) for row in db.execute(statement, {"project_id": project_id})]
 
 
-def get_token(db: apsw.Connection, token_id: str) -> TokenRow | None:
+def get_token(db: Db, token_id: str) -> TokenRow | None:
     row = db.execute(_SELECT_ONE, {"id": token_id}).fetchone()
     return TokenRow(*row) if row else None

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-import apsw
-
 from bloop.base import credentials
 from bloop.base.errors import InvalidField, NotFound
+from bloop.db.engine import Db
 
 NAME_LENGTH_MAX = 100
 EXPIRES_IN_DAYS_MAX = 3650
@@ -34,7 +33,7 @@ class NewToken(NamedTuple):
 
 
 def create_token(
-    db: apsw.Connection,
+    db: Db,
     *,
     name: str,
     project_id: int,
@@ -68,7 +67,7 @@ def create_token(
     return made
 
 
-def revoke_token(db: apsw.Connection, token_id: str, now_ms: int) -> None:
+def revoke_token(db: Db, token_id: str, now_ms: int) -> None:
     """The token stops working with the next request.
 
     Raises:
@@ -78,6 +77,6 @@ def revoke_token(db: apsw.Connection, token_id: str, now_ms: int) -> None:
         raise NotFound("token not found or already revoked")
 
 
-def touch_token(db: apsw.Connection, token_id: str, now_ms: int) -> None:
+def touch_token(db: Db, token_id: str, now_ms: int) -> None:
     """Remember that it was used now."""
     db.execute(_TOUCH, {"id": token_id, "now_s": now_ms // 1000})

@@ -6,19 +6,16 @@ comes back as it was typed, with the reason and the status of the error.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-import apsw
 import falcon
 
 from bloop.accounts.people.read import display_names
 from bloop.auth.access import may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
+from bloop.db.engine import Db
 from bloop.projects.read import ProjectRow, known_project, list_projects
 from bloop.projects.tokens import api as tokens
-from bloop.projects.tokens import pages as token_pages
-from bloop.projects.tokens.contexts import FreshToken
+from bloop.projects.tokens.pages import SCOPES, TokenForm, TokenRows, fresh_token, tokens_page
 from bloop.projects.tokens.read import TokenRow, list_tokens
 from bloop.site import errors
 from bloop.site.bodies import read_form
@@ -35,7 +32,7 @@ class TokenSettings:
         self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        self._show(req, resp, {}, "", None)
+        self._show(req, resp, TokenForm())
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         form = read_form(req)
@@ -45,48 +42,41 @@ class TokenSettings:
                 principal_of(req),
                 reference=form.get("project", ""),
                 name=form.get("name", ""),
-                scope_names=[name for name in token_pages.SCOPES if name in form],
+                scope_names=[name for name in SCOPES if name in form],
                 expires_in_days=_days(form.get("expires_in_days", "")),
             )
         except InvalidField as error:
             resp.status = errors.status_of(error)
-            self._show(req, resp, form, str(error), None)
+            self._show(req, resp, TokenForm(form, str(error)))
             return
         origin = self._deps.settings.auth.rp_origin
-        self._show(req, resp, {}, "", token_pages.fresh_token(made, project.name, origin))
+        self._show(req, resp, TokenForm(fresh=fresh_token(made, project.name, origin)))
 
     def on_post_revoke(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
         tokens.revoke(self._deps, principal_of(req), token_id)
         back_to(resp, TOKENS.href, "revoked")
 
-    def _show(
-        self,
-        req: falcon.Request,
-        resp: falcon.Response,
-        form: Mapping[str, str],
-        problem: str,
-        fresh: FreshToken | None,
-    ) -> None:
+    def _show(self, req: falcon.Request, resp: falcon.Response, form: TokenForm) -> None:
         principal, chosen = principal_of(req), req.get_param("project") or ""
         with self._deps.database.reader() as db:
             rows = list_projects(db)
             managed = {row.id: row for row in rows if may_manage(principal, row.created_by)}
             only = known_project(db, chosen).id if chosen else None
-            page = token_pages.tokens_page(
+            page = tokens_page(
                 self._deps.shell(db, principal),
-                _visible_tokens(db, principal, rows, only),
-                list(managed.values()),
-                {row.id: row.name for row in rows},
-                display_names(db),
+                TokenRows(
+                    _visible_tokens(db, principal, rows, only),
+                    list(managed.values()),
+                    {row.id: row.name for row in rows},
+                    display_names(db),
+                ),
+                form,
                 chosen=chosen,
                 is_admin=principal.is_admin,
-                fresh=fresh,
                 notice=req.get_param("done") or "",
-                problem=problem,
-                form=form,
                 now_ms=self._deps.now_ms(),
             )
-        if fresh is None:
+        if form.fresh is None:
             send_page(self._deps, req, resp, page)
         else:
             send_secret_page(self._deps, resp, page)
@@ -102,7 +92,7 @@ def _days(text: str) -> int | None:
 
 
 def _visible_tokens(
-    db: apsw.Connection, principal: Principal, rows: list[ProjectRow], only: int | None
+    db: Db, principal: Principal, rows: list[ProjectRow], only: int | None
 ) -> list[tuple[TokenRow, bool]]:
     """Tokens of the projects one manages, and those one made, each with whether one may revoke it."""
     makers = {row.id: row.created_by for row in rows}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import apsw
+from bloop.db.engine import Db
 
 
 class WriteKeyRow(NamedTuple):
@@ -32,11 +32,11 @@ SELECT w.id, w.project_id, w.key, w.kind, w.name, w.created_at_ms, w.revoked_at_
 """
 
 
-def list_write_keys(db: apsw.Connection, project_id: int) -> list[WriteKeyRow]:
+def list_write_keys(db: Db, project_id: int) -> list[WriteKeyRow]:
     """Newest first, revoked ones included."""
     return [WriteKeyRow(*row) for row in db.execute(_SELECT_OF_PROJECT, {"project_id": project_id})]
 
 
-def working_write_keys(db: apsw.Connection) -> list[WriteKeyRow]:
+def working_write_keys(db: Db) -> list[WriteKeyRow]:
     """Every key that may send, of all projects that are not deleted."""
     return [WriteKeyRow(*row) for row in db.execute(_SELECT_WORKING)]

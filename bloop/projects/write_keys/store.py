@@ -9,9 +9,8 @@ from __future__ import annotations
 import secrets
 from enum import StrEnum
 
-import apsw
-
 from bloop.base.errors import NotFound
+from bloop.db.engine import Db
 
 
 class WriteKeyKind(StrEnum):
@@ -37,16 +36,14 @@ RETURNING 1
 """
 
 
-def create_write_key(
-    db: apsw.Connection, project_id: int, kind: WriteKeyKind, *, name: str = "", now_ms: int
-) -> tuple[int, str]:
+def create_write_key(db: Db, project_id: int, kind: WriteKeyKind, *, name: str = "", now_ms: int) -> tuple[int, str]:
     """Make one; return its id and the key."""
     key = _START[kind] + secrets.token_hex(_KEY_BYTES)
     bindings = {"project_id": project_id, "key": key, "kind": kind.value, "name": name, "now_ms": now_ms}
     return int(db.execute(_INSERT, bindings).get), key
 
 
-def revoke_write_key(db: apsw.Connection, project_id: int, key_id: int, *, now_ms: int) -> None:
+def revoke_write_key(db: Db, project_id: int, key_id: int, *, now_ms: int) -> None:
     """Take it back for good.
 
     Raises:

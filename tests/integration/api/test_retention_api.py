@@ -319,7 +319,7 @@ def test_the_panel_tells_how_it_grows_and_how_long_that_lasts(
     server: Server, seed: Seed, admin: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bloop.retention.disk.free_bytes", lambda path: 2**30)
-    assert page(server, admin).count("known after a day") == 2
+    assert page(server, admin).count("available after 24 h") == 2
 
     save_samples(seed, (4, 100 * 2**20), (2, 120 * 2**20), (0, 140 * 2**20))
     text = page(server, admin)
@@ -328,7 +328,7 @@ def test_the_panel_tells_how_it_grows_and_how_long_that_lasts(
     assert "about 102 days" in text  # of a GiB
     assert "4,321" in text
     save_samples(seed, (0, 100 * 2**20))
-    assert "none: as much goes as comes" in page(server, admin)
+    assert "not growing" in page(server, admin)
 
 
 def test_counts_of_large_tables_are_those_of_the_last_look_and_what_came_since(

@@ -1,4 +1,4 @@
-"""One bloop per folder (bloop/base/pid_file.py, I1 to I3), tried with real processes."""
+"""One bloop per folder (bloop/base/pid_file.py, INSTANCE-1 to INSTANCE-3), tried with real processes."""
 
 from __future__ import annotations
 

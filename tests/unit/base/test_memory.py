@@ -18,7 +18,7 @@ def own_bytes() -> int:
 
 
 def test_what_is_free_between_what_is_used_goes_back():
-    """F1"""
+    """MEMORY-1"""
     bodies = [bytes(4000) for _ in range(20_000)]  # 80 MB
     kept = bodies[::100]
     del bodies
@@ -31,7 +31,7 @@ def test_what_is_free_between_what_is_used_goes_back():
 
 
 def test_it_is_done_by_the_clock_however_often_it_is_asked_for():
-    """F1"""
+    """MEMORY-1"""
     now_s, done = [100.0], []
     leftovers = Leftovers(monotonic=lambda: now_s[0], trim=lambda: done.append(now_s[0]))
 
@@ -43,7 +43,7 @@ def test_it_is_done_by_the_clock_however_often_it_is_asked_for():
 
 THREADS = """
 import ctypes, threading
-from bloop import memory
+from bloop.base import memory
 memory.use_one_heap()
 malloc = ctypes.CDLL(None).malloc
 malloc.restype = ctypes.c_void_p

@@ -11,12 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from bloop.base import systemd
-from bloop.base.systemd import Told, Unit, take
+from bloop.base.systemd import Unit, UnitEnvironment, take
 
 PID = 4711
 
 
-def told(stderr_fd: int = 2, **variables: str) -> Told:
+def told(stderr_fd: int = 2, **variables: str) -> UnitEnvironment:
     return take(dict(variables), pid=PID, stderr_fd=stderr_fd)
 
 
@@ -39,13 +39,13 @@ def heard(manager: socket.socket) -> list[str]:
 
 def unit(manager: socket.socket, **rest: float) -> Unit:
     made = Unit()
-    made.begin(Told(notify_path=manager.getsockname(), **rest))
+    made.begin(UnitEnvironment(notify_path=manager.getsockname(), **rest))
     return made
 
 
 class TestTaking:
     def test_nothing_in_the_environment_is_nothing_told(self):
-        assert told() == Told("", 0.0, 0, journal=False)
+        assert told() == UnitEnvironment("", 0.0, 0, journal=False)
 
     def test_what_was_told_is_gone_from_the_environment_but_the_sockets(self):
         environ = {
@@ -58,7 +58,7 @@ class TestTaking:
 
         found = take(environ, pid=PID, stderr_fd=2)
 
-        assert found == Told("/run/systemd/notify", 30.0, 2, journal=False)
+        assert found == UnitEnvironment("/run/systemd/notify", 30.0, 2, journal=False)
         assert sorted(environ) == ["LISTEN_FDS", "LISTEN_PID"]
 
     @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ class TestTaking:
         ],
     )
     def test_what_is_meant_for_others_or_not_understood_is_not_taken(self, variables: dict[str, str]):
-        assert told(**variables) == Told()
+        assert told(**variables) == UnitEnvironment()
 
     def test_stderr_that_is_the_journals_stream_is_noticed_and_one_sent_elsewhere_too(self, tmp_path: Path):
         with (tmp_path / "stream").open("w") as stream, (tmp_path / "file").open("w") as elsewhere:
@@ -143,7 +143,7 @@ class TestSaying:
             listener.bind(f"\0{name}")
             listener.setblocking(False)
             speaker = Unit()
-            speaker.begin(Told(notify_path=f"@{name}"))
+            speaker.begin(UnitEnvironment(notify_path=f"@{name}"))
 
             speaker.ready("serving")
 
@@ -151,7 +151,7 @@ class TestSaying:
 
     def test_listener_that_is_gone_or_full_is_no_trouble(self, manager: socket.socket, tmp_path: Path):
         speaker = Unit()
-        speaker.begin(Told(notify_path=str(tmp_path / "nobody")))
+        speaker.begin(UnitEnvironment(notify_path=str(tmp_path / "nobody")))
         speaker.ready("serving")
         crowd = unit(manager)
 

@@ -6,7 +6,7 @@ import pytest
 
 from bloop.base.config import Ingest, Server, Settings
 from bloop.base.machine import Machine
-from bloop.base.tuning import LANE_HEADS_BYTES, LANE_KIB_MIN, MIB, RECORD_KIB, Asked, tuning
+from bloop.base.tuning import LANE_HEADS_BYTES, LANE_KIB_MIN, MIB, RECORD_KIB, RequestedTuning, tuning
 
 GIB = 1024 * MIB
 SHM = 64 * MIB  # what Docker gives
@@ -32,19 +32,19 @@ TABLE = [
 
 @pytest.mark.parametrize(("cores", "memory_bytes", "shm_bytes", "expected"), TABLE)
 def test_what_is_chosen_for_which_machine(cores, memory_bytes, shm_bytes, expected):
-    assert tuning(Machine(cores, memory_bytes, shm_bytes), Asked())[:5] == expected
+    assert tuning(Machine(cores, memory_bytes, shm_bytes), RequestedTuning())[:5] == expected
 
 
 @pytest.mark.parametrize(("cores", "memory_bytes", "shm_bytes", "_"), TABLE)
 def test_what_is_set_is_taken_as_it_is_on_any_machine(cores, memory_bytes, shm_bytes, _):
-    """T1"""
-    asked = Asked(workers=3, records=9000, threads=5, readers=7)
+    """TUNING-1"""
+    asked = RequestedTuning(workers=3, records=9000, threads=5, readers=7)
 
     assert tuning(Machine(cores, memory_bytes, shm_bytes), asked)[:4] == (3, 2 * 9000 // 5, 5, 7)
 
 
 def test_a_default_that_was_written_down_is_set_too():
-    """T1"""
+    """TUNING-1"""
     given = frozenset({"server.threads", "database.pool_size", "ingest.channel_capacity"})
 
     machine = Machine(1, 256 * MIB, 4 * MIB)
@@ -60,7 +60,7 @@ def test_a_ring_is_as_large_as_its_setting_says_by_default():
 
 
 def test_many_lanes_share_a_larger_ring():
-    chosen = tuning(Machine(2, 8 * GIB, SHM), Asked(workers=64))
+    chosen = tuning(Machine(2, 8 * GIB, SHM), RequestedTuning(workers=64))
 
     assert chosen.lane_kib == LANE_KIB_MIN
 
@@ -68,14 +68,14 @@ def test_many_lanes_share_a_larger_ring():
 @pytest.mark.parametrize("shm_mib", [3, 8, 16, 31, 64, 1000])
 @pytest.mark.parametrize("cores", [1, 2, 4])
 def test_the_ring_fits_into_shared_memory(cores, shm_mib):
-    """T3"""
-    chosen = tuning(Machine(cores, 8 * GIB, shm_mib * MIB), Asked())
+    """TUNING-3"""
+    chosen = tuning(Machine(cores, 8 * GIB, shm_mib * MIB), RequestedTuning())
 
     assert (chosen.ingest_workers + 2) * (chosen.lane_kib * 1024 + LANE_HEADS_BYTES) + 4096 < shm_mib * MIB
 
 
 def test_a_lane_takes_the_largest_event_the_settings_allow():
-    """T3"""
+    """TUNING-3"""
     settings = Settings(ingest=Ingest(max_stack_bytes=MIB), machine=Machine(1, 256 * MIB, 16 * MIB))
 
     assert settings.tuning.lane_kib == 4152
@@ -86,7 +86,7 @@ def test_every_choice_has_its_reason():
 
     assert {setting: why for setting, _, why in chosen.choices} == {
         "server.workers": "4 cores, at most 1 with less than 640 MiB of memory",
-        "ingest.channel_capacity": "3 lanes have to fit into 2 MiB of /dev/shm",
+        "ingest.channel_capacity": "3 lanes must fit into 2 MiB of /dev/shm",
         "server.threads": "set",
         "database.pool_size": "less than 640 MiB of memory",
         "(the writer's page cache, KiB)": "less than 640 MiB of memory",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bloop.bench import profiles, session
-from bloop.bench.places import Elsewhere
+from bloop.bench.places import RemotePlace
 from bloop.bench.profiles import Options, Profile
 from bloop.bench.rendering import Target
 from bloop.bench.session import WARM_UP, Session
@@ -26,7 +26,7 @@ def test_a_ramp_goes_down_from_a_rate_at_which_something_is_dropped() -> None:
     server = StubServer(reply=lambda n: [answer(DROPPED if n in first_step else ACCEPTED)])
     said = []
     with server.serving():
-        place = Elsewhere(Target(server.port, "s" * 32))
+        place = RemotePlace(Target(server.port, "s" * 32))
         options = Options(Profile.RAMP, 200.0, 0.4)
         found = Session(place, options, lambda text, seconds: said.append(text)).run()
 
@@ -44,7 +44,7 @@ def test_what_the_server_refuses_is_counted_and_not_held() -> None:
     server = StubServer(reply=lambda n: [answer(b"{}", "200 OK" if n < 0 else "401 Unauthorized")])
     with server.serving():
         found = Session(
-            Elsewhere(Target(server.port, "s" * 32)), Options(Profile.STEADY, 100.0, 0.2), lambda t, s: None
+            RemotePlace(Target(server.port, "s" * 32)), Options(Profile.STEADY, 100.0, 0.2), lambda t, s: None
         ).run()
 
     (step,) = found.steps

@@ -82,8 +82,9 @@ def test_room_for_storing_and_for_a_backup(
     database: config.Settings, monkeypatch: pytest.MonkeyPatch, free: int, expected: Verdict
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda path: Disk(free))
+    settings = replace(database, database=replace(database.database, disk_free_bytes_min=64 * checks.MIB))
 
-    assert verdicts(checks.disk, database) == {"disk": expected}
+    assert verdicts(checks.disk, settings) == {"disk": expected}
 
 
 @pytest.mark.parametrize(("free", "expected"), [(checks.MIB, Verdict.WRONG), (10**10, Verdict.OK)])

@@ -13,8 +13,7 @@ import pytest
 from bloop.accounts.people.store import create_user
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS, HOUR_MS
-from bloop.db import connection
-from bloop.issues.search import index as search
+from bloop.db import connection, word_search
 from tests.unit.cli.conftest import Run
 
 _INSERT = """
@@ -34,7 +33,7 @@ def db(database: config.Settings) -> Iterator[apsw.Connection]:
         for number, status in enumerate(("unresolved", "unresolved", "resolved"), 1):
             row = {"fingerprint": f"f{number}", "number": number, "status": status, "now_ms": clock.now_ms()}
             db.execute(_INSERT, row | {"message": f"message {number}\x1b[31m red"})
-        search.index(db, [1, 2, 3])
+        word_search.index(db, [1, 2, 3])
         db.execute("INSERT INTO releases VALUES (1, '1.4.2', 'production', 1, 1, 1)")
         create_user(db, username="ada", now_ms=1, user_id="u1")
         yield db

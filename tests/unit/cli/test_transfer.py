@@ -174,7 +174,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(run: Run, filled: config.Se
     ("change", "place"),
     [
         (lambda f: f.update(bloop_settings=2), "upgrade bloop"),
-        (lambda f: f.pop("bloop_settings"), "no export of bloop"),
+        (lambda f: f.pop("bloop_settings"), "not an export of bloop"),
         (lambda f: f.update(retenshun={}), "retenshun"),
         (lambda f: f["retention"].update(raw_events_days=0), "retention.raw_events_days"),
         (lambda f: f["projects"][1].update(slug="Not A Slug"), "projects[1].slug"),
@@ -224,7 +224,7 @@ def test_other_files_are_refused(run: Run, filled: config.Settings, tmp_path: Pa
     done = run("import", str(tmp_path / "x.json"))
 
     assert done.exit_code == 1
-    assert "the file is not JSON" in done.stderr or "no export of bloop" in done.stderr
+    assert "the file is not JSON" in done.stderr or "not an export of bloop" in done.stderr
 
 
 def test_a_file_that_is_there_is_not_overwritten(run: Run, filled: config.Settings, tmp_path: Path):

@@ -13,6 +13,7 @@ from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import spend_challenge
 from bloop.base.clock import DAY_MS
 from bloop.db import connection
+from bloop.db.statistics import refresh
 from bloop.retention import samples, statistics
 from bloop.retention.sizes import count_rows, last_sample, samples_since, shown_tables, stored_events, stored_hours
 from tests.seed import NOW_MS, Seed
@@ -109,7 +110,7 @@ def test_statistics_are_taken_of_large_databases_only_and_table_by_table(
     stale = statistics.stale_statistics(seed.db)
     for statement in stale:
         assert statement.startswith("ANALYZE ")
-        statistics.refresh(seed.db, statement)
+        refresh(seed.db, statement)
 
     assert any('"events"' in statement for statement in stale)
     assert seed.value("SELECT stat FROM sqlite_stat1 WHERE idx = 'events_by_fingerprint'").startswith("20 ")

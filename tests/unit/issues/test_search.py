@@ -8,13 +8,13 @@ import apsw
 import pytest
 
 from bloop.base.clock import DAY_MS
-from bloop.db.rows import ids_json
+from bloop.db.engine import ids_json
 from bloop.db.walk import PageKey
+from bloop.db.word_search import FORGET
 from bloop.issues import read as issues
 from bloop.issues.listing.neighbours import page_before
 from bloop.issues.read import IssueFilter, Sort, Tab
 from bloop.issues.search import conditions as search
-from bloop.issues.search.index import FORGET
 from bloop.issues.search.terms import parse
 from tests.seed import NOW_MS, Seed, many_issues
 

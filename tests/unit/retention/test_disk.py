@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.retention import disk
-from bloop.retention.disk import PAGE_BYTES, WAL_PAGES_MIN, Sizes, Used
+from bloop.retention.disk import PAGE_BYTES, WAL_PAGES_MIN, Sizes, UsedSpace
 from tests.seed import NOW_MS, Seed
 
 MIB = 1024 * 1024
@@ -54,8 +54,8 @@ def test_with_room_the_log_may_grow_as_usual() -> None:
     assert disk.wal_pages_max(None, 64 * MIB, usually=16_384) == 16_384
 
 
-def used(*points: tuple[float, int]) -> list[Used]:
-    return [Used(NOW_MS + int(days * DAY_MS), size) for days, size in points]
+def used(*points: tuple[float, int]) -> list[UsedSpace]:
+    return [UsedSpace(NOW_MS + int(days * DAY_MS), size) for days, size in points]
 
 
 def test_growth_is_what_was_added_in_a_day() -> None:
@@ -100,6 +100,6 @@ def test_sizes_are_those_of_the_database(tmp_path: Path) -> None:
 
 
 def test_hours_apart_is_no_day() -> None:
-    points = [Used(NOW_MS + n * HOUR_MS, n * MIB) for n in range(24)]
+    points = [UsedSpace(NOW_MS + n * HOUR_MS, n * MIB) for n in range(24)]
 
     assert disk.growth_per_day(points) is None

@@ -33,9 +33,9 @@ def test_sizes_have_two_digits_where_they_say_something(size: int, text: str) ->
 
 
 def test_a_disk_below_the_minimum_is_said_in_red() -> None:
-    assert not figure("Free on the disk").warns
-    assert figure("Free on the disk", free_bytes=1).warns
-    assert figure("Free on the disk", free_bytes=None).text == "the file system does not say"
+    assert not figure("Free on disk").warns
+    assert figure("Free on disk", free_bytes=1).warns
+    assert figure("Free on disk", free_bytes=None).text == "unknown"
 
 
 @pytest.mark.parametrize(
@@ -52,10 +52,10 @@ def test_the_day_the_disk_is_full_is_said_and_a_near_one_in_red(days: int, text:
 
 
 def test_what_is_not_known_yet_is_not_called_nothing() -> None:
-    assert figure("Growth in a day", growth=None).text == "known after a day"
-    assert figure("Disk full in", growth=None, days_left=None).text == "known after a day"
-    assert figure("Disk full in", growth=5, days_left=None).text == "not in sight"
-    assert figure("Growth in a day", growth=-5).text.startswith("none")
+    assert figure("Growth per day", growth=None).text == "available after 24 h"
+    assert figure("Disk full in", growth=None, days_left=None).text == "available after 24 h"
+    assert figure("Disk full in", growth=5, days_left=None).text == "never at this rate"
+    assert figure("Growth per day", growth=-5).text == "not growing"
 
 
 def test_a_clean_up_is_waiting_running_or_done() -> None:

@@ -14,7 +14,7 @@ from bloop.onboarding.pages import setup_page
 from bloop.projects.pages import project_page, projects_page
 from bloop.projects.read import ProjectContents, ProjectRow
 from bloop.projects.tokens.contexts import FreshToken
-from bloop.projects.tokens.pages import tokens_page
+from bloop.projects.tokens.pages import TokenForm, TokenRows, tokens_page
 from bloop.projects.tokens.read import TokenRow
 from bloop.site.contexts import Page, Shell
 
@@ -71,12 +71,11 @@ def _tokens(shell: Shell, say: Text, rows: list[ProjectRow], people: dict[str, s
     ]
     fresh = FreshToken(say("Token"), say("Shown once"), "bloop_tk_x", say("curl"))
     yield tokens_page(
-        shell, tokens, rows, {1: say("Shop")}, people, chosen="shop", is_admin=True, fresh=fresh, notice="revoked",
-        problem=say("No"), form={"name": say("CI"), "errors:write": "on"}, now_ms=NOW_MS,
+        shell, TokenRows(tokens, rows, {1: say("Shop")}, people),
+        TokenForm({"name": say("CI"), "errors:write": "on"}, say("No"), fresh),
+        chosen="shop", is_admin=True, notice="revoked", now_ms=NOW_MS,
     )  # fmt: skip
-    yield tokens_page(
-        shell, [], [], {}, {}, chosen="", is_admin=False, fresh=None, notice="", problem="", form={}, now_ms=NOW_MS
-    )
+    yield tokens_page(shell, TokenRows(), TokenForm(), chosen="", is_admin=False, notice="", now_ms=NOW_MS)
 
 
 def _ledger(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:

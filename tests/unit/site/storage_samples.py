@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from bloop.backup.pages import BackupFile, BackupsPanel, backups_panel
+from bloop.backup.pages import BackupFile, BackupRuns, BackupsPanel, backups_panel
 from bloop.backup.read import BackupRunRow
 from bloop.base.clock import DAY_MS
 from bloop.projects.read import ProjectRow
 from bloop.retention.contexts import StoragePage
-from bloop.retention.pages import storage_figures, storage_page
+from bloop.retention.pages import StorageFacts, StorageForm, storage_figures, storage_page
 from bloop.retention.read import OverrideRow, RetentionRunRow
 from bloop.retention.sizes import StorageSample, shown_tables
 from bloop.site.contexts import Page, Shell
@@ -42,15 +42,16 @@ def a_storage_page(shell: Shell, say: Text, run: RetentionRunRow | None, **chang
         "sample": StorageSample(NOW_MS, 500 * MIB, 0, 0, 0, 9, {table.name: 12_345 for table in shown_tables()}),
         "event_count": 1_234_567,
         "run": run,
+    }
+    beside: dict[str, object] = {
+        "form": StorageForm(),
         "progress_path": "/v1/admin/retention/purge",
         "panel": a_backups_panel(say),
-        "form": {},
-        "problem": "",
-        "project_problem": "",
         "notice": "",
         "now_ms": NOW_MS,
     }
-    return storage_page(shell, **values | changes)  # type: ignore[arg-type]
+    beside |= {name: changes.pop(name) for name in beside if name in changes}
+    return storage_page(shell, StorageFacts(**values | changes), **beside)  # type: ignore[arg-type]
 
 
 def a_backups_panel(say: Text, **changes: object) -> BackupsPanel:
@@ -60,13 +61,11 @@ def a_backups_panel(say: Text, **changes: object) -> BackupsPanel:
         "directory": say("/var/lib/bloop/backups"),
         "keep": 7,
         "next_at_ms": NOW_MS + DAY_MS // 2,
-        "open_run": None,
-        "last_good": BACKED_UP,
-        "failing": None,
-        "proven_at_ms": NOW_MS - DAY_MS,
         "now_ms": NOW_MS,
     }
-    return backups_panel(**values | changes)  # type: ignore[arg-type]
+    runs = BackupRuns(open=None, last_good=BACKED_UP, failing=None, proven_at_ms=NOW_MS - DAY_MS)
+    runs = runs._replace(**{name: changes.pop(name) for name in runs._fields if name in changes})  # type: ignore[arg-type]
+    return backups_panel(runs=runs, **values | changes)  # type: ignore[arg-type]
 
 
 def figures(**changes: int | None) -> object:
@@ -92,17 +91,17 @@ def storage_pages(shell: Shell, say: Text) -> Iterator[Page]:
     yield a_storage_page(shell, say, RUNNING._replace(error=say("FullError: disk is full")), notice="purge")
     yield a_storage_page(shell, say, DONE, figures=figures(free_bytes=MIB, days_left=0))
     form = {"raw_events_days": say("x"), "hourly_counts_days": say("y")}
-    yield a_storage_page(shell, say, DONE._replace(asked_by=None), form=form, problem=say("must be a number"))
+    yield a_storage_page(shell, say, DONE._replace(asked_by=None), form=StorageForm(form, say("must be a number")))
     form = {"project": "blog", "days": say("z")}
-    yield a_storage_page(shell, say, None, form=form, project_problem=say("must be a number"))
+    yield a_storage_page(shell, say, None, form=StorageForm(form, project_problem=say("must be a number")))
     yield a_storage_page(shell, say, None, figures=figures(growth=-5, days_left=None))
     nothing = {"files": [], "last_good": None, "proven_at_ms": None, "enabled": False, "next_at_ms": None}
     asked, busy = BACKED_UP._replace(state="waiting", started_at_ms=None), BACKED_UP._replace(state="running")
     file = BackupFile("bloop-x.db.zst", "command", NOW_MS, MIB, MIB, 1)
     for changes in (
         nothing,
-        {"open_run": asked},
-        {"open_run": busy, "failing": say("no room")},
+        {"open": asked},
+        {"open": busy, "failing": say("no room")},
         {"proven_at_ms": NOW_MS - 30 * DAY_MS, "files": [file] * 20},
     ):
         yield a_storage_page(shell, say, None, panel=a_backups_panel(say, **changes))

@@ -1,0 +1,42 @@
+"""What the engine raises, by names that do not say which engine it is. Import the module: `db_errors.BusyError`.
+
+Error                   all of them
+├── SQLError            a statement that this database does not understand
+├── ConstraintError     a row that must not be
+├── InterruptError      a statement was stopped, by a time limit or because somebody wants the process to end
+├── BusyError           another connection kept the lock for too long
+└── FullError, LockedError, IOError, CantOpenError, ReadOnlyError, NoMemError, CorruptError, NotADBError
+"""
+
+from __future__ import annotations
+
+import apsw
+
+Error = apsw.Error
+SQLError = apsw.SQLError
+ConstraintError = apsw.ConstraintError
+InterruptError = apsw.InterruptError
+BusyError = apsw.BusyError
+FullError = apsw.FullError
+LockedError = apsw.LockedError
+IOError = apsw.IOError  # noqa: A001 - the engine's, hence the import of the module
+CantOpenError = apsw.CantOpenError
+ReadOnlyError = apsw.ReadOnlyError
+NoMemError = apsw.NoMemError
+CorruptError = apsw.CorruptError
+NotADBError = apsw.NotADBError
+
+# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
+# that ran into trouble is often remounted read-only.
+OPERATIONAL_ERRORS = (
+    FullError,
+    BusyError,
+    LockedError,
+    IOError,
+    CantOpenError,
+    ReadOnlyError,
+    NoMemError,
+    CorruptError,
+    NotADBError,
+    MemoryError,
+)
