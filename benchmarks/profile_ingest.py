@@ -145,7 +145,7 @@ _STEPS = (
     (native, "decode_json", "JSON decoded"),
     (native, "parse_event", "validated"),
     (v1, "compute", "fingerprint"),
-    (compose, "encode_record", "record encoded"),
+    (compose, "encode_event", "record encoded"),
 )
 
 

@@ -9,7 +9,7 @@ from bloop.base.outcomes import Category, Outcome
 from bloop.grouping import v1
 from bloop.ingest.parsed import Accept, Codec, Grouping
 from bloop.records.event import Event
-from bloop.records.record import FINGERPRINT_BY_CLIENT, ErrorRecord, Kind, Sink, encode_record, form
+from bloop.records.record import EVENT_FORM, FINGERPRINT_BY_CLIENT, Sink, encode_event
 
 
 def accept_event(event: Event, fingerprint: str | None) -> Accept:
@@ -32,7 +32,7 @@ def take_in(sink: Sink, project_id: int, received_at_ms: int, record: Accept) ->
 
 def _encode_event(project_id: int, received_at_ms: int, event: Event, grouping: Grouping | None) -> bytes:
     assert grouping is not None, "the writer does not group events yet"
-    return encode_record(ErrorRecord(project_id, received_at_ms, grouping.fingerprint, grouping.algorithm, event))
+    return encode_event(project_id, received_at_ms, grouping.fingerprint, grouping.algorithm, event)
 
 
-EVENT = Codec(form(Kind.EVENT, 0), Category.EVENT, _encode_event)
+EVENT = Codec(EVENT_FORM, Category.EVENT, _encode_event)

@@ -23,9 +23,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
-
-import msgspec
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from bloop.base.clock import minute_of
 from bloop.base.errors import BloopError, UnreadableRecord
@@ -39,6 +37,7 @@ from bloop.pipeline.kinds import KindStore, Record
 from bloop.pipeline.ring_account import Account, Cell, Orphan, RingAccount
 from bloop.pipeline.signals import Signal
 from bloop.records.record import CATEGORIES, kind_and_version
+from bloop.records.record import project_id as project_id_of
 
 log = logging.getLogger(__name__)
 
@@ -64,6 +63,16 @@ class _Decoded:
 
     records: list[Record] = field(default_factory=list)
     payloads: list[bytes] = field(default_factory=list)
+
+
+class _Route(NamedTuple):
+    """Where records of one form go."""
+
+    store: KindStore | None  # None: this writer does not know the kind
+    kind: int
+    version: int
+    category: int
+    decoded: _Decoded
 
 
 @dataclass(slots=True)
@@ -165,27 +174,34 @@ class Store:
     def _sort(self, records: Sequence[RingRecord]) -> _Batch:
         batch = _Batch(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
         by_kind = {kind: _Decoded() for kind in self._kinds}
+        routes: dict[int, _Route] = {}  # a batch has thousands of records, of one or two forms
         for form, payload, lane in records:
-            kind, version = kind_and_version(form)
-            store = self._kinds.get(kind)
+            route = routes.get(form)
+            if route is None:
+                route = routes[form] = self._route(form, by_kind)
+            store, kind, version, category, decoded = route
             if store is not None and not store.is_counted:
-                _sort_uncounted(store, payload, version, by_kind[kind], batch.projects)
+                _sort_uncounted(store, payload, version, decoded, batch.projects)
                 continue
             try:
                 record = store.decode(payload, version) if store is not None else _unknown(kind)
             except BloopError as error:
-                project_id = _project_hint(payload)
+                project_id = project_id_of(payload) or NO_PROJECT
                 batch.dead.append((kind, payload, project_id, str(error)))
             else:
                 project_id = record.project_id
                 if project_id in batch.projects:
-                    by_kind[kind].records.append(record)
-                    by_kind[kind].payloads.append(payload)
+                    decoded.records.append(record)
+                    decoded.payloads.append(payload)
                 else:
                     batch.discarded.append((kind, project_id))
-            batch.drained[lane, project_id, self._category_of(kind)] += 1
+            batch.drained[lane, project_id, category] += 1
         batch.by_kind = {kind: decoded for kind, decoded in by_kind.items() if decoded.records}
         return batch
+
+    def _route(self, form: int, by_kind: Mapping[int, _Decoded]) -> _Route:
+        kind, version = kind_and_version(form)
+        return _Route(self._kinds.get(kind), kind, version, self._category_of(kind), by_kind.get(kind, _Decoded()))
 
     def _insert(self, batch: _Batch) -> None:
         for kind, decoded in batch.by_kind.items():
@@ -279,12 +295,3 @@ def _unknown(kind: int) -> NoReturn:
 
 def _log_failure(message: str, records: int) -> None:
     log.exception(message, records, extra={"action": "batch_failed"})
-
-
-def _project_hint(payload: bytes) -> int:
-    """The project an undecodable record belongs to: every record starts with it. 0 when even that is unreadable."""
-    try:
-        project_id = msgspec.msgpack.decode(payload)[0]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return 0
-    return project_id if type(project_id) is int else 0

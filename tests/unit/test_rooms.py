@@ -100,8 +100,9 @@ INGEST_WORKER_LOADS = {
         "admit app body compose credentials dialect dialects dialects.native dialects.native_event keys limits notes "
         "parsed registry signature"
     ),
+    "pipeline": "dictionaries",
     "projects": "read store write_keys write_keys.read",
-    "records": "event record",
+    "records": "dictionary event event_record record",
     "ring": (
         "consumer cursor lane_reader layout locks mapping patience producer segment spill spill_reader spill_writer"
     ),
@@ -120,13 +121,13 @@ WRITER_LOADS = {
     "grouping": "normalize v1",
     "ingest": "compose dialects dialects.native_event limits parsed",
     "issues": (
-        "counts counts.fold counts.store events events.store kind status status.audit "
+        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
-    "pipeline": "dead_letters kinds ledger lost_rings ring_account ring_state signals store",
+    "pipeline": "dead_letters dictionaries kinds ledger lost_rings ring_account ring_state signals store",
     "projects": "read store",
-    "records": "event record",
+    "records": "dictionary error_record event event_record record",
     "releases": "model read",
     "retention": "disk",
     "ring": (

@@ -22,7 +22,8 @@ from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.keys import ProjectKeys, WriteKey
 from bloop.ingest.limits import Limits
 from bloop.ingest.parsed import Accept, Codec, Grouping, Parsed, Reject, RejectAll
-from bloop.records.record import Kind, decode_error, decode_rejection, form
+from bloop.records import dictionary, event_record
+from bloop.records.record import Kind, decode_rejection, form
 from tests.unit.ingest.ingest import NOW_MS, event
 
 PROJECT, KEY = 7, "bloop_ck_" + "3c" * 16
@@ -126,7 +127,7 @@ def test_an_envelope_of_several_kinds_is_pushed_and_counted_by_category(toy: Toy
     assert (result.status_code, result.text) == (200, "3 of 3")
     assert [form for form, _ in toy.sink.pushed] == [SESSION_FORM, EVENT.form, SESSION_FORM]
     assert json.loads(toy.sink.pushed[0][1]) == [PROJECT, NOW_MS, ["here", 1]]
-    assert decode_error(toy.sink.pushed[1][1]).algorithm == "v1"
+    assert event_record.decode(toy.sink.pushed[1][1], lambda _: dictionary.current()).algorithm == "v1"
     assert toy.sink.counts == {
         (PROJECT, Category.SESSION, Outcome.RECEIVED): 2,
         (PROJECT, Category.EVENT, Outcome.RECEIVED): 1,

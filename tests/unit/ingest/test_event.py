@@ -35,7 +35,7 @@ def fault(data: Any, limits: Limits = LIMITS) -> tuple[str, str]:
 def test_good_body_is_stored_as(case):
     parsed, _ = parse_event(decode_json(case["body"].encode()), LIMITS, NOW_MS)
 
-    assert msgspec.structs.asdict(parsed) == case["stored"]
+    assert msgspec.structs.asdict(parsed) == case["stored"] | {"event_id": None, "parts": None}
 
 
 @pytest.mark.parametrize("case", vectors.load("bad_bodies"), ids=vectors.case_id)
