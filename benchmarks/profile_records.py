@@ -18,7 +18,7 @@ from bloop.ingest.limits import Limits
 from bloop.records import event_record
 from bloop.records.dictionary import Dictionary, shipped
 from bloop.records.event import Event
-from bloop.records.event_record import CODEC, START, Codec, RecordStart
+from bloop.records.event_record import CODEC, START, EventCodec, RecordStart
 from bloop.records.training import train
 
 BLOCK = 100  # events that are parsed and then encoded
@@ -100,7 +100,7 @@ def _print_size(label: str, found: Sample, dictionary: Dictionary) -> None:
     )
 
 
-def _heads(record: bytes) -> tuple[RecordStart, Codec]:
+def _heads(record: bytes) -> tuple[RecordStart, EventCodec]:
     start = event_record.read_start(record)
     return start, event_record.read_codec(record, START.size + start.dims_bytes)
 

@@ -24,7 +24,6 @@ from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.signature import sign
 from bloop.records.record import Sink
-from bloop.site import errors
 
 _ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
 _PREFLIGHT = {
@@ -32,32 +31,6 @@ _PREFLIGHT = {
     "Access-Control-Allow-Headers": "Content-Type, Content-Encoding, X-Signature, X-Project-Key, Authorization",
     "Access-Control-Max-Age": "86400",
 }
-
-
-def create_ingest_app(
-    *,
-    sink: Sink,
-    keys: ProjectKeys,
-    limits: Limits,
-    rate_limit: RateLimiter,
-    trusted_proxies: Iterable[str],
-    now_ms: Callable[[], int] = clock.now_ms,
-    dialects: Iterable[Dialect] = registry.DIALECTS,
-) -> falcon.App[Any, Any]:
-    """A WSGI application that answers the ingest routes, and 404 for everything else."""
-    app = falcon.App()
-    errors.install(app)
-    mount_ingest(
-        app,
-        sink=sink,
-        keys=keys,
-        limits=limits,
-        rate_limit=rate_limit,
-        trusted_proxies=trusted_proxies,
-        now_ms=now_ms,
-        dialects=dialects,
-    )
-    return app
 
 
 def mount_ingest(

@@ -34,7 +34,7 @@ from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.pipeline import dead_letters, ledger, signals
 from bloop.pipeline.kinds import KindStore, Record
-from bloop.pipeline.ring_account import Account, Cell, Orphan, RingAccount
+from bloop.pipeline.ring_account import Account, LaneCount, RingAccount, SpillOrphan
 from bloop.pipeline.signals import Signal
 from bloop.records.record import CATEGORIES, kind_and_version
 from bloop.records.record import project_id as project_id_of
@@ -90,7 +90,9 @@ class _Batch:
 class Store:
     """The writer's view of the database. One per writer process; `db` comes from `connection.open_writer`."""
 
-    def __init__(self, db: Db, ring_id: int, kinds: Iterable[KindStore], *, orphans: Sequence[Orphan] = ()) -> None:
+    def __init__(
+        self, db: Db, ring_id: int, kinds: Iterable[KindStore], *, orphans: Sequence[SpillOrphan] = ()
+    ) -> None:
         self._db = db
         self._account = RingAccount(db, ring_id, orphans)
         self._kinds = {kind.kind: kind for kind in kinds}
@@ -108,7 +110,7 @@ class Store:
         self,
         records: Sequence[RingRecord],
         positions: Mapping[int, int],
-        cells: Sequence[Cell],
+        cells: Sequence[LaneCount],
         *,
         now_ms: int,
         settle: bool = True,
@@ -141,7 +143,7 @@ class Store:
         self,
         records: Sequence[RingRecord],
         positions: Mapping[int, int],
-        cells: Sequence[Cell],
+        cells: Sequence[LaneCount],
         now_ms: int,
         settle: bool,
         insert: Callable[[_Batch], None],
@@ -238,7 +240,7 @@ class Store:
                 payload=payload,
             )
 
-    def _settle_ledger(self, batch: _Batch, cells: Sequence[Cell], now_ms: int) -> Counter[int]:
+    def _settle_ledger(self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int) -> Counter[int]:
         """Book what became of the batch, and what the lanes' counters grew by; stored records by ms of receipt."""
         lines: Counter[tuple[int, int, int, int]] = Counter()
         received: Counter[int] = Counter()

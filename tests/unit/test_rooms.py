@@ -78,12 +78,6 @@ READS: dict[tuple[str, str], str] = {
 }
 PACKAGES_WITH_NAMES = {"bloop", "bloop.alerts.channels", "bloop.base.config", "bloop.ring"}  # others hold a docstring
 
-# PENDING: imports against the direction, each to be cut. Only ever gets shorter: an entry that is cut fails the test.
-PENDING = {
-    "bloop.ingest.app -> bloop.site.errors",
-}
-# PENDING, as above: public classes of one name in two rooms.
-TWICE_PENDING = {"Cell", "Orphan"}
 # What a process has imported when it begins to work. More modules are more memory in every worker, so the list grows
 # only on purpose.
 INGEST_WORKER_LOADS = {
@@ -165,8 +159,7 @@ def test_nothing_imports_upwards():
         or (importer in FEATURES and (imported in ABOVE or imported == "http"))
     }
 
-    assert upwards - PENDING == set()
-    assert PENDING - upwards == set(), "cut already: take it out of PENDING"
+    assert upwards == set()
 
 
 def test_directions_form_no_circle():
@@ -230,8 +223,7 @@ def test_no_public_class_has_the_name_of_another():
     )
     twice = {name for name, count in named.items() if count > 1}
 
-    assert twice - TWICE_PENDING == set()
-    assert TWICE_PENDING - twice == set(), "renamed already: take it out of TWICE_PENDING"
+    assert twice == set()
 
 
 # The writer makes the stores of all kinds at its start.

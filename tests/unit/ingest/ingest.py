@@ -10,13 +10,13 @@ from falcon import testing
 
 from bloop.base.outcomes import Category, Outcome
 from bloop.base.rate_limit import RateLimiter
-from bloop.ingest.app import create_ingest_app
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.signature import sign
 from bloop.records.event_record import EventRecord
 from bloop.records.record import EVENT_FORM, Kind, Rejection, decode_rejection
 from tests.stored import decoded
+from workers.ingest import create_ingest_app
 
 KEY = "bloop_" + "1a" * 32
 OTHER_KEY = "bloop_" + "2b" * 32

@@ -14,7 +14,6 @@ from falcon import testing
 from bloop.base.meters import Route
 from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.base.rate_limit import RateLimiter
-from bloop.ingest.app import create_ingest_app
 from bloop.ingest.compose import EVENT, accept_event
 from bloop.ingest.credentials import WriteKeyShown
 from bloop.ingest.dialect import Dialect, Endpoint
@@ -25,6 +24,7 @@ from bloop.ingest.parsed import Accept, Codec, Grouping, Parsed, Reject, RejectA
 from bloop.records import dictionary, event_record
 from bloop.records.record import Kind, decode_rejection, form
 from tests.unit.ingest.ingest import NOW_MS, event
+from workers.ingest import create_ingest_app
 
 PROJECT, KEY = 7, "bloop_ck_" + "3c" * 16
 SESSION_FORM = form(Kind.SESSION, 3)
