@@ -1,7 +1,7 @@
 """The store alone, without ring or processes: events per second, µs per event by step, bytes of WAL.
 
-Records are encoded before the clock starts. Beside it the same rows go into the same columns of a plain table with one
-prepared INSERT and the same pragmas and batches: what SQLite itself costs.
+Records are encoded before the clock starts. For comparison the same rows go into the same columns of a plain table with
+one prepared INSERT and the same pragmas and batches: the cost of SQLite itself.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _BARE_INSERT = f"INSERT INTO bare VALUES (NULL, {', '.join('?' * 20)}, NULL)"
 
 @dataclass
 class StoreRun:
-    """What one pass over the records cost."""
+    """The cost of one pass over the records."""
 
     batch: int
     events: int
@@ -70,7 +70,7 @@ class StoreRun:
 
 
 def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) -> list[RingRecord]:
-    """What the writer would read from the ring, made with the code of the ingest path."""
+    """Records as the writer reads them from the ring, encoded by the code of the ingest path."""
     corpus = corpus or Corpus(timestamp_ms=now_ms() - 3_600_000)
     limits, at_ms = Limits(), now_ms()
     records: list[RingRecord] = []
@@ -84,7 +84,7 @@ def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) ->
 
 @contextmanager
 def fresh_database() -> Iterator[tuple[apsw.Connection, Path]]:
-    """A migrated database with one project, on disk, gone afterwards."""
+    """A migrated database with one project, on disk, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="bloop-bench-") as folder:
         path = Path(folder) / "bench.db"
         migrate.migrate(path, now_ms())
@@ -126,7 +126,7 @@ def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreR
         if not by_step:
             wall_s, cpu_s = _timed(lambda: _store_all(subject, records[warm:], batch, meter))
         else:
-            with steps.watching(*_STEPS):
+            with steps.measuring(*_STEPS):
                 wall_s, cpu_s = _timed(lambda: _store_all(subject, records[warm:], batch, meter, steps))
         run = StoreRun(batch, len(records) - warm, wall_s, cpu_s, meter.bytes, dict(steps.seconds))
         stored = db.execute("SELECT count(*) FROM events").get
