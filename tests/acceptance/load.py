@@ -29,7 +29,7 @@ class Answers:
 
 
 class Client(threading.Thread):
-    """One kept-alive connection after another, until told to stop."""
+    """One kept-alive connection after another, until `stop`."""
 
     per_second, batch_every, batch_events = PER_SECOND, BATCH_EVERY, BATCH_EVENTS
     fields: ClassVar[dict[str, Any]] = {}  # added to every event
@@ -85,12 +85,12 @@ class Client(threading.Thread):
         return response.status, response.read()
 
     def _note(self, ids: list[str], status: int, answer: bytes) -> None:
-        said = json.loads(answer) if status == 200 else {}
-        if said in ({"status": "accepted"}, {"accepted": len(ids), "dropped": 0, "errors": []}):
+        body = json.loads(answer) if status == 200 else {}
+        if body in ({"status": "accepted"}, {"accepted": len(ids), "dropped": 0, "errors": []}):
             self.answers.accepted += ids
-        elif said == {"status": "dropped"} or said.get("dropped") == len(ids):
+        elif body == {"status": "dropped"} or body.get("dropped") == len(ids):
             self.answers.dropped += ids
-        elif status == 200:  # a batch of which the lane took a part: which part is not said
+        elif status == 200:  # the lane took a part of the batch; the answer does not say which
             self.answers.unanswered += ids
         else:
             self.answers.refused += ids
