@@ -80,9 +80,9 @@ def test_a_backup_made_while_events_arrive_is_of_one_moment(server: BloopServer,
 
     answers = [json.loads(server.cli("backup", "--json").stdout) for _ in range(3)]
 
-    answers = [client.stop() for client in clients]
-    accepted = {request_id for client in answers for request_id in client.accepted}
-    assert not any(client.dropped or client.refused or client.unanswered for client in answers)
+    sent = [client.stop() for client in clients]
+    accepted = {request_id for client in sent for request_id in client.accepted}
+    assert not any(client.dropped or client.refused or client.unanswered for client in sent)
     counts = []
     for number, answer in enumerate(answers):
         with contextlib.closing(unpacked(Path(answer["file"]), tmp_path / f"{number}.db")) as db:
