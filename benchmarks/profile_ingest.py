@@ -1,7 +1,7 @@
 """The ingest path alone, in this process: connection, HTTP, Falcon, signature, JSON, fingerprint, record; no kernel.
 
 Requests are rendered before the clock starts and handed to the worker's own connection code by an object that plays the
-socket; records end in a sink that forgets them. What is missing from the real thing is system calls and the ring.
+socket; records end in a sink that forgets them. System calls and the ring are left out.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ from workers.ingest import create_ingest_app
 SECRET = "s" * 32
 PROJECT_KEY = "bloop_" + "0f" * 32
 WARM_UP = 500
-NO_LIMIT_PER_S = 1e9  # the limiter works, and lets everything through
+NO_LIMIT_PER_S = 1e9  # the limiter runs, and admits every request
 
 
 class ForgettingSink:
-    """Takes everything, keeps nothing."""
+    """Accepts every record and keeps none."""
 
     pushed = 0
 
@@ -79,7 +79,7 @@ class LoopedSocket:
 
 
 class Hello:
-    """What Falcon on this worker costs when the app does nothing."""
+    """The cost of Falcon on this worker, with an app that does nothing."""
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         resp.data = b'{"status":"accepted"}'
@@ -131,7 +131,7 @@ def connection_to(app: WsgiApp) -> Iterator[Callable[[bytes], bytes]]:
         os.close(wakes)
 
 
-# Own time of each; what has no line of its own is in its caller's.
+# Own time of each; functions without a line count to their caller.
 _STEPS = (
     (Connection, "on_event", "connection: framing, keep-alive"),
     (HeadReader, "environ", "HTTP head into environ (llhttp)"),
@@ -181,7 +181,7 @@ def report(count: int, *, batch: int, deep: bool) -> None:
         with connection_to(hello_wsgi()) as exchange:
             print(f"  Falcon hello, same requests  {_run(exchange, requests):8.2f} µs cpu per request")
     steps = Steps()
-    with steps.watching(*_STEPS):  # before the app is made: it looks its functions up once
+    with steps.measuring(*_STEPS):  # before the app is made: it looks its functions up once
         app = ingest_wsgi(sink)
         with connection_to(cast(WsgiApp, steps.wrap(app, "Falcon"))) as exchange:
             watched_us = _run(exchange, requests)

@@ -63,7 +63,7 @@ _PAGES = "SELECT page_count - freelist_count FROM pragma_page_count, pragma_free
 
 @dataclass
 class StoreRun:
-    """What one pass over the records cost."""
+    """The cost of one pass over the records."""
 
     batch: int
     events: int
@@ -83,7 +83,7 @@ class StoreRun:
 
 
 def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) -> list[RingRecord]:
-    """What the writer would read from the ring, made with the code of the ingest path."""
+    """Records as the writer reads them from the ring, encoded by the code of the ingest path."""
     corpus = corpus or Corpus(timestamp_ms=now_ms() - 3_600_000)
     limits, at_ms = Limits(), now_ms()
     records: list[RingRecord] = []
@@ -97,7 +97,7 @@ def encoded_records(count: int, corpus: Corpus | None = None, start: int = 0) ->
 
 @contextmanager
 def fresh_database() -> Iterator[tuple[apsw.Connection, Path]]:
-    """A migrated database with one project, on disk, gone afterwards."""
+    """A migrated database with one project, on disk, removed afterwards."""
     with tempfile.TemporaryDirectory(prefix="bloop-bench-") as folder:
         path = Path(folder) / "bench.db"
         migrate.migrate(path, now_ms())
@@ -140,7 +140,7 @@ def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreR
         if not by_step:
             wall_s, cpu_s = _timed(lambda: _store_all(subject, records[warm:], batch, meter))
         else:
-            with steps.watching(*_STEPS):
+            with steps.measuring(*_STEPS):
                 wall_s, cpu_s = _timed(lambda: _store_all(subject, records[warm:], batch, meter, steps))
         grown = _file_bytes(db) - before
         run = StoreRun(batch, len(records) - warm, wall_s, cpu_s, meter.bytes, grown, dict(steps.seconds))

@@ -3,10 +3,10 @@
 Data that no SQL can move is moved by a function that its feature has: the file names it in its first line, `-- then
 module:function`, and it is called with the connection after the SQL.
 
-G1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all of them ran, or none.
-G2  Two processes that migrate at once do it one after the other; the second finds nothing to do.
-G3  A file that already ran never changes: its SHA-256 is compared at every start.
-G4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
+MIGRATE-1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all ran, or none.
+MIGRATE-2  Two processes that migrate at once do it one after the other; the second has nothing to do.
+MIGRATE-3  A file that already ran never changes: its SHA-256 is compared at every start.
+MIGRATE-4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
 """
 
 from __future__ import annotations
@@ -59,16 +59,16 @@ class Migration(NamedTuple):
 
 
 def shipped() -> list[Migration]:
-    """The migrations this bloop knows, in order, numbered 1, 2, 3 …"""
+    """The migrations of this bloop, in order, numbered 1, 2, 3 …"""
     folder = resources.files("bloop.db") / "migrations"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    found = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
-    assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations are numbered without gaps"
-    return found
+    migrations = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
+    assert [m.version for m in migrations] == list(range(1, len(migrations) + 1)), "migrations are numbered 1, 2, 3 …"
+    return migrations
 
 
 def pending(db: Db, migrations: list[Migration] | None = None) -> list[Migration]:
-    """What `migrate` would apply. Reads only.
+    """The migrations that `migrate` would apply. Reads only.
 
     Raises:
         SchemaTooNew: the database was written by a later bloop.
@@ -87,7 +87,7 @@ def pending(db: Db, migrations: list[Migration] | None = None) -> list[Migration
 
 
 def pending_at(path: Path) -> list[Migration]:
-    """The same of a file, which need not exist. Changes nothing."""
+    """As `pending`, of a file that need not exist. Changes nothing."""
     if not path.exists():
         return shipped()
     with contextlib.closing(connection.open_reader(path)) as db:
@@ -95,13 +95,13 @@ def pending_at(path: Path) -> list[Migration]:
 
 
 def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = None) -> list[Migration]:
-    """Bring the database at `path` up to date, creating it (mode 0600) if need be; return what was applied."""
+    """Bring the database at `path` up to date, creating it (mode 0600) if there is none; return the applied ones."""
     _create_private(Path(path))
     db = connection.open_control(path)
     try:
         if not pending(db, migrations):
             return []
-        with connection.immediate(db):  # from here on other processes that migrate wait, and then find nothing to do
+        with connection.immediate(db):  # other processes that migrate wait here, and then have nothing to do
             todo = pending(db, migrations)
             if todo and todo[0].version > 1:
                 _back_up(Path(path), todo[0].version)
@@ -133,9 +133,9 @@ def _apply(db: Db, migration: Migration, now_ms: int) -> None:
 
 
 def _back_up(path: Path, version: int) -> None:
-    """Copy what is committed; the caller holds the write lock, so nothing newer can slip in between.
+    """Copy the committed database; the caller holds the write lock, so there is no newer commit.
 
-    A copy has its name when it is whole: on a full disk there is none, or one from an earlier attempt.
+    A copy gets its name when it is complete: on a full disk there is none, or one from an earlier attempt.
     """
     target = path.with_name(f"{path.name}.before-{version:04d}")
     making = target.with_name(f"{target.name}.new")

@@ -1,7 +1,7 @@
 """GET /metrics: what bloop counts, for Prometheus and whatever else reads its format.
 
-It is about the whole installation. So it is for this machine itself, for people, and for tokens made for it (access
-A7). A scrape reads kept sums and a few words of shared memory; what it cannot read it leaves out.
+It is about the whole installation. So it is for this machine itself, for people, and for tokens made for it
+(ACCESS-7). A scrape reads kept sums and a few words of shared memory; what it cannot read it leaves out.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from typing import TypeVar
 from bloop import features
 from bloop.base.config import Retention
 from bloop.db.engine import Db
-from bloop.db.sizes import count_pages, give_back
+from bloop.db.sizes import count_pages, shrink_file
 from bloop.db.tables import Keep, Table
 from bloop.projects import read as projects
 from bloop.retention import prune, read
@@ -182,7 +182,7 @@ class Cleaner:
             with self._step() as hold:
                 before = count_pages(self._db).total
                 while left > 0:
-                    give_back(self._db, min(VACUUM_PAGES, left))
+                    shrink_file(self._db, min(VACUUM_PAGES, left))
                     left -= VACUUM_PAGES
                     if hold.is_over:
                         break

@@ -1,6 +1,6 @@
 """Request → principal → let in or not: the middleware every request of the dashboard process passes.
 
-Bearer first, then the cookie. A bearer token that does not verify is refused even beside a good cookie (access A3).
+Bearer first, then the cookie. A bearer token that does not verify is refused even beside a good cookie (ACCESS-3).
 Which rows a credential is looked up in, the features say that make them (`FindCredential`). They are read on every
 request, by their hash, so revoking and signing out work at once.
 """

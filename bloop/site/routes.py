@@ -3,7 +3,7 @@
     routes.add("/issues/{ref}", resource, GET=PAGE, POST=SESSION)
 
 A route without its need is refused twice: `create_dashboard_app` fails when one is missing, and the access middleware
-admits nobody to a route that is not in the table (access A1). The router keeps its own list of what it answers, because
+admits nobody to a route that is not in the table (ACCESS-1). The router keeps its own list of what it answers, because
 `falcon.inspect` reads and parses source files, which takes a third of a second at every start.
 """
 

@@ -1,4 +1,4 @@
-"""One database and what runs on it, for tests of what a writer finds when it starts."""
+"""One database and its processes, for tests of a writer that starts with waiting records."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ STACK = noise(1800)
 
 
 class Machine:
-    """One database and what runs on it: producers that are killed, writers that come and go, memory that is lost."""
+    """One database, producers that are killed, writers that start and stop, and memory that is lost."""
 
     def __init__(self, folder: Path, name: str, **variables: str) -> None:
         self.variables = {
@@ -48,7 +48,7 @@ class Machine:
         return config.load(None, self.variables, secret_required=False)
 
     def take_in(self, n: int) -> None:
-        """A worker that answers `n` events `accepted` and is killed."""
+        """Push `n` events like a worker that answers `accepted`, and is then killed."""
         settings = self.settings
         spilling = Spill(settings.spill_folder, settings.ingest.spill_bytes_max, 0)
         with closing(Segment.attach(settings.ring_name)) as segment:
@@ -68,12 +68,12 @@ class Machine:
             yield Writer(settings, db, rings.open_ring(settings, db, make_kinds, handles))
 
     def write_and_stop(self) -> None:
-        """A writer's whole life, asked to stop from the start."""
+        """Run a writer that is asked to stop from the start: it stores what waits."""
         with self.writer() as writer:
             assert writer.run(stopping())
 
     def restart(self) -> None:
-        """The machine: what was in memory is gone."""
+        """Restart the machine: shared memory is lost."""
         assert Segment.unlink(self.settings.ring_name)
 
     def read(self, sql: str) -> list[tuple]:

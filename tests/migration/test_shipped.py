@@ -1,4 +1,4 @@
-"""Migrations that have run somewhere are never edited (bloop/db/migrate.py G3), not even their comments.
+"""Shipped migrations are never edited (bloop/db/migrate.py MIGRATE-3), not even their comments.
 
 Every installation compares what it applied with what is shipped, and does not start when they differ.
 """

@@ -1,4 +1,4 @@
-"""db/walk.py K1-K4, shown with the two lists that walk: issues and aggregates."""
+"""db/walk.py WALK-1 to WALK-4, shown with the two lists that walk: issues and aggregates."""
 
 from __future__ import annotations
 
