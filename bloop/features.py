@@ -67,7 +67,7 @@ FEATURES = (
         commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
     ),
     Feature(name="processes", tables="bloop.processes.tables:TABLES"),
-    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:banners_now"}),
+    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:current_banners"}),
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",
@@ -77,14 +77,14 @@ FEATURES = (
         name="accounts",
         tables="bloop.accounts.tables:TABLES",
         routes="bloop.accounts.routes:mount",
-        hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_by_cookie"},
+        hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_credential_by_cookie"},
         commands={"user": "bloop.accounts.cli:user", "login-link": "bloop.accounts.sign_ins.cli:login_link"},
     ),
     Feature(
         name="projects",
         tables="bloop.projects.tables:TABLES",
         routes="bloop.projects.routes:mount",
-        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_by_bearer"},
+        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
     ),
 )

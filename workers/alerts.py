@@ -19,7 +19,7 @@ import orjson
 from bloop.alerts import channels
 from bloop.alerts.channels import Result
 from bloop.alerts.firing.engine import Engine
-from bloop.alerts.firing.read import Due
+from bloop.alerts.firing.read import DueDelivery
 from bloop.alerts.message import from_json
 from bloop.base import clock
 from bloop.base.config import Settings
@@ -48,18 +48,18 @@ class RuleJobs:
         version = connection.database_version(self._db)
         if version != self._seen_signals:
             started = time.monotonic()
-            while self._engine.ask_signals(clock.now_ms()) and not self._stopping():
+            while self._engine.evaluate_signals(clock.now_ms()) and not self._stopping():
                 time.sleep(time.monotonic() - started)  # let the writer and other processes use the database
                 started = time.monotonic()
             self._seen_signals = version
-        self._engine.tell_held(clock.now_ms())
+        self._engine.send_digests(clock.now_ms())
         return POLL_S
 
     def run_counts(self) -> float:
         version, started = connection.database_version(self._db), time.monotonic()
         if version == self._seen_counts:
             return POLL_S
-        for _ in self._engine.ask_windows(clock.now_ms()):
+        for _ in self._engine.evaluate_windows(clock.now_ms()):
             self.run_signals()
         self._seen_counts = version
         return max(COUNTING_EVERY_S, (time.monotonic() - started) * COUNTING_SHARE)
@@ -84,7 +84,7 @@ def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
     ]
 
 
-def send(settings: Settings, due: Due) -> Result:
+def send(settings: Settings, due: DueDelivery) -> Result:
     """One attempt at a delivery, from any thread."""
     if due.channel_id is None:
         config = dict(channels.fallbacks(settings)).get(due.channel_type)

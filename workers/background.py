@@ -25,7 +25,7 @@ from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.processes.read import SEEN_EVERY_S
-from bloop.processes.store import say_alive
+from bloop.processes.store import store_heartbeat
 from workers import process
 from workers.wakeups import Wakeups
 
@@ -116,5 +116,5 @@ class BackgroundProcess:
         if troubles == self._recorded_troubles and time.monotonic() - self._recorded_at < SEEN_EVERY_S:
             return
         with contextlib.suppress(db_errors.Error):
-            say_alive(db, self._name, started_at_ms=self._started_ms, now_ms=clock.now_ms(), troubles=troubles)
+            store_heartbeat(db, self._name, started_at_ms=self._started_ms, now_ms=clock.now_ms(), troubles=troubles)
             self._recorded_troubles, self._recorded_at = troubles, time.monotonic()

@@ -22,7 +22,7 @@ from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
 from bloop.alerts.firing import read as alerts
-from bloop.alerts.firing.read import Due
+from bloop.alerts.firing.read import DueDelivery
 from bloop.base import clock
 from bloop.base.reasons import Reason
 from bloop.db import connection
@@ -35,8 +35,8 @@ POLL_IN_FLIGHT_S = 0.01  # the sooner a result is recorded, the fewer attempts a
 
 log = logging.getLogger("bloop.alerts")
 
-Send = Callable[[Due], Result]
-Answers = queue.SimpleQueue[tuple[Due, Result]]
+Send = Callable[[DueDelivery], Result]
+Answers = queue.SimpleQueue[tuple[DueDelivery, Result]]
 
 
 class Sender:
@@ -44,10 +44,10 @@ class Sender:
 
     def __init__(self, db: Db, send: Send, *, jitter: Callable[[], float] = random.random) -> None:
         self._db, self._send, self._jitter = db, send, jitter
-        self._in_flight: dict[tuple[str, int | None], Due] = {}
+        self._in_flight: dict[tuple[str, int | None], DueDelivery] = {}
         self._tried_at: dict[tuple[str, int | None], float] = {}  # monotonic
         self._answers: Answers = queue.SimpleQueue()
-        self._unrecorded: list[tuple[Due, Result]] = []
+        self._unrecorded: list[tuple[DueDelivery, Result]] = []
         self._seen = (-1, -1)
         self._next_ms: int | None = None
         self._failing = False
@@ -74,7 +74,7 @@ class Sender:
             time.sleep(POLL_IN_FLIGHT_S)
 
     def _start(self, now_ms: int) -> None:
-        deliveries_due = alerts.due(self._db, now_ms, wait_ms=round(WAIT_MAX_S * 1000))
+        deliveries_due = alerts.list_due_deliveries(self._db, now_ms, wait_ms=round(WAIT_MAX_S * 1000))
         ready = [due for due in deliveries_due if _channel(due) not in self._in_flight]
         ready.sort(key=lambda due: self._tried_at.get(_channel(due), float("-inf")))
         for due in ready[: THREADS_MAX - len(self._in_flight)]:
@@ -96,20 +96,22 @@ class Sender:
             del self._in_flight[_channel(due)]
         self._unrecorded.clear()
 
-    def _record_result(self, due: Due, result: Result, now_ms: int) -> None:
+    def _record_result(self, due: DueDelivery, result: Result, now_ms: int) -> None:
         if result.state == "sent":
-            deliveries.sent(self._db, due.id, status=result.status, now_ms=now_ms)
+            deliveries.mark_sent(self._db, due.id, status=result.status, now_ms=now_ms)
             return
         if result.state == "skipped":
-            deliveries.skip(self._db, due.id, why=result.detail)
+            deliveries.mark_skipped(self._db, due.id, why=result.detail)
             return
         wait = wait_ms(due.attempts + 1, result.retry_after_s, self._jitter()) if result.state == "retry" else None
         if wait is None:
-            deliveries.give_up(self._db, due.id, error=result.detail, status=result.status)
+            deliveries.mark_failed(self._db, due.id, error=result.detail, status=result.status)
         else:
-            deliveries.again(self._db, due.id, next_try_at_ms=now_ms + wait, error=result.detail, status=result.status)
+            deliveries.schedule_retry(
+                self._db, due.id, next_try_at_ms=now_ms + wait, error=result.detail, status=result.status
+            )
         if wait is not None and result.retry_after_s:
-            deliveries.pause(self._db, due.channel_type, due.channel_id, now_ms + wait)
+            deliveries.pause_channel(self._db, due.channel_type, due.channel_id, now_ms + wait)
         message = "delivery %d to a %s channel, try %d, failed: %s"
         arguments = (due.id, due.channel_type, due.attempts + 1, result.detail)
         log.warning(
@@ -117,11 +119,11 @@ class Sender:
         )
 
 
-def _channel(due: Due) -> tuple[str, int | None]:
+def _channel(due: DueDelivery) -> tuple[str, int | None]:
     return due.channel_type, due.channel_id
 
 
-def _attempt(send: Send, due: Due, answers: Answers) -> None:
+def _attempt(send: Send, due: DueDelivery, answers: Answers) -> None:
     try:
         result = send(due)
     except Exception as error:  # a bug in bloop: without a result the channel would wait forever

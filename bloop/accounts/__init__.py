@@ -1,1 +1,1 @@
-"""Who may sign in, and how."""
+"""Users and how they sign in."""

@@ -1,10 +1,10 @@
-"""`bloop user`: who has an account, who is admin. Accounts are made in the browser, by whoever holds an invitation."""
+"""`bloop user`: list accounts, change roles, remove accounts. People create accounts in the browser, by invitation."""
 
 from __future__ import annotations
 
 import click
 
-from bloop.accounts.people.read import UserRow, list_people, named_user
+from bloop.accounts.people.read import UserRow, get_user_by_name, list_people
 from bloop.accounts.people.store import delete_user, set_role
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
@@ -14,14 +14,14 @@ from bloop.db.engine import Db
 
 @click.group()
 def user() -> None:
-    """Accounts of people."""
+    """Manage accounts."""
 
 
 @user.command("list")
 @as_json
 @with_settings
 def list_(settings: Settings, as_json: bool) -> None:
-    """Every account, oldest first."""
+    """List all accounts, oldest first."""
     with database(settings) as db:
         people = list_people(db)
     if as_json:
@@ -58,38 +58,38 @@ def list_(settings: Settings, as_json: bool) -> None:
 @click.argument("name")
 @with_settings
 def promote(settings: Settings, name: str) -> None:
-    """Make somebody an admin, at once."""
-    found = _change_role(settings, name, is_admin=True)
-    click.echo(f"{found.username} is an admin", err=True)
+    """Make a user an admin, with immediate effect."""
+    account = _change_role(settings, name, is_admin=True)
+    click.echo(f"{account.username} is now an admin", err=True)
 
 
 @user.command()
 @click.argument("name")
 @with_settings
 def demote(settings: Settings, name: str) -> None:
-    """Make an admin an ordinary user, at once. Never the last one."""
-    found = _change_role(settings, name, is_admin=False)
-    click.echo(f"{found.username} is an ordinary user", err=True)
+    """Make an admin an ordinary user, with immediate effect. The last admin cannot be demoted."""
+    account = _change_role(settings, name, is_admin=False)
+    click.echo(f"{account.username} is now an ordinary user", err=True)
 
 
 @user.command()
 @click.argument("name")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_settings
 def remove(settings: Settings, name: str, yes: bool) -> None:
-    """Remove an account: its passkeys and sign-ins end at once, what the person made stays. Never the last admin."""
+    """Remove an account with its passkeys and sign-ins; what the person created stays. Never the last admin."""
     with database(settings) as db:
-        found = named_user(db, name)
+        account = get_user_by_name(db, name)
     if not yes:
-        click.confirm(f"Remove {found.username}?", abort=True, err=True)
-    change(settings, lambda db: delete_user(db, found.id))
-    click.echo(f"Removed {found.username}", err=True)
+        click.confirm(f"Remove {account.username}?", abort=True, err=True)
+    change(settings, lambda db: delete_user(db, account.id))
+    click.echo(f"Removed {account.username}", err=True)
 
 
 def _change_role(settings: Settings, name: str, *, is_admin: bool) -> UserRow:
     def run(db: Db) -> UserRow:
-        found = named_user(db, name)
-        set_role(db, found.id, is_admin=is_admin)
-        return found
+        account = get_user_by_name(db, name)
+        set_role(db, account.id, is_admin=is_admin)
+        return account
 
     return change(settings, run)

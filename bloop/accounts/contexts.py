@@ -1,4 +1,4 @@
-"""What the pages about people show: signing in, one's own account, everybody's accounts."""
+"""Contexts of the pages about people: sign-in, your account, all accounts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from bloop.site.contexts import Page
 from bloop.site.settings_nav import SettingsPage
 
 # Signing in ---------------------------------------------------------------------------------------------------------
-# `origin` is where passkeys work; on any other address the page says so instead of failing without a word.
+# Passkeys work only on `origin`; on any other address the page says so.
 
 
 @dataclass(frozen=True, slots=True)
 class LoginPage(Page):
-    """`/auth/login`. `problem` says why a link or an invitation did not do."""
+    """`/auth/login`. `problem` says why a link or an invitation was refused."""
 
     template: ClassVar[str] = "accounts/login.html"
 
@@ -26,7 +26,7 @@ class LoginPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class SetUpPage(Page):
-    """`/auth/login?token=` while nobody has an account: the first one is made here."""
+    """`/auth/login?token=` while there is no account: creates the first one."""
 
     template: ClassVar[str] = "accounts/set_up.html"
 
@@ -37,7 +37,7 @@ class SetUpPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class InvitePage(Page):
-    """`/auth/login?invite=`: somebody invited makes an account."""
+    """`/auth/login?invite=`: an invited person creates an account."""
 
     template: ClassVar[str] = "accounts/invite.html"
 
@@ -47,7 +47,7 @@ class InvitePage(Page):
 
 @dataclass(frozen=True, slots=True)
 class LinkPage(Page):
-    """`/auth/login?token=` for one person: the way back in without a passkey."""
+    """`/auth/login?token=` for one person: signs them in without a passkey."""
 
     template: ClassVar[str] = "accounts/link.html"
 
@@ -60,7 +60,7 @@ class LinkPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class PasskeyLine:
-    """A passkey of the person who looks. Forms post below `href`."""
+    """A passkey of the signed-in user. Forms post below `href`."""
 
     href: str
     name: str
@@ -72,7 +72,7 @@ class PasskeyLine:
 
 @dataclass(frozen=True, slots=True)
 class SignInLine:
-    """A browser the person is signed in on; `is_this` is the one they look with."""
+    """A browser the user is signed in on; `is_this` marks the one that sent this request."""
 
     href: str
     agent: str
@@ -98,7 +98,7 @@ class AccountPage(SettingsPage):
 
 @dataclass(frozen=True, slots=True)
 class PersonLine:
-    """An account as an admin sees it. Of oneself one changes nothing here."""
+    """An account as an admin sees it. Admins cannot change their own account here."""
 
     href: str
     username: str
@@ -122,7 +122,7 @@ class InviteLine:
 
 @dataclass(frozen=True, slots=True)
 class FreshLink:
-    """A link that is shown this once."""
+    """A secret link, shown only in this answer."""
 
     title: str
     note: str
@@ -131,7 +131,7 @@ class FreshLink:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage(SettingsPage):
-    """`/settings/people`. `fresh` is the link that was just made, None on every other visit."""
+    """`/settings/people`. `fresh` is the link this request created, else None."""
 
     template: ClassVar[str] = "accounts/people.html"
 

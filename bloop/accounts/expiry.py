@@ -1,6 +1,6 @@
-"""Ways in that ran out: sign-ins, sign-in links, invites, answered challenges. Call inside a transaction.
+"""Deletes expired sign-ins, sign-in links, invites and answered challenges. Call inside a transaction.
 
-Nothing here decides whether somebody may come in: what ran out is refused anyway. This only takes the rows away.
+This only frees rows: sign-in refuses expired credentials whether or not they are deleted.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from bloop.db.engine import Db
 
 
 def sweep(db: Db, now_ms: int) -> int:
-    """Take away what ran out; return how many rows. Sessions that ran out are taken SWEEP_ROWS_MAX at a time."""
+    """Delete expired rows, at most SWEEP_ROWS_MAX of them sign-ins; return how many rows."""
     before = db.total_changes()
     sign_ins.sweep_sign_ins(db, now_ms)
-    login_links.forget_links(db, now_ms)
-    invites.forget_invites(db, now_ms)
-    passkeys.forget_challenges(db, now_ms)
+    login_links.delete_expired_links(db, now_ms)
+    invites.delete_expired_invites(db, now_ms)
+    passkeys.delete_expired_challenges(db, now_ms)
     return db.total_changes() - before

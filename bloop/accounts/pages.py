@@ -12,20 +12,20 @@ from bloop.accounts.sign_ins.read import SignInSummary
 from bloop.site.contexts import Shell
 from bloop.site.settings_nav import ACCOUNT, PEOPLE, settings_nav
 
-# What a page says after a change; the word travels in the URL, never the sentence.
+# Messages shown after a change. The URL carries the key, never the sentence.
 NOTICES = {
-    "link": "You came in by a one-time link. Add a passkey for this device, and remove the one you lost.",
-    "passkey-added": "The passkey was added.",
-    "passkey-renamed": "The passkey has its new name.",
-    "passkey-removed": "The passkey was removed. It opens nothing any more.",
-    "sign-in-ended": "That browser is signed out.",
-    "sign-ins-ended": "Every other browser is signed out.",
-    "role": "The role was changed, with effect at once.",
-    "removed": "The account was removed. What the person made stays.",
-    "invite-removed": "The invitation was taken back.",
+    "link": "You signed in with a one-time link. Add a passkey for this device and remove the one you lost.",
+    "passkey-added": "Passkey added.",
+    "passkey-renamed": "Passkey renamed.",
+    "passkey-removed": "Passkey removed. It can no longer sign you in.",
+    "sign-in-ended": "Signed out that browser.",
+    "sign-ins-ended": "Signed out all other browsers.",
+    "role": "Role changed, effective immediately.",
+    "removed": "Account removed. Everything the person created stays.",
+    "invite-removed": "Invitation revoked.",
 }
 UNKNOWN_AGENT = "Unknown browser"
-SOMEBODY = "somebody who left"
+DELETED_USER = "a deleted user"
 
 
 def account_page(
@@ -40,7 +40,7 @@ def account_page(
     notice: str,
     now_ms: int,
 ) -> AccountPage:
-    """`user` is None for the operator; `this_sign_in` is the handle of the one that looks."""
+    """`user` is None for the operator; `this_sign_in` is the handle of the sign-in that sent the request."""
     lines = tuple(_sign_in(row, this_sign_in) for row in sign_ins)
     return AccountPage(
         shell=shell,
@@ -121,7 +121,7 @@ def _invite(row: InviteRow, now_ms: int) -> InviteLine:
         created_at_ms=row.created_at * 1000,
         expires_at_ms=row.expires_at * 1000,
         state=state,
-        used_by=row.used_by_name or SOMEBODY if state == "used" else "",
+        used_by=row.used_by_name or DELETED_USER if state == "used" else "",
     )
 
 

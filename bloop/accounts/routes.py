@@ -1,8 +1,8 @@
-"""Routes of accounts: signing in and out, one's own account, everybody's accounts."""
+"""Routes of accounts: sign-in and sign-out, your account, all accounts."""
 
 from __future__ import annotations
 
-from bloop.accounts.passkeys.api import AddPasskey, Invited, Login, Register
+from bloop.accounts.passkeys.api import AcceptInvite, AddPasskey, Login, Register
 from bloop.accounts.people.api import Invites, Reset, Users
 from bloop.accounts.sign_ins.api import SignIn
 from bloop.accounts.views import Account, People
@@ -25,7 +25,7 @@ def _mount_sign_in(routes: Routes, deps: Deps) -> None:
     routes.add("/auth/status", sign_in, suffix="status", GET=OPEN)
     for path, ceremony, need in (
         ("/auth/register", Register(deps), OPEN),
-        ("/auth/invite/register", Invited(deps), OPEN),
+        ("/auth/invite/register", AcceptInvite(deps), OPEN),
         ("/auth/login", Login(deps), OPEN),
         ("/auth/passkeys", AddPasskey(deps), SESSION),
     ):
@@ -45,17 +45,17 @@ def _mount_admin_api(routes: Routes, deps: Deps) -> None:
 
 
 def _mount_pages(routes: Routes, deps: Deps) -> None:
-    own, everybody = Account(deps), People(deps)
-    routes.add("/settings", own, suffix="start", GET=PAGE)
-    routes.add(ACCOUNT.href, own, GET=PAGE)
-    routes.add(f"{ACCOUNT.href}/set-up", own, suffix="set_up", POST=ADMIN_PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", own, suffix="passkey_name", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", own, suffix="passkey_remove", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sign-ins/{{handle}}/end", own, suffix="sign_in_end", POST=PAGE)
-    routes.add(f"{ACCOUNT.href}/sign-ins/end-others", own, suffix="end_others", POST=PAGE)
-    routes.add(PEOPLE.href, everybody, GET=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/role", everybody, suffix="role", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", everybody, suffix="remove", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/{{user_id}}/link", everybody, suffix="link", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites", everybody, suffix="invite", POST=ADMIN_PAGE)
-    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", everybody, suffix="invite_remove", POST=ADMIN_PAGE)
+    account, people = Account(deps), People(deps)
+    routes.add("/settings", account, suffix="start", GET=PAGE)
+    routes.add(ACCOUNT.href, account, GET=PAGE)
+    routes.add(f"{ACCOUNT.href}/set-up", account, suffix="set_up", POST=ADMIN_PAGE)
+    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", account, suffix="passkey_name", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/remove", account, suffix="passkey_remove", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/sign-ins/{{handle}}/end", account, suffix="sign_in_end", POST=PAGE)
+    routes.add(f"{ACCOUNT.href}/sign-ins/end-others", account, suffix="end_others", POST=PAGE)
+    routes.add(PEOPLE.href, people, GET=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/{{user_id}}/role", people, suffix="role", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/{{user_id}}/remove", people, suffix="remove", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/{{user_id}}/link", people, suffix="link", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/invites", people, suffix="invite", POST=ADMIN_PAGE)
+    routes.add(f"{PEOPLE.href}/invites/{{invite_id}}/remove", people, suffix="invite_remove", POST=ADMIN_PAGE)

@@ -1,4 +1,4 @@
-"""Tables of people, their ways in, and the secret that seals challenges."""
+"""Tables of users and their credentials, and the secret that seals challenges."""
 
 from __future__ import annotations
 

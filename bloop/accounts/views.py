@@ -1,8 +1,8 @@
-"""/settings: one's own account for everybody, people and invitations for admins.
+"""/settings: your own account; people and invitations for admins.
 
-S1  A change is a POST that answers 303 back to its page, which then says what was done.
-S2  A link that is shown once is the answer to the POST itself: it is in no URL, no cookie and no cache. Such a page
-    is never packed, since it holds a secret.
+ACCOUNTS-1  A change is a POST that answers 303 back to its page, which then says what was done.
+ACCOUNTS-2  The POST itself answers with a link that is shown once, so it is in no URL, cookie or cache. Such a page is
+            never compressed, since it holds a secret.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ class Account:
         send_page(self._deps, req, resp, page)
 
     def on_post_set_up(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """The operator's way to a first account: a fresh set-up link, opened at once."""
+        """Create a set-up link and open it: the operator creates the first account."""
         ttl_s, now_ms = self._deps.settings.auth.login_link_ttl_secs, self._deps.now_ms()
 
         def make_link(db: Db) -> str:
@@ -128,18 +128,18 @@ class People:
         def make_link(db: Db) -> tuple[str, str]:
             url = administration.recovery_link(self._deps, db, principal, user_id, now_ms)
             user = get_user(db, user_id)
-            assert user is not None, "recovery_link has just found it"
+            assert user is not None, "recovery_link checked that it exists"
             return url, user.username
 
         url, username = self._deps.database.change(make_link)
-        note = f"It signs {username} in once, within {minutes} minutes, and is not shown again. Whoever has it is them."
+        note = f"Works once, within {minutes} minutes. Not shown again. Anyone who has it can sign in as {username}."
         self._show(req, resp, FreshLink(f"Sign-in link for {username}", note, url))
 
     def on_post_invite(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
-        made = self._deps.database.change(lambda db: administration.invite(db, principal, now_ms))
-        note = f"It lets one person make an account within {INVITE_TTL_S // DAY_S} days, and is not shown again."
-        self._show(req, resp, FreshLink("Invitation", note, administration.invite_url(self._deps, made)))
+        created = self._deps.database.change(lambda db: administration.invite(db, principal, now_ms))
+        note = f"Lets one person create an account within {INVITE_TTL_S // DAY_S} days. It is not shown again."
+        self._show(req, resp, FreshLink("Invitation", note, administration.invite_url(self._deps, created)))
 
     def on_post_invite_remove(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
         self._deps.database.change(lambda db: revoke_invite(db, invite_id))
@@ -166,5 +166,5 @@ class People:
 
 
 def _handle(req: falcon.Request) -> str:
-    """What the list of sign-ins calls the one of this request."""
+    """The handle of this request's sign-in in the list of sign-ins."""
     return credentials.token_hash(session_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]

@@ -1,1 +1,1 @@
-"""Alerts: what is worth telling somebody, and in which words. Decisions are pure; `workers/alerts.py` acts on them."""
+"""Alerts: when rules fire, what messages say, how channels send them. `workers/alerts.py` runs them."""

@@ -1,4 +1,4 @@
-"""`bloop alert`: list the rules, turn them on and off, try them out."""
+"""`bloop alert`: list rules, turn them on and off, test them."""
 
 from __future__ import annotations
 
@@ -19,24 +19,24 @@ from bloop.command.times import minute
 from bloop.db import connection
 from bloop.db.engine import Db
 
-_NOBODY = "nobody"
+_NO_CHANNEL = "nobody"
 
 
 @click.group()
 def alert() -> None:
-    """Alert rules."""
+    """Manage alert rules."""
 
 
 @alert.command("list")
 @as_json
 @with_settings
 def list_alerts(settings: Settings, as_json: bool) -> None:
-    """Every rule and whom it tells. Rules are made on the page or through the API."""
+    """List all rules and their channels. Create rules in the browser or through the API."""
     with database(settings) as db:
         rows = list_rules(db)
-        told = {row.id: _told(db, settings, row) for row in rows}
+        targets = {row.id: _list_targets(db, settings, row) for row in rows}
     if as_json:
-        print_json([_public(row, told[row.id]) for row in rows])
+        print_json([_public(row, targets[row.id]) for row in rows])
         return
     print_table(
         ("ID", "NAME", "TYPE", "PROJECT", "STATE", "LAST FIRED", "TELLS"),
@@ -48,7 +48,7 @@ def list_alerts(settings: Settings, as_json: bool) -> None:
                 row.project_slug or "all",
                 "on" if row.enabled else "off",
                 "never" if row.last_fired_at_ms is None else minute(row.last_fired_at_ms),
-                ", ".join(told[row.id]) or _NOBODY,
+                ", ".join(targets[row.id]) or _NO_CHANNEL,
             )
             for row in rows
         ],
@@ -59,7 +59,7 @@ def list_alerts(settings: Settings, as_json: bool) -> None:
 @click.argument("rule", metavar="ID|NAME")
 @with_settings
 def enable(settings: Settings, rule: str) -> None:
-    """Turn a rule on. What happened while it was off is not announced."""
+    """Turn a rule on. It does not alert about events that came while it was off."""
     _switch(settings, rule, enabled=True)
 
 
@@ -76,18 +76,18 @@ def disable(settings: Settings, rule: str) -> None:
 @as_json
 @with_settings
 def test(settings: Settings, rule: str, as_json: bool) -> None:
-    """Send a test to everybody a rule tells and print what they answered; fails unless all of them took it."""
+    """Send a test to every channel of a rule and print the answers. Fails unless all accept it."""
     from bloop.alerts import channels
 
     now_ms = clock.now_ms()
     with database(settings) as db:
-        found = _find(list_rules(db), rule)
+        row = _find_rule(list_rules(db), rule)
         if not (is_running := trial.is_running(db, now_ms)):
             raise BloopError(f"{trial.NO_PROCESS}: start bloop first")
         with connection.immediate(db):
             firing_id = trial.start(
                 db,
-                found,
+                row,
                 channels.fallbacks(settings),
                 channels.target,
                 origin=settings.auth.rp_origin,
@@ -104,36 +104,36 @@ def test(settings: Settings, rule: str, as_json: bool) -> None:
         lines = [(o.channel_type, o.target, o.state, o.detail or o.status or "") for o in outcomes]
         print_table(("CHANNEL", "TARGET", "STATE", "ANSWER"), lines)
     if not outcomes:
-        raise BloopError("the rule tells nobody: add a channel to it")
+        raise BloopError("the rule has no channel: add one")
     if any(outcome.state != "sent" for outcome in outcomes):
-        raise BloopError("not everybody took it")
+        raise BloopError("not every channel accepted the test")
 
 
 def _switch(settings: Settings, reference: str, *, enabled: bool) -> None:
     with database(settings) as db:
-        found = _find(list_rules(db), reference)
+        row = _find_rule(list_rules(db), reference)
         with connection.immediate(db):
-            alert_rules.switch_rule(db, found.id, clock.now_ms(), enabled=enabled)
-    click.echo(f"{found.name} ({found.id}) is {'on' if enabled else 'off'}", err=True)
+            alert_rules.switch_rule(db, row.id, clock.now_ms(), enabled=enabled)
+    click.echo(f"{row.name} ({row.id}) is {'on' if enabled else 'off'}", err=True)
 
 
-def _find(rows: list[RuleRow], reference: str) -> RuleRow:
-    found = [row for row in rows if reference in (str(row.id), row.name)]
-    if not found:
-        raise NotFound(f"there is no alert rule {reference!r}")
-    if len(found) > 1:
-        raise Conflict(f"several rules are called {reference!r}; name one by its id")
-    return found[0]
+def _find_rule(rows: list[RuleRow], reference: str) -> RuleRow:
+    matches = [row for row in rows if reference in (str(row.id), row.name)]
+    if not matches:
+        raise NotFound(f"alert rule {reference!r} not found")
+    if len(matches) > 1:
+        raise Conflict(f"several rules are named {reference!r}; use the id")
+    return matches[0]
 
 
-def _told(db: Db, settings: Settings, row: RuleRow) -> list[str]:
+def _list_targets(db: Db, settings: Settings, row: RuleRow) -> list[str]:
     from bloop.alerts import channels
 
     own = [(channel.channel_type, channel.config) for channel in list_channels(db, [row.id])]
     return [f"{kind} {channels.target(kind, config)}" for kind, config in own or channels.fallbacks(settings)]
 
 
-def _public(row: RuleRow, told: list[str]) -> dict[str, Any]:
+def _public(row: RuleRow, targets: list[str]) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,
@@ -145,5 +145,5 @@ def _public(row: RuleRow, told: list[str]) -> dict[str, Any]:
         "cooldown_secs": row.cooldown_secs,
         "enabled": row.enabled,
         "last_fired_at_ms": row.last_fired_at_ms,
-        "tells": told,
+        "tells": targets,
     }

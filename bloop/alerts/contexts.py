@@ -1,4 +1,4 @@
-"""What the pages about alerts show: the rules, one of them with its channels, and the log of deliveries."""
+"""Contexts of the alert pages: rules, one rule with its channels, the delivery log."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from bloop.site.settings_nav import SettingsPage
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A rule in the list, as a sentence: tell `told` when `when` in `where`. `told` is empty when nobody is."""
+    """A rule in the list, as a sentence: notify `targets` when `condition` in `scope`. `targets` may be empty."""
 
     href: str
     name: str
-    when: str
-    where: str
-    told: tuple[str, ...]
+    condition: str
+    scope: str
+    targets: tuple[str, ...]
     enabled: bool
     last_fired_at_ms: int | None
     may_change: bool
@@ -27,7 +27,7 @@ class RuleLine:
 
 @dataclass(frozen=True, slots=True)
 class AlertsPage(SettingsPage):
-    """`/settings/alerts`. `fallbacks` are told by rules without channels of their own; `failed` counts deliveries."""
+    """`/settings/alerts`. `fallbacks` serve rules without channels of their own; `failed` counts deliveries."""
 
     template: ClassVar[str] = "alerts/alerts.html"
 
@@ -42,7 +42,7 @@ class AlertsPage(SettingsPage):
 
 @dataclass(frozen=True, slots=True)
 class RuleForm:
-    """The sentence with its blanks, as text. `project_name` stands for the select once a rule has been made."""
+    """The values of the form, as text. `project_name` replaces the select once the rule exists."""
 
     href: str
     name: str
@@ -67,13 +67,13 @@ class RuleForm:
 
     @property
     def has_more(self) -> bool:
-        """Something is said where it is folded away."""
+        """Whether a field of the folded part has a value."""
         return bool(self.fingerprint or self.route or self.description)
 
 
 @dataclass(frozen=True, slots=True)
 class PreviewLine:
-    """A firing that would have been. `href` is empty where there is no issue to look at."""
+    """A firing in the preview. `href` is empty without an issue."""
 
     at_ms: int
     text: str
@@ -82,7 +82,7 @@ class PreviewLine:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a rule would have fired in so many days: `count` times, of which `lines` are the newest."""
+    """How often a rule would have fired in `days`: `count` times, of which `lines` are the newest."""
 
     days: int
     count: int
@@ -91,7 +91,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True)
 class ChannelLine:
-    """Somebody who is told. `facts` are what may be seen of its settings."""
+    """A channel of the rule. `facts` are its settings without secrets."""
 
     href: str
     label: str
@@ -127,7 +127,7 @@ class ChannelForm:
 
 @dataclass(frozen=True, slots=True)
 class TestLine:
-    """What came of a test at one receiver; `answer` is empty while there was none."""
+    """The result of a test at one receiver; `answer` is empty until it answered."""
 
     label: str
     is_sent: bool
@@ -136,7 +136,7 @@ class TestLine:
 
 @dataclass(frozen=True, slots=True)
 class TestResult:
-    """`is_waiting`: not every receiver has answered; the page at `href` may know more."""
+    """`is_waiting`: not every receiver has answered; reload `href` for the rest."""
 
     at_ms: int
     lines: tuple[TestLine, ...]
@@ -169,7 +169,7 @@ class RuleView:
 class AlertPage(SettingsPage):
     """`/settings/alerts/{id}`, and `/settings/alerts/new`, where `rule` is None.
 
-    `told` are its own channels; a rule without any tells the `fallbacks`. `foreign_note`: why one may not change it.
+    `targets` are its own channels, `fallbacks` serve a rule without any. `foreign_note`: why it is read-only.
     """
 
     template: ClassVar[str] = "alerts/alert.html"
@@ -180,7 +180,7 @@ class AlertPage(SettingsPage):
     foreign_note: str
     preview: Preview | None
     rule: RuleView | None
-    told: tuple[str, ...]
+    targets: tuple[str, ...]
     fallbacks: tuple[str, ...]
     channels: tuple[ChannelLine, ...]
     channel_forms: tuple[ChannelForm, ...]
@@ -194,7 +194,7 @@ class AlertPage(SettingsPage):
 
 @dataclass(frozen=True, slots=True)
 class DeliveryLine:
-    """A message to one receiver. `answer` is the receiver's, or what kept us from one; once sent, `status` is all."""
+    """A message to one receiver. `answer` is the receiver's, or why there is none; once sent, only `status`."""
 
     href: str
     state: str
@@ -221,7 +221,7 @@ class DeliveryLine:
 
 @dataclass(frozen=True, slots=True)
 class DeliveriesPage(SettingsPage):
-    """`/settings/alerts/deliveries`, of one state or rule or all. `older_href` is empty at the end."""
+    """`/settings/alerts/deliveries`, all or of one state or rule. `older_href` is empty on the last page."""
 
     template: ClassVar[str] = "alerts/deliveries.html"
 

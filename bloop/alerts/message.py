@@ -1,4 +1,4 @@
-"""What one alert says, before a channel puts it into its own form. Kept as JSON with the firing it belongs to."""
+"""The content of one alert, before a channel formats it. Stored as JSON with its firing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import orjson
 
 
 class IssueFacts(NamedTuple):
-    """The issue an alert is about, as it stood when the alert fired. Text is the client's: untrusted everywhere."""
+    """The issue an alert is about, as it stood when the alert fired. Texts come from clients: untrusted."""
 
     fingerprint: str
     short_id: str
@@ -36,15 +36,15 @@ class AlertMessage(NamedTuple):
     project_name: str
     project_slug: str
     at_ms: int
-    text: str  # one line: what a phone shows
-    url: str  # where to look
+    text: str  # one line, as phones show it
+    url: str  # the page to open
     issue: IssueFacts | None = None
     value: float | None = None  # events counted in the window
     threshold: float | None = None  # what `value` exceeds
     window_secs: int | None = None
     previous: float | None = None  # the same count in the window before
     more: tuple[str, ...] = ()  # a digest's lines
-    more_count: int = 0  # how many it does not even list
+    more_count: int = 0  # how many further ones are not listed
 
 
 def to_json(message: AlertMessage) -> str:
@@ -54,13 +54,13 @@ def to_json(message: AlertMessage) -> str:
 
 
 def from_json(text: str) -> AlertMessage:
-    """What `to_json` wrote; keys that a later bloop added are left out."""
-    value = _known(AlertMessage, orjson.loads(text))
+    """Read what `to_json` wrote; keys of later versions are ignored."""
+    value = _known_fields(AlertMessage, orjson.loads(text))
     if value["issue"] is not None:
-        value["issue"] = IssueFacts(**_known(IssueFacts, value["issue"]))
+        value["issue"] = IssueFacts(**_known_fields(IssueFacts, value["issue"]))
     value["more"] = tuple(value["more"])
     return AlertMessage(**value)
 
 
-def _known(kind: Any, value: dict[str, Any]) -> dict[str, Any]:
+def _known_fields(kind: Any, value: dict[str, Any]) -> dict[str, Any]:
     return {name: value[name] for name in kind._fields if name in value}

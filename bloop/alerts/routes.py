@@ -1,4 +1,4 @@
-"""Routes of alerts: rules with their channels, what fired, and what became of telling it."""
+"""Routes of alerts: rules with their channels, firings, deliveries."""
 
 from __future__ import annotations
 
@@ -26,34 +26,34 @@ def mount(routes: Routes, deps: Deps) -> None:
 
 def _mount_api(routes: Routes, deps: Deps) -> None:
     pager = Pager()
-    rules, channels_of, firings, log = (
+    rules, channels, firings, log = (
         RulesApi(deps),
         ChannelsApi(deps),
         FiringsApi(deps, pager),
         DeliveriesApi(deps, pager),
     )
-    one = "/v1/alerts/{rule_id:int}"
+    rule = "/v1/alerts/{rule_id:int}"
     routes.add("/v1/alerts", rules, GET=_READ, POST=_WRITE)
     routes.add("/v1/alerts/preview", rules, suffix="preview", POST=_READ)
-    routes.add(one, rules, suffix="one", GET=_READ, PUT=_WRITE, DELETE=_WRITE)
-    routes.add(f"{one}/test", rules, suffix="test", POST=_WRITE)
-    routes.add(f"{one}/channels", channels_of, GET=_READ, POST=_WRITE)
-    routes.add(f"{one}/channels/{{channel_id:int}}", channels_of, suffix="one", DELETE=_WRITE)
-    routes.add(f"{one}/firings", firings, GET=_READ)
+    routes.add(rule, rules, suffix="one", GET=_READ, PUT=_WRITE, DELETE=_WRITE)
+    routes.add(f"{rule}/test", rules, suffix="test", POST=_WRITE)
+    routes.add(f"{rule}/channels", channels, GET=_READ, POST=_WRITE)
+    routes.add(f"{rule}/channels/{{channel_id:int}}", channels, suffix="one", DELETE=_WRITE)
+    routes.add(f"{rule}/firings", firings, GET=_READ)
     routes.add("/v1/deliveries", log, GET=_READ)
     for name in ("retry", "dismiss"):
         routes.add(f"/v1/deliveries/{{delivery_id:int}}/{name}", log, suffix=name, POST=_WRITE)
 
 
 def _mount_rule_pages(routes: Routes, deps: Deps) -> None:
-    rules, one = RulePages(deps), RuleSettings(deps)
+    rules, rule = RulePages(deps), RuleSettings(deps)
     href = f"{ALERTS.href}/{{rule_id:int}}"
     routes.add(ALERTS.href, rules, GET=PAGE, POST=PAGE)
     routes.add(NEW_HREF, rules, suffix="new", GET=PAGE)
-    routes.add(href, one, GET=PAGE, POST=PAGE)
+    routes.add(href, rule, GET=PAGE, POST=PAGE)
     for name in ("enabled", "delete", "test", "channels"):
-        routes.add(f"{href}/{name}", one, suffix=name, POST=PAGE)
-    routes.add(f"{href}/channels/{{channel_id:int}}/remove", one, suffix="remove", POST=PAGE)
+        routes.add(f"{href}/{name}", rule, suffix=name, POST=PAGE)
+    routes.add(f"{href}/channels/{{channel_id:int}}/remove", rule, suffix="remove", POST=PAGE)
 
 
 def _mount_delivery_pages(routes: Routes, deps: Deps) -> None:

@@ -1,4 +1,4 @@
-"""Tables of alerts. What hangs on rows of a deleted project goes before those rows."""
+"""Tables of alerts. Rows that depend on rows of a deleted project are deleted first."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ DELETE FROM deliveries WHERE id IN (
     SELECT d.id FROM alert_firings AS f JOIN deliveries AS d ON d.firing_id = f.id
      WHERE f.project_id = :project_id LIMIT :rows_max)
 """
-# Digests over several projects, with their deliveries: at most one a minute was made.
+# Digests over several projects, with their deliveries: at most one a minute exists.
 _PURGE_ALERT_FIRINGS_DIGESTS = """
 DELETE FROM alert_firings WHERE id IN (
     SELECT d.id FROM alert_firings AS f JOIN alert_firings AS d ON d.id = f.digest_id AND d.project_id IS NULL

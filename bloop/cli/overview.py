@@ -22,8 +22,8 @@ from bloop.cli.processes import ProcessInfo, find_processes
 from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.checkpoint import log_path
-from bloop.health.model import Vitals, reasons
-from bloop.health.read import database_answers
+from bloop.health.model import Vitals, list_reasons
+from bloop.health.read import check_database
 from bloop.ledger.read import all_project_ids, outcomes_since
 from bloop.processes.read import process_states, troubles
 from bloop.ring import Segment, WriterState
@@ -86,7 +86,7 @@ def overview(settings: Settings, now_ms: int) -> Overview:
         writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
         background=database.background if database else (),
     )
-    problems = reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
+    problems = list_reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
     path = settings.database_path
     return Overview(
         state=overall_state(problems, processes),
@@ -115,7 +115,7 @@ def _read_database(settings: Settings, now_ms: int) -> StoredState | None:
             contextlib.closing(connection.open_reader(settings.database_path)) as db,
             connection.time_limit(db, QUERY_MS_MAX),
         ):
-            database_answers(db)
+            check_database(db)
             projects, good = all_project_ids(db), backups.last_good(db)
             return StoredState(
                 background=tuple(troubles(process_states(db), now_ms)),

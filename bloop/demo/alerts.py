@@ -112,8 +112,8 @@ def _store(db: Db, alert: DemoAlert, *, out_of_order: str) -> None:
     deliveries.add(db, firing_id, alert.rule.id, alert.targets, alert.at_ms)
     for row in deliveries_of(db, firing_id):
         if row.target == out_of_order:
-            deliveries.give_up(db, row.id, error=f"{out_of_order} answered 503", status=503)
+            deliveries.mark_failed(db, row.id, error=f"{out_of_order} answered 503", status=503)
             alert_log.dismiss(db, row.id)
         else:
             status = 250 if row.channel_type == "email" else 200
-            deliveries.sent(db, row.id, status=status, now_ms=alert.at_ms + ANSWER_MS)
+            deliveries.mark_sent(db, row.id, status=status, now_ms=alert.at_ms + ANSWER_MS)

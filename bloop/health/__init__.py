@@ -1,1 +1,1 @@
-"""How bloop itself is: health and readiness, metrics, the system page."""
+"""bloop's own health: health and readiness checks, metrics, the system page."""

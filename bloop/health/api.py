@@ -1,6 +1,6 @@
-"""GET /health (is the process there, and what ails it: always 200) and GET /ready (may it take traffic: 200 or 503).
+"""GET /health (the process runs, and its problems: always 200) and GET /ready (it can take traffic: 200 or 503).
 
-Both answer without credentials, so they say codes and ratios, never names, paths or counts.
+Both answer without credentials, so they return codes and ratios, never names, paths or counts.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ import orjson
 from bloop.base.errors import BloopError
 from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.db import errors as db_errors
-from bloop.health.model import Vitals, reasons
-from bloop.health.read import database_answers
+from bloop.health.model import Vitals, list_reasons
+from bloop.health.read import check_database
 from bloop.processes.read import process_states, troubles
 from bloop.ring.segment import WriterState
 from bloop.site.deps import Deps
 
-CONNECTION_WAIT_S = 1.0  # a probe that waits longer has its answer
+CONNECTION_WAIT_S = 1.0  # a probe should not wait longer
 
 log = logging.getLogger(__name__)
 
 
-def vitals(deps: Deps) -> Vitals:
-    """Look at the database, the disk and the ring. Never raises for what it finds."""
+def read_vitals(deps: Deps) -> Vitals:
+    """Check the database, the disk and the ring. Never raises."""
     ring = deps.ring_stat()
     background = _background(deps)
     return Vitals(
@@ -45,34 +45,34 @@ class Health:
         self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        seen, wrong = self._look()
+        vitals, problems = self._check()
         body = {
-            "status": "degraded" if wrong else "ok",
-            "db_ok": seen.db_ok,
-            "buffer_usage": round(min(max(seen.ring_fill or 0.0, 0.0), 1.0), 4),
-            "reasons": wrong,
+            "status": "degraded" if problems else "ok",
+            "db_ok": vitals.db_ok,
+            "buffer_usage": round(min(max(vitals.ring_fill or 0.0, 0.0), 1.0), 4),
+            "reasons": problems,
         }
         _send(resp, body)
 
     def on_get_ready(self, req: falcon.Request, resp: falcon.Response) -> None:
-        wrong = [reason for reason in self._look()[1] if reason in STOPS_SERVICE]
-        resp.status = falcon.HTTP_503 if wrong else falcon.HTTP_200
-        _send(resp, {"ready": not wrong, "reasons": wrong})
+        problems = [reason for reason in self._check()[1] if reason in STOPS_SERVICE]
+        resp.status = falcon.HTTP_503 if problems else falcon.HTTP_200
+        _send(resp, {"ready": not problems, "reasons": problems})
 
-    def _look(self) -> tuple[Vitals, list[Reason]]:
-        seen = vitals(self._deps)
+    def _check(self) -> tuple[Vitals, list[Reason]]:
+        vitals = read_vitals(self._deps)
         minimum = self._deps.settings.database.disk_free_bytes_min
-        return seen, reasons(seen, now_ms=self._deps.now_ms(), disk_free_bytes_min=minimum)
+        return vitals, list_reasons(vitals, now_ms=self._deps.now_ms(), disk_free_bytes_min=minimum)
 
 
 def _background(deps: Deps) -> tuple[Reason, ...] | None:
-    """What the background processes report; None when the database does not answer."""
+    """The problems that background processes report; None when the database does not respond."""
     try:
         with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
-            database_answers(db)
+            check_database(db)
             return tuple(troubles(process_states(db), deps.now_ms()))
     except (BloopError, db_errors.Error) as error:
-        log.warning("the database does not answer: %s", error, extra={"action": "db_unreachable"})
+        log.warning("the database does not respond: %s", error, extra={"action": "db_unreachable"})
         return None
 
 

@@ -1,4 +1,4 @@
-"""What the page about the state of bloop itself shows."""
+"""Context of the system page."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from bloop.site.contexts import Page, Shell
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """Something that can be wrong, whether it is, and what to do about it."""
+    """A possible problem, whether it exists now, and how to fix it."""
 
     anchor: str
     title: str
-    is_wrong: bool
+    is_active: bool
     meaning: str
     steps: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SystemPage(Page):
-    """`/system`: every condition the banners speak of."""
+    """`/system`: every condition that a banner can show."""
 
     template: ClassVar[str] = "health/system.html"
 
     shell: Shell
-    is_well: bool
+    is_healthy: bool
     conditions: tuple[Condition, ...]

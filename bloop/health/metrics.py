@@ -1,7 +1,7 @@
-"""GET /metrics: what bloop counts, for Prometheus and whatever else reads its format.
+"""GET /metrics: bloop's counters in the Prometheus format.
 
-It is about the whole installation. So it is for this machine itself, for people, and for tokens made for it
-(ACCESS-7). A scrape reads kept sums and a few words of shared memory; what it cannot read it leaves out.
+They cover the whole installation, so access is for this machine, users, and tokens with the scope for it (ACCESS-7).
+A scrape reads stored sums and a few words of shared memory; values it cannot read are left out.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from prometheus_client.exposition import choose_encoder
 from bloop.base.errors import BloopError
 from bloop.db import errors as db_errors
 from bloop.db.checkpoint import log_path
-from bloop.health.api import CONNECTION_WAIT_S, vitals
-from bloop.health.exposition import PROJECTS_MAX, Families, Seen
-from bloop.health.model import reasons
-from bloop.health.read import Read, read_metrics
+from bloop.health.api import CONNECTION_WAIT_S, read_vitals
+from bloop.health.exposition import PROJECTS_MAX, Families, ScrapeData
+from bloop.health.model import list_reasons
+from bloop.health.read import DatabaseMetrics, read_metrics
 from bloop.site.deps import Deps
 
 log = logging.getLogger(__name__)
@@ -32,15 +32,15 @@ class Metrics:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         encode, content_type = choose_encoder(req.get_header("Accept") or "")
-        resp.data = encode(Families(self.look()))
+        resp.data = encode(Families(self.read()))
         resp.content_type = content_type
         resp.set_header("Cache-Control", "no-store")
 
-    def look(self) -> Seen:
+    def read(self) -> ScrapeData:
         deps, now_ms = self._deps, self._deps.now_ms()
         path = deps.settings.database_path
-        found, in_ring = vitals(deps), deps.look_into_ring()
-        return Seen(
+        vitals, in_ring = read_vitals(deps), deps.look_into_ring()
+        return ScrapeData(
             now_ms=now_ms,
             read=self._read(now_ms),
             ring=deps.ring_stat(),
@@ -49,13 +49,13 @@ class Metrics:
             disk_free_bytes=_disk_free_bytes(path.parent),
             database_bytes=_size(path),
             wal_bytes=_size(log_path(path)),
-            reasons=reasons(found, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
+            reasons=list_reasons(vitals, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
             answers=deps.answered.answers(),
             took=deps.answered.took(),
             streams=deps.gauges["streams"]() if "streams" in deps.gauges else 0,
         )
 
-    def _read(self, now_ms: int) -> Read | None:
+    def _read(self, now_ms: int) -> DatabaseMetrics | None:
         try:
             with self._deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 return read_metrics(db, now_ms, projects_max=PROJECTS_MAX)

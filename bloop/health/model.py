@@ -1,4 +1,4 @@
-"""Is bloop well? The decision, pure, so that the pages' banner and `/ready` agree."""
+"""Decides whether bloop is healthy. Pure, so that the banners and `/ready` agree."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from typing import NamedTuple
 
 from bloop.base.reasons import Reason
 
-WRITER_STALE_MS = 10_000  # it says it lives at least every two seconds, also while it waits for disk or lock
+WRITER_STALE_MS = 10_000  # its heartbeat comes at least every two seconds, also while it waits for disk or lock
 
 
 class Vitals(NamedTuple):
-    """What was looked at. Ring and writer are None when the ring is not there."""
+    """The values read. Ring and writer are None when the ring is missing."""
 
     db_ok: bool
-    disk_free_bytes: int | None  # None: the file system does not say
+    disk_free_bytes: int | None  # None: unknown
     ring_fill: float | None
     writer_seen_ms: int | None
     writer_disk_full: bool = False
     writer_busy: bool = False
-    background: tuple[Reason, ...] = ()  # what the processes in the background say, or their silence
+    background: tuple[Reason, ...] = ()  # problems that background processes report, or their silence
 
 
-def reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> list[Reason]:
-    """Everything that is wrong, worst first; empty when bloop is well."""
+def list_reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> list[Reason]:
+    """All problems, worst first; empty when bloop is healthy."""
     free = vitals.disk_free_bytes
-    found = {
+    is_active = {
         Reason.DB_UNREACHABLE: not vitals.db_ok,
         Reason.DISK_FULL: vitals.writer_disk_full or (free is not None and free < disk_free_bytes_min),
         Reason.RING_MISSING: vitals.ring_fill is None,
         Reason.WRITER_STALE: vitals.ring_fill is not None and now_ms - (vitals.writer_seen_ms or 0) > WRITER_STALE_MS,
         Reason.WRITER_BUSY: vitals.writer_busy,
     }
-    found |= dict.fromkeys(vitals.background, True)
-    return [reason for reason in Reason if found.get(reason)]
+    is_active |= dict.fromkeys(vitals.background, True)
+    return [reason for reason in Reason if is_active.get(reason)]

@@ -1,4 +1,4 @@
-"""What can ail bloop: in one line on every page, and on `/system` with what to do about it. Pure."""
+"""bloop's possible problems: as a banner on every page, and on `/system` with the remedies. Pure."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from bloop.site.contexts import RING_FILL_HIGH, Banner, Shell
 from bloop.site.settings_nav import ALERTS
 
 SYSTEM_PATH = "/system"
-RING_PRESSURE = "ring_pressure"  # no reason of `/ready`: everything is still taken in
+RING_PRESSURE = "ring_pressure"  # not a reason of `/ready`: events are still accepted
 
 
-class _Words(NamedTuple):
-    """`banner` is said while it is wrong, `meaning` and `steps` always stand on the page."""
+class _ConditionText(NamedTuple):
+    """`banner` shows while the problem exists, `meaning` and `steps` are always on the page."""
 
     banner: str
     title: str
@@ -24,131 +24,131 @@ class _Words(NamedTuple):
     steps: tuple[str, ...]
 
 
-_WORDS = {
-    Reason.DB_UNREACHABLE: _Words(
-        "The database does not answer.",
-        "The database answers",
-        "Pages and the API need it. Events that arrive meanwhile wait in the buffer.",
+_TEXTS = {
+    Reason.DB_UNREACHABLE: _ConditionText(
+        "The database isn't responding.",
+        "Database responds",
+        "Pages and the API need the database. Meanwhile events wait in the buffer.",
         (
-            "Look at the log of the dashboard process: it names the error.",
+            "Check the log of the dashboard process for the error.",
             "Check that the file and its folder belong to the user bloop runs as.",
-            "A damaged file is best replaced by the newest backup while bloop is stopped.",
+            "If the file is damaged, stop bloop and restore the newest backup.",
         ),
     ),
-    Reason.DISK_FULL: _Words(
-        "The disk is full: events wait in the buffer and are not stored.",
-        "There is room on the disk",
-        "bloop stops storing before the disk is full, so that nothing is damaged. Events wait in the buffer; when that "
-        "is full too, they are refused and counted.",
+    Reason.DISK_FULL: _ConditionText(
+        "The disk is full: events are queued but not being saved.",
+        "Disk has space",
+        "bloop stops storing before the disk is full, so that nothing is damaged. Events wait in the buffer; once that "
+        "is full too, they are dropped and counted.",
         (
-            "Make room on the file system of the database; storing goes on by itself.",
+            "Free space on the file system of the database. Storing then resumes automatically.",
             "Keep raw events for a shorter time, or move the database to a larger disk.",
             "The limit is database.disk_free_bytes_min.",
         ),
     ),
-    Reason.RING_MISSING: _Words(
-        "The buffer is not there: nothing can be received.",
-        "The buffer is there",
-        "It is shared memory that the writer makes at its start.",
+    Reason.RING_MISSING: _ConditionText(
+        "The buffer is missing: no events can be received.",
+        "Buffer exists",
+        "The buffer is shared memory that the writer creates at its start.",
         (
-            "Check that the writer runs; its log says why it does not.",
+            "Check that the writer runs. If not, its log says why.",
             "Under systemd, RemoveIPC=no keeps the buffer when a user logs out.",
         ),
     ),
-    Reason.WRITER_STALE: _Words(
-        "The writer does not answer: events wait in the buffer.",
-        "The writer is alive",
-        "The writer moves events from the buffer to the database and says it lives every two seconds. Nothing is lost "
-        "while there is room in the buffer.",
+    Reason.WRITER_STALE: _ConditionText(
+        "Events are queued but not being saved: the writer process isn't responding.",
+        "Writer is running",
+        "The writer moves events from the buffer to the database and reports every two seconds. Nothing is lost "
+        "while the buffer has space.",
         (
-            "Restart the writer: it goes on where it stopped, without storing anything twice.",
+            "Restart the writer. It continues where it stopped and stores nothing twice.",
             "If it stops again, its log says why.",
         ),
     ),
-    Reason.WRITER_BUSY: _Words(
-        "The writer cannot get at the database: events wait in the buffer.",
-        "The database is free for the writer",
-        "Another program holds the write lock, or the file cannot be written. The writer tries again by itself.",
+    Reason.WRITER_BUSY: _ConditionText(
+        "Events are queued but not being saved: the database is locked or not writable.",
+        "Writer can write to the database",
+        "Another program holds the write lock, or the file cannot be written. The writer retries automatically.",
         (
             "Close tools that have the database open for writing, such as a shell with an open transaction.",
             "Check that the file system is not mounted read-only.",
         ),
     ),
-    Reason.ALERTS_STALE: _Words(
-        "The alerts process does not answer: nobody is told about new issues.",
-        "The alerts process is alive",
-        "It reads what the writer notes, decides which rules fire and sends the messages. What happens meanwhile is "
-        "noted, and is looked at when it is back.",
+    Reason.ALERTS_STALE: _ConditionText(
+        "No alerts are being sent: the alerts process isn't responding.",
+        "Alerts process is running",
+        "It evaluates the alert rules and sends the messages. Nothing is missed: it catches up once it runs again.",
         ("Restart it: it goes on where it stopped.", "If it stops again, its log says why."),
     ),
-    Reason.RETENTION_STALE: _Words(
-        "The retention process does not answer: nothing is deleted on schedule and no backup is made.",
-        "The retention process is alive",
-        "It deletes what is older than you keep and makes the nightly backup.",
+    Reason.RETENTION_STALE: _ConditionText(
+        "No scheduled deletion or backup: the retention process isn't responding.",
+        "Retention process is running",
+        "It deletes expired data and makes the nightly backup.",
         ("Restart it: it goes on where it stopped.", "If it stops again, its log says why."),
     ),
-    Reason.DELIVERIES_FAILING: _Words(
+    Reason.DELIVERIES_FAILING: _ConditionText(
         "Some alerts could not be delivered.",
         "Alerts are delivered",
-        "A receiver refused a message for good, or did not take it in ten tries.",
+        "A receiver rejected a message, or did not accept it in ten tries.",
         (
-            "Open the delivery log: every failed message names the receiver's answer.",
-            "Correct the channel, send a test from its page, then retry the failed messages or dismiss them.",
+            "Open the delivery log: each failed message shows the receiver's answer.",
+            "Fix the channel, send a test from its page, then retry or dismiss the failed messages.",
         ),
     ),
-    Reason.BACKUP_FAILING: _Words(
-        "The last backup did not succeed.",
+    Reason.BACKUP_FAILING: _ConditionText(
+        "The last backup failed.",
         "Backups succeed",
-        "The nightly backup is made, checked and restored into a temporary folder. The last one did not get that far.",
+        "The nightly backup is created, verified and restored into a temporary folder. One of these steps failed.",
         (
-            "The storage page and the log of the retention process say what went wrong.",
-            "Most often there is no room for a second copy of the database: point backup.directory to another disk.",
+            "The storage page and the log of the retention process show the error.",
+            "Most often there is no space for a second copy of the database. Set backup.directory to another disk.",
         ),
     ),
-    RING_PRESSURE: _Words(
+    RING_PRESSURE: _ConditionText(
         "The buffer is filling up: events arrive faster than they are stored.",
-        "The buffer has room",
-        "Events wait here until they are stored, in memory and then on disk. When both are full, new ones are answered "
-        "with “dropped” and counted.",
+        "Buffer has space",
+        "Events wait here until they are stored, first in memory, then on disk. When both are full, new events are "
+        "dropped and counted.",
         (
-            "See in the ledger which project sends so much.",
-            "Lower what one client may send with rate_limit.per_second.",
-            "A burst needs no action, what waits is stored by itself; for longer ones raise ingest.spill_bytes_max.",
+            "Check the ledger for the project that sends most.",
+            "Limit each client with rate_limit.per_second.",
+            "Short bursts need no action. For longer ones, raise ingest.spill_bytes_max.",
         ),
     ),
 }
-# A banner leads to what can be done at once, where there is a page for that.
-_SEEN_TO_AT: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{ALERTS.href}/deliveries?state=failed"}
+# Banners link to the page that fixes the problem, where there is one.
+_BANNER_HREFS: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{ALERTS.href}/deliveries?state=failed"}
 _MILD = frozenset({RING_PRESSURE}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
 
 
-def wrong(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:
-    """What is wrong, worst first: the reasons `/ready` gives, and a buffer that fills up."""
-    found: list[str] = list(reasons)
+def list_problems(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:
+    """The problems, worst first: the reasons of `/ready`, and a buffer that is filling up."""
+    problems: list[str] = list(reasons)
     if (vitals.ring_fill or 0.0) > RING_FILL_HIGH:
-        found.append(RING_PRESSURE)
-    return found
+        problems.append(RING_PRESSURE)
+    return problems
 
 
-def banners(wrong: Sequence[str]) -> tuple[Banner, ...]:
+def make_banners(problems: Sequence[str]) -> tuple[Banner, ...]:
     return tuple(
-        Banner(_WORDS[name].banner, _SEEN_TO_AT.get(name, f"{SYSTEM_PATH}#{name}"), name not in _MILD) for name in wrong
+        Banner(_TEXTS[name].banner, _BANNER_HREFS.get(name, f"{SYSTEM_PATH}#{name}"), name not in _MILD)
+        for name in problems
     )
 
 
-def system_page(shell: Shell, wrong: Sequence[str]) -> SystemPage:
-    """What is wrong comes first."""
-    ordered = [*wrong, *(name for name in _WORDS if name not in wrong)]
+def system_page(shell: Shell, problems: Sequence[str]) -> SystemPage:
+    """Existing problems come first."""
+    ordered = [*problems, *(name for name in _TEXTS if name not in problems)]
     return SystemPage(
         shell=shell,
-        is_well=not wrong,
+        is_healthy=not problems,
         conditions=tuple(
             Condition(
                 anchor=str(name),
-                title=_WORDS[name].banner if name in wrong else _WORDS[name].title,
-                is_wrong=name in wrong,
-                meaning=_WORDS[name].meaning,
-                steps=_WORDS[name].steps,
+                title=_TEXTS[name].banner if name in problems else _TEXTS[name].title,
+                is_active=name in problems,
+                meaning=_TEXTS[name].meaning,
+                steps=_TEXTS[name].steps,
             )
             for name in ordered
         ),

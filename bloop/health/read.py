@@ -1,4 +1,4 @@
-"""Whether the database answers, and what /metrics reads from it: kept sums and small tables, never events."""
+"""Checks the database, and reads its values for /metrics: stored sums and small tables, never events."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from bloop.db.engine import Db
 from bloop.processes.read import STALE_MS, process_states
 
 
-class Total(NamedTuple):
+class LedgerTotal(NamedTuple):
     project_id: int  # 0 for requests that named no project
-    slug: str | None  # None: of all projects beyond the limit together
+    slug: str | None  # None: all projects beyond the limit together
     outcome: int
     record_count: int
 
 
-class Process(NamedTuple):
+class ProcessHealth(NamedTuple):
     name: str
     seen_at_ms: int
     is_alive: bool
@@ -29,15 +29,15 @@ class BackupTimes(NamedTuple):
     is_failing: bool
 
 
-class Read(NamedTuple):
-    totals: list[Total]
-    deliveries: dict[str, int]  # that wait or have failed; those sent are many, and nobody's trouble
+class DatabaseMetrics(NamedTuple):
+    totals: list[LedgerTotal]
+    deliveries: dict[str, int]  # waiting and failed ones; sent ones are many and need no attention
     deliveries_made: int
-    processes: list[Process]
+    processes: list[ProcessHealth]
     backup: BackupTimes
 
 
-# By id, not by size: whoever has a label keeps it, so no series jumps when another project grows. A deleted project
+# By id, not by size: a project keeps its label, so no series jumps when another project grows. A deleted project
 # keeps its row, whose slug is '#' and its id. Served by the primary key; a dozen rows per project.
 _SELECT_TOTALS = """
 WITH named AS (SELECT id, slug FROM projects ORDER BY id LIMIT :limit)
@@ -53,23 +53,24 @@ _SELECT_ONE_ROW = "SELECT id FROM projects LIMIT 1"
 _SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
 
 
-def read_metrics(db: Db, now_ms: int, *, projects_max: int) -> Read:
-    few = (DeliveryState.WAITING, DeliveryState.FAILED)
-    good = backups.last_good(db)
-    return Read(
-        totals=[Total(*row) for row in db.execute(_SELECT_TOTALS, {"limit": projects_max})],
-        deliveries={state.value: count_deliveries(db, state) for state in few},
+def read_metrics(db: Db, now_ms: int, *, projects_max: int) -> DatabaseMetrics:
+    states = (DeliveryState.WAITING, DeliveryState.FAILED)
+    newest = backups.last_good(db)
+    return DatabaseMetrics(
+        totals=[LedgerTotal(*row) for row in db.execute(_SELECT_TOTALS, {"limit": projects_max})],
+        deliveries={state.value: count_deliveries(db, state) for state in states},
         deliveries_made=int(db.execute(_SELECT_MADE).get),
         processes=[
-            Process(state.name, state.seen_at_ms, now_ms - state.seen_at_ms <= STALE_MS) for state in process_states(db)
+            ProcessHealth(state.name, state.seen_at_ms, now_ms - state.seen_at_ms <= STALE_MS)
+            for state in process_states(db)
         ],
         backup=BackupTimes(
-            good.started_at_ms if good else None, backups.last_proven_at_ms(db), backups.failing(db) is not None
+            newest.started_at_ms if newest else None, backups.last_proven_at_ms(db), backups.failing(db) is not None
         ),
     )
 
 
-def database_answers(db: Db) -> bool:
-    """A real read of a real table; raises what SQLite raises."""
+def check_database(db: Db) -> bool:
+    """Read a real table; raises the database's errors."""
     db.execute(_SELECT_ONE_ROW).fetchone()
     return True

@@ -1,4 +1,4 @@
-"""Routes about bloop itself: whether it is well, and what it counts."""
+"""Routes of health, readiness, metrics and the system page."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""`/system`: what ails bloop and what to do about it; and the banners that lead there from every page."""
+"""`/system`: bloop's problems with their remedies; and the banners of every page that link there."""
 
 from __future__ import annotations
 
 import falcon
 
-from bloop.health.api import vitals
-from bloop.health.model import reasons
-from bloop.health.pages import banners, system_page, wrong
+from bloop.health.api import read_vitals
+from bloop.health.model import list_reasons
+from bloop.health.pages import list_problems, make_banners, system_page
 from bloop.site.contexts import Banner
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
@@ -22,15 +22,15 @@ class System:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         with self._deps.database.reader() as db:
             shell = self._deps.shell(db, principal_of(req))
-        send_page(self._deps, req, resp, system_page(shell, _wrong_now(self._deps)))
+        send_page(self._deps, req, resp, system_page(shell, _current_problems(self._deps)))
 
 
-def banners_now(deps: Deps) -> tuple[Banner, ...]:
-    """What every page says while something is wrong, worst first."""
-    return banners(_wrong_now(deps))
+def current_banners(deps: Deps) -> tuple[Banner, ...]:
+    """The banners of existing problems, worst first."""
+    return make_banners(_current_problems(deps))
 
 
-def _wrong_now(deps: Deps) -> list[str]:
-    seen = vitals(deps)
+def _current_problems(deps: Deps) -> list[str]:
+    vitals = read_vitals(deps)
     minimum = deps.settings.database.disk_free_bytes_min
-    return wrong(reasons(seen, now_ms=deps.now_ms(), disk_free_bytes_min=minimum), seen)
+    return list_problems(list_reasons(vitals, now_ms=deps.now_ms(), disk_free_bytes_min=minimum), vitals)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import click
 
-from bloop.accounts.people.read import named_user
+from bloop.accounts.people.read import get_user_by_name
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
@@ -172,7 +172,7 @@ def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username
         raise click.UsageError("say either --to NAME or --nobody")
 
     def run(db: Db, found: Sequence[int]) -> None:
-        person = named_user(db, username) if username else None
+        person = get_user_by_name(db, username) if username else None
         assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
 
     _change(settings, ids, slug, run, f"assigned to {username}" if username else "assigned to nobody")

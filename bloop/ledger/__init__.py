@@ -1,1 +1,1 @@
-"""What became of everything that arrived, and samples of what was refused."""
+"""The outcome of every received record, and samples of refused requests."""

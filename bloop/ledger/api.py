@@ -1,7 +1,7 @@
-"""GET /v1/ledger: what arrived, what was stored, what was not and why. GET /v1/rejections: what refusals looked like.
+"""GET /v1/ledger: records received, stored and not stored, by reason. GET /v1/rejections: samples of refusals.
 
-A token and a named project see that project. Somebody signed in who names none sees everything, requests that named no
-project and projects that were deleted included: only then do the accounts of the whole installation balance.
+A token or a named project is limited to that project. A signed-in user who names none sees everything, including
+requests without a project and deleted projects: only then does the ledger of the whole installation balance.
 """
 
 from __future__ import annotations
@@ -67,14 +67,14 @@ class LedgerApi:
         with self._deps.database.reader() as db:
             project_ids = accounted_projects(db, principal_of(req), req.get_param("project_id"))
             rows = list_rejections(db, project_ids, limit)
-        answer_json(resp, [*map(_show, rows)])
+        answer_json(resp, [*map(_rejection_json, rows)])
 
 
 def accounted_projects(db: Db, principal: Principal, reference: str | None) -> tuple[int, ...]:
-    """Whose accounts a request is about.
+    """The projects whose ledger a request asks for.
 
     Raises:
-        NotFound: `reference` names no project, or none that may be seen.
+        NotFound: `reference` names no visible project.
     """
     if principal.project_ids is None and not reference:
         return ledger.all_project_ids(db)
@@ -82,16 +82,16 @@ def accounted_projects(db: Db, principal: Principal, reference: str | None) -> t
 
 
 def in_flight(totals: dict[Outcome, int]) -> int:
-    """Received and neither stored nor refused: what waits in the ring. 0 once everything has settled."""
+    """Received and neither stored nor refused: waiting in the ring. 0 once everything is settled."""
     return totals.get(Outcome.RECEIVED, 0) - sum(n for o, n in totals.items() if o is not Outcome.RECEIVED)
 
 
 def first_bucket_ms(now_ms: int, span_ms: int, bucket_ms: int) -> int:
-    """The start of the oldest of as many buckets as `span_ms` fills, the current one being the newest."""
+    """The start of the oldest bucket of a span that ends with the current bucket."""
     return now_ms - now_ms % bucket_ms - (math.ceil(span_ms / bucket_ms) - 1) * bucket_ms
 
 
-def _show(row: RejectionRow) -> dict[str, Any]:
+def _rejection_json(row: RejectionRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "rejected_at": row.rejected_at_ms,

@@ -1,4 +1,4 @@
-"""What the ledger page shows."""
+"""Context of the ledger page."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from bloop.site.contexts import Page, Shell, TabLink
 
 class Balance(StrEnum):
     BALANCED = "balanced"
-    SETTLING = "settling"  # some records are on their way to the disk
-    OPEN = "open"  # one project by itself: its counters may have been kept under "no project"
+    SETTLING = "settling"  # some records wait in the ring
+    OPEN = "open"  # a single project: some of its counts may be under "no project"
     OFF = "off"
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeLine:
-    """What became of some records. `kind` is stored, lost (the operator can do something) or refused (the sender)."""
+    """The counts of one outcome. `kind` is stored, lost (the operator can act) or refused (the sender can act)."""
 
     label: str
     meaning: str
@@ -29,7 +29,7 @@ class OutcomeLine:
 
 @dataclass(frozen=True, slots=True)
 class LedgerBar:
-    """One hour or day; heights in px from the base line up, stored below and the rest on top."""
+    """One hour or day; heights in px from the base line up, stored below, the others on top."""
 
     label: str
     x: float
@@ -69,7 +69,7 @@ class RejectionLine:
 
 @dataclass(frozen=True, slots=True)
 class LedgerPage(Page):
-    """`/ledger`: everything that arrived and what became of it, for one project or all. Totals are since ever."""
+    """`/ledger`: all received records by outcome, for one project or all. Totals are all-time."""
 
     template: ClassVar[str] = "ledger/ledger.html"
 

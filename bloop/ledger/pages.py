@@ -1,4 +1,4 @@
-"""Counts → the ledger page: what arrived, what became of it, whether the accounts balance. Pure."""
+"""Counts → the ledger page: received records, their outcomes, the balance. Pure."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from bloop.site import charts
 from bloop.site.contexts import Shell, TabLink
 
 PATH = "/ledger"
-NOBODY = "no known project"
+NO_PROJECT_NAME = "no known project"
 
 
 class LedgerSpan(StrEnum):
-    """What the page covers; the value is in its URL."""
+    """The time span of the page; the value is in its URL."""
 
     DAY = "24h"
     WEEK = "7d"
@@ -38,20 +38,20 @@ class LedgerSpan(StrEnum):
         return {LedgerSpan.DAY: 1, LedgerSpan.WEEK: 7, LedgerSpan.MONTH: 30}[self] * DAY_MS
 
 
-# Label, what it means, and whose it is to act: the operator (lost), the sender (refused), nobody (stored).
+# Label, meaning, and who can act: the operator (lost), the sender (refused), no one (stored).
 _OUTCOMES = {
     Outcome.STORED: ("Stored", "In the database.", "stored"),
-    Outcome.RING_FULL: ("Buffer full", "They arrived faster than they could be stored. The sender was told.", "lost"),
-    Outcome.INTERRUPTED: ("Interrupted", "Their worker was killed before it had answered.", "lost"),
-    Outcome.DEAD_LETTER: ("Not storable", "Accepted, then impossible to store. Kept aside with the reason.", "lost"),
-    Outcome.DISCARDED: ("Project deleted", "Their project was deleted while they waited.", "refused"),
-    Outcome.RATE_LIMITED: ("Rate limited", "One address sent more than rate_limit allows.", "refused"),
-    Outcome.BAD_SIGNATURE: ("Bad signature", "Not signed, or not with the key that was named.", "refused"),
-    Outcome.UNKNOWN_KEY: ("Unknown key", "Signed for a key no project has: mistyped, rotated or deleted.", "refused"),
-    Outcome.INVALID: ("Invalid", "Not JSON, or a field that breaks the contract.", "refused"),
-    Outcome.TOO_LARGE: ("Too large", "More bytes or more events than one request may have.", "refused"),
+    Outcome.RING_FULL: ("Buffer full", "Arrived faster than they could be stored. The sender was told.", "lost"),
+    Outcome.INTERRUPTED: ("Interrupted", "The worker was killed before it answered.", "lost"),
+    Outcome.DEAD_LETTER: ("Not storable", "Accepted, but could not be stored. Kept with the reason.", "lost"),
+    Outcome.DISCARDED: ("Project deleted", "The project was deleted while they were queued.", "refused"),
+    Outcome.RATE_LIMITED: ("Rate limited", "One client address exceeded rate_limit.", "refused"),
+    Outcome.BAD_SIGNATURE: ("Bad signature", "Not signed, or not with the given key.", "refused"),
+    Outcome.UNKNOWN_KEY: ("Unknown key", "No project has this key: mistyped, rotated or deleted.", "refused"),
+    Outcome.INVALID: ("Invalid", "Not JSON, or a field is invalid.", "refused"),
+    Outcome.TOO_LARGE: ("Too large", "More bytes or events than a request may have.", "refused"),
     Outcome.DUPLICATE: ("Duplicate", "Sent twice with the same idempotency key.", "refused"),
-    Outcome.FILTERED: ("Filtered", "An inbound filter of the project said no.", "refused"),
+    Outcome.FILTERED: ("Filtered", "Rejected by an inbound filter of the project.", "refused"),
 }
 _LINES_ALWAYS = (Outcome.STORED,)
 
@@ -72,7 +72,7 @@ def ledger_page(
     rejections: Sequence[RejectionRow],
     now_ms: int,
 ) -> LedgerPage:
-    """`chosen` None: everything, requests without a project included. `waiting` records are in the ring right now."""
+    """`chosen` None: everything, including requests without a project. `waiting` records are in the ring now."""
     buckets = list(buckets)
     recent: dict[Outcome, int] = {}
     for bucket in buckets:
@@ -110,7 +110,7 @@ def href(slug: str, span: LedgerSpan) -> str:
 
 
 def _balance(in_flight: int, waiting: int, *, is_whole: bool) -> Balance:
-    """What is missing is on its way while the ring holds something; a moment later the accounts are even again."""
+    """Missing records are in flight while the ring holds any; the ledger balances once they are stored."""
     if in_flight == 0:
         return Balance.BALANCED
     if in_flight > 0 and waiting:
@@ -126,16 +126,16 @@ def _chart(buckets: Iterable[BucketCount], span: LedgerSpan, now_ms: int) -> Led
     stored = draw([(b.start_ms, b.record_count) for b in buckets if b.outcome is Outcome.STORED], now_ms, **size)
     scale = whole.height / whole.top
     bars = []
-    for every, kept in zip(whole.bars, stored.bars, strict=True):
-        others = every.count - kept.count
-        stored_height = _height(kept.count, scale)
+    for all_bar, stored_bar in zip(whole.bars, stored.bars, strict=True):
+        others = all_bar.count - stored_bar.count
+        stored_height = _height(stored_bar.count, scale)
         others_height = _height(others, scale)
         top = whole.height - stored_height
         bars.append(
             LedgerBar(
-                label=every.label,
-                x=every.x,
-                stored=kept.count,
+                label=all_bar.label,
+                x=all_bar.x,
+                stored=stored_bar.count,
                 others=others,
                 stored_y=round(top, 1),
                 stored_height=stored_height,
@@ -150,14 +150,14 @@ def _chart(buckets: Iterable[BucketCount], span: LedgerSpan, now_ms: int) -> Led
 
 
 def _height(count: int, scale: float) -> float:
-    """What is there is seen, however little it is."""
+    """Even the smallest count is visible."""
     return round(max(2.0, count * scale), 1) if count else 0.0
 
 
 def _rejection(row: RejectionRow) -> RejectionLine:
     return RejectionLine(
         at_ms=row.rejected_at_ms,
-        project=row.project_name or NOBODY,
+        project=row.project_name or NO_PROJECT_NAME,
         reason=label_of(row.outcome),
         detail=row.detail,
         key_prefix=row.key_prefix,

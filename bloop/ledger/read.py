@@ -1,4 +1,4 @@
-"""What became of every record that arrived: sums of the ledger, of one category at a time, and the newest refusals.
+"""The outcomes of all received records: sums of the ledger, one category at a time, and the newest refusals.
 
 Project 0 stands for requests that named no project.
 """
@@ -54,7 +54,7 @@ SELECT t.outcome, sum(t.count)
  WHERE t.project_id IN (SELECT value FROM json_each(:project_ids)) AND t.category = :category
  GROUP BY t.outcome
 """
-# A walk down the primary key: the table is kept short by its writer.
+# A walk down the primary key: the writer keeps the table short.
 _SELECT_REJECTIONS = """
 SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_prefix, r.size_bytes, r.client,
        r.user_agent
@@ -75,7 +75,7 @@ def outcomes_since(
 
 
 def totals(db: Db, project_ids: Sequence[int], *, category: Category = Category.EVENT) -> dict[Outcome, int]:
-    """Records per outcome since the beginning."""
+    """All-time records per outcome."""
     bindings = {"project_ids": ids_json(project_ids), "category": category}
     return {Outcome(code): n for code, n in db.execute(_SELECT_TOTALS, bindings)}
 
@@ -96,11 +96,11 @@ def buckets_since(
 
 
 def all_project_ids(db: Db) -> tuple[int, ...]:
-    """Everybody the ledger may know: projects, deleted ones, and NO_PROJECT."""
+    """All ids in the ledger: projects, also deleted ones, and NO_PROJECT."""
     return (NO_PROJECT, *(row[0] for row in db.execute(_SELECT_PROJECT_IDS) if row[0] != NO_PROJECT))
 
 
 def list_rejections(db: Db, project_ids: Sequence[int], limit: int) -> list[RejectionRow]:
-    """Refusals, the newest first. Id 0 among `project_ids` asks for those that named no project."""
+    """Refusals, newest first. Id 0 in `project_ids` includes those without a project."""
     rows = db.execute(_SELECT_REJECTIONS, {"project_ids": ids_json(project_ids), "limit": limit})
     return [RejectionRow(*row)._replace(outcome=Outcome(row[4])) for row in rows]

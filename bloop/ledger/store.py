@@ -1,4 +1,4 @@
-"""Notes about refused requests, as samples to look at: bounded, and no part of the ledger's accounts."""
+"""Stores samples of refused requests: bounded, and not part of the ledger's counts."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class NoteStore:
     """A `bloop.pipeline.kinds.KindStore` without counters."""
 
     kind = Kind.NOTE
-    category = Category.EVENT  # in no account
+    category = Category.EVENT  # counted in no category
     is_counted = False
     unsettled = 0
 

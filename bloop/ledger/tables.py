@@ -1,4 +1,4 @@
-"""Tables of the ledger, of records that could not be stored, and of what was refused."""
+"""Tables of the ledger, dead letters and rejections."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TABLES = (
     Table(
         name="ledger",
         label="Ledger by minute",
-        outlives_project="what arrived and what became of it stays accounted for, without a name",
+        outlives_project="all-time counts must keep balancing; they hold no name",
         keep=Keep.LEDGER,
         prune=_PRUNE_LEDGER,
     ),

@@ -1,4 +1,4 @@
-"""`/ledger`: what became of everything that arrived."""
+"""`/ledger`: the outcome of every received record."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class LedgerView:
         with self._deps.database.reader() as db:
             project_ids = accounted_projects(db, principal, reference)
             chosen = get_project(db, reference) if reference else None
-            seen = list_projects(db, principal.project_ids)
+            visible = list_projects(db, principal.project_ids)
             since_ms = first_bucket_ms(now_ms, span.ms, span.bucket_ms)
             page = ledger_page.ledger_page(
                 self._deps.shell(db, principal, chosen.slug if chosen else ""),
-                seen,
+                visible,
                 chosen=chosen,
                 span=span,
                 totals=ledger.totals(db, project_ids),

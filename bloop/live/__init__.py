@@ -1,1 +1,1 @@
-"""Server-sent events: signals, as they are stored."""
+"""The live stream: stored signals as server-sent events."""

@@ -1,4 +1,4 @@
-"""GET /v1/stream: what happens to issues, while it happens, as server-sent events. The signals table read aloud.
+"""GET /v1/stream: the rows of the signals table as server-sent events, as they are stored.
 
     retry: 2000
     id: 57
@@ -7,18 +7,19 @@
     event: issue.new
     data: {"id":58,"kind":"issue.new","project_id":"…","project":"shop","issue":"SHOP-12", … }
 
-V1  `id` is the signal's. A client that comes back with it (`Last-Event-ID`, or `after` in the URL) misses nothing and
-    sees nothing twice, whichever process died meanwhile. One that was away for more than REPLAY_MAX signals, or for
-    longer than signals are kept, gets `event: reset` instead and looks for itself.
-V2  A token hears its project, a person everything they see, or the one project they name. A credential that ends takes
-    its streams along within CHECK_S.
-V3  One look at the database serves all clients, and its connection is given back before anybody waits.
-V4  At most STREAMS_MAX clients, and PER_CREDENTIAL_MAX of one credential. Further ones are told to come back later.
+STREAM-1  `id` is the signal's. A client that reconnects with it (`Last-Event-ID`, or `after` in the URL) misses nothing
+          and sees nothing twice, even if a process died meanwhile. One that missed more than REPLAY_MAX signals, or was
+          away for longer than signals are kept, gets `event: reset` instead and reloads.
+STREAM-2  A token gets its project; a user gets everything visible, or the project they name. When a credential ends,
+          its streams end within CHECK_S.
+STREAM-3  One read of the database serves all clients, and its connection is returned before any client waits.
+STREAM-4  At most STREAMS_MAX clients, and PER_CREDENTIAL_MAX per credential. Further ones get 429 with Retry-After.
 
-`event: activity` has no id: it says that issues of some projects were counted up, at most every ACTIVITY_S. A comment
-every HEARTBEAT_S keeps proxies from closing a quiet stream.
+`event: activity` has no id: it lists projects with new counts, at most every ACTIVITY_S. A comment every HEARTBEAT_S
+keeps proxies from closing a quiet stream.
 
-Behind a server that cannot keep connections the answer ends after what there is to say; browsers come back by `retry`.
+Behind a server that cannot keep connections open, the answer ends after the current events; browsers reconnect after
+`retry`.
 """
 
 from __future__ import annotations
@@ -44,22 +45,22 @@ from bloop.site.principal import principal_of
 
 RETRY_MS = 2000
 HEARTBEAT_S = 15.0
-CHECK_S = 15.0  # between two looks at whether a credential still holds
+CHECK_S = 15.0  # between two checks that a credential is still valid
 
 
 class Listener:
     """One client's side of the stream: the channel that the streaming thread pulls from (bloop/http/streams.py)."""
 
     def __init__(
-        self, hub: Hub, credential: str, scope: Collection[int] | None, still_holds: Callable[[], bool]
+        self, hub: Hub, credential: str, scope: Collection[int] | None, is_still_valid: Callable[[], bool]
     ) -> None:
-        self._hub, self._credential, self._scope, self._still_holds = hub, credential, scope, still_holds
-        self._sent_id = 0  # every signal up to here was sent, or is none of its business
+        self._hub, self._credential, self._scope, self._is_still_valid = hub, credential, scope, is_still_valid
+        self._sent_id = 0  # every signal up to here was sent or does not concern it
         self._tick = hub.ticks
-        self._spoke_s = self._checked_s = hub.monotonic()
+        self._sent_s = self._checked_s = hub.monotonic()
 
     def begin(self, db: Db, after_id: int | None) -> bytes:
-        """What is said at once: where the stream stands, or what was missed since `after_id`."""
+        """The first frames: the current position, or the signals missed since `after_id`."""
         newest = signals.last_id(db)
         start = b"retry: %d\n" % RETRY_MS
         self._sent_id = newest
@@ -75,15 +76,15 @@ class Listener:
         now_s = self._hub.monotonic()
         if now_s - self._checked_s >= CHECK_S:
             self._checked_s = now_s
-            if not self._still_holds():
+            if not self._is_still_valid():
                 return None
         self._hub.refresh()
-        said = self._signals() + self._activity()
-        if not said and now_s - self._spoke_s >= HEARTBEAT_S:
-            said = b"id: %d\n:\n\n" % self._sent_id
-        if said:
-            self._spoke_s = now_s
-        return said
+        frames = self._signals() + self._activity()
+        if not frames and now_s - self._sent_s >= HEARTBEAT_S:
+            frames = b"id: %d\n:\n\n" % self._sent_id
+        if frames:
+            self._sent_s = now_s
+        return frames
 
     def closed(self) -> None:
         self._hub.leave(self._credential)
@@ -95,9 +96,9 @@ class Listener:
         if frames and len(frames) == REPLAY_MAX and frames[0].id > self._sent_id + 1:
             self._sent_id = self._hub.last_id
             return reset(self._sent_id)
-        said = b"".join(f.data for f in frames if f.id > self._sent_id and self._concerns(f.project_id))
+        new = b"".join(f.data for f in frames if f.id > self._sent_id and self._concerns(f.project_id))
         self._sent_id = self._hub.last_id
-        return said
+        return new
 
     def _activity(self) -> bytes:
         if self._tick == self._hub.ticks:
@@ -120,13 +121,13 @@ class Stream:
 
     @property
     def clients(self) -> int:
-        """That listen at this moment."""
+        """The number of connected clients."""
         return self._hub.clients
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, reference = principal_of(req), params.text(req, "project_id")
         after_id = _after(req)
-        credential, still_holds = _credential(req, principal, self._deps)
+        credential, is_still_valid = _credential(req, principal, self._deps)
         keep: Callable[[Listener], None] | None = req.env.get("bloop.stream")
         is_kept = keep is not None and not getattr(req.context, "is_head", False)
         listener = None
@@ -134,7 +135,7 @@ class Stream:
             scope = visible_projects(db, principal, reference) if reference else principal.project_ids
             self._hub.enter(credential)
             try:
-                listener = Listener(self._hub, credential, scope, still_holds)
+                listener = Listener(self._hub, credential, scope, is_still_valid)
                 first = listener.begin(db, after_id)
             except BaseException:
                 self._hub.leave(credential)
@@ -150,25 +151,25 @@ class Stream:
 
 
 def _after(req: falcon.Request) -> int | None:
-    """Where the client left off. The browser's own header wins: it is newer than the URL the page was given."""
+    """The last id the client has seen. The header wins: it is newer than the URL in the page."""
     text = (req.get_header("Last-Event-ID") or "").strip() or (req.get_param("after") or "").strip()
-    if not text.isascii() or not text.isdigit() or len(text) > 18:  # nobody's id: begin with now
+    if not text.isascii() or not text.isdigit() or len(text) > 18:  # no valid id: start now
         return None
     return int(text)
 
 
 def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[str, Callable[[], bool]]:
-    """A name for what the client came in with, and whether it still holds. When nobody can tell, it does."""
+    """A hash that names the client's credential, and a check that it is still valid (true if it cannot be read)."""
     if principal.kind is PrincipalKind.TOKEN:
         secret, find = bearer_token(req) or "", deps.hooks.by_bearer
     else:
         secret, find = session_cookie(req) or "", deps.hooks.by_cookie
 
-    def still_holds() -> bool:
+    def is_still_valid() -> bool:
         try:
             with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
                 return find(db, secret, deps.now_ms()) is not None
         except (StorageError, db_errors.Error):
             return True
 
-    return credentials.token_hash(secret), still_holds
+    return credentials.token_hash(secret), is_still_valid

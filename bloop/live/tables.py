@@ -1,14 +1,14 @@
-"""The outbox, which live streams and alerts read."""
+"""The table of signals, which live streams and alerts read."""
 
 from __future__ import annotations
 
 from bloop.db.tables import Keep, PurgeBy, Table
 
 _PURGE_SIGNALS = "DELETE FROM signals WHERE id IN (SELECT value FROM json_each(:ids))"
-# By a walk over the table, there is no index by project.
+# Walks the table: there is no index by project.
 _FIND_SIGNALS = "SELECT id FROM signals WHERE project_id = :project_id LIMIT :rows_max"
-# Kept until alerts have read them, and the newest always: streams compare its id with theirs. Of the oldest ids only,
-# since times need not rise with them.
+# Signals are kept until alerts have read them, the newest one always: streams compare its id with theirs. Looks at the
+# oldest ids only, since times need not rise with ids.
 _PRUNE_SIGNALS = """
 DELETE FROM signals WHERE id IN (
     SELECT o.id
@@ -22,7 +22,7 @@ TABLES = (
     Table(
         name="signals",
         label="Signals",
-        note="what streams and alerts read",
+        note="read by streams and alerts",
         purge=(_PURGE_SIGNALS,),
         purge_by=PurgeBy.ID,
         purge_find=_FIND_SIGNALS,

@@ -1,4 +1,4 @@
-"""What the page about a first event shows."""
+"""Context of the set-up page."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bloop.site.contexts import Page, Shell
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A program that reports an error, complete; `code_id` names it for the copy button."""
+    """A complete program that reports one error; `code_id` is for the copy button."""
 
     code_id: str
     label: str
@@ -20,10 +20,10 @@ class Snippet:
 
 @dataclass(frozen=True, slots=True)
 class SetupPage(Page):
-    """`/projects/{slug}/setup`. `key` is there right after it was made and empty on every other visit.
+    """`/projects/{slug}/setup`. `key` is set only in the answer that created it.
 
-    `arrived_href` leads to the newest issue and is empty while nothing has arrived. `key_made_at_ms` goes with the form
-    that makes a new key, so that a form sent twice makes one.
+    `arrived_href` leads to the newest issue and is empty until an event has arrived. The form that rotates the key
+    sends `key_made_at_ms`, so that sending it twice rotates once.
     """
 
     template: ClassVar[str] = "onboarding/setup.html"
@@ -40,4 +40,4 @@ class SetupPage(Page):
     status_href: str
     test_href: str
     test_problem: str
-    refreshes: bool  # without JavaScript, by itself
+    refreshes: bool  # automatically, without JavaScript

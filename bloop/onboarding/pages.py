@@ -1,6 +1,6 @@
-"""How to send a first event to a project: the same small client in seven languages, ready to run. Pure.
+"""The set-up page: the same small client in seven languages, ready to run. Pure.
 
-The programs are files in templates/onboarding/snippets, and a test runs every one for which the machine has a runtime.
+The programs are files in templates/onboarding/snippets; a test runs each one whose runtime is installed.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ NO_KEY = "YOUR_PROJECT_KEY"
 DEFAULT = "default"
 INGEST_PATH = "/v1/ingest"
 TEST_PROBLEMS = {
-    "full": "The buffer is full: the test error was dropped, like any other event would be right now.",
-    "refused": "The test error was refused. The reason is on the ledger page, under recent rejections.",
-    "unavailable": "Events cannot be received right now.",
+    "full": "The buffer is full: the test error was dropped, as any event would be right now.",
+    "refused": "The test error was rejected. See the ledger page, under recent rejections, for the reason.",
+    "unavailable": "bloop cannot receive events right now.",
 }
 
-_HELP = "It was shown when it was made and is not kept anywhere to look it up. If it is lost, make a new one."
-_HELP_DEFAULT = "This project's key is auth.hmac_secret; on the server, “bloop welcome” prints it."
+_HELP = "The key was shown once, when it was created, and cannot be shown again. If you lost it, create a new one."
+_HELP_DEFAULT = "This project's key is auth.hmac_secret. Run “bloop welcome” on the server to print it."
 
 
 def setup_page(
@@ -46,7 +46,7 @@ def setup_page(
     arrived_href: str,
     problem: str,
 ) -> SetupPage:
-    """`key` is empty unless it was made by this very request; `arrived_href` unless something has arrived."""
+    """`key` is empty unless this request created it; `arrived_href` until an event has arrived."""
     base, url = f"/projects/{quote(project.slug)}", origin.rstrip("/") + INGEST_PATH
     uses_secret = project.slug == DEFAULT and project.key_made_at_ms is None
     return SetupPage(
@@ -70,7 +70,7 @@ def setup_page(
 
 
 def snippet(name: str, url: str, key: str) -> str:
-    """The program with address and key in it. Both are of characters that need no quoting in any of the languages."""
+    """The program with URL and key filled in; neither needs quoting in any of the languages."""
     return _source(name).replace("__URL__", url).replace("__KEY__", key)
 
 

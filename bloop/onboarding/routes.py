@@ -1,4 +1,4 @@
-"""Routes of the page about a project's first event."""
+"""Routes of the set-up page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""/projects/{slug}/setup: how to send a project its first event, whether one has arrived, and a test event to try it.
+"""/projects/{slug}/setup: client code, whether an event has arrived, and a test event.
 
-The page is also the answer to the POST that made a key, and then shows it: this once, never packed and never cached.
+The POST that creates a key answers with this page, which then shows the key; it is never compressed or cached.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bloop.base.errors import BloopError, RingError, StorageError
 from bloop.db.engine import Db
 from bloop.issues import read as issues
 from bloop.onboarding import pages as onboarding
-from bloop.projects.read import ProjectRow, key_age_ms, known_project, signing_key
+from bloop.projects.read import ProjectRow, key_created_at_ms, require_project, signing_key
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, send_secret_page
@@ -41,12 +41,12 @@ class SetupView:
 
     def on_get_status(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         with self._deps.database.reader() as db:
-            answer_json(resp, {"href": _newest_issue(db, known_project(db, slug))})
+            answer_json(resp, {"href": _newest_issue(db, require_project(db, slug))})
 
     def on_post_test(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         by_script = "text/html" not in (req.get_header("Accept") or "")
         with self._deps.database.reader() as db:
-            key = signing_key(db, known_project(db, slug).id)
+            key = signing_key(db, require_project(db, slug).id)
         try:
             status = "accepted" if self._send(key) else "dropped"
         except BloopError as error:
@@ -67,22 +67,22 @@ class SetupView:
 
 
 def show_key(deps: Deps, req: falcon.Request, resp: falcon.Response, slug: str, key: str) -> None:
-    """Answer the request that made `key` with the set-up page, which shows it this once."""
+    """Answer the request that created `key` with the set-up page, the only one that shows it."""
     show_setup(deps, req, resp, slug, key=key)
 
 
 def show_setup(
     deps: Deps, req: falcon.Request, resp: falcon.Response, slug: str, *, key: str = "", problem: str = ""
 ) -> None:
-    """The set-up page; with `key` it is the answer to the request that made it ."""
+    """Send the set-up page; with `key`, in answer to the request that created it."""
     principal = principal_of(req)
     with deps.database.reader() as db:
-        project = known_project(db, slug)
+        project = require_project(db, slug)
         page = onboarding.setup_page(
             deps.shell(db, principal, project.slug),
             project,
             key=key,
-            key_made_at_ms=key_age_ms(project),
+            key_made_at_ms=key_created_at_ms(project),
             may_manage=may_manage(principal, project.created_by),
             origin=deps.settings.auth.rp_origin,
             arrived_href=_newest_issue(db, project),
@@ -95,6 +95,6 @@ def show_setup(
 
 
 def _newest_issue(db: Db, project: ProjectRow) -> str:
-    """Where the newest issue is; `""` while nothing has arrived."""
+    """The path of the newest issue; `""` until an event has arrived."""
     rows = issues.list_issues(db, [project.id], issues.IssueFilter(tab=issues.Tab.ALL), limit=1).rows
     return issue_href(rows[0].short_id) if rows else ""

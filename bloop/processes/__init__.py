@@ -1,1 +1,1 @@
-"""What the background processes say of themselves, for everybody who has to know whether they run."""
+"""The heartbeats and problems that background processes report."""

@@ -1,4 +1,4 @@
-"""What the background processes last said of themselves."""
+"""The last reports of the background processes."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _SELECT = "SELECT name, started_at_ms, seen_at_ms, troubles FROM process_states 
 
 
 def process_states(db: Db) -> list[ProcessState]:
-    """Every background process that ever ran here, by name; codes a newer bloop wrote are left out."""
+    """Every background process that ever ran here, by name; codes of newer versions are left out."""
     known = set(Reason)
     return [
         ProcessState(name, started_at_ms, seen_at_ms, tuple(Reason(t) for t in orjson.loads(troubles) if t in known))
@@ -36,11 +36,11 @@ def process_states(db: Db) -> list[ProcessState]:
 
 
 def troubles(states: list[ProcessState], now_ms: int) -> list[Reason]:
-    """What the processes report, and those that have stopped reporting. Pure."""
-    found: list[Reason] = []
+    """The problems that processes report, and the processes that stopped reporting. Pure."""
+    reasons: list[Reason] = []
     for state in states:
         if now_ms - state.seen_at_ms <= STALE_MS:
-            found += state.troubles
+            reasons += state.troubles
         elif state.name in _STALE:
-            found.append(_STALE[state.name])
-    return found
+            reasons.append(_STALE[state.name])
+    return reasons

@@ -1,4 +1,4 @@
-"""A background process says that it lives and what ails it. The statement is one small transaction of its own."""
+"""Stores the heartbeat and the problems of a background process, in one small transaction."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ VALUES (:name, :started_at_ms, :now_ms, :troubles)
 """
 
 
-def say_alive(db: Db, name: str, *, started_at_ms: int, now_ms: int, troubles: Iterable[Reason]) -> None:
+def store_heartbeat(db: Db, name: str, *, started_at_ms: int, now_ms: int, troubles: Iterable[Reason]) -> None:
     codes = orjson.dumps(sorted(set(troubles))).decode()
     db.execute(_UPSERT, {"name": name, "started_at_ms": started_at_ms, "now_ms": now_ms, "troubles": codes})

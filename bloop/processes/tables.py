@@ -1,4 +1,4 @@
-"""What background processes say of themselves."""
+"""The table of background processes' reports."""
 
 from __future__ import annotations
 

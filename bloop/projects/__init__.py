@@ -1,1 +1,1 @@
-"""Projects: made, renamed, their keys rotated, deleted and purged."""
+"""Projects: create, rename, rotate keys, delete and purge."""

@@ -1,4 +1,4 @@
-"""/v1/projects: every project is seen by everybody signed in; a key is in the answer that made it and in no other."""
+"""/v1/projects: all signed-in users see all projects; only the answer that creates a key holds it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bloop.auth.principal import Principal
 from bloop.base.errors import Conflict, Forbidden, InvalidField
 from bloop.db.engine import Db
 from bloop.projects import store as projects
-from bloop.projects.read import ProjectRow, key_age_ms, known_project, list_projects
+from bloop.projects.read import ProjectRow, key_created_at_ms, list_projects, require_project
 from bloop.site.bodies import answer_json, read_json, text_in
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
@@ -26,29 +26,29 @@ class ProjectsApi:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         with self._deps.database.reader() as db:
             rows = list_projects(db)
-        answer_json(resp, [*map(show, rows)])
+        answer_json(resp, [*map(project_json, rows)])
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req)
         name, slug = text_in(body, "name"), text_in(body, "slug")
         try:
             project, key = create(self._deps, principal_of(req), name, slug)
-        except Conflict as error:  # clients know it as a 400
+        except Conflict as error:  # clients expect 400
             raise InvalidField("slug", str(error)) from None
-        answer_json(resp, show(project) | {"api_key": key})
+        answer_json(resp, project_json(project) | {"api_key": key})
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         with self._deps.database.reader() as db:
-            project = known_project(db, slug)
-        answer_json(resp, show(project))
+            project = require_project(db, slug)
+        answer_json(resp, project_json(project))
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         principal = principal_of(req)
         with self._deps.database.reader() as db:
-            managed(db, principal, slug)  # whoever may not is told so, whatever they sent
+            require_managed_project(db, principal, slug)  # before validating, so that forbidden callers always get 403
         body = read_json(req)
         name = None if body.get("name") is None else text_in(body, "name")
-        answer_json(resp, show(rename(self._deps, principal, slug, name)))
+        answer_json(resp, project_json(rename(self._deps, principal, slug, name)))
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         delete(self._deps, principal_of(req), slug)
@@ -56,31 +56,31 @@ class ProjectsApi:
 
     def on_post_rotate_key(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         project, key = rotate(self._deps, principal_of(req), slug)
-        answer_json(resp, show(project) | {"api_key": key})
+        answer_json(resp, project_json(project) | {"api_key": key})
 
 
-# What the pages of the settings do as well ---------------------------------------------------------------------------
+# Changes that the settings pages make too -----------------------------------------------------------------------------
 
 
 def create(deps: Deps, principal: Principal, name: str, slug: str) -> tuple[ProjectRow, str]:
-    """Raises: InvalidField, Conflict."""
+    """Create a project; return it with its key. Raises: InvalidField, Conflict."""
 
     def change(db: Db) -> tuple[ProjectRow, str]:
         return projects.create_project(db, name=name, slug=slug, now_ms=deps.now_ms(), created_by=creator_id(principal))
 
-    made = deps.database.change(change)
+    created = deps.database.change(change)
     deps.bump_generation()
-    return made
+    return created
 
 
 def rename(deps: Deps, principal: Principal, slug: str, name: str | None) -> ProjectRow:
     """Raises: NotFound, Forbidden, InvalidField."""
 
     def change(db: Db) -> ProjectRow:
-        project = managed(db, principal, slug)
+        project = require_managed_project(db, principal, slug)
         if name is not None:
             projects.rename_project(db, project.id, name)
-        return known_project(db, slug)
+        return require_project(db, slug)
 
     return deps.database.change(change)
 
@@ -88,19 +88,19 @@ def rename(deps: Deps, principal: Principal, slug: str, name: str | None) -> Pro
 def rotate(deps: Deps, principal: Principal, slug: str, made_at_ms: int | None = None) -> tuple[ProjectRow, str]:
     """A new key; the old one is refused by every worker from its next request on.
 
-    `made_at_ms` is when the key that is to go was made, as a page showed it: a form sent twice rotates once.
+    `made_at_ms` is when the key to replace was created, as the page showed it: a form sent twice rotates once.
 
     Raises:
-        NotFound, Forbidden: as their names say.
-        Conflict: the key is a newer one already.
+        NotFound, Forbidden: no such project, or not the caller's to manage.
+        Conflict: the key has been rotated since.
     """
 
     def change(db: Db) -> tuple[ProjectRow, str]:
-        project = managed(db, principal, slug)
-        if made_at_ms is not None and made_at_ms != key_age_ms(project):
+        project = require_managed_project(db, principal, slug)
+        if made_at_ms is not None and made_at_ms != key_created_at_ms(project):
             raise Conflict("the key was rotated since this page was opened")
         key = projects.rotate_key(db, project.id, deps.now_ms())
-        return known_project(db, slug), key
+        return require_project(db, slug), key
 
     rotated = deps.database.change(change)
     deps.bump_generation()
@@ -109,20 +109,22 @@ def rotate(deps: Deps, principal: Principal, slug: str, made_at_ms: int | None =
 
 def delete(deps: Deps, principal: Principal, slug: str) -> None:
     """Raises: NotFound, Forbidden, InvalidField."""
-    deps.database.change(lambda db: projects.delete_project(db, managed(db, principal, slug), deps.now_ms()))
+    deps.database.change(
+        lambda db: projects.delete_project(db, require_managed_project(db, principal, slug), deps.now_ms())
+    )
     deps.bump_generation()
     deps.wake_purger()
 
 
-def managed(db: Db, principal: Principal, slug: str) -> ProjectRow:
-    """Raises: NotFound, Forbidden."""
-    project = known_project(db, slug)
+def require_managed_project(db: Db, principal: Principal, slug: str) -> ProjectRow:
+    """The project, if `principal` may manage it. Raises: NotFound, Forbidden."""
+    project = require_project(db, slug)
     if not may_manage(principal, project.created_by):
         raise Forbidden(NOT_YOURS)
     return project
 
 
-def show(project: ProjectRow) -> dict[str, Any]:
+def project_json(project: ProjectRow) -> dict[str, Any]:
     return {
         "id": project.public_id,
         "name": project.name,

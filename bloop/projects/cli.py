@@ -1,4 +1,4 @@
-"""`bloop project`: list, create, rotate-key. A key is printed once, when it is made."""
+"""`bloop project`: list, create, rotate-key. A key is printed once, when it is created."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from bloop.projects.read import find_project, list_projects
 
 @click.group()
 def project() -> None:
-    """Projects and their keys."""
+    """Manage projects and their keys."""
 
 
 @project.command("list")
 @as_json
 @with_settings
 def list_(settings: Settings, as_json: bool) -> None:
-    """Every project, oldest first. Keys are not shown."""
+    """List all projects, oldest first. Keys are not shown."""
     with database(settings) as db:
         rows = list_projects(db)
     if as_json:
@@ -35,11 +35,11 @@ def list_(settings: Settings, as_json: bool) -> None:
 
 @project.command()
 @click.argument("name")
-@click.option("--slug", help="Short name for URLs; made from NAME unless given.")
+@click.option("--slug", help="Short name for URLs; derived from NAME by default.")
 @as_json
 @with_settings
 def create(settings: Settings, name: str, slug: str | None, as_json: bool) -> None:
-    """Make a project and print its key."""
+    """Create a project and print its key."""
     slug = slug or re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     row, key = change(settings, lambda db: projects.create_project(db, name=name, slug=slug, now_ms=clock.now_ms()))
     _print_key(row.slug, key, as_json=as_json)
@@ -50,7 +50,7 @@ def create(settings: Settings, name: str, slug: str | None, as_json: bool) -> No
 @as_json
 @with_settings
 def rotate_key(settings: Settings, slug: str, as_json: bool) -> None:
-    """Give a project a new key and print it. The old one stops working at once."""
+    """Replace a project's key and print the new one. The old key stops working at once."""
     key = change(settings, lambda db: projects.rotate_key(db, find_project(db, slug).id, clock.now_ms()))
     _print_key(slug, key, as_json=as_json)
 
@@ -59,5 +59,5 @@ def _print_key(slug: str, key: str, *, as_json: bool) -> None:
     if as_json:
         print_json({"slug": slug, "api_key": key})
         return
-    click.echo(f"The key of {slug}; it is not shown again:", err=True)
+    click.echo(f"Key of {slug}, not shown again:", err=True)
     click.echo(key)

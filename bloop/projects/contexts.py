@@ -1,4 +1,4 @@
-"""What the settings of projects show."""
+"""Contexts of the project settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from bloop.site.settings_nav import SettingsPage
 
 @dataclass(frozen=True, slots=True)
 class ProjectLine:
-    """A project in the list. `created_by` is empty for the operator and for people who left."""
+    """A project in the list. `created_by` is empty for the operator and for deleted users."""
 
     href: str
     setup_href: str
@@ -23,7 +23,7 @@ class ProjectLine:
 
 @dataclass(frozen=True, slots=True)
 class ProjectsPage(SettingsPage):
-    """`/settings/projects`. `problem` says why a new project was refused; name and slug are then as typed."""
+    """`/settings/projects`. `problem` says why a new project was refused; name and slug then keep the input."""
 
     template: ClassVar[str] = "projects/projects.html"
 
@@ -34,8 +34,8 @@ class ProjectsPage(SettingsPage):
 
 
 @dataclass(frozen=True, slots=True)
-class Contents:
-    """What is lost with a project."""
+class ProjectCounts:
+    """What deleting the project deletes."""
 
     issues: int
     events: int
@@ -45,7 +45,7 @@ class Contents:
 
 @dataclass(frozen=True, slots=True)
 class ProjectView:
-    """A project on its own page. Its key is never shown here; `key_note` says what a new one would not change."""
+    """A project on its own page. Its key is never shown here; `key_note` says what rotating it means."""
 
     href: str
     setup_href: str
@@ -64,11 +64,11 @@ class ProjectView:
 
 @dataclass(frozen=True, slots=True)
 class ProjectPage(SettingsPage):
-    """`/settings/projects/{slug}`. Without `may_manage` it only shows."""
+    """`/settings/projects/{slug}`. Without `may_manage` it is read-only."""
 
     template: ClassVar[str] = "projects/project.html"
 
     problem: str
     project: ProjectView
-    contents: Contents
+    contents: ProjectCounts
     may_manage: bool

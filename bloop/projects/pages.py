@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from bloop.projects.contexts import Contents, ProjectLine, ProjectPage, ProjectsPage, ProjectView
+from bloop.projects.contexts import ProjectCounts, ProjectLine, ProjectPage, ProjectsPage, ProjectView
 from bloop.projects.read import ProjectContents, ProjectRow
 from bloop.site.contexts import Shell
 from bloop.site.links import setup_href
@@ -13,15 +13,13 @@ from bloop.site.settings_nav import PROJECTS, TOKENS, settings_nav
 
 DEFAULT = "default"
 NOTICES = {
-    "renamed": "The project has its new name.",
-    "deleted": "The project is gone. Its events are being removed in the background.",
+    "renamed": "Project renamed.",
+    "deleted": "Project deleted. Its events are being removed in the background.",
 }
-_KEY_NOTE = (
-    "The old key is refused from the next request on, by every worker. Apps that use it have to be changed first."
-)
+_KEY_NOTE = "The old key stops working at once. Update the apps that use it first."
 _KEY_NOTE_DEFAULT = (
-    "This project also takes whatever is signed with auth.hmac_secret; that goes on working and is changed in the "
-    "configuration."
+    "This project also accepts events signed with auth.hmac_secret. Rotating the key does not change that secret; "
+    "change it in the configuration."
 )
 
 
@@ -36,7 +34,7 @@ def projects_page(
     form: Mapping[str, str],
     now_ms: int,
 ) -> ProjectsPage:
-    """`people` maps ids to names; `form` is what was typed when `problem` says it will not do."""
+    """`people` maps ids to names; `form` is the refused input while `problem` says why."""
     open_counts = {link.slug: link.open_count for link in shell.projects}
     return ProjectsPage(
         shell=shell,
@@ -95,7 +93,7 @@ def project_page(
         notice=NOTICES.get(notice, ""),
         problem=problem,
         project=view,
-        contents=Contents(*contents),
+        contents=ProjectCounts(*contents),
         may_manage=may_manage,
     )
 

@@ -1,10 +1,10 @@
-"""The rows of a deleted project, removed a little at a time.
+"""Removes the rows of a deleted project in small batches.
 
-U1  One call removes at most about `rows_max` rows, in the caller's transaction: the writer waits for a call, not for a
-    project.
-U2  What is left is found again from the tables themselves, so a purge that was interrupted anywhere simply goes on.
-U3  Every table with rows of a project says how they are purged, or why they outlive it (`bloop.db.tables`; a test reads
-    the schema).
+PURGE-1  One call removes at most about `rows_max` rows, in the caller's transaction: the writer waits for a call, not
+         for a project.
+PURGE-2  Each call finds the remaining rows in the tables themselves, so an interrupted purge simply continues.
+PURGE-3  Every table with rows of a project declares how to purge them, or why they outlive it (`bloop.db.tables`; a
+         test reads the schema).
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from bloop import features
 from bloop.db.engine import Db, ids_json
 from bloop.db.tables import PurgeBy
 
-ISSUES_MAX = 200  # looked after together: many small issues cost few statements
+ISSUES_MAX = 200  # per batch: many small issues cost few statements
 
 _SELECT_ISSUES = "SELECT id FROM issues WHERE project_id = :project_id LIMIT :issues_max"
 _MARK_PURGED = "UPDATE projects SET purged_at_ms = :now_ms WHERE id = :project_id"
 
-FoundIds = Mapping[str, list[int]]  # table → ids of its rows
+RowIds = Mapping[str, list[int]]  # table → ids of its rows
 
 
-def find_unindexed(db: Db, project_id: int, rows_max: int) -> FoundIds:
-    """Rows of the project in tables without an index by project: read them before the transaction that deletes."""
+def find_unindexed_rows(db: Db, project_id: int, rows_max: int) -> RowIds:
+    """The project's rows in tables without an index by project. Call before the transaction that deletes them."""
     bindings = {"project_id": project_id, "rows_max": rows_max}
-    found = {t.name: [row[0] for row in db.execute(t.purge_find, bindings)] for t in features.tables() if t.purge_find}
-    return {name: ids for name, ids in found.items() if ids}
+    tables = [table for table in features.tables() if table.purge_find]
+    row_ids = {table.name: [row[0] for row in db.execute(table.purge_find, bindings)] for table in tables}
+    return {name: ids for name, ids in row_ids.items() if ids}
 
 
-def purge_some(db: Db, project_id: int, found: FoundIds, *, rows_max: int, now_ms: int) -> bool:
-    """Remove some rows of a deleted project, `found` first; True once nothing is left, which is then written down."""
-    if found:
+def purge_batch(db: Db, project_id: int, unindexed: RowIds, *, rows_max: int, now_ms: int) -> bool:
+    """Remove a batch of a deleted project's rows, `unindexed` first; True once none is left and it is marked purged."""
+    if unindexed:
         for table in features.tables():
-            if table.name in found:
-                _delete(db, table.purge, {"ids": ids_json(found[table.name])}, rows_max)
+            if table.name in unindexed:
+                _delete(db, table.purge, {"ids": ids_json(unindexed[table.name])}, rows_max)
         return False
     issue_ids = [row[0] for row in db.execute(_SELECT_ISSUES, {"project_id": project_id, "issues_max": ISSUES_MAX})]
     if issue_ids:
@@ -53,11 +54,11 @@ def _statements(purge_by: PurgeBy) -> Iterable[str]:
 
 
 def _delete(db: Db, statements: Iterable[str], bindings: dict[str, Any], rows_max: int) -> bool:
-    """Run them in order until `rows_max` rows are gone; whether every one of them found fewer than it might take."""
-    left = rows_max
+    """Run the statements in order, for `rows_max` rows in total; False when that limit was reached."""
+    remaining = rows_max
     for statement in statements:
-        db.execute(statement, bindings | {"rows_max": left})
-        left -= db.changes()
-        if left <= 0:
+        db.execute(statement, bindings | {"rows_max": remaining})
+        remaining -= db.changes()
+        if remaining <= 0:
             return False
     return True

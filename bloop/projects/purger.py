@@ -1,10 +1,10 @@
 """The thread of the dashboard process that removes the rows of deleted projects.
 
-J1  It works in transactions of ROWS_MAX rows and rests after each at least as long as it took, so the writer, which
-    retries for the lock within milliseconds, waits for one of them at most.
-J2  Nothing is remembered here: at its start and once a minute it looks for projects that are marked and not yet purged.
-    A kill in the middle, or a project deleted by another process, costs time and nothing else.
-J3  Its connection is open only while there is work.
+PURGER-1  It works in transactions of ROWS_MAX rows and pauses after each at least as long as it took, so the writer,
+          which retries for the lock within milliseconds, waits for one of them at most.
+PURGER-2  It keeps no state: at its start and once a minute it looks for projects that are marked and not yet purged.
+          A kill in the middle, or a project deleted by another process, costs only time.
+PURGER-3  Its connection is open only while there is work.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.checkpoint import checkpoint, on_commit
 from bloop.db.engine import Db
-from bloop.projects.purge import find_unindexed, purge_some
-from bloop.projects.read import to_purge
+from bloop.projects.purge import find_unindexed_rows, purge_batch
+from bloop.projects.read import list_projects_to_purge
 
 ROWS_MAX = 1000
-REST_S_MIN = 0.01
+PAUSE_S_MIN = 0.01
 LOOK_EVERY_S = 60.0
 STOP_S = 5.0
-WAL_PAGES_MAX = 8192  # 32 MiB: while nothing is stored nobody else would empty the log
+WAL_PAGES_MAX = 8192  # 32 MiB: while no event is stored, nothing else checkpoints the WAL
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ class Purger:
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something to do."""
+        """Look for deleted projects now."""
         self._wake.set()
 
     def stop(self) -> None:
@@ -60,30 +60,30 @@ class Purger:
             self._wake.clear()
             try:
                 self._work()
-            except (db_errors.Error, BloopError) as error:  # full, locked, not there: the same question in a minute
-                log.warning("purging goes on later: %s", error, extra={"action": "purge_postponed"})
+            except (db_errors.Error, BloopError) as error:  # full, locked, missing: try again in a minute
+                log.warning("purge postponed: %s", error, extra={"action": "purge_postponed"})
             self._wake.wait(LOOK_EVERY_S)
 
     def _work(self) -> None:
         with contextlib.closing(connection.open_control(self._path)) as db:
-            on_commit(db, self._note_log)
-            for project_id in to_purge(db):
+            on_commit(db, self._record_wal_pages)
+            for project_id in list_projects_to_purge(db):
                 self._purge(db, project_id)
 
     def _purge(self, db: Db, project_id: int) -> None:
         started = time.monotonic()
         while not self._stop.is_set():
             step_started = time.monotonic()
-            found = find_unindexed(db, project_id, ROWS_MAX)
+            unindexed = find_unindexed_rows(db, project_id, ROWS_MAX)
             with connection.immediate(db):
-                done = purge_some(db, project_id, found, rows_max=ROWS_MAX, now_ms=self._now_ms())
+                done = purge_batch(db, project_id, unindexed, rows_max=ROWS_MAX, now_ms=self._now_ms())
             if self._wal_pages > WAL_PAGES_MAX:
                 checkpoint(db)
             if done:
                 took_s = time.monotonic() - started
                 log.info("purged project %d in %.1f s", project_id, took_s, extra={"action": "project_purged"})
                 return
-            self._stop.wait(max(REST_S_MIN, time.monotonic() - step_started))
+            self._stop.wait(max(PAUSE_S_MIN, time.monotonic() - step_started))
 
-    def _note_log(self, pages: int) -> None:
+    def _record_wal_pages(self, pages: int) -> None:
         self._wal_pages = pages

@@ -1,6 +1,6 @@
-"""Projects, for lists, for names in paths and parameters, and for the ingest workers' key cache.
+"""Projects: all, by id or slug, and the keys for the ingest workers' cache.
 
-Q1  A deleted project is in no answer but `to_purge`; its row only keeps its number from being used again.
+PROJECT-READ-1  Only `list_projects_to_purge` returns deleted projects; their rows keep the numbers from being reused.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ class ProjectRow(NamedTuple):
     short_prefix: str
     created_at_ms: int
     created_by: str | None
-    key_made_at_ms: int | None = None  # None: the key is as old as the project
+    key_made_at_ms: int | None = None  # None: created with the project
 
 
 class ProjectContents(NamedTuple):
-    """What would be lost with a project."""
+    """What deleting a project deletes."""
 
     issues: int
-    events: int  # counted, whether their raw text is still stored or not
+    events: int  # all counted ones, also those whose bodies have expired
     releases: int
-    tokens: int  # that still work
+    tokens: int  # valid ones
 
 
 class ProjectKeyRow(NamedTuple):
@@ -65,7 +65,7 @@ _SELECT_KEYS = "SELECT id, public_id, slug, api_key FROM projects WHERE deleted_
 _SELECT_KEY = "SELECT api_key FROM projects WHERE id = :project_id"
 # Served by projects_to_purge.
 _SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"
-# Sums of counters: nothing here walks events.
+# Sums of counters: reads no events.
 _SELECT_CONTENTS = """
 SELECT (SELECT coalesce(sum(issue_count), 0) FROM status_counts WHERE project_id = :project_id),
        (SELECT coalesce(sum(event_count), 0) FROM releases WHERE project_id = :project_id),
@@ -83,7 +83,7 @@ def list_projects(db: Db, project_ids: Sequence[int] | None = None) -> list[Proj
 
 
 def get_project(db: Db, reference: str) -> ProjectRow | None:
-    """The project with this public id or slug. Says nothing about who may see it."""
+    """The project with this public id or slug; does not check access."""
     row = db.execute(_SELECT_BY_REFERENCE, {"reference": reference}).fetchone()
     return ProjectRow(*row) if row else None
 
@@ -93,34 +93,34 @@ def project_ids(db: Db) -> tuple[int, ...]:
 
 
 def project_keys(db: Db) -> list[ProjectKeyRow]:
-    """Every project with its key: what the ingest workers load."""
+    """Every project with its key, for the ingest workers."""
     return [ProjectKeyRow(*row) for row in db.execute(_SELECT_KEYS)]
 
 
 def project_contents(db: Db, project_id: int, now_ms: int) -> ProjectContents:
-    """What deleting this project would take along."""
+    """Count what deleting this project deletes."""
     row = db.execute(_SELECT_CONTENTS, {"project_id": project_id, "now_s": now_ms // 1000}).fetchone()
     assert row is not None
     return ProjectContents(*row)
 
 
 def signing_key(db: Db, project_id: int) -> str:
-    """The key of one project, for events this process sends itself. Not for showing."""
+    """The key of one project, to sign events this process sends. Never show it."""
     row = db.execute(_SELECT_KEY, {"project_id": project_id}).fetchone()
-    assert row is not None, "the caller has just found the project"
+    assert row is not None, "the caller found the project"
     return str(row[0])
 
 
-def to_purge(db: Db) -> list[int]:
+def list_projects_to_purge(db: Db) -> list[int]:
     """Deleted projects that still have rows, oldest first."""
     return [row[0] for row in db.execute(_SELECT_TO_PURGE)]
 
 
 def visible_projects(db: Db, principal: Principal, reference: str | None) -> tuple[int, ...]:
-    """The projects a request is about: the token's own, else the one named by id or slug, else all that may be seen.
+    """The projects of a request: the token's own, else the one named by id or slug, else all visible ones.
 
     Raises:
-        NotFound: `reference` names no project, or none that may be seen.
+        NotFound: `reference` names no visible project.
     """
     if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"
@@ -134,15 +134,15 @@ def visible_projects(db: Db, principal: Principal, reference: str | None) -> tup
 
 
 def find_project(db: Db, reference: str) -> ProjectRow:
-    """The project an operator named. Raises: NotFound, naming which there are."""
+    """The project an operator named. Raises: NotFound, with the slugs that exist."""
     project = get_project(db, reference)
     if project is None:
-        known = ", ".join(row.slug for row in list_projects(db)) or "none"
-        raise NotFound(f"there is no project {reference!r}; there are: {known}")
+        slugs = ", ".join(row.slug for row in list_projects(db)) or "none"
+        raise NotFound(f"project {reference!r} not found (projects: {slugs})")
     return project
 
 
-def known_project(db: Db, slug: str) -> ProjectRow:
+def require_project(db: Db, slug: str) -> ProjectRow:
     """The project of this id or slug. Raises: NotFound."""
     project = get_project(db, slug)
     if project is None:
@@ -150,6 +150,6 @@ def known_project(db: Db, slug: str) -> ProjectRow:
     return project
 
 
-def key_age_ms(project: ProjectRow) -> int:
-    """When the key in force was made."""
+def key_created_at_ms(project: ProjectRow) -> int:
+    """When the current key was created."""
     return project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms

@@ -27,10 +27,10 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
 
 
 def _mount_pages(routes: Routes, deps: Deps) -> None:
-    all_projects, one, tokens = ProjectsSettings(deps), ProjectSettings(deps), TokenSettings(deps)
-    routes.add(PROJECTS.href, all_projects, GET=PAGE, POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}", one, GET=PAGE, POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}/rotate", one, suffix="rotate", POST=PAGE)
-    routes.add(f"{PROJECTS.href}/{{slug}}/delete", one, suffix="delete", POST=PAGE)
+    projects, project, tokens = ProjectsSettings(deps), ProjectSettings(deps), TokenSettings(deps)
+    routes.add(PROJECTS.href, projects, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}", project, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/rotate", project, suffix="rotate", POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/delete", project, suffix="delete", POST=PAGE)
     routes.add(TOKENS.href, tokens, GET=PAGE, POST=PAGE)
     routes.add(f"{TOKENS.href}/{{token_id}}/revoke", tokens, suffix="revoke", POST=PAGE)

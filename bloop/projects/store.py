@@ -1,10 +1,10 @@
-"""Projects: made, renamed, their keys rotated. Call inside a transaction, bump the ring's generation after it.
+"""Creates, renames and deletes projects, rotates keys. Call inside a transaction, bump the ring's generation after it.
 
-P1  There is a project `default`. Unless its key was rotated it is the configured legacy secret, so that a secret
-    changed in the configuration stops working everywhere. It cannot be deleted.
-P2  A deleted project is gone for everybody with the transaction that marks it: its key, its tokens, its name. Its rows
-    follow in small steps (projects/purge.py); its slug is free at once, its number never again.
-P3  bloop's own errors have a project of their own, made when it is first needed, and again when somebody deleted it.
+PROJECT-1  There is a project `default`. Unless its key was rotated it is the configured legacy secret, so that a secret
+           changed in the configuration stops working everywhere. It cannot be deleted.
+PROJECT-2  The transaction that marks a project deleted removes its key, tokens and name for all users. Its rows follow
+           in small batches (projects/purge.py); its slug is free at once, its number is never reused.
+PROJECT-3  bloop's own errors have a project of their own, created when first needed, also after it was deleted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bloop.projects.read import ProjectRow, get_project
 
 DEFAULT = "default"
 OWN = "bloop-itself"  # the public id of the project for bloop's own errors
-_OWN_SLUGS = ("bloop", OWN, *(f"{OWN}-{n}" for n in range(2, 100)))  # people may have projects called so
+_OWN_SLUGS = ("bloop", OWN, *(f"{OWN}-{n}" for n in range(2, 100)))  # users may have taken these slugs
 NAME_LENGTH_MAX = 100
 SLUG_LENGTH_MAX = 64
 
@@ -28,7 +28,7 @@ VALUES (:public_id, :slug, :name, :api_key, :short_prefix, :created_at_ms, :crea
 """
 _UPDATE_NAME = "UPDATE projects SET name = :name WHERE id = :id RETURNING id"
 _UPDATE_KEY = "UPDATE projects SET api_key = :api_key, key_made_at_ms = :now_ms WHERE id = :id RETURNING id"
-# The key is replaced too, by one nobody has seen: what no longer verifies anywhere cannot come back by mistake.
+# The key is replaced too, by one that was never shown, so that the old one cannot start to verify again by mistake.
 _MARK_DELETED = """
 UPDATE projects
    SET deleted_at_ms = :now_ms, public_id = '#' || id, slug = '#' || id, name = '', short_prefix = '#',
@@ -50,17 +50,17 @@ def create_project(
     public_id: str | None = None,
     api_key: str | None = None,
 ) -> tuple[ProjectRow, str]:
-    """A new project and its key, the one time it is shown.
+    """Create a project; return it with its key, which is shown only now.
 
     Raises:
-        InvalidField: the name or the slug will not do.
+        InvalidField: the name or the slug is invalid.
         Conflict: the slug is taken.
     """
     api_key = api_key or credentials.new_project_key()
     bindings = {
         "public_id": public_id or credentials.new_id(),
-        "name": _checked_name(name),
-        "slug": _checked_slug(slug),
+        "name": _validate_name(name),
+        "slug": _validate_slug(slug),
         "api_key": api_key,
         "short_prefix": slug.upper(),
         "created_at_ms": now_ms,
@@ -75,7 +75,7 @@ def create_project(
 
 
 def ensure_default_project(db: Db, legacy_secret: str, now_ms: int) -> bool:
-    """Make P1 true; say whether anything changed."""
+    """Ensure PROJECT-1; return whether anything changed."""
     row = db.execute(_SELECT_DEFAULT_KEY).fetchone()
     if row is None:
         create_project(db, name="Default", slug=DEFAULT, now_ms=now_ms, public_id=DEFAULT, api_key=legacy_secret)
@@ -88,7 +88,7 @@ def ensure_default_project(db: Db, legacy_secret: str, now_ms: int) -> bool:
 
 
 def ensure_own_project(db: Db, now_ms: int) -> int:
-    """Make P3 true; its number."""
+    """Ensure PROJECT-3; return the project's number."""
     project = get_project(db, OWN)
     if project is None or project.public_id != OWN:
         slug = next(slug for slug in _OWN_SLUGS if get_project(db, slug) is None)
@@ -98,12 +98,12 @@ def ensure_own_project(db: Db, now_ms: int) -> int:
 
 def rename_project(db: Db, project_id: int, name: str) -> None:
     """Raises: InvalidField, NotFound."""
-    if not list(db.execute(_UPDATE_NAME, {"id": project_id, "name": _checked_name(name)})):
+    if not list(db.execute(_UPDATE_NAME, {"id": project_id, "name": _validate_name(name)})):
         raise NotFound("project not found")
 
 
 def rotate_key(db: Db, project_id: int, now_ms: int) -> str:
-    """The new key. The old one stops working as soon as the ring's generation is bumped.
+    """Replace the key and return the new one. The old one stops working as soon as the ring's generation is bumped.
 
     Raises:
         NotFound: no such project.
@@ -115,17 +115,17 @@ def rotate_key(db: Db, project_id: int, now_ms: int) -> str:
 
 
 def replace_key(db: Db, project_id: int, api_key: str, now_ms: int) -> None:
-    """Another installation's key, so that clients which have it go on here. Raises: NotFound."""
+    """Set another installation's key, so that its clients can send here. Raises: NotFound."""
     if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
         raise NotFound("project not found")
 
 
 def delete_project(db: Db, project: ProjectRow, now_ms: int) -> None:
-    """P2. Bump the ring's generation and wake the purge afterwards.
+    """Mark it deleted (PROJECT-2). Bump the ring's generation and wake the purger afterwards.
 
     Raises:
         InvalidField: it is the default project.
-        NotFound: it is gone already.
+        NotFound: it is deleted already.
     """
     if project.public_id == DEFAULT:
         raise InvalidField("slug", "cannot delete the default project")
@@ -135,7 +135,7 @@ def delete_project(db: Db, project: ProjectRow, now_ms: int) -> None:
     db.execute(_DELETE_TOKENS, {"id": project.id})
 
 
-def _checked_name(name: str) -> str:
+def _validate_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise InvalidField("name", "name is required")
@@ -144,7 +144,7 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked_slug(slug: str) -> str:
+def _validate_slug(slug: str) -> str:
     if not slug:
         raise InvalidField("slug", "slug is required")
     if not re.fullmatch(r"[a-z0-9-]+", slug):

@@ -1,4 +1,4 @@
-"""Tables of projects and their tokens. The emptied row of a deleted project stays: its number is never given again."""
+"""Tables of projects and their tokens. A deleted project's row stays, emptied: its number is never reused."""
 
 from __future__ import annotations
 

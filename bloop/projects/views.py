@@ -1,9 +1,9 @@
-"""/settings/projects: the projects there are, and the settings of each.
+"""/settings/projects: the list of projects and the settings of each.
 
-J1  A change is a POST that answers 303 back to a page which says what was done. A form that will not do comes back as
-    it was typed, with the reason and the status of the error.
-J2  A key is the answer to the very POST that made it; such a page is never packed and never cached. The form for a new
-    key names the one it replaces, so that a page sent again makes no second one.
+PROJECTS-1  A change is a POST that answers 303 back to a page which says what was done. A refused form comes back with
+            its input, the reason and the status of the error.
+PROJECTS-2  The POST that creates a key answers with it; such a page is never compressed or cached. The form that
+            rotates a key names the one it replaces, so that sending it twice rotates once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from bloop.auth.access import may_manage
 from bloop.base.errors import BloopError, Conflict, InvalidField
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
-from bloop.projects.read import known_project, list_projects, project_contents
+from bloop.projects.read import list_projects, project_contents, require_project
 from bloop.site import errors
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
@@ -25,7 +25,7 @@ from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
 from bloop.site.settings_nav import PROJECTS
 
-MS_DIGITS_MAX = 16  # of a time in a form
+MS_DIGITS_MAX = 16  # of a form field in milliseconds
 
 
 class ProjectsSettings:
@@ -107,9 +107,9 @@ class ProjectSettings:
         back_to(resp, PROJECTS.href, "deleted")
 
     def _form(self, req: falcon.Request, slug: str) -> dict[str, str]:
-        """The form of somebody who may do this; whoever may not is told so, whatever they sent."""
+        """The form. Check permission before validating, so that forbidden callers always get 403."""
         with self._deps.database.reader() as db:
-            projects.managed(db, principal_of(req), slug)
+            projects.require_managed_project(db, principal_of(req), slug)
         return read_form(req)
 
     def _show_problem(self, req: falcon.Request, resp: falcon.Response, slug: str, error: BloopError) -> None:
@@ -119,7 +119,7 @@ class ProjectSettings:
     def _show(self, req: falcon.Request, resp: falcon.Response, slug: str, problem: str) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
-            project = known_project(db, slug)
+            project = require_project(db, slug)
             page = project_pages.project_page(
                 self._deps.shell(db, principal),
                 project,

@@ -187,7 +187,7 @@ def _project_id(db: Db, wanted: RuleDocument) -> int | None:
 
 
 def _fields(wanted: RuleDocument) -> RuleFields:
-    return alert_rules.checked(
+    return alert_rules.validated(
         RuleFields(
             name=wanted.name,
             rule_type=wanted.type,

@@ -1,5 +1,5 @@
-// Of the sentence that a rule is, only the parts that belong to what it waits for. Without this all of them stand there,
-// each saying what it is for.
+// Shows only the parts of the rule form that belong to the selected type. Without this script all parts are visible,
+// each labelled with its type.
 
 for (const form of document.querySelectorAll("[data-sentence]")) {
   const type = form.querySelector("[data-type]");

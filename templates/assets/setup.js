@@ -1,5 +1,5 @@
-// The set-up page: it notices the first event by itself, and sends a test error without leaving, since the key on it
-// is shown only once. A tab in the background asks nothing.
+// The set-up page: polls for the first event, and sends a test error without leaving the page, since the key on it
+// is shown only once. A background tab does not poll.
 
 const page = document.querySelector("[data-setup]");
 const waiting = page.querySelector("[data-waiting]");
@@ -10,7 +10,7 @@ async function look() {
   if (!waiting.hidden && document.visibilityState === "visible") {
     try {
       const answer = await fetch(page.dataset.setup, { headers: { Accept: "application/json" } });
-      if (answer.status === 401 || answer.status === 404) return; // signed out, or the project is gone
+      if (answer.status === 401 || answer.status === 404) return; // signed out, or the project was deleted
       const { href } = await answer.json();
       if (href) {
         page.querySelector("[data-arrived-link]").setAttribute("href", href);
@@ -19,7 +19,7 @@ async function look() {
         return;
       }
     } catch {
-      // The server is away for a moment.
+      // The server is briefly unreachable.
     }
   }
   if (!waiting.hidden) setTimeout(look, ASK_EVERY_MS);
@@ -36,7 +36,7 @@ form.addEventListener("submit", async (event) => {
     const { status, error } = await answer.json();
     note.textContent = status === "accepted" ? "Sent." : status ?? error;
   } catch {
-    note.textContent = "The server does not answer.";
+    note.textContent = "The server isn't responding.";
   }
 });
 

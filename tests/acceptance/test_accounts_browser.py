@@ -114,11 +114,11 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
     ada = device()
     ada.plug_in()
     ada.goto("/")
-    expect(ada.page.get_by_text("Nobody has an account yet")).to_be_visible()
+    expect(ada.page.get_by_text("There is no account yet")).to_be_visible()
     ada.make_account(sign_in_link(bloop.output), "Ada Lovelace")
     assert ada.passkeys() == 1
     assert ada.goto(sign_in_link(bloop.output)) == 200
-    expect(ada.page.get_by_role("alert")).to_contain_text("was used before or has run out")
+    expect(ada.page.get_by_role("alert")).to_contain_text("has been used or has expired")
 
     # Out, and in again.
     ada.sign_out()
@@ -131,9 +131,9 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
     ada.goto("/settings/account")
     expect(passkeys_of(ada.page)).to_have_count(1)
     ada.plug_in()
-    ada.page.get_by_label("Name of the new one").fill("Phone")
+    ada.page.get_by_label("Passkey name").fill("Phone")
     ada.press("Add a passkey")
-    expect(ada.page.get_by_role("status")).to_have_text("The passkey was added.")
+    expect(ada.page.get_by_role("status")).to_have_text("Passkey added.")
     expect(passkeys_of(ada.page)).to_have_count(2)
     first = passkeys_of(ada.page).filter(has_text="Chrome on Linux")
     first.get_by_text("Remove", exact=False).first.click()
@@ -145,7 +145,7 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
 
     # Somebody else, by invitation.
     ada.goto("/settings/people")
-    ada.press("Invite somebody")
+    ada.press("Invite teammate")
     invitation = ada.page.locator("#fresh-link").inner_text()
     expect(ada.page.locator(".once").get_by_role("button", name="Copy")).to_be_visible()
     ben = device()
@@ -153,11 +153,11 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
     ben.make_account(invitation, "Ben")
     assert ben.goto("/settings/people") == 403
     assert ben.goto(invitation) == 200
-    expect(ben.page.get_by_role("alert")).to_contain_text("was used before or has run out")
+    expect(ben.page.get_by_role("alert")).to_contain_text("has been used or has expired")
 
     # Promoted, demoted: at once.
     ada.goto("/settings/people")
-    ada.press("Make Admin Ben")
+    ada.press("Make admin Ben")
     expect(ada.page.locator("[data-person]", has_text="Ben").locator(".badge-admin")).to_be_visible()
     assert ben.goto("/settings/people") == 200
     expect(ben.page.get_by_role("button", name="Demote Ada Lovelace")).to_be_visible()
@@ -165,8 +165,8 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
     assert ben.goto("/settings/people") == 403
 
     # A lost passkey: a link from an admin's page.
-    ada.page.locator("[data-person]", has_text="Ben").get_by_text("Lost passkey").click()
-    ada.press("Make a sign-in link", inside="[data-person]:has-text('Ben')")
+    ada.page.locator("[data-person]", has_text="Ben").locator("summary", has_text="Sign-in link").click()
+    ada.press("Create sign-in link", inside="[data-person]:has-text('Ben')")
     link = ada.page.locator("#fresh-link").inner_text()
     new_phone = device()
     new_phone.plug_in()
@@ -177,14 +177,14 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
     new_phone.press("Add a passkey")
     expect(passkeys_of(new_phone.page)).to_have_count(2)
     new_phone.press("Sign out everywhere else")
-    expect(new_phone.page.get_by_role("status")).to_have_text("Every other browser is signed out.")
+    expect(new_phone.page.get_by_role("status")).to_have_text("Signed out all other browsers.")
     ben.goto("/")
     assert ben.page.url.endswith("/auth/login")
 
     # Removed.
     ada.goto("/settings/people")
     ada.page.locator("[data-person]", has_text="Ben").locator("summary", has_text="Remove").click()
-    ada.press("Remove this account", inside="[data-person]:has-text('Ben')")
+    ada.press("Remove account", inside="[data-person]:has-text('Ben')")
     expect(ada.page.locator("[data-person]")).to_have_count(1)
     new_phone.goto("/")
     assert new_phone.page.url.endswith("/auth/login")
@@ -228,10 +228,10 @@ def test_account_and_people_work_without_javascript_on_a_narrow_screen(
         assert phone.goto(path) == 200
         width = phone.page.locator("html").evaluate("e => e.scrollWidth - e.clientWidth")
         assert width == 0, path
-    phone.press("Invite somebody")
+    phone.press("Invite teammate")
     expect(phone.page.locator("#fresh-link")).to_contain_text(f"{phone.url}/auth/login?invite=")
-    phone.press("Take back")
-    expect(phone.page.get_by_role("status")).to_have_text("The invitation was taken back.")
+    phone.press("Revoke")
+    expect(phone.page.get_by_role("status")).to_have_text("Invitation revoked.")
     phone.goto("/settings/account")
     phone.page.locator(".reveal summary").first.click()
     phone.page.get_by_label("Name", exact=True).fill("Old phone")

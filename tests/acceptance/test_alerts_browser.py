@@ -44,7 +44,7 @@ def add_webhook(page: Page, url: str) -> None:
     page.locator("summary", has_text="Webhook").click()
     page.get_by_label("URL", exact=True).locator("visible=true").fill(url)
     page.get_by_role("button", name="Add Webhook").click()
-    expect(page.get_by_role("status").first).to_contain_text("Added.")
+    expect(page.get_by_role("status").first).to_contain_text("Channel added.")
 
 
 def test_a_rule_is_created_previewed_and_alerts_about_a_new_issue(visit: Visit, bloop: BloopServer) -> None:
@@ -54,25 +54,25 @@ def test_a_rule_is_created_previewed_and_alerts_about_a_new_issue(visit: Visit, 
         # The sentence shows the blanks of what it waits for, and no others.
         counts, rises = page.locator("p.sentence-line[data-for=threshold]"), page.locator("[data-for=spike]")
         expect(counts).to_be_hidden()
-        page.get_by_label("What happens").select_option("threshold")
+        page.get_by_label("Condition").select_option("threshold")
         expect(counts).to_be_visible()
         expect(rises).to_be_hidden()
-        page.get_by_label("What happens").select_option("new_issue")
+        page.get_by_label("Condition").select_option("new_issue")
         expect(counts).to_be_hidden()
 
         page.get_by_label("Name").fill("Broken in production")
         page.get_by_label("Project").locator("visible=true").select_option("default")
         page.get_by_label("environment").fill("production")
-        page.get_by_role("button", name="Make this rule").click()
-        expect(page.get_by_role("status")).to_contain_text("The rule is on.")
-        expect(page.get_by_text("Nobody is told.")).to_be_visible()
+        page.get_by_role("button", name="Create rule").click()
+        expect(page.get_by_role("status")).to_contain_text("Rule is on.")
+        expect(page.get_by_text("No channels yet.")).to_be_visible()
 
         rule = page.url.partition("?")[0]
 
         # Somebody to tell, and a test that really arrives.
         add_webhook(page, receiver.url())
-        page.get_by_role("button", name="Send a test").click()
-        expect(page.locator("#test")).to_contain_text("took it")
+        page.get_by_role("button", name="Send test").click()
+        expect(page.locator("#test")).to_contain_text("accepted it")
         assert [body_of(got)["rule_type"] for got in receiver.got] == ["test"]
 
         # A new issue: in another environment it is none of this rule's business.
@@ -97,18 +97,18 @@ def test_a_rule_is_created_previewed_and_alerts_about_a_new_issue(visit: Visit, 
         expect(page.locator(".history")).to_contain_text("Told Webhook")
         expect(page.locator(".history")).to_contain_text("by Broken in production")
         page.goto(rule)
-        expect(page.locator("section", has=page.get_by_role("heading", name="What it said"))).to_contain_text("1 sent")
-        page.get_by_role("button", name="What would it have said?").click()
-        expect(page.locator("#preview")).to_contain_text("it would have fired 1 time")
+        expect(page.locator("section", has=page.get_by_role("heading", name="Recent alerts"))).to_contain_text("1 sent")
+        page.get_by_role("button", name="Preview last 7 days").click()
+        expect(page.locator("#preview")).to_contain_text("would have fired 1 time")
 
 
 def test_a_failed_delivery_is_reported_and_sent_again_without_javascript(visit: Visit, bloop: BloopServer) -> None:
     with contextlib.closing(Receiver(answer(404), OK)) as receiver:
         page = visit("/settings/alerts/new", java_script_enabled=False)
         page.get_by_label("Name").fill("Many")
-        page.get_by_label("What happens").select_option("threshold")
-        page.get_by_label("How many events it takes more than").fill("2")
-        page.get_by_role("button", name="Make this rule").click()
+        page.get_by_label("Condition").select_option("threshold")
+        page.get_by_label("Event count", exact=True).fill("2")
+        page.get_by_role("button", name="Create rule").click()
         add_webhook(page, receiver.url())
         rule = page.url.partition("?")[0]
 
@@ -122,16 +122,16 @@ def test_a_failed_delivery_is_reported_and_sent_again_without_javascript(visit: 
         failed = page.locator("[data-delivery]")
         expect(failed).to_have_count(1)
         expect(failed).to_contain_text("404")
-        failed.get_by_role("button", name="Try again").click()
-        expect(page.get_by_role("status")).to_contain_text("It is being sent again.")
+        failed.get_by_role("button", name="Retry").click()
+        expect(page.get_by_role("status")).to_contain_text("Retrying.")
         until(lambda: len(receiver.got) == 2, "the second try")
         assert receiver.got[0].headers["idempotency-key"] == receiver.got[1].headers["idempotency-key"]
         until(lambda: "deliveries_failing" not in bloop.request("GET", "/health").body.decode(), "the end of it")
 
         page.goto(rule)
         page.locator("summary", has_text="Delete").click()
-        page.get_by_role("button", name="Delete this rule").click()
-        expect(page.get_by_role("status")).to_contain_text("The rule is gone.")
+        page.get_by_role("button", name="Delete rule").click()
+        expect(page.get_by_role("status")).to_contain_text("Rule deleted.")
         expect(page.get_by_role("link", name="Many")).to_have_count(0)
 
 
@@ -141,7 +141,7 @@ def test_the_command_line_previews_a_rule_and_shows_the_log(bloop: BloopServer) 
         with bloop.reader() as db:
             (rule_id,) = db.execute("SELECT id FROM alert_rules WHERE name = 'New issues'").fetchone() or (0,)
         refused = bloop.cli("alert", "test", str(rule_id), check=False)
-        assert (refused.returncode, "tells nobody" in refused.stderr) == (1, True)
+        assert (refused.returncode, "has no channel" in refused.stderr) == (1, True)
 
         token = bloop.token(scopes="alerts:read,alerts:write")
         headers = {"Authorization": f"Bearer {token}"}

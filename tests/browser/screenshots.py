@@ -78,7 +78,7 @@ def _tell_somebody(db: apsw.Connection, now_ms: int) -> int:
         add_channel(db, rules[name], "email", {"to": "oncall@shop.example"}, now_ms)
     failed = next(row for row in list_deliveries(db, state=DeliveryState.DISMISSED, limit=1))
     alert_log.retry(db, failed.id, now_ms)
-    deliveries.give_up(db, failed.id, error=failed.last_error or "", status=failed.last_status)
+    deliveries.mark_failed(db, failed.id, error=failed.last_error or "", status=failed.last_status)
     return rules["Payments are failing"]
 
 

@@ -16,7 +16,7 @@ from bloop import features
 from bloop.accounts.invites.store import create_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.passkeys.store import add_passkey
-from bloop.accounts.people.store import checked_username, create_user
+from bloop.accounts.people.store import create_user, validate_username
 from bloop.accounts.sign_ins.store import Browser, create_sign_in
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import deliveries_of
@@ -212,7 +212,7 @@ def _people(db: apsw.Connection, now_ms: int) -> dict[str, str]:
     """A person per payload that a name may hold, the first one admin; paths of the links that are open."""
     names = ["ada", *(payload[:64] for payload in XSS if payload.isascii() and payload.isprintable()), "W" * 64]
     for number, name in enumerate(names):
-        create_user(db, username=checked_username(name), now_ms=now_ms, user_id=f"u{number}")
+        create_user(db, username=validate_username(name), now_ms=now_ms, user_id=f"u{number}")
         key = {"credential_id": name.encode(), "public_key": b"", "sign_count": 0, "transports": ()}
         add_passkey(db, f"u{number}", **key, name=name[:64], is_synced=True, now_ms=now_ms)  # type: ignore[arg-type]
     add_passkey(db, "u0", **key | {"credential_id": b"2"}, name=XSS[1], is_synced=False, now_ms=now_ms)  # type: ignore[arg-type]
@@ -234,7 +234,7 @@ def _rule(db: apsw.Connection, now_ms: int) -> str:
         made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
         deliveries.add(db, made, rule_id, [DeliveryTarget(channel_id, "webhook", text)], now_ms)
         for row in deliveries_of(db, made):
-            deliveries.give_up(db, row.id, error=text, status=500)
+            deliveries.mark_failed(db, row.id, error=text, status=500)
     return f"/settings/alerts/{rule_id}"
 
 

@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from bloop.base.meters import Answer, Measured
-from bloop.health.exposition import Families, Seen
-from bloop.health.read import BackupTimes, Process, Read, Total
+from bloop.health.exposition import Families, ScrapeData
+from bloop.health.read import BackupTimes, DatabaseMetrics, LedgerTotal, ProcessHealth
 from bloop.ingest.registry import METERS
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import Meters
@@ -24,9 +24,10 @@ RULES = ROOT / "docs/prometheus/alerts.yml"
 DASHBOARD = json.loads((ROOT / "docs/grafana/bloop.json").read_text())
 OPERATIONS = (ROOT / "docs/operations.md").read_text()
 
-FULL = Seen(
+FULL = ScrapeData(
     now_ms=NOW_MS,
-    read=Read([Total(1, "shop", 1, 5)], {"waiting": 1, "failed": 0}, 3, [Process("alerts", NOW_MS, True)],
+    read=DatabaseMetrics(
+        [LedgerTotal(1, "shop", 1, 5)], {"waiting": 1, "failed": 0}, 3, [ProcessHealth("alerts", NOW_MS, True)],
               BackupTimes(NOW_MS, NOW_MS, False)),
     ring=WELL,
     meters=Meters([0] * CONSUMER_METERS, [[0] * LANE_METERS]),

@@ -27,7 +27,7 @@ def explained(heading: str) -> list[str]:
 
 def test_every_reason_and_banner_is_explained_in_the_order_of_their_weight() -> None:
     assert explained("Reasons and banners") == [*Reason, RING_PRESSURE]
-    assert set(system._WORDS) == {*Reason, RING_PRESSURE}
+    assert set(system._TEXTS) == {*Reason, RING_PRESSURE}
     assert set(REMEDIES) == set(Reason)
     assert list(Reason)[:5] == [reason for reason in Reason if reason in STOPS_SERVICE], (
         "the manual says: the first five"

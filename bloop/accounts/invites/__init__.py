@@ -1,1 +1,1 @@
-"""Invitations: a link that lets one person make an account."""
+"""Invitations: a link that lets one person create an account."""

@@ -1,4 +1,4 @@
-"""Invitations, for the list of an admin and for whoever opens the link."""
+"""Invitations: the admin's list, and whether a link is valid."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SELECT i.id, i.token_prefix, c.username, i.created_at, i.expires_at, i.used_at, 
  LIMIT :limit
 """
 # Served by the UNIQUE index of token_hash.
-_SELECT_IS_GOOD = """
+_SELECT_IS_VALID = """
 SELECT EXISTS (SELECT 1 FROM invites WHERE token_hash = :token_hash AND used_at IS NULL AND expires_at > :now_s)
 """
 
@@ -39,7 +39,7 @@ def list_invites(db: Db) -> list[InviteRow]:
     return [InviteRow(*row) for row in db.execute(_SELECT_ALL, {"limit": ROWS_MAX})]
 
 
-def is_good(db: Db, token_hash: str, now_ms: int) -> bool:
+def is_valid_invite(db: Db, token_hash: str, now_ms: int) -> bool:
     """Whether this invite would be accepted right now."""
-    row = db.execute(_SELECT_IS_GOOD, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
+    row = db.execute(_SELECT_IS_VALID, {"token_hash": token_hash, "now_s": now_ms // 1000}).fetchone()
     return bool(row and row[0])

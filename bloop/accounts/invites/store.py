@@ -1,7 +1,7 @@
-"""Invitations: a link that lets one person make an account. Stored hashed, shown once. Call inside a transaction.
+"""Invitations: a link that lets one person create an account. Stored hashed, shown once. Call inside a transaction.
 
-I1  An invite makes one account: consuming it is one UPDATE in the transaction that creates the person.
-I2  It is good for seven days, unless an admin takes it back.
+INVITE-1  An invite creates one account: one UPDATE consumes it, in the transaction that creates the user.
+INVITE-2  An invite is valid for seven days, unless an admin revokes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _INSERT = """
 INSERT INTO invites (id, token_hash, token_prefix, created_by, created_at, expires_at)
 VALUES (:id, :token_hash, :token_prefix, :created_by, :created_at, :expires_at)
 """
-_FORGET = "DELETE FROM invites WHERE created_at < :before_s AND expires_at < :before_s"
+_DELETE_EXPIRED = "DELETE FROM invites WHERE created_at < :before_s AND expires_at < :before_s"
 _CONSUME = """
 UPDATE invites
    SET used_at = :now_s, used_by = :user_id
@@ -33,40 +33,40 @@ _DELETE = "DELETE FROM invites WHERE id = :id AND used_at IS NULL RETURNING id"
 
 class NewInvite(NamedTuple):
     id: str
-    token: str  # in clear: this is the only time
+    token: str  # in clear: only its hash is stored
     created_at: int  # seconds
     expires_at: int  # seconds
 
 
 def create_invite(db: Db, *, created_by: str | None, now_ms: int) -> NewInvite:
-    """Forgets invites that ran out more than KEPT_S ago."""
+    """Store an invite; also deletes invites that expired more than KEPT_S ago."""
     now_s = now_ms // 1000
-    made = NewInvite(credentials.new_id(), credentials.new_token(), now_s, now_s + TTL_S)
-    forget_invites(db, now_ms)
+    invite = NewInvite(credentials.new_id(), credentials.new_token(), now_s, now_s + TTL_S)
+    delete_expired_invites(db, now_ms)
     row = {
-        "id": made.id,
-        "token_hash": credentials.token_hash(made.token),
-        "token_prefix": made.token[:PREFIX_LENGTH],
+        "id": invite.id,
+        "token_hash": credentials.token_hash(invite.token),
+        "token_prefix": invite.token[:PREFIX_LENGTH],
         "created_by": created_by,
-        "created_at": made.created_at,
-        "expires_at": made.expires_at,
+        "created_at": invite.created_at,
+        "expires_at": invite.expires_at,
     }
     db.execute(_INSERT, row)
-    return made
+    return invite
 
 
-def forget_invites(db: Db, now_ms: int) -> None:
-    """Invites that ran out more than KEPT_S ago."""
-    db.execute(_FORGET, {"before_s": now_ms // 1000 - KEPT_S})
+def delete_expired_invites(db: Db, now_ms: int) -> None:
+    """Delete invites that expired more than KEPT_S ago."""
+    db.execute(_DELETE_EXPIRED, {"before_s": now_ms // 1000 - KEPT_S})
 
 
 def consume_invite(db: Db, token_hash: str, *, user_id: str, now_ms: int) -> bool:
-    """True for exactly one caller per invite, and only while it is good."""
+    """True for exactly one caller per invite, and only while it is valid (INVITE-1)."""
     row = {"token_hash": token_hash, "user_id": user_id, "now_s": now_ms // 1000}
     return bool(list(db.execute(_CONSUME, row)))
 
 
 def revoke_invite(db: Db, invite_id: str) -> None:
-    """Raises: NotFound, also for one that was used."""
+    """Raises: NotFound, also for a used invite."""
     if not list(db.execute(_DELETE, {"id": invite_id})):
         raise NotFound("invite not found or already used")

@@ -1,4 +1,4 @@
-"""What a one-time link would do, without using it up."""
+"""Looks up a one-time link without consuming it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import NamedTuple
 from bloop.db.engine import Db
 
 
-class GoodLink(NamedTuple):
+class LoginLink(NamedTuple):
     """`username` None: the set-up link."""
 
     user_id: str | None
@@ -24,7 +24,7 @@ SELECT l.user_id, u.username
 """
 
 
-def find_link(db: Db, token_hash: str, now_ms: int) -> GoodLink | None:
-    """The link, while it would still be accepted."""
+def find_link(db: Db, token_hash: str, now_ms: int) -> LoginLink | None:
+    """The link, if it is still valid."""
     row = db.execute(_SELECT, {"token_hash": token_hash, "now_ms": now_ms}).fetchone()
-    return GoodLink(*row) if row else None
+    return LoginLink(*row) if row else None

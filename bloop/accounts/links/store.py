@@ -1,8 +1,8 @@
-"""One-time links: into the set-up while there is no account, later for one person who has lost their passkey.
+"""One-time links: a set-up link while there is no account, later a sign-in link for a user who lost their passkey.
 
-LL1  A link works once, also when two browsers press the button at the same moment: consuming is one UPDATE.
-LL2  Looking at a link does not use it up: mail clients and chat previews open links by themselves.
-LL3  A link without a person is good only while nobody has an account, whenever it was made.
+LINK-1  A link works once, also when two browsers press the button at the same moment: one UPDATE consumes it.
+LINK-2  Opening a link does not consume it: mail clients and chat previews open links by themselves.
+LINK-3  A link without a user is valid only while there is no account, even if it was created before the first one.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _INSERT = """
 INSERT INTO login_links (token_hash, created_at_ms, expires_at_ms, user_id, created_by)
 VALUES (:token_hash, :created_at_ms, :expires_at_ms, :user_id, :created_by)
 """
-_FORGET = "DELETE FROM login_links WHERE expires_at_ms < :before_ms"
+_DELETE_EXPIRED = "DELETE FROM login_links WHERE expires_at_ms < :before_ms"
 _CONSUME = """
 UPDATE login_links
    SET used_at_ms = :now_ms
@@ -27,8 +27,8 @@ RETURNING user_id
 """
 
 
-class Consumed(NamedTuple):
-    """A link that was good. Truthy, unlike the None of one that was not."""
+class ConsumedLink(NamedTuple):
+    """A valid link, now consumed. Truthy even for the set-up link, unlike the None of an invalid one."""
 
     user_id: str | None  # None: the set-up link
 
@@ -36,25 +36,25 @@ class Consumed(NamedTuple):
 def create_login_link(
     db: Db, *, now_ms: int, ttl_s: int, user_id: str | None = None, created_by: str | None = None
 ) -> str:
-    """The token to put behind `/auth/login?token=`. Forgets links that ran out more than a day ago."""
+    """The token for `/auth/login?token=`. Also deletes links that expired more than a day ago."""
     token = credentials.new_token()
-    forget_links(db, now_ms)
+    delete_expired_links(db, now_ms)
     row = {"token_hash": credentials.token_hash(token), "created_at_ms": now_ms, "expires_at_ms": now_ms + ttl_s * 1000}
     db.execute(_INSERT, row | {"user_id": user_id, "created_by": created_by})
     return token
 
 
-def forget_links(db: Db, now_ms: int) -> None:
-    """Links that ran out more than a day ago."""
-    db.execute(_FORGET, {"before_ms": now_ms - DAY_MS})
+def delete_expired_links(db: Db, now_ms: int) -> None:
+    """Delete links that expired more than a day ago."""
+    db.execute(_DELETE_EXPIRED, {"before_ms": now_ms - DAY_MS})
 
 
-def consume_login_link(db: Db, token: str, now_ms: int) -> Consumed | None:
-    """Whom it is for, for exactly one caller per link, and only while the link is good (LL1, LL3)."""
-    return consume_link_of(db, credentials.token_hash(token), now_ms)
+def consume_login_link(db: Db, token: str, now_ms: int) -> ConsumedLink | None:
+    """The link, for exactly one caller and only while it is valid (LINK-1, LINK-3)."""
+    return consume_login_link_by_hash(db, credentials.token_hash(token), now_ms)
 
 
-def consume_link_of(db: Db, token_hash: str, now_ms: int) -> Consumed | None:
-    """The same for who kept only the hash of the token."""
+def consume_login_link_by_hash(db: Db, token_hash: str, now_ms: int) -> ConsumedLink | None:
+    """As consume_login_link, for a caller that kept only the token's hash."""
     rows = list(db.execute(_CONSUME, {"token_hash": token_hash, "now_ms": now_ms}))
-    return Consumed(rows[0][0]) if rows else None
+    return ConsumedLink(rows[0][0]) if rows else None

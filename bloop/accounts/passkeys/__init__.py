@@ -1,1 +1,1 @@
-"""Passkeys: the ceremonies of WebAuthn, and the keys people registered."""
+"""Passkeys: WebAuthn ceremonies and registered keys."""

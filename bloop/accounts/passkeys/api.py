@@ -1,13 +1,13 @@
-"""/auth/*: the two halves of every passkey ceremony. `start` says what to ask the browser, `finish` judges its answer.
+"""/auth/*: passkey ceremonies in two halves. `start` returns the options for the browser, `finish` verifies its answer.
 
-    register   the first account, for who holds the set-up link
-    invite     an account for who holds an invitation
-    login      in, for anybody with a passkey of ours
-    passkeys   another passkey for somebody signed in
+    register   create the first account, with the set-up link
+    invite     create an account, with an invitation
+    login      sign in with a registered passkey
+    passkeys   add another passkey while signed in
 
-What a ceremony changes, it changes in one transaction together with spending its challenge and its link: of two
-answers to the same challenge, or with the same link, one is refused and leaves no trace. Refusals of a sign-in all
-read the same, whatever failed.
+A ceremony makes its changes in the transaction that spends its challenge and its link: of two answers to the same
+challenge, or with the same link, one is refused and leaves no trace. All refusals of a sign-in read the same,
+whichever check failed.
 """
 
 from __future__ import annotations
@@ -17,19 +17,19 @@ from typing import Any
 
 import falcon
 
-from bloop.accounts.invites.read import is_good
+from bloop.accounts.invites.read import is_valid_invite
 from bloop.accounts.invites.store import consume_invite
 from bloop.accounts.links.read import find_link
-from bloop.accounts.links.store import consume_link_of
+from bloop.accounts.links.store import consume_login_link_by_hash
 from bloop.accounts.passkeys import webauthn as passkeys
 from bloop.accounts.passkeys.challenges import Challenge, Purpose, new_challenge, seal, unseal
 from bloop.accounts.passkeys.read import challenge_key, find_passkey, has_passkeys, list_passkeys
 from bloop.accounts.passkeys.store import NAME_LENGTH_MAX, add_passkey, mark_suspect, spend_challenge, use_passkey
-from bloop.accounts.passkeys.webauthn import Copied, NewPasskey, NotVerified, RelyingParty
+from bloop.accounts.passkeys.webauthn import CopiedPasskey, NewPasskey, NotVerified, RelyingParty
 from bloop.accounts.people.read import get_user, has_users
-from bloop.accounts.people.store import checked_username, create_user, ensure_free
+from bloop.accounts.people.store import create_user, require_free_username, validate_username
 from bloop.accounts.sign_ins.browser import agent_of
-from bloop.accounts.sign_ins.cookie import Sessions
+from bloop.accounts.sign_ins.cookie import SignInCookie
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import Conflict, Declined, Forbidden, Unauthorized
@@ -51,10 +51,10 @@ log = logging.getLogger(__name__)
 
 
 class Ceremony:
-    """What the four have in common."""
+    """The steps that all four ceremonies share."""
 
     def __init__(self, deps: Deps) -> None:
-        self._deps, self._sessions = deps, Sessions(deps.settings)
+        self._deps, self._cookie = deps, SignInCookie(deps.settings)
         self._rp = RelyingParty.of(deps.settings.auth.rp_id, deps.settings.auth.rp_origin)
         self._key = b""  # read once: it never changes
 
@@ -74,7 +74,7 @@ class Ceremony:
         try:
             return passkeys.verify_registration(self._rp, challenge, _credential(body))
         except NotVerified as error:
-            log.warning("a registration failed: %s", error, extra={"action": "registration_failed"})
+            log.warning("registration failed: %s", error, extra={"action": "registration_failed"})
             raise Declined(NOT_REGISTERED) from error
 
     def _spend(self, db: Db, challenge: Challenge) -> None:
@@ -96,14 +96,14 @@ class Ceremony:
         )
 
     def _create_account(self, db: Db, req: falcon.Request, challenge: Challenge, new: NewPasskey) -> str:
-        """An account with its passkey, signed in: the cookie."""
+        """Create an account with its passkey and sign it in; return the cookie."""
         now_ms = self._deps.now_ms()
         create_user(db, username=challenge.username, user_id=challenge.user_id, now_ms=now_ms)
         self._store(db, challenge.user_id, new, _default_name(req))
-        return self._sessions.open(db, req, challenge.user_id, now_ms)
+        return self._cookie.open(db, req, challenge.user_id, now_ms)
 
-    def _let_in(self, resp: falcon.Response, cookie: str) -> None:
-        self._sessions.set_cookie(resp, cookie)
+    def _answer_signed_in(self, resp: falcon.Response, cookie: str) -> None:
+        self._cookie.set_cookie(resp, cookie)
         answer_json(resp, {"status": "ok"})
 
     def _begin_account(self, resp: falcon.Response, purpose: Purpose, username: str, proof: str) -> None:
@@ -121,7 +121,7 @@ class Register(Ceremony):
         with self._deps.database.reader() as db:
             if has_users(db):
                 raise Forbidden(CLOSED)
-            username = checked_username(text_in(body, "username"))
+            username = validate_username(text_in(body, "username"))
             if find_link(db, proof, self._deps.now_ms()) is None:
                 raise Forbidden(NO_LINK)
         self._begin_account(resp, Purpose.SET_UP, username, proof)
@@ -135,26 +135,26 @@ class Register(Ceremony):
             if has_users(db):
                 raise Forbidden(CLOSED)
             self._spend(db, challenge)
-            if consume_link_of(db, challenge.proof, self._deps.now_ms()) is None:
+            if consume_login_link_by_hash(db, challenge.proof, self._deps.now_ms()) is None:
                 raise Forbidden(NO_LINK)
             return self._create_account(db, req, challenge, new)
 
         cookie = self._deps.database.change(register)
-        log.info("the first account was made", extra={"action": "account_created"})
-        self._let_in(resp, cookie)
+        log.info("first account created", extra={"action": "account_created"})
+        self._answer_signed_in(resp, cookie)
 
 
-class Invited(Ceremony):
+class AcceptInvite(Ceremony):
     """POST /auth/invite/register/start, /auth/invite/register/finish"""
 
     def on_post_start(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req)
         proof = credentials.token_hash(text_in(body, "invite_token"))
         with self._deps.database.reader() as db:
-            if not is_good(db, proof, self._deps.now_ms()):
+            if not is_valid_invite(db, proof, self._deps.now_ms()):
                 raise Declined(BAD_INVITE)
-            username = checked_username(text_in(body, "username"))
-            ensure_free(db, username)
+            username = validate_username(text_in(body, "username"))
+            require_free_username(db, username)
         self._begin_account(resp, Purpose.INVITE, username, proof)
 
     def on_post_finish(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -173,8 +173,8 @@ class Invited(Ceremony):
             return cookie
 
         cookie = self._deps.database.change(register)
-        log.info("an invited person made an account", extra={"action": "account_created"})
-        self._let_in(resp, cookie)
+        log.info("account created by invitation", extra={"action": "account_created"})
+        self._answer_signed_in(resp, cookie)
 
 
 class Login(Ceremony):
@@ -197,8 +197,8 @@ class Login(Ceremony):
         try:
             use = passkeys.verify_sign_in(self._rp, challenge, answer, passkey)
         except NotVerified as error:
-            log.warning("a sign-in failed: %s", error, extra={"action": "sign_in_failed"})
-            if isinstance(error, Copied):
+            log.warning("sign-in failed: %s", error, extra={"action": "sign_in_failed"})
+            if isinstance(error, CopiedPasskey):
                 self._deps.database.change(lambda db: mark_suspect(db, passkey.id, now_ms))
             raise Unauthorized(FAILED) from error
 
@@ -212,10 +212,10 @@ class Login(Ceremony):
                 is_synced=use.is_synced,
                 now_ms=now_ms,
             ):
-                raise Unauthorized(FAILED)  # used or removed at this very moment
-            return self._sessions.open(db, req, passkey.user_id, now_ms)
+                raise Unauthorized(FAILED)  # used or removed since we read it
+            return self._cookie.open(db, req, passkey.user_id, now_ms)
 
-        self._let_in(resp, self._deps.database.change(sign_in))
+        self._answer_signed_in(resp, self._deps.database.change(sign_in))
 
 
 class AddPasskey(Ceremony):
@@ -226,7 +226,7 @@ class AddPasskey(Ceremony):
         with self._deps.database.reader() as db:
             user, existing = get_user(db, person.id), list_passkeys(db, person.id)
         if user is None:
-            raise Unauthorized("invalid or expired session")  # removed at this very moment
+            raise Unauthorized("invalid or expired session")  # the account was removed meanwhile
         challenge = new_challenge(Purpose.ADD, self._deps.now_ms(), user_id=user.id, username=user.username)
         self._begin(resp, challenge, passkeys.creation_options(self._rp, challenge, existing))
 
@@ -252,7 +252,7 @@ def _person(req: falcon.Request) -> Principal:
 
 
 def _credential(body: dict[str, Any]) -> dict[str, Any]:
-    """The browser's answer; what is not one verifies no better than an empty one."""
+    """The browser's answer; a malformed one becomes an empty one, which fails to verify."""
     answer = body.get("credential")
     usable = isinstance(answer, dict) and isinstance(answer.get("response"), dict)
     return answer if usable and answer is not None else {"response": {}}

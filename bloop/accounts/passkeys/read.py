@@ -1,4 +1,4 @@
-"""Passkeys, for signing in and for the page of their owner; and the key that seals challenges."""
+"""Passkeys, for sign-in and for their owner's page; and the key that seals challenges."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def list_passkeys(db: Db, user_id: str) -> list[PasskeyRow]:
 
 
 def find_passkey(db: Db, credential_id: bytes) -> PasskeyRow | None:
-    """By what the authenticator calls it."""
+    """By the authenticator's id of it."""
     row = db.execute(_SELECT_BY_CREDENTIAL, {"credential_id": credential_id}).fetchone()
     return PasskeyRow(*row) if row else None
 
@@ -56,7 +56,7 @@ def has_passkeys(db: Db) -> bool:
 
 
 def challenge_key(db: Db) -> bytes:
-    """32 bytes that only this database knows."""
+    """32 random bytes stored only in this database."""
     row = db.execute(_SELECT_KEY).fetchone()
-    assert row is not None, "migration 0002 made it"
+    assert row is not None, "migration 0002 created it"
     return bytes(row[0])

@@ -1,8 +1,9 @@
-"""Passkeys: added, named, used, removed. Call inside a transaction.
+"""Adds, renames, uses and removes passkeys. Call inside a transaction.
 
-K1  The last passkey of a person is never removed: the account would be a locked door.
-K2  A signature counter only grows. A use is stored by compare-and-set, so of two answers with the same count one fails.
-K3  A challenge is spent in the transaction that acts on it, and only once.
+PASSKEY-1  A user's last passkey is never removed: they could no longer sign in.
+PASSKEY-2  A signature counter only grows. A use is stored by compare-and-set, so of two answers with the same count
+           one fails.
+PASSKEY-3  A challenge is spent once, in the transaction that acts on it.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ INSERT INTO spent_challenges (challenge_hash, expires_at_ms) VALUES (:challenge_
 ON CONFLICT DO NOTHING
 RETURNING 1
 """
-_FORGET = "DELETE FROM spent_challenges WHERE expires_at_ms < :now_ms"
+_DELETE_EXPIRED = "DELETE FROM spent_challenges WHERE expires_at_ms < :now_ms"
 
 
 def add_passkey(
@@ -53,15 +54,15 @@ def add_passkey(
     is_synced: bool,
     now_ms: int,
 ) -> str:
-    """Its id.
+    """Return the new passkey's id.
 
     Raises:
-        Conflict: the authenticator's credential is registered already, or the person has PER_USER_MAX.
+        Conflict: the authenticator's credential is registered already, or the user has PER_USER_MAX.
         Declined: the name is too long.
     """
-    if _number(db, _SELECT_TAKEN, {"credential_id": credential_id}):
+    if _select_int(db, _SELECT_TAKEN, {"credential_id": credential_id}):
         raise Conflict("this passkey is registered already")
-    if _number(db, _SELECT_COUNT, {"user_id": user_id}) >= PER_USER_MAX:
+    if _select_int(db, _SELECT_COUNT, {"user_id": user_id}) >= PER_USER_MAX:
         raise Conflict(f"an account has at most {PER_USER_MAX} passkeys")
     row = {
         "id": credentials.new_id(),
@@ -70,7 +71,7 @@ def add_passkey(
         "public_key": public_key,
         "sign_count": sign_count,
         "transports": " ".join(known for known in TRANSPORTS if known in set(transports)),
-        "name": checked_name(name),
+        "name": validate_passkey_name(name),
         "is_synced": is_synced,
         "created_at": now_ms // 1000,
     }
@@ -80,50 +81,50 @@ def add_passkey(
 
 def rename_passkey(db: Db, user_id: str, passkey_id: str, name: str) -> None:
     """Raises: NotFound, Declined."""
-    if not list(db.execute(_RENAME, {"id": passkey_id, "user_id": user_id, "name": checked_name(name)})):
+    if not list(db.execute(_RENAME, {"id": passkey_id, "user_id": user_id, "name": validate_passkey_name(name)})):
         raise NotFound("passkey not found")
 
 
 def remove_passkey(db: Db, user_id: str, passkey_id: str) -> None:
-    """Raises: NotFound; Conflict when it is the only one (K1)."""
+    """Raises: NotFound; Conflict when it is the only one (PASSKEY-1)."""
     if not list(db.execute(_DELETE, {"id": passkey_id, "user_id": user_id})):
         raise NotFound("passkey not found")
-    if not _number(db, _SELECT_COUNT, {"user_id": user_id}):
+    if not _select_int(db, _SELECT_COUNT, {"user_id": user_id}):
         raise Conflict("this is your only passkey: add another one first")
 
 
 def use_passkey(db: Db, passkey_id: str, *, expected: int, sign_count: int, is_synced: bool, now_ms: int) -> bool:
-    """Store that it signed; False when its counter is not `expected` any more, or it is gone (K2)."""
+    """Store that it signed; False when its counter is no longer `expected`, or it was removed (PASSKEY-2)."""
     row = {"id": passkey_id, "expected": expected, "sign_count": sign_count, "is_synced": is_synced}
     return bool(list(db.execute(_USE, row | {"now_s": now_ms // 1000})))
 
 
 def mark_suspect(db: Db, passkey_id: str, now_ms: int) -> None:
-    """Its counter went backwards: remember the first time."""
+    """Its counter went backwards: store the first time this happened."""
     db.execute(_SUSPECT, {"id": passkey_id, "now_s": now_ms // 1000})
 
 
 def spend_challenge(db: Db, challenge: bytes, *, expires_at_ms: int, now_ms: int) -> bool:
-    """True for the first caller (K3). Only answers that verified come here, so strangers cannot make the table grow."""
-    forget_challenges(db, now_ms)
+    """True for the first caller (PASSKEY-3). Only for verified answers, so that anonymous requests store nothing."""
+    delete_expired_challenges(db, now_ms)
     row = {"challenge_hash": hashlib.sha256(challenge).digest(), "expires_at_ms": expires_at_ms}
     return bool(list(db.execute(_SPEND, row)))
 
 
-def forget_challenges(db: Db, now_ms: int) -> None:
-    """Answered challenges that would have run out by now anyway."""
-    db.execute(_FORGET, {"now_ms": now_ms})
+def delete_expired_challenges(db: Db, now_ms: int) -> None:
+    """Delete answered challenges that have expired."""
+    db.execute(_DELETE_EXPIRED, {"now_ms": now_ms})
 
 
-def checked_name(name: str) -> str:
-    """Raises: Declined."""
+def validate_passkey_name(name: str) -> str:
+    """The name with single spaces. Raises: Declined."""
     name = " ".join(name.split())
     if not 1 <= len(name) <= NAME_LENGTH_MAX or not name.isprintable():
         raise Declined(f"a passkey's name has 1-{NAME_LENGTH_MAX} visible characters")
     return name
 
 
-def _number(db: Db, statement: str, bindings: dict[str, str | bytes]) -> int:
+def _select_int(db: Db, statement: str, bindings: dict[str, str | bytes]) -> int:
     row = db.execute(statement, bindings).fetchone()
-    assert row is not None, "an aggregate always answers"
+    assert row is not None, "an aggregate returns a row"
     return int(row[0])

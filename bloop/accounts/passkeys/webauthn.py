@@ -1,14 +1,15 @@
-"""Passkeys as WebAuthn speaks of them: what the browser is asked, and whether its answer holds.
+"""WebAuthn: builds the options for the browser and verifies its answer.
 
-W1  An answer counts only for our origin, our relying party, our challenge, and with the person verified by the
-    authenticator (PIN, fingerprint, face), not merely present.
-W2  Passkeys are discoverable: signing in names nobody, so the page of a stranger shows no list of accounts or
-    credentials, and there is no user name to guess.
-W3  A signature counter that does not rise, on an authenticator that has one, means that somebody has a copy. It is
-    judged only after the signature: without the private key nobody can make a passkey look copied.
+WEBAUTHN-1  An answer counts only for our origin, our relying party and our challenge, and only if the authenticator
+            verified the user (PIN, fingerprint, face), not merely their presence.
+WEBAUTHN-2  Passkeys are discoverable: sign-in names no user, so the sign-in page reveals no accounts or credentials,
+            and there is no user name to guess.
+WEBAUTHN-3  A signature counter that does not rise, on an authenticator that has one, means that the passkey was
+            copied. It is checked after the signature: only the holder of the private key can make a passkey look
+            copied.
 
-The library that verifies answers takes 25 MB and a third of a second to import (measured), so only a process that has
-met an answer has it; what the browser is asked is a plain dict.
+The library that verifies answers takes 25 MB and a third of a second to import (measured), so a process imports it
+with the first answer; the options for the browser are plain dicts.
 """
 
 from __future__ import annotations
@@ -30,16 +31,16 @@ _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
 class NotVerified(Exception):
-    """The answer does not hold. Why is for the log: the client learns only that it failed."""
+    """The answer does not verify. The message is for the log: the client learns only that it failed."""
 
 
-class Copied(NotVerified):
-    """A good signature with a counter that did not rise (W3)."""
+class CopiedPasskey(NotVerified):
+    """A good signature with a counter that did not rise (WEBAUTHN-3)."""
 
 
 @dataclass(frozen=True, slots=True)
 class RelyingParty:
-    """Who we are to the browser."""
+    """Our identity towards the browser."""
 
     id: str
     origin: str
@@ -56,7 +57,7 @@ class RelyingParty:
 
 @dataclass(frozen=True, slots=True)
 class NewPasskey:
-    """What a verified registration leaves to store."""
+    """The values to store after a verified registration."""
 
     credential_id: bytes
     public_key: bytes
@@ -66,15 +67,15 @@ class NewPasskey:
 
 
 @dataclass(frozen=True, slots=True)
-class Use:
-    """What a verified sign-in leaves to store."""
+class VerifiedSignIn:
+    """The values to store after a verified sign-in."""
 
     sign_count: int
     is_synced: bool
 
 
 def creation_options(rp: RelyingParty, challenge: Challenge, existing: Iterable[PasskeyRow] = ()) -> dict[str, Any]:
-    """For `navigator.credentials.create`, binary members as base64url. `existing` ones are not registered again."""
+    """For `navigator.credentials.create`, binary members as base64url. Authenticators refuse `existing` passkeys."""
     return {
         "rp": {"name": RP_NAME, "id": rp.id},
         "user": {
@@ -100,7 +101,7 @@ def creation_options(rp: RelyingParty, challenge: Challenge, existing: Iterable[
 
 
 def request_options(rp: RelyingParty, challenge: Challenge) -> dict[str, Any]:
-    """For `navigator.credentials.get`. No list of credentials (W2): the browser offers what it has for us."""
+    """For `navigator.credentials.get`. No list of credentials (WEBAUTHN-2): the browser offers the ones it has."""
     return {
         "challenge": to_base64url(challenge.nonce),
         "timeout": CHALLENGE_TTL_S * 1000,
@@ -124,10 +125,10 @@ def verify_registration(rp: RelyingParty, challenge: Challenge, answer: Mapping[
             require_user_verification=True,
             supported_pub_key_algs=[COSEAlgorithmIdentifier(algorithm) for algorithm in _ALGORITHMS],
         )
-    except Exception as error:  # it parses CBOR, certificates and keys from a stranger: whatever it raises means no
+    except Exception as error:  # it parses untrusted CBOR, certificates and keys: every exception means no
         raise NotVerified(str(error)) from error
-    given = answer["response"].get("transports")
-    transports = tuple(t for t in given if isinstance(t, str)) if isinstance(given, list) else ()
+    listed = answer["response"].get("transports")
+    transports = tuple(t for t in listed if isinstance(t, str)) if isinstance(listed, list) else ()
     return NewPasskey(
         credential_id=verified.credential_id,
         public_key=verified.credential_public_key,
@@ -137,8 +138,10 @@ def verify_registration(rp: RelyingParty, challenge: Challenge, answer: Mapping[
     )
 
 
-def verify_sign_in(rp: RelyingParty, challenge: Challenge, answer: Mapping[str, Any], passkey: PasskeyRow) -> Use:
-    """Raises: NotVerified; Copied when only the counter is wrong."""
+def verify_sign_in(
+    rp: RelyingParty, challenge: Challenge, answer: Mapping[str, Any], passkey: PasskeyRow
+) -> VerifiedSignIn:
+    """Raises: NotVerified; CopiedPasskey when only the counter is wrong."""
     from webauthn import verify_authentication_response
 
     try:
@@ -148,24 +151,24 @@ def verify_sign_in(rp: RelyingParty, challenge: Challenge, answer: Mapping[str, 
             expected_rp_id=rp.id,
             expected_origin=rp.origin,
             credential_public_key=passkey.public_key,
-            credential_current_sign_count=0,  # the library looks at the counter before the signature; we after (W3)
+            credential_current_sign_count=0,  # the library checks it before the signature, we after (WEBAUTHN-3)
             require_user_verification=True,
         )
     except Exception as error:  # as above
         raise NotVerified(str(error)) from error
     handle = answer["response"].get("userHandle")
     if handle and handle != to_base64url(handle_of(passkey.user_id)):
-        raise NotVerified("the user handle is another person's")
+        raise NotVerified("the user handle belongs to another user")
     if (verified.new_sign_count or passkey.sign_count) and verified.new_sign_count <= passkey.sign_count:
-        raise Copied(f"counter {verified.new_sign_count} after {passkey.sign_count}")
-    return Use(verified.new_sign_count, verified.credential_backed_up)
+        raise CopiedPasskey(f"counter {verified.new_sign_count} after {passkey.sign_count}")
+    return VerifiedSignIn(verified.new_sign_count, verified.credential_backed_up)
 
 
 def handle_of(user_id: str) -> bytes:
-    """What an authenticator stores for the account: the bytes of its UUID, or of whatever else the id is."""
+    """The account's id as an authenticator stores it: the bytes of the UUID, or of any other text."""
     try:
         return uuid.UUID(user_id).bytes
-    except ValueError:  # made by a seeding script
+    except ValueError:  # the id comes from a seeding script
         return user_id.encode()[:HANDLE_BYTES_MAX]
 
 
@@ -174,11 +177,11 @@ def to_base64url(data: bytes) -> str:
 
 
 def credential_id_of(answer: Mapping[str, Any]) -> bytes:
-    """The credential an answer names, b"" when it names none."""
+    """The credential id of an answer, b"" when it has none."""
     text = answer.get("id")
     if not isinstance(text, str):
         return b""
     try:
         return base64.b64decode(text.encode("ascii") + b"=" * (-len(text) % 4), altchars=b"-_", validate=True)
-    except ValueError:  # UnicodeEncodeError and binascii.Error are two
+    except ValueError:  # includes UnicodeEncodeError and binascii.Error
         return b""

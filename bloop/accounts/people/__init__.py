@@ -1,1 +1,1 @@
-"""People with an account: listed, promoted, removed."""
+"""Users: list, promote, demote, remove."""

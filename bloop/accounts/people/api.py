@@ -10,8 +10,8 @@ from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import NewInvite, create_invite, revoke_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.people.read import UserRow, get_user, list_users
-from bloop.accounts.people.store import delete_everybody, delete_user, set_role
-from bloop.accounts.sign_ins.cookie import Sessions
+from bloop.accounts.people.store import delete_all_users, delete_user, set_role
+from bloop.accounts.sign_ins.cookie import SignInCookie
 from bloop.auth.access import creator_id
 from bloop.auth.principal import Principal
 from bloop.base.errors import Declined, NotFound
@@ -41,7 +41,7 @@ class Users:
         answer_json(resp, {"status": "ok"})
 
     def on_put_role(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
-        principal, is_admin = principal_of(req), _wanted_role(read_json(req))
+        principal, is_admin = principal_of(req), _read_role(read_json(req))
         self._deps.database.change(lambda db: change_role(db, principal, user_id, is_admin=is_admin))
         answer_json(resp, {"status": "ok", "user_id": user_id, "is_admin": is_admin})
 
@@ -65,7 +65,7 @@ class Invites:
             [
                 {
                     "id": row.id,
-                    "token": f"{row.token_prefix}…",  # stored hashed: the whole of it was shown once
+                    "token": f"{row.token_prefix}…",  # stored hashed: the full token was shown once
                     "created_at": row.created_at,
                     "expires_at": row.expires_at,
                     "used": row.used_at is not None,
@@ -77,9 +77,9 @@ class Invites:
         )
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        made = self._deps.database.change(lambda db: invite(db, principal_of(req), self._deps.now_ms()))
-        url = invite_url(self._deps, made)
-        answer_json(resp, {"id": made.id, "token": made.token, "expires_at": made.expires_at, "url": url})
+        created = self._deps.database.change(lambda db: invite(db, principal_of(req), self._deps.now_ms()))
+        url = invite_url(self._deps, created)
+        answer_json(resp, {"id": created.id, "token": created.token, "expires_at": created.expires_at, "url": url})
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
         self._deps.database.change(lambda db: revoke_invite(db, invite_id))
@@ -87,38 +87,38 @@ class Invites:
 
 
 class Reset:
-    """POST /v1/admin/reset: everybody's account goes, what they made stays."""
+    """POST /v1/admin/reset: remove all accounts; what people created stays."""
 
     def __init__(self, deps: Deps) -> None:
-        self._deps, self._sessions = deps, Sessions(deps.settings)
+        self._deps, self._cookie = deps, SignInCookie(deps.settings)
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         if read_json(req).get("confirm") is not True:
             raise Declined('send {"confirm": true} to remove every account')
-        self._deps.database.change(delete_everybody)
-        self._sessions.clear_cookie(resp)
+        self._deps.database.change(delete_all_users)
+        self._cookie.clear_cookie(resp)
         answer_json(resp, {"status": "ok"})
 
 
-# What the pages do as well. Inside a transaction ---------------------------------------------------------------------
+# Changes that the pages make too. Call inside a transaction -----------------------------------------------------------
 
 
 def change_role(db: Db, principal: Principal, user_id: str, *, is_admin: bool) -> None:
-    """Raises: Declined for oneself, NotFound, Conflict for the last admin."""
+    """Raises: Declined for your own account, NotFound, Conflict for the last admin."""
     if user_id == principal.id:
         raise Declined("cannot change your own role")
     set_role(db, user_id, is_admin=is_admin)
 
 
 def remove_person(db: Db, principal: Principal, user_id: str) -> None:
-    """Raises: Declined for oneself, Conflict for the last admin."""
+    """Raises: Declined for your own account, Conflict for the last admin."""
     if user_id == principal.id:
         raise Declined("cannot delete yourself")
     delete_user(db, user_id)
 
 
 def recovery_link(deps: Deps, db: Db, principal: Principal, user_id: str, now_ms: int) -> str:
-    """The URL that signs this person in once. Raises: NotFound."""
+    """The URL that signs this user in once. Raises: NotFound."""
     if get_user(db, user_id) is None:
         raise NotFound("user not found")
     ttl_s = deps.settings.auth.login_link_ttl_secs
@@ -130,25 +130,25 @@ def invite(db: Db, principal: Principal, now_ms: int) -> NewInvite:
     return create_invite(db, created_by=creator_id(principal), now_ms=now_ms)
 
 
-def invite_url(deps: Deps, made: NewInvite) -> str:
-    return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={made.token}"
+def invite_url(deps: Deps, created: NewInvite) -> str:
+    return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={created.token}"
 
 
 def _user(row: UserRow) -> dict[str, Any]:
     return {"id": row.id, "username": row.username, "is_admin": row.is_admin, "created_at": row.created_at}
 
 
-def _wanted_role(body: dict[str, Any]) -> bool:
+def _read_role(body: dict[str, Any]) -> bool:
     """From `{"is_admin": true}` or `{"role": "admin"}`.
 
     Raises:
         Declined: neither, or both and they differ.
     """
-    given = []
+    roles: list[bool | None] = []
     if "is_admin" in body:
-        given.append(body["is_admin"] if isinstance(body["is_admin"], bool) else None)
+        roles.append(body["is_admin"] if isinstance(body["is_admin"], bool) else None)
     if "role" in body:
-        given.append(ROLES.get(body["role"]) if isinstance(body["role"], str) else None)
-    if len(set(given)) != 1 or given[0] is None:
+        roles.append(ROLES.get(body["role"]) if isinstance(body["role"], str) else None)
+    if len(set(roles)) != 1 or roles[0] is None:
         raise Declined('send {"is_admin": true} or {"is_admin": false}')
-    return bool(given[0])
+    return bool(roles[0])

@@ -1,4 +1,4 @@
-"""Who has an account."""
+"""Users: by id, by name, all of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SELECT id, username, display_name, is_admin, created_at
   FROM webauthn_users
  WHERE id = :id
 """
-# A name is one person's whatever its case. No index: people are few.
+# Names are unique regardless of case. No index: an installation has few users.
 _SELECT_BY_NAME = """
 SELECT id, username, display_name, is_admin, created_at
   FROM webauthn_users
@@ -60,12 +60,12 @@ def list_users(db: Db) -> list[UserRow]:
 
 
 def display_names(db: Db) -> dict[str, str]:
-    """What everybody is called, by their id."""
+    """Display names by user id."""
     return {user.id: user.display_name for user in list_users(db)}
 
 
 def list_people(db: Db) -> list[Person]:
-    """Oldest first, each with how many passkeys they have and when they were last here."""
+    """Oldest first, each with the number of passkeys and the time last seen."""
     return [Person(_user(row[:5]), row[5], row[6] or None) for row in db.execute(_SELECT_PEOPLE)]
 
 
@@ -75,7 +75,7 @@ def get_user(db: Db, user_id: str) -> UserRow | None:
 
 
 def find_user(db: Db, username: str) -> UserRow | None:
-    """By name, in whatever case; the exact one first."""
+    """By name, ignoring case; an exact match wins."""
     row = db.execute(_SELECT_BY_NAME, {"username": username}).fetchone()
     return _user(row) if row else None
 
@@ -90,10 +90,10 @@ def _user(row: Row) -> UserRow:
     return UserRow(str(user_id), str(username), str(display_name), bool(is_admin), int(created_at or 0))
 
 
-def named_user(db: Db, name: str) -> UserRow:
-    """The account an operator named. Raises: NotFound, naming who there is."""
-    found = find_user(db, name)
-    if found is None:
-        known = ", ".join(row.username for row in list_users(db)) or "nobody yet"
-        raise NotFound(f"there is no account {name!r}; there is: {known}")
-    return found
+def get_user_by_name(db: Db, name: str) -> UserRow:
+    """The account an operator named. Raises: NotFound, with the names that exist."""
+    user = find_user(db, name)
+    if user is None:
+        names = ", ".join(row.username for row in list_users(db)) or "none"
+        raise NotFound(f"account {name!r} not found (accounts: {names})")
+    return user

@@ -1,10 +1,11 @@
-"""Accounts: made, promoted, demoted, removed. Call inside a transaction.
+"""Creates, promotes, demotes and removes accounts. Call inside a transaction.
 
-U1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two admins
-    do it to each other at the same moment, because the check runs under the write lock.
-U2  Removing an account removes its passkeys, sign-ins and links. What the person made and did stays. Invites and links
-    that a removed or demoted person handed out and nobody has used yet go too: no way back in by the side door.
-U3  The first account is an admin, and ends every session that was opened without an account.
+USER-1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two
+        admins demote each other at the same moment, because the check runs under the write lock.
+USER-2  Removing an account removes its passkeys, sign-ins and links; what the person created and did stays. Removal
+        and demotion also delete the invites and links the person created that are still unused, so that they cannot
+        be used to come back.
+USER-3  The first account is an admin, and ends every sign-in that was opened without an account.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _SELECT_IS_LAST_ADMIN = """
 SELECT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin = 1 AND id = :id)
    AND NOT EXISTS (SELECT 1 FROM webauthn_users WHERE is_admin = 1 AND id <> :id)
 """
-_TAKE_BACK = """
+_REVOKE_UNUSED = """
 DELETE FROM invites WHERE created_by = :id AND used_at IS NULL;
 DELETE FROM login_links WHERE created_by = :id AND used_at_ms IS NULL;
 """
@@ -44,11 +45,11 @@ DELETE FROM webauthn_users;
 """
 
 
-def checked_username(text: str) -> str:
+def validate_username(text: str) -> str:
     """The name as it is stored: trimmed, composed, one kind of space.
 
     Raises:
-        Declined: empty, too long, or made of characters nobody can see.
+        Declined: empty, too long, or with invisible characters.
     """
     name = " ".join(unicodedata.normalize("NFC", text).split())
     if not name:
@@ -60,19 +61,19 @@ def checked_username(text: str) -> str:
     return name
 
 
-def ensure_free(db: Db, username: str) -> None:
+def require_free_username(db: Db, username: str) -> None:
     """Raises: Conflict."""
     if find_user(db, username) is not None:
         raise Conflict("that username is taken")
 
 
 def create_user(db: Db, *, username: str, now_ms: int, user_id: str | None = None) -> str:
-    """The id of a new account; the first one is an admin (U3). `username` has been through `checked_username`.
+    """The id of a new account; the first one is an admin (USER-3). `username` has been through `validate_username`.
 
     Raises:
-        Conflict: the name is taken, in whatever case.
+        Conflict: the name is taken, ignoring case.
     """
-    ensure_free(db, username)
+    require_free_username(db, username)
     row = {"id": user_id or credentials.new_id(), "username": username, "created_at": now_ms // 1000}
     ((is_admin,),) = list(db.execute(_INSERT, row))
     if is_admin:
@@ -86,28 +87,28 @@ def set_role(db: Db, user_id: str, *, is_admin: bool) -> None:
 
     Raises:
         NotFound: no such account.
-        Conflict: it is the last admin (U1).
+        Conflict: it is the last admin (USER-1).
     """
     if not is_admin:
         _ensure_not_last_admin(db, user_id)
-        db.execute(_TAKE_BACK, {"id": user_id})
+        db.execute(_REVOKE_UNUSED, {"id": user_id})
     if not list(db.execute(_SET_ROLE, {"id": user_id, "is_admin": is_admin})):
         raise NotFound("user not found")
 
 
 def delete_user(db: Db, user_id: str) -> None:
-    """Remove the account (U2); an unknown id is fine.
+    """Remove the account (USER-2); an unknown id is no error.
 
     Raises:
-        Conflict: it is the last admin (U1).
+        Conflict: it is the last admin (USER-1).
     """
     _ensure_not_last_admin(db, user_id)
-    db.execute(_TAKE_BACK, {"id": user_id})
+    db.execute(_REVOKE_UNUSED, {"id": user_id})
     db.execute(_DELETE, {"id": user_id})
 
 
-def delete_everybody(db: Db) -> None:
-    """Back to the beginning: no account, no session, no invite. What people made stays."""
+def delete_all_users(db: Db) -> None:
+    """Delete all accounts, sign-ins, links and invites; what people created stays."""
     db.execute(_RESET)
 
 

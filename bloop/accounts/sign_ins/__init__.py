@@ -1,1 +1,1 @@
-"""Signed-in browsers: cookies, the sign-in page, the list of one's own."""
+"""Sign-ins of browsers: the cookie, the sign-in page, the owner's list."""

@@ -1,4 +1,4 @@
-"""Cookie → principal: the session a browser is signed in with."""
+"""Finds the principal of a sign-in cookie."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bloop.site.access import Credential
 OPERATOR = "operator"
 
 
-def find_by_cookie(db: Db, cookie: str, now_ms: int) -> Credential | None:
-    """The session of this cookie; None when it has ended or never was one."""
+def find_credential_by_cookie(db: Db, cookie: str, now_ms: int) -> Credential | None:
+    """The credential of this cookie's sign-in; None when it is unknown or has ended."""
     token_hash = credentials.token_hash(cookie)
-    session = find_sign_in(db, token_hash, now_ms)
-    if session is None:
+    sign_in = find_sign_in(db, token_hash, now_ms)
+    if sign_in is None:
         return None
-    return Credential(_principal(session), session.last_seen_at, lambda db: touch_sign_in(db, token_hash, now_ms))
+    return Credential(_principal(sign_in), sign_in.last_seen_at, lambda db: touch_sign_in(db, token_hash, now_ms))
 
 
-def _principal(session: SignInRow) -> Principal:
-    if session.user_id is None:
+def _principal(sign_in: SignInRow) -> Principal:
+    if sign_in.user_id is None:
         return Principal(PrincipalKind.OPERATOR, OPERATOR, OPERATOR, None, scopes.ALL, is_admin=True)
-    name = session.display_name or session.username or session.user_id
-    return Principal(PrincipalKind.USER, session.user_id, name, None, scopes.ALL, is_admin=session.is_admin)
+    name = sign_in.display_name or sign_in.username or sign_in.user_id
+    return Principal(PrincipalKind.USER, sign_in.user_id, name, None, scopes.ALL, is_admin=sign_in.is_admin)

@@ -1,4 +1,4 @@
-"""How a session is recognised by its owner: the browser and the system. Pure."""
+"""Names the browser and the system of a sign-in, so that its owner recognises it. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 
 AGENT_LENGTH_MAX = 60
 
-# The first that matches names it: most browsers also claim to be the ones below them.
+# The first match wins: most browsers also claim to be the ones below them.
 _BROWSERS = (
     (re.compile(r"\bEdg(?:e|A|iOS)?/"), "Edge"),
     (re.compile(r"\b(?:OPR|Opera)/"), "Opera"),
@@ -29,7 +29,7 @@ _SYSTEMS = (
 
 
 def agent_of(user_agent: str | None) -> str:
-    """`Firefox on Linux`; the first word of what nobody knows; `""` without any."""
+    """`Firefox on Linux`; the first words of an unknown agent; `""` without one."""
     text = (user_agent or "")[:512]
     browser = next((name for pattern, name in _BROWSERS if pattern.search(text)), "")
     system = next((name for pattern, name in _SYSTEMS if pattern.search(text)), "")

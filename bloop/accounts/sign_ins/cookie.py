@@ -1,4 +1,4 @@
-"""Sessions as the browser has them: how the cookie is set and cleared, and how somebody is let in."""
+"""The sign-in cookie: created with a sign-in, set, cleared."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from bloop.db.engine import Db
 from bloop.site.cookie import COOKIE, SECURE_COOKIE, session_cookie
 
 
-class Sessions:
-    """Lets people in and out. `open` inside the transaction that found them worthy, `set_cookie` after it."""
+class SignInCookie:
+    """Call `open` inside the transaction that verified the user, `set_cookie` after it."""
 
     def __init__(self, settings: Settings) -> None:
         self._https, self._ttl_s = settings.https, settings.auth.session_ttl_secs
         self._addresses = ClientAddresses(settings.server.trusted_proxies)
 
     def open(self, db: Db, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
-        """The cookie of a new session; the one this browser came with ends."""
+        """Start a sign-in and return its cookie value; the browser's former sign-in ends."""
         sweep_sign_ins(db, now_ms)
         former = session_cookie(req)
         if former is not None:
@@ -35,6 +35,6 @@ class Sessions:
         self._append(resp, "", 0)
 
     def _append(self, resp: falcon.Response, value: str, max_age_s: int) -> None:
-        # By hand: Falcon's set_cookie leaves Max-Age=0 out, and with it the one thing that clears a cookie.
+        # Not Falcon's set_cookie: it omits Max-Age=0, which is what clears a cookie.
         name, secure = (SECURE_COOKIE, "; Secure") if self._https else (COOKIE, "")
         resp.append_header("Set-Cookie", f"{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}{secure}")

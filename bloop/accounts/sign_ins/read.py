@@ -1,4 +1,4 @@
-"""Who is behind the cookie of a browser, and where else they are signed in."""
+"""Sign-ins: by the cookie's hash, and all of one user."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ class SignInRow(NamedTuple):
 
 
 class SignInSummary(NamedTuple):
-    """A browser that is signed in, as its owner sees it."""
+    """A signed-in browser, as its owner sees it."""
 
-    handle: str  # names it in a form
+    handle: str  # identifies it in a form
     agent: str
     network: str
     created_at: int  # seconds
     last_seen_at: int | None  # seconds
 
 
-# Served by the primary key. A sign-in of a user who is gone went with them (ON DELETE CASCADE).
+# Served by the primary key. Deleting a user deletes their sign-ins (ON DELETE CASCADE).
 _SELECT = """
 SELECT s.user_id, u.username, u.display_name, coalesce(u.is_admin, 0), s.expires_at, s.last_seen_at
   FROM sign_ins AS s
@@ -52,5 +52,5 @@ def find_sign_in(db: Db, token_hash: str, now_ms: int) -> SignInRow | None:
 
 
 def list_sign_ins(db: Db, user_id: str, now_ms: int) -> list[SignInSummary]:
-    """This person's live sign-ins, the one used last first."""
+    """This user's valid sign-ins, the most recently used first."""
     return [SignInSummary(*row) for row in db.execute(_SELECT_OF_USER, {"user_id": user_id, "now_s": now_ms // 1000})]

@@ -1,6 +1,6 @@
-"""Sign-ins: browsers that are signed in; a session is something else, of release health. Call inside a transaction.
+"""Sign-ins: browsers that are signed in (*session* means release health). Call inside a transaction.
 
-The cookie's value is stored as its hash only. No sliding renewal.
+Only the hash of the cookie's value is stored. No sliding renewal.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ RETURNING 1
 
 
 class Browser(NamedTuple):
-    """What its owner recognises a sign-in by."""
+    """Shown so that the owner recognises a sign-in."""
 
     agent: str = ""  # 'Firefox on Linux'
     network: str = ""  # '192.0.2.0/24'
@@ -41,7 +41,7 @@ UNKNOWN = Browser()
 
 
 def create_sign_in(db: Db, user_id: str | None, *, now_ms: int, ttl_s: int, browser: Browser = UNKNOWN) -> str:
-    """The value for the cookie; `user_id` None is the operator, let in by the set-up link."""
+    """Return the cookie value; `user_id` None is the operator, signed in by the set-up link."""
     token, now_s = credentials.new_token(), now_ms // 1000
     row = {"token": credentials.token_hash(token), "user_id": user_id, "created_at": now_s, "expires_at": now_s + ttl_s}
     db.execute(_INSERT, row | browser._asdict())
@@ -49,22 +49,22 @@ def create_sign_in(db: Db, user_id: str | None, *, now_ms: int, ttl_s: int, brow
 
 
 def touch_sign_in(db: Db, token_hash: str, now_ms: int) -> None:
-    """Note that it was used."""
+    """Store the time of its last use."""
     db.execute(_TOUCH, {"token": token_hash, "now_s": now_ms // 1000})
 
 
 def end_sign_in(db: Db, user_id: str, handle: str) -> None:
-    """End one of this person's sign-ins; one that is gone already is fine."""
+    """End one of this user's sign-ins; an unknown handle is no error."""
     db.execute(_END, {"user_id": user_id, "handle": handle})
 
 
 def end_other_sign_ins(db: Db, user_id: str, token: str) -> int:
-    """End all of this person's sign-ins but the one of this cookie; return how many."""
+    """End all of this user's sign-ins except this cookie's; return how many."""
     return len(list(db.execute(_END_OTHERS, {"user_id": user_id, "token": credentials.token_hash(token)})))
 
 
 def delete_sign_in(db: Db, token: str) -> None:
-    """Sign this browser out; an unknown token is fine."""
+    """Sign this browser out; an unknown token is no error."""
     db.execute(_DELETE, {"token": credentials.token_hash(token)})
 
 

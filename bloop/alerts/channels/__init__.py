@@ -1,10 +1,11 @@
-"""Channels: the ways in which somebody is told about an alert. A file per kind, all of one shape, listed in CHANNELS.
+"""Channels: how alerts are sent. One file per type, all with the functions of `Channel`, listed in CHANNELS.
 
-C1  `check` is the only way a config comes to be stored; the others expect what it returned (without `type`).
-C2  `send` raises nothing, whatever a receiver does or a config turns out to be: it says what became of the attempt.
-C3  Secrets go in and never come out: `target` and `redacted` are what people and programs are shown, and no detail of a
-    result or line of a log holds a path, a token or a password.
-C4  What is sent is somebody else's text: each channel escapes it for its receiver, cuts it, and lets it call nobody.
+CHANNEL-1  Only configs that `check` returned are stored; the other functions expect such a config (without `type`).
+CHANNEL-2  `send` never raises, whatever the receiver answers and whatever the config holds: it returns a Result.
+CHANNEL-3  Secrets are never read back: users and API clients see `target` and `redacted`, and no result or log line
+           holds a path, a token or a password.
+CHANNEL-4  Messages hold untrusted text: each channel escapes it for its receiver, truncates it, and prevents it from
+           mentioning anyone.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Channel(Protocol):
-    """What each of the files has."""
+    """The functions of each channel file."""
 
     def check(self, fields: Fields) -> dict[str, Any]: ...
     def target(self, config: Mapping[str, Any]) -> str: ...
@@ -51,7 +52,7 @@ CHANNELS: dict[str, Channel] = {
 
 
 def check(channel_type: str, config: Mapping[str, Any], settings: Settings) -> dict[str, Any]:
-    """`config` as it is to be stored: checked, trimmed, without `type`. Nothing is looked up or sent for it.
+    """Validate `config`; return it as stored: trimmed, without `type`. Sends nothing and resolves no name.
 
     Raises:
         InvalidField: names the field, `config.webhook_url` for one.
@@ -62,22 +63,22 @@ def check(channel_type: str, config: Mapping[str, Any], settings: Settings) -> d
 
 
 def target(channel_type: str, config: Mapping[str, Any]) -> str:
-    """Whom it tells, as people may see it: `hooks.slack.com`, `ops@example.com`, `chat -100123`."""
+    """The receiver, without secrets: `hooks.slack.com`, `ops@example.com`, `chat -100123`."""
     return CHANNELS[channel_type].target(config)
 
 
 def redacted(channel_type: str, config: Mapping[str, Any]) -> dict[str, Any]:
-    """The config with every secret cut to a hint or to an ellipsis."""
+    """The config with every secret shortened to a hint or an ellipsis."""
     return CHANNELS[channel_type].redacted(config)
 
 
 def fallbacks(settings: Settings) -> list[tuple[str, dict[str, Any]]]:
-    """Type and config of the channels that are told where a rule has none of its own."""
+    """Type and config of the default channels, for rules without channels of their own."""
     slack_url, webhook_url = settings.alerting.slack_webhook_url, settings.alerting.webhook_url
-    found: list[tuple[str, dict[str, Any]]] = []
-    found += [("slack", {"webhook_url": slack_url})] if slack_url else []
-    found += [("webhook", {"url": webhook_url})] if webhook_url else []
-    return found
+    configs: list[tuple[str, dict[str, Any]]] = []
+    configs += [("slack", {"webhook_url": slack_url})] if slack_url else []
+    configs += [("webhook", {"url": webhook_url})] if webhook_url else []
+    return configs
 
 
 def send(
@@ -90,7 +91,7 @@ def send(
     out: Outbound | None = None,
     now_ms: Callable[[], int] = clock.now_ms,
 ) -> Result:
-    """One attempt, over within half a minute. Any thread. `message_key` is the same in every attempt."""
+    """Make one attempt; takes at most half a minute. Any thread. `message_key` is the same in every attempt."""
     channel = CHANNELS.get(channel_type)
     if channel is None:
         return Result("failed", "this bloop has no channel of that type")
@@ -101,6 +102,6 @@ def send(
         return Result("failed", str(error))
     except Unreachable as error:
         return Result("retry", str(error))
-    except (LookupError, TypeError, ValueError) as error:  # C2: no config that `check` made
-        log.warning("a %s channel cannot be used: %s", channel_type, type(error).__name__, extra=_UNUSABLE)
+    except (LookupError, TypeError, ValueError) as error:  # CHANNEL-2: the config did not come from `check`
+        log.warning("%s channel has an invalid config: %s", channel_type, type(error).__name__, extra=_UNUSABLE)
         return Result("failed", "what is stored of this channel cannot be used: make it again")

@@ -1,4 +1,4 @@
-"""What a channel is handed for one attempt: the way out, the key of the message, the settings, the time."""
+"""What a channel needs for one attempt: outbound connections, the message key, the settings, the time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ JSON = "application/json"
 class Delivery:
     settings: Settings
     out: Outbound
-    key: str  # a UUID, the same in every attempt, so receivers can tell a repeat
+    key: str  # a UUID, the same in every attempt, so that receivers recognise a repeat
     now_ms: Callable[[], int]
 
     def now_s(self) -> float:

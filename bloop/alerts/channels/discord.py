@@ -1,6 +1,6 @@
-"""Discord, by a channel's webhook. Whatever the text says, it calls nobody: `allowed_mentions` has the last word.
+"""Discord, through a channel's webhook. `allowed_mentions` prevents the text from mentioning anyone.
 
-Discord refuses an embed of more than 6000 characters, escapes included; the lengths below add up to less.
+Discord refuses an embed of more than 6000 characters, escapes included; the limits below add up to less.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 from bloop.alerts.channels import text
 from bloop.alerts.channels.delivery import Delivery, json_object
 from bloop.alerts.channels.fields import Fields, host_of, url_hint
-from bloop.alerts.channels.results import Result, of_answer
+from bloop.alerts.channels.results import Result, result_of_answer
 from bloop.alerts.message import AlertMessage
 
 COLOUR = 0xC0392B
@@ -26,7 +26,7 @@ _MARKDOWN = re.compile(r"([\\*_~`|>\[\]()#<@:])")
 
 
 def check(fields: Fields) -> dict[str, Any]:
-    fields.only("webhook_url")
+    fields.reject_unknown("webhook_url")
     return {"webhook_url": fields.url("webhook_url")}
 
 
@@ -40,9 +40,9 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
     answer = delivery.post_json(config["webhook_url"], payload(message))
-    said = json_object(answer)
-    reason, pause = str(said.get("message") or ""), said.get("retry_after")
-    return of_answer(answer, delivery.now_s(), reason=reason, pause=pause)
+    reply = json_object(answer)
+    reason, pause = str(reply.get("message") or ""), reply.get("retry_after")
+    return result_of_answer(answer, delivery.now_s(), reason=reason, pause=pause)
 
 
 def payload(message: AlertMessage) -> dict[str, Any]:
@@ -67,5 +67,5 @@ def _escaped(content: str) -> str:
 
 
 def _cut(escaped: str, chars_max: int) -> str:
-    """Without leaving half an escape at the end."""
+    """Truncate without leaving half an escape at the end."""
     return escaped if len(escaped) <= chars_max else escaped[: chars_max - 1].rstrip("\\") + "…"

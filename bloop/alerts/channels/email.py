@@ -1,6 +1,6 @@
-"""Mail, by the server in [smtp]. Plain text: it reads the same everywhere, and nothing in it is fetched.
+"""Mail, through the server in [smtp]. Plain text: every client shows it alike and loads nothing from it.
 
-Its Message-ID is made of the delivery's key, so a mail that is sent again collapses with the first one.
+The Message-ID holds the delivery's key, so that clients merge a repeated mail with the first one.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 
 
 def check(fields: Fields) -> dict[str, Any]:
-    fields.only("to")
+    fields.reject_unknown("to")
     addresses = [part.strip() for part in (fields.text("to") or "").split(",")]
     if len(addresses) > RECIPIENTS_MAX:
         raise InvalidField("config.to", f"to must be at most {RECIPIENTS_MAX} addresses")
-    return {"to": ", ".join(map(_checked, addresses))}
+    return {"to": ", ".join(map(_validate_address, addresses))}
 
 
 def target(config: Mapping[str, Any]) -> str:
@@ -51,7 +51,7 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
-    recipients = str.split(config["to"], ", ")  # TypeError for what is no text
+    recipients = str.split(config["to"], ", ")  # TypeError unless it is text
     smtp = delivery.settings.smtp
     if not smtp.enabled:
         return Result("skipped", "mail is switched off: smtp.enabled is false")
@@ -68,47 +68,47 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
 
 
 def mail(message: AlertMessage, sender: str, recipients: list[str], *, key: str, at_s: float) -> Message:
-    """With the older classes of the standard library: the newer ones fold some subjects wrongly, and unpack encoded
+    """Uses the older classes of the standard library: the newer ones fold some subjects wrongly and decode encoded
     words in them, line breaks included (3.11).
     """
-    letter = MIMEText(body(message), "plain", _UTF8)  # type: ignore[arg-type]  # a Charset will do
+    letter = MIMEText(body(message), "plain", _UTF8)  # type: ignore[arg-type]  # a Charset works too
     name, address = email.utils.parseaddr(sender)
     letter["From"] = email.utils.formataddr((name, address))
     letter["To"] = ", ".join(recipients)
-    letter["Subject"] = _header(_subject(message))  # type: ignore[assignment]  # what the older classes take
+    letter["Subject"] = _header(_subject(message))  # type: ignore[assignment]  # the older classes accept it
     letter["Date"] = email.utils.formatdate(at_s)
     letter["Message-ID"] = f"<{key}@{address.rpartition('@')[2]}>"
-    letter["Auto-Submitted"] = "auto-generated"  # holiday notices do not answer it
-    letter["X-Auto-Response-Suppress"] = "All"  # Exchange's word for the same
+    letter["Auto-Submitted"] = "auto-generated"  # so that no auto-responder answers
+    letter["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
     return letter
 
 
 def body(message: AlertMessage) -> str:
     lines = [text.sentence(message), *(f"- {line}" for line in text.more_lines(message)), ""]
     if message.issue:
-        title, said = text.one_line(message.issue.title, 300), text.one_line(message.issue.message, 1000)
-        lines += [title, *([said] if said not in title else []), ""]
+        title, details = text.one_line(message.issue.title, 300), text.one_line(message.issue.message, 1000)
+        lines += [title, *([details] if details not in title else []), ""]
     lines += [f"{fact.label}: {fact.value}" for fact in text.facts(message)]
     if message.issue:
         lines.append(f"Fingerprint: {text.one_line(message.issue.fingerprint, 256)}")
-    lines += ["", message.url, "", f"Sent by bloop, by the alert rule {text.one_line(message.rule_name, 100)}."]
+    lines += ["", message.url, "", f"Sent by the bloop alert rule {text.one_line(message.rule_name, 100)}."]
     return "\n".join(lines) + "\n"
 
 
 def _subject(message: AlertMessage) -> str:
-    """The rule first, as mail filters know it; then what it is about, for whoever reads only subjects."""
+    """The rule first, for mail filters; then the issue, for people who read only subjects."""
     rule = text.one_line(message.rule_name, text.NAME_CHARS_MAX)
     about = f": {message.issue.short_id} {message.issue.title}" if message.issue else ""
     return text.one_line(f"[bloop alert] {rule}{about}", SUBJECT_CHARS_MAX)
 
 
 def _header(content: str) -> Header:
-    """Encoded words are ours to make: what looks like one in an error message stays what it looks like."""
+    """Only we create encoded words: text that looks like one in an error message stays as it is."""
     charset = "us-ascii" if content.isascii() else "utf-8"
     return Header(content.replace("=?", "= ?"), charset, maxlinelen=76, header_name="Subject")
 
 
-def _checked(address: str) -> str:
+def _validate_address(address: str) -> str:
     local, at, domain = address.rpartition("@")
     try:
         if not at or len(address) > ADDRESS_CHARS_MAX or not _LOCAL.fullmatch(local) or ":" in domain:
@@ -119,6 +119,6 @@ def _checked(address: str) -> str:
 
 
 def _greeting(settings: Settings) -> str:
-    """The name people open bloop by; mail servers look at what introduces itself."""
+    """bloop's public host name, for EHLO: mail servers check it."""
     host = urlsplit(settings.auth.rp_origin).hostname or "localhost"
     return f"[IPv6:{host}]" if ":" in host else f"[{host}]" if host.replace(".", "").isdigit() else host

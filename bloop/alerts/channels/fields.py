@@ -1,7 +1,7 @@
-"""The config of a channel, read field by field. Each refusal names its field: `config.webhook_url`.
+"""Reads the config of a channel field by field. Each refusal names its field: `config.webhook_url`.
 
-F1  Null and blank text are absent. A field that nobody knows is refused: `secrt` must not mean a channel without one.
-F2  A URL is refused at once if it can never be sent to. What a name resolves to is judged when something is sent.
+FIELD-1  Null and blank text count as absent. Unknown fields are refused: `secrt` must not mean a channel without one.
+FIELD-2  A URL that can never be reached is refused at once. The addresses of a name are checked when sending.
 """
 
 from __future__ import annotations
@@ -22,19 +22,19 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class Fields:
-    """What somebody sent as a channel's config."""
+    """A channel's config as the client sent it."""
 
     def __init__(self, config: Mapping[str, Any], out: Outbound) -> None:
         self._config, self._out = config, out
 
-    def only(self, *names: str) -> None:
-        """F1. Raises: InvalidField."""
+    def reject_unknown(self, *names: str) -> None:
+        """Refuse every other field (FIELD-1). Raises: InvalidField."""
         for name in self._config:
             if name not in names and name != "type":
                 raise InvalidField(f"config.{name}"[:100], f"unknown field; known: {', '.join(names)}")
 
     def text(self, name: str, *, chars_max: int = TEXT_CHARS_MAX, lines: bool = False) -> str | None:
-        """Raises: InvalidField, when it is no text, too long, or of several lines without `lines`."""
+        """Trimmed; None when blank. Raises: InvalidField if not text, too long, or several lines without `lines`."""
         value = self._config.get(name)
         if value is None:
             return None
@@ -47,21 +47,21 @@ class Fields:
             raise InvalidField(f"config.{name}", f"{name} must be one line")
         return value or None
 
-    def needed(self, name: str, *, chars_max: int = TEXT_CHARS_MAX) -> str:
-        """Raises: InvalidField, also when there is none."""
+    def required_text(self, name: str, *, chars_max: int = TEXT_CHARS_MAX) -> str:
+        """As `text`, but required. Raises: InvalidField."""
         value = self.text(name, chars_max=chars_max)
         if value is None:
             raise InvalidField(f"config.{name}", f"{name} is required")
         return value
 
     def url(self, name: str) -> str:
-        """F2. Raises: InvalidField."""
-        return self._sendable(name, self.needed(name))
+        """A required URL (FIELD-2). Raises: InvalidField."""
+        return self._check_url(name, self.required_text(name))
 
     def url_or(self, name: str, default: str) -> str:
-        """Raises: InvalidField."""
+        """An optional URL. Raises: InvalidField."""
         value = self.text(name)
-        return default if value is None else self._sendable(name, value)
+        return default if value is None else self._check_url(name, value)
 
     def texts(self, name: str, *, count_max: int) -> dict[str, str]:
         """An object of strings. Raises: InvalidField."""
@@ -73,7 +73,7 @@ class Fields:
             raise InvalidField(f"config.{name}", f"{name} must hold {limits}")
         return value
 
-    def _sendable(self, name: str, url: str) -> str:
+    def _check_url(self, name: str, url: str) -> str:
         try:
             self._out.guard.judge_host(parse_url(url).host)
         except OutboundRefused as error:
@@ -81,13 +81,13 @@ class Fields:
         return url
 
 
-def without_nothing(config: Mapping[str, Any]) -> dict[str, Any]:
-    """`config` without what is None or empty."""
+def drop_empty(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`config` without None and empty values."""
     return {name: value for name, value in config.items() if value}
 
 
 def host_of(url: str) -> str:
-    """What people are shown of a URL: `hooks.slack.com`, with the port where it is an unusual one."""
+    """The host of a URL, for display: `hooks.slack.com`, with the port unless it is the default."""
     try:
         return parse_url(url).authority
     except OutboundRefused:

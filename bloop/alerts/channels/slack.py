@@ -1,9 +1,8 @@
-"""Slack, and what takes Slack's messages: Mattermost, Rocket.Chat, Discord's /slack address.
+"""Slack, and services that accept Slack's messages: Mattermost, Rocket.Chat, Discord's /slack address.
 
-`text` says everything by itself: it is what a phone shows and what the others read. `&`, `<` and `>` are Slack's only
-special characters; without a `<` nothing is a link, a name or `<!channel>`. Nothing is unfurled: a link in an error
-message is not to be fetched by anybody. A block holds 3000 characters after escaping, so each line is a block of its
-own.
+`text` is complete without the blocks: phones and the other services show it alone. `&`, `<` and `>` are Slack's only
+special characters; without a `<` nothing is a link, a name or `<!channel>`. Unfurling is off, so that no server fetches
+a link in an error message. A block holds 3000 characters after escaping, so each line is a block of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +13,12 @@ from typing import Any
 from bloop.alerts.channels import text
 from bloop.alerts.channels.delivery import Delivery, json_object
 from bloop.alerts.channels.fields import Fields, host_of, url_hint
-from bloop.alerts.channels.results import Result, of_answer, refused_in_body
+from bloop.alerts.channels.results import Result, result_of_answer, result_of_refusal
 from bloop.alerts.message import AlertMessage
 
 
 def check(fields: Fields) -> dict[str, Any]:
-    fields.only("webhook_url")
+    fields.reject_unknown("webhook_url")
     return {"webhook_url": fields.url("webhook_url")}
 
 
@@ -33,10 +32,10 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
     answer = delivery.post_json(config["webhook_url"], payload(message))
-    said = json_object(answer)
-    if 200 <= answer.status < 300 and (said.get("ok") is False or said.get("success") is False):
-        return refused_in_body(answer, str(said.get("error") or "that it was not posted"))
-    return of_answer(answer, delivery.now_s(), reason=_word(answer.body))
+    reply = json_object(answer)
+    if 200 <= answer.status < 300 and (reply.get("ok") is False or reply.get("success") is False):
+        return result_of_refusal(answer, str(reply.get("error") or "that it was not posted"))
+    return result_of_answer(answer, delivery.now_s(), reason=_reason_code(answer.body))
 
 
 def payload(message: AlertMessage) -> dict[str, Any]:
@@ -62,10 +61,10 @@ def _markdown(content: str) -> dict[str, Any]:
 
 def _escaped(content: str) -> str:
     content = content.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return text.no_mentions(content.replace("](", "]\u200b("))  # a link to Mattermost
+    return text.no_mentions(content.replace("](", "]\u200b("))  # Mattermost would make it a link
 
 
-def _word(body: bytes) -> str:
-    """Slack's word for what is wrong (`no_service`); nothing longer than a word is passed on."""
+def _reason_code(body: bytes) -> str:
+    """Slack's reason code (`no_service`); anything longer than one word becomes ""."""
     word = body[:41].decode("ascii", "replace").strip()
     return word if word.replace("_", "").isalpha() and len(word) <= 40 and word.isascii() else ""

@@ -1,4 +1,4 @@
-"""Microsoft Teams, by a workflow that posts a card. Text is in runs, which Teams does not read as Markdown."""
+"""Microsoft Teams, through a workflow that posts a card. Text is in runs, which Teams does not parse as Markdown."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 from bloop.alerts.channels import text
 from bloop.alerts.channels.delivery import Delivery
 from bloop.alerts.channels.fields import Fields, host_of, url_hint
-from bloop.alerts.channels.results import Result, of_answer
+from bloop.alerts.channels.results import Result, result_of_answer
 from bloop.alerts.message import AlertMessage
 
 
 def check(fields: Fields) -> dict[str, Any]:
-    fields.only("webhook_url")
+    fields.reject_unknown("webhook_url")
     return {"webhook_url": fields.url("webhook_url")}
 
 
@@ -27,7 +27,7 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
     answer = delivery.post_json(config["webhook_url"], payload(message))
-    return of_answer(answer, delivery.now_s())
+    return result_of_answer(answer, delivery.now_s())
 
 
 def payload(message: AlertMessage) -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""Telegram, by a bot. Its token is part of every URL, so of the URL nothing is ever shown.
+"""Telegram, through a bot. Every URL holds its token, so URLs are never shown.
 
-`api_url` is for those who run a Bot API server of their own.
+`api_url` is for a self-hosted Bot API server.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from typing import Any
 
 from bloop.alerts.channels import text
 from bloop.alerts.channels.delivery import Delivery, json_object
-from bloop.alerts.channels.fields import HIDDEN, Fields, url_hint, without_nothing
-from bloop.alerts.channels.results import Result, of_answer, refused_in_body
+from bloop.alerts.channels.fields import HIDDEN, Fields, drop_empty, url_hint
+from bloop.alerts.channels.results import Result, result_of_answer, result_of_refusal
 from bloop.alerts.message import AlertMessage
 from bloop.base.errors import InvalidField
 
 API_URL = "https://api.telegram.org"
-SEEN_UNITS_MAX = 3600  # of the 4096 Telegram takes, less headline and link
+VISIBLE_UNITS_MAX = 3600  # of the 4096 Telegram accepts, less headline and link
 
 _TOKEN = re.compile(r"[0-9]{1,20}:[A-Za-z0-9_-]{20,100}")
 _CHAT = re.compile(r"-?[0-9]{1,20}|@[A-Za-z0-9_]{3,64}")
@@ -26,8 +26,8 @@ _THREAD = re.compile(r"[0-9]{1,18}")
 
 
 def check(fields: Fields) -> dict[str, Any]:
-    fields.only("bot_token", "chat_id", "thread_id", "api_url")
-    token, chat, thread = fields.needed("bot_token"), fields.needed("chat_id"), fields.text("thread_id")
+    fields.reject_unknown("bot_token", "chat_id", "thread_id", "api_url")
+    token, chat, thread = fields.required_text("bot_token"), fields.required_text("chat_id"), fields.text("thread_id")
     if not _TOKEN.fullmatch(token):
         raise InvalidField("config.bot_token", "bot_token must be as BotFather gives it: 123456:ABC…")
     if not _CHAT.fullmatch(chat):
@@ -37,7 +37,7 @@ def check(fields: Fields) -> dict[str, Any]:
     api_url = fields.url_or("api_url", "").rstrip("/")
     if "?" in api_url or "#" in api_url:
         raise InvalidField("config.api_url", "invalid channel URL: it must end before any ? or #")
-    return without_nothing({"bot_token": token, "chat_id": chat, "thread_id": thread, "api_url": api_url})
+    return drop_empty({"bot_token": token, "chat_id": chat, "thread_id": thread, "api_url": api_url})
 
 
 def target(config: Mapping[str, Any]) -> str:
@@ -48,19 +48,19 @@ def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
     shown = {name: config.get(name) for name in ("chat_id", "thread_id")}
     bot = str(config["bot_token"]).partition(":")[0]
     own_server = url_hint(config["api_url"]) if config.get("api_url") else None
-    return without_nothing({"bot_token": f"{bot}:{HIDDEN}", **shown, "api_url": own_server})
+    return drop_empty({"bot_token": f"{bot}:{HIDDEN}", **shown, "api_url": own_server})
 
 
 def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -> Result:
     url = f"{config.get('api_url') or API_URL}/bot{config['bot_token']}/sendMessage"
     answer = delivery.post_json(url, payload(config, message))
-    said = json_object(answer)
-    reason = str(said.get("description") or "")
-    if 200 <= answer.status < 300 and said.get("ok") is False:
-        return refused_in_body(answer, reason or "that it was not sent")
-    parameters = said.get("parameters")
+    reply = json_object(answer)
+    reason = str(reply.get("description") or "")
+    if 200 <= answer.status < 300 and reply.get("ok") is False:
+        return result_of_refusal(answer, reason or "that it was not sent")
+    parameters = reply.get("parameters")
     pause = parameters.get("retry_after") if isinstance(parameters, dict) else None
-    return of_answer(answer, delivery.now_s(), reason=reason, pause=pause)
+    return result_of_answer(answer, delivery.now_s(), reason=reason, pause=pause)
 
 
 def payload(config: Mapping[str, Any], message: AlertMessage) -> dict[str, Any]:
@@ -81,11 +81,11 @@ def payload(config: Mapping[str, Any], message: AlertMessage) -> dict[str, Any]:
 
 
 def _fitting(lines: list[str]) -> list[str]:
-    """The first lines, as far as they fit. Telegram counts what is seen, in UTF-16."""
-    kept, left = [], SEEN_UNITS_MAX
+    """The first lines that fit. Telegram counts visible UTF-16 units."""
+    kept, units_left = [], VISIBLE_UNITS_MAX
     for line in map(text.no_mentions, lines):
-        left -= len(line.encode("utf-16-le")) // 2 + 1
-        if left < 0:
+        units_left -= len(line.encode("utf-16-le")) // 2 + 1
+        if units_left < 0:
             break
         kept.append(line)
     return kept

@@ -1,9 +1,9 @@
-"""A webhook body of one's own: Jinja, cut down until it can only say things.
+"""Custom webhook bodies: a restricted Jinja that can only output values.
 
-T1  Output, `if`, comparisons, a few filters, and loops over `more`. No calls, no arithmetic that could grow, no
-    assignment, no macros, no includes: a template always ends, soon, and reads nothing but the values it is given.
-T2  An unknown name is an error, not an empty place.
-T3  At most OUTPUT_BYTES_MAX come out.
+TEMPLATE-1  Output, `if`, comparisons, a few filters, and loops over `more`. No calls, arithmetic, assignment, macros or
+            includes: a template always ends soon, and reads only the values it is given.
+TEMPLATE-2  An unknown name is an error, not empty text.
+TEMPLATE-3  The output is at most OUTPUT_BYTES_MAX.
 """
 
 from __future__ import annotations
@@ -27,7 +27,9 @@ FILTERS_DEEP_MAX = 4  # each may double what it escapes
 FILTERS = frozenset(
     "d default e escape first int last length lower round string title tojson trim truncate upper".split()  # noqa: SIM905
 )
-FILTERS_WITH_ARGUMENTS = frozenset(("d", "default", "truncate"))  # of others they can make a number or a text explode
+FILTERS_WITH_ARGUMENTS = frozenset(
+    ("d", "default", "truncate")
+)  # in other filters, arguments can make the output explode
 _ALLOWED = (
     nodes.Template,
     nodes.Output,
@@ -54,7 +56,7 @@ _ALLOWED = (
 
 
 class BadTemplate(BloopError):
-    """The template cannot be used; its text is for whoever wrote it."""
+    """The template is invalid; the message is for its author."""
 
 
 def render(source: str, values: Mapping[str, Any]) -> str:
@@ -68,7 +70,7 @@ def render(source: str, values: Mapping[str, Any]) -> str:
             pieces.append(piece)
     except TemplateError as error:
         raise BadTemplate(error.message or type(error).__name__) from None
-    except (TypeError, ValueError, ArithmeticError) as error:  # a filter or comparison met what it is not for
+    except (TypeError, ValueError, ArithmeticError) as error:  # a filter or comparison got a value of the wrong type
         raise BadTemplate(str(error)) from None
     return "".join(pieces)
 
@@ -87,7 +89,7 @@ def _compiled(source: str) -> Any:
 
 
 def _inspect(node: nodes.Node, *, depth: int, filters: int, looped: bool) -> None:
-    """T1. Raises: BadTemplate."""
+    """Check TEMPLATE-1. Raises: BadTemplate."""
     line = f" (line {node.lineno})"
     if not isinstance(node, _ALLOWED):
         raise BadTemplate(f"{type(node).__name__.lower()} cannot be used here{line}")
@@ -108,9 +110,9 @@ def _inspect(node: nodes.Node, *, depth: int, filters: int, looped: bool) -> Non
 
 
 def _to_json(value: Any) -> str:
-    """Not Jinja's own, which makes it safe for HTML and does not say what is undefined."""
+    """Unlike Jinja's own, no HTML escapes, and undefined values raise."""
     if isinstance(value, Undefined):
-        str(value)  # raises, in words
+        str(value)  # raises with the name
     return orjson.dumps(value).decode()
 
 
@@ -118,8 +120,8 @@ _ENVIRONMENT = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoesca
 _ENVIRONMENT.globals.clear()
 _ENVIRONMENT.filters["tojson"] = _to_json
 
-# What a template is tried with before it is stored: quotes, line breaks and markup in every text, with an issue and
-# without one.
+# A template is tried with these before it is stored: quotes, line breaks and markup in every text, with and without
+# an issue.
 _HOSTILE = 'Error: "quoted" \\ <b>&amp;</b>\n{{ 7 * 7 }} \u2028 \U0001f4a5'
 SAMPLES = tuple(
     AlertMessage(

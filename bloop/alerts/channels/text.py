@@ -1,7 +1,7 @@
-"""Words of an alert for any channel. The text in it is whatever a client sent: strangers choose it.
+"""The texts of an alert for any channel. They hold text that clients sent: untrusted.
 
-X1  One line is one line: line breaks, control characters and what turns the direction of writing are gone.
-X2  Lengths are bounded in characters, before a channel escapes, so that nothing is cut in the middle of an escape.
+TEXT-1  One line stays one line: line breaks, control characters and direction marks are removed.
+TEXT-2  Texts are truncated in characters before a channel escapes them, so that no escape is cut.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ FACT_CHARS_MAX = 200
 MORE_LINES_MAX = 10
 MORE_CHARS_MAX = 160
 
-_UNSEEN = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\s]+")
-_CROWD = re.compile(r"@(?=\w)")
+_INVISIBLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\s]+")
+_MENTION = re.compile(r"@(?=\w)")
 
 
 class MessageFact(NamedTuple):
@@ -29,14 +29,14 @@ class MessageFact(NamedTuple):
 
 
 def one_line(text: str, chars_max: int) -> str:
-    """X1 and X2; what is cut ends in an ellipsis."""
-    text = _UNSEEN.sub(" ", text[: chars_max * 4]).strip()
+    """TEXT-1 and TEXT-2; truncated text ends in an ellipsis."""
+    text = _INVISIBLE.sub(" ", text[: chars_max * 4]).strip()
     return text if len(text) <= chars_max else text[: chars_max - 1].rstrip() + "…"
 
 
 def no_mentions(text: str) -> str:
-    """Nobody is called by an `@` in an error message: a space without width keeps the word from being a name."""
-    return _CROWD.sub("@\u200b", text)
+    """Break `@name` with a zero-width space, so that an error message mentions nobody."""
+    return _MENTION.sub("@\u200b", text)
 
 
 def headline(message: AlertMessage) -> str:
@@ -48,7 +48,7 @@ def sentence(message: AlertMessage) -> str:
 
 
 def more_lines(message: AlertMessage) -> list[str]:
-    """The other lines of a digest, and how many there are besides."""
+    """The other lines of a digest, and how many more there are."""
     shown = [one_line(line, MORE_CHARS_MAX) for line in message.more[:MORE_LINES_MAX]]
     left_out = len(message.more) - len(shown) + message.more_count
     return [*shown, f"and {left_out:,} more"] if left_out else shown
@@ -59,11 +59,11 @@ def link_label(message: AlertMessage) -> str:
 
 
 def facts(message: AlertMessage) -> list[MessageFact]:
-    """What somebody wants to know before they open the page; nothing that is unknown."""
-    found = [("Project", message.project_name), ("Window", _window(message))]
+    """What people want to know before they open the page; unknown values are left out."""
+    values = [("Project", message.project_name), ("Window", _window(message))]
     if message.issue:
-        found += _issue_facts(message.issue)
-    return [MessageFact(label, one_line(value, FACT_CHARS_MAX)) for label, value in found if value]
+        values += _issue_facts(message.issue)
+    return [MessageFact(label, one_line(value, FACT_CHARS_MAX)) for label, value in values if value]
 
 
 def utc(ms: int) -> str:
@@ -84,8 +84,10 @@ def _issue_facts(issue: IssueFacts) -> list[tuple[str, str]]:
 
 
 def _window(message: AlertMessage) -> str:
-    """`47 events in 1 h, 12 in the one before`"""
+    """`47 events in 1 h, 12 in the previous 1 h`"""
     if message.value is None or not message.window_secs:
         return ""
-    before = "" if message.previous is None else f", {message.previous:,.6g} in the one before"
+    before = (
+        "" if message.previous is None else f", {message.previous:,.6g} in the previous {span(message.window_secs)}"
+    )
     return f"{message.value:,.6g} events in {span(message.window_secs)}{before}"

@@ -1,7 +1,7 @@
-"""Any HTTP endpoint: a documented JSON object, or a body of one's own from a template; signed if there is a secret.
+"""Any HTTP endpoint: a documented JSON object, or a custom body from a template; signed if there is a secret.
 
-The signature is that of Standard Webhooks, HMAC-SHA256 over `id.timestamp.body` in `webhook-signature`, so there are
-libraries that check it. `webhook-id`, `Idempotency-Key` and `delivery_id` are one and the same: equal in every attempt.
+The signature follows Standard Webhooks, HMAC-SHA256 over `id.timestamp.body` in `webhook-signature`, so libraries can
+check it. `webhook-id`, `Idempotency-Key` and `delivery_id` are the same value, equal in every attempt.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ import orjson
 
 from bloop.alerts.channels import template
 from bloop.alerts.channels.delivery import JSON, Delivery
-from bloop.alerts.channels.fields import HIDDEN, Fields, hidden, host_of, url_hint, without_nothing
-from bloop.alerts.channels.results import Result, of_answer
+from bloop.alerts.channels.fields import HIDDEN, Fields, drop_empty, hidden, host_of, url_hint
+from bloop.alerts.channels.results import Result, result_of_answer
 from bloop.alerts.message import AlertMessage
 from bloop.base.errors import InvalidField
 
 SIGNING_SECRET_BYTES_MIN = 16
-SIGNING_SECRET_PREFIX = "whsec_"  # noqa: S105 (what follows it is Base64)
+SIGNING_SECRET_PREFIX = "whsec_"  # noqa: S105 (Base64 follows)
 HEADERS_MAX = 20
 SECRETS_MAX = 10
 NAMES = ("url", "signing_secret", "headers", "template", "content_type", "secrets")
-# What decides where a message ends, who it is for or that it is ours.
+# Headers that frame the message, route it or prove that it is ours.
 OUR_HEADERS = frozenset(
     """accept-encoding connection content-encoding content-length content-type expect host idempotency-key keep-alive te
     trailer transfer-encoding upgrade user-agent webhook-id webhook-signature webhook-timestamp""".split()  # noqa: SIM905
@@ -41,7 +41,7 @@ _CONTENT_TYPE = re.compile(r"[a-z0-9.+-]{1,60}/[a-z0-9.+-]{1,60}(; ?charset=utf-
 
 
 def check(fields: Fields) -> dict[str, Any]:
-    fields.only(*NAMES)
+    fields.reject_unknown(*NAMES)
     config = {
         "url": fields.url("url"),
         "signing_secret": _signing_secret(fields),
@@ -55,7 +55,7 @@ def check(fields: Fields) -> dict[str, Any]:
     elif config["content_type"] or config["secrets"]:
         name = "content_type" if config["content_type"] else "secrets"
         raise InvalidField(f"config.{name}", f"{name} goes with a template")
-    return without_nothing(config)
+    return drop_empty(config)
 
 
 def target(config: Mapping[str, Any]) -> str:
@@ -63,7 +63,7 @@ def target(config: Mapping[str, Any]) -> str:
 
 
 def redacted(config: Mapping[str, Any]) -> dict[str, Any]:
-    return without_nothing(
+    return drop_empty(
         {
             "url": url_hint(config["url"]),
             "signing_secret": HIDDEN if config.get("signing_secret") else None,
@@ -84,11 +84,11 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
     if secret := config.get("signing_secret"):
         headers |= signature(secret, delivery.key, int(delivery.now_s()), body)
     answer = delivery.post(config["url"], body, headers, config.get("content_type") or JSON)
-    return of_answer(answer, delivery.now_s())
+    return result_of_answer(answer, delivery.now_s())
 
 
 def payload(message: AlertMessage, key: str) -> dict[str, Any]:
-    """Every member is always there, null where it does not apply. Times are Unix seconds."""
+    """Every member is always present, null where it does not apply. Times are Unix seconds."""
     issue = message.issue
     return {
         "alert_rule": message.rule_name,
@@ -160,7 +160,7 @@ def _issue(message: AlertMessage) -> dict[str, Any] | None:
 
 
 def _try_template(config: Mapping[str, Any]) -> None:
-    """A template that breaks on quotes, or on an alert about no issue, is refused now and not at night."""
+    """Refuse a template that fails on quotes, or on an alert without an issue, now rather than at night."""
     for sample in template.SAMPLES:
         try:
             render(config, payload(sample, "00000000-0000-4000-8000-000000000000"))

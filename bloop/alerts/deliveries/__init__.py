@@ -1,1 +1,1 @@
-"""What became of telling people: tries, retries, the log."""
+"""Deliveries of alerts: attempts, retries, the log."""

@@ -1,4 +1,4 @@
-"""What people do to deliveries: try again, give up. Call inside a transaction; the alerts process does the sending."""
+"""What users do with deliveries: retry, dismiss. Call inside a transaction; the alerts process does the sending."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from bloop.alerts.deliveries.read import DeliveryState, get_delivery
 from bloop.base.errors import Conflict
 from bloop.db.engine import Db
 
-# Ten tries again for one that had spent them; one that waits for its next keeps its count and is only tried at once.
+# A failed delivery gets ten new tries; a waiting one keeps its count and is only tried at once.
 _RETRY = """
 UPDATE deliveries
    SET attempts = CASE WHEN state = 'waiting' THEN attempts ELSE 0 END, state = 'waiting', next_try_at_ms = :now_ms
@@ -16,24 +16,24 @@ _DISMISS = "UPDATE deliveries SET state = 'dismissed' WHERE id = :id AND state I
 
 
 def retry(db: Db, delivery_id: int, now_ms: int) -> None:
-    """Raises: Conflict."""
+    """Try again now. Raises: Conflict."""
     row = get_delivery(db, delivery_id)
     if row is None or not row.can_be_sent:
         raise Conflict("the rule or the channel was deleted")
     if row.is_test:
         raise Conflict("a test is sent once: send another one")
-    _not_sent(row.state)
+    _refuse_sent(row.state)
     db.execute(_RETRY, {"id": delivery_id, "now_ms": now_ms})
 
 
 def dismiss(db: Db, delivery_id: int) -> None:
-    """Raises: Conflict."""
+    """Stop trying. Raises: Conflict."""
     row = get_delivery(db, delivery_id)
     if row is not None:
-        _not_sent(row.state)
+        _refuse_sent(row.state)
     db.execute(_DISMISS, {"id": delivery_id})
 
 
-def _not_sent(state: DeliveryState) -> None:
+def _refuse_sent(state: DeliveryState) -> None:
     if state is DeliveryState.SENT:
         raise Conflict("it was sent")

@@ -1,4 +1,4 @@
-"""/v1/deliveries: what became of telling people. A token sees those of its project's rules. Times in seconds."""
+"""/v1/deliveries: the delivery log. A token sees the deliveries of its project's rules. Times in seconds."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ class DeliveriesApi:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, state = principal_of(req), state_in(req)
         rule_id = params.integer(req, "rule_id", 0, low=0, high=ID_MAX) or None
-        what = ("deliveries", principal.project_ids, state, rule_id)
-        start = self._pager.start(req, what)
+        listing = ("deliveries", principal.project_ids, state, rule_id)
+        start = self._pager.start(req, listing)
         with self._deps.database.reader() as db:
             rows = list_deliveries(
                 db,
@@ -43,7 +43,7 @@ class DeliveriesApi:
             )
         shown = rows[: start.limit]
         more = PageKey(0, "", shown[-1].id) if len(rows) > start.limit else None
-        self._pager.finish(req, resp, what, start, more)
+        self._pager.finish(req, resp, listing, start, more)
         answer_json(resp, [*map(delivery, shown)])
 
     def on_post_retry(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
@@ -53,15 +53,15 @@ class DeliveriesApi:
         answer_json(resp, delivery(dismiss(self._deps, principal_of(req), delivery_id)))
 
 
-# What the pages of the settings do as well ---------------------------------------------------------------------------
+# Changes that the settings pages make too -----------------------------------------------------------------------------
 
 
 def retry(deps: Deps, principal: Principal, delivery_id: int) -> DeliveryRow:
     """Try again now.
 
     Raises:
-        NotFound, Forbidden: as their names say.
-        Conflict: it was sent, or what it would go through is gone.
+        NotFound, Forbidden: no such delivery, or not the caller's to change.
+        Conflict: it was sent, or its rule or channel was deleted.
     """
     return _act(deps, principal, delivery_id, lambda db: alert_log.retry(db, delivery_id, deps.now_ms()))
 
@@ -70,14 +70,14 @@ def dismiss(deps: Deps, principal: Principal, delivery_id: int) -> DeliveryRow:
     """Stop trying, and stop reporting that it failed.
 
     Raises:
-        NotFound, Forbidden: as their names say.
+        NotFound, Forbidden: no such delivery, or not the caller's to change.
         Conflict: it was sent.
     """
     return _act(deps, principal, delivery_id, lambda db: alert_log.dismiss(db, delivery_id))
 
 
 def may_change_delivery(principal: Principal, row: DeliveryRow) -> bool:
-    """As its rule; once that is gone, admins alone."""
+    """Who may change its rule; once the rule is deleted, only admins."""
     return may_change_alerts(principal, row.rule_project_id, row.rule_project_created_by)
 
 
@@ -102,7 +102,7 @@ def _act(deps: Deps, principal: Principal, delivery_id: int, do: Callable[[Db], 
             raise Forbidden(NOT_YOURS)
         do(db)
         changed = get_delivery(db, delivery_id)
-        assert changed is not None, "it was there a statement ago"
+        assert changed is not None, "found in this transaction"
         return changed
 
     return deps.database.change(act)

@@ -1,4 +1,4 @@
-"""`bloop delivery`: what became of telling people; send again, give up."""
+"""`bloop delivery`: list, retry and dismiss deliveries of alerts."""
 
 from __future__ import annotations
 
@@ -22,28 +22,30 @@ TEXT_CHARS_MAX = 80  # of a message in a table
 ID_MAX = 2**63 - 1
 
 _ids = click.argument("delivery_ids", metavar="ID...", type=click.IntRange(1, ID_MAX), nargs=-1)
-_all_failed = click.option("--failed", is_flag=True, help="Every failed one.")
+_all_failed = click.option("--failed", is_flag=True, help="All failed deliveries.")
 
 
 @click.group()
 def delivery() -> None:
-    """The log of what alerts were told to whom."""
+    """Show, retry and dismiss deliveries of alerts."""
 
 
 @delivery.command("list")
-@click.option("--state", type=click.Choice([state.value for state in DeliveryState]), help="Only these.")
+@click.option(
+    "--state", type=click.Choice([state.value for state in DeliveryState]), help="Only deliveries in this state."
+)
 @click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True)
 @as_json
 @with_settings
 def list_log(settings: Settings, state: str | None, limit: int, as_json: bool) -> None:
-    """The newest deliveries and what their receivers said."""
+    """List the newest deliveries and the receivers' answers."""
     with database(settings) as db:
         rows = list_deliveries(db, state=DeliveryState(state) if state else None, limit=limit)
     if as_json:
         print_json([_public(row) for row in rows])
         return
     print_table(
-        ("ID", "MADE", "STATE", "TRIES", "TO", "ANSWER", "WHAT"),
+        ("ID", "CREATED", "STATE", "TRIES", "TO", "ANSWER", "TEXT"),
         [
             (
                 row.id,
@@ -64,9 +66,9 @@ def list_log(settings: Settings, state: str | None, limit: int, as_json: bool) -
 @_all_failed
 @with_settings
 def retry(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> None:
-    """Send deliveries again, now."""
+    """Retry deliveries now."""
     now_ms = clock.now_ms()
-    _each(settings, delivery_ids, failed, lambda db, row: alert_log.retry(db, row.id, now_ms), "to be sent again")
+    _change_each(settings, delivery_ids, failed, lambda db, row: alert_log.retry(db, row.id, now_ms), "to be retried")
 
 
 @delivery.command()
@@ -74,44 +76,44 @@ def retry(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> No
 @_all_failed
 @with_settings
 def dismiss(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> None:
-    """Give deliveries up, and stop reporting them as failing."""
-    _each(settings, delivery_ids, failed, lambda db, row: alert_log.dismiss(db, row.id), "dismissed")
+    """Dismiss deliveries: stop trying, and stop reporting them as failing."""
+    _change_each(settings, delivery_ids, failed, lambda db, row: alert_log.dismiss(db, row.id), "dismissed")
 
 
-def _each(
+def _change_each(
     settings: Settings,
     delivery_ids: tuple[int, ...],
     failed: bool,
     do: Callable[[Db, DeliveryRow], None],
     done: str,
 ) -> None:
-    """Each in a transaction of its own: the writer gets its turn. The first that will not do ends it."""
+    """Each in its own transaction, so that the writer gets its turn. Stops at the first that is refused."""
     if not delivery_ids and not failed:
-        raise click.UsageError("name deliveries by their ids, or all failed ones with --failed")
+        raise click.UsageError("give delivery ids, or use --failed for all failed ones")
     count = 0
     with database(settings) as db:
-        for row in _failed(db) if failed else [_known(db, delivery_id) for delivery_id in delivery_ids]:
+        for row in _list_failed(db) if failed else [_require_delivery(db, delivery_id) for delivery_id in delivery_ids]:
             with connection.immediate(db):
                 do(db, row)
             count += 1
     click.echo(f"{count} {done}", err=True)
 
 
-def _known(db: Db, delivery_id: int) -> DeliveryRow:
+def _require_delivery(db: Db, delivery_id: int) -> DeliveryRow:
     row = get_delivery(db, delivery_id)
     if row is None:
-        raise NotFound(f"there is no delivery {delivery_id}")
+        raise NotFound(f"delivery {delivery_id} not found")
     return row
 
 
-def _failed(db: Db) -> list[DeliveryRow]:
+def _list_failed(db: Db) -> list[DeliveryRow]:
     """Newest first."""
-    found: list[DeliveryRow] = []
+    rows: list[DeliveryRow] = []
     before_id = None
     while page := list_deliveries(db, state=DeliveryState.FAILED, before_id=before_id, limit=ROWS_MAX):
-        found += page
+        rows += page
         before_id = page[-1].id
-    return found
+    return rows
 
 
 def _public(row: DeliveryRow) -> dict[str, Any]:

@@ -27,7 +27,7 @@ def deliveries_page(
     notice: str,
     now_ms: int,
 ) -> DeliveriesPage:
-    """`rows` come with whether one may change them. `counts` are of the states that want attention."""
+    """`rows` come with whether the user may change them. `counts` are of the states that need attention."""
     failed = counts.get(DeliveryState.FAILED, 0)
     return DeliveriesPage(
         shell=shell,
@@ -50,8 +50,8 @@ def deliveries_page(
 
 def href(state: DeliveryState | None, rule_id: int | None, before_id: int | None = None) -> str:
     query = {"state": state and state.value, "rule_id": rule_id, "before": before_id}
-    said = urlencode({name: value for name, value in query.items() if value is not None})
-    return f"{alerts.LOG_HREF}?{said}" if said else alerts.LOG_HREF
+    query_string = urlencode({name: value for name, value in query.items() if value is not None})
+    return f"{alerts.LOG_HREF}?{query_string}" if query_string else alerts.LOG_HREF
 
 
 def _line(row: DeliveryRow, may_change: bool, now_ms: int) -> DeliveryLine:
@@ -59,7 +59,7 @@ def _line(row: DeliveryRow, may_change: bool, now_ms: int) -> DeliveryLine:
     return DeliveryLine(
         href=f"{alerts.LOG_HREF}/{row.id}",
         state=row.state.value,
-        label=alert_words.told(row.channel_type, row.target),
+        label=alert_words.channel_label(row.channel_type, row.target),
         text=row.text,
         rule_name=row.rule_name,
         rule_href=alerts.href_of(row.rule_id) if row.rule_exists and row.rule_id else "",
@@ -67,7 +67,7 @@ def _line(row: DeliveryRow, may_change: bool, now_ms: int) -> DeliveryLine:
         issue_href=issue_href(row.short_id) if row.short_id else "",
         is_test=row.is_test,
         attempts=row.attempts,
-        answer="" if row.state is DeliveryState.SENT else alert_words.answer(row.last_error, row.last_status),
+        answer="" if row.state is DeliveryState.SENT else alert_words.describe_answer(row.last_error, row.last_status),
         status=row.last_status if row.state is DeliveryState.SENT else None,
         created_at_ms=row.created_at_ms,
         sent_at_ms=row.sent_at_ms,

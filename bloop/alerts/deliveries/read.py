@@ -1,8 +1,8 @@
-"""What alerts said and what became of telling it: firings and their deliveries, newest first.
+"""Firings and their deliveries, newest first.
 
-L1  Lists walk an index from its end and continue by id, so a page deep in the log costs what the first one costs.
-L2  A firing that waited for a digest is told by the digest's deliveries; a digest is in the log of deliveries, and not
-    among what fired.
+LOG-1  Lists walk an index from its end and continue by id, so a page deep in the log costs as much as the first one.
+LOG-2  A firing held for a digest shows the digest's deliveries; a digest is in the delivery log, but not in the list
+       of firings.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class DeliveryState(StrEnum):
 
 
 class FiringRow(NamedTuple):
-    """Counts are of its deliveries, or of its digest's; `is_held` while it waits for one."""
+    """Counts are of its deliveries, or of its digest's; `is_held` while it waits for its digest."""
 
     id: int
     rule_id: int | None
@@ -46,9 +46,9 @@ class FiringRow(NamedTuple):
 
 
 class DeliveryRow(NamedTuple):
-    """Name and type of the rule are the firing's, so they stay; `can_be_sent` is false once rule or channel are gone.
+    """Name and type of the rule are the firing's, so they remain; `can_be_sent`: rule and channel still exist.
 
-    `rule_project_*` say whose the rule is: None over all projects, or when it is gone.
+    `rule_project_*` are those of the rule's project: None over all projects, or when it is deleted.
     """
 
     id: int
@@ -78,7 +78,7 @@ class DeliveryRow(NamedTuple):
 
 
 class AnnouncedRow(NamedTuple):
-    """A message about one issue that reached somebody."""
+    """A sent delivery about one issue."""
 
     firing_id: int
     sent_at_ms: int
@@ -89,7 +89,7 @@ class AnnouncedRow(NamedTuple):
     @property
     def receiver(self) -> str:
         """`Slack hooks.slack.com`"""
-        return words.told(self.channel_type, self.target)
+        return words.channel_label(self.channel_type, self.target)
 
 
 _FIRINGS = """
@@ -130,8 +130,8 @@ _OF_FIRING = "WHERE d.firing_id = :firing_id ORDER BY d.id"
 _BEFORE = "d.id < :before_id"
 _OF_RULE = "d.rule_id = :rule_id"
 _OF_PROJECTS = "r.project_id IN (SELECT value FROM json_each(:project_ids))"
-# Most are sent: they are met soon on a walk down the primary key. The others are few, and found by their index, which
-# knows nothing of what is put together.
+# Most deliveries are sent, so a walk down the primary key finds them fast. Those in other states are few and found by
+# their index, which the concatenation avoids.
 _MOST = "d.state || '' = :state"
 _FEW = "d.state = :state"
 _NEWEST = "ORDER BY d.id DESC LIMIT :limit OFFSET :skip"
@@ -148,7 +148,7 @@ _NEWEST_ID = 2**63 - 1
 
 
 def list_firings(db: Db, rule_id: int, *, before_id: int | None = None, skip: int = 0, limit: int) -> list[FiringRow]:
-    """What a rule fired, tests included, strictly before `before_id`."""
+    """The firings of a rule, tests included, strictly before `before_id`."""
     assert 0 < limit <= ROWS_MAX + 1
     bindings = {"rule_id": rule_id, "before_id": before_id or _NEWEST_ID, "limit": limit, "skip": skip}
     return [_firing(row) for row in db.execute(_FIRINGS, bindings)]
@@ -164,7 +164,7 @@ def list_deliveries(
     skip: int = 0,
     limit: int,
 ) -> list[DeliveryRow]:
-    """`project_ids` None: of every rule, also of those that are gone; else of rules of these projects alone."""
+    """`project_ids` None: of every rule, also of deleted ones; else only of rules of these projects."""
     assert 0 < limit <= ROWS_MAX + 1
     conditions = [_BEFORE]
     bindings: dict[str, Any] = {"before_id": before_id or _NEWEST_ID, "limit": limit, "skip": skip}
@@ -182,7 +182,7 @@ def list_deliveries(
 
 
 def get_delivery(db: Db, delivery_id: int) -> DeliveryRow | None:
-    """Says nothing about who may see it."""
+    """Does not check access."""
     row = db.execute(f"{_COLUMNS} {_ONE}", {"id": delivery_id}).fetchone()
     return None if row is None else _delivery(row)
 
@@ -193,25 +193,25 @@ def deliveries_of(db: Db, firing_id: int) -> list[DeliveryRow]:
 
 
 def count_deliveries(db: Db, state: DeliveryState) -> int:
-    """By an index; meant for the states that are few."""
+    """By an index; for the states with few deliveries."""
     return int(db.execute(_COUNT, {"state": state.value}).get or 0)
 
 
 def announced(db: Db, issue_id: int, *, limit: int) -> list[AnnouncedRow]:
-    """Whom bloop told about an issue, the newest firing first, its receivers in their order."""
+    """The alerts sent about an issue, newest firing first, receivers in their order."""
     return [AnnouncedRow(*row) for row in db.execute(_ANNOUNCED, {"issue_id": issue_id, "limit": limit})]
 
 
 def _firing(row: tuple[Any, ...]) -> FiringRow:
-    made = FiringRow(*row)
-    return made._replace(is_test=bool(made.is_test), is_held=bool(made.is_held))
+    firing = FiringRow(*row)
+    return firing._replace(is_test=bool(firing.is_test), is_held=bool(firing.is_held))
 
 
 def _delivery(row: tuple[Any, ...]) -> DeliveryRow:
-    made = DeliveryRow(*row)
-    return made._replace(
-        rule_exists=bool(made.rule_exists),
-        can_be_sent=bool(made.can_be_sent),
-        is_test=bool(made.is_test),
-        state=DeliveryState(made.state),
+    delivery = DeliveryRow(*row)
+    return delivery._replace(
+        rule_exists=bool(delivery.rule_exists),
+        can_be_sent=bool(delivery.can_be_sent),
+        is_test=bool(delivery.is_test),
+        state=DeliveryState(delivery.state),
     )

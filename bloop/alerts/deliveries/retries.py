@@ -11,9 +11,9 @@ WAIT_FIRST_S, WAIT_FACTOR, WAIT_MAX_S = 5.0, 2.5, 3600.0
 
 
 def wait_ms(tries: int, retry_after_s: float | None, jitter: float) -> int | None:
-    """How long to wait after the try number `tries`; None: it was the last.
+    """How long to wait after try number `tries`; None after the last.
 
-    What the receiver asks for counts when it is longer than ours, up to WAIT_MAX_S. `jitter` is from 0 to 1.
+    The receiver's Retry-After counts when it is longer than our wait, up to WAIT_MAX_S. `jitter` is from 0 to 1.
     """
     if tries >= TRIES_MAX:
         return None

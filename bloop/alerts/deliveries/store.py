@@ -1,8 +1,9 @@
-"""Deliveries as the alerts process writes them: one per firing and channel, and what came of each try.
+"""Deliveries as the alerts process writes them: one per firing and channel, and the result of each try.
 
-X1  A delivery is `waiting` until a receiver took it (`sent`), it was given up (`failed`), or nobody wants it any more
-    (`dismissed`). Only one that waits is tried; what people do to them is in alerts/deliveries/actions.py.
-X2  `message_key` is made once. A try whose answer was lost is repeated with the same key, so receivers can tell.
+DELIVERY-1  A delivery is `waiting` until a receiver accepts it (`sent`), its tries are used up (`failed`), or it is no
+            longer wanted (`dismissed`). Only waiting ones are tried; users' changes are in deliveries/actions.py.
+DELIVERY-2  `message_key` is created once. A try whose answer was lost is repeated with the same key, so receivers can
+            recognise it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from bloop.db.engine import Db
 
 
 class DeliveryTarget(NamedTuple):
-    """Where to: `channel_id` None is the installation's fallback; `shown` is for people and holds no secret."""
+    """A receiver: `channel_id` None is a default channel of the configuration; `shown` holds no secret."""
 
     channel_id: int | None
     channel_type: str
@@ -27,7 +28,7 @@ INSERT INTO deliveries (firing_id, rule_id, channel_id, channel_type, target, me
                         created_at_ms)
 VALUES (:firing_id, :rule_id, :channel_id, :channel_type, :target, :message_key, :now_ms, :now_ms)
 """
-# Also of one that was dismissed while it was on its way: it arrived.
+# Also a delivery that was dismissed while in flight: it arrived.
 _SENT = """
 UPDATE deliveries
    SET state = 'sent', attempts = attempts + 1, last_error = NULL, last_status = :status, sent_at_ms = :now_ms
@@ -48,7 +49,7 @@ UPDATE deliveries SET state = 'dismissed', attempts = attempts + 1, last_error =
  WHERE id = :id AND state = 'waiting'
 """
 
-# Tests go on: somebody waits for them, and they come one at a time.
+# Tests are not paused: a user waits for them, and they come one at a time.
 _PAUSE = """
 UPDATE deliveries SET next_try_at_ms = :until_ms
  WHERE state = 'waiting' AND next_try_at_ms < :until_ms AND channel_type = :channel_type
@@ -68,7 +69,7 @@ def add(
     now_ms: int,
     new_key: Callable[[], str] = _new_key,
 ) -> None:
-    """One for each target, due at once."""
+    """One delivery per target, due at once."""
     for target in targets:
         row = {
             "firing_id": firing_id,
@@ -82,26 +83,26 @@ def add(
         db.execute(_INSERT, row)
 
 
-def sent(db: Db, delivery_id: int, *, status: int | None, now_ms: int) -> None:
+def mark_sent(db: Db, delivery_id: int, *, status: int | None, now_ms: int) -> None:
     db.execute(_SENT, {"id": delivery_id, "status": status, "now_ms": now_ms})
 
 
-def again(db: Db, delivery_id: int, *, next_try_at_ms: int, error: str, status: int | None) -> None:
-    """This try came to nothing; another follows."""
+def schedule_retry(db: Db, delivery_id: int, *, next_try_at_ms: int, error: str, status: int | None) -> None:
+    """This try failed; another follows."""
     row = {"id": delivery_id, "next_try_at_ms": next_try_at_ms, "error": error, "status": status}
     db.execute(_AGAIN, row)
 
 
-def pause(db: Db, channel_type: str, channel_id: int | None, until_ms: int) -> None:
-    """The receiver asked to be left alone: nothing that waits for this channel is tried before `until_ms`."""
+def pause_channel(db: Db, channel_type: str, channel_id: int | None, until_ms: int) -> None:
+    """The receiver asked for a pause: try no waiting delivery of this channel before `until_ms`."""
     db.execute(_PAUSE, {"channel_type": channel_type, "channel_id": channel_id, "until_ms": until_ms})
 
 
-def skip(db: Db, delivery_id: int, *, why: str) -> None:
-    """The settings do not want it sent."""
+def mark_skipped(db: Db, delivery_id: int, *, why: str) -> None:
+    """The settings switch its channel off."""
     db.execute(_SKIP, {"id": delivery_id, "why": why})
 
 
-def give_up(db: Db, delivery_id: int, *, error: str, status: int | None) -> None:
-    """This try was the last."""
+def mark_failed(db: Db, delivery_id: int, *, error: str, status: int | None) -> None:
+    """The last try failed."""
     db.execute(_GIVE_UP, {"id": delivery_id, "error": error, "status": status})

@@ -1,4 +1,4 @@
-"""/settings/alerts/deliveries: what became of telling people; try again, give up. A change answers 303 back to it."""
+"""/settings/alerts/deliveries: the delivery log; retry, dismiss. A change answers 303 back to it."""
 
 from __future__ import annotations
 
@@ -65,17 +65,17 @@ class DeliveryLog:
         back_to(resp, alert_pages.LOG_HREF, "dismissed")
 
     def on_post_dismiss_all(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Every failed one that is theirs to change, newest first, in short transactions."""
+        """All failed ones that the user may change, newest first, in short transactions."""
         principal = principal_of(req)
 
-        def some(db: Db, before_id: int | None) -> int | None:
+        def dismiss_page(db: Db, before_id: int | None) -> int | None:
             rows = list_deliveries(db, state=DeliveryState.FAILED, before_id=before_id, limit=ROWS_MAX)
             for row in rows:
                 if may_change_delivery(principal, row):
                     alert_log.dismiss(db, row.id)
             return rows[-1].id if len(rows) == ROWS_MAX else None
 
-        before_id = self._deps.database.change(lambda db: some(db, None))
+        before_id = self._deps.database.change(lambda db: dismiss_page(db, None))
         while before_id is not None:
-            before_id = self._deps.database.change(functools.partial(some, before_id=before_id))
+            before_id = self._deps.database.change(functools.partial(dismiss_page, before_id=before_id))
         back_to(resp, alert_pages.LOG_HREF, "dismissed")

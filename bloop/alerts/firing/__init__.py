@@ -1,1 +1,1 @@
-"""When a rule fires and what it then says."""
+"""When a rule fires, and the text of its alerts."""

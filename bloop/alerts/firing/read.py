@@ -1,6 +1,6 @@
-"""What the alerts process asks: its rules, what happened since, what it said already, what waits to be sent.
+"""Reads of the alerts process: its rules, new signals, recent alerts, due deliveries.
 
-Lists for people are in alerts/rules/read.py and alerts/deliveries/read.py.
+Reads for pages and the API are in alerts/rules/read.py and alerts/deliveries/read.py.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from bloop.db.engine import Db, ids_json
 
 
 class RuleRecord(NamedTuple):
-    """A rule that is switched on, of a project that is there."""
+    """An enabled rule, of a project that is not deleted."""
 
     id: int
     name: str
@@ -26,8 +26,8 @@ class RuleRecord(NamedTuple):
     updated_at_ms: int
 
 
-class Happened(NamedTuple):
-    """A signal about an issue and where its event came from. `fingerprint` is None when issue or project is gone."""
+class IssueSignal(NamedTuple):
+    """A signal about an issue, with the origin of its event. `fingerprint` is None when issue or project is deleted."""
 
     signal_id: int
     kind: str
@@ -48,8 +48,8 @@ class ProjectFacts(NamedTuple):
     name: str
 
 
-class Subject(NamedTuple):
-    """An issue as messages need it; environment and release of where it was seen last."""
+class AlertIssue(NamedTuple):
+    """An issue with what messages need; environment and release are those it was last seen in."""
 
     issue_id: int
     project: ProjectFacts
@@ -70,15 +70,15 @@ class Subject(NamedTuple):
 
 
 class RuleChannel(NamedTuple):
-    """`id` is None for the installation's fallback."""
+    """`id` is None for a default channel of the configuration."""
 
     id: int | None
     channel_type: str
     config: str  # JSON, secrets included
 
 
-class Held(NamedTuple):
-    """Firings of one rule that wait for their digest. `project_id` is None when they are of several projects."""
+class DueDigest(NamedTuple):
+    """Held firings of one rule whose digest is due. `project_id` is None when they are of several projects."""
 
     rule_id: int
     firing_count: int
@@ -88,11 +88,11 @@ class Held(NamedTuple):
 class HeldFiring(NamedTuple):
     id: int
     message: str  # JSON
-    event_count: int  # of its issue by now
+    event_count: int  # current count of its issue
 
 
-class Due(NamedTuple):
-    """A delivery whose time has come. `config` is None when its channel is gone; for a fallback it always is."""
+class DueDelivery(NamedTuple):
+    """A delivery that is due. `config` is None when its channel was deleted, and for default channels."""
 
     id: int
     channel_id: int | None
@@ -114,8 +114,8 @@ SELECT r.id, r.name, r.project_id, r.rule_type, r.config, r.environment_filter, 
  WHERE r.enabled = 1 AND p.deleted_at_ms IS NULL
  ORDER BY r.id
 """
-# A mute that ended by the clock had no event: then it is about where the issue was seen last.
-_HAPPENED = """
+# A mute that ended by time had no event: environment and source are then those the issue was last seen in.
+_SIGNALS = """
 SELECT s.id, s.kind, s.project_id, s.issue_id, CASE WHEN p.id IS NOT NULL THEN i.fingerprint END, i.status,
        coalesce(s.data ->> 'environment', (SELECT a.environment FROM aggregates AS a WHERE a.issue_id = s.issue_id
                                             ORDER BY a.last_seen_ms DESC LIMIT 1)),
@@ -131,7 +131,7 @@ _SELECT_FIRED = """
 SELECT fired_at_ms FROM alert_cooldowns WHERE rule_id = :rule_id AND project_id = :project_id AND key = :key
 """
 # The aggregate seen last, by the unique index (issue_id, release, environment).
-_SUBJECT = """
+_ALERT_ISSUES = """
 SELECT i.id, p.id, p.public_id, p.slug, p.name, i.fingerprint, p.short_prefix || '-' || i.short_number, i.error_type,
        i.message, i.source, i.level, coalesce(a.environment, ''), coalesce(a.release, i.last_release), i.route,
        i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms
@@ -141,18 +141,18 @@ SELECT i.id, p.id, p.public_id, p.slug, p.name, i.fingerprint, p.short_prefix ||
                                         ORDER BY last_seen_ms DESC, id DESC LIMIT 1)
  WHERE i.id IN (SELECT value FROM json_each(:issue_ids))
 """
-_SELECT_IS_THERE = "SELECT 1 FROM alert_rules WHERE id = :rule_id"
+_SELECT_RULE_EXISTS = "SELECT 1 FROM alert_rules WHERE id = :rule_id"
 _SELECT_PROJECT = "SELECT id, public_id, slug, name FROM projects WHERE id = :id"
 _SELECT_CHANNELS = "SELECT id, channel_type, config FROM alert_channels WHERE rule_id = :rule_id ORDER BY id"
 # Served by alert_firings_by_rule, from its end.
-_SELECT_TOLD = """
+_SELECT_RECENT = """
 SELECT fired_at_ms, rule_type = 'digest'
   FROM alert_firings
  WHERE rule_id = :rule_id AND is_test = 0 AND held_until_ms IS NULL AND digest_id IS NULL
  ORDER BY id DESC
  LIMIT :limit
 """
-# Served by alert_firings_held. One that is due absurdly late was held before the clock was put right.
+# Served by alert_firings_held. One that is due far in the future was held before the clock was corrected.
 _SELECT_HELD = """
 SELECT rule_id, count(*), CASE WHEN min(project_id) = max(project_id) THEN min(project_id) END
   FROM alert_firings
@@ -171,8 +171,8 @@ SELECT f.id, f.message, coalesce(i.event_count, 0) AS event_count
  ORDER BY event_count DESC, f.id
  LIMIT :limit
 """
-# Served by deliveries_by_state; the first of each channel, so that one with many never hides the others. Somebody waits
-# for a test.
+# Served by deliveries_by_state; the first of each channel, so that a channel with many does not block the others. Tests
+# come first, since a user waits for them.
 _SELECT_DUE = """
 SELECT id, channel_id, channel_type, config, message, message_key, attempts, is_test
   FROM (SELECT d.id, d.channel_id, d.channel_type, c.config, f.message, d.message_key, d.attempts, f.is_test,
@@ -189,38 +189,38 @@ _SELECT_FAILED = "SELECT 1 FROM deliveries WHERE state = 'failed' LIMIT 1"
 
 
 def cursor(db: Db) -> int:
-    """Up to which signal every rule was asked. Signals up to here may be pruned."""
+    """The last signal that every rule was evaluated for. Signals up to here may be pruned."""
     return int(db.execute(_SELECT_CURSOR).get)
 
 
-def asked_minute_ms(db: Db) -> int:
-    """The last minute that windows were looked at in, 0 before the first time."""
+def evaluated_minute_ms(db: Db) -> int:
+    """The last minute that windows were evaluated for, 0 before the first time."""
     return int(db.execute(_SELECT_MINUTE).get)
 
 
-def rules(db: Db) -> list[RuleRecord]:
+def list_active_rules(db: Db) -> list[RuleRecord]:
     return [RuleRecord(*row) for row in db.execute(_SELECT_RULES)]
 
 
-def rule_is_there(db: Db, rule_id: int) -> bool:
-    """Switched on or off."""
-    return db.execute(_SELECT_IS_THERE, {"rule_id": rule_id}).fetchone() is not None
+def rule_exists(db: Db, rule_id: int) -> bool:
+    """Whether the rule exists, enabled or not."""
+    return db.execute(_SELECT_RULE_EXISTS, {"rule_id": rule_id}).fetchone() is not None
 
 
-def happened_after(db: Db, after_id: int, *, limit: int) -> list[Happened]:
-    """In order. Nothing turns up behind a reader: ids are given under the write lock, so they rise with the commits."""
-    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AFTER}", {"after_id": after_id, "limit": limit})]
+def list_signals_after(db: Db, after_id: int, *, limit: int) -> list[IssueSignal]:
+    """In order. No signal appears behind a reader: ids are assigned under the write lock, in commit order."""
+    return [IssueSignal(*row) for row in db.execute(f"{_SIGNALS} {_AFTER}", {"after_id": after_id, "limit": limit})]
 
 
-def happened_between(db: Db, since_ms: int, until_ms: int, *, limit: int) -> list[Happened]:
-    """The newest `limit` in that time, in order, as far back as signals are kept."""
+def list_signals_between(db: Db, since_ms: int, until_ms: int, *, limit: int) -> list[IssueSignal]:
+    """The newest `limit` of that time, in order, as far back as signals are kept."""
     bindings = {"since_ms": since_ms, "until_ms": until_ms, "limit": limit}
-    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_BETWEEN}", bindings)][::-1]
+    return [IssueSignal(*row) for row in db.execute(f"{_SIGNALS} {_BETWEEN}", bindings)][::-1]
 
 
-def happened_among(db: Db, signal_ids: Sequence[int]) -> list[Happened]:
-    """Those of these signals that are kept, in order."""
-    return [Happened(*row) for row in db.execute(f"{_HAPPENED} {_AMONG}", {"signal_ids": ids_json(signal_ids)})]
+def get_signals(db: Db, signal_ids: Sequence[int]) -> list[IssueSignal]:
+    """Those of these signals that are still stored, in order."""
+    return [IssueSignal(*row) for row in db.execute(f"{_SIGNALS} {_AMONG}", {"signal_ids": ids_json(signal_ids)})]
 
 
 def fired_at_ms(db: Db, rule_id: int, project_id: int, key: str) -> int | None:
@@ -229,52 +229,52 @@ def fired_at_ms(db: Db, rule_id: int, project_id: int, key: str) -> int | None:
     return db.execute(_SELECT_FIRED, bindings).get  # type: ignore[no-any-return]
 
 
-def subjects(db: Db, issue_ids: Sequence[int]) -> dict[int, Subject]:
-    """By id; issues that are gone are left out."""
-    rows = db.execute(_SUBJECT, {"issue_ids": ids_json(issue_ids)})
-    return {row[0]: Subject(row[0], ProjectFacts(*row[1:5]), *row[5:]) for row in rows}
+def get_alert_issues(db: Db, issue_ids: Sequence[int]) -> dict[int, AlertIssue]:
+    """By id; deleted issues are left out."""
+    rows = db.execute(_ALERT_ISSUES, {"issue_ids": ids_json(issue_ids)})
+    return {row[0]: AlertIssue(row[0], ProjectFacts(*row[1:5]), *row[5:]) for row in rows}
 
 
-def project(db: Db, project_id: int) -> ProjectFacts:
+def get_project_facts(db: Db, project_id: int) -> ProjectFacts:
     return ProjectFacts(*next(db.execute(_SELECT_PROJECT, {"id": project_id})))
 
 
-def channels(db: Db, rule_id: int) -> list[RuleChannel]:
+def list_rule_channels(db: Db, rule_id: int) -> list[RuleChannel]:
     return [RuleChannel(*row) for row in db.execute(_SELECT_CHANNELS, {"rule_id": rule_id})]
 
 
-def told(db: Db, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:
-    """When the rule last spoke and whether in a digest, newest first. What waits for a digest, or was in one, is not
-    among it."""
-    rows = db.execute(_SELECT_TOLD, {"rule_id": rule_id, "limit": limit})
+def list_recent_alerts(db: Db, rule_id: int, *, limit: int) -> list[tuple[int, bool]]:
+    """Times of the rule's last alerts, newest first, each with whether it was a digest. Firings held for a digest or
+    sent in one do not count."""
+    rows = db.execute(_SELECT_RECENT, {"rule_id": rule_id, "limit": limit})
     return [(at_ms, bool(is_digest)) for at_ms, is_digest in rows]
 
 
-def held(db: Db, now_ms: int, *, hold_ms: int) -> list[Held]:
-    """Rules whose digest is due; nothing is held longer than `hold_ms`."""
-    return [Held(*row) for row in db.execute(_SELECT_HELD, {"now_ms": now_ms, "hold_ms": hold_ms})]
+def list_due_digests(db: Db, now_ms: int, *, hold_ms: int) -> list[DueDigest]:
+    """Digests that are due; no firing is held longer than `hold_ms`."""
+    return [DueDigest(*row) for row in db.execute(_SELECT_HELD, {"now_ms": now_ms, "hold_ms": hold_ms})]
 
 
-def held_until_ms(db: Db, rule_id: int) -> int | None:
-    """When the rule's digest is due; None when it holds nothing."""
+def digest_due_at_ms(db: Db, rule_id: int) -> int | None:
+    """When the rule's digest is due; None when no firing is held."""
     return db.execute(_SELECT_HELD_UNTIL, {"rule_id": rule_id}).get  # type: ignore[no-any-return]
 
 
-def held_firings(db: Db, rule_id: int, *, limit: int) -> list[HeldFiring]:
-    """Those about the issues with the most events first."""
+def list_held_firings(db: Db, rule_id: int, *, limit: int) -> list[HeldFiring]:
+    """Held firings, those of issues with the most events first."""
     return [HeldFiring(*row) for row in db.execute(_SELECT_HELD_OF_RULE, {"rule_id": rule_id, "limit": limit})]
 
 
-def due(db: Db, now_ms: int, *, wait_ms: int) -> list[Due]:
+def list_due_deliveries(db: Db, now_ms: int, *, wait_ms: int) -> list[DueDelivery]:
     """The oldest due delivery of each channel; none waits longer than `wait_ms`."""
-    return [Due(*row) for row in db.execute(_SELECT_DUE, {"now_ms": now_ms, "wait_ms": wait_ms})]
+    return [DueDelivery(*row) for row in db.execute(_SELECT_DUE, {"now_ms": now_ms, "wait_ms": wait_ms})]
 
 
 def next_try_at_ms(db: Db) -> int | None:
-    """When the next delivery is due; None when none waits."""
+    """When the next delivery is due; None when none is waiting."""
     return db.execute(_SELECT_NEXT_TRY).get  # type: ignore[no-any-return]
 
 
 def any_failed(db: Db) -> bool:
-    """Whether a delivery failed for good and nobody has seen to it."""
+    """Whether a failed delivery was neither retried nor dismissed."""
     return db.execute(_SELECT_FAILED).fetchone() is not None

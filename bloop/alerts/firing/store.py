@@ -1,8 +1,8 @@
-"""What fired, written in the transaction that moves the cursor past what set it off. Call inside a transaction.
+"""Stores firings in the transaction that moves the cursor past their signals. Call inside a transaction.
 
-F1  The cursor, the firings, their cooldowns and their deliveries commit together: killed at any instant, a rule has
-    fired about a signal or will, and never does twice (UNIQUE (rule_id, signal_id) stands guard).
-F2  A firing that comes in a storm is held: it gets no delivery of its own, a digest tells it. None is lost.
+FIRING-1  The cursor, the firings, their cooldowns and their deliveries commit together: whenever the process is killed,
+          each rule fires once per signal, never twice (UNIQUE (rule_id, signal_id) ensures it).
+FIRING-2  A firing in a storm is held: it gets no delivery of its own, a digest lists it. None is lost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bloop.db.engine import Db
 
 
 class FiringFields(NamedTuple):
-    """`held_until_ms` None: it is told at once."""
+    """`held_until_ms` None: it is sent at once."""
 
     rule_id: int | None
     rule_name: str
@@ -38,7 +38,7 @@ _COOL_DOWN = """
 INSERT INTO alert_cooldowns (rule_id, project_id, key, fired_at_ms) VALUES (:rule_id, :project_id, :key, :fired_at_ms)
     ON CONFLICT (rule_id, project_id, key) DO UPDATE SET fired_at_ms = excluded.fired_at_ms
 """
-_TELL_IN = """
+_RELEASE_HELD = """
 UPDATE alert_firings SET held_until_ms = NULL, digest_id = :digest_id
  WHERE held_until_ms IS NOT NULL AND rule_id = :rule_id
 """
@@ -47,21 +47,21 @@ _MOVE_MINUTE = "UPDATE alert_cursor SET minute_ms = :minute_ms WHERE id = 1"
 
 
 def add_firing(db: Db, fields: FiringFields) -> int:
-    """Its id."""
-    made = db.execute(_INSERT, fields).get
-    assert isinstance(made, int)
-    return made
+    """Return its id."""
+    firing_id = db.execute(_INSERT, fields).get
+    assert isinstance(firing_id, int)
+    return firing_id
 
 
-def cool_down(db: Db, rule_id: int, project_id: int, key: str, fired_at_ms: int) -> None:
-    """The rule has fired about `key`, and will not for a while."""
+def start_cooldown(db: Db, rule_id: int, project_id: int, key: str, fired_at_ms: int) -> None:
+    """The rule has fired about `key`: start the cooldown."""
     bindings = {"rule_id": rule_id, "project_id": project_id, "key": key, "fired_at_ms": fired_at_ms}
     db.execute(_COOL_DOWN, bindings)
 
 
-def tell_held(db: Db, rule_id: int, digest_id: int | None) -> None:
-    """What was held of this rule is told by the firing `digest_id`; None: for each by itself, or for nobody."""
-    db.execute(_TELL_IN, {"rule_id": rule_id, "digest_id": digest_id})
+def release_held(db: Db, rule_id: int, digest_id: int | None) -> None:
+    """Release the rule's held firings into the digest `digest_id`; None: they are sent singly, or not at all."""
+    db.execute(_RELEASE_HELD, {"rule_id": rule_id, "digest_id": digest_id})
 
 
 def move_cursor(db: Db, signal_id: int) -> None:

@@ -1,8 +1,9 @@
-"""A test of a rule: a message to each of its channels, and what came back.
+"""A test of a rule: a message to each of its channels, and the answers.
 
-Y1  It goes the way of every message, through the log and the alerts process, so what comes back is what would come back
-    when something breaks, and that it comes back at all says that the process is there.
-Y2  It is tried once. What did not arrive is dismissed: whoever asked has the answer, and nobody else is to be troubled.
+TRIAL-1  It takes the path of every message, through the delivery log and the alerts process, so it also shows whether
+         that process runs.
+TRIAL-2  It is tried once. Deliveries that did not arrive are dismissed: the user who tested has the answer, and no
+         other user should be bothered.
 """
 
 from __future__ import annotations
@@ -30,11 +31,11 @@ NO_PROCESS = "the alerts process does not run"
 NO_ANSWER = f"no answer within {WAIT_S:g} seconds"
 
 Fallbacks = Sequence[tuple[str, Mapping[str, Any]]]
-Shown = Callable[[str, Mapping[str, Any]], str]
+TargetOf = Callable[[str, Mapping[str, Any]], str]
 
 
 class TrialResult(NamedTuple):
-    """What came of it at one channel; `channel_id` None is the installation's fallback."""
+    """The result at one channel; `channel_id` None is a default channel of the configuration."""
 
     channel_id: int | None
     channel_type: str
@@ -44,8 +45,8 @@ class TrialResult(NamedTuple):
     status: int | None
 
 
-def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: str, now_ms: int) -> int:
-    """The firing that is the test, in the caller's transaction. `shown` names what a config leads to."""
+def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, target_of: TargetOf, *, origin: str, now_ms: int) -> int:
+    """Store the test's firing in the caller's transaction; return its id. `target_of` names a config's receiver."""
     at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     message = AlertMessage(
         rule_id=rule.id,
@@ -55,10 +56,10 @@ def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: 
         project_name=rule.project_name or "",
         project_slug=rule.project_slug or "",
         at_ms=now_ms,
-        text=f"Test of alert rule {rule.id}, {at}: what it has to say arrives here.",
+        text=f"Test of alert rule {rule.id}, {at}: its alerts arrive here.",
         url=f"{origin.rstrip('/')}/settings/alerts/{rule.id}",
     )
-    made = alerts.add_firing(
+    firing_id = alerts.add_firing(
         db,
         FiringFields(
             rule_id=rule.id,
@@ -71,14 +72,16 @@ def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, shown: Shown, *, origin: 
             is_test=True,
         ),
     )
-    own = [DeliveryTarget(c.id, c.channel_type, shown(c.channel_type, c.config)) for c in list_channels(db, [rule.id])]
-    targets = own or [DeliveryTarget(None, kind, shown(kind, config)) for kind, config in fallbacks]
-    deliveries.add(db, made, rule.id, targets, now_ms)
-    return made
+    own = [
+        DeliveryTarget(c.id, c.channel_type, target_of(c.channel_type, c.config)) for c in list_channels(db, [rule.id])
+    ]
+    targets = own or [DeliveryTarget(None, kind, target_of(kind, config)) for kind, config in fallbacks]
+    deliveries.add(db, firing_id, rule.id, targets, now_ms)
+    return firing_id
 
 
 def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[DeliveryRow]:
-    """Its deliveries once every receiver answered, or as they are when the time is over."""
+    """The deliveries once every receiver answered, or as they are when the time is up."""
     deadline = time.monotonic() + within_s
     while True:
         rows = read()
@@ -88,7 +91,7 @@ def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[Deliver
 
 
 def end(db: Db, firing_id: int) -> None:
-    """Y2. Call inside a transaction."""
+    """Dismiss what did not arrive (TRIAL-2). Call inside a transaction."""
     for row in deliveries_of(db, firing_id):
         if row.state is not DeliveryState.SENT:
             alert_log.dismiss(db, row.id)
@@ -109,7 +112,7 @@ def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResu
 
 
 def is_running(db: Db, now_ms: int) -> bool:
-    """Whether the process that would send it said lately that it lives."""
+    """Whether the alerts process has reported recently."""
     return any(state.name == ALERTS and now_ms - state.seen_at_ms <= STALE_MS for state in process_states(db))
 
 

@@ -1,7 +1,7 @@
-"""Events by minute of receipt: what the windows of alert rules add up. Ignored and muted issues are left out.
+"""Events by minute of receipt, which the windows of alert rules add up. Ignored and muted issues are left out.
 
-A range of the primary key (project_id, minute_ms, …) for each project, so an answer costs what its window holds; who
-is silent is found by issues_silent, who has a fingerprint or a route by their indexes, once for each statement.
+Reads a range of the primary key (project_id, minute_ms, …) per project, so the cost follows the size of the window.
+Ignored and muted issues come from issues_silent, fingerprints and routes from their indexes, once per statement.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ class WindowScope(NamedTuple):
     source: str | None = None
 
 
-class Part(NamedTuple):
-    """An issue's part in a count."""
+class IssueShare(NamedTuple):
+    """An issue's share of a count."""
 
     issue_id: int
     event_count: int
@@ -45,7 +45,7 @@ _COUNTED = """
          WHERE i.project_id = q.id AND i.route = :route))
 """
 _SELECT_COUNTS = f"SELECT m.project_id, m.minute_ms, sum(m.event_count) {_COUNTED} GROUP BY m.project_id, m.minute_ms"
-_SELECT_PARTS = f"""
+_SELECT_SHARES = f"""
 SELECT f.issue_id, sum(m.event_count) AS event_count {_COUNTED}
  GROUP BY f.issue_id ORDER BY event_count DESC, f.issue_id
 """
@@ -53,14 +53,14 @@ SELECT f.issue_id, sum(m.event_count) AS event_count {_COUNTED}
 
 def counts(db: Db, scope: WindowScope, first_ms: int, last_ms: int) -> dict[int, dict[int, int]]:
     """Project → start of the minute → events, for the minutes from `first_ms` to `last_ms`, both inclusive."""
-    found: dict[int, dict[int, int]] = {}
+    by_project: dict[int, dict[int, int]] = {}
     bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
     for project_id, minute_ms, event_count in db.execute(_SELECT_COUNTS, bindings):
-        found.setdefault(project_id, {})[minute_ms] = event_count
-    return found
+        by_project.setdefault(project_id, {})[minute_ms] = event_count
+    return by_project
 
 
-def parts(db: Db, scope: WindowScope, first_ms: int, last_ms: int) -> list[Part]:
-    """Which issues the events in those minutes are of, most first."""
+def shares(db: Db, scope: WindowScope, first_ms: int, last_ms: int) -> list[IssueShare]:
+    """The issues of the events in those minutes, those with most first."""
     bindings = {**scope._asdict(), "first_ms": first_ms, "last_ms": last_ms}
-    return [Part(*row) for row in db.execute(_SELECT_PARTS, bindings)]
+    return [IssueShare(*row) for row in db.execute(_SELECT_SHARES, bindings)]

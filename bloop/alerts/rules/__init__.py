@@ -1,1 +1,1 @@
-"""Alert rules: what a rule may say, how it is stored, edited and shown."""
+"""Alert rules: their values, storage, editing and pages."""

@@ -1,6 +1,6 @@
-"""/v1/alerts: rules, the channels they speak through, what they fired and what they would have. Times in seconds.
+"""/v1/alerts: rules, their channels, firings and previews. Times in seconds.
 
-A token sees and changes the rules of its own project; rules over all projects are for people (access A6).
+A token sees and changes the rules of its own project; rules over all projects are for users (access A6).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bloop.alerts.deliveries.read import FiringRow, list_firings
 from bloop.alerts.firing.trial import TrialResult
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules import changes as alerting
-from bloop.alerts.rules.look_back import look_back
+from bloop.alerts.rules.look_back import preview_rule
 from bloop.alerts.rules.model import as_dict, parse_config
 from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
 from bloop.auth.access import credential
@@ -27,7 +27,7 @@ from bloop.site.deps import Deps
 from bloop.site.paging import Pager
 from bloop.site.principal import principal_of
 
-PREVIEWED_MAX = 100  # firings that are told; the count is of all
+PREVIEWED_MAX = 100  # firings listed; the count is of all
 
 _READ = credential(Scope.ALERTS_READ)
 _WRITE = credential(Scope.ALERTS_WRITE)
@@ -42,33 +42,35 @@ class RulesApi:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, reference = principal_of(req), req.get_param("project_id")
         with self._deps.database.reader() as db:
-            only = visible_projects(db, principal, reference) if reference else principal.project_ids
-            rows = list_rules(db, only)
-        answer_json(resp, [*map(rule, rows)])
+            project_ids = visible_projects(db, principal, reference) if reference else principal.project_ids
+            rows = list_rules(db, project_ids)
+        answer_json(resp, [*map(rule_json, rows)])
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        answer_json(resp, rule(alerting.create(self._deps, principal_of(req), read_json(req))))
+        answer_json(resp, rule_json(alerting.create(self._deps, principal_of(req), read_json(req))))
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         with self._deps.database.reader() as db:
-            found = alerting.known_rule(db, principal_of(req), rule_id)
-        answer_json(resp, rule(found))
+            row = alerting.require_visible_rule(db, principal_of(req), rule_id)
+        answer_json(resp, rule_json(row))
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
         with self._deps.database.reader() as db:
-            alerting.changeable_rule(db, principal, rule_id)  # whoever may not is told so, whatever they sent
-        answer_json(resp, rule(alerting.change(self._deps, principal, rule_id, read_json(req))))
+            alerting.require_changeable_rule(
+                db, principal, rule_id
+            )  # before validating, so that forbidden callers always get 403
+        answer_json(resp, rule_json(alerting.change(self._deps, principal, rule_id, read_json(req))))
 
     def on_post_preview(self, req: falcon.Request, resp: falcon.Response) -> None:
-        found = look_back(self._deps, principal_of(req), read_json(req), told_max=PREVIEWED_MAX)
+        preview = preview_rule(self._deps, principal_of(req), read_json(req), listed_max=PREVIEWED_MAX)
         answer_json(
             resp,
             {
-                "since": found.since_ms // 1000,
-                "until": found.until_ms // 1000,
-                "count": found.fired_count,
-                "firings": [*map(would_fire, found.newest)],
+                "since": preview.since_ms // 1000,
+                "until": preview.until_ms // 1000,
+                "count": preview.fired_count,
+                "firings": [*map(preview_json, preview.newest)],
             },
         )
 
@@ -78,7 +80,7 @@ class RulesApi:
 
     def on_post_test(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         tested = alerting.send_test(self._deps, principal_of(req), rule_id)
-        answer_json(resp, {"sent": tested.sent, "results": [*map(outcome, tested.outcomes)]})
+        answer_json(resp, {"sent": tested.sent, "results": [*map(trial_json, tested.outcomes)]})
 
 
 class ChannelsApi:
@@ -89,15 +91,17 @@ class ChannelsApi:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         with self._deps.database.reader() as db:
-            alerting.known_rule(db, principal_of(req), rule_id)
+            alerting.require_visible_rule(db, principal_of(req), rule_id)
             rows = list_channels(db, [rule_id])
-        answer_json(resp, [*map(channel, rows)])
+        answer_json(resp, [*map(channel_json, rows)])
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
         with self._deps.database.reader() as db:
-            alerting.changeable_rule(db, principal, rule_id)
-        answer_json(resp, channel(alerting.add_channel(self._deps, principal, rule_id, read_json(req).get("config"))))
+            alerting.require_changeable_rule(db, principal, rule_id)
+        answer_json(
+            resp, channel_json(alerting.add_channel(self._deps, principal, rule_id, read_json(req).get("config")))
+        )
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int, channel_id: int) -> None:
         alerting.delete_channel(self._deps, principal_of(req), rule_id, channel_id)
@@ -111,25 +115,25 @@ class FiringsApi:
         self._deps, self._pager = deps, pager
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
-        what = ("firings", rule_id)
-        start = self._pager.start(req, what)
+        listing = ("firings", rule_id)
+        start = self._pager.start(req, listing)
         with self._deps.database.reader() as db:
-            alerting.known_rule(db, principal_of(req), rule_id)
+            alerting.require_visible_rule(db, principal_of(req), rule_id)
             before_id = start.before.id if start.before else None
             rows = list_firings(db, rule_id, before_id=before_id, skip=start.skip, limit=start.limit + 1)
         shown = rows[: start.limit]
         more = PageKey(0, "", shown[-1].id) if len(rows) > start.limit else None
-        self._pager.finish(req, resp, what, start, more)
-        answer_json(resp, [*map(firing, shown)])
+        self._pager.finish(req, resp, listing, start, more)
+        answer_json(resp, [*map(firing_json, shown)])
 
 
-def rule(row: RuleRow) -> dict[str, Any]:
-    """`config` with every field there is, also of a rule that was stored with fewer."""
+def rule_json(row: RuleRow) -> dict[str, Any]:
+    """`config` holds every field, also for a rule stored by an older version."""
     return {
         "id": row.id,
         "name": row.name,
         "rule_type": row.rule_type,
-        "config": {"type": row.rule_type, **_whole(row)},
+        "config": {"type": row.rule_type, **_full_config(row)},
         "enabled": row.enabled,
         "project_id": row.project_public_id,
         "description": row.description,
@@ -142,15 +146,15 @@ def rule(row: RuleRow) -> dict[str, Any]:
     }
 
 
-def _whole(row: RuleRow) -> dict[str, Any]:
+def _full_config(row: RuleRow) -> dict[str, Any]:
     try:
         return as_dict(parse_config(row.rule_type, row.config))
-    except InvalidField:  # of a type that only a later bloop knows
+    except InvalidField:  # a type that only later versions know
         return row.config
 
 
-def channel(row: ChannelRow) -> dict[str, Any]:
-    """Without its secrets: they are written and never read."""
+def channel_json(row: ChannelRow) -> dict[str, Any]:
+    """Without secrets: they can be written, never read."""
     return {
         "id": row.id,
         "rule_id": row.rule_id,
@@ -161,7 +165,7 @@ def channel(row: ChannelRow) -> dict[str, Any]:
     }
 
 
-def outcome(row: TrialResult) -> dict[str, Any]:
+def trial_json(row: TrialResult) -> dict[str, Any]:
     return {
         "channel": row.channel_id,
         "channel_type": row.channel_type,
@@ -172,19 +176,19 @@ def outcome(row: TrialResult) -> dict[str, Any]:
     }
 
 
-def would_fire(told: AlertMessage) -> dict[str, Any]:
+def preview_json(message: AlertMessage) -> dict[str, Any]:
     return {
-        "fired_at": told.at_ms // 1000,
-        "project_id": told.project_id,
-        "issue": told.issue.short_id if told.issue else None,
-        "fingerprint": told.issue.fingerprint if told.issue else None,
-        "value": told.value,
-        "text": told.text,
-        "url": told.url,
+        "fired_at": message.at_ms // 1000,
+        "project_id": message.project_id,
+        "issue": message.issue.short_id if message.issue else None,
+        "fingerprint": message.issue.fingerprint if message.issue else None,
+        "value": message.value,
+        "text": message.text,
+        "url": message.url,
     }
 
 
-def firing(row: FiringRow) -> dict[str, Any]:
+def firing_json(row: FiringRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "rule_id": row.rule_id,

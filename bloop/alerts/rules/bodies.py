@@ -1,6 +1,6 @@
-"""The JSON body of a rule, whole or in part, as the fields to store. Pure.
+"""Parses the JSON body of a rule, complete or partial, into the fields to store. Pure.
 
-Both shapes that clients send are read: a `config` with its `type`, and the config's members beside a `rule_type`.
+Accepts both shapes that clients send: a `config` with its `type`, and the config's members beside a `rule_type`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from bloop.alerts.rules.read import RuleRow
 from bloop.alerts.rules.store import RuleFields
 from bloop.base.errors import InvalidField
 
-# Members of a rule that are not of its config, where the two stand side by side.
+# Members of a rule that do not belong to its config, in the flat shape.
 _BESIDE_CONFIG = frozenset(RuleFields._fields) | {"project_id"}
 
 
 def fields_in(body: Mapping[str, Any], kept: RuleRow | None = None) -> RuleFields:
-    """The rule that a body describes; what it leaves out is as in `kept`.
+    """The rule that a body describes; missing fields keep the values of `kept`.
 
-    Null leaves text as it is and `""` empties it, as clients know it; a `cooldown_secs` of null is the default again.
+    Null keeps a text and `""` clears it, as clients expect; a `cooldown_secs` of null restores the default.
 
     Raises:
         InvalidField: names the field, `config.threshold` for one.
@@ -50,7 +50,7 @@ def fields_in(body: Mapping[str, Any], kept: RuleRow | None = None) -> RuleField
 
 
 def _config_in(body: Mapping[str, Any], kept: RuleRow | None) -> tuple[str, Mapping[str, Any]]:
-    """Type and checked config, from `config` or, where there is a `rule_type` instead, from beside it."""
+    """Type and checked config, from `config` or, in the flat shape, from the members beside `rule_type`."""
     config, rule_type = body.get("config"), body.get("rule_type")
     if config is None and rule_type is None:
         if kept is None:
@@ -60,10 +60,10 @@ def _config_in(body: Mapping[str, Any], kept: RuleRow | None) -> tuple[str, Mapp
         config = {name: value for name, value in body.items() if name not in _BESIDE_CONFIG}
     if not isinstance(config, dict):
         raise InvalidField("config", "config must be an object")
-    named = config.get("type", rule_type)
-    if not isinstance(named, str):
+    config_type = config.get("type", rule_type)
+    if not isinstance(config_type, str):
         raise InvalidField("config.type", "config.type is required")
-    return named, as_dict(parse_config(named, config))
+    return config_type, as_dict(parse_config(config_type, config))
 
 
 def text_in(body: Mapping[str, Any], name: str) -> str | None:

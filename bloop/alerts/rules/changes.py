@@ -1,7 +1,7 @@
-"""Alert rules, their channels and their deliveries: what the API and the pages do alike, and to whom it is open.
+"""Changes to alert rules and their channels, shared by the API and the pages, with their access checks.
 
-E1  A rule that may not be seen is not there: 404, as for one that never was. Who only sees it gets 403.
-E2  What somebody typed into a form takes the way of a JSON body, so both are refused for the same reasons.
+CHANGE-1  An invisible rule answers 404, like one that does not exist. A visible, read-only one answers 403.
+CHANGE-2  A form is converted to a JSON body first, so both are refused for the same reasons.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ TESTS_AT_ONCE = 2
 ADMINS_ONLY = "only an admin may do this: the rule is over all projects"
 
 
-_waiting = threading.BoundedSemaphore(TESTS_AT_ONCE)  # of this process
+_waiting = threading.BoundedSemaphore(TESTS_AT_ONCE)  # per process
 
 
-def known_rule(db: Db, principal: Principal, rule_id: int) -> RuleRow:
-    """Raises: NotFound."""
+def require_visible_rule(db: Db, principal: Principal, rule_id: int) -> RuleRow:
+    """The rule, if `principal` may see it. Raises: NotFound."""
     rule = get_rule(db, rule_id) if 0 < rule_id <= ID_MAX else None
     if rule is None or not may_see_alerts(principal, rule.project_id):
         raise NotFound(f"alert rule {rule_id} not found")
     return rule
 
 
-def changeable_rule(db: Db, principal: Principal, rule_id: int) -> RuleRow:
-    """Raises: NotFound, Forbidden."""
-    rule = known_rule(db, principal, rule_id)
+def require_changeable_rule(db: Db, principal: Principal, rule_id: int) -> RuleRow:
+    """The rule, if `principal` may change it. Raises: NotFound, Forbidden."""
+    rule = require_visible_rule(db, principal, rule_id)
     if not may_change(principal, rule):
         raise Forbidden(ADMINS_ONLY if rule.project_id is None else NOT_YOURS)
     return rule
@@ -54,11 +54,11 @@ def may_change(principal: Principal, rule: RuleRow) -> bool:
 
 
 def project_id_for(db: Db, principal: Principal, reference: str) -> int | None:
-    """Which project a new rule is about: a token's own, else the one named, else None, which is all of them.
+    """The project of a new rule: a token's own, else the one named, else None for all projects.
 
     Raises:
-        InvalidField: nobody has that project.
-        Forbidden: not theirs to make rules for.
+        InvalidField: no such project.
+        Forbidden: the caller may not create rules for it.
     """
     if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"
@@ -80,25 +80,26 @@ def create(deps: Deps, principal: Principal, body: Mapping[str, Any]) -> RuleRow
 
     def change(db: Db) -> RuleRow:
         project_id, now_ms = project_id_for(db, principal, reference), deps.now_ms()
-        made = alert_rules.create_rule(
+        rule_id = alert_rules.create_rule(
             db, fields, project_id=project_id, created_by=creator_id(principal), now_ms=now_ms
         )
-        return known_rule(db, principal, made)
+        return require_visible_rule(db, principal, rule_id)
 
     return deps.database.change(change)
 
 
 def change(deps: Deps, principal: Principal, rule_id: int, body: Mapping[str, Any]) -> RuleRow:
-    """What `body` leaves out stays as it is.
+    """Change the fields in `body`; the others stay.
 
     Raises:
-        NotFound, Forbidden, InvalidField: as their names say.
+        NotFound, Forbidden: no such rule, or not the caller's to change.
+        InvalidField: names the field.
     """
 
     def save(db: Db) -> RuleRow:
-        fields = fields_in(body, changeable_rule(db, principal, rule_id))
+        fields = fields_in(body, require_changeable_rule(db, principal, rule_id))
         alert_rules.save_rule(db, rule_id, fields, deps.now_ms())
-        return known_rule(db, principal, rule_id)
+        return require_visible_rule(db, principal, rule_id)
 
     return deps.database.change(save)
 
@@ -106,10 +107,10 @@ def change(deps: Deps, principal: Principal, rule_id: int, body: Mapping[str, An
 def delete(deps: Deps, principal: Principal, rule_id: int) -> None:
     """Raises: NotFound, Forbidden."""
 
-    def forget(db: Db) -> None:
-        alert_rules.delete_rule(db, changeable_rule(db, principal, rule_id).id)
+    def delete_rule(db: Db) -> None:
+        alert_rules.delete_rule(db, require_changeable_rule(db, principal, rule_id).id)
 
-    deps.database.change(forget)
+    deps.database.change(delete_rule)
 
 
 # Channels ------------------------------------------------------------------------------------------------------------
@@ -119,16 +120,19 @@ def add_channel(deps: Deps, principal: Principal, rule_id: int, config: Any) -> 
     """`config` as in a body: an object with its `type`.
 
     Raises:
-        NotFound, Forbidden, InvalidField, Conflict: as their names say.
+        NotFound, Forbidden: no such rule, or not the caller's to change.
+        InvalidField, Conflict: the config is invalid, or the rule has too many channels.
     """
     with deps.database.reader() as reader:
-        changeable_rule(reader, principal, rule_id)  # whoever may not is told so, whatever they sent
-    channel_type, checked = _checked_channel(deps, config)
+        require_changeable_rule(
+            reader, principal, rule_id
+        )  # before validating, so that forbidden callers always get 403
+    channel_type, checked = _parse_channel(deps, config)
 
     def add(db: Db) -> ChannelRow:
-        rule = changeable_rule(db, principal, rule_id)
-        made = alert_rules.add_channel(db, rule.id, channel_type, checked, deps.now_ms())
-        return next(row for row in list_channels(db, [rule.id]) if row.id == made)
+        rule = require_changeable_rule(db, principal, rule_id)
+        channel_id = alert_rules.add_channel(db, rule.id, channel_type, checked, deps.now_ms())
+        return next(row for row in list_channels(db, [rule.id]) if row.id == channel_id)
 
     return deps.database.change(add)
 
@@ -136,52 +140,52 @@ def add_channel(deps: Deps, principal: Principal, rule_id: int, config: Any) -> 
 def delete_channel(deps: Deps, principal: Principal, rule_id: int, channel_id: int) -> None:
     """Raises: NotFound, Forbidden."""
 
-    def forget(db: Db) -> None:
-        rule = changeable_rule(db, principal, rule_id)
+    def remove(db: Db) -> None:
+        rule = require_changeable_rule(db, principal, rule_id)
         if not 0 < channel_id <= ID_MAX:
             raise NotFound(f"channel {channel_id} not found")
         alert_rules.delete_channel(db, rule.id, channel_id)
 
-    deps.database.change(forget)
+    deps.database.change(remove)
 
 
-def _checked_channel(deps: Deps, config: Any) -> tuple[str, Mapping[str, Any]]:
+def _parse_channel(deps: Deps, config: Any) -> tuple[str, Mapping[str, Any]]:
     if not isinstance(config, dict):
         raise InvalidField("config", "config must be an object")
     channel_type = config.get("type")
     if not isinstance(channel_type, str):
         raise InvalidField("config.type", "config.type is required")
-    given = {name: value for name, value in config.items() if name != "type"}
-    return channel_type, channels.check(channel_type, given, deps.settings)
+    fields = {name: value for name, value in config.items() if name != "type"}
+    return channel_type, channels.check(channel_type, fields, deps.settings)
 
 
 def fallback_targets(settings: Settings) -> list[tuple[str, str]]:
-    """Type and target of what rules without channels tell."""
+    """Type and target of the default channels, for rules without channels."""
     return [(kind, channels.target(kind, config)) for kind, config in channels.fallbacks(settings)]
 
 
-# Trying out ----------------------------------------------------------------------------------------------------------
+# Tests ---------------------------------------------------------------------------------------------------------------
 
 
-class Tested(NamedTuple):
+class RuleTest(NamedTuple):
     firing_id: int
     outcomes: list[trial.TrialResult]
 
     @property
     def sent(self) -> bool:
-        """Everybody got it, and somebody was to."""
+        """There was at least one receiver, and all accepted it."""
         return bool(self.outcomes) and all(outcome.state == "sent" for outcome in self.outcomes)
 
 
-def send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
-    """Send a test now and wait for the answers, `trial.WAIT_S` at most.
+def send_test(deps: Deps, principal: Principal, rule_id: int) -> RuleTest:
+    """Send a test now and wait for the answers, at most `trial.WAIT_S`.
 
     Raises:
-        NotFound, Forbidden: as their names say.
-        RateLimited: others wait for theirs, each on a thread that pages need too.
+        NotFound, Forbidden: no such rule, or not the caller's to change.
+        RateLimited: TESTS_AT_ONCE tests are running, each on a thread that pages need too.
     """
     with deps.database.reader() as db:
-        changeable_rule(db, principal, rule_id)
+        require_changeable_rule(db, principal, rule_id)
     if not _waiting.acquire(blocking=False):
         raise RateLimited(round(trial.WAIT_S))
     try:
@@ -190,15 +194,15 @@ def send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
         _waiting.release()
 
 
-def _send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
+def _send_test(deps: Deps, principal: Principal, rule_id: int) -> RuleTest:
     settings = deps.settings
 
     def start(db: Db) -> tuple[int, bool]:
-        rule, now_ms = changeable_rule(db, principal, rule_id), deps.now_ms()
-        made = trial.start(
+        rule, now_ms = require_changeable_rule(db, principal, rule_id), deps.now_ms()
+        firing_id = trial.start(
             db, rule, channels.fallbacks(settings), channels.target, origin=settings.auth.rp_origin, now_ms=now_ms
         )
-        return made, trial.is_running(db, now_ms)
+        return firing_id, trial.is_running(db, now_ms)
 
     firing_id, is_running = deps.database.change(start)
 
@@ -208,4 +212,4 @@ def _send_test(deps: Deps, principal: Principal, rule_id: int) -> Tested:
 
     rows = trial.wait(read, trial.WAIT_S if is_running else 0.0)
     deps.database.change(lambda db: trial.end(db, firing_id))
-    return Tested(firing_id, trial.outcomes(rows, is_running=is_running))
+    return RuleTest(firing_id, trial.outcomes(rows, is_running=is_running))

@@ -1,4 +1,4 @@
-"""What a rule would have said in the last days, for a rule that is stored, changed or only thought of."""
+"""Preview: the alerts a rule would have sent in the last days, for a stored, edited or new rule."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from bloop.projects.read import get_project
 from bloop.site.deps import Deps
 
 DAYS = 7
-UNNAMED = "this rule"  # one that is only thought of may have no name yet
+UNNAMED = "this rule"  # a new rule may have no name yet
 
 
-class Previewed(NamedTuple):
-    """`fired_count` firings, of which `newest` are told, newest first."""
+class RulePreview(NamedTuple):
+    """`fired_count` firings; `newest` lists some of them, newest first."""
 
     since_ms: int
     until_ms: int
@@ -33,27 +33,28 @@ class Previewed(NamedTuple):
     newest: list[AlertMessage]
 
 
-def look_back(
-    deps: Deps, principal: Principal, body: Mapping[str, Any], rule_id: int | None = None, *, told_max: int
-) -> Previewed:
-    """The rule that `body` describes; with `rule_id` it leaves out what is as it is there.
+def preview_rule(
+    deps: Deps, principal: Principal, body: Mapping[str, Any], rule_id: int | None = None, *, listed_max: int
+) -> RulePreview:
+    """Preview the rule that `body` describes; with `rule_id`, missing fields keep that rule's values.
 
     Raises:
-        NotFound, InvalidField: as their names say.
+        NotFound: no such rule.
+        InvalidField: names the field.
     """
     now_ms = deps.now_ms()
     since_ms = now_ms - DAYS * DAY_MS
     with deps.database.reader() as db:
-        kept = None if rule_id is None else alerting.known_rule(db, principal, rule_id)
+        kept = None if rule_id is None else alerting.require_visible_rule(db, principal, rule_id)
         rule = _rule(db, deps, principal, body, kept)
-        found = preview.preview(db, rule, since_ms, now_ms)
-        told = preview.messages(db, rule, found[-told_max:], deps.settings.auth.rp_origin)
-    return Previewed(since_ms, now_ms, len(found), told[::-1])
+        firings = preview.preview(db, rule, since_ms, now_ms)
+        newest = preview.messages(db, rule, firings[-listed_max:], deps.settings.auth.rp_origin)
+    return RulePreview(since_ms, now_ms, len(firings), newest[::-1])
 
 
 def _rule(db: Db, deps: Deps, principal: Principal, body: Mapping[str, Any], kept: RuleRow | None) -> Rule:
     fields = fields_in(body, kept)
-    fields = alert_rules.checked(fields._replace(name=fields.name.strip() or UNNAMED))
+    fields = alert_rules.validated(fields._replace(name=fields.name.strip() or UNNAMED))
     cooldown_secs = deps.settings.alerting.cooldown_secs if fields.cooldown_secs is None else fields.cooldown_secs
     return Rule(
         id=0 if kept is None else kept.id,
@@ -67,7 +68,7 @@ def _rule(db: Db, deps: Deps, principal: Principal, body: Mapping[str, Any], kep
 
 
 def _project_id(db: Db, principal: Principal, body: Mapping[str, Any]) -> int | None:
-    """Whoever sees a project may look back in it; a token has its own."""
+    """The project to preview: any visible one; a token's own."""
     reference = text_in(body, "project_id")
     if principal.kind is PrincipalKind.TOKEN:
         assert principal.project_ids is not None, "a token belongs to one project"

@@ -1,8 +1,8 @@
-"""Alert rules as typed values: what a rule may say, checked once; past this point nobody asks "is it a number?".
+"""Alert rules as typed values, validated once: later code does not check types again.
 
-R1  A config holds what its type knows and nothing else: a misspelt filter must not silently mean "everything".
-R2  Windows are counted in whole minutes, so their seconds are rounded up to those.
-R3  A rule's own filters and those of its config hold together. Two that contradict each other match nothing.
+RULE-1  A config holds only the fields of its type: a misspelt filter must not silently mean "everything".
+RULE-2  Windows are counted in whole minutes; their seconds are rounded up.
+RULE-3  A rule's own filters and those of its config both apply. Two that contradict each other match nothing.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from bloop.alerts.firing.windows import WindowScope
 from bloop.base.clock import MINUTE_MS
 from bloop.base.errors import InvalidField
 
-WINDOW_SECS_MAX = 86_400  # of any window; retention/policy.py keeps what a preview of the longest needs
+WINDOW_SECS_MAX = 86_400  # of any window; retention/policy.py keeps enough for a preview of the longest
 COUNT_MAX = 1_000_000_000
 MULTIPLIER_MAX = 10_000.0
-MIN_COUNT = 10  # events that a spike has at least, unless it says otherwise
+MIN_COUNT = 10  # default minimum of events in a spike
 TEXT_LENGTH_MAX = 1024
 
 
@@ -34,16 +34,16 @@ class RuleType(StrEnum):
     SPIKE = "spike"
 
 
-# What a number must be stands in its description, in the words of a refusal.
+# The description of each type is the text of its refusal.
 Count = Annotated[int, Meta(ge=0, le=COUNT_MAX, description=f"a whole number from 0 to {COUNT_MAX}")]
-CountOfSome = Annotated[int, Meta(ge=1, le=COUNT_MAX, description=f"a whole number from 1 to {COUNT_MAX}")]
+PositiveCount = Annotated[int, Meta(ge=1, le=COUNT_MAX, description=f"a whole number from 1 to {COUNT_MAX}")]
 WindowSecs = Annotated[int, Meta(ge=1, le=WINDOW_SECS_MAX, description=f"a whole number from 1 to {WINDOW_SECS_MAX}")]
 Multiplier = Annotated[float, Meta(ge=1, le=MULTIPLIER_MAX, description=f"a number from 1 to {MULTIPLIER_MAX:g}")]
 Text = Annotated[str, Meta(max_length=TEXT_LENGTH_MAX)] | None
 
 
 class NewIssue(Struct, frozen=True):
-    """An issue is seen for the first time; with `environment`, when that first time is there."""
+    """An issue is seen for the first time; with `environment`, if that is in it."""
 
     type: ClassVar = RuleType.NEW_ISSUE
 
@@ -51,7 +51,7 @@ class NewIssue(Struct, frozen=True):
 
 
 class Regression(Struct, frozen=True):
-    """A resolved issue happens again, or a mute ends by itself."""
+    """A resolved issue happens again, or a mute ends automatically."""
 
     type: ClassVar = RuleType.REGRESSION
 
@@ -84,7 +84,7 @@ class Spike(Struct, frozen=True):
     multiplier: Multiplier
     baseline_window_secs: WindowSecs
     compare_window_secs: WindowSecs
-    min_count: CountOfSome = MIN_COUNT
+    min_count: PositiveCount = MIN_COUNT
     fingerprint: Text = None
     route: Text = None
     environment: Text = None
@@ -109,7 +109,7 @@ _fields = functools.cache(msgspec.structs.fields)  # 100 µs each time
 
 
 class Rule(NamedTuple):
-    """A rule as the engine asks it. `from_minute_ms`: minutes before it was last changed are not its business."""
+    """A rule as the engine evaluates it. It ignores minutes before `from_minute_ms`, when it was last changed."""
 
     id: int
     name: str
@@ -127,7 +127,7 @@ class Rule(NamedTuple):
 
     @property
     def scope(self) -> WindowScope | None:
-        """None when its filters contradict each other (R3)."""
+        """None when its filters contradict each other (RULE-3)."""
         config = self.config
         own = [
             (getattr(config, "environment", None), self.environment_filter),
@@ -141,17 +141,17 @@ class Rule(NamedTuple):
 
 
 def minutes_of(secs: int) -> int:
-    """Whole minutes that hold so many seconds (R2)."""
+    """`secs` in minutes, rounded up (RULE-2)."""
     return -(-secs * 1000 // MINUTE_MS)
 
 
 def as_dict(config: RuleConfig) -> dict[str, Any]:
-    """Every field by name, without the type: what is stored, and what `parse_config` takes."""
+    """Every field by name, without the type: as stored and as `parse_config` accepts."""
     return msgspec.structs.asdict(config)
 
 
 def parse_config(rule_type: str, given: Mapping[str, Any]) -> RuleConfig:
-    """The config of a rule as somebody wrote it; a `type` inside it is passed over.
+    """Parse the config of a rule as the client sent it; a `type` in it is ignored.
 
     Raises:
         InvalidField: names the field, `config.threshold` for one.
@@ -159,19 +159,19 @@ def parse_config(rule_type: str, given: Mapping[str, Any]) -> RuleConfig:
     kind = _CONFIGS.get(rule_type)
     if kind is None:
         raise InvalidField("config.type", f"config.type must be one of {', '.join(_CONFIGS)}")
-    left = {name: _read(name, value) for name, value in given.items() if name != "type" and value is not None}
-    values = {f.name: left.pop(f.name, None if f.required else f.default) for f in _fields(kind)}
+    unread = {name: _read(name, value) for name, value in given.items() if name != "type" and value is not None}
+    values = {f.name: unread.pop(f.name, None if f.required else f.default) for f in _fields(kind)}
     try:
         config = msgspec.convert(values, kind)
     except msgspec.ValidationError as error:
         raise _refusal(kind, values, error) from None
-    if left:  # R1
-        raise _invalid(min(left), "is not known for this type of rule")
+    if unread:  # RULE-1
+        raise _invalid(min(unread), "is not known for this type of rule")
     return config
 
 
 def _read(name: str, value: Any) -> Any:
-    """Blank text says nothing, sources are stored in lower case, and 5.0 is a whole number."""
+    """Blank text becomes None, sources become lower case, and 5.0 becomes 5."""
     if isinstance(value, str) and name in _TEXTS:
         value = value.strip() or None
         return value.lower() if value and name == "source" else value

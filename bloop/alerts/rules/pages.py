@@ -30,22 +30,22 @@ from bloop.site.settings_nav import ALERTS, settings_nav
 NEW_HREF = f"{ALERTS.href}/new"
 LOG_HREF = f"{ALERTS.href}/deliveries"
 FACT_CHARS_MAX = 80
-PAIRS = "pairs"  # kind of a field: a textarea of lines, each a name and a value
+PAIRS = "pairs"  # kind of a field: a textarea of “Name: value” lines
 NOTICES = {
-    "made": "The rule is on. Say below who is to be told.",
-    "saved": "Saved. It counts from now on.",
-    "on": "The rule is on again.",
-    "off": "The rule is off. What happens meanwhile is not announced later.",
-    "deleted": "The rule is gone. What it said is kept in the delivery log.",
-    "channel-added": "Added. Send a test to see whether it arrives.",
-    "channel-removed": "Removed. What waited to be sent there was dismissed.",
-    "retried": "It is being sent again.",
+    "made": "Rule is on. Add a channel below.",
+    "saved": "Saved. Applies from now on.",
+    "on": "Rule turned on.",
+    "off": "Rule turned off. It will not alert about events that come while it is off.",
+    "deleted": "Rule deleted. Its alerts stay in the delivery log.",
+    "channel-added": "Channel added. Send a test to check it.",
+    "channel-removed": "Channel removed. Its waiting messages were dismissed.",
+    "retried": "Retrying.",
     "dismissed": "Dismissed.",
 }
 
 
 class ChannelSummary(NamedTuple):
-    """A channel as it may be seen: `facts` are what its settings show without their secrets."""
+    """A channel for display: `facts` are its settings without secrets."""
 
     id: int
     type: str
@@ -54,7 +54,7 @@ class ChannelSummary(NamedTuple):
     added_at_ms: int
 
 
-class Spec(NamedTuple):
+class FieldSpec(NamedTuple):
     """A field of a channel's form."""
 
     name: str
@@ -64,49 +64,51 @@ class Spec(NamedTuple):
     required: bool = True
 
 
-class Guide(NamedTuple):
-    """How somebody gets what a channel of a type needs."""
+class ChannelGuide(NamedTuple):
+    """Help and form fields for a channel type."""
 
     help: str
-    fields: tuple[Spec, ...]
+    fields: tuple[FieldSpec, ...]
 
 
-_FOREIGN = "Only admins and whoever created the project can change this rule."
+_FOREIGN = "Only admins and the project's creator can change this rule."
 _FOREIGN_ALL = "Only admins can change a rule over all projects."
-_SECRET = ("password", "url", PAIRS)  # not typed back
+_SECRET = ("password", "url", PAIRS)  # never sent back to the form
 GUIDES = {
-    "slack": Guide(
-        "In Slack make an app with Incoming Webhooks, add one for the channel and copy its URL.",
-        (Spec("webhook_url", "Webhook URL", "url", "https://hooks.slack.com/services/…"),),
+    "slack": ChannelGuide(
+        "In Slack, create an app with Incoming Webhooks, add a webhook for the channel and copy its URL.",
+        (FieldSpec("webhook_url", "Webhook URL", "url", "https://hooks.slack.com/services/…"),),
     ),
-    "email": Guide(
-        "Goes out by the server that the [smtp] section of the settings names.",
-        (Spec("to", "Address", "email", "oncall@example.com"),),
+    "email": ChannelGuide(
+        "Sent through the server in the [smtp] section of the configuration.",
+        (FieldSpec("to", "Email address", "email", "oncall@example.com"),),
     ),
-    "webhook": Guide(
-        "A POST of JSON to an address of yours. With a secret it is signed, so that the receiver can tell it is bloop.",
+    "webhook": ChannelGuide(
+        "A JSON POST to your URL. With a secret it is signed, so that the receiver can verify the sender.",
         (
-            Spec("url", "URL", "url", "https://example.com/hooks/bloop"),
-            Spec("signing_secret", "Secret for the signature, 16 characters or more", "password", required=False),
-            Spec("headers", "More headers, one “Name: value” a line", PAIRS, "Authorization: Bearer …", required=False),
-            Spec("template", "Template of the body, instead of bloop's own JSON", "area", required=False),
-            Spec("content_type", "Content type of the template", placeholder="application/json", required=False),
+            FieldSpec("url", "URL", "url", "https://example.com/hooks/bloop"),
+            FieldSpec("signing_secret", "Secret for the signature, 16 characters or more", "password", required=False),
+            FieldSpec(
+                "headers", "Headers, one “Name: value” per line", PAIRS, "Authorization: Bearer …", required=False
+            ),
+            FieldSpec("template", "Body template, instead of bloop's JSON", "area", required=False),
+            FieldSpec("content_type", "Content type of the body", placeholder="application/json", required=False),
         ),
     ),
-    "discord": Guide(
-        "In Discord open the channel's settings, Integrations, Webhooks: make one and copy its URL.",
-        (Spec("webhook_url", "Webhook URL", "url", "https://discord.com/api/webhooks/…"),),
+    "discord": ChannelGuide(
+        "In Discord, open the channel's settings, Integrations, Webhooks. Create a webhook and copy its URL.",
+        (FieldSpec("webhook_url", "Webhook URL", "url", "https://discord.com/api/webhooks/…"),),
     ),
-    "telegram": Guide(
-        "Make a bot with @BotFather, add it to the chat, and look up the id of the chat.",
+    "telegram": ChannelGuide(
+        "Create a bot with @BotFather, add it to the chat and look up the chat ID.",
         (
-            Spec("bot_token", "Token of the bot", "password", "123456:ABC…"),
-            Spec("chat_id", "Chat id", placeholder="-1001234567890"),
+            FieldSpec("bot_token", "Bot token", "password", "123456:ABC…"),
+            FieldSpec("chat_id", "Chat ID", placeholder="-1001234567890"),
         ),
     ),
-    "teams": Guide(
-        "In Teams add the workflow “Post to a channel when a webhook request is received” and copy its URL.",
-        (Spec("webhook_url", "Webhook URL", "url", "https://….logic.azure.com/workflows/…"),),
+    "teams": ChannelGuide(
+        "In Teams, add the workflow “Post to a channel when a webhook request is received” and copy its URL.",
+        (FieldSpec("webhook_url", "Webhook URL", "url", "https://….logic.azure.com/workflows/…"),),
     ),
 }
 
@@ -122,8 +124,8 @@ def alerts_page(
     notice: str,
     now_ms: int,
 ) -> AlertsPage:
-    """`rules` come with whether one may change them, `fallbacks` are types with their targets."""
-    everywhere = _fallbacks(fallbacks)
+    """`rules` come with whether the user may change them, `fallbacks` are types with their targets."""
+    fallback_labels = _fallback_labels(fallbacks)
     return AlertsPage(
         shell=shell,
         nav=settings_nav(ALERTS, is_admin=is_admin),
@@ -134,24 +136,24 @@ def alerts_page(
             RuleLine(
                 href=href_of(rule.id),
                 name=rule.name,
-                when=alert_words.when(rule),
-                where=alert_words.where(rule),
-                told=_told(channels.get(rule.id, ())) or everywhere,
+                condition=alert_words.describe_condition(rule),
+                scope=alert_words.describe_scope(rule),
+                targets=_channel_labels(channels.get(rule.id, ())) or fallback_labels,
                 enabled=rule.enabled,
                 last_fired_at_ms=rule.last_fired_at_ms,
                 may_change=may_change,
             )
             for rule, may_change in rules
         ),
-        fallbacks=everywhere,
+        fallbacks=fallback_labels,
         failed=failed,
     )
 
 
-class Around(NamedTuple):
-    """What a rule's page shows beside the rule."""
+class RulePageData(NamedTuple):
+    """The data of a rule's page besides the rule."""
 
-    projects: Sequence[ProjectRow] = ()  # one may make rules for
+    projects: Sequence[ProjectRow] = ()  # that the user may create rules for
     is_admin: bool = False
     environments: Sequence[str] = ()
     sources: Sequence[str] = ()
@@ -166,7 +168,7 @@ class Around(NamedTuple):
 def alert_page(
     shell: Shell,
     rule: RuleRow | None,
-    around: Around,
+    data: RulePageData,
     form: Mapping[str, str],
     *,
     may_change: bool,
@@ -177,26 +179,26 @@ def alert_page(
     problem: str = "",
     now_ms: int,
 ) -> AlertPage:
-    """`form` is what stands in the blanks; with a `channel_problem` it is that of the channel of `channel_type`."""
-    values = alert_words.typed(rule) if rule and (channel_type or not form) else form
+    """`form` holds the submitted values; with a `channel_problem`, those of the form of `channel_type`."""
+    values = alert_words.form_values(rule) if rule and (channel_type or not form) else form
     return AlertPage(
         shell=shell,
-        nav=settings_nav(ALERTS, is_admin=around.is_admin),
+        nav=settings_nav(ALERTS, is_admin=data.is_admin),
         now_ms=now_ms,
         notice=NOTICES.get(notice, ""),
         problem=problem,
-        form=_form(values, rule, around),
+        form=_form(values, rule, data),
         may_change=may_change,
         foreign_note="" if may_change else _FOREIGN_ALL if rule is None or rule.project_id is None else _FOREIGN,
         preview=preview,
-        rule=None if rule is None else _view(rule, around.people),
-        told=_told(around.channels),
-        fallbacks=_fallbacks(around.fallbacks),
-        channels=() if rule is None else tuple(_channel(rule.id, told) for told in around.channels),
+        rule=None if rule is None else _view(rule, data.people),
+        targets=_channel_labels(data.channels),
+        fallbacks=_fallback_labels(data.fallbacks),
+        channels=() if rule is None else tuple(_channel(rule.id, channel) for channel in data.channels),
         channel_forms=tuple(_channel_form(kind, channel_type, form, channel_problem) for kind in GUIDES),
-        can_test=may_change and bool(around.channels or around.fallbacks),
-        test=None if rule is None or not around.test else _test(rule.id, around.test),
-        firings=tuple(_firing(row) for row in around.firings),
+        can_test=may_change and bool(data.channels or data.fallbacks),
+        test=None if rule is None or not data.test else _test(rule.id, data.test),
+        firings=tuple(_firing(row) for row in data.firings),
     )
 
 
@@ -211,12 +213,12 @@ def href_of(rule_id: int) -> str:
     return f"{ALERTS.href}/{rule_id}"
 
 
-def _told(channels: Sequence[ChannelSummary]) -> tuple[str, ...]:
-    return tuple(alert_words.told(channel.type, channel.target) for channel in channels)
+def _channel_labels(channels: Sequence[ChannelSummary]) -> tuple[str, ...]:
+    return tuple(alert_words.channel_label(channel.type, channel.target) for channel in channels)
 
 
-def _fallbacks(fallbacks: Sequence[tuple[str, str]]) -> tuple[str, ...]:
-    return tuple(alert_words.told(kind, target) for kind, target in fallbacks)
+def _fallback_labels(fallbacks: Sequence[tuple[str, str]]) -> tuple[str, ...]:
+    return tuple(alert_words.channel_label(kind, target) for kind, target in fallbacks)
 
 
 def _view(rule: RuleRow, people: Mapping[str, str]) -> RuleView:
@@ -229,56 +231,56 @@ def _view(rule: RuleRow, people: Mapping[str, str]) -> RuleView:
     )
 
 
-def _form(values: Mapping[str, str], rule: RuleRow | None, around: Around) -> RuleForm:
-    chosen = alert_words.blank(values, "type")
+def _form(values: Mapping[str, str], rule: RuleRow | None, data: RulePageData) -> RuleForm:
+    chosen = alert_words.form_value(values, "type")
     project = values.get("project", "")
-    everywhere = [Option("", alert_words.ALL_PROJECTS, project == "")] if around.is_admin else []
+    all_projects = [Option("", alert_words.ALL_PROJECTS, project == "")] if data.is_admin else []
     return RuleForm(
         href=ALERTS.href if rule is None else href_of(rule.id),
         name=values.get("name", ""),
         description=values.get("description", ""),
-        types=tuple(Option(name, words, name == chosen) for name, words in alert_words.TYPES.items()),
-        threshold=alert_words.blank(values, "threshold"),
-        window_minutes=alert_words.blank(values, "window_minutes"),
-        multiplier=alert_words.blank(values, "multiplier"),
-        compare_minutes=alert_words.blank(values, "compare_minutes"),
-        baseline_minutes=alert_words.blank(values, "baseline_minutes"),
-        min_count=alert_words.blank(values, "min_count"),
+        types=tuple(Option(name, label, name == chosen) for name, label in alert_words.TYPES.items()),
+        threshold=alert_words.form_value(values, "threshold"),
+        window_minutes=alert_words.form_value(values, "window_minutes"),
+        multiplier=alert_words.form_value(values, "multiplier"),
+        compare_minutes=alert_words.form_value(values, "compare_minutes"),
+        baseline_minutes=alert_words.form_value(values, "baseline_minutes"),
+        min_count=alert_words.form_value(values, "min_count"),
         fingerprint=values.get("fingerprint", ""),
         route=values.get("route", ""),
-        projects=(*everywhere, *(Option(p.slug, p.name, p.slug == project) for p in around.projects)),
+        projects=(*all_projects, *(Option(p.slug, p.name, p.slug == project) for p in data.projects)),
         project_name="" if rule is None else rule.project_name or alert_words.ALL_PROJECTS,
         environment=values.get("environment", ""),
-        environments=tuple(around.environments),
+        environments=tuple(data.environments),
         source=values.get("source", ""),
-        sources=tuple(around.sources),
+        sources=tuple(data.sources),
         cooldown_minutes=values.get("cooldown_minutes", ""),
-        cooldown_default=alert_words.minutes(around.cooldown_default_s),
+        cooldown_default=alert_words.format_minutes(data.cooldown_default_s),
     )
 
 
-def _channel(rule_id: int, told: ChannelSummary) -> ChannelLine:
+def _channel(rule_id: int, channel: ChannelSummary) -> ChannelLine:
     return ChannelLine(
-        href=f"{href_of(rule_id)}/channels/{told.id}",
-        label=alert_words.channel(told.type),
-        target=told.target,
-        facts=tuple(_fact(name, value) for name, value in told.facts.items() if value),
-        added_at_ms=told.added_at_ms,
+        href=f"{href_of(rule_id)}/channels/{channel.id}",
+        label=alert_words.channel_name(channel.type),
+        target=channel.target,
+        facts=tuple(_fact(name, value) for name, value in channel.facts.items() if value),
+        added_at_ms=channel.added_at_ms,
     )
 
 
 def _fact(name: str, value: object) -> tuple[str, str]:
-    """Of headers and the like their names, of what is long the beginning."""
+    """Name and short value; of mappings such as headers only the names."""
     text = ", ".join(map(str, value)) if isinstance(value, Mapping) else " ".join(str(value).split())
     return name.replace("_", " "), text if len(text) <= FACT_CHARS_MAX else f"{text[:FACT_CHARS_MAX]}…"
 
 
-def _channel_form(kind: str, asked: str, form: Mapping[str, str], problem: str) -> ChannelForm:
-    """What was typed stands in the form again, secrets left out."""
-    is_this = kind == asked
+def _channel_form(kind: str, submitted_kind: str, form: Mapping[str, str], problem: str) -> ChannelForm:
+    """The form of the submitted kind keeps its input, without secrets."""
+    is_this = kind == submitted_kind
     return ChannelForm(
         type=kind,
-        label=alert_words.channel(kind),
+        label=alert_words.channel_name(kind),
         help=GUIDES[kind].help,
         fields=tuple(
             ChannelField(
@@ -302,9 +304,9 @@ def _test(rule_id: int, rows: Sequence[DeliveryRow]) -> TestResult:
         at_ms=rows[0].created_at_ms,
         lines=tuple(
             TestLine(
-                label=alert_words.told(row.channel_type, row.target),
+                label=alert_words.channel_label(row.channel_type, row.target),
                 is_sent=row.state is DeliveryState.SENT,
-                answer=alert_words.answer(row.last_error, row.last_status),
+                answer=alert_words.describe_answer(row.last_error, row.last_status),
             )
             for row in rows
         ),
@@ -327,7 +329,7 @@ def _firing(row: FiringRow) -> FiringLine:
 def _outcome(row: FiringRow) -> str:
     """`2 sent, 1 failed` …"""
     if row.is_test and row.dismissed:
-        return "did not arrive everywhere" if row.sent else "did not arrive"
+        return "partly delivered" if row.sent else "not delivered"
     counts = {"sent": row.sent, "waiting": row.waiting, "failed": row.failed, "dismissed": row.dismissed}
-    said = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    return said or ("goes out with the next digest" if row.is_held else "nobody was told")
+    summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+    return summary or ("waits for the next digest" if row.is_held else "no channel")

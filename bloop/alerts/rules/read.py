@@ -1,7 +1,7 @@
-"""Alert rules and the channels they speak through, for lists, for one page, and for whoever may change them.
+"""Alert rules and their channels, for lists and for one page.
 
-Q1  A rule of a deleted project is in no answer. A rule of no project is about all of them.
-Q2  A channel's config holds its secrets; what is shown of it is for `bloop.alerts.channels` to say.
+RULE-READ-1  Rules of deleted projects are never returned. A rule without a project covers all projects.
+RULE-READ-2  A channel's config holds its secrets; display it through `bloop.alerts.channels`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bloop.db.engine import Db, ids_json
 
 
 class RuleRow(NamedTuple):
-    """`project_*` are None for a rule over all projects; `project_created_by` is who may manage its project."""
+    """`project_*` are None for a rule over all projects; `project_created_by` may manage its project."""
 
     id: int
     project_id: int | None
@@ -30,7 +30,7 @@ class RuleRow(NamedTuple):
     description: str | None
     environment_filter: str | None
     source_filter: str | None
-    cooldown_secs: int | None  # None: what alerting.cooldown_secs says
+    cooldown_secs: int | None  # None: alerting.cooldown_secs
     created_by: str | None
     created_at_ms: int
     updated_at_ms: int
@@ -38,7 +38,7 @@ class RuleRow(NamedTuple):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Without its type, which is `rule_type`."""
+        """Without the type, which is `rule_type`."""
         stored: dict[str, Any] = orjson.loads(self.config_json)
         return stored
 
@@ -52,12 +52,12 @@ class ChannelRow(NamedTuple):
 
     @property
     def config(self) -> dict[str, Any]:
-        """Secrets included: not for showing (Q2)."""
+        """With secrets: never show it (RULE-READ-2)."""
         stored: dict[str, Any] = orjson.loads(self.config_json)
         return stored
 
 
-# The newest firing by alert_firings_by_rule.
+# The newest firing is served by alert_firings_by_rule.
 _COLUMNS = """
 SELECT r.id, r.project_id, p.public_id, p.slug, p.name, p.created_by, r.name, r.rule_type, r.config, r.enabled,
        r.description, r.environment_filter, r.source_filter, r.cooldown_secs, r.created_by, r.created_at_ms,
@@ -81,7 +81,7 @@ SELECT id, rule_id, channel_type, config, created_at_ms
 
 
 def list_rules(db: Db, project_ids: Sequence[int] | None = None) -> list[RuleRow]:
-    """By id. None lists every rule; else those of these projects alone, without the ones over all."""
+    """By id. None lists every rule; else only those of these projects, without the ones over all projects."""
     if project_ids is None:
         return [_rule(row) for row in db.execute(f"{_COLUMNS} {_BY_ID}")]
     bindings = {"project_ids": ids_json(project_ids)}
@@ -89,7 +89,7 @@ def list_rules(db: Db, project_ids: Sequence[int] | None = None) -> list[RuleRow
 
 
 def get_rule(db: Db, rule_id: int) -> RuleRow | None:
-    """Says nothing about who may see it."""
+    """Does not check access."""
     row = db.execute(f"{_COLUMNS} {_ONE}", {"id": rule_id}).fetchone()
     return None if row is None else _rule(row)
 
@@ -100,5 +100,5 @@ def list_channels(db: Db, rule_ids: Sequence[int]) -> list[ChannelRow]:
 
 
 def _rule(row: tuple[Any, ...]) -> RuleRow:
-    made = RuleRow(*row)
-    return made._replace(enabled=bool(made.enabled))
+    rule = RuleRow(*row)
+    return rule._replace(enabled=bool(rule.enabled))

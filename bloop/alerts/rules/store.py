@@ -1,7 +1,7 @@
-"""Alert rules and their channels: made, changed, deleted. Call inside a transaction.
+"""Creates, changes and deletes alert rules and their channels. Call inside a transaction.
 
-R1  What is stored has been checked: the config by `rules.model`, a channel's by `alerts.channels`, the rest here.
-R2  A deleted rule takes its channels along and what still waited to be sent; what it said is kept in the log.
+RULE-STORE-1  Stored values are validated: the config by `rules.model`, a channel's by `alerts.channels`, the rest here.
+RULE-STORE-2  Deleting a rule deletes its channels and its waiting deliveries; its alerts stay in the log.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ NAME_LENGTH_MAX = 100
 DESCRIPTION_LENGTH_MAX = 1000
 COOLDOWN_SECS_MAX = 604_800
 RULES_MAX = 500
-CHANNELS_MAX = 20  # of one rule
+CHANNELS_MAX = 20  # per rule
 
 
 class RuleFields(NamedTuple):
-    """What people say of a rule. `config` is without its `type`; text that says nothing is None."""
+    """A rule's values as users set them. `config` is without its `type`; blank text is None."""
 
     name: str
     rule_type: str
@@ -32,7 +32,7 @@ class RuleFields(NamedTuple):
     description: str | None = None
     environment_filter: str | None = None
     source_filter: str | None = None
-    cooldown_secs: int | None = None  # None: what alerting.cooldown_secs says
+    cooldown_secs: int | None = None  # None: alerting.cooldown_secs
 
 
 _COUNT_RULES = "SELECT count(*) FROM alert_rules"
@@ -63,10 +63,10 @@ _DELETE_CHANNEL = "DELETE FROM alert_channels WHERE id = :id AND rule_id = :rule
 
 
 def create_rule(db: Db, fields: RuleFields, *, project_id: int | None, created_by: str | None, now_ms: int) -> int:
-    """The id of the new rule; `project_id` None is a rule over all projects.
+    """Create a rule; return its id. `project_id` None is a rule over all projects.
 
     Raises:
-        InvalidField: a field will not do.
+        InvalidField: names the field.
         Conflict: there are RULES_MAX already.
     """
     if int(db.execute(_COUNT_RULES).get or 0) >= RULES_MAX:
@@ -77,38 +77,38 @@ def create_rule(db: Db, fields: RuleFields, *, project_id: int | None, created_b
 
 
 def save_rule(db: Db, rule_id: int, fields: RuleFields, now_ms: int) -> None:
-    """All of its fields as they are now meant.
+    """Store all fields of the rule.
 
     Raises:
-        InvalidField: a field will not do.
-        NotFound: the rule is gone.
+        InvalidField: names the field.
+        NotFound: no such rule.
     """
     if not list(db.execute(_UPDATE, _row(fields, now_ms) | {"id": rule_id})):
         raise NotFound(f"alert rule {rule_id} not found")
 
 
 def switch_rule(db: Db, rule_id: int, now_ms: int, *, enabled: bool) -> None:
-    """Off, it says nothing, and what happens meanwhile is not announced later.
+    """Turn the rule on or off. It never alerts about events that came while it was off.
 
     Raises:
-        NotFound: the rule is gone.
+        NotFound: no such rule.
     """
     if not list(db.execute(_SWITCH, {"id": rule_id, "enabled": int(enabled), "now_ms": now_ms})):
         raise NotFound(f"alert rule {rule_id} not found")
 
 
 def delete_rule(db: Db, rule_id: int) -> None:
-    """R2.
+    """Delete the rule (RULE-STORE-2).
 
     Raises:
-        NotFound: it is gone already.
+        NotFound: it is deleted already.
     """
     if not list(db.execute(_DELETE, {"id": rule_id})):
         raise NotFound(f"alert rule {rule_id} not found")
 
 
 def add_channel(db: Db, rule_id: int, channel_type: str, config: Mapping[str, Any], now_ms: int) -> int:
-    """The id of the new channel.
+    """Add a channel; return its id.
 
     Raises:
         Conflict: the rule has CHANNELS_MAX already.
@@ -126,8 +126,8 @@ def delete_channel(db: Db, rule_id: int, channel_id: int) -> None:
         raise NotFound(f"channel {channel_id} not found")
 
 
-def checked(fields: RuleFields) -> RuleFields:
-    """As they are to be stored: trimmed, sources in lower case. The config is the caller's to check (R1).
+def validated(fields: RuleFields) -> RuleFields:
+    """The fields as stored: trimmed, sources in lower case. The caller validates the config (RULE-STORE-1).
 
     Raises:
         InvalidField: names the field.
@@ -136,20 +136,20 @@ def checked(fields: RuleFields) -> RuleFields:
     if cooldown is not None and not 0 <= cooldown <= COOLDOWN_SECS_MAX:
         raise InvalidField("cooldown_secs", f"cooldown_secs must be between 0 and {COOLDOWN_SECS_MAX}")
     return fields._replace(
-        name=_checked_name(fields.name),
-        description=_checked("description", fields.description, DESCRIPTION_LENGTH_MAX),
-        environment_filter=_checked("environment_filter", fields.environment_filter, ENVIRONMENT_BYTES_MAX),
-        source_filter=_checked("source_filter", (fields.source_filter or "").lower(), SOURCE_CHARS_MAX),
+        name=_validated_name(fields.name),
+        description=_validated_text("description", fields.description, DESCRIPTION_LENGTH_MAX),
+        environment_filter=_validated_text("environment_filter", fields.environment_filter, ENVIRONMENT_BYTES_MAX),
+        source_filter=_validated_text("source_filter", (fields.source_filter or "").lower(), SOURCE_CHARS_MAX),
     )
 
 
 def _row(fields: RuleFields, now_ms: int) -> dict[str, Any]:
     """Raises: InvalidField."""
     config = orjson.dumps(dict(fields.config)).decode()
-    return checked(fields)._asdict() | {"config": config, "enabled": int(fields.enabled), "now_ms": now_ms}
+    return validated(fields)._asdict() | {"config": config, "enabled": int(fields.enabled), "now_ms": now_ms}
 
 
-def _checked_name(name: str) -> str:
+def _validated_name(name: str) -> str:
     name = name.strip()
     if not name:
         raise InvalidField("name", "name is required")
@@ -158,8 +158,8 @@ def _checked_name(name: str) -> str:
     return name
 
 
-def _checked(field: str, text: str | None, length_max: int) -> str | None:
-    """Blank text says nothing."""
+def _validated_text(field: str, text: str | None, length_max: int) -> str | None:
+    """Trimmed; None when blank."""
     text = (text or "").strip()
     if len(text) > length_max:
         raise InvalidField(field, f"{field} must be at most {length_max} characters")

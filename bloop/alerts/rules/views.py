@@ -1,9 +1,9 @@
-"""/settings/alerts: the rules, one of them with its channels, and a form for a new one.
+"""/settings/alerts: the list of rules, one rule with its channels, and the form of a new rule.
 
-J1  A change is a POST that answers 303 back to a page which says what was done. A form that will not do comes back as
-    it was typed, with the reason and the status of the error. Secrets are not typed back.
-J2  The button for a preview posts the same form and changes nothing: it works before a rule is made, and for changes
-    that are not saved yet.
+RULE-PAGE-1  A change is a POST that answers 303 back to a page which says what was done. A refused form comes back with
+             its input, the reason and the status of the error. Secrets are never sent back.
+RULE-PAGE-2  The preview button posts the same form and changes nothing: it also works before a rule is created, and
+             for unsaved changes.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ from bloop.alerts.contexts import Preview, PreviewLine
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, count_deliveries, deliveries_of, list_firings
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
-from bloop.alerts.rules.forms import body_of, channel_config, in_words
-from bloop.alerts.rules.look_back import DAYS, look_back
-from bloop.alerts.rules.pages import Around, ChannelSummary
+from bloop.alerts.rules.forms import body_from_form, channel_config, describe_error
+from bloop.alerts.rules.look_back import DAYS, preview_rule
+from bloop.alerts.rules.pages import ChannelSummary, RulePageData
 from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
 from bloop.auth.access import may_manage
 from bloop.auth.principal import Principal
@@ -41,7 +41,7 @@ FIRINGS_SHOWN = 25
 PREVIEWED_SHOWN = 20
 SOURCES_SINCE_MS = 30 * 86_400_000
 RULE_FORM_BYTES_MAX = 16_384
-CHANNEL_FORM_BYTES_MAX = 65_536  # a template of a body is among its fields
+CHANNEL_FORM_BYTES_MAX = 65_536  # it may hold a body template
 
 
 class RulePages:
@@ -76,10 +76,10 @@ class RulePages:
                 preview = _preview(self._deps, principal_of(req), form, None)
                 show_rule(self._deps, req, resp, None, form, preview=preview)
                 return
-            rule = alerting.create(self._deps, principal_of(req), body_of(form))
+            rule = alerting.create(self._deps, principal_of(req), body_from_form(form))
         except (InvalidField, Conflict) as error:
             resp.status = errors.status_of(error)
-            show_rule(self._deps, req, resp, None, form, problem=_words(error))
+            show_rule(self._deps, req, resp, None, form, problem=_describe_problem(error))
             return
         back_to(resp, alert_pages.href_of(rule.id), "made")
 
@@ -101,17 +101,17 @@ class RuleSettings:
                 preview = _preview(self._deps, principal, form, rule_id)
                 show_rule(self._deps, req, resp, rule_id, form, preview=preview)
                 return
-            self._may(principal, rule_id)
-            alerting.change(self._deps, principal, rule_id, body_of(form))
+            self._check_access(principal, rule_id)
+            alerting.change(self._deps, principal, rule_id, body_from_form(form))
         except InvalidField as error:
             resp.status = errors.status_of(error)
-            show_rule(self._deps, req, resp, rule_id, form, problem=_words(error))
+            show_rule(self._deps, req, resp, rule_id, form, problem=_describe_problem(error))
             return
         back_to(resp, alert_pages.href_of(rule_id), "saved")
 
     def on_post_enabled(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
-        self._may(principal, rule_id)
+        self._check_access(principal, rule_id)
         enabled = {"on": True, "off": False}.get(read_form(req).get("enabled", ""))
         if enabled is None:
             raise InvalidParameter("enabled", "must be on or off")
@@ -128,14 +128,14 @@ class RuleSettings:
 
     def on_post_channels(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
-        self._may(principal, rule_id)
+        self._check_access(principal, rule_id)
         form = read_form(req, CHANNEL_FORM_BYTES_MAX)
         kind = form.get("type", "")
         try:
             alerting.add_channel(self._deps, principal, rule_id, channel_config(form, _fields(kind)))
         except (InvalidField, Conflict) as error:
             resp.status = errors.status_of(error)
-            show_rule(self._deps, req, resp, rule_id, form, channel_type=kind, channel_problem=_words(error))
+            show_rule(self._deps, req, resp, rule_id, form, channel_type=kind, channel_problem=_describe_problem(error))
             return
         back_to(resp, alert_pages.href_of(rule_id), "channel-added")
 
@@ -143,10 +143,10 @@ class RuleSettings:
         alerting.delete_channel(self._deps, principal_of(req), rule_id, channel_id)
         back_to(resp, alert_pages.href_of(rule_id), "channel-removed")
 
-    def _may(self, principal: Principal, rule_id: int) -> None:
-        """Whoever may not is told so, whatever they sent."""
+    def _check_access(self, principal: Principal, rule_id: int) -> None:
+        """Check permission before validating, so that forbidden callers always get 403."""
         with self._deps.database.reader() as db:
-            alerting.changeable_rule(db, principal, rule_id)
+            alerting.require_changeable_rule(db, principal, rule_id)
 
 
 def show_rule(
@@ -161,19 +161,17 @@ def show_rule(
     channel_type: str = "",
     channel_problem: str = "",
 ) -> None:
-    """The page of a rule, or of one to be made; `form` is what was typed, nothing on a first visit."""
+    """Send the page of a rule, or of a new one; `form` is the submitted input, empty on a GET."""
     principal = principal_of(req)
     with deps.database.reader() as db:
-        rule = None if rule_id is None else alerting.known_rule(db, principal, rule_id)
-        around = _around(db, deps, req, rule)
+        rule = None if rule_id is None else alerting.require_visible_rule(db, principal, rule_id)
+        data = _page_data(db, deps, req, rule)
         page = alert_pages.alert_page(
             deps.shell(db, principal),
             rule,
-            around,
+            data,
             form,
-            may_change=bool(around.is_admin or around.projects)
-            if rule is None
-            else alerting.may_change(principal, rule),
+            may_change=bool(data.is_admin or data.projects) if rule is None else alerting.may_change(principal, rule),
             preview=preview,
             channel_type=channel_type,
             channel_problem=channel_problem,
@@ -185,20 +183,20 @@ def show_rule(
 
 
 def _preview(deps: Deps, principal: Principal, form: Mapping[str, str], rule_id: int | None) -> Preview:
-    found = look_back(deps, principal, body_of(form), rule_id, told_max=PREVIEWED_SHOWN)
+    preview = preview_rule(deps, principal, body_from_form(form), rule_id, listed_max=PREVIEWED_SHOWN)
     lines = (
-        PreviewLine(told.at_ms, told.text, issue_href(told.issue.short_id) if told.issue else "")
-        for told in found.newest
+        PreviewLine(message.at_ms, message.text, issue_href(message.issue.short_id) if message.issue else "")
+        for message in preview.newest
     )
-    return Preview(DAYS, found.fired_count, tuple(lines))
+    return Preview(DAYS, preview.fired_count, tuple(lines))
 
 
-def _around(db: Db, deps: Deps, req: falcon.Request, rule: RuleRow | None) -> Around:
+def _page_data(db: Db, deps: Deps, req: falcon.Request, rule: RuleRow | None) -> RulePageData:
     principal, now_ms = principal_of(req), deps.now_ms()
-    seen = projects.list_projects(db, principal.project_ids)
-    ids = [row.id for row in seen] if rule is None or rule.project_id is None else [rule.project_id]
-    return Around(
-        projects=[row for row in seen if may_manage(principal, row.created_by)],
+    visible_projects = projects.list_projects(db, principal.project_ids)
+    ids = [row.id for row in visible_projects] if rule is None or rule.project_id is None else [rule.project_id]
+    return RulePageData(
+        projects=[row for row in visible_projects if may_manage(principal, row.created_by)],
         is_admin=principal.is_admin,
         environments=releases.list_environments(db, ids),
         sources=releases.list_sources(db, ids, hour_of(now_ms - SOURCES_SINCE_MS)),
@@ -212,26 +210,26 @@ def _around(db: Db, deps: Deps, req: falcon.Request, rule: RuleRow | None) -> Ar
 
 
 def _test(db: Db, req: falcon.Request, rule: RuleRow) -> list[DeliveryRow]:
-    """The deliveries of the test that the address names, if it is one of this rule."""
+    """The deliveries of the test in the URL, if it is a test of this rule."""
     firing_id = params.integer(req, "test", 0, low=0, high=alerting.ID_MAX)
     return [row for row in deliveries_of(db, firing_id) if row.is_test and row.rule_id == rule.id]
 
 
 def _channels(db: Db, rules: list[RuleRow]) -> dict[int, list[ChannelSummary]]:
-    """By rule, as they may be seen."""
-    found: dict[int, list[ChannelSummary]] = {}
+    """By rule, without secrets."""
+    by_rule: dict[int, list[ChannelSummary]] = {}
     for row in list_channels(db, [rule.id for rule in rules]):
         kind, config = row.channel_type, row.config
-        told = ChannelSummary(
+        summary = ChannelSummary(
             row.id, kind, channels.target(kind, config), channels.redacted(kind, config), row.created_at_ms
         )
-        found.setdefault(row.rule_id, []).append(told)
-    return found
+        by_rule.setdefault(row.rule_id, []).append(summary)
+    return by_rule
 
 
-def _fields(kind: str) -> tuple[alert_pages.Spec, ...]:
+def _fields(kind: str) -> tuple[alert_pages.FieldSpec, ...]:
     return alert_pages.GUIDES[kind].fields if kind in alert_pages.GUIDES else ()
 
 
-def _words(error: BloopError) -> str:
-    return in_words(error) if isinstance(error, InvalidField) else str(error)
+def _describe_problem(error: BloopError) -> str:
+    return describe_error(error) if isinstance(error, InvalidField) else str(error)

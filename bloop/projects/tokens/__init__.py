@@ -1,1 +1,1 @@
-"""API tokens: each opens one project."""
+"""API tokens: each grants access to one project."""

@@ -1,4 +1,4 @@
-"""/v1/tokens: made, listed, revoked, by admins and by whoever created the token's project. Times in seconds."""
+"""/v1/tokens: create, list, revoke; for admins and the creator of the token's project. Times in seconds."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ class TokensApi:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req)
-        made, project = create(
+        token, project = create(
             self._deps,
             principal_of(req),
             reference=text_in(body, "project_id"),
             name=text_in(body, "name"),
-            scope_names=_names(body.get("scopes")),
-            expires_in_days=_days(body.get("expires_in_days")),
+            scope_names=_read_names(body.get("scopes")),
+            expires_in_days=_read_days(body.get("expires_in_days")),
         )
         resp.status = falcon.HTTP_201
-        answer_json(resp, made._asdict() | {"project_id": project.public_id})
+        answer_json(resp, token._asdict() | {"project_id": project.public_id})
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         reference = req.get_param("project_id")
@@ -52,14 +52,14 @@ class TokensApi:
                 raise NotFound("project not found")
             check_access(principal_of(req), project)
             rows = list_tokens(db, project.id)
-        answer_json(resp, [*map(_show, rows)])
+        answer_json(resp, [*map(_token_json, rows)])
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
         revoke(self._deps, principal_of(req), token_id)
         answer_json(resp, {"revoked": token_id})
 
 
-# What the pages of the settings do as well ---------------------------------------------------------------------------
+# Changes that the settings pages make too -----------------------------------------------------------------------------
 
 
 def create(
@@ -81,7 +81,7 @@ def create(
         if project is None:
             raise InvalidField("project_id", "project not found")
         check_access(principal, project)
-        made = tokens.create_token(
+        token = tokens.create_token(
             db,
             name=name,
             project_id=project.id,
@@ -90,7 +90,7 @@ def create(
             expires_in_days=expires_in_days,
             created_by=creator_id(principal),
         )
-        return made, project
+        return token, project
 
     return deps.database.change(change)
 
@@ -116,7 +116,7 @@ def check_access(principal: Principal, project: ProjectRow) -> None:
         raise Forbidden(NO_ACCESS)
 
 
-def _names(value: Any) -> list[str]:
+def _read_names(value: Any) -> list[str]:
     if value is None:
         return []
     if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
@@ -124,13 +124,13 @@ def _names(value: Any) -> list[str]:
     return value
 
 
-def _days(value: Any) -> int | None:
+def _read_days(value: Any) -> int | None:
     if value is not None and type(value) is not int:
         raise InvalidField("expires_in_days", "expires_in_days must be a whole number")
     return value
 
 
-def _show(row: TokenRow) -> dict[str, Any]:
+def _token_json(row: TokenRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "name": row.name,

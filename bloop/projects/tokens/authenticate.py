@@ -1,4 +1,4 @@
-"""Bearer token → principal: an API token of a project."""
+"""Finds the principal of a bearer token."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from bloop.projects.tokens.store import touch_token
 from bloop.site.access import Credential
 
 
-def find_by_bearer(db: Db, token: str, now_ms: int) -> Credential | None:
-    """The grant of this token; None when it was revoked, has expired or never was one."""
+def find_credential_by_bearer(db: Db, token: str, now_ms: int) -> Credential | None:
+    """The grant of this token; None when it is unknown, revoked or expired."""
     grant = find_grant(db, credentials.token_hash(token), now_ms)
     if grant is None:
         return None

@@ -1,4 +1,4 @@
-"""`bloop token`: list, create, revoke. A token is printed once, when it is made; only its hash is kept."""
+"""`bloop token`: list, create, revoke. A token is printed once, when it is created; only its hash is stored."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from bloop.projects.tokens.read import TokenRow, list_tokens
 
 @click.group()
 def token() -> None:
-    """API tokens."""
+    """Manage API tokens."""
 
 
 @token.command("list")
-@click.option("--project", "slug", help="Only this project's.")
+@click.option("--project", "slug", help="Only tokens of this project.")
 @as_json
 @with_settings
 def list_(settings: Settings, slug: str | None, as_json: bool) -> None:
-    """Every token, newest first, revoked ones included. Tokens themselves are not kept and cannot be shown."""
+    """List all tokens, newest first, revoked ones included. The secrets are not stored and cannot be shown."""
     with database(settings) as db:
         rows = list_tokens(db, find_project(db, slug).id if slug else None)
         slugs = {row.id: row.slug for row in list_projects(db)}
     if as_json:
-        print_json([_public(row, slugs[row.project_id]) for row in rows])
+        print_json([_token_json(row, slugs[row.project_id]) for row in rows])
         return
     print_table(
         ("ID", "NAME", "STARTS WITH", "PROJECT", "SCOPES", "EXPIRES", "LAST USED"),
@@ -53,15 +53,17 @@ def list_(settings: Settings, slug: str | None, as_json: bool) -> None:
 
 @token.command()
 @click.argument("name")
-@click.option("--project", "slug", required=True, help="The project it opens.")
-@click.option("--scopes", required=True, metavar="A,B", help=f"Any of {', '.join(scope_names.Scope)}.")
-@click.option("--days", type=int, help="Days until it expires; never unless given.")
+@click.option("--project", "slug", required=True, help="Project the token gives access to.")
+@click.option(
+    "--scopes", required=True, metavar="A,B", help=f"Comma-separated scopes, any of {', '.join(scope_names.Scope)}."
+)
+@click.option("--days", type=int, help="Days until it expires (default: never).")
 @as_json
 @with_settings
 def create(settings: Settings, name: str, slug: str, scopes: str, days: int | None, as_json: bool) -> None:
-    """Make a token and print it."""
+    """Create a token and print it."""
     granted = scope_names.parse(part.strip() for part in scopes.split(",") if part.strip())
-    made = change(
+    created = change(
         settings,
         lambda db: tokens.create_token(
             db,
@@ -73,34 +75,34 @@ def create(settings: Settings, name: str, slug: str, scopes: str, days: int | No
         ),
     )
     if as_json:
-        shown = {field: value for field, value in made._asdict().items() if field != "project_id"}
-        print_json(shown | {"project": slug})
+        fields = {field: value for field, value in created._asdict().items() if field != "project_id"}
+        print_json(fields | {"project": slug})
         return
-    click.echo(f"Token {made.id} for {slug}; it is not shown again:", err=True)
-    click.echo(made.token)
+    click.echo(f"Token {created.id} for {slug}, not shown again:", err=True)
+    click.echo(created.token)
 
 
 @token.command()
 @click.argument("reference", metavar="ID")
 @with_settings
 def revoke(settings: Settings, reference: str) -> None:
-    """End a token, named by its id or by the characters it starts with."""
+    """Revoke a token, given its id or the prefix that `list` shows."""
     with database(settings) as db:
-        found = _find(list_tokens(db), reference)
-    change(settings, lambda db: tokens.revoke_token(db, found.id, clock.now_ms()))
-    click.echo(f"Revoked {found.name} ({found.id})", err=True)
+        row = _find_token(list_tokens(db), reference)
+    change(settings, lambda db: tokens.revoke_token(db, row.id, clock.now_ms()))
+    click.echo(f"Revoked {row.name} ({row.id})", err=True)
 
 
-def _public(row: TokenRow, slug: str) -> dict[str, Any]:
+def _token_json(row: TokenRow, slug: str) -> dict[str, Any]:
     hidden = ("project_id", "project_public_id", "scopes")
-    shown = {field: value for field, value in row._asdict().items() if field not in hidden}
-    return shown | {"project": slug, "scopes": row.scopes.split()}
+    fields = {field: value for field, value in row._asdict().items() if field not in hidden}
+    return fields | {"project": slug, "scopes": row.scopes.split()}
 
 
-def _find(rows: list[TokenRow], reference: str) -> TokenRow:
-    found = [row for row in rows if reference in (row.id, row.token_prefix)]
-    if not found:
-        raise NotFound(f"there is no token {reference!r}")
-    if len(found) > 1:
-        raise Conflict(f"several tokens start with {reference!r}; name one by its id")
-    return found[0]
+def _find_token(rows: list[TokenRow], reference: str) -> TokenRow:
+    matches = [row for row in rows if reference in (row.id, row.token_prefix)]
+    if not matches:
+        raise NotFound(f"token {reference!r} not found")
+    if len(matches) > 1:
+        raise Conflict(f"several tokens start with {reference!r}; use the id")
+    return matches[0]

@@ -1,4 +1,4 @@
-"""What the page of API tokens shows."""
+"""Contexts of the page of API tokens."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ class ScopeBox:
     """A checkbox of the form."""
 
     name: str
-    what: str
+    description: str
     checked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class FreshToken:
-    """The one that was just made, this once in clear."""
+    """The token this request created, in clear: shown only in this answer."""
 
     title: str
     note: str
@@ -47,7 +47,7 @@ class FreshToken:
 
 @dataclass(frozen=True, slots=True)
 class TokensPage(SettingsPage):
-    """`/settings/tokens`. `options` are the projects one may make tokens for, none when there is none."""
+    """`/settings/tokens`. `options` are the projects the user may create tokens for."""
 
     template: ClassVar[str] = "projects/tokens.html"
 

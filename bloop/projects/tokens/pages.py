@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from urllib.parse import quote
 
 from bloop.projects.read import ProjectRow
 from bloop.projects.tokens.contexts import FreshToken, ScopeBox, TokenLine, TokensPage
 from bloop.projects.tokens.read import TokenRow
+from bloop.projects.tokens.store import NewToken
 from bloop.site.contexts import Option, Shell
 from bloop.site.settings_nav import TOKENS, settings_nav
 
-NOTICES = {"revoked": "The token was revoked. It opens nothing any more."}
-# What the form offers. Scopes for pages that do not exist yet are left to the API.
+NOTICES = {"revoked": "Token revoked. It no longer works."}
+# Scopes in the form. Those for pages that do not exist yet are for the API only.
 SCOPES = {
     "errors:read": "Read issues, events, trends, the ledger",
     "errors:write": "Resolve, mute, ignore and reopen issues",
@@ -21,7 +22,7 @@ SCOPES = {
     "sourcemaps:write": "Upload and delete source maps",
     "alerts:read": "Read alert rules",
     "alerts:write": "Change alert rules",
-    "metrics:read": "Read /metrics, which is about all projects",
+    "metrics:read": "Read /metrics, which covers all projects",
 }
 ADMINS_SCOPES = frozenset({"metrics:read"})
 LIFETIMES = {"30": "30 days", "90": "90 days", "365": "1 year", "": "Never"}
@@ -29,7 +30,7 @@ LIFETIME_DEFAULT = "90"
 
 
 class TokenRows(NamedTuple):
-    """What the page shows. `tokens` come with whether one may revoke them, `names` are those of projects."""
+    """The rows of the page. `tokens` come with whether the user may revoke them, `names` are project names."""
 
     tokens: Sequence[tuple[TokenRow, bool]] = ()
     managed: Sequence[ProjectRow] = ()
@@ -38,9 +39,9 @@ class TokenRows(NamedTuple):
 
 
 class TokenForm(NamedTuple):
-    """What came of the form: the token that was made, or what was typed and why it will not do."""
+    """The submitted form: the token it created, or its input and why it was refused."""
 
-    typed: Mapping[str, str] = {}
+    values: Mapping[str, str] = {}
     problem: str = ""
     fresh: FreshToken | None = None
 
@@ -48,10 +49,10 @@ class TokenForm(NamedTuple):
 def tokens_page(
     shell: Shell, rows: TokenRows, form: TokenForm, *, chosen: str, is_admin: bool, notice: str, now_ms: int
 ) -> TokensPage:
-    """`chosen` is a slug or nothing."""
-    typed = form.typed
-    asked = typed.get("project") or chosen
-    lifetime = typed.get("expires_in_days", LIFETIME_DEFAULT)
+    """`chosen` is a slug or empty."""
+    values = form.values
+    selected_slug = values.get("project") or chosen
+    lifetime = values.get("expires_in_days", LIFETIME_DEFAULT)
     return TokensPage(
         shell=shell,
         nav=settings_nav(TOKENS, is_admin=is_admin),
@@ -60,22 +61,22 @@ def tokens_page(
         problem=form.problem,
         fresh=form.fresh,
         tokens=tuple(_token(row, may_revoke, rows.names, rows.people, now_ms) for row, may_revoke in rows.tokens),
-        options=tuple(Option(p.slug, p.name, p.slug == asked) for p in rows.managed),
+        options=tuple(Option(p.slug, p.name, p.slug == selected_slug) for p in rows.managed),
         scopes=tuple(
-            ScopeBox(name, what, name in typed if typed else name == "errors:read")
-            for name, what in SCOPES.items()
+            ScopeBox(name, description, name in values if values else name == "errors:read")
+            for name, description in SCOPES.items()
             if is_admin or name not in ADMINS_SCOPES
         ),
-        lifetimes=tuple(Option(days, words, days == lifetime) for days, words in LIFETIMES.items()),
-        name=typed.get("name", ""),
+        lifetimes=tuple(Option(days, label, days == lifetime) for days, label in LIFETIMES.items()),
+        name=values.get("name", ""),
     )
 
 
-def fresh_token(made: Any, project_name: str, origin: str) -> FreshToken:
-    """`made` has just been stored; this is the one time its token is seen."""
-    example = f"curl -H 'Authorization: Bearer {made.token}' {origin.rstrip('/')}/v1/errors"
-    note = f"It opens {project_name} and is not shown again: only its hash is kept."
-    return FreshToken(f"Token “{made.name}”", note, made.token, example)
+def fresh_token(token: NewToken, project_name: str, origin: str) -> FreshToken:
+    """`token` was just stored; it is shown only now."""
+    example = f"curl -H 'Authorization: Bearer {token.token}' {origin.rstrip('/')}/v1/errors"
+    note = f"Gives access to {project_name}. It is not shown again: only its hash is stored."
+    return FreshToken(f"Token “{token.name}”", note, token.token, example)
 
 
 def _token(

@@ -1,4 +1,4 @@
-"""API tokens, for their list and for the request that carries one."""
+"""API tokens: the list, and the grant of a request's token."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class TokenRow(NamedTuple):
 
 
 class TokenGrant(NamedTuple):
-    """What a good token stands for."""
+    """What a valid token grants."""
 
     id: str
     name: str

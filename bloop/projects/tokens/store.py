@@ -1,4 +1,4 @@
-"""API tokens: made (shown once), revoked, marked as used. Call inside a transaction."""
+"""Creates and revokes API tokens, stores their last use. Call inside a transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TOUCH = "UPDATE api_tokens SET last_used_at = :now_s WHERE id = :id"
 class NewToken(NamedTuple):
     id: str
     name: str
-    token: str  # in clear: this is the only time
+    token: str  # in clear: only its hash is stored
     token_prefix: str
     project_id: int
     scopes: tuple[str, ...]
@@ -42,17 +42,17 @@ def create_token(
     expires_in_days: int | None = None,
     created_by: str | None = None,
 ) -> NewToken:
-    """`scopes` have been through auth/scopes.parse.
+    """`scopes` come from auth/scopes.parse.
 
     Raises:
-        InvalidField: the name or the days will not do.
+        InvalidField: the name or the days are invalid.
     """
     if not 1 <= len(name.strip()) <= NAME_LENGTH_MAX:
         raise InvalidField("name", f"name must be 1-{NAME_LENGTH_MAX} characters")
     if expires_in_days is not None and not 1 <= expires_in_days <= EXPIRES_IN_DAYS_MAX:
         raise InvalidField("expires_in_days", f"expires_in_days must be between 1 and {EXPIRES_IN_DAYS_MAX}")
     now_s, token = now_ms // 1000, credentials.new_api_token()
-    made = NewToken(
+    new_token = NewToken(
         id=credentials.new_id(),
         name=name.strip(),
         token=token,
@@ -62,21 +62,25 @@ def create_token(
         created_at=now_s,
         expires_at=None if expires_in_days is None else now_s + expires_in_days * DAY_S,
     )
-    stored = {"token_hash": credentials.token_hash(token), "scopes": " ".join(made.scopes), "created_by": created_by}
-    db.execute(_INSERT, made._asdict() | stored)
-    return made
+    stored = {
+        "token_hash": credentials.token_hash(token),
+        "scopes": " ".join(new_token.scopes),
+        "created_by": created_by,
+    }
+    db.execute(_INSERT, new_token._asdict() | stored)
+    return new_token
 
 
 def revoke_token(db: Db, token_id: str, now_ms: int) -> None:
     """The token stops working with the next request.
 
     Raises:
-        NotFound: no such token, or it was revoked before.
+        NotFound: no such token, or already revoked.
     """
     if not list(db.execute(_REVOKE, {"id": token_id, "now_s": now_ms // 1000})):
         raise NotFound("token not found or already revoked")
 
 
 def touch_token(db: Db, token_id: str, now_ms: int) -> None:
-    """Remember that it was used now."""
+    """Store the time of its last use."""
     db.execute(_TOUCH, {"id": token_id, "now_s": now_ms // 1000})

@@ -1,7 +1,7 @@
-"""/settings/tokens: make API tokens, see which there are, take them back.
+"""/settings/tokens: create, list and revoke API tokens.
 
-A token is the answer to the very POST that made it; that page is never packed and never cached. A form that will not do
-comes back as it was typed, with the reason and the status of the error.
+The POST that creates a token answers with it; that page is never compressed or cached. A refused form comes back with
+its input, the reason and the status of the error.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from bloop.auth.access import may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
 from bloop.db.engine import Db
-from bloop.projects.read import ProjectRow, known_project, list_projects
+from bloop.projects.read import ProjectRow, list_projects, require_project
 from bloop.projects.tokens import api as tokens
 from bloop.projects.tokens.pages import SCOPES, TokenForm, TokenRows, fresh_token, tokens_page
 from bloop.projects.tokens.read import TokenRow, list_tokens
@@ -26,7 +26,7 @@ from bloop.site.settings_nav import TOKENS
 
 
 class TokenSettings:
-    """/settings/tokens, those of one project with `?project=`."""
+    """/settings/tokens; with `?project=`, those of one project."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
@@ -37,20 +37,20 @@ class TokenSettings:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         form = read_form(req)
         try:
-            made, project = tokens.create(
+            token, project = tokens.create(
                 self._deps,
                 principal_of(req),
                 reference=form.get("project", ""),
                 name=form.get("name", ""),
                 scope_names=[name for name in SCOPES if name in form],
-                expires_in_days=_days(form.get("expires_in_days", "")),
+                expires_in_days=_read_days(form.get("expires_in_days", "")),
             )
         except InvalidField as error:
             resp.status = errors.status_of(error)
             self._show(req, resp, TokenForm(form, str(error)))
             return
         origin = self._deps.settings.auth.rp_origin
-        self._show(req, resp, TokenForm(fresh=fresh_token(made, project.name, origin)))
+        self._show(req, resp, TokenForm(fresh=fresh_token(token, project.name, origin)))
 
     def on_post_revoke(self, req: falcon.Request, resp: falcon.Response, token_id: str) -> None:
         tokens.revoke(self._deps, principal_of(req), token_id)
@@ -61,11 +61,11 @@ class TokenSettings:
         with self._deps.database.reader() as db:
             rows = list_projects(db)
             managed = {row.id: row for row in rows if may_manage(principal, row.created_by)}
-            only = known_project(db, chosen).id if chosen else None
+            project_id = require_project(db, chosen).id if chosen else None
             page = tokens_page(
                 self._deps.shell(db, principal),
                 TokenRows(
-                    _visible_tokens(db, principal, rows, only),
+                    _visible_tokens(db, principal, rows, project_id),
                     list(managed.values()),
                     {row.id: row.name for row in rows},
                     display_names(db),
@@ -82,7 +82,7 @@ class TokenSettings:
             send_secret_page(self._deps, resp, page)
 
 
-def _days(text: str) -> int | None:
+def _read_days(text: str) -> int | None:
     """Raises: InvalidField."""
     if not text:
         return None
@@ -92,12 +92,12 @@ def _days(text: str) -> int | None:
 
 
 def _visible_tokens(
-    db: Db, principal: Principal, rows: list[ProjectRow], only: int | None
+    db: Db, principal: Principal, rows: list[ProjectRow], project_id: int | None
 ) -> list[tuple[TokenRow, bool]]:
-    """Tokens of the projects one manages, and those one made, each with whether one may revoke it."""
-    makers = {row.id: row.created_by for row in rows}
+    """Tokens the user may revoke: those of projects they manage and those they created. Each with True."""
+    creators = {row.id: row.created_by for row in rows}
     return [
-        (token, may_revoke(principal, token.created_by, makers.get(token.project_id)))
-        for token in list_tokens(db, only)
-        if may_revoke(principal, token.created_by, makers.get(token.project_id))
+        (token, may_revoke(principal, token.created_by, creators.get(token.project_id)))
+        for token in list_tokens(db, project_id)
+        if may_revoke(principal, token.created_by, creators.get(token.project_id))
     ]

@@ -1,1 +1,1 @@
-"""Keys of a project that can only write: capture keys and DSN keys."""
+"""Write-only keys of a project: capture keys and DSN keys."""

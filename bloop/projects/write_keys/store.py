@@ -1,7 +1,7 @@
-"""Making and revoking write-only keys. Call inside a transaction, and bump the ring's generation after COMMIT.
+"""Creates and revokes write-only keys. Call inside a transaction, and bump the ring's generation after COMMIT.
 
-Such a key is in clear, here as in every copy of the program it is built into, and all it allows is to send. A revoked
-one stays in its row, so that nobody ever gets it again; it is refused from the next request on.
+Such a key is stored in clear, as it is in every program that ships with it, and only permits sending. A revoked key
+keeps its row, so that it is never issued again; the workers refuse it from the next request on.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from bloop.db.engine import Db
 
 
 class WriteKeyKind(StrEnum):
-    """Where clients put the key, which says how its requests are read."""
+    """Where clients put the key, which decides how requests are parsed."""
 
     CAPTURE = "capture"  # in an app: a header or a parameter of its own
     DSN = "dsn"  # the public half of a DSN
@@ -37,14 +37,14 @@ RETURNING 1
 
 
 def create_write_key(db: Db, project_id: int, kind: WriteKeyKind, *, name: str = "", now_ms: int) -> tuple[int, str]:
-    """Make one; return its id and the key."""
+    """Create a key; return its id and the key."""
     key = _START[kind] + secrets.token_hex(_KEY_BYTES)
     bindings = {"project_id": project_id, "key": key, "kind": kind.value, "name": name, "now_ms": now_ms}
     return int(db.execute(_INSERT, bindings).get), key
 
 
 def revoke_write_key(db: Db, project_id: int, key_id: int, *, now_ms: int) -> None:
-    """Take it back for good.
+    """Revoke a key for good.
 
     Raises:
         NotFound: the project has no such key, or it is revoked already.

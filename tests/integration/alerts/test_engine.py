@@ -1,4 +1,4 @@
-"""E1 to E5 of bloop/alerts/firing/engine.py: the writer's own rows, real rules, a clock that is moved by hand."""
+"""ENGINE-1 to ENGINE-5: the writer's own rows, real rules, a clock that is moved by hand."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class TestSignals:
             world.ask()
 
         assert len(world.fired(rule)) == 2
-        assert all(text.startswith("Back again: SHOP-1") for text in world.fired(rule))
+        assert all(text.startswith("Regressed: SHOP-1") for text in world.fired(rule))
 
     def test_a_cooldown_outlives_the_process(self, world: World) -> None:
         rule = world.rule("threshold", {"threshold": 2, "window_secs": 60})
@@ -144,7 +144,7 @@ class TestSignals:
 
         db = connection.open_control(path)
         assert read.cursor(db) == 1
-        assert [(rule.name, rule.rule_type) for rule in read.rules(db)] == [
+        assert [(rule.name, rule.rule_type) for rule in read.list_active_rules(db)] == [
             ("New issues", "new_issue"),
             ("Regressions", "regression"),
         ]
@@ -237,7 +237,7 @@ class TestStorms:
             "SELECT id, project_id, message ->> 'text' FROM alert_firings WHERE rule_type = 'digest'"
         )
         assert digest[1] == world.shop
-        assert digest[2].startswith("35 more alerts of “new_issue” within a minute, the largest: SHOP-40 E39")
+        assert digest[2].startswith("35 more alerts from “new_issue” within a minute. Largest: SHOP-40 E39")
         assert world.rows(
             "SELECT count(*), count(held_until_ms) FROM alert_firings WHERE digest_id = ?", digest[0]
         ) == [(35, 0)]
@@ -369,9 +369,9 @@ class TestTrouble:
 
         world.ask(MINUTE_MS)
         for _ in range(200):
-            signals = purge.find_unindexed(world.db, world.shop, 100)
+            signals = purge.find_unindexed_rows(world.db, world.shop, 100)
             with connection.immediate(world.db):
-                if purge.purge_some(world.db, world.shop, signals, rows_max=100, now_ms=T0):
+                if purge.purge_batch(world.db, world.shop, signals, rows_max=100, now_ms=T0):
                     break
 
         assert world.rows("SELECT count(*) FROM deliveries") == [(0,)]

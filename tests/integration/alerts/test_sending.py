@@ -15,7 +15,7 @@ from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import TRIES_MAX, wait_ms
 from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store
-from bloop.alerts.firing.read import Due
+from bloop.alerts.firing.read import DueDelivery
 from bloop.alerts.firing.store import FiringFields
 from bloop.base import clock, config
 from bloop.base.reasons import Reason
@@ -29,7 +29,7 @@ DOWN = Result("retry", "example.com answered 503", 503)
 NO = Result("failed", "example.com answered 404", 404)
 WITHIN_S = 10.0
 
-Send = Callable[[Due], Result]
+Send = Callable[[DueDelivery], Result]
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +82,7 @@ def states(world: World) -> list[str]:
 def test_due_deliveries_are_sent_once_and_recorded(world: World) -> None:
     tried: list[int] = []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         tried.append(due.id)
         return SENT
 
@@ -99,7 +99,7 @@ def test_due_deliveries_are_sent_once_and_recorded(world: World) -> None:
 def test_a_hanging_receiver_delays_no_other_and_gets_one_message_at_a_time(world: World) -> None:
     release, tried = threading.Event(), []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         tried.append(due.channel_id)
         if due.channel_id == 1:
             release.wait(WITHIN_S)
@@ -118,7 +118,7 @@ def test_a_hanging_receiver_delays_no_other_and_gets_one_message_at_a_time(world
 def test_at_most_so_many_attempts_run_at_once(world: World) -> None:
     release, running, most = threading.Event(), threading.Semaphore(0), []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         running.release()
         release.wait(WITHIN_S)
         return SENT
@@ -140,7 +140,7 @@ def test_at_most_so_many_attempts_run_at_once(world: World) -> None:
 def test_every_channel_gets_a_turn_before_any_gets_a_second(world: World) -> None:
     tried: list[int | None] = []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         tried.append(due.channel_id)
         return DOWN
 
@@ -156,7 +156,7 @@ def test_every_channel_gets_a_turn_before_any_gets_a_second(world: World) -> Non
 def test_tries_are_spread_out_and_then_given_up(world: World) -> None:
     tried: list[int] = []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         tried.append(world.now_ms - T0)
         return DOWN
 
@@ -222,7 +222,7 @@ def test_a_receiver_that_asks_for_a_pause_gets_it_for_all_its_messages(world: Wo
 def test_an_answer_waits_for_a_locked_database_and_is_not_asked_for_again(world: World) -> None:
     tried: list[int] = []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         tried.append(due.id)
         return SENT
 
@@ -245,7 +245,7 @@ def test_an_answer_waits_for_a_locked_database_and_is_not_asked_for_again(world:
 def test_a_defect_of_ours_is_a_try_that_came_to_nothing(world: World, caplog: pytest.LogCaptureFixture) -> None:
     answers: list[Result] = []
 
-    def send(due: Due) -> Result:
+    def send(due: DueDelivery) -> Result:
         return answers.pop()
 
     add(world, 1)
@@ -270,6 +270,6 @@ class TestSend:
     def test_a_deleted_channel_is_a_failure_with_its_reason(
         self, world: World, channel_id: int | None, detail: str
     ) -> None:
-        due = Due(1, channel_id, "webhook", None, "{}", "key", 0, False)
+        due = DueDelivery(1, channel_id, "webhook", None, "{}", "key", 0, False)
 
         assert alerts.send(self.settings(world), due) == Result("failed", detail)

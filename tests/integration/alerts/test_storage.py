@@ -29,7 +29,7 @@ def delivery(world: World, rule_id: int, channel_id: int | None, at_ms: int = T0
 
 
 def due(world: World, now_ms: int = T0) -> list[int]:
-    return [row.id for row in read.due(world.db, now_ms, wait_ms=HOUR_MS)]
+    return [row.id for row in read.list_due_deliveries(world.db, now_ms, wait_ms=HOUR_MS)]
 
 
 def test_each_channel_sends_its_oldest_first_and_tests_before_all(world: World) -> None:
@@ -48,7 +48,7 @@ def test_each_channel_sends_its_oldest_first_and_tests_before_all(world: World) 
 def test_a_later_delivery_is_not_due_unless_the_clock_was_set_back(world: World) -> None:
     rule = world.rule()
     made = delivery(world, rule, world.channel(rule))
-    deliveries.again(world.db, made, next_try_at_ms=T0 + 5000, error="down", status=503)
+    deliveries.schedule_retry(world.db, made, next_try_at_ms=T0 + 5000, error="down", status=503)
 
     assert due(world, T0 + 4999) == []
     assert due(world, T0 + 5000) == [made]
@@ -64,19 +64,19 @@ def test_a_pause_holds_back_one_channel_and_no_test(world: World) -> None:
     other = delivery(world, rule, two)
     fallback = delivery(world, rule, None)
 
-    deliveries.pause(world.db, "webhook", one, T0 + 60_000)
+    deliveries.pause_channel(world.db, "webhook", one, T0 + 60_000)
     assert due(world) == [test, other, fallback]
 
-    deliveries.pause(world.db, "webhook", None, T0 + 60_000)
+    deliveries.pause_channel(world.db, "webhook", None, T0 + 60_000)
     assert due(world) == [test, other]
 
 
 def test_outcomes_are_counted_and_shown(world: World) -> None:
     rule = world.rule()
     made = [delivery(world, rule, None) for _ in range(3)]
-    deliveries.sent(world.db, made[0], status=200, now_ms=T0 + 7)
-    deliveries.again(world.db, made[1], next_try_at_ms=T0 + 9, error="example.com answered 503", status=503)
-    deliveries.give_up(world.db, made[2], error="example.com answered 404", status=404)
+    deliveries.mark_sent(world.db, made[0], status=200, now_ms=T0 + 7)
+    deliveries.schedule_retry(world.db, made[1], next_try_at_ms=T0 + 9, error="example.com answered 503", status=503)
+    deliveries.mark_failed(world.db, made[2], error="example.com answered 404", status=404)
 
     columns = "SELECT state, attempts, last_error, last_status, sent_at_ms FROM deliveries ORDER BY id"
     assert world.rows(columns) == [
@@ -92,9 +92,9 @@ def test_an_answer_to_a_dismissed_delivery_counts_only_if_it_arrived(world: Worl
     made = [delivery(world, rule, None) for _ in range(3)]
     world.db.execute("UPDATE deliveries SET state = 'dismissed'")
 
-    deliveries.again(world.db, made[0], next_try_at_ms=T0, error="down", status=None)
-    deliveries.give_up(world.db, made[1], error="no", status=404)
-    deliveries.sent(world.db, made[2], status=200, now_ms=T0)
+    deliveries.schedule_retry(world.db, made[0], next_try_at_ms=T0, error="down", status=None)
+    deliveries.mark_failed(world.db, made[1], error="no", status=404)
+    deliveries.mark_sent(world.db, made[2], status=200, now_ms=T0)
 
     assert world.rows("SELECT state FROM deliveries ORDER BY id") == [("dismissed",), ("dismissed",), ("sent",)]
 
@@ -103,7 +103,7 @@ def test_deleting_a_rule_or_a_channel_dismisses_waiting_deliveries_and_keeps_the
     rule, other = world.rule(), world.rule()
     one, two = world.channel(rule), world.channel(rule)
     arrived = delivery(world, rule, one)
-    deliveries.sent(world.db, arrived, status=200, now_ms=T0)
+    deliveries.mark_sent(world.db, arrived, status=200, now_ms=T0)
     delivery(world, rule, one)
     delivery(world, rule, two)
     delivery(world, other, None)
@@ -140,8 +140,8 @@ def test_old_firings_are_pruned_with_their_deliveries_a_few_at_a_time(world: Wor
 
 def test_old_cooldowns_are_forgotten(world: World) -> None:
     rule = world.rule()
-    store.cool_down(world.db, rule, world.shop, "ab", T0)
-    store.cool_down(world.db, rule, world.shop, "cd", T0 + 1)
+    store.start_cooldown(world.db, rule, world.shop, "ab", T0)
+    store.start_cooldown(world.db, rule, world.shop, "cd", T0 + 1)
 
     assert delete_old(world.db, features.table("alert_cooldowns"), T0 + 1, 100) == 1
     assert read.fired_at_ms(world.db, rule, world.shop, "cd") == T0 + 1

@@ -35,7 +35,7 @@ def test_a_threshold_fires_when_it_is_exceeded_and_gives_the_count(world: World)
     world.happen("B", 4)
     world.ask()
 
-    assert world.fired(rule) == ["14 events in 5 min in Shop: more than 10; 0 in the 5 min before"]
+    assert world.fired(rule) == ["14 events in 5 min in Shop: more than 10; 0 in the previous 5 min"]
     (more,) = world.rows("SELECT message ->> '$.more' FROM alert_firings")
     assert more == ('["8 events: SHOP-1 A: A broke","6 events: SHOP-2 B: B broke"]',)
 
@@ -125,7 +125,7 @@ def test_late_counts_fire_in_their_minute(world: World) -> None:
     world.ask()
     world.ask()
 
-    assert world.fired(rule) == ["12 events in 1 min in Shop: more than 10; 0 in the 1 min before"]
+    assert world.fired(rule) == ["12 events in 1 min in Shop: more than 10; 0 in the previous 1 min"]
     assert world.rows("SELECT fired_at_ms FROM alert_cooldowns") == [(T0,)]
     assert world.rows("SELECT message ->> 'at_ms' FROM alert_firings") == [(T0 + MINUTE_MS,)]
 

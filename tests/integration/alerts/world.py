@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from bloop.alerts.firing.engine import Engine
-from bloop.alerts.firing.read import rules
+from bloop.alerts.firing.read import list_active_rules
 from bloop.alerts.rules.model import Rule, parse_config
 from bloop.base.clock import MINUTE_MS
 from bloop.db import connection
@@ -66,7 +66,7 @@ class World:
 
     def asked(self, rule_id: int) -> Rule:
         """The rule as the engine knows it, without a beginning."""
-        (row,) = [row for row in rules(self.db) if row.id == rule_id]
+        (row,) = [row for row in list_active_rules(self.db) if row.id == rule_id]
         config = parse_config(row.rule_type, orjson.loads(row.config))
         cooldown_ms = COOLDOWN_MS if row.cooldown_secs is None else row.cooldown_secs * 1000
         return Rule(row.id, row.name, row.project_id, config, row.environment_filter, row.source_filter, cooldown_ms)
@@ -86,10 +86,10 @@ class World:
     def ask(self, passed_ms: int = 0) -> None:
         """Everything the process asks, in its order."""
         self.now_ms += passed_ms
-        while self.engine.ask_signals(self.now_ms):
+        while self.engine.evaluate_signals(self.now_ms):
             pass
-        self.engine.tell_held(self.now_ms)
-        for _ in self.engine.ask_windows(self.now_ms):
+        self.engine.send_digests(self.now_ms)
+        for _ in self.engine.evaluate_windows(self.now_ms):
             pass
 
     def rows(self, sql: str, *bindings: Any) -> list[tuple[Any, ...]]:

@@ -69,7 +69,7 @@ def test_the_form_creates_a_rule_that_reads_as_a_sentence(server: Server, seed: 
         "source": None,
     }
     assert (rule.environment_filter, rule.source_filter, rule.cooldown_secs) == ("production", "api", 90)
-    sentence = "more than 100 events come in 5 min of route /checkout in Shop, environment production, source api ."
+    sentence = "more than 100 events in 5 min of route /checkout in Shop, environment production, source api ."
     assert sentence in words(page(server, "/settings/alerts", cookie))
     shown = page(server, "/settings/alerts/3?done=made", cookie)
     assert [value_of(shown, name) for name in ("threshold", "window_minutes", "cooldown_minutes")] == [
@@ -83,13 +83,13 @@ def test_the_form_creates_a_rule_that_reads_as_a_sentence(server: Server, seed: 
     ("typed", "said"),
     [
         ({"name": ""}, "name is required"),
-        ({"threshold": ""}, "The number of events is required"),
-        ({"threshold": "many"}, "The number of events must be a number"),
-        ({"threshold": "1.5"}, "The number of events must be a whole number"),
-        ({"window_minutes": "0"}, "The minutes must be a whole number from 1 to 1440"),
-        ({"window_minutes": "9" * 40}, "The minutes must be a whole number from 1 to 1440"),
-        ({"cooldown_minutes": "nan"}, "The minutes of quiet must be a number"),
-        ({"cooldown_minutes": "99999"}, "The minutes of quiet must be a number from 0 to 10080"),
+        ({"threshold": ""}, "The event count is required"),
+        ({"threshold": "many"}, "The event count must be a number"),
+        ({"threshold": "1.5"}, "The event count must be a whole number"),
+        ({"window_minutes": "0"}, "The window in minutes must be a whole number from 1 to 1440"),
+        ({"window_minutes": "9" * 40}, "The window in minutes must be a whole number from 1 to 1440"),
+        ({"cooldown_minutes": "nan"}, "The cooldown in minutes must be a number"),
+        ({"cooldown_minutes": "99999"}, "The cooldown in minutes must be a number from 0 to 10080"),
         ({"project": "nowhere"}, "project not found"),
         ({"type": "sometimes"}, "config.type must be one of"),
     ],
@@ -135,10 +135,10 @@ def test_a_preview_answers_with_the_form_as_typed_and_stores_nothing(server: Ser
     quiet = post(server, "/settings/alerts", cookie, type="regression", do="preview")
 
     for answer in (unnamed, stored):
-        assert "In the last 7 days it would have fired 1 time" in words(answer)
+        assert "would have fired 1 time in the last 7 days" in words(answer)
         assert 'href="/issues/SHOP-1"' in answer.text
     assert value_of(stored, "name") == "Changed"
-    assert "it would not have fired" in words(quiet)
+    assert "would not have fired in the last 7 days" in words(quiet)
     assert [rule.name for rule in list_rules(seed.db)] == ["New issues", "Regressions"]
 
 
@@ -147,7 +147,7 @@ def test_a_rule_is_turned_off_and_on_and_deleted(server: Server, seed: Seed) -> 
 
     off = post(server, "/settings/alerts/1/enabled", cookie, enabled="off")
 
-    assert "The rule is off" in words(page(server, off.headers["Location"], cookie))
+    assert "Rule turned off" in words(page(server, off.headers["Location"], cookie))
     assert seed.value("SELECT enabled FROM alert_rules WHERE id = 1") == 0
     post(server, "/settings/alerts/1/enabled", cookie, enabled="on")
     assert seed.value("SELECT enabled FROM alert_rules WHERE id = 1") == 1
@@ -162,10 +162,10 @@ def test_a_user_who_may_only_read_gets_no_buttons(server: Server, seed: Seed) ->
     hers, foreign = (seed.rule(seed.project(slug, created_by=by)) for slug, by in (("hers", ada), ("others", None)))
     seed.delivery(seed.firing(foreign), channel_id=seed.channel(foreign))
 
-    assert "Delete this rule" in page(server, f"/settings/alerts/{hers}", cookie).text
+    assert "Delete rule" in page(server, f"/settings/alerts/{hers}", cookie).text
     shown = page(server, f"/settings/alerts/{foreign}", cookie)
-    assert "Only admins and whoever created the project can change this rule." in shown.text
-    for button in ("Delete this rule", "Send a test", "Add Slack", "Remove this channel", ">Save<"):
+    assert "Only admins and the project&#39;s creator can change this rule." in shown.text
+    for button in ("Delete rule", "Send test", "Add Slack", "Remove channel", ">Save<"):
         assert button not in shown.text
     assert "Try again" not in page(server, "/settings/alerts/deliveries", cookie).text
     assert "all projects</option>" not in page(server, "/settings/alerts/new", cookie).text
@@ -230,8 +230,8 @@ def test_a_template_as_large_as_it_may_be_fits_the_form(server: Server, seed: Se
 
 def test_rules_without_channels_tell_the_fallbacks(server: Server, seed: Seed) -> None:
     cookie = seed.session()
-    assert "Tell nobody when a new issue appears" in words(page(server, "/settings/alerts", cookie))
-    assert "Nobody is told." in words(page(server, "/settings/alerts/1", cookie))
+    assert "Notify nobody when a new issue appears" in words(page(server, "/settings/alerts", cookie))
+    assert "No channels yet." in words(page(server, "/settings/alerts/1", cookie))
 
     alerting = Alerting(slack_webhook_url="https://hooks.slack.com/services/T/B/secret")
     server.settings = replace(server.settings, alerting=alerting)
@@ -239,10 +239,10 @@ def test_rules_without_channels_tell_the_fallbacks(server: Server, seed: Seed) -
 
     for path in ("/settings/alerts", "/settings/alerts/1"):
         shown = page(server, path, cookie)
-        assert "Tell Slack hooks.slack.com when" in words(shown)
+        assert "Notify Slack hooks.slack.com when" in words(shown)
         assert "secret" not in shown.text.replace("Secret", "").replace("signing_secret", "").replace("a secret it", "")
     seed.channel(1)
-    assert "Tell Webhook hooks.example.com when" in words(page(server, "/settings/alerts/1", cookie))
+    assert "Notify Webhook hooks.example.com when" in words(page(server, "/settings/alerts/1", cookie))
     server.database.close()
 
 
@@ -256,9 +256,9 @@ def test_a_test_shows_the_answers_of_the_receivers(server: Server, seed: Seed) -
 
     assert sent.headers["Location"] == "/settings/alerts/1?test=1#test"
     shown = words(page(server, "/settings/alerts/1?test=1", cookie))
-    assert "Webhook well.example took it : 204" in shown
-    assert "Webhook ill.example did not take it : ill.example answered 503" in shown
-    assert "took it" not in words(page(server, "/settings/alerts/2?test=1", cookie)), "it is not of that rule"
+    assert "Webhook well.example accepted it : 204" in shown
+    assert "Webhook ill.example rejected it : ill.example answered 503" in shown
+    assert "accepted it" not in words(page(server, "/settings/alerts/2?test=1", cookie)), "it is not of that rule"
 
 
 # The log

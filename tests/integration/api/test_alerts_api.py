@@ -13,7 +13,7 @@ from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.firing import trial
 from bloop.base.reasons import Reason
 from bloop.db import connection
-from bloop.processes.store import say_alive
+from bloop.processes.store import store_heartbeat
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
 
@@ -270,7 +270,7 @@ def test_the_numbers_of_channels_and_rules_are_bounded(server: Server, seed: See
 def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> Iterator[None]:
     """Stands in for it: answers each waiting delivery by its target with a status and what went wrong."""
     stop, db = threading.Event(), connection.open_control(seed.path)
-    say_alive(db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=())
+    store_heartbeat(db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=())
 
     def work() -> None:
         while not stop.wait(0.01):
@@ -280,9 +280,9 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
                 ).fetchall():
                     status, error = answers[str(row[1])]
                     if error is None:
-                        deliveries.sent(db, row[0], status=status, now_ms=NOW_MS)
+                        deliveries.mark_sent(db, row[0], status=status, now_ms=NOW_MS)
                     else:
-                        deliveries.again(db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status)
+                        deliveries.schedule_retry(db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status)
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -467,7 +467,7 @@ def test_a_deleted_rule_leaves_its_log_and_nothing_to_send(server: Server, seed:
 
 
 def test_the_banner_of_failed_deliveries_leads_to_them(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
-    say_alive(seed.db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=[Reason.DELIVERIES_FAILING])
+    store_heartbeat(seed.db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=[Reason.DELIVERIES_FAILING])
 
     shown = server.call("GET", "/settings/alerts", headers={"Accept": "text/html"}, **admin).text
 

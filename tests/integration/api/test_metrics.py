@@ -12,7 +12,7 @@ from bloop import __version__
 from bloop.base import meters
 from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.base.reasons import Reason
-from bloop.health.exposition import NOBODY, PARTS, REST, Families, Seen
+from bloop.health.exposition import NO_PROJECT_LABEL, OTHER, PARTS, Families, ScrapeData
 from bloop.ingest.registry import METERS
 from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
@@ -118,7 +118,7 @@ def test_records_are_counted_by_project_and_outcome(server: Server, seed: Seed) 
         ("bloop_events_total", (("outcome", "received"), ("project", "shop"))): 12,
         ("bloop_events_total", (("outcome", "stored"), ("project", "shop"))): 10,
         ("bloop_events_total", (("outcome", "received"), ("project", "#2"))): 5,
-        ("bloop_events_total", (("outcome", "unknown_key"), ("project", NOBODY))): 3,
+        ("bloop_events_total", (("outcome", "unknown_key"), ("project", NO_PROJECT_LABEL))): 3,
     }
 
 
@@ -136,7 +136,7 @@ def test_projects_beyond_the_limit_are_added_up_and_the_oldest_keep_their_names(
         "p0": 1,
         "p1": 10,
         "p2": 100,
-        REST: 1_111_111_000,
+        OTHER: 1_111_111_000,
     }
 
 
@@ -288,7 +288,7 @@ def test_the_cost_of_a_scrape_does_not_grow_with_events(server: Server, seed: Se
 
 
 def test_every_part_bears_everything_missing() -> None:
-    nothing = Seen(NOW_MS, None, None, None, None, None, None, None, [], {}, {}, 0)
+    nothing = ScrapeData(NOW_MS, None, None, None, None, None, None, None, [], {}, {}, 0)
 
     assert {family.name for part in PARTS for family in part(nothing)} >= {"bloop_trouble", "bloop_build_info"}
     assert [*Families(nothing).collect()]

@@ -373,7 +373,7 @@ def test_a_counter_that_goes_back_refuses_the_sign_in_and_marks_the_passkey(
     assert (copied.status_code, copied.json) == (401, {"error": "authentication failed"})
     assert seed.rows("SELECT sign_count, suspect_at FROM passkeys") == [(9, NOW_MS // 1000)]
     page = server.call("GET", "/settings/account", cookie=ada.cookie)
-    assert "Perhaps copied" in page.text
+    assert "Possibly copied" in page.text
     assert Person(server, ada.device).sign_in(count=10).status_code == 200
 
 

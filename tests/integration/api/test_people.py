@@ -340,7 +340,7 @@ def test_an_admin_sees_everybody_and_no_buttons_beside_themselves(
     lines = page.split("<li data-person>")[1:]
     assert ["grace" in lines[0], "ada" in lines[1]] == [True, True]
     assert ["<form" in line.split("</ul>")[0] for line in lines] == [False, True]
-    assert "Make Admin" in lines[1]
+    assert "Make admin" in lines[1]
     assert "1 passkey<" in lines[1]
 
 
@@ -391,5 +391,7 @@ def test_an_open_invitation_can_be_taken_back(server: Server, seed: Seed, grace:
 def test_notices_use_fixed_texts_only(server: Server, seed: Seed, grace: str) -> None:
     cookie = seed.session(grace)
 
-    assert "with effect at once" in server.call("GET", "/settings/people?done=role", cookie=cookie).text
+    assert (
+        "Role changed, effective immediately." in server.call("GET", "/settings/people?done=role", cookie=cookie).text
+    )
     assert "Send money" not in server.call("GET", "/settings/people?done=Send+money", cookie=cookie).text

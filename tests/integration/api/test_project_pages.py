@@ -104,7 +104,7 @@ def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_lists_the_los
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 1234, 0, 0)", (project,))
     seed.token(project, "errors:read")
     cookie = seed.session()
-    assert "1 issue, 1,234 events of 1 release and 1 API token." in page(server, "/settings/projects/shop", cookie).text
+    assert "1 issue, 1,234 events, 1 release and 1 API token." in page(server, "/settings/projects/shop", cookie).text
 
     refused = post(server, "/settings/projects/shop/delete", cookie, confirm="Shop")
     assert refused.status_code == 400
@@ -114,7 +114,7 @@ def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_lists_the_los
     assert (done.status_code, done.headers["Location"]) == (303, "/settings/projects?done=deleted")
     assert get_project(seed.db, "shop") is None
     assert page(server, "/settings/projects/shop", cookie).status_code == 404
-    assert "The project is gone" in page(server, "/settings/projects?done=deleted", cookie).text
+    assert "Project deleted" in page(server, "/settings/projects?done=deleted", cookie).text
 
 
 def test_the_default_project_offers_no_deletion(server: Server, seed: Seed) -> None:
@@ -131,7 +131,7 @@ def test_another_user_sees_a_project_without_its_buttons(server: Server, seed: S
 
     shown = page(server, "/settings/projects/shop", cookie).text
 
-    assert "Only admins and whoever created a project" in shown
+    assert "Only admins and the project's creator" in shown
     assert '<form method="post" action="/settings' not in shown
     assert "/rotate" not in page(server, "/projects/shop/setup", cookie).text
 

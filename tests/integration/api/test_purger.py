@@ -43,7 +43,7 @@ def test_a_woken_purger_clears_up_in_steps_between_which_others_write(seed: Seed
         with connection.immediate(seed.db):
             seed.db.execute("UPDATE projects SET next_short_number = next_short_number + 1 WHERE slug = 'small'")
         writes += 1
-        return not read_projects.to_purge(seed.db)
+        return not read_projects.list_projects_to_purge(seed.db)
 
     until(is_purged_after_a_write, "the purge", within_s=60)
     purger.stop()
@@ -63,7 +63,7 @@ def test_the_remains_of_a_killed_process_are_removed_at_the_next_start(seed: See
 
     second = Purger(seed.path, lambda: NOW_MS)
     second.start()
-    until(lambda: not read_projects.to_purge(seed.db), "the second purger to finish")
+    until(lambda: not read_projects.list_projects_to_purge(seed.db), "the second purger to finish")
     second.stop()
 
     assert seed.value("SELECT count(*) FROM issues") == 0
@@ -80,12 +80,12 @@ def test_a_purger_survives_a_locked_database(
     seed.db.execute("BEGIN IMMEDIATE")
     purger = Purger(seed.path, clock.now_ms)
     purger.start()
-    until(lambda: "purging goes on later" in caplog.text, "it to find the database locked")
+    until(lambda: "purge postponed" in caplog.text, "it to find the database locked")
     seed.db.execute("ROLLBACK")
 
     def is_purged() -> bool:
         purger.wake()
-        return not read_projects.to_purge(seed.db)
+        return not read_projects.list_projects_to_purge(seed.db)
 
     until(is_purged, "the purge")
     purger.stop()

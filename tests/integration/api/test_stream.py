@@ -210,8 +210,8 @@ def test_signals_between_connecting_and_the_first_poll_are_sent(hub: Hub, seed: 
 def test_one_look_serves_all(hub: Hub, seed: Seed, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     listeners = [join(hub, seed) for _ in range(5)]
     looks: list[float] = []
-    look_once = hub._look
-    monkeypatch.setattr(hub, "_look", lambda db, now_s: (looks.append(now_s), look_once(db, now_s)))
+    look_once = hub._read_signals
+    monkeypatch.setattr(hub, "_read_signals", lambda db, now_s: (looks.append(now_s), look_once(db, now_s)))
 
     for _ in range(3):
         clock.now_s += 0.25

@@ -1,4 +1,4 @@
-"""K1, K2, C2: what becomes of an attempt, against receivers that answer for real."""
+"""RESULT-1, RESULT-2, CHANNEL-2: what becomes of an attempt, against receivers that answer for real."""
 
 from __future__ import annotations
 

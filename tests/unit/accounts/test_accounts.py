@@ -1,4 +1,4 @@
-"""Invariants U1 to U3 of people/store.py, K1 and K2 of passkeys.py, and what 0002 does to an older database."""
+"""Invariants USER-1 to USER-3 and PASSKEY-1 to PASSKEY-2, and what 0002 does to an older database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Invariants C2 and C3 of accounts/passkeys/challenges.py; C1 and C4 are in tests/integration/api/test_passkeys.py."""
+"""Invariants CHALLENGE-2 and CHALLENGE-3; 1 and 4 are in tests/integration/api/test_passkeys.py."""
 
 from __future__ import annotations
 

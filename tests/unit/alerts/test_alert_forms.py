@@ -6,7 +6,7 @@ import pytest
 
 from bloop.alerts.rules import words as alert_words
 from bloop.alerts.rules.bodies import fields_in
-from bloop.alerts.rules.forms import body_of, channel_config
+from bloop.alerts.rules.forms import body_from_form, channel_config
 from bloop.alerts.rules.model import as_dict, parse_config
 from bloop.alerts.rules.pages import GUIDES
 from bloop.alerts.rules.read import RuleRow
@@ -29,7 +29,7 @@ RULES = [
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.rule_type)
 def test_a_form_that_is_saved_as_it_was_shown_changes_nothing(rule: RuleRow) -> None:
-    saved = fields_in(body_of(alert_words.typed(rule)))
+    saved = fields_in(body_from_form(alert_words.form_values(rule)))
 
     assert saved.rule_type == rule.rule_type
     assert saved.config == as_dict(parse_config(rule.rule_type, rule.config))
@@ -49,7 +49,7 @@ def test_filters_of_the_config_are_shown_as_the_filters_they_are() -> None:
         source_filter=None,
     )
 
-    saved = fields_in(body_of(alert_words.typed(rule)))
+    saved = fields_in(body_from_form(alert_words.form_values(rule)))
 
     assert (saved.environment_filter, saved.source_filter) == ("staging", "ios")
     assert saved.config["window_secs"] == 120  # in whole minutes, as it is counted
@@ -79,4 +79,4 @@ def test_headers_are_lines_of_name_and_value() -> None:
     ],
 )
 def test_an_answer_is_said_once(error: str | None, status: int | None, said: str) -> None:
-    assert alert_words.answer(error, status) == said
+    assert alert_words.describe_answer(error, status) == said

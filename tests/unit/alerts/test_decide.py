@@ -1,4 +1,4 @@
-"""D1 to D4 of bloop/alerts/firing/decide.py, over recorded streams."""
+"""DECIDE-1 to DECIDE-4, over recorded streams."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloop.alerts.firing.decide import on_signal, over_minutes, reach_ms
-from bloop.alerts.firing.read import Happened
+from bloop.alerts.firing.read import IssueSignal
 from bloop.alerts.rules.model import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
 from bloop.base.clock import MINUTE_MS
 
 T0 = 1_800_000_000_000 - 1_800_000_000_000 % MINUTE_MS
-NEW = Happened(5, "issue.new", 7, 70, "ab", "unresolved", "production", "api", "1.0", T0)
+NEW = IssueSignal(5, "issue.new", 7, 70, "ab", "unresolved", "production", "api", "1.0", T0)
 COOLDOWN_MS = 15 * MINUTE_MS
 
 
@@ -56,7 +56,7 @@ def rule(config: RuleConfig, **fields: Any) -> Rule:
         (rule(Threshold(0, 60)), NEW, False),
     ],
 )
-def test_a_signal_fires_the_rules_it_concerns(asked: Rule, happened: Happened, fires: bool) -> None:
+def test_a_signal_fires_the_rules_it_concerns(asked: Rule, happened: IssueSignal, fires: bool) -> None:
     firing = on_signal(asked, happened, now_ms=T0 + 9, fired_ms=None)
 
     assert (firing is not None) == fires

@@ -1,4 +1,4 @@
-"""R1 to R3 of bloop/alerts/rules/model.py."""
+"""RULE-1 to RULE-3."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""T1 and T2 of bloop/alerts/firing/storm.py."""
+"""STORM-1 and STORM-2."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bloop.alerts.firing.decide import Firing
-from bloop.alerts.firing.read import Happened, ProjectFacts, Subject
+from bloop.alerts.firing.read import AlertIssue, IssueSignal, ProjectFacts
 from bloop.alerts.firing.wording import TITLE_MAX, digest, facts, of_count, of_signal, one_line
 from bloop.alerts.message import AlertMessage, from_json, to_json
 from bloop.alerts.rules.model import NewIssue, Regression, Rule, RuleConfig, Spike, Threshold
@@ -15,11 +15,11 @@ from bloop.alerts.rules.model import NewIssue, Regression, Rule, RuleConfig, Spi
 NOW = 1_800_000_000_000
 ORIGIN = "https://bloop.example"
 SHOP = ProjectFacts(7, "id-of-shop", "shop", "Shop")
-SUBJECT = Subject(
+SUBJECT = AlertIssue(
     70, SHOP, "ab12", "SHOP-3", "TypeError", "x is undefined", "api", "error", "production", "1.4.0", "/cart", "at f",
     12, 3, NOW - 9000, NOW,
 )  # fmt: skip
-HAPPENED = Happened(5, "issue.new", 7, 70, "ab12", "unresolved", "staging", "api", "1.4.2", NOW)
+HAPPENED = IssueSignal(5, "issue.new", 7, 70, "ab12", "unresolved", "staging", "api", "1.4.2", NOW)
 
 
 def rule(config: RuleConfig, **filters: str) -> Rule:
@@ -45,7 +45,7 @@ def test_a_new_issue_says_what_where_how_often_and_how_many_people() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "start"), [("issue.regressed", "Back again: SHOP-3"), ("issue.unmuted", "Mute ended: SHOP-3")]
+    ("kind", "start"), [("issue.regressed", "Regressed: SHOP-3"), ("issue.unmuted", "Mute ended: SHOP-3")]
 )
 def test_an_issue_that_is_back_says_how(kind: str, start: str) -> None:
     assert of_kind(kind).text.startswith(start)
@@ -61,7 +61,7 @@ def test_a_count_says_what_it_exceeds_what_was_before_and_which_issues() -> None
 
     message = of_count(asked, firing, SHOP, [(SUBJECT, 131)], 5, now_ms=NOW, origin=ORIGIN)
 
-    assert message.text == "142 events in 5 min in Shop, production: more than 100; 36 in the 5 min before"
+    assert message.text == "142 events in 5 min in Shop, production: more than 100; 36 in the previous 5 min"
     assert message.more == ("131 events: SHOP-3 TypeError: x is undefined",)
     assert (message.more_count, message.issue) == (4, None)
     assert (message.value, message.threshold, message.window_secs, message.previous) == (142.0, 100.0, 300, 36.0)
@@ -85,9 +85,9 @@ def test_a_spike_says_how_many_times_the_rate() -> None:
 
     messages = [of_count(asked, f, SHOP, [], 0, now_ms=NOW, origin=ORIGIN) for f in (steep, sudden)]
 
-    assert messages[0].text == "47 events in 5 min in Shop: 3.92 times the rate of the 1 h before"
+    assert messages[0].text == "47 events in 5 min in Shop: 3.9x the rate of the previous 1 h"
     assert messages[0].threshold == 36.0
-    assert messages[1].text == "47 events in 5 min in Shop: none in the 1 h before"
+    assert messages[1].text == "47 events in 5 min in Shop: none in the previous 1 h"
 
 
 def test_a_digest_names_the_largest_and_counts_the_rest() -> None:
@@ -96,7 +96,7 @@ def test_a_digest_names_the_largest_and_counts_the_rest() -> None:
 
     message = digest([(first, 90), (counted, 0)], 57, is_one_project=True, now_ms=NOW, origin=ORIGIN)
 
-    assert message.text.startswith("57 more alerts of “On call” within a minute, the largest: SHOP-3 TypeError")
+    assert message.text.startswith("57 more alerts from “On call” within a minute. Largest: SHOP-3 TypeError")
     assert message.more == ("SHOP-3 TypeError: x is undefined (90 events)", counted.text)
     assert (message.more_count, message.rule_type) == (55, "digest")
     assert (message.project_slug, message.url) == ("shop", "https://bloop.example/?project=shop")

@@ -9,7 +9,7 @@ import pytest
 
 from bloop.alerts.deliveries import store as deliveries
 from bloop.base import clock, config
-from bloop.processes.store import say_alive
+from bloop.processes.store import store_heartbeat
 from tests.seed import Seed
 from tests.unit.cli.conftest import Run
 
@@ -47,14 +47,14 @@ def test_a_rule_is_switched_by_id_or_name(run: Run, seed: Seed) -> None:
     assert seed.rows("SELECT enabled FROM alert_rules ORDER BY id") == [(1,), (0,)]
     assert (run("alert", "enable", "Old").exit_code, run("alert", "enable", "Old").stderr) == (
         1,
-        "bloop: there is no alert rule 'Old'\n",
+        "bloop: alert rule 'Old' not found\n",
     )
 
 
 def test_two_rules_of_a_name_are_told_apart_by_their_ids(run: Run, seed: Seed) -> None:
     seed.rule(name="New issues")
 
-    assert "name one by its id" in run("alert", "disable", "New issues").stderr
+    assert "use the id" in run("alert", "disable", "New issues").stderr
 
 
 def test_a_test_without_the_process_is_refused_before_anything_is_stored(run: Run, seed: Seed) -> None:
@@ -72,7 +72,7 @@ def test_a_test_prints_the_answer_and_fails_with_it(
 ) -> None:
     seed.channel(1)
     now_ms = clock.now_ms()
-    say_alive(seed.db, "alerts", started_at_ms=now_ms, now_ms=now_ms, troubles=())
+    store_heartbeat(seed.db, "alerts", started_at_ms=now_ms, now_ms=now_ms, troubles=())
     add = deliveries.add
 
     def add_and_answer(*arguments: object) -> None:  # in place of the alerts process
@@ -93,9 +93,9 @@ def test_a_test_prints_the_answer_and_fails_with_it(
 
 
 def test_a_test_of_a_rule_that_tells_nobody_fails(run: Run, seed: Seed) -> None:
-    say_alive(seed.db, "alerts", started_at_ms=0, now_ms=clock.now_ms(), troubles=())
+    store_heartbeat(seed.db, "alerts", started_at_ms=0, now_ms=clock.now_ms(), troubles=())
 
-    assert run("alert", "test", "1").stderr == "bloop: the rule tells nobody: add a channel to it\n"
+    assert run("alert", "test", "1").stderr == "bloop: the rule has no channel: add one\n"
 
 
 def test_deliveries_are_listed_sent_again_and_given_up(run: Run, seed: Seed) -> None:
@@ -106,7 +106,7 @@ def test_deliveries_are_listed_sent_again_and_given_up(run: Run, seed: Seed) -> 
     assert [(row["id"], row["last_error"]) for row in listed] == [(second, "no answer"), (first, "no answer")]
     assert "no answer" in run("delivery", "list").stdout
 
-    assert run("delivery", "retry", str(first)).stderr == "1 to be sent again\n"
+    assert run("delivery", "retry", str(first)).stderr == "1 to be retried\n"
     assert run("delivery", "dismiss", "--failed").stderr == "1 dismissed\n"
     assert seed.rows("SELECT state, attempts FROM deliveries ORDER BY id") == [
         ("waiting", 0),
@@ -114,5 +114,5 @@ def test_deliveries_are_listed_sent_again_and_given_up(run: Run, seed: Seed) -> 
         ("sent", 0),
     ]
     assert run("delivery", "retry", str(sent)).stderr == "bloop: it was sent\n"
-    assert run("delivery", "retry", "99").stderr == "bloop: there is no delivery 99\n"
+    assert run("delivery", "retry", "99").stderr == "bloop: delivery 99 not found\n"
     assert run("delivery", "dismiss").exit_code == 2

@@ -90,7 +90,7 @@ class TestProject:
     def test_unknown_project_is_named_with_those_there_are(self, run: Run, database: config.Settings):
         done = run("project", "rotate-key", "nope")
 
-        assert (done.exit_code, done.stderr) == (1, "bloop: there is no project 'nope'; there are: default\n")
+        assert (done.exit_code, done.stderr) == (1, "bloop: project 'nope' not found (projects: default)\n")
 
 
 class TestToken:
@@ -135,7 +135,7 @@ class TestToken:
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
         [
-            (("create", "x", "--project", "nope", "--scopes", "errors:read"), 1, "there is no project 'nope'"),
+            (("create", "x", "--project", "nope", "--scopes", "errors:read"), 1, "project 'nope' not found"),
             (("create", "x", "--project", "default", "--scopes", "all"), 1, "invalid scope: all"),
             (("create", "x", "--project", "default", "--scopes", ","), 1, "at least one scope is required"),
             (("create", "x", "--project", "default"), 2, "Missing option '--scopes'"),
@@ -144,7 +144,7 @@ class TestToken:
                 1,
                 "expires_in_days must",
             ),
-            (("revoke", "nope"), 1, "there is no token 'nope'"),
+            (("revoke", "nope"), 1, "token 'nope' not found"),
         ],
     )
     def test_refusals(self, run: Run, database: config.Settings, arguments: tuple[str, ...], code: int, said: str):
@@ -188,9 +188,9 @@ class TestUser:
             1,
             "bloop: there must be an admin: promote somebody else first\n",
         )
-        assert run("user", "promote", "Ben").stderr == "ben is an admin\n"
+        assert run("user", "promote", "Ben").stderr == "ben is now an admin\n"
         assert admins() == ["ada", "ben"]
-        assert run("user", "demote", "ada").stderr == "ada is an ordinary user\n"
+        assert run("user", "demote", "ada").stderr == "ada is now an ordinary user\n"
         assert admins() == ["ben"]
 
     def test_remove_asks_first(self, run: Run, people: dict[str, str], db: apsw.Connection):
@@ -201,7 +201,7 @@ class TestUser:
         assert names() == ["ada", "ben"]
         assert run("user", "remove", "ben", "--yes").stderr == "Removed ben\n"
         assert names() == ["ada"]
-        assert run("user", "remove", "eve", "--yes").stderr == "bloop: there is no account 'eve'; there is: ada\n"
+        assert run("user", "remove", "eve", "--yes").stderr == "bloop: account 'eve' not found (accounts: ada)\n"
         assert "there must be an admin" in run("user", "remove", "ada", "--yes").stderr
 
 
@@ -230,13 +230,13 @@ class TestSignIn:
         refused = run("login-link")
 
         assert (refused.exit_code, refused.stdout) == (1, "")
-        assert refused.stderr == "bloop: bloop is set up: name whom the link is for with --user, one of: ada, ben\n"
+        assert refused.stderr == "bloop: use --user NAME (accounts: ada, ben)\n"
         made = run("login-link", "--user", "BEN")
         token = made.stdout.strip().rpartition("=")[2]
         found = list(db.execute("SELECT token_hash, user_id FROM login_links"))
         assert found == [(credentials.token_hash(token), people["ben"])]
         unknown = run("login-link", "--user", "eve")
-        assert (unknown.exit_code, unknown.stderr) == (1, "bloop: there is no account 'eve'; there is: ada, ben\n")
+        assert (unknown.exit_code, unknown.stderr) == (1, "bloop: account 'eve' not found (accounts: ada, ben)\n")
 
     def test_welcome_makes_no_link_once_somebody_has_an_account(
         self, run: Run, database: config.Settings, people: dict[str, str], db: apsw.Connection

@@ -127,7 +127,7 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
     ("arguments", "code", "said"),
     [
         (["resolve", "f1", "nope", "SHOP-9"], 1, "no issue is called nope, SHOP-9; nothing was changed"),
-        (["resolve", "f1", "--project", "nope"], 1, "there is no project 'nope'"),
+        (["resolve", "f1", "--project", "nope"], 1, "project 'nope' not found"),
         (["resolve", "f1", "--in", "1", "--next"], 2, "--in and --next cannot be said together"),
         (["mute", "f1", "--for", "1h", "--events", "5"], 2, "only one of"),
         (["mute", "f1", "--for", "soon"], 2, "'soon' is not a duration such as 30m"),
@@ -138,7 +138,7 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
         (["mute", "f1", "--events", "0"], 2, "Invalid value for '--events'"),
         (["assign", "f1"], 2, "say either --to NAME or --nobody"),
         (["assign", "f1", "--to", "ada", "--nobody"], 2, "say either --to NAME or --nobody"),
-        (["assign", "f1", "--to", "grace"], 1, "there is no account 'grace'; there is: ada"),
+        (["assign", "f1", "--to", "grace"], 1, "account 'grace' not found (accounts: ada)"),
         (["show", "nope"], 1, "no issue is called nope"),
     ],
 )

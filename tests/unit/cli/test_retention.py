@@ -10,7 +10,7 @@ import pytest
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS
 from bloop.processes.read import RETENTION
-from bloop.processes.store import say_alive
+from bloop.processes.store import store_heartbeat
 from bloop.retention import cli as command
 from bloop.retention.read import last_run
 from tests.seed import NOW_MS, Seed
@@ -81,7 +81,7 @@ def test_set_changes_what_is_named_and_takes_a_time_of_its_own_away(run: Run, se
         (("--project", "shop"), 2, "must be SLUG=DAYS"),
         (("--project", "shop=0"), 2, "must be SLUG=DAYS"),
         (("--project", "=3"), 2, "must be SLUG=DAYS"),
-        (("--project", "nobody=3"), 1, "there is no project 'nobody'"),
+        (("--project", "nobody=3"), 1, "project 'nobody' not found"),
     ],
 )
 def test_what_will_not_do_is_said(run: Run, seed: Seed, arguments: tuple[str, ...], code: int, said: str) -> None:
@@ -109,7 +109,7 @@ def test_a_purge_is_left_to_the_retention_process_where_there_is_one(
 ) -> None:
     old_events(seed)
     now_ms = clock.now_ms()
-    say_alive(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
+    store_heartbeat(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
     work = steps(seed.path, now_ms=now_ms)
     monkeypatch.setattr(command, "time", Clock(lambda: next(work, None)))
 
@@ -121,10 +121,10 @@ def test_a_purge_is_left_to_the_retention_process_where_there_is_one(
 
 def test_a_retention_process_that_dies_meanwhile_is_said(run: Run, seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
     now_ms = clock.now_ms()
-    say_alive(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
+    store_heartbeat(seed.db, RETENTION, started_at_ms=now_ms, now_ms=now_ms, troubles=[])
 
     def die() -> None:
-        say_alive(seed.db, RETENTION, started_at_ms=NOW_MS, now_ms=1, troubles=[])
+        store_heartbeat(seed.db, RETENTION, started_at_ms=NOW_MS, now_ms=1, troubles=[])
 
     monkeypatch.setattr(command, "time", Clock(die))
 

@@ -148,9 +148,9 @@ def _rules(db: apsw.Connection) -> None:
 
 
 def _signals(db: apsw.Connection) -> None:
-    firing.happened_after(db, 1, limit=1)
-    firing.happened_between(db, 1, 2, limit=1)
-    firing.happened_among(db, [1])
+    firing.list_signals_after(db, 1, limit=1)
+    firing.list_signals_between(db, 1, 2, limit=1)
+    firing.get_signals(db, [1])
 
 
 def _events(db: apsw.Connection) -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bloop.base.reasons import Reason
-from bloop.health.model import WRITER_STALE_MS, Vitals, reasons
+from bloop.health.model import WRITER_STALE_MS, Vitals, list_reasons
 
 NOW_MS = 1_800_000_000_000
 WELL = Vitals(db_ok=True, disk_free_bytes=1000, ring_fill=0.1, writer_seen_ms=NOW_MS)
@@ -27,13 +27,13 @@ WELL = Vitals(db_ok=True, disk_free_bytes=1000, ring_fill=0.1, writer_seen_ms=NO
     ],
 )
 def test_each_ailment_has_its_reason(change: dict[str, object], expected: list[Reason]) -> None:
-    assert reasons(WELL._replace(**change), now_ms=NOW_MS, disk_free_bytes_min=500) == expected  # type: ignore[arg-type]
+    assert list_reasons(WELL._replace(**change), now_ms=NOW_MS, disk_free_bytes_min=500) == expected  # type: ignore[arg-type]
 
 
 def test_what_the_background_says_comes_after_what_stops_the_service() -> None:
     sick = WELL._replace(background=(Reason.BACKUP_FAILING, Reason.ALERTS_STALE), writer_busy=True)
 
-    assert reasons(sick, now_ms=NOW_MS, disk_free_bytes_min=0) == [
+    assert list_reasons(sick, now_ms=NOW_MS, disk_free_bytes_min=0) == [
         Reason.WRITER_BUSY,
         Reason.ALERTS_STALE,
         Reason.BACKUP_FAILING,

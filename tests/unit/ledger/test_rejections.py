@@ -16,7 +16,7 @@ from bloop.ledger import store as rejections
 from bloop.ledger.read import list_rejections
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
-from bloop.projects.purge import find_unindexed, purge_some
+from bloop.projects.purge import find_unindexed_rows, purge_batch
 from bloop.projects.read import get_project
 from bloop.records.event import Event
 from bloop.records.record import EVENT_FORM, Kind, Rejection, encode_event, encode_rejection
@@ -91,7 +91,7 @@ def test_of_a_deleted_project_nothing_is_written_any_more(seed: Seed) -> None:
     assert project is not None
     with connection.immediate(seed.db):
         projects.delete_project(seed.db, project, NOW_MS)
-    while not purge_some(seed.db, shop, find_unindexed(seed.db, shop, 10), rows_max=10, now_ms=NOW_MS):
+    while not purge_batch(seed.db, shop, find_unindexed_rows(seed.db, shop, 10), rows_max=10, now_ms=NOW_MS):
         pass
     unreadable = (Kind.EVENT, msgpack.encode([shop, "not a time"]), LANE)
 

@@ -216,7 +216,7 @@ def test_a_sign_in_link_works_once(seed: Seed) -> None:
 
     consumed = [login_links.consume_login_link(seed.db, token, NOW_MS + n) for n in range(3)]
 
-    assert consumed == [login_links.Consumed(user_id=None), None, None]
+    assert consumed == [login_links.ConsumedLink(user_id=None), None, None]
     assert token not in str(seed.rows("SELECT * FROM login_links"))
 
 

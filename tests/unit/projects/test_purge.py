@@ -96,9 +96,9 @@ def purge_all(seed: Seed, project_id: int, rows_max: int) -> list[int]:
     steps = []
     for _ in range(1000):
         before = seed.db.total_changes()
-        found = purge.find_unindexed(seed.db, project_id, rows_max)
+        found = purge.find_unindexed_rows(seed.db, project_id, rows_max)
         with connection.immediate(seed.db):
-            done = purge.purge_some(seed.db, project_id, found, rows_max=rows_max, now_ms=NOW_MS)
+            done = purge.purge_batch(seed.db, project_id, found, rows_max=rows_max, now_ms=NOW_MS)
         steps.append(seed.db.total_changes() - before)
         if done:
             return steps
@@ -174,17 +174,17 @@ def test_a_purge_leaves_nothing_but_the_ledger_and_no_step_is_large(seed: Seed, 
     # Beside `rows_max` rows, a step deletes issues that have no rows left; for each a trigger runs, and the full-text
     # index changes a few rows of its own.
     assert max(steps) <= rows_max + 7 * 12 + 2
-    assert read_projects.to_purge(seed.db) == []
+    assert read_projects.list_projects_to_purge(seed.db) == []
 
 
 def test_a_purge_that_was_interrupted_anywhere_goes_on(seed: Seed) -> None:
     project = fill(seed, "shop")
     delete(seed, "shop")
     for _ in range(7):
-        signal_ids = purge.find_unindexed(seed.db, project, 3)
+        signal_ids = purge.find_unindexed_rows(seed.db, project, 3)
         with connection.immediate(seed.db):
-            purge.purge_some(seed.db, project, signal_ids, rows_max=3, now_ms=NOW_MS)
-    assert read_projects.to_purge(seed.db) == [project]
+            purge.purge_batch(seed.db, project, signal_ids, rows_max=3, now_ms=NOW_MS)
+    assert read_projects.list_projects_to_purge(seed.db) == [project]
 
     purge_all(seed, project, 5)
 

@@ -9,7 +9,7 @@ import orjson
 from bloop.alerts.contexts import Preview, PreviewLine
 from bloop.alerts.deliveries.pages import deliveries_page
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, FiringRow
-from bloop.alerts.rules.pages import Around, ChannelSummary, alert_page, alerts_page
+from bloop.alerts.rules.pages import ChannelSummary, RulePageData, alert_page, alerts_page
 from bloop.alerts.rules.read import RuleRow
 from bloop.projects.read import ProjectRow
 from bloop.site.contexts import Page, Shell
@@ -117,9 +117,9 @@ def told(say: Text) -> list[ChannelSummary]:
     ]
 
 
-def around(say: Text, **changes: object) -> Around:
+def data(say: Text, **changes: object) -> RulePageData:
     project = ProjectRow(1, "id-shop", "shop", say("Shop"), "SHOP", NOW_MS - 9, "u1", None)
-    full = Around(
+    full = RulePageData(
         projects=[project],
         is_admin=True,
         environments=[say("production")],
@@ -163,20 +163,20 @@ def _one_rule(shell: Shell, say: Text) -> Iterator[Page]:
     lines = (PreviewLine(NOW_MS - 5, say("New issue"), "/issues/SHOP-7"), PreviewLine(NOW_MS - 9, say("Many"), ""))
     for rule, may_change in ((a_rule(say), True), (threshold(say), False), (spike(say, enabled=False), True)):
         yield alert_page(
-            shell, rule, around(say, test=test), {}, may_change=may_change, notice="saved", problem=say("No"),
+            shell, rule, data(say, test=test), {}, may_change=may_change, notice="saved", problem=say("No"),
             preview=Preview(7, 20, lines), now_ms=NOW_MS,
         )  # fmt: skip
     yield alert_page(
-        shell, a_rule(say), around(say, channels=[], fallbacks=[], firings=[]),
+        shell, a_rule(say), data(say, channels=[], fallbacks=[], firings=[]),
         {"type": "webhook", "url": say("https://x"), "template": say("{{ text }}")}, may_change=True,
         channel_type="webhook", channel_problem=say("No"), preview=Preview(7, 0, ()), now_ms=NOW_MS,
     )  # fmt: skip
-    yield alert_page(shell, a_rule(say), around(say, channels=[]), {}, may_change=True, now_ms=NOW_MS)
+    yield alert_page(shell, a_rule(say), data(say, channels=[]), {}, may_change=True, now_ms=NOW_MS)
     typed = {"name": say("New"), "type": "spike", "multiplier": say("x"), "project": "shop", "description": say("why")}
     yield alert_page(
-        shell, None, around(say, channels=[]), typed, may_change=True, problem=say("No"), now_ms=NOW_MS
+        shell, None, data(say, channels=[]), typed, may_change=True, problem=say("No"), now_ms=NOW_MS
     )  # fmt: skip
-    yield alert_page(shell, None, Around(), {}, may_change=False, now_ms=NOW_MS)
+    yield alert_page(shell, None, RulePageData(), {}, may_change=False, now_ms=NOW_MS)
 
 
 def _log(shell: Shell, say: Text) -> Iterator[Page]:

@@ -23,11 +23,11 @@ class Clock:
         self.rests.append(for_s)
         self._now_s += for_s
 
-    def ask_signals(self, now_ms: int) -> bool:
+    def evaluate_signals(self, now_ms: int) -> bool:
         self._now_s += self._rounds.pop(0)
         return bool(self._rounds)
 
-    def tell_held(self, now_ms: int) -> None:
+    def send_digests(self, now_ms: int) -> None:
         pass
 
 

@@ -1,4 +1,4 @@
-"""C1 and C3: what may be stored of a channel, and what is ever shown of it."""
+"""CHANNEL-1 and CHANNEL-3: what may be stored of a channel, and what is ever shown of it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""C4: what each receiver is sent, word for word, and what strangers' text cannot do to it."""
+"""CHANNEL-4: what each receiver is sent, word for word, and what strangers' text cannot do to it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ class TestDiscord:
                     "timestamp": "2023-11-14T22:13:20+00:00",
                     "fields": [
                         {"name": "Project", "value": "Shop", "inline": True},
-                        {"name": "Window", "value": "47 events in 1 h, 12 in the one before", "inline": True},
+                        {"name": "Window", "value": "47 events in 1 h, 12 in the previous 1 h", "inline": True},
                     ],
                     "url": "https://errors.example.com/?project=shop",
                 }
@@ -235,7 +235,7 @@ class TestMail:
             "",
             "https://errors.example.com/issues/SHOP-12",
             "",
-            "Sent by bloop, by the alert rule New production issues.",
+            "Sent by the bloop alert rule New production issues.",
         ]
 
     def test_hostile_text_adds_no_header_and_ends_no_mail(self):

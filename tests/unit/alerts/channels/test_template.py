@@ -1,4 +1,4 @@
-"""T1 to T3: a webhook body of one's own says things and does nothing."""
+"""TEMPLATE-1 to TEMPLATE-3: a webhook body of one's own says things and does nothing."""
 
 from __future__ import annotations
 
