@@ -32,7 +32,7 @@ UNSEEN = Language(
         "key :{noun} not found in struct %d of node 10.7.%d.3, ref f1e2d3c4-b5a6-4978-8c9d-%012x",
         "no function clause matching in {verb}_{noun}/2 for %d from 10.6.%d.9, ref 0a1b2c3d-4e5f-4a6b-9c8d-%012x",
     ),
-    "** ({type}) {message}\\n",
+    "",
     "    (shop 0.9.2) lib/shop/{place}/{noun}.ex:{line}: Shop.{noun_}.{verb}_{noun}/2\\n",
     "    (phoenix 1.7.10) lib/phoenix/router.ex:{line}: Phoenix.Router.__call__/5\\n",
     "/{place}/{noun}",

@@ -53,7 +53,7 @@ IS_PACKED = 1  # flag: the rest is compressed with the codec's dictionary
 HAS_TEXT = 2  # flag: `identity` is there: two bytes of length, and the fingerprint as text
 ALGORITHM_AT = 2  # the flags' other bits are the index of what made the fingerprint
 METADATA_HASHES_MAX = 16
-METADATA_HASH_BYTES = 4
+METADATA_HASH_BYTES = 3  # of XXH32: one event in a million too many
 NO_USER = 0
 _HASHES_AT = 5  # in the array of what is searched
 
@@ -378,8 +378,8 @@ def user_key(user_id_hash: str | None, device_id_hash: str | None) -> int:
 
 
 def metadata_hash(key: str, value: str) -> bytes:
-    """What `key=value` is looked for by (V4). Four bytes find one event in a thousand million too many."""
-    return _xxh32(f"{key}={value}".encode())
+    """What `key=value` is looked for by (V4)."""
+    return _xxh32(f"{key}={value}".encode())[:METADATA_HASH_BYTES]
 
 
 def _encode_search(event: Event) -> bytes:
@@ -439,7 +439,7 @@ def _metadata_hashes(event: Event) -> bytes:
                 lines.append(f"{key}={element}")
             elif kind is bool:
                 lines.append(f"{key}=true" if element else f"{key}=false")
-    return b"".join([_xxh32(line.encode()) for line in lines[:METADATA_HASHES_MAX]])
+    return b"".join([_xxh32(line.encode())[:METADATA_HASH_BYTES] for line in lines[:METADATA_HASHES_MAX]])
 
 
 def _shorter(text: str) -> str | bytes:
