@@ -35,7 +35,7 @@ from bloop.pipeline import dictionaries
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
-from bloop.projects.write_keys.read import working_write_keys
+from bloop.projects.write_keys.read import list_valid_write_keys
 from bloop.records.dictionary import current, use
 from bloop.ring import Producer, Segment, Spill
 from workers import process
@@ -202,7 +202,7 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
 
     def load_write_keys() -> Sequence[WriteKey]:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
-            return [WriteKey(row.project_id, row.kind, row.key) for row in working_write_keys(db)]
+            return [WriteKey(row.project_id, row.kind, row.key) for row in list_valid_write_keys(db)]
 
     secret = settings.auth.hmac_secret
     return ProjectKeys(load, lambda: segment.generation, secret, default_project_id, load_write_keys=load_write_keys)
