@@ -1,4 +1,4 @@
-"""`python -m benchmarks` measures, `python -m benchmarks profile …` says where the time goes."""
+"""`python -m benchmarks` measures bloop, `python -m benchmarks profile …` breaks down the time of one part."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ TABLE_WIDTH = 110  # of ten columns, also where the output is no terminal
 
 @click.group(invoke_without_command=True)
 @click.option("--only", multiple=True, metavar="NAME", help="one scenario; may be repeated")
-@click.option("--quick", is_flag=True, help="short runs, to see that everything works; not to be quoted")
+@click.option("--quick", is_flag=True, help="short runs to check that everything works; do not quote them")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
 @click.pass_context
 def main(context: click.Context, only: tuple[str, ...], quick: bool, folder: Path | None) -> None:
@@ -34,10 +34,10 @@ def main(context: click.Context, only: tuple[str, ...], quick: bool, folder: Pat
 
 
 @main.command("burst")
-@click.option("--seconds", default=60.0, show_default=True, help="how long twice the writer's speed is offered")
+@click.option("--seconds", default=60.0, show_default=True, help="how long to offer twice the writer's speed")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
 def burst(seconds: float, folder: Path | None) -> None:
-    """The one scenario whose length matters. Renders every event first: 3 GB of memory for a minute."""
+    """Offer twice the writer's speed for a while. Renders every event first: 3 GB of memory for a minute."""
     from benchmarks.bench import Scale
     from benchmarks.run import run
 
@@ -47,10 +47,10 @@ def burst(seconds: float, folder: Path | None) -> None:
 
 @main.command("soak")
 @click.option("--minutes", default=30.0, show_default=True, help="how long")
-@click.option("--rate", default=0.0, metavar="N", help="events a second  [default: half of what a ramp finds]")
+@click.option("--rate", default=0.0, metavar="N", help="events a second  [default: half of a ramp's result]")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
 def soak(minutes: float, rate: float, folder: Path | None) -> None:
-    """Half of what is held, for a long time, beside reads, deleting and alerts. 1.5 KB of disk for each event."""
+    """Hold half of the highest rate for long, with reads, deletions and alerts. Takes 1.5 KB of disk per event."""
     from benchmarks.bench import Scale
     from benchmarks.run import run
 
@@ -61,13 +61,13 @@ def soak(minutes: float, rate: float, folder: Path | None) -> None:
 
 @main.command("paired")
 @click.argument("commit")
-@click.option("--runs", type=click.IntRange(2), help="of both sides together, an even number  [default: 6]")
-@click.option("--seconds", type=click.FloatRange(0.1), help="of each load with a rate  [default: 10]")
+@click.option("--runs", type=click.IntRange(2), help="runs of both sides together, an even number  [default: 6]")
+@click.option("--seconds", type=click.FloatRange(0.1), help="length of each load with a rate  [default: 10]")
 @click.option("--rate", type=click.IntRange(50), help="single events a second of the held load  [default: 6000]")
 @click.option("--only", multiple=True, metavar="NAME", help="singles, batches, latency, memory, pages; repeatable")
-@click.option("--quick", is_flag=True, help="to see that it works; not to be quoted")
+@click.option("--quick", is_flag=True, help="short runs to check that it works; do not quote them")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="on a disk")
-@click.option("--json", "result", type=click.Path(path_type=Path, dir_okay=False), help="write the result there")
+@click.option("--json", "result", type=click.Path(path_type=Path, dir_okay=False), help="write the result to this file")
 def paired(
     commit: str,
     runs: int | None,
@@ -78,9 +78,9 @@ def paired(
     folder: Path | None,
     result: Path | None,
 ) -> None:
-    """The working tree against COMMIT, in alternating runs: median ratios with their limits. Takes nine minutes.
+    """Compare the working tree with COMMIT in alternating runs: median ratios with limits. Takes nine minutes.
 
-    A ratio above its limit is marked, and is no failure: the exit status is 1 only when something did not work.
+    Ratios above their limit are marked, but are no failure: the exit status is 1 only after an error.
     """
     from dataclasses import replace
 
@@ -95,8 +95,8 @@ def paired(
     scale = QUICK if quick else Scale()
     scale = replace(scale, runs=runs or scale.runs, seconds=seconds or scale.seconds, rate=rate or scale.rate)
     if scale.runs % 2:
-        raise click.BadParameter("needs an even number, as many runs of one side as of the other", param_hint="--runs")
-    # As Ctrl-C does, it unwinds: bloop runs in a session of its own and would outlive us.
+        raise click.BadParameter("must be even: as many runs of one side as of the other", param_hint="--runs")
+    # Unwind as on Ctrl-C: bloop runs in its own session and would survive this process.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     console, progress = Console(width=TABLE_WIDTH), Console(stderr=True)
     try:
@@ -109,9 +109,9 @@ def paired(
 
 
 @main.command("structure")
-@click.option("--commit", help="count the imports of this commit instead; nothing of it is run")
+@click.option("--commit", help="count the imports of this commit instead, without running it")
 def structure(commit: str | None) -> None:
-    """Imports that stay inside their room, and what one event and one page call."""
+    """Count imports that stay inside their room, and the functions that one event and one page call."""
     from benchmarks.structure import report
     from benchmarks.trees import TreeError
 
@@ -134,15 +134,26 @@ def publish(result: Path | None) -> None:
 @click.argument("before", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.argument("after", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def compare(before: Path, after: Path) -> None:
-    """Two saved results beside each other, as Markdown. They mean something when one machine made both."""
+    """Compare two saved results, as Markdown. Only meaningful if one machine made both."""
     from benchmarks import markdown
 
     click.echo(markdown.compare(before, after), nl=False)
 
 
+@main.command("dictionary")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def dictionary(file: Path) -> None:
+    """Make the shipped dictionary again. Stored events name it by its id: a changed one is a new file."""
+    from benchmarks.dictionary_text import made
+
+    found = made()
+    file.write_bytes(found.content)
+    click.echo(f"{file}: {len(found.content)} bytes, id {found.id}")
+
+
 @main.group()
 def profile() -> None:
-    """Where the time of one part goes, in this process, without the others."""
+    """Break down the time of one part, which runs alone in this process."""
 
 
 @profile.command("writer")
@@ -150,7 +161,7 @@ def profile() -> None:
 @click.option("--batch", "batches", multiple=True, type=int, default=(500, 2000, 5000), show_default=True)
 @click.option("--deep", is_flag=True, help="add cProfile's view")
 def profile_writer(events: int, batches: tuple[int, ...], deep: bool) -> None:
-    """The store on synthetic records, beside bare inserts of the same rows."""
+    """Profile the store on synthetic records, next to bare inserts of the same rows."""
     from benchmarks.profile_writer import report
 
     report(events, batches, deep=deep)
@@ -161,10 +172,19 @@ def profile_writer(events: int, batches: tuple[int, ...], deep: bool) -> None:
 @click.option("--batch", default=0, show_default=True, help="events per request; 0: one request each")
 @click.option("--deep", is_flag=True, help="add cProfile's view")
 def profile_ingest(events: int, batch: int, deep: bool) -> None:
-    """The ingest path from the bytes of a request to the bytes of a record, without system calls."""
+    """Profile the ingest path from a request's bytes to a record's bytes, without system calls."""
     from benchmarks.profile_ingest import report
 
     report(events, batch=batch, deep=deep)
+
+
+@profile.command("records")
+@click.option("--events", default=20_000, show_default=True, help="events to encode")
+def profile_records(events: int) -> None:
+    """Encoding and decoding records of events, and what they come to in bytes."""
+    from benchmarks.profile_records import report
+
+    report(events)
 
 
 if __name__ == "__main__":

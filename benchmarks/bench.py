@@ -1,4 +1,4 @@
-"""What every scenario is given: the report to add to, durations, a folder, and a way to say what is going on."""
+"""The input of every scenario: the report to add to, durations, a folder, and a function that shows progress."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Scale:
     ring_s: float = 2.0
     burst_s: float = 20.0
     soak_s: float = 1800.0
-    soak_rate: float = 0.0  # events a second; 0: half of what is held
+    soak_rate: float = 0.0  # events a second; 0: half of the highest held rate
     bare_events: int = 60_000
 
 

@@ -1,7 +1,7 @@
-"""A burst at twice what the writer stores: what is accepted, where it waits, and how long until all is stored.
+"""A burst at twice the writer's speed: how much is accepted, where it waits, and how long until all is stored.
 
-The writer's speed is measured first, under the same kind of load. Then twice as much is offered, open loop. Nothing
-that was accepted may be missing or doubled, and the ledger has to balance, or there is no figure at all.
+The writer's speed is measured first, under the same kind of load. Then twice as much is offered, open loop. If an
+accepted event is missing or stored twice, or the ledger does not balance, the scenario fails.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from bloop.ring import Segment
 
 BATCH = 50
 OVERLOAD = 2.0  # times the writer's speed
-PROBE_BATCHES_PER_S = 1_000  # rendered for the probe: more than the writer stores
-DRAIN_TIMES = 4.0  # the burst's length that the writer is given to catch up
+PROBE_BATCHES_PER_S = 1_000  # rendered for the probe: more than the writer can store
+DRAIN_TIMES = 4.0  # the burst's length: time for the writer to catch up
 DRAIN_S_MIN = 60.0
 LEDGER_WITHIN_S = 10.0
 LOOK_S = 0.1
@@ -36,7 +36,7 @@ class SpillWatch(BackgroundLoad):
         super().__init__()
         self.spilled = 0  # records since the ring was made
         self.bytes_max = 0
-        self.records_max = 0  # that waited at once, in the ring and on the disk
+        self.records_max = 0  # waiting at once, in the ring and on the disk
         self._instance = instance
 
     def _run(self) -> None:
@@ -44,29 +44,29 @@ class SpillWatch(BackgroundLoad):
             is_last = False
             while not is_last:
                 is_last = self._over.wait(LOOK_S)
-                found = ring.stat()
-                self.spilled = sum(lane.spilled for lane in found.lanes)
-                self.bytes_max = max(self.bytes_max, found.spill_bytes)
-                self.records_max = max(self.records_max, found.pending_records)
+                stat = ring.stat()
+                self.spilled = sum(lane.spilled for lane in stat.lanes)
+                self.bytes_max = max(self.bytes_max, stat.spill_bytes)
+                self.records_max = max(self.records_max, stat.pending_records)
 
 
 def run(bench: Bench) -> None:
-    """Figure 9."""
+    """Measure a burst and how long the writer needs to catch up."""
     with BenchInstance(bench.folder) as instance:
         bench.say("warming up")
         measure(instance, Load(target(instance), "warm", requests=80, batch=BATCH, rate=40))
-        speed = _writer_speed(bench, instance)
+        speed = _measure_writer_speed(bench, instance)
         seconds, rate = bench.scale.burst_s, OVERLOAD * speed / BATCH
         bench.say(f"{rate * BATCH:,.0f} events/s for {seconds:.0f} s, after rendering them")
         load = Load(target(instance), "burst", requests=int(rate * seconds), batch=BATCH, rate=rate)
         with SpillWatch(instance) as watch:
             measured = measure(instance, load, drain_within_s=max(DRAIN_S_MIN, DRAIN_TIMES * seconds))
-            balance = _balanced(instance)
+            balance = _await_balance(instance)
     _report(bench, speed, measured, watch, balance)
 
 
-def _writer_speed(bench: Bench, instance: BenchInstance) -> float:
-    """Events stored per second while more than that come in; what is stored after the load does not count."""
+def _measure_writer_speed(bench: Bench, instance: BenchInstance) -> float:
+    """Events stored per second while more than that come in; events stored after the load do not count."""
     seconds = bench.scale.probe_s
     bench.say(f"closed loop for {seconds:.0f} s")
     requests = int(PROBE_BATCHES_PER_S * seconds)
@@ -79,16 +79,16 @@ def _writer_speed(bench: Bench, instance: BenchInstance) -> float:
     return stored / result.seconds
 
 
-def _balanced(instance: BenchInstance) -> dict[str, int]:
-    """The ledger once received is what became of it; drops are in it a moment after the last record is stored."""
+def _await_balance(instance: BenchInstance) -> dict[str, int]:
+    """Wait until received equals all other outcomes; drops are counted a moment after the last record is stored."""
     deadline = time.monotonic() + LEDGER_WITHIN_S
     with reading(instance.database) as db:
         while True:
-            found = ledger(db)
-            if found["received"] == sum(count for outcome, count in found.items() if outcome != "received"):
-                return found
+            counts = ledger(db)
+            if counts["received"] == sum(count for outcome, count in counts.items() if outcome != "received"):
+                return counts
             if time.monotonic() > deadline:
-                raise CountError(f"the ledger does not balance: {found}")
+                raise CountError(f"the ledger does not balance: {counts}")
             time.sleep(LOOK_S)
 
 

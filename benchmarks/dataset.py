@@ -1,7 +1,7 @@
-"""A database that has seen a lot: by default 1,000,000 events of 100,000 issues over the last three days.
+"""A large database: by default 1,000,000 events of 100,000 issues over the last three days.
 
-Written by the real store, in this process, so that it is exactly what the writer would have left. Issues come and go:
-most live within one fiftieth of the time, and a few dozen happen throughout.
+The real store writes it, in this process, so its rows are exactly those of the writer. Most issues happen only within
+one fiftieth of the time, and a few dozen throughout.
 """
 
 from __future__ import annotations
@@ -22,12 +22,13 @@ from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
-from bloop.records.record import Kind, encode_error
+from bloop.records.event import Event
+from bloop.records.record import EVENT_FORM, encode_event
 
 WINDOWS = 50
 SPAN_MS = 3 * DAY_MS  # less than retention keeps
@@ -55,7 +56,7 @@ _LABELS = "SELECT release, environment FROM releases ORDER BY event_count DESC L
 
 
 class Dataset(NamedTuple):
-    """What the queries need to know about it."""
+    """Facts about the database that the queries need."""
 
     events: int
     issues: int
@@ -91,9 +92,9 @@ def build(path: Path, events: int, issues: int, *, span_ms: int = SPAN_MS) -> Da
 
 def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str) -> Dataset:
     def row(statement: str, **bindings: int) -> tuple[str, ...]:
-        found = db.execute(statement, bindings).fetchone()
-        assert found is not None, statement
-        return tuple(found)
+        first_row = db.execute(statement, bindings).fetchone()
+        assert first_row is not None, statement
+        return tuple(first_row)
 
     event_count, issue_count = map(int, row(_COUNTS))
     last_seen_ms, status, issue_id = row(_DEEP, project_id=project_id, skip=min(499 * 50, issue_count - 1) - 1)
@@ -133,7 +134,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
     fields = [msgspec.structs.asdict(event) for event in prototypes]
     start_ms = now_ms() - span_ms
     cold = max(issues - HOT_ISSUES, 1)
-    kind = int(Kind.EVENT)
+    kind = EVENT_FORM
     for n in range(events):
         window = n * WINDOWS // events
         if n % HOT_SHARE == 0:
@@ -143,7 +144,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
             nth = n - n // HOT_SHARE - 1  # of the events that are not of hot issues
             issue = first + nth % max(end - first, 1)
         at_ms = start_ms + span_ms * n // events
-        variant = fields[(issue * 7 + n % 2) % len(fields)]  # an issue is seen in two releases or environments
+        variant = fields[(issue * 7 + n % 2) % len(fields)]  # an issue has events of two releases or environments
         base = fields[issue % len(fields)]
         event = Event(
             **{
@@ -156,7 +157,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
                 "user_id_hash": f"{n % 50_000:032x}",
             }
         )
-        yield kind, encode_error(project_id, at_ms, f"{issue:016x}", ALGORITHM, event), 0
+        yield kind, encode_event(project_id, at_ms, f"{issue:016x}", ALGORITHM, event), 0
 
 
 def _prototypes(span_ms: int) -> list[Event]:

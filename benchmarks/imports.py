@@ -1,10 +1,10 @@
-"""Which file imports which, and how much of that stays inside a room. Read from the source alone: nothing is imported.
+"""Counts which file imports which, and how many imports stay inside a room. It reads the source and imports nothing.
 
 A room is the first folder below `bloop/`; `workers/` is one room, and so are the files directly in `bloop/`.
 An import is a pair of files, counted once however many names or statements it has.
 
-Rooms of the spine are there to be imported by all others: clock and errors, database, the kit of pages. How well the
-house is cut shows in what is left without those imports, so both shares are counted. Imports that stay inside a room
+Rooms of the spine exist to be imported by all others: clock and errors, database, the kit of pages. The imports that
+remain without them show how well the rooms are cut, so both shares are counted. Imports that stay inside a room
 of the spine are never left out.
 """
 
@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 PACKAGES = ("bloop", "workers")
 SPINE = {"base", "ring", "http", "outbound", "db", "auth", "records", "grouping", "ingest", "pipeline", "site"}
-SPINE_BEFORE = {"bloop", "config", "wire", "validate", "fingerprint"}  # rooms of it before they were cut by subject
+SPINE_BEFORE = {"bloop", "config", "wire", "validate", "fingerprint"}  # rooms of the spine in older commits
 
 
 class Import(NamedTuple):
@@ -40,7 +40,7 @@ class TwoWay(NamedTuple):
 class ImportFigures(NamedTuple):
     files: int
     imports: int
-    inside: int  # of them, those that stay inside their room
+    inside: int  # imports that stay inside their room
     to_spine: int  # imports of the spine by other rooms
     rooms: int
     two_way: list[TwoWay]
@@ -86,7 +86,7 @@ def find_modules(tree: Path) -> dict[str, Path]:
 
 
 def imports_of(module: str, path: Path, modules: dict[str, Path]) -> Iterator[Import]:
-    """What one file imports of `modules`, wherever in the file the statement stands. May name a pair twice."""
+    """The imports of `modules` by one file, anywhere in it. May name a pair twice."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"), str(path))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]

@@ -1,4 +1,4 @@
-"""How long a client waits for its answer, and how long until the event can be read. Open loop throughout."""
+"""Measures how long a client waits for its answer, and how long until the event can be read. Open loop throughout."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ SAMPLES_MIN = 500  # at a low rate the run is longer, or its p99 would be a sing
 
 
 def run(bench: Bench) -> None:
-    """Figures 4 and 5."""
+    """Measure both at several rates."""
     with BenchInstance(bench.folder) as instance:
         measure(instance, Load(target(instance), "warm", requests=4000, rate=2000))
         for rate in sorted({*ANSWER_RATES, *VISIBLE_RATES}):
-            _at(bench, instance, rate)
+            _measure_rate(bench, instance, rate)
 
 
-def _at(bench: Bench, instance: BenchInstance, rate: int) -> None:
+def _measure_rate(bench: Bench, instance: BenchInstance, rate: int) -> None:
     bench.say(f"latency at {rate:,} events/s")
     run_name = f"lat{rate}"
     requests = max(int(rate * bench.scale.latency_s), min(SAMPLES_MIN, int(rate * bench.scale.latency_s * 2)))
@@ -36,7 +36,7 @@ def _at(bench: Bench, instance: BenchInstance, rate: int) -> None:
         answered = measured.result.answered
         lags = summary_ms(watch.waits_s(answered))
         if lags["count"] != len(answered):
-            bench.report.warn(f"{run_name}: {len(answered) - lags['count']} of {len(answered)} were not seen arriving")
+            bench.report.warn(f"{run_name}: {len(answered) - lags['count']} of {len(answered)} never became visible")
         bound = (
             f"the writer gathers for {gather_ms} ms, then one transaction; seen by polling every {POLL_S * 1000:.0f} ms"
         )

@@ -1,4 +1,4 @@
-"""Saved results as Markdown: the table of docs/performance.md, the few figures of the README, one beside another."""
+"""Saved results as Markdown: the table of docs/performance.md, the few figures of the README, a comparison of two."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.trees import ROOT
 
 DOCUMENT, README = ROOT / "docs" / "performance.md", ROOT / "README.md"
 BEGIN, END = "<!-- figures: begin -->\n", "<!-- figures: end -->\n"
-# What most people ask for: figure, in words, unit.
+# The figures that most readers need: figure, label, unit.
 SUMMARY = (
     ("singles.held_per_s", "Single events, held", "a second"),
     ("batches.held_per_s", "Events in batches of 50, held", "a second"),
@@ -30,14 +30,14 @@ SUMMARY = (
 
 def newest_result(folder: Path = RESULTS) -> Path:
     """Names begin with the time, so the last one is the newest."""
-    found = sorted(folder.glob("*.json"))
-    if not found:
+    results = sorted(folder.glob("*.json"))
+    if not results:
         raise FileNotFoundError(f"no results in {folder}; run `python -m benchmarks` first")
-    return found[-1]
+    return results[-1]
 
 
 def publish(result: Path) -> None:
-    """Put all figures into docs/performance.md, and what most people ask for into the README."""
+    """Put all figures into docs/performance.md, and those of SUMMARY into the README."""
     content = orjson.loads(result.read_bytes())
     put_into(DOCUMENT, render(content))
     put_into(README, render_summary(content))
@@ -58,25 +58,25 @@ def render(content: dict[str, Any]) -> str:
 
 
 def render_summary(content: dict[str, Any]) -> str:
-    """The figures of SUMMARY that the result has, in words."""
-    found = {figure["name"]: figure for figure in content["figures"]}
-    rows = [(words, found[name], unit) for name, words, unit in SUMMARY if name in found]
+    """The figures of SUMMARY that the result has, with their labels."""
+    by_name = {figure["name"]: figure for figure in content["figures"]}
+    rows = [(label, by_name[name], unit) for name, label, unit in SUMMARY if name in by_name]
     lines = ["| | | |", "|---|---:|---|"]
-    lines += [f"| {words} | {printable(figure['value'])} | {unit} |" for words, figure, unit in rows]
+    lines += [f"| {label} | {printable(figure['value'])} | {unit} |" for label, figure, unit in rows]
     return "\n".join([f"On {_hardware(content)}:", "", *lines]) + "\n"
 
 
 def compare(before: Path, after: Path) -> str:
-    """Figures that two results have in common, and how many times as large they became."""
+    """The figures that two results share, with the ratio of the new value to the old."""
     old, new = (orjson.loads(path.read_bytes()) for path in (before, after))
-    found = {figure["name"]: figure for figure in old["figures"]}
+    old_by_name = {figure["name"]: figure for figure in old["figures"]}
     lines = ["| figure | unit | before | after | ratio |", "|---|---|---:|---:|---:|"]
     for figure in new["figures"]:
-        was = found.get(figure["name"])
-        if was is None:
+        old_figure = old_by_name.get(figure["name"])
+        if old_figure is None:
             continue
-        ratio = f"{figure['value'] / was['value']:.2f}" if was["value"] else ""
-        values = f"{printable(was['value'])} | {printable(figure['value'])}"
+        ratio = f"{figure['value'] / old_figure['value']:.2f}" if old_figure["value"] else ""
+        values = f"{printable(old_figure['value'])} | {printable(figure['value'])}"
         lines.append(f"| {figure['name']} | {figure['unit']} | {values} | {ratio} |")
     return "\n".join(lines) + "\n"
 
@@ -88,10 +88,10 @@ def _hardware(content: dict[str, Any]) -> str:
 
 
 def put_into(document: Path, table: str) -> None:
-    """Replace what stands between the two markers."""
+    """Replace the text between the two markers."""
     text = document.read_text(encoding="utf-8")
-    head, found, rest = text.partition(BEGIN)
-    _, also_found, tail = rest.partition(END)
-    if not (found and also_found):
+    head, begin, rest = text.partition(BEGIN)
+    _, end, tail = rest.partition(END)
+    if not (begin and end):
         raise ValueError(f"{document} has no markers")
     document.write_text(head + BEGIN + "\n" + table + "\n" + END + tail, encoding="utf-8")

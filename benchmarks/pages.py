@@ -1,8 +1,8 @@
-"""How fast the pages are where there are many issues: `python -m benchmarks.pages`, or `make bench-pages`.
+"""Measures the pages over many issues: `python -m benchmarks.pages`, or `make bench-pages`.
 
 A real bloop over a database of 100,000 issues answers one request after the other on a kept-alive connection; times are
-from the first byte sent to the last received, on loopback. Searches are of every kind: rare and common words, phrases,
-terms that match a handful or nothing, and those that no index helps. Exits 1 when a group's 95th percentile is above
+from the first byte sent to the last received, on loopback. Searches cover rare and common words, phrases, terms that
+match a few issues or none, and terms that no index serves. Exits 1 when a group's 95th percentile is above
 the limit.
 """
 
@@ -46,7 +46,7 @@ SEARCHES = (
     "release:4.0.0-rc1",
     "release:0.0.0",  # in none
     "env:nowhere",
-    "source:nobody",  # in none, and no index says so
+    "source:nobody",  # in none, and not indexed
     "is:ignored connect",
     "is:resolved,muted -timeout last:1h",
     "-undefined -failed",
@@ -72,7 +72,7 @@ def main() -> int:
 
 
 def _paths(data: Dataset) -> Iterator[tuple[str, list[str]]]:
-    """What is asked for, by group."""
+    """The requested paths, by group."""
     hot, cold = quote(data.hot_fingerprint), quote(data.cold_fingerprint)
     deep = IssueView(tab=Tab.ALL).at(PageKey(*data.deep_place))
     yield (
@@ -107,17 +107,17 @@ def _measure(
 
 def _report(groups: dict[str, dict[str, list[float]]], data: Dataset) -> int:
     table = Table(title=f"pages over {data.issues:,} issues, {data.events:,} events; ms")
-    for column in ("what", "p50", "p95", "max"):
-        table.add_column(column, justify="left" if column == "what" else "right", overflow="fold")
+    for column in ("page", "p50", "p95", "max"):
+        table.add_column(column, justify="left" if column == "page" else "right", overflow="fold")
     is_slow = False
     for name, taken in groups.items():
-        everything = summary_ms(second for seconds in taken.values() for second in seconds)
-        is_slow = is_slow or everything["p95"] > P95_MS_MAX
+        total = summary_ms(second for seconds in taken.values() for second in seconds)
+        is_slow = is_slow or total["p95"] > P95_MS_MAX
         table.add_section()
-        table.add_row(f"[bold]{name}", *(f"[bold]{everything[key]:.1f}" for key in ("p50", "p95", "max")))  # type: ignore[literal-required]
+        table.add_row(f"[bold]{name}", *(f"[bold]{total[key]:.1f}" for key in ("p50", "p95", "max")))  # type: ignore[literal-required]
         for path, seconds in taken.items():
-            one = summary_ms(seconds)
-            table.add_row(f"  {path}", *(f"{one[key]:.1f}" for key in ("p50", "p95", "max")))  # type: ignore[literal-required]
+            path_times = summary_ms(seconds)
+            table.add_row(f"  {path}", *(f"{path_times[key]:.1f}" for key in ("p50", "p95", "max")))  # type: ignore[literal-required]
     Console(width=110).print(table)
     return int(is_slow)
 

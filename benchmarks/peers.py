@@ -1,4 +1,4 @@
-"""The same work by the plain means, in the same run on the same machine: ratios travel better than numbers."""
+"""Compares bloop with plain alternatives in the same run on the same machine: ratios depend less on the machine."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ STORE_BATCH = 2000
 
 
 def run(bench: Bench) -> None:
-    """Figure 9."""
+    """Compare the HTTP server with Gunicorn's threads, and the store with bare inserts."""
     _servers(bench)
     _inserts(bench)
 

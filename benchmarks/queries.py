@@ -1,4 +1,4 @@
-"""How fast lists, details and pages answer over a large database, one request at a time on a kept-alive connection."""
+"""Measures lists, details and pages over a large database, one request at a time on a kept-alive connection."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Ask = Callable[[], bytes]
 
 
 def run(bench: Bench) -> None:
-    """Figure 7."""
+    """Measure the API and the pages."""
     scale = bench.scale
     folder = bench.folder / "queries"
     folder.mkdir()
@@ -113,7 +113,7 @@ def _get(connection: http.client.HTTPConnection, path: str, headers: dict[str, s
 
 
 def sign_in(connection: http.client.HTTPConnection, token: str) -> str:
-    """The cookie that a one-time link gives."""
+    """Sign in with a one-time link; return the cookie."""
     form = {"Content-Type": "application/x-www-form-urlencoded"}
     connection.request("POST", "/auth/login", body=urlencode({"token": token}), headers=form)
     answer = connection.getresponse()

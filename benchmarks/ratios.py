@@ -1,4 +1,4 @@
-"""Two sides measured in turns: ratios of runs that followed each other, with limits, on the screen and as JSON."""
+"""Ratios of two sides measured in alternating runs, with limits, on the screen and as JSON."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from benchmarks.report import printable
 COST_LIMIT = 1.03  # CPU and memory
 LATENCY_LIMIT = 1.10
 
-Figures = Mapping[str, float]  # what one run found, by name
+Figures = Mapping[str, float]  # figures of one run, by name
 
 
 class Kind(NamedTuple):
     """A figure that every run has."""
 
     unit: str
-    limit: float | None = None  # a median ratio above it is marked; None: more is better, and nothing is marked
+    limit: float | None = None  # a median ratio above it is marked; None: more is better, never marked
 
 
 KINDS: dict[str, Kind] = {

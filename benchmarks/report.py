@@ -1,4 +1,4 @@
-"""What a run found: figures with what bounds them, on the screen and as JSON."""
+"""The result of a run: figures and what limits them, on the screen and as JSON."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class Figure:
     name: str
     value: float
     unit: str
-    bound: str  # what keeps it from being better, in one line
+    bound: str  # what limits it, in one line
     detail: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class Report:
-    """All figures of a run, in order, and what was odd about it."""
+    """All figures of a run, in order, and its warnings."""
 
     quick: bool = False
     figures: list[Figure] = field(default_factory=list)
@@ -83,7 +83,7 @@ class Report:
 
 
 def printable(value: float) -> str:
-    """Three digits that count, thousands apart."""
+    """Three significant digits, with thousands separators."""
     if value != value:
         return "–"
     if abs(value) >= 100:
@@ -92,7 +92,7 @@ def printable(value: float) -> str:
 
 
 def commit_name() -> str:
-    """Short hash, with `-dirty` when the code measured is not what was committed."""
+    """Short hash, with `-dirty` when the measured code has uncommitted changes."""
     try:
         head = _git("rev-parse", "--short", "HEAD")
         changed = _git("status", "--porcelain", "--", "bloop", "workers", "benchmarks", "gunicorn.conf.py")

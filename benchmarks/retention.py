@@ -1,7 +1,7 @@
-"""Deleting a million events while others arrive: what storing notices of it, and what room comes back.
+"""Deletes a million events while others arrive: the effect on storing, and the disk space that is freed.
 
-A database of events of two weeks is told to keep a day, under a steady load. Counters of the old issues are compared
-before and after: if one changed there is no figure.
+The retention of a database with events of two weeks is set to one day, under a steady load. Counters of the old issues
+are compared before and after: if one changed, the scenario fails.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ from bloop.retention.read import RetentionRunRow, get_run
 RATE = 2000  # events a second
 SPAN_MS = 14 * DAY_MS
 KEEP_DAYS = 1
-EVENTS_PER_ISSUE = 100  # five of them are spared
-EXTRA = 1.15  # events of the day that is kept, and the spared ones, come on top
-SECONDS_TIMES = 3.0  # of a latency run: the purge fits in
+EVENTS_PER_ISSUE = 100  # retention keeps five of them
+EXTRA = 1.15  # kept events come on top: those of the last day, and a few per issue
+SECONDS_TIMES = 3.0  # of a latency run: long enough for the purge
 AFTERWARDS_S = 120.0
 MIB = 1024 * 1024
 
@@ -42,7 +42,7 @@ _AGGREGATES = "SELECT count(*), sum(event_count), sum(event_count * id) FROM agg
 
 
 def run(bench: Bench) -> None:
-    """Figure 10."""
+    """Measure latencies before and during a purge, and the purge itself."""
     folder = bench.folder / "retention"
     folder.mkdir()
     events = int(bench.scale.dataset_events * EXTRA)
@@ -51,16 +51,16 @@ def run(bench: Bench) -> None:
     with closing(connection.open_control(folder / "bloop.db")) as db:
         storage.save_policy(db, raw_events_days=3650)
         newest = int(str(db.execute("SELECT max(id) FROM issues").get))
-        counted = _counters(db, newest)
+        counters = _counters(db, newest)
     with BenchInstance(folder) as instance:
         measure(instance, Load(target(instance), "warm", requests=2 * RATE, rate=RATE))
         _under_load(bench, instance, "before", None)
         before_bytes = instance.database.stat().st_size
-        run_id = _ask(instance.database)
+        run_id = _request_purge(instance.database)
         _under_load(bench, instance, "during", run_id)
         done = _await_end(instance.database, run_id)
         with reading(instance.database) as db:
-            if _counters(db, newest) != counted:
+            if _counters(db, newest) != counters:
                 raise CountError("counters changed while events were deleted")
         held_ms = _held_ms(instance.log)
     after_bytes = (folder / "bloop.db").stat().st_size
@@ -80,7 +80,7 @@ def _under_load(bench: Bench, instance: BenchInstance, phase: str, run_id: int |
         measured = measure(instance, load)
     until = started + 1e9
     if run_id is not None:
-        ended_ms = _run(instance.database, run_id).finished_at_ms
+        ended_ms = _read_run(instance.database, run_id).finished_at_ms
         until = started + (ended_ms - began_ms) / 1000 if ended_ms else until
     answered = [(n, at) for n, at in measured.result.answered if at <= until]
     lags = summary_ms(watch.waits_s(answered))
@@ -93,26 +93,26 @@ def _under_load(bench: Bench, instance: BenchInstance, phase: str, run_id: int |
         bench.report.warn(f"{name}: {measured.result.dropped} dropped, refused {measured.result.refused}")
 
 
-def _ask(database: Path) -> int:
+def _request_purge(database: Path) -> int:
     with closing(connection.open_control(database)) as db, connection.immediate(db):
         storage.save_policy(db, raw_events_days=KEEP_DAYS)
         return storage.ask_for_run(db, asked_by="bench", now_ms=now_ms()).id
 
 
-def _run(database: Path, run_id: int) -> RetentionRunRow:
+def _read_run(database: Path, run_id: int) -> RetentionRunRow:
     with reading(database) as db:
-        found = get_run(db, run_id)
-    assert found is not None, "the newest hundred are kept"
-    return found
+        row = get_run(db, run_id)
+    assert row is not None, "the newest hundred are kept"
+    return row
 
 
 def _await_end(database: Path, run_id: int) -> RetentionRunRow:
     deadline = time.monotonic() + AFTERWARDS_S
-    while (found := _run(database, run_id)).finished_at_ms is None:
+    while (row := _read_run(database, run_id)).finished_at_ms is None:
         if time.monotonic() > deadline:
-            raise TimeoutError(f"the purge is not done: {found}")
+            raise TimeoutError(f"the purge is not done: {row}")
         time.sleep(0.1)
-    return found
+    return row
 
 
 def _counters(db: apsw.Connection, issue_id: int) -> list[object]:
@@ -120,8 +120,8 @@ def _counters(db: apsw.Connection, issue_id: int) -> list[object]:
 
 
 def _held_ms(log: Path) -> float:
-    """What the retention process says of its longest transaction."""
-    return max(float(found) for found in re.findall(r"lock held (\d+) ms", log.read_text(errors="replace")))
+    """The longest transaction in the retention process's log."""
+    return max(float(ms) for ms in re.findall(r"lock held (\d+) ms", log.read_text(errors="replace")))
 
 
 def _report(bench: Bench, done: RetentionRunRow, seconds: float, held_ms: float, before: int, after: int) -> None:

@@ -17,7 +17,7 @@ PAYLOAD_BYTES = (100, 1300)  # a small record, and the usual error event
 
 
 def run(bench: Bench) -> None:
-    """Figure 8."""
+    """Measure it with small and with usual records."""
     for payload_bytes in PAYLOAD_BYTES:
         bench.say(f"ring, {payload_bytes} bytes a record")
         per_s = records_per_s(payload_bytes, bench.scale.ring_s)
@@ -31,7 +31,7 @@ def run(bench: Bench) -> None:
 
 
 def records_per_s(payload_bytes: int, seconds: float) -> float:
-    """Through one lane, until `seconds` are over and it is empty."""
+    """Records through one lane, until `seconds` are over and it is empty."""
     name = f"bloop-bench-{time.monotonic_ns()}"
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
@@ -62,7 +62,7 @@ def records_per_s(payload_bytes: int, seconds: float) -> float:
 
 
 def _drain(consumer: Consumer, pipe: Connection) -> int:
-    """Until the producer says it is done."""
+    """Drain until the producer reports that it is done."""
     count = 0
     while not pipe.poll():
         count += _drain_once(consumer)

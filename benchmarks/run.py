@@ -30,14 +30,14 @@ SCENARIOS: dict[str, Callable[[Bench], None]] = {
 LONG: dict[str, Callable[[Bench], None]] = {"soak": soak.run}  # only when asked for
 
 
-class Others:
-    """What the rest of the machine does meanwhile: busy time of all cores less our own and that of ended children."""
+class OtherPrograms:
+    """CPU use of other programs: busy time of all cores less our own and that of ended children."""
 
     def __init__(self) -> None:
         self._started, self._busy_s, self._own_s = time.monotonic(), _busy_s(), _own_s()
 
     def cores(self) -> float:
-        """Cores in use by others, on average since the start. Call when our children have ended."""
+        """Cores that they used, on average since the start. Call when our children have ended."""
         others_s = _busy_s() - self._busy_s - (_own_s() - self._own_s)
         return max(0.0, others_s / (time.monotonic() - self._started))
 
@@ -72,7 +72,7 @@ def run(
             def say(text: str, name: str = name, task: object = task) -> None:
                 progress.update(task, description=f"{name}: {text}")  # type: ignore[arg-type]
 
-            others = Others()
+            others = OtherPrograms()
             try:
                 (SCENARIOS | LONG)[name](Bench(report, scale, home, say))
             except Exception:

@@ -1,7 +1,7 @@
-"""Where the time goes, by step: functions are wrapped for the length of a `with` block and their *own* time is summed.
+"""Measures time by step: functions are wrapped for the length of a `with` block and their *own* time is summed.
 
-The time of a wrapped function called by another wrapped one is counted once, for the inner one. Watching costs about
-half a microsecond a call, charged in part to the caller: compare steps with each other, not with an unwatched run.
+The time of a wrapped function called by another wrapped one is counted once, for the inner one. Measuring costs about
+half a microsecond a call, charged in part to the caller: compare steps with each other, not with an unmeasured run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Steps:
         self._inner: list[float] = []  # time spent in wrapped callees, one entry per open call
 
     @contextmanager
-    def watching(self, *places: tuple[Any, str, str]) -> Iterator[None]:
+    def measuring(self, *places: tuple[Any, str, str]) -> Iterator[None]:
         """Wrap each (owner, attribute, label) inside the block."""
         saved = [(owner, name, owner.__dict__[name]) for owner, name, _ in places]
         try:

@@ -1,8 +1,8 @@
-"""`python -m benchmarks structure`: how the code hangs together, in figures that can be compared between commits.
+"""`python -m benchmarks structure`: figures of the code's structure, to compare between commits.
 
 - The share of imports that stay inside their room, and pairs of rooms that import each other (benchmarks/imports.py).
 - The functions and files that one event passes through, and one view of an issue's page (benchmarks/traced.py). Traced
-  at the second call, so that what happens once per process does not count. A comprehension counts to its function.
+  at the second call, so that work done once per process does not count. A comprehension counts as part of its function.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from benchmarks.trees import ROOT, checked_out
 
 
 class Trace(NamedTuple):
-    """What one piece of work called, each counted once."""
+    """The functions and files that one piece of work called, each counted once."""
 
     functions: int
     files: int
 
 
 def report(commit: str | None, console: Console) -> None:
-    """Print the figures of the working tree; with a commit, what can be read from its source without running it."""
+    """Print the figures of the working tree; with a commit, only those that its source gives without running it."""
     if commit is not None:
         with checked_out(commit) as tree:
             _print_imports(measure_imports(tree), commit, console)
@@ -38,17 +38,17 @@ def report(commit: str | None, console: Console) -> None:
 
 
 def measure_traces() -> dict[str, Trace]:
-    """By what was done."""
+    """A trace of each piece of work, by its name."""
     from benchmarks import traced  # here, because the imports of another commit are counted without importing bloop
 
     traces = {}
-    for name, made in (
-        ("an event in, through HTTP server and app", traced.taking_in),
-        ("an event in, through the app alone", traced.taking_in_by_app),
-        ("its record, to committed rows", traced.storing),
-        ("the page of an issue", traced.reading_issue),
+    for name, prepare in (
+        ("an event in, through HTTP server and app", traced.ingest_by_server),
+        ("an event in, through the app alone", traced.ingest_by_app),
+        ("its record, to committed rows", traced.store_record),
+        ("the page of an issue", traced.open_issue_page),
     ):
-        with made() as work:
+        with prepare() as work:
             work()
             traces[name] = trace(work)
     return traces
@@ -95,10 +95,10 @@ def _print_imports(figures: ImportFigures, name: str, console: Console) -> None:
 
 
 def _print_traces(traces: dict[str, Trace], console: Console) -> None:
-    table = Table(title="what the server calls")
+    table = Table(title="functions that the server calls")
     table.add_column("work")
     table.add_column("functions", justify="right")
     table.add_column("files", justify="right")
-    for name, found in traces.items():
-        table.add_row(name, f"{found.functions}", f"{found.files}")
+    for name, calls in traces.items():
+        table.add_row(name, f"{calls.functions}", f"{calls.files}")
     console.print(table)

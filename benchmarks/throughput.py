@@ -1,4 +1,4 @@
-"""How much bloop takes in and stores, held; what it costs in CPU and memory; what it does when idle."""
+"""Measures the highest rates that bloop holds, their cost in CPU and memory, and its idle use."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from bloop.bench.schedule import CONNECTIONS, Load
 ATTEMPTS_MAX = 5  # short runs
 FULL_RUNS_MAX = 3
 STEP = 1.08
-FIRST_GUESS = 0.9  # of what the probe's CPU times allow
+FIRST_GUESS = 0.9  # of the rate that the probe's CPU times allow
 BACK_OFF = 0.95  # when the full run does not hold what a short one did
-STORED_SHARE = 0.97  # of what a failed run stored per second: the next try is not above that
+STORED_SHARE = 0.97  # of the rate a failed run stored: the next try is not above it
 KEPT_UP = 0.985  # of the schedule, or the rate was not held
 DRAIN_S_MAX = 0.5  # work left in the ring after a short run; more means that it was filling up
 CORES = os.cpu_count() or 1
@@ -37,25 +37,25 @@ class MemoryWatch(BackgroundLoad):
     def _run(self) -> None:
         while not self._over.wait(1.0):
             sample = self._instance.memory()
-            if sum(one.pss for one in sample.values()) > sum(one.pss for one in self.peak.values()):
+            if sum(m.pss for m in sample.values()) > sum(m.pss for m in self.peak.values()):
                 self.peak = sample
 
 
 def run(bench: Bench) -> None:
-    """Figures 1, 2, 3 and 6."""
-    # What spills is not held: the writer has to follow while the load goes on.
+    """Measure single events, batches, memory and idle use."""
+    # A rate that spills is not held: the writer has to keep up during the load.
     with BenchInstance(bench.folder, BLOOP__INGEST__SPILL_BYTES_MAX="0") as instance:
         bench.say("warming up")
         measure(instance, Load(target(instance), "warm", requests=4000, rate=2000))
-        singles, memory = _held(bench, instance, batch=0)
+        singles, memory = _find_held_rate(bench, instance, batch=0)
         _report_held(bench, "singles", singles, "events/s", batch=1)
         _report_memory(bench, "memory.pss_under_load", memory.peak)
-        batches, memory = _held(bench, instance, batch=50)
+        batches, memory = _find_held_rate(bench, instance, batch=50)
         _report_held(bench, "batches", batches, "events/s", batch=50)
         _report_idle(bench, instance)
 
 
-def _held(bench: Bench, instance: BenchInstance, batch: int) -> tuple[Measurement, MemoryWatch]:
+def _find_held_rate(bench: Bench, instance: BenchInstance, batch: int) -> tuple[Measurement, MemoryWatch]:
     """The highest rate found that is held for the full time with nothing dropped."""
     scale, name = bench.scale, "batches" if batch else "singles"
     per_request = max(batch, 1)
@@ -76,7 +76,7 @@ def _held(bench: Bench, instance: BenchInstance, batch: int) -> tuple[Measuremen
         latency_ms=summary_ms(result.latency_s),
         generator_us=result.generator_us,
     )
-    if probe.clean:  # the writer follows even when clients never pause: then that is what there is to hold
+    if probe.clean:  # the writer keeps up even when clients never pause: that is the highest rate
         bench.say(f"{name}: closed loop for {scale.held_s:.0f} s")
         rendered = int(1.5 * result.requests_per_s * scale.held_s)
         load = Load(target(instance), f"{name}-c", requests=rendered, batch=batch, duration_s=scale.held_s)
@@ -84,10 +84,10 @@ def _held(bench: Bench, instance: BenchInstance, batch: int) -> tuple[Measuremen
             measured = measure(instance, load)
         if measured.clean and not measured.result.exhausted:
             return measured, memory
-    return _search(bench, instance, name, batch, _affordable(probe) / per_request)
+    return _search(bench, instance, name, batch, _estimate_rate(probe) / per_request)
 
 
-def _affordable(probe: Measurement) -> float:
+def _estimate_rate(probe: Measurement) -> float:
     """Events per second that the cores allow at the probe's CPU times, if the writer gets what it needs."""
     result, cpu_s = probe.result, probe.cpu_s
     writer_s = cpu_s.pop("writer") / result.accepted

@@ -1,7 +1,7 @@
-"""What `python -m benchmarks structure` traces: one event on its way in, its record on its way to rows, and its page.
+"""The work that `python -m benchmarks structure` traces: ingesting an event, storing its record, opening its page.
 
-Each function makes what the work needs and yields the work, which may be called a few times. This is the only file of
-the structure script that imports bloop: when modules move, adapt the imports here.
+Each function prepares the work and yields a function that does it, which may be called a few times. This is the only
+file of the structure script that imports bloop: when modules move, adapt the imports here.
 """
 
 from __future__ import annotations
@@ -38,53 +38,53 @@ _HOTTEST = "SELECT fingerprint FROM issues ORDER BY event_count DESC LIMIT 1"
 
 
 @contextmanager
-def taking_in() -> Iterator[Work]:
+def ingest_by_server() -> Iterator[Work]:
     """From the bytes of one request to one record in a sink, through the ingest worker's own HTTP server."""
     with connection_to(ingest_wsgi(ForgettingSink())) as exchange:
         request = b"".join(_request())
 
-        def take_in() -> None:
+        def ingest() -> None:
             answer = exchange(request)
             assert answer.startswith(b"HTTP/1.1 200"), answer
 
-        yield take_in
+        yield ingest
 
 
 @contextmanager
-def taking_in_by_app() -> Iterator[Work]:
-    """The same without the server: from the parsed head and the body to one record in a sink."""
+def ingest_by_app() -> Iterator[Work]:
+    """As `ingest_by_server`, without the server: from the parsed head and the body to one record in a sink."""
     client = testing.TestClient(ingest_wsgi(ForgettingSink()))
     head, *rest = _request()
     head, _, start = head.partition(b"\r\n\r\n")
     headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n")[1:])
     body = b"".join([start, *rest])
 
-    def take_in() -> None:
+    def ingest() -> None:
         answer = client.simulate_post("/v1/ingest", body=body, headers=headers)
         assert answer.status_code == 200, answer.text
 
-    yield take_in
+    yield ingest
 
 
 @contextmanager
-def storing() -> Iterator[Work]:
-    """From one record to rows, committed. Every call stores a record of its own, of an issue that is new."""
+def store_record() -> Iterator[Work]:
+    """From one record to rows, committed. Every call stores another record, of a new issue."""
     records = iter(encoded_records(3))
     with fresh_database() as (db, _):
-        store = Store(db, 1, make_kinds(db))
+        event_store = Store(db, 1, make_kinds(db))
         position = 0
 
-        def store_record() -> None:
+        def store() -> None:
             nonlocal position
             record = next(records)
             position += len(record[1])
-            assert store.store([record], {0: position}, (), now_ms=now_ms()).events == 1
+            assert event_store.store([record], {0: position}, (), now_ms=now_ms()).events == 1
 
-        yield store_record
+        yield store
 
 
 @contextmanager
-def reading_issue() -> Iterator[Work]:
+def open_issue_page() -> Iterator[Work]:
     """The page of an issue with events of several releases, as a signed-in browser gets it."""
     with fresh_database() as (db, path):
         Store(db, 1, make_kinds(db)).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())

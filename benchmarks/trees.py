@@ -1,7 +1,7 @@
 """Another commit of this repository, checked out beside the working tree, and the interpreter that runs it.
 
-T1  The files come from `git archive`, so a checkout leaves nothing in the repository, also when it is killed.
-T2  A process started with `environ_of` a tree imports `bloop` and `workers` from there, and so do all its children:
+TREE-1  The files come from `git archive`, so a checkout leaves nothing in the repository, also when it is killed.
+TREE-2  A process started with `environ_of` a tree imports `bloop` and `workers` from it, and so do all its children:
     PYTHONPATH comes before the editable installation of the virtual environment, and children inherit it.
 """
 
@@ -30,7 +30,7 @@ def checked_out(commit: str) -> Iterator[Path]:
     """The files of a commit in a temporary folder.
 
     Raises:
-        TreeError: git does not know it.
+        TreeError: git does not know the commit.
     """
     hashed = resolve(commit)
     with tempfile.TemporaryDirectory(prefix="bloop-tree-") as name:
@@ -51,7 +51,7 @@ def short_name(commit: str) -> str:
 
 
 def environ_of(tree: Path) -> dict[str, str]:
-    """Variables that make a process run the code of a tree (T2)."""
+    """Variables that make a process run the code of a tree (TREE-2)."""
     return {"PYTHONPATH": str(tree)}
 
 
@@ -80,7 +80,7 @@ def needs_own_environment(tree: Path) -> bool:
 
 
 def prepare(tree: Path, python: Path) -> None:
-    """Compile a tree, so that its first start is like every other, and make sure that it is what would run.
+    """Compile a tree, so that its first start is like every other, and check that its code is the one that runs.
 
     Raises:
         TreeError: the interpreter imports bloop from elsewhere.

@@ -1,1 +1,1 @@
-"""Who is asking and what they may do: principals, scopes, access rules. Pure."""
+"""Principals, scopes and access rules: who sends a request and what it may do. Pure."""

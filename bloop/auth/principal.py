@@ -1,4 +1,4 @@
-"""Who is asking. A value, made once per request by `site/access.py` and never changed after."""
+"""The principal: who sends a request. `site/access.py` makes it once per request; it never changes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from bloop.auth.scopes import Scope
 class PrincipalKind(StrEnum):
     ANONYMOUS = "anonymous"
     TOKEN = "token"  # noqa: S105 - an API token: one project, some scopes
-    USER = "user"  # a person's session
+    USER = "user"  # a user's session
     OPERATOR = "operator"  # a session opened by a one-time link from the command line
 
 
@@ -20,8 +20,8 @@ class Principal:
     """`project_ids` are the rows of `projects` it may see; None means all of them, an empty tuple none."""
 
     kind: PrincipalKind
-    id: str  # user id, token id, or 'operator': what the audit trail and `changed_by` show
-    name: str  # for people
+    id: str  # user id, token id, or 'operator': shown in the audit trail and `changed_by`
+    name: str  # to display
     project_ids: tuple[int, ...] | None
     scopes: frozenset[Scope]
     is_admin: bool = False

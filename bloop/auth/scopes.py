@@ -1,4 +1,4 @@
-"""What an API token may do. Names on the wire, the aliases other clients use, and what they stand for here."""
+"""The scopes of API tokens: their names on the wire and the aliases that other clients use."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ class Scope(StrEnum):
     ANALYTICS_READ = "analytics:read"
     LLM_READ = "llm:read"
     LLM_WRITE = "llm:write"
-    METRICS_READ = "metrics:read"  # of the whole installation (access A7)
+    METRICS_READ = "metrics:read"  # of the whole installation (ACCESS-7)
 
 
 ALL = frozenset(Scope)
 _NAMES = frozenset(scope.value for scope in Scope)
 ALIASES = {"sourcemaps:upload": Scope.SOURCEMAPS_WRITE}
 
-# Analytics and the LLM pages are refinements of reading errors: a token made with the documented scopes opens them.
+# Analytics and the LLM pages are refinements of reading errors: a token with the documented scopes may read them.
 _IMPLIED = {Scope.ERRORS_READ: frozenset({Scope.ANALYTICS_READ, Scope.LLM_READ})}
 
 
@@ -33,17 +33,17 @@ def parse(names: Iterable[str]) -> tuple[Scope, ...]:
     """The scopes in the order given, aliases resolved, each once.
 
     Raises:
-        InvalidField: a name bloop does not know, or none at all.
+        InvalidField: an unknown name, or no name at all.
     """
-    found: dict[Scope, None] = {}
+    scopes: dict[Scope, None] = {}
     for name in names:
         try:
-            found[ALIASES.get(name) or Scope(name)] = None
+            scopes[ALIASES.get(name) or Scope(name)] = None
         except ValueError:
             raise InvalidField("scopes", f"invalid scope: {name}") from None
-    if not found:
+    if not scopes:
         raise InvalidField("scopes", "at least one scope is required")
-    return tuple(found)
+    return tuple(scopes)
 
 
 def from_stored(text: str) -> frozenset[Scope]:

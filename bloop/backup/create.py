@@ -30,7 +30,7 @@ from bloop.backup.manifest import FORMAT, Cause, Manifest
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 from bloop.db.connection import engine_version
-from bloop.db.copies import copying, opened
+from bloop.db.copies import copying, open_copy
 
 STEP_PAGES = 256
 REST_S = 0.001
@@ -55,7 +55,7 @@ def create(
     with folders.temporary_folder(folder, watch) as making:
         copy, packed = making / "copy.db", making / "packed"
         _copy(database, copy, watch)
-        with opened(copy) as db:
+        with open_copy(copy) as db:
             problems = check_integrity(db, watch)
             if problems != "ok":
                 raise BackupError(f"the database is damaged, so no backup was made: {problems}")

@@ -27,7 +27,7 @@ from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
-from bloop.db.copies import opened
+from bloop.db.copies import open_copy
 from bloop.db.engine import Db
 from bloop.issues.counts.read import stats
 from bloop.issues.events.read import list_events
@@ -101,7 +101,7 @@ def unpacked(data: Path, watch: Watch, *, beside: Path | None = None) -> Iterato
     with temporary_folder(folder, watch, wait_s=LOCK_WAIT_S) as making:
         path = making / _UNPACKED
         unpack(data, manifest, path, watch)
-        with opened(path) as db:
+        with open_copy(path) as db:
             problems = check_integrity(db, watch)
             if problems != manifest.integrity:
                 raise BackupError(f"{data.name} unpacks to a damaged database: {problems}")

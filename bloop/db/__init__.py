@@ -1,1 +1,1 @@
-"""SQLite: connections, migrations, pages of long lists. The only room that knows which engine stores bloop's rows."""
+"""SQLite: connections, migrations, pages of long lists. The only room that knows bloop's storage engine."""

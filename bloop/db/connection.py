@@ -4,7 +4,7 @@ Connections are opened after fork, one set per process, and used by one thread a
 
     writer   the one process that stores event data; owns checkpoints, fsyncs every commit
     control  short `immediate` transactions on control-plane rows (projects, tokens, status changes)
-    cleaner  deletes what is old; what it did last may be undone by a power cut, and is then done again
+    cleaner  deletes old rows; a power cut may undo its last deletions, and it then repeats them
     reader   read-only, with a limit on how long one statement may run
 """
 
@@ -21,10 +21,10 @@ from bloop.base.errors import QueryTimeout, StorageError
 from bloop.db.engine import Db
 
 BUSY_TIMEOUT_MS = 5000
-PROGRESS_OPS = 2000  # virtual machine steps between looks at the clock: about 50 µs
+PROGRESS_OPS = 2000  # virtual machine steps between checks of the clock: about 50 µs
 WRITER_CACHE_KIB = 8 * 1024
 CLEANER_CACHE_KIB = 4 * 1024
-CACHE_KIB = 2 * 1024  # of all others, several in a process; twice as much makes no page faster
+CACHE_KIB = 2 * 1024  # of all other roles, several in a process; twice as much makes no page faster
 WAL_PAGES_MAX = 4096  # pages before the writer asks for a passive checkpoint: 16 MiB of WAL
 
 AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
@@ -58,9 +58,9 @@ def open_control(path: Path | str) -> Db:
 
 
 def open_cleaner(path: Path | str) -> Db:
-    """A control connection whose commits wait for no disk: the write lock is held while a commit waits.
+    """A control connection whose commits do not wait for the disk, because waiting would hold the write lock.
 
-    The writer's next commit, which waits, makes those before it durable too.
+    The writer's next commit, which waits, makes earlier ones durable too.
     """
     db = sqlite(open_control(path))
     db.pragma("synchronous", "NORMAL")
@@ -100,7 +100,7 @@ def immediate(db: Db) -> Iterator[None]:
 
 @contextmanager
 def snapshot(db: Db) -> Iterator[None]:
-    """Everything read inside is of one moment; nothing is written."""
+    """A read transaction: everything read inside is of one moment; nothing is written."""
     db.execute("BEGIN")
     try:
         yield
@@ -110,7 +110,7 @@ def snapshot(db: Db) -> Iterator[None]:
 
 @contextmanager
 def trial(db: Db) -> Iterator[None]:
-    """A write transaction that is never kept. Raises: BusyError as `immediate`."""
+    """A write transaction that is always rolled back. Raises: BusyError as `immediate`."""
     db.execute("BEGIN IMMEDIATE")
     try:
         yield
@@ -136,13 +136,13 @@ def time_limit(db: Db, limit_ms: int) -> Iterator[None]:
 
 
 def sqlite(db: Db) -> apsw.Connection:
-    """The same connection, for this room: with what only SQLite has."""
+    """The same connection as apsw's type, for functions of this room that only SQLite has."""
     assert isinstance(db, apsw.Connection)
     return db
 
 
 def engine_version() -> str:
-    """Of the SQLite library, such as 3.51.0."""
+    """The version of the SQLite library, such as 3.51.0."""
     return apsw.sqlite_lib_version()
 
 
@@ -165,7 +165,7 @@ def _open(path: Path | str, flags: int) -> apsw.Connection:
     try:
         db = apsw.Connection(str(path), flags=flags)
         db.set_busy_timeout(BUSY_TIMEOUT_MS)
-        db.pragma("schema_version")  # reads the header: a file that is no database says so here
+        db.pragma("schema_version")  # reads the header: fails here if the file is no database
     except (apsw.CantOpenError, apsw.NotADBError, apsw.CorruptError) as error:
         raise StorageError(f"cannot open the database {path}: {error}") from error
     db.pragma("foreign_keys", True)
@@ -178,7 +178,7 @@ def _open(path: Path | str, flags: int) -> apsw.Connection:
 
 def _set_up_wal(db: apsw.Connection) -> None:
     """WAL and incremental vacuum. `auto_vacuum` only takes effect before the first table exists."""
-    if db.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:  # saying it again would take the write lock
+    if db.pragma("auto_vacuum") != AUTO_VACUUM_INCREMENTAL:  # setting it again would take the write lock
         db.pragma("auto_vacuum", "INCREMENTAL")
     mode = db.pragma("journal_mode", "wal")
     if mode != "wal":  # a network filesystem, or a file system without shared memory

@@ -1,8 +1,8 @@
-"""What a feature may ask of the engine: run statements, read their rows. The text of statements: `bloop.db.portable`.
+"""The engine's interface for features: run statements, read rows. The SQL of statements: `bloop.db.portable`.
 
-`apsw.Connection` and `apsw.Cursor` are a `Db` and a `Rows` as they stand: nothing is wrapped and a call costs what it
-costs. What only SQLite has (pragmas, checkpoints, its full-text index, its backups) is a function in a module of this
-room; nothing outside of it imports apsw.
+`apsw.Connection` and `apsw.Cursor` are a `Db` and a `Rows` as they are: without a wrapper, calls cost nothing extra.
+What only SQLite has (pragmas, checkpoints, its full-text index, its backups) is a function in a module of this room;
+no module outside of it imports apsw.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Bindings = Sequence[Any] | Mapping[str, Any]
 
 
 class Rows(Protocol):
-    """The rows of a statement, computed as they are read; closing it early lets go of the snapshot."""
+    """The rows of a statement, computed as they are read; closing it early releases the snapshot."""
 
     def execute(self, statements: str, bindings: Bindings | None = None, /) -> Rows: ...
 
@@ -34,11 +34,11 @@ class Rows(Protocol):
 
     @property
     def get(self) -> Any:
-        """All there is in the simplest shape: the value itself of one row of one column, None without rows."""
+        """The whole result in its simplest shape: just the value if it is one row of one column, None without rows."""
 
 
 class Db(Protocol):
-    """A connection, used by one thread at a time. `bloop.db.connection` opens them and has its transactions."""
+    """A connection, used by one thread at a time. `bloop.db.connection` opens it and has its transactions."""
 
     def execute(self, statements: str, bindings: Bindings | None = None, /) -> Rows: ...
 
@@ -53,7 +53,7 @@ class Db(Protocol):
         """Rows changed since the connection was opened."""
 
     def __enter__(self) -> Db:
-        """A savepoint: what fails inside is undone, and nothing else. Outside of a transaction, one of its own."""
+        """A savepoint: a failure inside undoes only the block. Outside of a transaction, it is one."""
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None, /

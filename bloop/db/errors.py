@@ -1,9 +1,9 @@
-"""What the engine raises, by names that do not say which engine it is. Import the module: `db_errors.BusyError`.
+"""The engine's errors, by names that do not depend on the engine. Import the module: `db_errors.BusyError`.
 
-Error                   all of them
+Error                   the base of all
 ├── SQLError            a statement that this database does not understand
-├── ConstraintError     a row that must not be
-├── InterruptError      a statement was stopped, by a time limit or because somebody wants the process to end
+├── ConstraintError     a row that a constraint forbids
+├── InterruptError      a statement was stopped, by a time limit or because the process is to end
 ├── BusyError           another connection kept the lock for too long
 └── FullError, LockedError, IOError, CantOpenError, ReadOnlyError, NoMemError, CorruptError, NotADBError
 """
@@ -26,8 +26,8 @@ NoMemError = apsw.NoMemError
 CorruptError = apsw.CorruptError
 NotADBError = apsw.NotADBError
 
-# What says "not now" about the database rather than "not this" about a record. READONLY is here because a file system
-# that ran into trouble is often remounted read-only.
+# Errors that mean "not now" for the database rather than "not this" for a record. READONLY is here because a file
+# system that ran into trouble is often remounted read-only.
 OPERATIONAL_ERRORS = (
     FullError,
     BusyError,

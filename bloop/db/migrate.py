@@ -1,9 +1,12 @@
 """Numbered `.sql` migrations, applied together with the record that they ran.
 
-G1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all of them ran, or none.
-G2  Two processes that migrate at once do it one after the other; the second finds nothing to do.
-G3  A file that already ran never changes: its SHA-256 is compared at every start.
-G4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
+Data that no SQL can move is moved by a function that its feature has: the file names it in its first line, `-- then
+module:function`, and it is called with the connection after the SQL.
+
+MIGRATE-1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all ran, or none.
+MIGRATE-2  Two processes that migrate at once do it one after the other; the second has nothing to do.
+MIGRATE-3  A file that already ran never changes: its SHA-256 is compared at every start.
+MIGRATE-4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ import logging
 import os
 from importlib import resources
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import apsw
@@ -24,6 +28,7 @@ from bloop.db.engine import Db
 
 log = logging.getLogger(__name__)
 
+_MOVE = "-- then "
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version       INTEGER PRIMARY KEY,
@@ -43,21 +48,27 @@ class Migration(NamedTuple):
     sql: str
 
     @property
+    def move(self) -> str:
+        """What moves the data, as `module:function`; empty when SQL does."""
+        first_line = self.sql.partition("\n")[0]
+        return first_line.removeprefix(_MOVE) if first_line.startswith(_MOVE) else ""
+
+    @property
     def sha256(self) -> str:
         return hashlib.sha256(self.sql.encode()).hexdigest()
 
 
 def shipped() -> list[Migration]:
-    """The migrations this bloop knows, in order, numbered 1, 2, 3 …"""
+    """The migrations of this bloop, in order, numbered 1, 2, 3 …"""
     folder = resources.files("bloop.db") / "migrations"
     files = sorted((f for f in folder.iterdir() if f.name.endswith(".sql")), key=lambda f: f.name)
-    found = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
-    assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations are numbered without gaps"
-    return found
+    migrations = [Migration(int(f.name[:4]), f.name[5:-4], f.read_text(encoding="utf-8")) for f in files]
+    assert [m.version for m in migrations] == list(range(1, len(migrations) + 1)), "migrations are numbered 1, 2, 3 …"
+    return migrations
 
 
 def pending(db: Db, migrations: list[Migration] | None = None) -> list[Migration]:
-    """What `migrate` would apply. Reads only.
+    """The migrations that `migrate` would apply. Reads only.
 
     Raises:
         SchemaTooNew: the database was written by a later bloop.
@@ -76,7 +87,7 @@ def pending(db: Db, migrations: list[Migration] | None = None) -> list[Migration
 
 
 def pending_at(path: Path) -> list[Migration]:
-    """The same of a file, which need not exist. Changes nothing."""
+    """As `pending`, of a file that need not exist. Changes nothing."""
     if not path.exists():
         return shipped()
     with contextlib.closing(connection.open_reader(path)) as db:
@@ -84,13 +95,13 @@ def pending_at(path: Path) -> list[Migration]:
 
 
 def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = None) -> list[Migration]:
-    """Bring the database at `path` up to date, creating it (mode 0600) if need be; return what was applied."""
+    """Bring the database at `path` up to date, creating it (mode 0600) if there is none; return the applied ones."""
     _create_private(Path(path))
     db = connection.open_control(path)
     try:
         if not pending(db, migrations):
             return []
-        with connection.immediate(db):  # from here on other processes that migrate wait, and then find nothing to do
+        with connection.immediate(db):  # other processes that migrate wait here, and then have nothing to do
             todo = pending(db, migrations)
             if todo and todo[0].version > 1:
                 _back_up(Path(path), todo[0].version)
@@ -115,14 +126,16 @@ def _create_private(path: Path) -> None:
 def _apply(db: Db, migration: Migration, now_ms: int) -> None:
     db.execute(_TABLE)
     db.execute(migration.sql)
+    if migration.move:
+        resolve_name(migration.move)(db)
     row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
     db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
 
 
 def _back_up(path: Path, version: int) -> None:
-    """Copy what is committed; the caller holds the write lock, so nothing newer can slip in between.
+    """Copy the committed database; the caller holds the write lock, so there is no newer commit.
 
-    A copy has its name when it is whole: on a full disk there is none, or one from an earlier attempt.
+    A copy gets its name when it is complete: on a full disk there is none, or one from an earlier attempt.
     """
     target = path.with_name(f"{path.name}.before-{version:04d}")
     making = target.with_name(f"{target.name}.new")

@@ -1,9 +1,9 @@
 """The dashboard's connections: a small pool of readers and one connection for changes.
 
-D1  Nothing opens before first use, so a process that forks after building the app shares no connection.
-D2  A connection is used by one thread at a time; who finds none free waits, for a bounded time.
-D3  What a reader sees is one snapshot, and all it does together may take `query_timeout_ms`.
-D4  A change is one BEGIN IMMEDIATE transaction. SQLite waits for the writer at most its busy timeout; then the
+POOL-1  Nothing opens before first use, so a process that forks after building the app shares no connection.
+POOL-2  A connection is used by one thread at a time; a thread that finds none free waits, for a bounded time.
+POOL-3  A reader sees one snapshot, and all its statements together may take `query_timeout_ms`.
+POOL-4  A change is one BEGIN IMMEDIATE transaction. SQLite waits for the writer at most its busy timeout; then the
     change is refused, never half done.
 """
 
@@ -31,27 +31,27 @@ log = logging.getLogger(__name__)
 
 
 class DatabasePool:
-    """Safe to share between threads. `close` when none of them uses it any more."""
+    """Safe to share between threads. Call `close` when no thread uses it any more."""
 
     def __init__(self, path: Path | str, *, pool_size: int, query_timeout_ms: int) -> None:
         self._path, self._query_timeout_ms = path, query_timeout_ms
-        self._places: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()  # LIFO: the warmest cache first
+        self._connections: queue.LifoQueue[apsw.Connection | None] = queue.LifoQueue()  # LIFO: the warmest cache first
         self._pool_size = pool_size
         for _ in range(pool_size):
-            self._places.put(None)
+            self._connections.put(None)
         self._control: apsw.Connection | None = None
         self._control_lock = threading.Lock()
 
     @contextlib.contextmanager
     def reader(self, *, wait_s: float = WAIT_S) -> Iterator[Db]:
-        """A read-only connection inside a read transaction (D3). Not re-entrant: one at a time per thread.
+        """A read-only connection inside a read transaction (POOL-3). Not re-entrant: one at a time per thread.
 
         Raises:
             QueryTimeout: the block's statements ran longer than the limit.
-            DatabaseBusy: every connection is in use and none came back in time.
+            DatabaseBusy: every connection is in use and none became free in time.
         """
         try:
-            db = self._places.get(timeout=wait_s)
+            db = self._connections.get(timeout=wait_s)
         except queue.Empty:
             raise DatabaseBusy("too many queries are running; try again") from None
         try:
@@ -61,10 +61,10 @@ class DatabasePool:
         except apsw.BusyError as error:  # rare for a reader: the log is being recovered after a crash
             raise DatabaseBusy("the database is busy; try again") from error
         finally:
-            self._places.put(db)
+            self._connections.put(db)
 
     def change(self, do: Callable[[Db], T], *, wait: bool = True) -> T:
-        """Run `do` in one write transaction and return what it returns; `wait=False` gives up at once when busy.
+        """Run `do` in one write transaction and return what it returns; `wait=False` fails at once when busy.
 
         Raises:
             DatabaseBusy: another process or thread held the write lock for too long.
@@ -94,6 +94,6 @@ class DatabasePool:
                 self._control = None
         with contextlib.suppress(queue.Empty):
             while True:
-                db = self._places.get_nowait()
+                db = self._connections.get_nowait()
                 if db is not None:
                     db.close()

@@ -1,14 +1,14 @@
-"""The SQL that bloop writes: one text for SQLite, which runs it as it stands, and for PostgreSQL, after these rules.
+"""The SQL that bloop writes: one text for SQLite, which runs it as it is, and for PostgreSQL, after these rules.
 
-PORTABLE-1  A statement uses what both engines spell alike. Where they differ and a rule below closes the gap, it uses
-            SQLite's spelling; where none does, it belongs into a module of this room (word search, sizes, backups).
+PORTABLE-1  A statement uses SQL that both engines spell alike. Where they differ and a rule below translates, it uses
+    SQLite's spelling; without a rule, it belongs into a module of this room (word search, sizes, backups).
 PORTABLE-2  The rules change spelling, never meaning: no rule needs to know a table. Bindings keep names and values.
 PORTABLE-3  Literals and comments are never touched, except that `%` is doubled, as the drivers want it.
 PORTABLE-4  A list is bound as JSON. A name that ends in `ids` says that it holds integers, every other name text.
 
-What PostgreSQL's schema brings along: BIGINT for INTEGER, BYTEA for BLOB, JSONB where a column is read by `->>`, and a
+PostgreSQL's schema would have: BIGINT for INTEGER, BYTEA for BLOB, JSONB where a column is read by `->>`, and a
 collation `nocase` that compares ASCII letters in any case. Nothing in bloop imports this yet: there is one engine. The
-test of this module holds that a second one could read every statement there is.
+test of this module proves that a second one could read every statement.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def _list(match: re.Match[str]) -> str:
 
 
 RULES = (
-    RewriteRule("`%` starts a binding: one that means itself is doubled", re.compile("%"), "%%"),
-    RewriteRule("a hint which index to take: PostgreSQL has none", re.compile(r"\s+INDEXED BY \w+"), ""),
+    RewriteRule("`%` starts a binding: a literal one is doubled", re.compile("%"), "%%"),
+    RewriteRule("an index hint: PostgreSQL has none", re.compile(r"\s+INDEXED BY \w+"), ""),
     RewriteRule("a list is JSON", re.compile(r"json_each\(:(?P<name>\w+)\)(?: AS (?P<alias>\w+))?"), _list),
     RewriteRule("LIKE ignores the case of ASCII letters", re.compile(r"\bLIKE\b"), "ILIKE"),
     RewriteRule("a character by its code", re.compile(r"\bchar\("), "chr("),
@@ -50,18 +50,18 @@ RULES = (
 
 
 def to_postgres(sql: str) -> str:
-    """A statement as psycopg takes it: `%(name)s` and `%s` for bindings."""
-    kept: list[str] = []
+    """A statement for psycopg: `%(name)s` and `%s` for bindings."""
+    masked: list[str] = []
 
     def mask(match: re.Match[str]) -> str:
-        kept.append(match[0].replace("%", "%%"))
-        return f"\x00{len(kept) - 1}\x00"
+        masked.append(match[0].replace("%", "%%"))
+        return f"\x00{len(masked) - 1}\x00"
 
     text = _LITERAL.sub(mask, sql)
     for rule in RULES:
         text = rule.pattern.sub(rule.replacement, text)
     text = _scalar_extremes(text)
-    return _MASK.sub(lambda match: kept[int(match[1])], text)
+    return _MASK.sub(lambda match: masked[int(match[1])], text)
 
 
 def _scalar_extremes(text: str) -> str:

@@ -1,4 +1,4 @@
-"""How much of the database file is used, and giving back what is not (sqlite.org/pragma.html#pragma_auto_vacuum)."""
+"""The used and free pages of the database file, and shrinking it (sqlite.org/pragma.html#pragma_auto_vacuum)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from bloop.db.engine import Db
 
 
 class Pages(NamedTuple):
-    """Of the file as this connection sees it."""
+    """The pages of the file as this connection sees it."""
 
     total: int
-    free: int  # can be used again, or given back
+    free: int  # can be reused, or cut off
     page_bytes: int
 
     @property
@@ -29,6 +29,6 @@ def count_pages(db: Db) -> Pages:
     return Pages(*(int(sqlite(db).pragma(name)) for name in names))
 
 
-def give_back(db: Db, pages_max: int) -> None:
-    """Shorten the file by free pages at its end; inside a transaction, and done when it commits."""
+def shrink_file(db: Db, pages_max: int) -> None:
+    """Cut at most `pages_max` free pages off the file; call it in a transaction, whose commit does it."""
     sqlite(db).pragma("incremental_vacuum", pages_max)

@@ -1,12 +1,12 @@
 """Pages of a long list, read from the end of an index. Page 500 costs what page 1 costs.
 
-K1  A page after a key starts by a seek at that key. Equal values (100 000 issues seen once) are no exception: the seek
-    goes to the row id within them.
-K2  A row that does not change while somebody pages is seen exactly once, whatever happens to its neighbours.
-K3  Lists over several projects merge one walk per project; each reads at most one row more than it hands out.
-K4  Only keys are walked, inside the index where the filter allows; whole rows are fetched for the page alone.
+WALK-1  A page after a key starts by a seek at that key. Equal values (100 000 issues seen once) are no exception: the
+    seek goes to the row id within them.
+WALK-2  A row that does not change is seen exactly once by a reader of all pages, however its neighbours change.
+WALK-3  Lists over several projects merge one walk per project; each reads at most one row more than it returns.
+WALK-4  Only keys are walked, inside the index where the filter allows; whole rows are fetched for one page only.
 
-Pages at an offset that nobody has a key for skip inside the index: 24 ns a row within one project, 1.6 µs a row where
+Pages at an offset without a known key skip inside the index: 24 ns a row within one project, 1.6 µs a row where
 several are merged (measured at row 25 000 of 100 000).
 """
 
@@ -23,7 +23,7 @@ ROWS_MAX = 200  # of one page
 
 
 class PageKey(NamedTuple):
-    """Where a row stands in its list, in the order of the index: sort value, tie (a status, or ''), row id."""
+    """The position of a row in its list, in the order of the index: sort value, tie (a status, or ''), row id."""
 
     value: int
     tie: str
@@ -31,10 +31,10 @@ class PageKey(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """The constant parts of one list's statement. Bindings: :arm, and :value, :tie, :id of the key to go on after."""
+    """The constant parts of one list's statement. Bindings: :arm, and :value, :tie, :id of the key to start after."""
 
     select: str  # value, tie, id FROM one table INDEXED BY the index
-    arm: str  # what pins the first column of the index: one project, one issue
+    arm: str  # fixes the first column of the index: one project, one issue
     ties: str  # rows of the same value and tie behind :id
     rest: str  # rows behind those
     order: str
@@ -59,15 +59,15 @@ def keys(
         bound |= {"arm": arms[0], "limit": limit, "offset": skip}
         return [PageKey(*row) for row in db.execute(statement(walk, filters, None), bound)]
     bound |= {"limit": skip + limit, "offset": 0}
-    lanes = [_arm(db, walk, filters, bound | {"arm": arm}, before) for arm in arms]
+    walks = [_walk_arm(db, walk, filters, bound | {"arm": arm}, before) for arm in arms]
     try:
-        return list(islice(heapq.merge(*lanes, reverse=True), skip, skip + limit))
+        return list(islice(heapq.merge(*walks, reverse=True), skip, skip + limit))
     finally:
-        for lane in lanes:
-            lane.close()  # an open cursor would hold the snapshot
+        for arm_walk in walks:
+            arm_walk.close()  # an open cursor would hold the snapshot
 
 
-def _arm(
+def _walk_arm(
     db: Db, walk: Walk, filters: Sequence[str], bindings: dict[str, Any], before: PageKey | None
 ) -> Generator[PageKey, None, None]:
     if before is None:
@@ -87,7 +87,7 @@ def _rows(db: Db, sql: str, bindings: Mapping[str, Any]) -> Iterator[PageKey]:
         cursor.close()
 
 
-def statement(walk: Walk, filters: Sequence[str], bound: str | None) -> str:
+def statement(walk: Walk, filters: Sequence[str], position: str | None) -> str:
     """The SQL text: constant fragments only, values are always bound."""
-    conditions = [walk.arm, *filters, *([bound] if bound else [])]
+    conditions = [walk.arm, *filters, *([position] if position else [])]
     return f"{walk.select} WHERE {' AND '.join(conditions)} {walk.order} LIMIT :limit OFFSET :offset"

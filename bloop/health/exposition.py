@@ -20,6 +20,7 @@ from bloop.base.meters import Answer, Measured
 from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.base.reasons import Reason
 from bloop.health.read import DatabaseMetrics, LedgerTotal
+from bloop.ingest.registry import METERS
 from bloop.ring.segment import Meters, RingStat
 
 PROJECTS_MAX = 50  # the oldest have labels of their own; the others are added up
@@ -126,10 +127,10 @@ def _http(data: ScrapeData) -> Iterator[Metric]:
     took = HistogramMetricFamily("bloop_http_request_duration_seconds", doc, labels=["server", "route"])
     lanes = meters.add_up(data.meters.lanes) if data.meters is not None else []
     if lanes:
-        for answer, count in meters.answers(lanes).items():
+        for answer, count in METERS.read(lanes).items():
             if count or answer.code == "200":
                 requests.add_metric([INGEST, *answer], count)
-        for route, timing in meters.TOOK.items():
+        for route, timing in METERS.took.items():
             took.add_metric([INGEST, route], *_buckets(timing.read(lanes)))
     for answer, count in data.answers.items():
         requests.add_metric([DASHBOARD, *answer], count)

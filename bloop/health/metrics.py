@@ -1,6 +1,6 @@
 """GET /metrics: bloop's counters in the Prometheus format.
 
-They cover the whole installation, so access is for this machine, users, and tokens with the scope for it (access A7).
+They cover the whole installation, so access is for this machine, users, and tokens with the scope for it (ACCESS-7).
 A scrape reads stored sums and a few words of shared memory; values it cannot read are left out.
 """
 

@@ -1,1 +1,1 @@
-"""Releases and environments: which a project was seen in, and which of two releases came later."""
+"""Releases and environments of each project, and the order of two releases."""

@@ -1,12 +1,12 @@
-"""Which of two releases came later, as far as anybody can tell. Pure.
+"""Orders the releases of a project: which of two came later, if it can be known. Pure.
 
-O1  Versions say it themselves: two to four numbers between dots, perhaps with a `v` or `name@` in front, a pre-release
-    (`-rc.1`) and build metadata (`+123`) behind. They are ordered as semver.org does it; build metadata does not count.
-    Two different names are two products, which no version compares.
-O2  Everything else (hashes, dates, build numbers, one of each kind) is ordered by when events of it were first seen: in
-    the environment in question if both were there, else anywhere.
-O3  What neither way decides has no order. It is for the caller to say what that means, and a caller that suppresses
-    something must take it for "later": a release nobody can place must never keep an issue closed for good.
+ORDER-1  Versions are ordered as semver.org does it: two to four numbers between dots, perhaps with a `v` or `name@` in
+    front, a pre-release (`-rc.1`) and build metadata (`+123`) behind. Build metadata does not count. Two different
+    names are two products, whose versions have no order.
+ORDER-2  All others (hashes, dates, build numbers, a version beside one of these) are ordered by when their events were
+    first seen: in the given environment if both were seen there, else anywhere.
+ORDER-3  Releases that neither rule decides have no order. The caller decides what that means, and a caller that hides
+    something must treat it as "later": a release without an order must never keep an issue closed for good.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from enum import IntEnum
 from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
-NO_RELEASE = "unknown"  # what validation puts where an event names none
-PARSED_MAX = 4096  # versions kept parsed: a project has dozens in use
+NO_RELEASE = "unknown"  # the release of events that name none
+PARSED_MAX = 4096  # parsed versions in the cache: a project has dozens in use
 
 FirstSeen: TypeAlias = Mapping[str, int]  # environment → ms; empty: never
 FirstSeenOf: TypeAlias = Callable[[str], FirstSeen]  # of a release
@@ -46,7 +46,7 @@ class ReleaseVersion(NamedTuple):
 
 @lru_cache(PARSED_MAX)
 def version(release: str) -> ReleaseVersion | None:
-    """The release read as a version (O1); None when it is none."""
+    """The release parsed as a version (ORDER-1); None when it is not one."""
     match = _VERSION.fullmatch(release)
     if match is None:
         return None
@@ -57,8 +57,8 @@ def version(release: str) -> ReleaseVersion | None:
     return ReleaseVersion(match["name"], (padded, 0, tuple(_identifier(part) for part in match["pre"].split("."))))
 
 
-def by_version(release: str, other: str) -> Order | None:
-    """How `release` stands to `other` by what they are called (O1); None when that does not say it."""
+def compare_versions(release: str, other: str) -> Order | None:
+    """The order of `release` relative to `other` by their names (ORDER-1); None when the names have none."""
     mine, theirs = version(release), version(other)
     if mine is None or theirs is None or not _is_one_product(mine, theirs):
         return None
@@ -66,14 +66,14 @@ def by_version(release: str, other: str) -> Order | None:
 
 
 def compare(release: str, other: str, environment: str, first_seen: FirstSeenOf) -> Order | None:
-    """How `release` stands to `other` for events of `environment`; None when nobody can tell (O3)."""
+    """The order of `release` relative to `other` for events of `environment`; None when unknown (ORDER-3)."""
     if release == other:
         return Order.SAME
     if NO_RELEASE in (release, other):
         return None
-    named = by_version(release, other)
-    if named is not None:
-        return named
+    order = compare_versions(release, other)
+    if order is not None:
+        return order
     mine, theirs = first_seen(release), first_seen(other)
     if environment in mine and environment in theirs:
         return _order(mine[environment], theirs[environment])
@@ -91,11 +91,11 @@ def newest(releases: Sequence[tuple[str, int]]) -> str | None:
     if not known:
         return None
     last = known[-1][1]
-    kind = version(last)
-    if kind is None:
+    last_version = version(last)
+    if last_version is None:
         return last
-    same = [(found.rank, release) for _, release in known if (found := version(release)) and found.name == kind.name]
-    return max(same)[1]
+    parsed = [(version(release), release) for _, release in known]
+    return max((v.rank, release) for v, release in parsed if v is not None and v.name == last_version.name)[1]
 
 
 def _identifier(part: str) -> tuple[int, int, str]:
@@ -104,7 +104,7 @@ def _identifier(part: str) -> tuple[int, int, str]:
 
 
 def _is_one_product(mine: ReleaseVersion, theirs: ReleaseVersion) -> bool:
-    """Somebody who types a version by hand leaves the name out."""
+    """True also when one has no name: people leave it out when they type a version."""
     return mine.name is None or theirs.name is None or mine.name == theirs.name
 
 

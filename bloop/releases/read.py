@@ -1,4 +1,4 @@
-"""The release registry: which releases and environments a project was seen in, and which sources it sends from."""
+"""The release registry: the releases, environments and sources in a project's events."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import NamedTuple
 from bloop.db.engine import Db, ids_json
 
 RELEASES_MAX = 200
-RELEASES_COMPARED_MAX = 10_000  # when the newest is looked for
+RELEASES_COMPARED_MAX = 10_000  # to find the newest
 ENVIRONMENTS_MAX = 100
 SOURCES_MAX = 50
 
 
 class ReleaseRow(NamedTuple):
-    """A release over all its environments and the projects asked for."""
+    """One release, summed over its environments and the requested projects."""
 
     release: str
     event_count: int
@@ -25,16 +25,16 @@ class ReleaseRow(NamedTuple):
 # All served by the primary key (project_id, release, environment): a row per release and environment, not per event.
 _SELECT_RELEASES = """
 SELECT r.release, sum(r.event_count), min(r.first_seen_ms), max(r.last_seen_ms) AS last_seen_ms
-  FROM json_each(:project_ids) AS wanted
-  JOIN releases AS r ON r.project_id = wanted.value
+  FROM json_each(:project_ids) AS requested
+  JOIN releases AS r ON r.project_id = requested.value
  GROUP BY r.release
  ORDER BY last_seen_ms DESC, r.release
  LIMIT :limit
 """
 _SELECT_NEW = """
 SELECT r.release, min(r.first_seen_ms) AS first_seen_ms
-  FROM json_each(:project_ids) AS wanted
-  JOIN releases AS r ON r.project_id = wanted.value
+  FROM json_each(:project_ids) AS requested
+  JOIN releases AS r ON r.project_id = requested.value
  GROUP BY r.release
 HAVING min(r.first_seen_ms) >= :since_ms
  ORDER BY first_seen_ms DESC, r.release
@@ -42,8 +42,8 @@ HAVING min(r.first_seen_ms) >= :since_ms
 """
 _SELECT_ENVIRONMENTS = """
 SELECT r.environment
-  FROM json_each(:project_ids) AS wanted
-  JOIN releases AS r ON r.project_id = wanted.value
+  FROM json_each(:project_ids) AS requested
+  JOIN releases AS r ON r.project_id = requested.value
  GROUP BY r.environment
  ORDER BY max(r.last_seen_ms) DESC, r.environment
  LIMIT :limit
@@ -51,8 +51,8 @@ SELECT r.environment
 # Served by the primary key (project_id, hour_ms, …).
 _SELECT_SOURCES = """
 SELECT h.source
-  FROM json_each(:project_ids) AS wanted
-  JOIN project_hourly_counts AS h ON h.project_id = wanted.value AND h.hour_ms >= :since_ms
+  FROM json_each(:project_ids) AS requested
+  JOIN project_hourly_counts AS h ON h.project_id = requested.value AND h.hour_ms >= :since_ms
  GROUP BY h.source
  ORDER BY sum(h.event_count) DESC, h.source
  LIMIT :limit
@@ -71,7 +71,7 @@ SELECT release, min(first_seen_ms) AS first_seen_ms
 
 
 def new_releases(db: Db, project_ids: Sequence[int], since_ms: int) -> list[tuple[str, int]]:
-    """Releases first seen at `since_ms` or later with the time of it, newest first, at most RELEASES_MAX."""
+    """Releases first seen at `since_ms` or later, each with that time, newest first, at most RELEASES_MAX."""
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "limit": RELEASES_MAX}
     return [(release, at_ms) for release, at_ms in db.execute(_SELECT_NEW, bindings)]
 

@@ -1,6 +1,6 @@
-"""The shared-memory ring between the processes that take records in and the one that stores them.
+"""The shared-memory ring between the ingest workers, which write records, and the writer, which stores them.
 
-Knows bytes and positions, never events. `layout` and `spill` hold the numbered promises; `Segment` makes and opens a
+It knows bytes and positions, never events. `layout` and `spill` hold the numbered promises; `Segment` makes and opens a
 ring, `Producer` writes one lane of it, `Consumer` reads them all.
 """
 

@@ -12,7 +12,6 @@ from xxhash import xxh3_64_intdigest
 from bloop.base.errors import RingMismatch
 from bloop.ring import layout
 from bloop.ring.cursor import TURN_RECORDS, Batch, Cursor
-from bloop.ring.layout import L_HEAD
 from bloop.ring.mapping import Mapping
 from bloop.ring.spill_reader import SpillReader
 
@@ -20,7 +19,7 @@ _CELL_WORDS_READ = 64  # at a time: most lanes use a few of their thousand cells
 
 
 class LaneReader(Cursor):
-    """Where the current read stands in one lane, and in its spill: what spilled is younger than what is in the ring."""
+    """Where the current read stands in one lane, and in its spill; spilled records are younger than the lane's."""
 
     __slots__ = ("_area_start", "_mapping", "index", "spill")
 
@@ -36,7 +35,7 @@ class LaneReader(Cursor):
         return super().has_news() or (self.spill is not None and self.spill.has_news())
 
     def fill(self) -> float:
-        """The part of the lane that is taken, 0.0 to 1.0; a lane that spilled is full."""
+        """The used part of the lane, 0.0 to 1.0; a lane that spilled is full."""
         if self.spill is not None and self.spill.waiting_bytes:
             return 1.0
         return self.waiting_bytes / self._mapping.geometry.lane_bytes
@@ -60,22 +59,22 @@ class LaneReader(Cursor):
                     yield key >> project_shift, key >> 8 & category_mask, key & 0xFF, value
 
     def rewind(self) -> None:
-        """Start a read. The spill's head is looked at first: what the lane has then is older than what is below it."""
+        """Start a read. The spill's head is read first: records in the lane are then older than those below it."""
         if self.spill is not None:
             self.spill.rewind()
         super().rewind()
 
     def read_turn(self, batch: Batch, records_max: int, bytes_max: int) -> bool:
         """Append up to one turn's records to the batch; True when another turn may find more."""
-        if self.waits or self.spill is None:
+        if self.has_more or self.spill is None:
             return self._read_lane(batch, records_max, bytes_max) or (self.spill is not None and self._is_spill_next)
         return self._is_spill_next and self.spill.read_turn(batch, records_max, bytes_max)
 
     @property
     def _is_spill_next(self) -> bool:
-        """Whether the lane was read to its end; asked again because neither side has a memory fence (R14)."""
+        """Whether the lane was read to its end; reads its head again, as neither side has a memory fence (RING-R14)."""
         assert self.spill is not None
-        return self.spill.waits and not self.waits and self._words[self.first_word + L_HEAD] == self._seen
+        return self.spill.has_more and not self.has_more and not super().has_news()
 
     def _read_lane(self, batch: Batch, records_max: int, bytes_max: int) -> bool:
         words, area, area_start = self._mapping.words, self._mapping.area, self._area_start
@@ -83,7 +82,7 @@ class LaneReader(Cursor):
         records, payload_bytes = batch.records, batch.bytes
         counted = len(records)
         turn_end = min(counted + TURN_RECORDS, records_max)
-        waits = False
+        must_wait = False
         while position < self._head and len(records) < turn_end:
             offset = position % lane_bytes
             at = area_start + offset
@@ -91,7 +90,7 @@ class LaneReader(Cursor):
             size = first & 0xFFFF_FFFF
             need = (size + 23) & -8
             if need <= lane_bytes - offset and need <= self._head - position:
-                payload = area[at + 16 : at + 16 + size]  # checked in our copy: it cannot change under us
+                payload = area[at + 16 : at + 16 + size]  # verified in our copy, which no process can change
                 if xxh3_64_intdigest(payload) ^ first ^ position == words[(at >> 3) + 1]:
                     if records and payload_bytes + size > bytes_max:
                         batch.full = True
@@ -102,58 +101,61 @@ class LaneReader(Cursor):
                     continue
             self.passed += len(records) - counted
             counted = len(records)
-            onward = self._past_no_record(batch, position)
-            if onward is None:
-                waits = True
+            next_position = self._skip_unverified(batch, position)
+            if next_position is None:
+                must_wait = True
                 break
-            position = onward
+            position = next_position
         self.passed += len(records) - counted
         self.position, batch.bytes = position, payload_bytes
         batch.full = batch.full or len(records) >= records_max
-        return position < self._head and not waits
+        return position < self._head and not must_wait
 
-    def _past_no_record(self, batch: Batch, position: int) -> int | None:
-        """Where to go on when no record verifies here: None means wait, the same position means look again."""
-        if rest := self._wrap(position):
+    def _skip_unverified(self, batch: Batch, position: int) -> int | None:
+        """The position to continue at when no record verifies here: None means wait, the same one means look again."""
+        if rest := self._wrap_bytes(position):
             return position + rest
-        if self._mapping.claimed(layout.LOCK_LANE_0 + self.index):
-            if not self._overdue(position):
+        if self._mapping.is_claimed(layout.LOCK_LANE_0 + self.index):
+            if not self._is_overdue(position):
                 return None
-        elif self._record(position):  # whole after all: its last bytes were still on their way until the lock was free
+        elif self._record_bytes(position):  # whole after all: its last bytes became visible when the lock was freed
             return position
-        return self._past_torn(batch, position)
+        return self._skip_torn(batch, position)
 
-    def _past_torn(self, batch: Batch, position: int) -> int:
-        """Give up one record, or all that wait when it is not clear where the next one starts (R5)."""
-        onward = position + layout.footprint(self._mapping.words[self._at(position) >> 3] & 0xFFFF_FFFF)
-        if onward == self._head or (onward < self._head and (self._wrap(onward) or self._record(onward))):
+    def _skip_torn(self, batch: Batch, position: int) -> int:
+        """Give up one record, or all that wait when it is not clear where the next one starts (RING-R5)."""
+        next_position = position + layout.footprint(self._mapping.words[self._area_index(position) >> 3] & 0xFFFF_FFFF)
+        if next_position == self._head or (
+            next_position < self._head and (self._wrap_bytes(next_position) or self._record_bytes(next_position))
+        ):
             lost = 1
         else:
-            lost, onward = self._left(), self._head
+            lost, next_position = self._count_remaining(), self._head
         batch.torn += lost
         self.passed += lost
-        return onward
+        return next_position
 
-    def _record(self, position: int) -> int:
+    def _record_bytes(self, position: int) -> int:
         """Bytes that the record at a position takes; 0 when none verifies there."""
-        words, at = self._mapping.words, self._at(position)
+        words, at = self._mapping.words, self._area_index(position)
         first = words[at >> 3]
         size = first & 0xFFFF_FFFF
         need = layout.footprint(size)
-        if need > self._rest(position) or need > self._head - position:
+        if need > self._bytes_to_area_end(position) or need > self._head - position:
             return 0
         payload = self._mapping.area[at + 16 : at + 16 + size]
         return need if xxh3_64_intdigest(payload) ^ first ^ position == words[(at >> 3) + 1] else 0
 
-    def _wrap(self, position: int) -> int:
+    def _wrap_bytes(self, position: int) -> int:
         """Bytes to the end of the area when the lap ends at this position, else 0. A record always follows."""
         marker = layout.wrap_marker(position, self._mapping.geometry.lane_bytes)
-        rest = self._rest(position)
-        return rest if self._mapping.words[self._at(position) >> 3] == marker and rest < self._head - position else 0
+        rest = self._bytes_to_area_end(position)
+        is_marked = self._mapping.words[self._area_index(position) >> 3] == marker
+        return rest if is_marked and rest < self._head - position else 0
 
-    def _at(self, position: int) -> int:
+    def _area_index(self, position: int) -> int:
         return self._area_start + position % self._mapping.geometry.lane_bytes
 
-    def _rest(self, position: int) -> int:
+    def _bytes_to_area_end(self, position: int) -> int:
         lane_bytes = self._mapping.geometry.lane_bytes
         return lane_bytes - position % lane_bytes

@@ -4,10 +4,10 @@ A process has at most one `Mapping` per segment, whatever number of `Segment`, `
 it; it is closed with the last of them. Closing a second descriptor of the file would drop the claims (`locks.py`), so
 nothing else in a process with claims may open the segment's file, not even to look at it.
 
-Opening and making run under the segment's creation lock: whoever gets it finds a segment either untouched, half made
-by a process that died (made anew), whole, or already unlinked (looked up again). Its pages are reserved when it is
-made: an unreserved page of a full /dev/shm would kill the process that first writes to it with SIGBUS, in the middle
-of a request. Reserving costs memory at once, but a ring passes over all of its bytes in every lap anyway.
+Opening and making run under the segment's creation lock: its holder finds a segment either untouched, half made by a
+process that died (it is made again), whole, or already unlinked (it is looked up again). Its pages are reserved when
+it is made: an unreserved page of a full /dev/shm would kill the process that first writes to it with SIGBUS, in the
+middle of a request. Reserving costs memory at once, but a ring passes over all of its bytes in every lap anyway.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from bloop.ring import layout, locks
 from bloop.ring.layout import Geometry
 
 LOCK_WAIT_S = 10.0  # creation and generation locks are held for milliseconds
-_OPEN_TRIES_MAX = 100  # each retry means that somebody unlinked the segment just then
+_OPEN_TRIES_MAX = 100  # each retry means that another process unlinked the segment just then
 _NAME_CHARACTERS_MAX = 200
 _HEADER = struct.Struct("=6Q")
 _HEAD_TO_TAIL = struct.Struct(f"=Q{(layout.L_TAIL - 1) * 8}xQ")
@@ -43,7 +43,7 @@ CLOSED.release()  # stands in for the words of a closed handle: any use raises V
 
 
 class Claim(Protocol):
-    """What holds a lock byte. It must stop working in a forked child, which holds no locks."""
+    """The holder of a lock byte. It must stop working in a forked child, which holds no locks."""
 
     def disown(self) -> None: ...
 
@@ -63,32 +63,33 @@ class Mapping:
 
     @property
     def is_current(self) -> bool:
-        """False once the segment was replaced or unlinked: whoever attaches now gets another one, or none."""
+        """False once the segment was replaced or unlinked: attaching now gives another one, or none."""
         return self.words[layout.W_MAGIC] == layout.MAGIC
 
     def claim(self, byte: int, owner: Claim) -> bool:
-        """Take a lock byte for `owner`; False when anybody has it, RingMissing when the segment was replaced (R12)."""
+        """Take a lock byte for `owner`; False when it is taken, RingMissing when the segment is retired (RING-R12)."""
         with _lock:
             if byte in self._claims or not locks.try_lock(self.fd, byte):
                 return False
-            if not self.is_current:  # asked under the lock, because a replacer needs the same one
+            if not self.is_current:  # checked under the lock, because replacing a segment takes the same one
                 locks.unlock(self.fd, byte)
                 raise self._retired()
             self._claims[byte] = owner
             self._references += 1
             return True
 
-    def give_back(self, byte: int) -> None:
+    def release_claim(self, byte: int) -> None:
         with _lock:
             del self._claims[byte]
             locks.unlock(self.fd, byte)
             self.release()
 
-    def claimed(self, byte: int) -> bool:
-        return byte in self._claims or locks.held(self.fd, byte)
+    def is_claimed(self, byte: int) -> bool:
+        """Whether any process, this one included, has the lock byte."""
+        return byte in self._claims or locks.is_held_elsewhere(self.fd, byte)
 
     def bump_generation(self) -> None:
-        """Write a generation that was never there before, whoever else does so at the same time."""
+        """Write a generation that was never there before, also when other processes do so at the same time."""
         with _lock:
             if not self.is_current:
                 raise self._retired()
@@ -113,7 +114,7 @@ class Mapping:
                 os.close(self.fd)
 
     def disown(self) -> None:
-        """In a forked child: the parent's claims are not ours (R7)."""
+        """In a forked child: the parent's claims are not ours (RING-R7)."""
         for owner in self._claims.values():
             owner.disown()
         claims, self._claims = self._claims, {}
@@ -125,7 +126,7 @@ class Mapping:
 
 
 def attach(name: str, *, any_version: bool = False) -> Mapping:
-    """Map the segment that is there; RingMissing, RingMismatch. Of an older layout only with `any_version`."""
+    """Map the existing segment; RingMissing, RingMismatch. One of an older layout only with `any_version`."""
     with _lock:
         if (known := _known(name)) is not None:
             if known.geometry.version is not layout.CURRENT and not any_version:
@@ -142,7 +143,7 @@ def attach(name: str, *, any_version: bool = False) -> Mapping:
 
 
 def create(name: str, geometry: Geometry) -> Mapping:
-    """Map a segment of this geometry, the one that is there or a new one; RingMismatch, RingError for want of room."""
+    """Map a segment of this geometry, existing or new; RingMismatch, or RingError when shared memory is full."""
     with _lock:
         if (known := _known(name)) is not None:
             if known.geometry != geometry:
@@ -176,7 +177,7 @@ def unlink(name: str) -> bool:
 
 
 def checked_name(name: str) -> str:
-    """The name with its leading slash, as shm_open(3) wants it; ValueError for what cannot be one."""
+    """The name with its leading slash, as shm_open(3) wants it; ValueError for an impossible one."""
     bare = name.removeprefix("/")
     if not bare or "/" in bare or "\0" in bare or len(bare) > _NAME_CHARACTERS_MAX:
         raise ValueError(f"not a name for shared memory: {name!r}")
@@ -199,7 +200,7 @@ def _remember(mapping: Mapping) -> Mapping:
 
 @contextmanager
 def _creation_locked(name: str, *, flags: int) -> Iterator[int]:
-    """The segment's descriptor, alone with it; closed afterwards unless a mapping took it. Requires holding `_lock`."""
+    """The segment's descriptor, under the creation lock; closed afterwards unless a mapping took it. Needs `_lock`."""
     for _ in range(_OPEN_TRIES_MAX):
         fd = _open_segment(name, flags)
         try:
@@ -220,7 +221,7 @@ def _open_segment(name: str, flags: int) -> int:
     try:
         fd: int = posix_ipc.SharedMemory(name, flags, mode=0o600, size=0).fd  # any other size would resize it
     except posix_ipc.ExistentialError:
-        raise RingMissing(f"no ring {name}; the process that creates it is not up yet") from None
+        raise RingMissing(f"no ring {name}; the process that creates it has not started yet") from None
     except posix_ipc.PermissionsError:
         raise RingError(f"ring {name} belongs to another user") from None
     return fd
@@ -243,7 +244,7 @@ def _geometry(name: str, fd: int, header: tuple[int, ...]) -> Geometry | None:
 
 
 def _make(name: str, fd: int, geometry: Geometry) -> Mapping:
-    """Lay out an empty segment. Nobody maps one without a magic, so a half-made one may be cut to nothing first."""
+    """Lay out an empty segment. No process maps one without a magic, so a half-made one may be truncated first."""
     os.ftruncate(fd, 0)
     try:
         os.posix_fallocate(fd, 0, geometry.total_bytes)
@@ -260,25 +261,25 @@ def _make(name: str, fd: int, geometry: Geometry) -> Mapping:
     words[layout.W_LANE_BYTES] = geometry.lane_bytes
     words[layout.W_LANE_HEAD_BYTES] = layout.LANE_HEAD_BYTES
     words[layout.W_GENERATION] = time.time_ns()
-    words[layout.W_MAGIC] = layout.MAGIC  # last (R12)
+    words[layout.W_MAGIC] = layout.MAGIC  # last (RING-R12)
     return mapping
 
 
 def _retire(name: str, fd: int, header: tuple[int, ...]) -> None:
-    """Mark a ring of another geometry or layout as replaced, if it is empty and nobody uses it; else RingMismatch.
+    """Mark a ring of another geometry or layout as replaced, if it is empty and unused; else RingMismatch.
 
-    Relies on R13 only. The locks taken here go with the descriptor.
+    Relies on RING-R13 only. The locks taken here go with the descriptor.
     """
     _, version, _, lane_count, lane_bytes, lane_head_bytes = header
-    found = f"ring {name} exists with {lane_count} lanes of {lane_bytes} bytes, layout version {version}"
+    existing = f"ring {name} exists with {lane_count} lanes of {lane_bytes} bytes, layout version {version}"
     lanes = range(lane_count)
     if not all(locks.try_lock(fd, byte) for byte in (layout.LOCK_CONSUMER, *(layout.LOCK_LANE_0 + n for n in lanes))):
-        raise RingMismatch(f"{found}, and is in use; stop the processes that use it first")
+        raise RingMismatch(f"{existing}, and is in use; stop the processes that use it first")
     for lane in lanes:
         at = layout.HEADER_BYTES + lane * lane_head_bytes
         head, tail = _HEAD_TO_TAIL.unpack(os.pread(fd, _HEAD_TO_TAIL.size, at))
         if head & layout.POSITION_MASK != tail:
-            raise RingMismatch(f"{found}, and holds records; start bloop once as it was, so that they are stored")
+            raise RingMismatch(f"{existing}, and holds records; start bloop once as before, to store them")
     os.pwrite(fd, layout.RETIRED.to_bytes(8, sys.byteorder), layout.W_MAGIC * 8)
 
 

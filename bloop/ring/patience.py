@@ -1,8 +1,8 @@
 """How long a producer with a full lane waits for the writer: a slower answer is better than a spill, or a drop.
 
-B1  One wait lasts WAIT_S_MAX at most, and all together SHARE_MAX of the time, with CREDIT_S_MAX at once. The events of
-    one batch share that, so no client waits noticeably and the worker goes on serving the others.
-B2  A writer that made no progress for STANDSTILL_S is not waited for: it is away, or its database is.
+PATIENCE-1  One wait lasts WAIT_S_MAX at most, and all together SHARE_MAX of the time, with CREDIT_S_MAX at once. The
+    events of one batch share that, so no client waits noticeably and the worker continues to serve the others.
+PATIENCE-2  No wait for a writer that made no progress for STANDSTILL_S: it is stopped, or its database is blocked.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ _LOOK_EVERY_S = 0.0005
 
 
 class Patience:
-    """One producer's. `monotonic` and `sleep` are parameters for tests."""
+    """The waiting time of one producer. `monotonic` and `sleep` are parameters for tests."""
 
     __slots__ = ("_credit_s", "_filled_at", "_monotonic", "_moved_at", "_progress", "_sleep")
 
@@ -30,7 +30,7 @@ class Patience:
         self._credit_s = CREDIT_S_MAX
         self._progress = -1
 
-    def until(self, done: Callable[[], bool], progress: Callable[[], int]) -> bool:
+    def wait_until(self, done: Callable[[], bool], progress: Callable[[], int]) -> bool:
         """Whether `done` came true in the time allowed; `progress` is a number that changes while the writer works."""
         now = started = self._monotonic()
         allowed_s = self._allowed_s(now, progress())

@@ -1,7 +1,7 @@
-"""A look at what waits longest, by a process that is not the consumer. Nothing is claimed and nothing moves.
+"""Reads the record that waits longest, in a process that is not the consumer. It claims nothing and moves nothing.
 
-The consumer may release a record while we look at it. Then it does not verify any more, or it was the oldest a moment
-ago; either is as good as not having looked.
+The consumer may release a record meanwhile. Then it does not verify any more, or it was the oldest a moment ago;
+both are harmless.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from bloop.ring.segment import Segment
 
 
 def oldest_payloads(segment: Segment, spill_folder: Path) -> list[bytes]:
-    """Of each lane the payload that is next: in the lane, else in its spill. Lanes that are empty have none."""
+    """The next payload of each lane: in the lane, else in its spill. Empty lanes have none."""
     shared = segment.shared()
-    found = [_in_lane(shared, n) for n in range(segment.lane_count)]
-    found += [_in_spill(shared, n, spill_folder) for n, payload in enumerate(found) if payload is None]
-    return [payload for payload in found if payload is not None]
+    payloads = [_read_lane(shared, n) for n in range(segment.lane_count)]
+    payloads += [_read_spill(shared, n, spill_folder) for n, payload in enumerate(payloads) if payload is None]
+    return [payload for payload in payloads if payload is not None]
 
 
-def _in_lane(shared: Mapping, lane: int) -> bytes | None:
+def _read_lane(shared: Mapping, lane: int) -> bytes | None:
     words, first = shared.words, shared.geometry.lane_word(lane)
     lane_bytes, position = shared.geometry.lane_bytes, words[first + L_TAIL]
     head = words[first + L_HEAD] & POSITION_MASK
@@ -43,7 +43,7 @@ def _in_lane(shared: Mapping, lane: int) -> bytes | None:
     return payload if xxh3_64_intdigest(payload) ^ header ^ position == words[(at >> 3) + 1] else None
 
 
-def _in_spill(shared: Mapping, lane: int, folder: Path) -> bytes | None:
+def _read_spill(shared: Mapping, lane: int, folder: Path) -> bytes | None:
     words, first = shared.words, shared.geometry.lane_word(lane) + L_SPILL
     position = words[first + L_TAIL]
     if position >= words[first + L_HEAD] & POSITION_MASK:

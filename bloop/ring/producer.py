@@ -1,9 +1,9 @@
 """The ring's writing end: one lane, one process, one thread at a time.
 
-`push` keeps no state of its own between calls: where it stands is read from the shared head word. An exception raised
-in the middle (a signal handler that exits, say) therefore leaves what a kill leaves: nothing, or a whole record (R2,
-R8). A lane without room is waited for (`patience`), then the record goes into the lane's spill (`spill`); both are off
-the hot path, which knows of them only through `_limit`.
+`push` keeps no state of its own between calls: its position is read from the shared head word. An exception raised in
+the middle (say, by a signal handler that exits) therefore leaves what a kill leaves: nothing, or a whole record
+(RING-R2, RING-R8). While the lane is full, `push` waits a little (`patience`), then writes the record to the lane's
+spill (`spill`); both are off the hot path, which knows of them only through `_limit`.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Producer:
         "_next_cell",
         "_patience",
         "_payload_bytes_max",
-        "_rung",
+        "_rung_sleep",
         "_spill",
         "_tail_word",
         "_words",
@@ -54,7 +54,7 @@ class Producer:
 
     @classmethod
     def claim(cls, segment: Segment, spill: Spill | None = None, patience: Patience | None = None) -> Producer:
-        """Take the lowest free lane; what finds it full goes where `spill` says, or is refused without one.
+        """Take the lowest free lane; while it is full, records go to `spill`, or are refused without one.
 
         Raises:
             LaneUnavailable: all lanes are taken.
@@ -96,18 +96,18 @@ class Producer:
         self._lane_bytes = mapping.geometry.lane_bytes
         self._payload_bytes_max = layout.payload_bytes_max(self._lane_bytes)
         self._area, self._area_start = mapping.area, mapping.geometry.area(lane)
-        self._limit = 0  # the first push looks
-        self._rung = 0
-        # The last producer may have died between publishing a record and counting it (R8).
+        self._limit = 0  # the first push reads the tail
+        self._rung_sleep = 0
+        # The last producer may have died between publishing a record and counting it (RING-R8).
         words[self._accepted_word] = layout.accepted_exact(head, words[self._accepted_word])
         words[first + layout.L_PRODUCER_PID] = os.getpid()
         self._words = words
         self._load_cells()
 
     def push(self, form: int, payload: bytes) -> bool:
-        """Append one record; False when there is no room, which the lane counts and the caller books by project.
+        """Append one record; False when there is no room: the lane counts that, the caller counts it by project.
 
-        `form` is any u32. ValueError for a payload past `Segment.payload_bytes_max`: callers bound bodies before this.
+        `form` is any u32. ValueError for a payload past `Segment.payload_bytes_max`: callers limit bodies before this.
         """
         size = len(payload)
         words = self._words
@@ -131,18 +131,18 @@ class Producer:
         _pack_header_into(self._area, start, size, form, checksum)
         start += 16
         self._area[start : start + size] = payload
-        words[self._head_word] = end | (head + 1) & 7  # published from here on (R2), and counted (R8)
+        words[self._head_word] = end | (head + 1) & 7  # published from here on (RING-R2), and counted (RING-R8)
         words[self._accepted_word] += 1
         asleep = words[W_ASLEEP]
-        if asleep and asleep != self._rung:
+        if asleep and asleep != self._rung_sleep:
             self._ring(asleep)
         return True
 
     def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
-        """Add `n` to what happened to a project's records in this lane; it is there even if we are killed next.
+        """Add `n` to the count of one outcome of a project's records in this lane; a kill right after loses nothing.
 
         `project_id` 0 stands for no project. `category` is 0 to 15, `outcome` 1 to 31. When the lane's table is full, a
-        project it does not know yet is counted under project 0, its category and outcome kept.
+        project that is not in it yet is counted under project 0, its category and outcome kept.
         """
         index = self._cells.get(project_id << 16 | category << 8 | outcome)  # layout.cell_key, inlined
         if index is None:
@@ -156,12 +156,12 @@ class Producer:
             self._words[first + place] += value
 
     def close(self) -> None:
-        """Give the lane back; what is in it stays. Harmless when called again."""
+        """Release the lane; its records stay. Harmless when called again."""
         if self._mapping is not None:
             mapping, lane = self._mapping, self.lane
             mapping.words[self._first_word + layout.L_PRODUCER_PID] = 0
             self.disown()
-            mapping.give_back(layout.LOCK_LANE_0 + lane)
+            mapping.release_claim(layout.LOCK_LANE_0 + lane)
 
     def disown(self) -> None:
         """Stop working without touching the lane: it belongs to another process (see `mapping.Claim`)."""
@@ -175,10 +175,10 @@ class Producer:
         """Off the hot path: look at the tail again, wait a little, or refuse a payload that could never fit."""
         if size > self._payload_bytes_max:
             raise ValueError(f"a payload of {size} bytes; this ring takes {self._payload_bytes_max}")
-        if self._spill is not None and self._spill.waits:
-            return False  # what comes now is younger (R14)
+        if self._spill is not None and self._spill.has_unstored:
+            return False  # this record is younger than those (RING-R14)
         words, tail_word, lane_bytes = self._words, self._tail_word, self._lane_bytes
-        # Once a lap: exceptions between publishing and counting add up to less than eight (R8).
+        # Once a lap: exceptions between publishing and counting add up to less than eight (RING-R8).
         words[self._accepted_word] = layout.accepted_exact(words[self._head_word], words[self._accepted_word])
         has_room = words[tail_word] + lane_bytes >= end or self._wait(
             lambda: words[tail_word] + lane_bytes >= end, lambda: words[tail_word]
@@ -187,7 +187,7 @@ class Producer:
         return has_room
 
     def _overflow(self, form: int, payload: bytes) -> bool:
-        """The lane has no room: to the spill, or to nobody."""
+        """The lane has no room: spill the record, or count it as dropped."""
         spill = self._spill
         if spill is not None and (
             spill.append(form, payload)
@@ -195,21 +195,21 @@ class Producer:
                 self._wait(lambda: spill.has_room(len(payload)), lambda: spill.progress) and spill.append(form, payload)
             )
         ):
-            self._limit = 0  # ask again before the next push
+            self._limit = 0  # read the tail again before the next push
             asleep = self._words[W_ASLEEP]
-            if asleep and asleep != self._rung:
+            if asleep and asleep != self._rung_sleep:
                 self._ring(asleep)
             return True
         self._words[self._first_word + layout.L_DROPPED] += 1
         return False
 
     def _wait(self, done: Callable[[], bool], progress: Callable[[], int]) -> bool:
-        """For a writer that is at work; any other is not waited for (B2)."""
-        return self._words[layout.W_STATE] == WriterState.RUNNING and self._patience.until(done, progress)
+        """Wait for `done` while the writer is running; False at once otherwise (PATIENCE-2)."""
+        return self._words[layout.W_STATE] == WriterState.RUNNING and self._patience.wait_until(done, progress)
 
     def _ring(self, asleep: int) -> None:
         assert self._mapping is not None
-        self._rung = asleep  # at most one post per sleep (R11); the consumer's word is not ours to clear
+        self._rung_sleep = asleep  # at most one post per sleep (RING-R11); only the consumer clears its word
         self._mapping.bell.release()
 
     def _load_cells(self) -> None:
@@ -225,7 +225,7 @@ class Producer:
         self._next_cell = index
 
     def _new_cell(self, project_id: int, category: int, outcome: int) -> int:
-        """Where to count from now on. The key goes in first: a key without a count is harmless, the reverse is not."""
+        """The index of a new count. The key goes in first: a key without a count is harmless, the reverse is not."""
         if not (
             0 <= project_id <= layout.PROJECT_MAX
             and 0 <= category <= layout.CATEGORY_MAX

@@ -25,7 +25,7 @@ class WriterState(IntEnum):
 
 
 class LaneStat(NamedTuple):
-    index: int  # type: ignore[assignment]  # shadows tuple.index, which nobody wants here
+    index: int  # type: ignore[assignment]  # shadows tuple.index, which has no use here
     producer_pid: int  # 0 when the lane is free
     head: int
     tail: int
@@ -33,8 +33,8 @@ class LaneStat(NamedTuple):
     accepted: int
     dropped: int
     claimed: bool
-    spilled: int = 0  # records ever
-    spill_records: int = 0  # that wait on the disk
+    spilled: int = 0  # records in total
+    spill_records: int = 0  # waiting on the disk
     spill_bytes: int = 0
 
     @property
@@ -64,7 +64,7 @@ class RingStat(NamedTuple):
 
 
 class Meters(NamedTuple):
-    """What the words mean is the business of whoever adds to them."""
+    """Words that producers and consumer add to; their meaning is defined by the code that adds."""
 
     consumer: list[int]  # layout.CONSUMER_METERS words
     lanes: list[list[int]]  # layout.LANE_METERS words each
@@ -83,20 +83,20 @@ class Segment:
 
     @classmethod
     def create(cls, name: str, *, lane_count: int, lane_bytes: int) -> Segment:
-        """Open the ring of this geometry, making it if need be; `lane_bytes` is rounded up to a multiple of 64.
+        """Open the ring of this geometry, making it if there is none; `lane_bytes` is rounded up to a multiple of 64.
 
         A ring of another geometry or layout is replaced when it is empty and no process holds a claim in it. Its counts
-        go with it: whoever needs them reads them first (`attach_to_drain`).
+        are lost: read them first with `attach_to_drain`.
 
         Raises:
-            RingMismatch: it is not empty, in use, or no ring of ours.
+            RingMismatch: it is not empty, in use, or not a bloop ring.
             RingError: shared memory has no room for it, or it belongs to another user.
         """
         return cls(mapping.create(mapping.checked_name(name), Geometry.fitting(lane_count, lane_bytes)))
 
     @classmethod
     def attach(cls, name: str) -> Segment:
-        """Open the ring that is there; RingMissing, RingMismatch."""
+        """Open the existing ring; RingMissing, RingMismatch."""
         return cls(mapping.attach(mapping.checked_name(name)))
 
     @classmethod
@@ -106,7 +106,7 @@ class Segment:
 
     @classmethod
     def unlink(cls, name: str) -> bool:
-        """Remove the ring and its doorbell, with whatever is in it; False when there was none."""
+        """Remove the ring, its contents and its doorbell; False when there was none."""
         return mapping.unlink(mapping.checked_name(name))
 
     def is_laid_out(self, *, lane_count: int, lane_bytes: int) -> bool:
@@ -129,12 +129,12 @@ class Segment:
         return self._words[layout.W_GENERATION]
 
     def bump_generation(self) -> None:
-        """Tell every process that control-plane rows changed; call after COMMIT. RingMissing when not `is_current`."""
+        """Make every process reload control-plane rows; call after COMMIT. RingMissing when not `is_current`."""
         self.shared().bump_generation()
 
     @property
     def heartbeat_ms(self) -> int:
-        """When the writer last said that it lives, in Unix ms; 0 before the first time."""
+        """Time of the writer's last heartbeat, in Unix ms; 0 before the first one."""
         return self._words[layout.W_HEARTBEAT]
 
     @property
@@ -162,13 +162,13 @@ class Segment:
             heartbeat_ms=self.heartbeat_ms,
             writer_state=self.writer_state,
             generation=self.generation,
-            consumer_claimed=shared.claimed(layout.LOCK_CONSUMER),
+            consumer_claimed=shared.is_claimed(layout.LOCK_CONSUMER),
             spill_records=sum(lane.spill_records for lane in lanes),
             spill_bytes=spill_bytes,
         )
 
     def meters(self) -> Meters:
-        """What producers and consumer have added up, for statistics."""
+        """The statistics that producers and consumer have added up."""
         words, geometry = self.shared().words, self.shared().geometry
         assert geometry.version is layout.CURRENT, "older layouts have other meters"
 
@@ -179,7 +179,7 @@ class Segment:
         return Meters(at(layout.W_METERS, layout.CONSUMER_METERS), [at(first, layout.LANE_METERS) for first in firsts])
 
     def close(self) -> None:
-        """Let go of the handle; harmless when called again. Claims made through it stay until they are closed."""
+        """Close the handle; harmless when called again. Claims made through it stay until they are closed."""
         if self._mapping is not None:
             self._mapping.release()
             self._mapping, self._words = None, CLOSED
@@ -192,7 +192,7 @@ class Segment:
 
 
 def pending(words: memoryview, lane_word: int) -> int:
-    """Records of one lane and its spill that wait: exact when nobody is pushing, never 0 while there is one."""
+    """Records of one lane and its spill that wait: exact while no producer pushes, never 0 while one waits."""
     return _waiting(words, lane_word) + _waiting(words, lane_word + layout.L_SPILL)
 
 
@@ -212,7 +212,7 @@ def _lane_stat(shared: Mapping, lane: int) -> LaneStat:
     tail, head_word = words[first + layout.L_TAIL], words[first + layout.L_HEAD]
     spill_tail, spill_head_word = words[spill + layout.L_TAIL], words[spill + layout.L_HEAD]
     head = head_word & layout.POSITION_MASK
-    claimed = shared.claimed(layout.LOCK_LANE_0 + lane)
+    claimed = shared.is_claimed(layout.LOCK_LANE_0 + lane)
     return LaneStat(
         index=lane,
         producer_pid=words[first + layout.L_PRODUCER_PID] if claimed else 0,

@@ -1,4 +1,4 @@
-"""Where records go that find their lane full: files of the same lane, on a disk, until the writer has caught up.
+"""The spill: files on a disk that take a lane's records while the lane is full, until the writer has caught up.
 
     FOLDER/RING_ID-LANE-START-RECORDS.spill     the first three in hexadecimal: 16, 2 and 16 digits
 
@@ -7,21 +7,22 @@ first byte, `records` how many records were spilled before it. Records look as t
 checksum, payload, padding), never cross from one file to the next, and have the ring's id in their checksum as well.
 Head, tail and counts are words in the lane's head (layout.L_SPILL), with the meaning they have for the lane.
 
-R14  Order is kept: while something of a lane's spill is not stored, its producer goes on spilling, and the consumer
-     reads the lane to its end before the spill.
-R15  Exactly once, as in the ring: a record is there once head has passed it, head moves after the record is in the
-     file, tail after the COMMIT that also stored the position. Bytes past head, of a producer that was killed in the
-     middle, are cut off by its successor before anything is published behind them.
-R16  A file goes away when everything in it is stored. The last one could be appended to at that moment, so both sides
-     take the lane's lock: the consumer to remove it, the producer to append to it. Nobody waits for the lock; a
-     producer that does not get it knows that everything is stored, and begins a new file.
-R17  What does not verify is given up after VISIBLE_WITHIN_S and counted, up to the next place that is known to be the
-     start of a record: right behind it, or the next file. A file that cannot be read is treated the same way.
-R18  Files outlive their ring. Of a ring that is gone (the machine restarted) they are orphans: read up to the
-     last record that verifies, positions counted on in the database, under the old ring's id.
+RING-R14  Order is kept: while a part of a lane's spill is not stored, its producer continues to spill, and the consumer
+    reads the lane to its end before the spill.
+RING-R15  Exactly once, as in the ring: a record is there once head has passed it, head moves after the record is in the
+    file, tail after the COMMIT that also stored the position. If a producer was killed in the middle, its successor
+    cuts off the bytes past head before it publishes anything behind them.
+RING-R16  The consumer removes a file when everything in it is stored. A producer could append to the last one at that
+    moment, so both sides take the lane's lock: the consumer to remove it, the producer to append to it. Neither side
+    waits for the lock; a producer that does not get it knows that everything is stored, and begins a new file.
+RING-R17  The consumer gives up what does not verify after VISIBLE_WITHIN_S and counts it, up to the next position that
+    is known to be the start of a record: right behind it, or the next file. A file that cannot be read is treated the
+    same way.
+RING-R18  Files outlive their ring. Those of a ring that no longer exists (the machine restarted) are orphans: read up
+    to the last record that verifies, with positions continued in the database under the old ring's id.
 
-What a write leaves is in the kernel's page cache: no kill loses it. Nobody syncs these files, because that would have
-clients wait for the disk, so a power cut costs what the kernel had not written yet: half a minute, as most are set up.
+Written bytes are in the kernel's page cache: no kill loses them. No process syncs these files, because clients would
+wait for the disk, so a power cut costs what the kernel had not written yet: by default up to half a minute.
 """
 
 from __future__ import annotations
@@ -38,8 +39,8 @@ from bloop.ring import layout
 SPILL_SLOT_0 = layout.LANE_COUNT_MAX
 ORPHAN_SLOT_0 = 2 * layout.LANE_COUNT_MAX
 
-FILE_BYTES_MAX = 16 * 1024 * 1024  # what is stored is removed in pieces of this size
-FILES_MIN = 8  # into which a small limit is divided
+FILE_BYTES_MAX = 16 * 1024 * 1024  # stored records are removed in pieces of this size
+FILES_MIN = 8  # a small limit is divided into this many
 SUFFIX = ".spill"
 
 
@@ -81,20 +82,20 @@ def files(folder: Path) -> list[SpillFile]:
         names = os.listdir(folder)
     except FileNotFoundError:
         return []
-    return sorted(found for name in names if (found := _parsed(folder, name)) is not None)
+    return sorted(file for name in names if (file := _parse_name(folder, name)) is not None)
 
 
 def files_of(folder: Path, ring_id: int, lane: int) -> list[SpillFile]:
     return [file for file in files(folder) if (file.ring_id, file.lane) == (ring_id, lane)]
 
 
-def remove(gone: Iterable[SpillFile]) -> None:
-    for file in gone:
+def remove(stored: Iterable[SpillFile]) -> None:
+    for file in stored:
         file.remove()
 
 
 def sync_folder(folder: Path) -> None:
-    """Make removals last: a power cut must not bring back a file whose position was forgotten."""
+    """Make removals durable: a power cut must not bring back a file whose position was forgotten."""
     try:
         fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     except FileNotFoundError:
@@ -106,14 +107,14 @@ def sync_folder(folder: Path) -> None:
 
 
 def checksum_salt(ring_id: int, position: int) -> int:
-    """What a record's checksum is bound to besides its header and payload."""
+    """The number that binds a record's checksum to its ring and position."""
     return ring_id ^ position
 
 
-def _parsed(folder: Path, name: str) -> SpillFile | None:
+def _parse_name(folder: Path, name: str) -> SpillFile | None:
     try:
         ring_id, lane, start, records = name.removesuffix(SUFFIX).split("-")
-        found = SpillFile.named(folder, int(ring_id, 16), int(lane, 16), int(start, 16), int(records))
+        file = SpillFile.named(folder, int(ring_id, 16), int(lane, 16), int(start, 16), int(records))
     except ValueError:
         return None
-    return found if found.path.name == name else None
+    return file if file.path.name == name else None

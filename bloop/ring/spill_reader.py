@@ -25,7 +25,7 @@ _READ_BYTES = 256 * 1024
 
 
 class Orphan(NamedTuple):
-    """A spill of a ring that is gone. `ring_id` and `spill_slot` are what its positions were stored under."""
+    """A spill of a ring that no longer exists. Its positions were stored under `ring_id` and `spill_slot`."""
 
     slot: int
     ring_id: int
@@ -36,10 +36,10 @@ class Orphan(NamedTuple):
         return SPILL_SLOT_0 + self.lane
 
 
-def orphans_in(folder: Path, ring_id: int) -> list[Orphan]:
+def list_orphans(folder: Path, ring_id: int) -> list[Orphan]:
     """The spills of every ring but this one."""
-    left = sorted({(file.ring_id, file.lane) for file in spill.files(folder) if file.ring_id != ring_id})
-    return [Orphan(slot, *whose) for slot, whose in enumerate(left, ORPHAN_SLOT_0)]
+    lanes = sorted({(file.ring_id, file.lane) for file in spill.files(folder) if file.ring_id != ring_id})
+    return [Orphan(slot, *ring_lane) for slot, ring_lane in enumerate(lanes, ORPHAN_SLOT_0)]
 
 
 class SpillReader(Cursor):
@@ -51,13 +51,13 @@ class SpillReader(Cursor):
     def of_lane(cls, mapping: Mapping, lane: int, folder: Path, monotonic: Callable[[], float]) -> SpillReader:
         first_word = mapping.geometry.lane_word(lane) + L_SPILL
         files = spill.files_of(folder, mapping.ring_id, lane)
-        found = cls(mapping.words, first_word, SPILL_SLOT_0 + lane, monotonic, folder, mapping.ring_id, lane, files)
-        found._lock_fd = mapping.fd
-        return found
+        reader = cls(mapping.words, first_word, SPILL_SLOT_0 + lane, monotonic, folder, mapping.ring_id, lane, files)
+        reader._lock_fd = mapping.fd
+        return reader
 
     @classmethod
     def of_orphan(cls, orphan: Orphan, folder: Path, monotonic: Callable[[], float]) -> SpillReader:
-        """Its words are ours alone: from the first file's start to the end of the last one (R18)."""
+        """Its words are in this process only: from the first file's start to the end of the last one (RING-R18)."""
         files = spill.files_of(folder, orphan.ring_id, orphan.lane)
         words = memoryview(bytearray(layout.L_SPILL * 8)).cast("Q")
         words[L_TAIL] = files[0].start
@@ -86,7 +86,7 @@ class SpillReader(Cursor):
         return self.slot >= ORPHAN_SLOT_0
 
     def resume(self, position: int) -> None:
-        """As for a lane. An orphan's files may be shorter than what was stored of them: a power cut, after the fact."""
+        """As for a lane. An orphan's files may end before the stored position, after a power cut."""
         if self.is_orphan:
             position = min(position, self._words[self.first_word + L_HEAD] & POSITION_MASK)
         super().resume(position)
@@ -94,14 +94,14 @@ class SpillReader(Cursor):
     def read_turn(self, batch: Batch, records_max: int, bytes_max: int) -> bool:
         """Append up to one turn's records to the batch; True when another turn may find more."""
         turn_end = min(len(batch.records) + TURN_RECORDS, records_max)
-        while self.waits and len(batch.records) < turn_end:
-            found = self._record(self.position)
-            if found is None:
-                if not self._overdue(self.position):
+        while self.has_more and len(batch.records) < turn_end:
+            record = self._read_record(self.position)
+            if record is None:
+                if not self._is_overdue(self.position):
                     return False
-                self._pass_torn(batch)
+                self._skip_torn(batch)
                 continue
-            form, payload = found
+            form, payload = record
             if batch.records and batch.bytes + len(payload) > bytes_max:
                 batch.full = True
                 break
@@ -110,15 +110,15 @@ class SpillReader(Cursor):
             self.position += layout.footprint(len(payload))
             self.passed += 1
         batch.full = batch.full or len(batch.records) >= records_max
-        return self.waits
+        return self.has_more
 
     def release(self, position: int, passed: int) -> None:
-        """Move the tail, and remove what is behind it."""
+        """Move the tail, and remove the files behind it."""
         super().release(position, passed)
         self.tidy()
 
     def tidy(self) -> None:
-        """Remove every file that is stored; the last one only when nobody is appending to it (R16)."""
+        """Remove every file that is stored; the last one only while no producer appends to it (RING-R16)."""
         while len(self._files) > 1 and self._files[1].start <= self.tail:
             self._files.pop(0).remove()
         if (
@@ -135,7 +135,7 @@ class SpillReader(Cursor):
         self._words[self.first_word + L_FREED] = self._files[0].start if self._files else self.tail
 
     def close(self) -> None:
-        """Let go of the file; harmless when called again."""
+        """Close the file; harmless when called again."""
         self._buffer, self._file = b"", None
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
@@ -144,26 +144,26 @@ class SpillReader(Cursor):
     def _remove_all(self) -> None:
         self.close()
         files = spill.files_of(self.folder, self._ring_id, self._lane)
-        # One that starts at the tail holds nothing yet: its producer is about to write to it.
-        gone = [file for file in files if file.start < self.tail or self.is_orphan]
-        spill.remove(gone)
-        self._files = [file for file in files if file not in gone]
+        # A file that starts at the tail is still empty: its producer is about to write to it.
+        stored = [file for file in files if file.start < self.tail or self.is_orphan]
+        spill.remove(stored)
+        self._files = [file for file in files if file not in stored]
 
-    def _record(self, position: int) -> tuple[int, bytes] | None:
+    def _read_record(self, position: int) -> tuple[int, bytes] | None:
         """Form and payload of the record at a position, None when none verifies there."""
-        at = self._look(position, layout.RECORD.size)
+        at = self._load(position, layout.RECORD.size)
         if at is None:
             return None
         size, form, checksum = layout.RECORD.unpack_from(self._buffer, at)
-        at = self._look(position, layout.footprint(size))
+        at = self._load(position, layout.footprint(size))
         if at is None:
             return None
         payload = self._buffer[at + layout.RECORD.size : at + layout.RECORD.size + size]
         bound = (size | form << 32) ^ spill.checksum_salt(self._ring_id, position)
         return (form, payload) if xxh3_64_intdigest(payload) ^ bound == checksum else None
 
-    def _look(self, position: int, size: int) -> int | None:
-        """Where in the buffer `size` bytes from `position` are; None when there are not as many below head."""
+    def _load(self, position: int, size: int) -> int | None:
+        """Buffer `size` bytes from `position` and return their index in the buffer; None when head comes earlier."""
         if position + size > self._head:
             return None
         if not self._buffer_at <= position <= position + size <= self._buffer_at + len(self._buffer):
@@ -173,7 +173,7 @@ class SpillReader(Cursor):
         return position - self._buffer_at
 
     def _read(self, position: int, size: int) -> tuple[bytes, int]:
-        """Up to `size` bytes of one file, and where they start; none when there is no such file, or it says no."""
+        """Up to `size` bytes of one file, and where they start; none when the file is missing or unreadable."""
         data = self._pread(position, size)
         if not data and not self.is_orphan:  # the producer has begun another file
             self._files = spill.files_of(self.folder, self._ring_id, self._lane)
@@ -198,19 +198,19 @@ class SpillReader(Cursor):
     def _following(self, position: int) -> SpillFile | None:
         return min((file for file in self._files if file.start > position), default=None)
 
-    def _pass_torn(self, batch: Batch) -> None:
-        """Give up what is at this position, up to where a record is known to start (R17)."""
+    def _skip_torn(self, batch: Batch) -> None:
+        """Give up the bytes at this position, up to the next known start of a record (RING-R17)."""
         position = self.position
-        at = self._look(position, layout.RECORD.size)
+        at = self._load(position, layout.RECORD.size)
         behind = position + (layout.footprint(layout.RECORD.unpack_from(self._buffer, at)[0]) if at is not None else 0)
         following = self._following(position)
-        if behind > position and self._record(behind):
+        if behind > position and self._read_record(behind):
             lost, self.position = 1, behind
         elif following is not None and following.start <= self._head:
             known = following.records - self._words[self.first_word + L_CONSUMED] - self.passed
             lost, self.position = max(1, known), following.start
         else:
-            lost = self._left()
+            lost = self._count_remaining()
             self.position = self._head
         self.passed += lost
         batch.torn += lost

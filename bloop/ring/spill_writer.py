@@ -1,6 +1,6 @@
 """The producer's end of a lane's spill: appends to files, off the hot path. Used by `Producer` only.
 
-As in the ring, where it stands is read from the shared words (`layout` R2, R8): an exception in the middle of an append
+As in the ring, its position is read from the shared words (RING-R2, RING-R8): an exception in the middle of an append
 leaves what a kill leaves.
 """
 
@@ -20,11 +20,11 @@ from bloop.ring.spill import Spill, SpillFile
 log = logging.getLogger(__name__)
 
 _FILE_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
-_HEADROOM = 2  # bytes that must stay free on the disk for one that waits there: the writer has yet to store them
+_HEADROOM = 2  # bytes that must stay free on the disk for each spilled byte: the writer has yet to store it
 
 
 class SpillWriter:
-    """Holding the lane's claim. One file is open at a time, from the first record that spills until all are stored."""
+    """Requires the lane's claim. One file is open at a time, from the first spilled record until all are stored."""
 
     __slots__ = ("_fd", "_first_word", "_is_refused", "_lane", "_lock", "_mapping", "_spill", "_start", "_words")
 
@@ -34,16 +34,17 @@ class SpillWriter:
         self._lock = layout.LOCK_SPILL_0 + lane
         self._fd, self._start, self._is_refused = -1, 0, False
         words, counted = self._words, self._first_word + L_ACCEPTED
-        # The last producer may have died between publishing a record and counting it, or before publishing (R8, R15).
+        # The last producer may have died between publishing a record and counting it, or before publishing (RING-R8,
+        # RING-R15).
         words[counted] = layout.accepted_exact(words[self._first_word + L_HEAD], words[counted])
         for file in spill.files_of(settings.folder, mapping.ring_id, lane):
-            with suppress(FileNotFoundError):  # the consumer removes what is stored
+            with suppress(FileNotFoundError):  # the consumer removes stored files
                 if file.path.stat().st_size > self._head - file.start:
                     os.truncate(file.path, self._head - file.start)
 
     @property
-    def waits(self) -> bool:
-        """Whether something is not stored yet, so that whatever comes now has to wait behind it (R14)."""
+    def has_unstored(self) -> bool:
+        """Whether spilled records are not stored yet, so that later ones must follow them (RING-R14)."""
         return self._head != self._words[self._first_word + L_TAIL]
 
     @property
@@ -62,7 +63,7 @@ class SpillWriter:
         return disk.f_bavail * disk.f_frsize >= self._spill.disk_free_bytes_min + _HEADROOM * (used + need)
 
     def append(self, form: int, payload: bytes) -> bool:
-        """Write one record behind the others and publish it; False when there is no room, or the disk says no."""
+        """Write one record behind the others and publish it; False when there is no room, or the write fails."""
         try:
             is_written = self._append(form, payload)
         except OSError as error:
@@ -75,7 +76,7 @@ class SpillWriter:
         return is_written
 
     def close(self) -> None:
-        """Let go of the file; harmless when called again."""
+        """Close the file; harmless when called again."""
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
@@ -87,16 +88,16 @@ class SpillWriter:
     def _append(self, form: int, payload: bytes) -> bool:
         if not self.has_room(len(payload)):
             return False
-        if self._fd >= 0 and (not self.waits or self._head - self._start >= self._spill.file_bytes):
+        if self._fd >= 0 and (not self.has_unstored or self._head - self._start >= self._spill.file_bytes):
             self._end_file()
         if self._fd < 0:
             self._begin_file()
-            return self._write(form, payload)  # nobody removes a file that starts at head
-        if not locks.try_lock(self._mapping.fd, self._lock):  # it is just being removed (R16)
+            return self._write(form, payload)  # no consumer removes a file that starts at head
+        if not locks.try_lock(self._mapping.fd, self._lock):  # the consumer is removing it (RING-R16)
             self._end_file()
             return self._append(form, payload)
         try:
-            if not self.waits:  # it may have been removed since we looked
+            if not self.has_unstored:  # it may have been removed since we looked
                 self._end_file()
                 self._begin_file()
             return self._write(form, payload)
@@ -116,7 +117,7 @@ class SpillWriter:
         self._fd, self._start = os.open(file.path, _FILE_FLAGS, 0o600), head
 
     def _end_file(self) -> None:
-        """Bytes of a write that failed half way must not follow the last record (R15)."""
+        """Bytes of a write that failed half way must not follow the last record (RING-R15)."""
         os.ftruncate(self._fd, self._head - self._start)
         self.close()
 

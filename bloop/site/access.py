@@ -1,6 +1,6 @@
 """The access check: middleware that finds the principal of every dashboard request and checks its permission.
 
-A bearer token comes before the cookie: an invalid token is refused even beside a valid cookie (access A3). The features
+A bearer token comes before the cookie: an invalid token is refused even beside a valid cookie (ACCESS-3). The features
 that own the credentials look them up (`FindCredential`), on every request and by hash, so revoking and signing out work
 at once.
 """

@@ -3,7 +3,7 @@
     routes.add("/issues/{ref}", resource, GET=PAGE, POST=SESSION)
 
 A missing need is caught twice: `create_dashboard_app` fails, and the access middleware refuses every request to a route
-that is not in the table (access A1). The router keeps its own list of routes, because `falcon.inspect` reads and parses
+that is not in the table (ACCESS-1). The router keeps its own list of routes, because `falcon.inspect` reads and parses
 source files, which takes a third of a second at every start.
 """
 

@@ -22,27 +22,27 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture
 def make_server(tmp_path: Path) -> Iterator[Callable[..., BloopServer]]:
-    """Quiet servers that are not started yet; whatever became of them, they are ended and nothing is left."""
-    made: list[BloopServer] = []
+    """Makes quiet servers, not started yet; afterwards every one is ended and nothing is left."""
+    servers: list[BloopServer] = []
 
     def make(name: str = "a", **variables: str) -> BloopServer:
-        made.append(BloopServer(tmp_path / name, quiet=True, **variables))
-        return made[-1]
+        servers.append(BloopServer(tmp_path / name, quiet=True, **variables))
+        return servers[-1]
 
     yield make
-    for server in made:
+    for server in servers:
         server.remove_traces()
 
 
 @pytest.fixture
 def server(make_server: Callable[..., BloopServer]) -> BloopServer:
-    """One that runs."""
+    """A running server."""
     return make_server().start()
 
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
-    """One that runs for all tests of a module, for tests that do not hurt it."""
+    """A running server shared by a module, for tests that leave it intact."""
     server = BloopServer(tmp_path_factory.mktemp("server"))
     try:
         yield server.start()
@@ -50,7 +50,7 @@ def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopSer
         server.remove_traces()
 
 
-# Tests of pages: a module may name another `bloop`, or sign in somebody else as `cookie`.
+# Tests of pages: a module may define another `bloop`, or sign in another user as `cookie`.
 
 
 @pytest.fixture(scope="module")

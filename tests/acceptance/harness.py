@@ -1,4 +1,4 @@
-"""A real bloop for tests: started by its command on a free port, with its own data, and gone without a trace after."""
+"""A real bloop for tests: started by its command on a free port, with its own data; it leaves no trace."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from bloop.base import config
 from bloop.base.clock import now_ms
 from bloop.db import connection
 from bloop.ring import Segment
+from tests.stored import request_ids
 from tests.waiting import until
 
 BLOOP = Path(sys.executable).with_name("bloop")
@@ -59,7 +60,7 @@ class BloopServer:
     """`bloop up` on one folder. Start, stop and kill it as often as you like; the folder stays."""
 
     def __init__(self, folder: Path, *, quiet: bool = False, **variables: str) -> None:
-        """`quiet`: it prints no keys and links. That takes a process of its own, a quarter of a start's CPU time."""
+        """`quiet`: it prints no keys and links, which takes another process, a quarter of a start's CPU time."""
         self.folder = folder
         self.port = free_port()
         self.secret = secrets.token_hex(32)
@@ -67,7 +68,7 @@ class BloopServer:
         self.env = clean_environment() | {
             "BLOOP__AUTH__HMAC_SECRET": self.secret,
             "BLOOP__DATABASE__PATH": str(self.database_path),
-            "BLOOP__DATABASE__DISK_FREE_BYTES_MIN": "0",  # how full this machine's disk is is not what is tested
+            "BLOOP__DATABASE__DISK_FREE_BYTES_MIN": "0",  # no test depends on how full this machine's disk is
             "BLOOP__SERVER__HOST": "127.0.0.1",
             "BLOOP__SERVER__PORT": str(self.port),
             "BLOOP__SERVER__WORKERS": "2",
@@ -80,7 +81,7 @@ class BloopServer:
         self.command = [str(BLOOP), "up", *(["--quiet"] if quiet else [])]
         self.runs = 0
 
-    # Life and death
+    # Start and stop
 
     def start(self, *, wait: bool = True) -> BloopServer:
         assert self.process is None
@@ -107,7 +108,7 @@ class BloopServer:
         assert running.poll() is None, f"ended with {running.returncode}:\n{self.log}"
 
     def interrupt(self) -> None:
-        """What a terminal does on Ctrl-C."""
+        """Send SIGINT to its process group, as a terminal does on Ctrl-C."""
         assert self.process is not None
         os.killpg(self.process.pid, signal.SIGINT)
 
@@ -128,7 +129,7 @@ class BloopServer:
         self.process = None
 
     def end(self) -> None:
-        """End whatever state it is in; for fixtures."""
+        """End it in any state; for fixtures."""
         if self.process is not None:
             with contextlib.suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGTERM)
@@ -140,14 +141,14 @@ class BloopServer:
             self.process = None
 
     def remove_traces(self) -> None:
-        """End it, and remove what a test that failed half way has left."""
+        """End it, and remove the remains of a failed test."""
         self.end()
         for process in self.family():
             process.kill()
         until(lambda: not self.family(), "its processes to end")
         Segment.unlink(self.settings.ring_name)
 
-    # What it says
+    # Its output
 
     @property
     def stdout_path(self) -> Path:
@@ -175,22 +176,22 @@ class BloopServer:
             return [self.process.pid]
         name, _, is_worker = kind.partition("-")
         masters = [p for p in _children(self.process.pid) if _name(p) == f"bloop-{name}"]
-        found = [child for master in masters for child in _children(master.pid)] if is_worker else masters
-        return [p.pid for p in found]
+        processes = [child for master in masters for child in _children(master.pid)] if is_worker else masters
+        return [p.pid for p in processes]
 
     def family(self) -> list[psutil.Process]:
-        """Every process that works on this folder, whoever its parent is by now."""
+        """Every process that works on this folder, whatever its parent."""
         marker = f"BLOOP__DATABASE__PATH={self.database_path}\0".encode()
         return [process for process in psutil.process_iter() if marker in _environment(process.pid)]
 
     def leftovers(self) -> list[str]:
-        """What a clean stop must not leave: processes, shared memory, sockets, pid files."""
+        """Remains that a clean stop must not leave: processes, shared memory, sockets, pid files."""
         shared = [f"/dev/shm{name}" for name in (self.settings.ring_name,)]
         shared.append(f"/dev/shm/sem.{self.settings.ring_name[1:]}.bell")
         files = [path for path in (*shared, str(self.settings.run_dir)) if os.path.exists(path)]
         return files + [f"{p.pid}: {_command(p)}" for p in self.family()]
 
-    # Talking to it
+    # Requests and queries
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -226,7 +227,7 @@ class BloopServer:
         return self.cli("token", "create", "test", "--project", project, "--scopes", scopes).stdout.strip()
 
     def session(self, user_id: str | None = None) -> str:
-        """The cookie of a person who is signed in; of the operator when nobody is named."""
+        """The cookie of a signed-in user; without `user_id`, of the operator."""
         with contextlib.closing(connection.open_control(self.database_path)) as db, connection.immediate(db):
             return create_sign_in(db, user_id, now_ms=now_ms(), ttl_s=3600)
 
@@ -243,10 +244,10 @@ class BloopServer:
     def stored_ids(self) -> list[str]:
         """Every stored event's request id, duplicates included."""
         with self.reader() as db:
-            return [row[0] for row in db.execute("SELECT request_id FROM events WHERE request_id IS NOT NULL")]
+            return [name for name in request_ids(db) if name is not None]
 
     def ring_stat(self) -> Any:
-        """What waits, and what was accepted, spilled and dropped by lane."""
+        """Waiting, accepted, spilled and dropped records by lane."""
         return json.loads(self.cli("ring", "stat", "--json").stdout)
 
     def ledger(self) -> dict[tuple[int, int], int]:
@@ -277,9 +278,9 @@ def signed(raw: bytes, key: str, *, name_key: bool = False) -> dict[str, str]:
 
 
 def sign_in_link(text: str) -> str:
-    found = re.search(r"https?://\S+/auth/login\?token=\S+", text)
-    assert found, text
-    return found[0]
+    link = re.search(r"https?://\S+/auth/login\?token=\S+", text)
+    assert link, text
+    return link[0]
 
 
 def _children(pid: int) -> list[psutil.Process]:
@@ -290,7 +291,7 @@ def _children(pid: int) -> list[psutil.Process]:
 
 
 def _name(process: psutil.Process) -> str:
-    """What the kernel calls it; forks share their supervisor's command line."""
+    """Its name in the kernel; forks share their supervisor's command line."""
     try:
         return Path(f"/proc/{process.pid}/comm").read_text().strip()
     except OSError:

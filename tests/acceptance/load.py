@@ -1,4 +1,4 @@
-"""Clients that never tire: they send events with ids of their own, and remember what they were told about each."""
+"""Clients that send events with unique ids without end, and record the answer to each."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Any, ClassVar
 
 from tests.acceptance.harness import BloopServer, event, signed
 
-PER_SECOND = 120.0  # of each client: some load on every lane, and time left for the processes on two cores
-BATCH_EVERY, BATCH_EVENTS = 5, 20  # every fifth request is a batch: long enough to be killed in the middle of
+PER_SECOND = 120.0  # per client: some load on every lane, and CPU time left for the processes on two cores
+BATCH_EVERY, BATCH_EVENTS = 5, 20  # every fifth request is a batch: long enough for a kill in the middle
 TIMEOUT_S = 20.0
 RETRY_S = 0.02
 
 
 @dataclass
-class Told:
-    """What one client was told. Every id it ever sent is in exactly one of these."""
+class Answers:
+    """The answers to one client. Every id it sent is in exactly one of these lists."""
 
     accepted: list[str] = field(default_factory=list)
     dropped: list[str] = field(default_factory=list)
@@ -29,16 +29,16 @@ class Told:
 
 
 class Client(threading.Thread):
-    """One kept-alive connection after another, until told to stop."""
+    """One kept-alive connection after another, until `stop`."""
 
     per_second, batch_every, batch_events = PER_SECOND, BATCH_EVERY, BATCH_EVENTS
-    fields: ClassVar[dict[str, Any]] = {}  # of every event, besides those that every event has
+    fields: ClassVar[dict[str, Any]] = {}  # added to every event
 
     def __init__(self, server: BloopServer, name: str) -> None:
         super().__init__(name=name, daemon=True)
-        self.told = Told()
+        self.answers = Answers()
         self.refusals: list[str] = []
-        self.no_port = 0  # times nobody listened
+        self.no_port = 0  # times that no process listened
         self._server = server
         self._stop_asked = threading.Event()
         self._connection: http.client.HTTPConnection | None = None
@@ -54,25 +54,25 @@ class Client(threading.Thread):
             self._stop_asked.wait(max(0.0, next_at - time.monotonic()))
         self._hang_up()
 
-    def stop(self) -> Told:
+    def stop(self) -> Answers:
         self._stop_asked.set()
         self.join(TIMEOUT_S * 2)
         assert not self.is_alive()
-        return self.told
+        return self.answers
 
     def _send(self, ids: list[str]) -> None:
-        events = [event(one, **self.fields) for one in ids]
+        events = [event(request_id, **self.fields) for request_id in ids]
         path, body = ("/v1/ingest", events[0]) if len(ids) == 1 else ("/v1/ingest/batch", {"events": events})
         raw = json.dumps(body).encode()
         try:
             status, answer = self._exchange(path, raw)
         except ConnectionRefusedError:
-            # Nobody listens, so nobody saw it. Between two supervisors this is what clients get.
+            # No process listens, so none got the request. This happens between two supervisors.
             self.no_port += 1
             self._hang_up()
             self._stop_asked.wait(RETRY_S)
         except (OSError, http.client.HTTPException):
-            self.told.unanswered += ids
+            self.answers.unanswered += ids
             self._hang_up()
         else:
             self._note(ids, status, answer)
@@ -85,15 +85,15 @@ class Client(threading.Thread):
         return response.status, response.read()
 
     def _note(self, ids: list[str], status: int, answer: bytes) -> None:
-        said = json.loads(answer) if status == 200 else {}
-        if said in ({"status": "accepted"}, {"accepted": len(ids), "dropped": 0, "errors": []}):
-            self.told.accepted += ids
-        elif said == {"status": "dropped"} or said.get("dropped") == len(ids):
-            self.told.dropped += ids
-        elif status == 200:  # a batch of which the lane took a part: which part is not said
-            self.told.unanswered += ids
+        body = json.loads(answer) if status == 200 else {}
+        if body in ({"status": "accepted"}, {"accepted": len(ids), "dropped": 0, "errors": []}):
+            self.answers.accepted += ids
+        elif body == {"status": "dropped"} or body.get("dropped") == len(ids):
+            self.answers.dropped += ids
+        elif status == 200:  # the lane took a part of the batch; the answer does not say which
+            self.answers.unanswered += ids
         else:
-            self.told.refused += ids
+            self.answers.refused += ids
             self.refusals.append(f"{status} {answer[:200]!r}")
 
     def _hang_up(self) -> None:

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.browser
 
 
 class Device:
-    """A browser of one person's: a context, one page in it, and authenticators to plug in and out."""
+    """The browser of one user: a context, one page in it, and authenticators to add and remove."""
 
     def __init__(self, server: BloopServer, context: BrowserContext) -> None:
         self.url = f"http://localhost:{server.port}"
@@ -32,10 +32,10 @@ class Device:
         self._authenticator = ""
 
     def plug_in(self, **options: Any) -> None:
-        """A new, empty authenticator in place of the one that was there."""
+        """Replace the authenticator with a new, empty one."""
         if self._authenticator:
             self._devtools.send("WebAuthn.removeVirtualAuthenticator", {"authenticatorId": self._authenticator})
-        wanted = {
+        defaults = {
             "protocol": "ctap2",
             "transport": "internal",
             "hasResidentKey": True,
@@ -43,12 +43,12 @@ class Device:
             "isUserVerified": True,
             "automaticPresenceSimulation": True,
         }
-        made = self._devtools.send("WebAuthn.addVirtualAuthenticator", {"options": wanted | options})
-        self._authenticator = made["authenticatorId"]
+        added = self._devtools.send("WebAuthn.addVirtualAuthenticator", {"options": defaults | options})
+        self._authenticator = added["authenticatorId"]
 
     def passkeys(self) -> int:
-        found = self._devtools.send("WebAuthn.getCredentials", {"authenticatorId": self._authenticator})
-        return len(found["credentials"])
+        answer = self._devtools.send("WebAuthn.getCredentials", {"authenticatorId": self._authenticator})
+        return len(answer["credentials"])
 
     def goto(self, path: str) -> int:
         """The status of the page."""
@@ -87,7 +87,7 @@ def bloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
 
 
 @pytest.fixture
-def lived_in(bloop: BloopServer) -> BloopServer:
+def with_account(bloop: BloopServer) -> BloopServer:
     """The same, where at least Ada has an account and a passkey."""
     with contextlib.closing(connection.open_control(bloop.database_path)) as db, connection.immediate(db):
         if not has_passkeys(db):
@@ -192,7 +192,7 @@ def test_from_the_set_up_link_to_a_removed_account(bloop: BloopServer, device: C
     expect(new_phone.page.get_by_role("alert")).to_have_text("Authentication failed")
 
 
-def test_a_person_who_is_not_verified_stays_outside(lived_in: BloopServer, device: Callable[..., Device]) -> None:
+def test_a_user_who_is_not_verified_cannot_sign_in(with_account: BloopServer, device: Callable[..., Device]) -> None:
     person = device()
     person.plug_in(isUserVerified=False)
     person.goto("/auth/login")
@@ -204,22 +204,22 @@ def test_a_person_who_is_not_verified_stays_outside(lived_in: BloopServer, devic
     expect(person.page.get_by_role("button", name="Sign in with a passkey")).to_be_enabled()
 
 
-def test_pages_say_why_passkeys_cannot_work(lived_in: BloopServer, device: Callable[..., Device]) -> None:
+def test_pages_say_why_passkeys_cannot_work(with_account: BloopServer, device: Callable[..., Device]) -> None:
     without = device(java_script_enabled=False)
     without.goto("/auth/login")
     expect(without.page.get_by_text("Passkeys need JavaScript")).to_be_visible()
     expect(without.page.get_by_role("button", name="Sign in with a passkey")).to_have_count(0)
 
     elsewhere = device()
-    elsewhere.goto(f"http://127.0.0.1:{lived_in.port}/auth/login")
-    expect(elsewhere.page.get_by_text(f"Passkeys work only at http://localhost:{lived_in.port}")).to_be_visible()
+    elsewhere.goto(f"http://127.0.0.1:{with_account.port}/auth/login")
+    expect(elsewhere.page.get_by_text(f"Passkeys work only at http://localhost:{with_account.port}")).to_be_visible()
     expect(elsewhere.page.get_by_role("button", name="Sign in with a passkey")).to_have_count(0)
 
 
 def test_account_and_people_work_without_javascript_on_a_narrow_screen(
-    lived_in: BloopServer, device: Callable[..., Device]
+    with_account: BloopServer, device: Callable[..., Device]
 ) -> None:
-    link = lived_in.cli("login-link", "--user", "ada lovelace").stdout.strip()
+    link = with_account.cli("login-link", "--user", "ada lovelace").stdout.strip()
     phone = device(java_script_enabled=False, viewport={"width": 320, "height": 700})
 
     phone.goto(link)

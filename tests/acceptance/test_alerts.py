@@ -1,4 +1,4 @@
-"""From an event at the door to a message at a receiver, with every real process in between."""
+"""From an event to a message at a receiver, with every real process in between."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tests.waiting import until
 
 @pytest.fixture
 def receiver() -> Iterator[Receiver]:
-    made = Receiver(OK, OK, OK, answer(404))
-    yield made
-    made.close()
+    receiver = Receiver(OK, OK, OK, answer(404))
+    yield receiver
+    receiver.close()
 
 
 def sent(server: BloopServer) -> int:
@@ -31,14 +31,14 @@ def reasons(server: BloopServer) -> list[str]:
     return list(server.request("GET", "/health").json["reasons"])
 
 
-def test_new_issues_are_told_once_and_what_a_receiver_refuses_is_trouble_that_shows(
+def test_new_issues_are_sent_once_and_a_refusal_of_the_receiver_is_reported(
     make_server: Callable[..., BloopServer], receiver: Receiver
 ) -> None:
     server = make_server(BLOOP_WEBHOOK_URL=receiver.url(), BLOOP__ALERTING__ALLOW_PRIVATE="true").start()
     until(lambda: server.pids("alerts"), "the alerts process")
 
     server.send(event("a") | {"error_type": "FirstError"})
-    until(lambda: sent(server) == 1, "the first alert to be told and noted")
+    until(lambda: sent(server) == 1, "the first alert to be sent and recorded")
     os.kill(server.pids("alerts")[0], signal.SIGKILL)
     server.send(event("b") | {"error_type": "FirstError"}, event("c") | {"error_type": "SecondError"})
     until(lambda: len(receiver.got) == 2, "the second alert, by another process")
@@ -49,10 +49,10 @@ def test_new_issues_are_told_once_and_what_a_receiver_refuses_is_trouble_that_sh
     server.send(event("e") | {"error_type": "FourthError"})
     until(lambda: "deliveries_failing" in reasons(server), "the trouble to show")
 
-    told = [request.json for request in receiver.got]
-    assert [body["error_type"] for body in told] == ["FirstError", "SecondError", "ThirdError", "FourthError"]
-    assert {body["rule_type"] for body in told} == {"new_issue"}
-    assert len({body["delivery_id"] for body in told}) == 4
+    bodies = [request.json for request in receiver.got]
+    assert [body["error_type"] for body in bodies] == ["FirstError", "SecondError", "ThirdError", "FourthError"]
+    assert {body["rule_type"] for body in bodies} == {"new_issue"}
+    assert len({body["delivery_id"] for body in bodies}) == 4
     assert server.status("GET", "/ready") == 200, "events are taken and stored"
     assert server.stop() == 0
     assert receiver.url() not in server.log

@@ -47,7 +47,7 @@ def add_webhook(page: Page, url: str) -> None:
     expect(page.get_by_role("status").first).to_contain_text("Channel added.")
 
 
-def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Visit, bloop: BloopServer) -> None:
+def test_a_rule_is_created_previewed_and_alerts_about_a_new_issue(visit: Visit, bloop: BloopServer) -> None:
     with contextlib.closing(Receiver(OK)) as receiver:
         page = visit("/settings/alerts/new")
 
@@ -79,14 +79,14 @@ def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Visit, bloop: Bloo
         bloop.send(event("elsewhere", error_type="ElsewhereError", environment="test"))
         bloop.send(event("here", error_type="HereError", environment="production"))
         until(lambda: len(receiver.got) == 2, "the alert")
-        told = receiver.got[1]
-        said = body_of(told)
-        assert (said["rule"], said["error_type"], said["environment"]) == (
+        request = receiver.got[1]
+        body = body_of(request)
+        assert (body["rule"], body["error_type"], body["environment"]) == (
             "Broken in production",
             "HereError",
             "production",
         )
-        assert said["delivery_id"] == told.headers["idempotency-key"]
+        assert body["delivery_id"] == request.headers["idempotency-key"]
 
         # The log has both, and leads to the issue; the rule's own page and the issue's say it too.
         until(lambda: states(bloop) == ["sent", "sent"], "both in the log as sent")
@@ -102,9 +102,7 @@ def test_a_rule_is_made_tried_and_tells_of_a_new_issue(visit: Visit, bloop: Bloo
         expect(page.locator("#preview")).to_contain_text("would have fired 1 time")
 
 
-def test_what_could_not_be_delivered_is_noticed_and_sent_again_without_javascript(
-    visit: Visit, bloop: BloopServer
-) -> None:
+def test_a_failed_delivery_is_reported_and_sent_again_without_javascript(visit: Visit, bloop: BloopServer) -> None:
     with contextlib.closing(Receiver(answer(404), OK)) as receiver:
         page = visit("/settings/alerts/new", java_script_enabled=False)
         page.get_by_label("Name").fill("Many")
@@ -137,7 +135,7 @@ def test_what_could_not_be_delivered_is_noticed_and_sent_again_without_javascrip
         expect(page.get_by_role("link", name="Many")).to_have_count(0)
 
 
-def test_the_command_line_tries_a_rule_and_shows_the_log(bloop: BloopServer) -> None:
+def test_the_command_line_previews_a_rule_and_shows_the_log(bloop: BloopServer) -> None:
     with contextlib.closing(Receiver(OK)) as receiver:
         bloop.cli("alert", "enable", "New issues")
         with bloop.reader() as db:
@@ -147,9 +145,9 @@ def test_the_command_line_tries_a_rule_and_shows_the_log(bloop: BloopServer) -> 
 
         token = bloop.token(scopes="alerts:read,alerts:write")
         headers = {"Authorization": f"Bearer {token}"}
-        made = bloop.request("POST", "/v1/alerts", b'{"name": "By token", "rule_type": "regression"}', headers).json
+        rule = bloop.request("POST", "/v1/alerts", b'{"name": "By token", "rule_type": "regression"}', headers).json
         config = {"config": {"type": "webhook", "url": receiver.url()}}
-        path = f"/v1/alerts/{made['id']}"
+        path = f"/v1/alerts/{rule['id']}"
         assert bloop.request("POST", f"{path}/channels", json.dumps(config).encode(), headers).status == 200
         assert bloop.cli("alert", "test", "By token").returncode == 0
 

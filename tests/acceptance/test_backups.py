@@ -1,4 +1,4 @@
-"""Backups of a bloop that works, and what comes back with them."""
+"""Backups of a bloop under load, and the data that a restore brings back."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bloop.backup.verify import verify
 from bloop.base.outcomes import Outcome
 from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.load import Client
+from tests.stored import request_ids
 from tests.waiting import lives_on, until
 
 Make = Callable[..., BloopServer]
@@ -26,11 +27,11 @@ WITHIN_S = 30.0
 
 
 def operator(server: BloopServer) -> dict[str, str]:
-    """The headers of somebody who is signed in as the operator."""
+    """The headers of a session of the operator."""
     return {"Cookie": f"bloop_session={server.session()}", "Sec-Fetch-Site": "same-origin"}
 
 
-def ask(server: BloopServer, headers: dict[str, str]) -> int:
+def request_backup(server: BloopServer, headers: dict[str, str]) -> int:
     answer = server.request("POST", PATH, headers=headers)
     assert answer.status == 202, answer
     return int(answer.json["id"])
@@ -42,7 +43,7 @@ def runs(server: BloopServer, headers: dict[str, str]) -> dict[int, dict[str, An
     return {run["id"]: run for run in answer.json["runs"]}
 
 
-def made(server: BloopServer, headers: dict[str, str], run_id: int) -> dict[str, Any]:
+def await_backup(server: BloopServer, headers: dict[str, str], run_id: int) -> dict[str, Any]:
     def ended() -> dict[str, Any] | None:
         run = runs(server, headers)[run_id]
         return run if run["state"] not in ("waiting", "running") else None
@@ -50,12 +51,12 @@ def made(server: BloopServer, headers: dict[str, str], run_id: int) -> dict[str,
     return until(ended, "the backup", WITHIN_S)
 
 
-def what_is_shown(server: BloopServer, token: str) -> list[Any]:
+def read_api(server: BloopServer, token: str) -> list[Any]:
     """What a client of the API sees, down to the samples."""
     bearer = {"Authorization": f"Bearer {token}"}
     listed = server.errors(token)
-    ones = [server.request("GET", f"/v1/errors/{one['fingerprint']}", headers=bearer).json for one in listed]
-    return [listed, ones, server.request("GET", "/v1/stats", headers=bearer).json]
+    issues = [server.request("GET", f"/v1/errors/{row['fingerprint']}", headers=bearer).json for row in listed]
+    return [listed, issues, server.request("GET", "/v1/stats", headers=bearer).json]
 
 
 def unpacked(path: Path, target: Path) -> sqlite3.Connection:
@@ -80,13 +81,13 @@ def test_a_backup_made_while_events_arrive_is_of_one_moment(server: BloopServer,
 
     answers = [json.loads(server.cli("backup", "--json").stdout) for _ in range(3)]
 
-    told = [client.stop() for client in clients]
-    accepted = {one for client in told for one in client.accepted}
-    assert not any(client.dropped or client.refused or client.unanswered for client in told)
+    sent = [client.stop() for client in clients]
+    accepted = {request_id for client in sent for request_id in client.accepted}
+    assert not any(client.dropped or client.refused or client.unanswered for client in sent)
     counts = []
     for number, answer in enumerate(answers):
         with contextlib.closing(unpacked(Path(answer["file"]), tmp_path / f"{number}.db")) as db:
-            ids = [row[0] for row in db.execute("SELECT request_id FROM events")]
+            ids = request_ids(db)
             (stored,) = db.execute(
                 "SELECT sum(count) FROM ledger_totals WHERE outcome = ?", (Outcome.STORED,)
             ).fetchone()
@@ -97,13 +98,13 @@ def test_a_backup_made_while_events_arrive_is_of_one_moment(server: BloopServer,
     until(lambda: set(server.stored_ids()) == accepted, "every accepted event to be stored")
 
 
-def test_what_was_backed_up_is_shown_again_after_a_restore(server: BloopServer) -> None:
+def test_a_restore_brings_back_all_that_was_backed_up(server: BloopServer) -> None:
     for number in range(30):
         server.send(event(f"before-{number}", error_type=f"Error{number % 5}", message="kept"))
     until(lambda: len(server.stored_ids()) == 30, "the events")
     token, headers = server.token(), operator(server)
-    before = what_is_shown(server, token)
-    run = made(server, headers, ask(server, headers))
+    before = read_api(server, token)
+    run = await_backup(server, headers, request_backup(server, headers))
     assert run["state"] == "done", run
     assert run["proven_at_ms"] >= run["started_at_ms"]
     server.send(event("after", error_type="Later", message="gone"))
@@ -117,17 +118,17 @@ def test_what_was_backed_up_is_shown_again_after_a_restore(server: BloopServer) 
     server.start()
 
     assert "now holds 1 projects, 5 issues and 30 events" in done.stdout
-    assert what_is_shown(server, token) == before
+    assert read_api(server, token) == before
     assert server.request("GET", PATH, headers=headers).status == 401  # everybody signs in again
     again = operator(server)
     (restored_from,) = runs(server, again).values()
     assert (restored_from["state"], restored_from["file"]) == ("done", run["file"])
     server.send(event("new"))
-    until(lambda: "new" in server.stored_ids(), "storing to go on")
+    until(lambda: "new" in server.stored_ids(), "storing to continue")
     until(lambda: balance(server) == 0, "the accounts to settle")
 
 
-def test_records_that_waited_in_the_ring_are_stored_into_what_was_restored(server: BloopServer) -> None:
+def test_records_that_waited_in_the_ring_are_stored_into_the_restored_database(server: BloopServer) -> None:
     server.send(event("before"))
     until(lambda: server.stored_ids() == ["before"], "the first event")
     file = server.cli("backup").stdout.strip()
@@ -144,27 +145,27 @@ def test_records_that_waited_in_the_ring_are_stored_into_what_was_restored(serve
     server.start()
 
     assert "1 records that were accepted since wait" in done.stdout
-    until(lambda: sorted(server.stored_ids()) == ["before", "waits"], "what waited")
+    until(lambda: sorted(server.stored_ids()) == ["before", "waits"], "the waiting record")
     assert server.stop() == 0  # at the latest then a lane's accounts are settled
     assert balance(server) == 0
-    assert server.ledger()[1, Outcome.INTERRUPTED] == 1  # received after the backup, and stored in what is gone
+    assert server.ledger()[1, Outcome.INTERRUPTED] == 1  # received after the backup, stored in the replaced database
 
 
-def test_killed_in_the_middle_no_half_backup_is_taken_for_one(server: BloopServer) -> None:
+def test_a_kill_in_the_middle_leaves_no_file_that_counts_as_a_backup(server: BloopServer) -> None:
     for number in range(40):
         server.send(*[event(f"{number}-{index}", metadata={"pad": os.urandom(1500).hex()}) for index in range(40)])
     until(lambda: len(server.stored_ids()) == 1600, "the events")
     headers, folder = operator(server), server.settings.backup_dir
     for delay_s in (0.0, 0.02, 0.05):
         (retention,) = server.pids("retention")
-        run_id = ask(server, headers)
+        run_id = request_backup(server, headers)
         until(lambda run_id=run_id: runs(server, headers)[run_id]["state"] != "waiting", "it to begin", WITHIN_S)
         assert lives_on(retention, delay_s)  # until somewhere in the middle, or just after
         os.kill(retention, signal.SIGKILL)
         until(lambda old=retention: server.pids("retention") not in ([], [old]), "its successor", WITHIN_S)
-        made(server, headers, run_id)  # asked for now, another one would join the one that is still said to run
+        await_backup(server, headers, run_id)  # a request now would join the run that still counts as running
 
-    last = made(server, headers, ask(server, headers))
+    last = await_backup(server, headers, request_backup(server, headers))
 
     assert last["state"] == "done", last
     ended = [run["state"] for run in runs(server, headers).values()]

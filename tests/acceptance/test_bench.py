@@ -1,4 +1,4 @@
-"""`bloop bench` as people run it: on a bloop of its own, and on one that runs. No figure is looked at."""
+"""`bloop bench` as users run it: on a temporary bloop, and on a running one. No test checks a figure."""
 
 from __future__ import annotations
 
@@ -22,33 +22,33 @@ Make = Callable[..., BloopServer]
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """On a disk and with a short name: a bloop in it has Unix sockets."""
-    with tempfile.TemporaryDirectory(prefix="bench-") as made:
-        yield Path(made)
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        yield Path(name)
 
 
-def test_a_throwaway_bloop_is_measured_accounted_for_and_gone(make_server: Make, folder: Path, tmp_path: Path) -> None:
+def test_a_temporary_bloop_is_measured_and_removed(make_server: Make, folder: Path, tmp_path: Path) -> None:
     page = tmp_path / "report.html"
     load = ("--seconds", "2", "--rate", "300", "--batch", "5", "--body", "mixed", "--readers", "1")
     places = ("--dir", str(folder), "--report", str(page))
     server = make_server()
     server.folder.mkdir(parents=True)
 
-    found = json.loads(server.cli("bench", "steady", *load, *places, "--json").stdout)
+    result = json.loads(server.cli("bench", "steady", *load, *places, "--json").stdout)
 
-    (step,) = found["steps"]
+    (step,) = result["steps"]
     assert (step["sent"], step["accepted"], step["dropped"]) == (600, 600, 0)
     assert step["visible"]["count"] == step["latency"]["count"] == 120
-    assert found["passed"]
-    assert found["accounts"]["ledger"] == {"received": 600, "stored": 600}
-    assert sum(second["answered"] for second in found["timeline"]) == 600
-    assert sum(second["stored"] or 0 for second in found["timeline"]) == 600
-    assert {"writer", "ingest worker", "supervisor"} <= set(found["memory_mib"])
-    assert found["reads"]["failed"] == 0
+    assert result["passed"]
+    assert result["accounts"]["ledger"] == {"received": 600, "stored": 600}
+    assert sum(second["answered"] for second in result["timeline"]) == 600
+    assert sum(second["stored"] or 0 for second in result["timeline"]) == 600
+    assert {"writer", "ingest worker", "supervisor"} <= set(result["memory_mib"])
+    assert result["reads"]["failed"] == 0
     assert "Every event that was accepted is stored" in page.read_text()
     assert list(folder.iterdir()) == []
 
 
-def test_a_bloop_that_runs_is_measured_from_outside_and_compared_by_token(server: BloopServer) -> None:
+def test_a_running_bloop_is_measured_from_outside_and_compared_by_token(server: BloopServer) -> None:
     address = ("--url", f"http://127.0.0.1:{server.port}", "--secret", server.secret, "--token", server.token())
 
     done = server.cli("bench", "--seconds", "1", "--rate", "200", *address)

@@ -1,4 +1,4 @@
-"""The benchmark's view of a running bloop: right parts, right counts, nothing left behind. No figure is looked at."""
+"""The benchmark's view of a running bloop: right parts, right counts, nothing left behind. No test checks a figure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from bloop.bench.schedule import Load
 from tests.waiting import until
 
 
-def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
+def test_a_load_on_a_temporary_instance_is_counted_to_the_last_event_and_charged_to_the_right_parts(
     tmp_path: Path,
 ) -> None:
     with BenchInstance(tmp_path) as instance:
@@ -41,7 +41,7 @@ def test_a_load_on_a_throwaway_instance_is_counted_to_the_last_event_and_charged
     assert batches.clean
     assert set(singles.cpu_s) == set(parts)
     assert {part for _, part in memory} == set(parts)
-    assert all(one.pss > 0 for one in memory.values())
+    assert all(process.pss > 0 for process in memory.values())
 
 
 def test_a_burst_is_offered_at_twice_the_measured_speed_and_accounted_for(tmp_path: Path) -> None:
@@ -49,12 +49,12 @@ def test_a_burst_is_offered_at_twice_the_measured_speed_and_accounted_for(tmp_pa
 
     burst.run(Bench(report, Scale(probe_s=0.4, burst_s=0.4), tmp_path, lambda text: None))
 
-    found = {figure.name: figure for figure in report.figures}
-    ledger, offered = found["burst.offered_per_s"].detail["ledger"], found["burst.offered_per_s"].detail
+    figures = {figure.name: figure for figure in report.figures}
+    ledger, offered = figures["burst.offered_per_s"].detail["ledger"], figures["burst.offered_per_s"].detail
     assert offered["accepted"] > 0
     assert offered["dropped"] == ledger.get("ring_full", 0) == 0
     assert ledger["received"] == ledger["stored"]
-    assert found["burst.drained_in"].value >= 0
+    assert figures["burst.drained_in"].value >= 0
 
 
 def test_a_missing_event_ends_the_measurement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -64,7 +64,7 @@ def test_a_missing_event_ends_the_measurement(tmp_path: Path, monkeypatch: pytes
         measure(instance, Load(target(instance), "one", requests=20, rate=1000, connections=2))
 
 
-def test_an_instance_that_cannot_start_says_why(tmp_path: Path) -> None:
+def test_an_instance_that_cannot_start_reports_the_reason(tmp_path: Path) -> None:
     port = free_port()
     with BenchInstance(tmp_path, BLOOP__SERVER__PORT=str(port)):
         (tmp_path / "second").mkdir()
@@ -72,14 +72,14 @@ def test_an_instance_that_cannot_start_says_why(tmp_path: Path) -> None:
             BenchInstance(tmp_path / "second", BLOOP__SERVER__PORT=str(port)).__enter__()
 
 
-def test_a_soak_goes_on_beside_reads_deleting_and_alerts(tmp_path: Path) -> None:
+def test_a_soak_runs_with_reads_deletions_and_alerts(tmp_path: Path) -> None:
     report = Report()
     scale = Scale(soak_s=6.0, soak_rate=300.0, dataset_events=3000)
 
     soak.run(Bench(report, scale, tmp_path, lambda text: None))
 
-    found = {figure.name: figure.value for figure in report.figures}
-    assert found["soak.accepted"] == 1800
-    assert found["soak.deleted"] > 0
-    assert found["soak.alerts"] > 0
-    assert found["soak.read_p99"] > 0
+    figures = {figure.name: figure.value for figure in report.figures}
+    assert figures["soak.accepted"] == 1800
+    assert figures["soak.deleted"] > 0
+    assert figures["soak.alerts"] > 0
+    assert figures["soak.read_p99"] > 0

@@ -1,4 +1,4 @@
-"""The short version of `make chaos`: what is no kill (those have test_kills.py), one after the other and together."""
+"""A short `make chaos`: faults other than kills (test_kills.py has those), one after the other and together."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_no_fault_costs_an_event_that_was_accepted(tmp_path: Path) -> None:
     assert findings[-1].damaged > 1
 
 
-def test_an_alert_that_finds_its_receiver_down_is_told_when_it_is_back(tmp_path: Path) -> None:
+def test_an_alert_is_sent_when_its_receiver_is_back(tmp_path: Path) -> None:
     step, end = Trial([(FAULTS["receiver down"],)], SEED, SHORT).run(tmp_path / "world")
 
     assert (step.breaches, end.breaches) == ([], [])

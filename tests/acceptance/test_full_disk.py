@@ -1,4 +1,4 @@
-"""A disk that fills up under a real bloop: it stops in time, says so, makes room, goes on by itself and loses nothing.
+"""A disk that fills up under a real bloop: it stops in time, reports it, frees space, recovers and loses nothing.
 
 On a file system of a few dozen megabytes where this user may mount one. Where not, a limit on the size of the writer's
 files takes its place: storing then ends with an error of SQLite's instead of in good time, and everything else holds.
@@ -24,7 +24,9 @@ from bloop.issues.events import store as events
 from bloop.retention import store as retention
 from bloop.retention.disk import free_bytes
 from tests.acceptance.harness import BloopServer, event
+from tests.noise import noise
 from tests.seed import Seed
+from tests.stored import request_ids
 from tests.waiting import until
 
 MIB = 1024 * 1024
@@ -32,7 +34,7 @@ DISK_BYTES = 40 * MIB
 FREE_BYTES_MIN = 10 * MIB
 OLD_EVENTS = 2000
 BATCHES_MAX = 300
-STACK = "at frame\n" * 900  # 8 KB
+STACK = noise(8100)
 
 
 @pytest.fixture
@@ -54,15 +56,15 @@ def server(small_disk: Path, tmp_path: Path) -> Iterator[BloopServer]:
     path = small_disk / "bloop.db"
     fill(tmp_path / "filled.db")  # elsewhere: its log would not fit beside it
     shutil.move(tmp_path / "filled.db", path)
-    made = BloopServer(
+    server = BloopServer(
         tmp_path / "server",
         BLOOP__DATABASE__PATH=str(path),
         BLOOP__DATABASE__DISK_FREE_BYTES_MIN=str(FREE_BYTES_MIN),
         BLOOP__INGEST__MAX_STACK_BYTES="9000",
     )
-    made.database_path = path
-    yield made
-    made.remove_traces()
+    server.database_path = path
+    yield server
+    server.remove_traces()
 
 
 def fill(path: Path) -> None:
@@ -89,7 +91,7 @@ class Sender:
             if is_enough():
                 return True
             ids = [f"{len(self.sent)}-{number}-{n}" for n in range(50)]
-            answer = self._server.send(*(event(one, stack=STACK) for one in ids))
+            answer = self._server.send(*(event(request_id, stack=STACK) for request_id in ids))
             assert answer.status == 200
             self.sent.update(ids)
             self.accepted += answer.json["accepted"]
@@ -97,7 +99,7 @@ class Sender:
 
 
 def stored_ids(server: BloopServer) -> list[str]:
-    return [one for one in server.stored_ids() if one]
+    return [request_id for request_id in server.stored_ids() if request_id]
 
 
 def balances(server: BloopServer, sent: int) -> bool:
@@ -107,7 +109,7 @@ def balances(server: BloopServer, sent: int) -> bool:
     return ledger[project, Outcome.RECEIVED] == settled == sent
 
 
-def test_a_full_disk_is_stopped_at_said_cleared_and_got_over(server: BloopServer, small_disk: Path) -> None:
+def test_storing_stops_before_the_disk_is_full_reports_it_and_recovers(server: BloopServer, small_disk: Path) -> None:
     server.start()
     is_small = os.path.ismount(small_disk)
     (writer,) = server.pids("writer")
@@ -120,7 +122,7 @@ def test_a_full_disk_is_stopped_at_said_cleared_and_got_over(server: BloopServer
     health = server.request("GET", "/health").json
     stored = len(stored_ids(server))
     sender.send(lambda: False, batches_max=4)  # into the buffer, or refused and counted
-    assert len(stored_ids(server)) <= stored + 2000  # what was being stored when we looked
+    assert len(stored_ids(server)) <= stored + 2000  # being stored at that moment
     assert server.request("GET", "/auth/login").status == 200
     left = free_bytes(server.database_path)
 
@@ -133,7 +135,7 @@ def test_a_full_disk_is_stopped_at_said_cleared_and_got_over(server: BloopServer
     server.cli("retention", "set", "--events", "7")
     server.cli("retention", "purge", "--yes")
 
-    until(lambda: server.status("GET", "/ready") == 200, "storing to go on by itself", 30)
+    until(lambda: server.status("GET", "/ready") == 200, "storing to continue by itself", 30)
     until(lambda: len(stored_ids(server)) == sender.accepted, "the rest", 30)
     assert set(stored_ids(server)) <= sender.sent
     assert len(set(stored_ids(server))) == sender.accepted
@@ -141,6 +143,6 @@ def test_a_full_disk_is_stopped_at_said_cleared_and_got_over(server: BloopServer
     assert server.pids("writer") == [writer]
     with server.reader() as db:
         assert db.execute("PRAGMA integrity_check").get == "ok"
-        assert db.execute("SELECT count(*) FROM events WHERE request_id IS NULL").get == 5
+        assert request_ids(db).count(None) == 5
     assert server.stop() == 0
     assert "Traceback" not in server.log

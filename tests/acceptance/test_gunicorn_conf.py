@@ -67,7 +67,7 @@ def test_processes_find_each_other_in_any_order(run: tuple[BloopServer, Run]):
     until(lambda: server.stored_ids() == ["any-order"], "the event to be stored")
 
 
-def test_ingest_that_cannot_start_says_so_by_its_exit_code(run: tuple[BloopServer, Run]):
+def test_ingest_that_cannot_start_has_its_own_exit_code(run: tuple[BloopServer, Run]):
     server, start = run
     server.env["BLOOP__AUTH__HMAC_SECRET"] = "short"
 
@@ -89,9 +89,7 @@ def test_ring_that_is_not_ours_ends_the_ingest_server(run: tuple[BloopServer, Ru
     assert f"cannot start: shared memory {name} is not a bloop ring" in server.log
 
 
-def test_systemd_is_told_when_a_process_works_that_it_lives_and_that_it_stops(
-    run: tuple[BloopServer, Run], tmp_path: Path
-):
+def test_systemd_is_notified_when_a_process_is_ready_alive_and_stopping(run: tuple[BloopServer, Run], tmp_path: Path):
     server, start = run
     heard: dict[str, list[str]] = {"writer": [], "ingest": [], "dashboard": []}
     with contextlib.ExitStack() as stack:

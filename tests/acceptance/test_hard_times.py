@@ -1,4 +1,4 @@
-"""A writer that stands still, a disk that takes no more: what was answered `accepted` is stored, the rest counted."""
+"""A stopped writer, a full disk: every event answered `accepted` is stored, all others are counted."""
 
 from __future__ import annotations
 
@@ -11,25 +11,26 @@ from collections.abc import Callable
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.ring import spill
 from tests.acceptance.harness import BloopServer, event
+from tests.noise import noise
 from tests.waiting import until
 
 Make = Callable[..., BloopServer]
 
 STANDSTILL_S = 10.0
-PADDING = "x" * 900  # so that the lanes fill within the time
+PADDING = noise(1500)
 
 
 def send_batch(server: BloopServer, prefix: str, number: int) -> tuple[list[str], int, float]:
     """(ids in the order sent, how many were accepted, seconds until the answer)."""
     ids = [f"{prefix}-{number}-{n}" for n in range(50)]
     before = time.monotonic()
-    answer = server.send(*(event(one, metadata={"padding": PADDING}) for one in ids))
+    answer = server.send(*(event(request_id, metadata={"padding": PADDING}) for request_id in ids))
     assert answer.status == 200
     assert answer.json["accepted"] + answer.json["dropped"] == 50
     return ids, answer.json["accepted"], time.monotonic() - before
 
 
-def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accepted(make_server: Make):
+def test_a_writer_stopped_for_ten_seconds_loses_no_accepted_event(make_server: Make):
     server = make_server(BLOOP__INGEST__SPILL_BYTES_MAX=str(4 * 1024 * 1024)).start()
     (writer,) = server.pids("writer")
     sent, accepted, slowest_s, batches = set(), 0, 0.0, 0
@@ -45,7 +46,7 @@ def test_a_writer_that_stands_still_for_ten_seconds_loses_nothing_that_was_accep
     finally:
         os.kill(writer, signal.SIGCONT)
 
-    stored = until(lambda: len(found) == accepted and found if (found := server.stored_ids()) else None, "the rest", 30)
+    stored = until(lambda: len(ids) == accepted and ids if (ids := server.stored_ids()) else None, "the rest", 30)
     assert not_ready
     assert slowest_s < 2.0  # ingest does not wait for the writer
     assert len(set(stored)) == len(stored)
@@ -68,7 +69,7 @@ def test_a_burst_past_the_lanes_is_stored_to_the_last_event_also_across_a_stop(m
         os.kill(writer, signal.SIGCONT)
     assert server.stop() == 0
 
-    sent = [one for ids, _, _ in answers for one in ids]
+    sent = [request_id for ids, _, _ in answers for request_id in ids]
     assert [accepted for _, accepted, _ in answers] == [50] * 40
     assert waiting["spill_records"] > 100
     assert waiting["pending_records"] >= waiting["spill_records"]
@@ -88,12 +89,12 @@ def test_workers_and_capacity_may_change_while_records_wait(make_server: Make):
     server.start()
 
     assert accepted == 50
-    until(lambda: len(server.stored_ids()) == 50, "the records of the ring as it was")
+    until(lambda: len(server.stored_ids()) == 50, "the records of the old ring")
     stat = server.ring_stat()
     assert (len(stat["lanes"]), stat["capacity_bytes"]) == (3, 3 * 512 * 1024)
 
 
-def test_a_disk_that_takes_no_more_is_said_and_got_over(server: BloopServer):
+def test_a_full_disk_is_reported_and_storing_recovers(server: BloopServer):
     (writer,) = server.pids("writer")
     send_batch(server, "before", 0)
     until(lambda: len(server.stored_ids()) == 50, "the first batch")
@@ -102,7 +103,7 @@ def test_a_disk_that_takes_no_more_is_said_and_got_over(server: BloopServer):
     try:
         _, accepted, _ = send_batch(server, "full", 0)
         health = until(
-            lambda: found if (found := server.request("GET", "/health").json)["status"] == "degraded" else None,
+            lambda: health if (health := server.request("GET", "/health").json)["status"] == "degraded" else None,
             "/health to say so",
         )
         is_ready = server.status("GET", "/ready") == 200

@@ -1,4 +1,4 @@
-"""The page of an issue in Chromium, in front of a real bloop: its menus, and what it says when something happens."""
+"""The page of an issue in Chromium, in front of a real bloop: its menus, and its messages when the issue changes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bloop.accounts.people.store import create_user
 from bloop.base.clock import now_ms
 from bloop.db import connection
 from tests.acceptance.harness import BloopServer, event
-from tests.acceptance.test_list_browser import have
+from tests.acceptance.test_list_browser import ensure_issues
 from tests.browser.test_keyboard import press
 from tests.chromium import Visit
 from tests.waiting import until
@@ -29,8 +29,8 @@ def cookie(bloop: BloopServer) -> str:
     return bloop.session("u1")
 
 
-def opened(visit: Visit, bloop: BloopServer, name: str, **options: Any) -> Page:
-    have(bloop, name, release="1.4.2")
+def open_issue(visit: Visit, bloop: BloopServer, name: str, **options: Any) -> Page:
+    ensure_issues(bloop, name, release="1.4.2")
     page = visit(f"/?tab=all&q={name}", **options)
     page.locator(".issue-title").click()
     expect(page.locator(".issue-page")).to_be_visible()
@@ -47,11 +47,11 @@ def history(page: Page) -> str:
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
-def test_the_menus_say_where_it_is_fixed_and_how_long_it_is_muted(
+def test_the_menus_choose_the_release_of_the_fix_and_the_length_of_a_mute(
     visit: Visit, bloop: BloopServer, java_script_enabled: bool
 ) -> None:
     name = f"Menus{'With' if java_script_enabled else 'Without'}"
-    page = opened(visit, bloop, name, java_script_enabled=java_script_enabled)
+    page = open_issue(visit, bloop, name, java_script_enabled=java_script_enabled)
     status = page.locator(".issue-meta .status")
 
     menu(page, "Resolve in a release")
@@ -88,9 +88,9 @@ def test_the_menus_say_where_it_is_fixed_and_how_long_it_is_muted(
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
-def test_somebody_is_made_to_look_after_it(visit: Visit, bloop: BloopServer, java_script_enabled: bool) -> None:
+def test_the_issue_is_assigned(visit: Visit, bloop: BloopServer, java_script_enabled: bool) -> None:
     name = f"Assign{'With' if java_script_enabled else 'Without'}"
-    page = opened(visit, bloop, name, java_script_enabled=java_script_enabled)
+    page = open_issue(visit, bloop, name, java_script_enabled=java_script_enabled)
     facts = page.locator(".key-facts")
 
     menu(page, "Assign")
@@ -107,8 +107,8 @@ def test_somebody_is_made_to_look_after_it(visit: Visit, bloop: BloopServer, jav
     assert history(page).startswith("Assigned to nobody by ada")
 
 
-def test_keys_act_at_once_whatever_the_menus_offer(visit: Visit, bloop: BloopServer) -> None:
-    page = opened(visit, bloop, "KeyedError")
+def test_keys_act_at_once_without_a_menu(visit: Visit, bloop: BloopServer) -> None:
+    page = open_issue(visit, bloop, "KeyedError")
     status = page.locator(".issue-meta .status")
 
     press(page, "a")
@@ -123,8 +123,8 @@ def test_keys_act_at_once_whatever_the_menus_offer(visit: Visit, bloop: BloopSer
     assert history(page).startswith("Resolved by ada")
 
 
-def test_an_open_page_says_what_happened_and_moves_nothing(visit: Visit, bloop: BloopServer) -> None:
-    page = opened(visit, bloop, "WatchedError")
+def test_an_open_page_reports_changes_and_moves_nothing(visit: Visit, bloop: BloopServer) -> None:
+    page = open_issue(visit, bloop, "WatchedError")
     line = page.locator("[data-live] button")
     expect(line).to_have_count(0)
     token = bloop.token(scopes="errors:write")
@@ -142,8 +142,8 @@ def test_an_open_page_says_what_happened_and_moves_nothing(visit: Visit, bloop: 
     expect(line).to_have_count(0)
 
 
-def test_an_old_release_leaves_it_resolved_and_a_new_one_brings_it_back(visit: Visit, bloop: BloopServer) -> None:
-    page = opened(visit, bloop, "PinnedError")
+def test_an_old_release_leaves_it_resolved_and_a_new_one_reopens_it(visit: Visit, bloop: BloopServer) -> None:
+    page = open_issue(visit, bloop, "PinnedError")
     menu(page, "Resolve in a release")
     page.get_by_label("In release", exact=True).fill("1.5.0")
     page.locator(".menu-form").get_by_role("button", name="Resolve").click()

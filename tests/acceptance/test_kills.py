@@ -1,6 +1,6 @@
-"""Exactly once, whatever is killed. `BLOOP_TEST_KILLS` sets how often (make kill-test KILLS=1000), 60 by default.
+"""Exactly once, whichever process is killed. `BLOOP_TEST_KILLS` sets the kills (make kill-test KILLS=1000); default 60.
 
-What is acceptable and what is not stands in tests/chaos/accounts.py; `make chaos` tries other faults besides kills.
+tests/chaos/accounts.py lists the acceptable and the forbidden outcomes; `make chaos` tries other faults besides kills.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from tests.chaos.accounts import Account, imbalances
 from tests.chaos.kills import (
     RECOVERS_WITHIN_S,
     SPILLING,
-    answers,
+    accepts_requests,
     is_ready,
-    kill_something,
+    kill_random_process,
     pause,
-    standing_still,
+    stopped_processes,
 )
 from tests.waiting import until
 
@@ -36,30 +36,30 @@ CLIENTS = 3
 pytestmark = pytest.mark.faults
 
 
-def test_every_accepted_event_is_stored_exactly_once_whatever_is_killed(make_server: Callable[..., BloopServer]):
+def test_every_accepted_event_is_stored_exactly_once_despite_kills(make_server: Callable[..., BloopServer]):
     rng = random.Random(SEED)
     server = make_server().start()
-    clients = started(Client(server, f"c{number}") for number in range(CLIENTS))
+    clients = start_all(Client(server, f"c{number}") for number in range(CLIENTS))
 
-    killed = Counter(kill_something(server, rng, say=saying(number)) for number in range(KILLS))
+    killed = Counter(kill_random_process(server, rng, report=report_some(number)) for number in range(KILLS))
 
     assert_nothing_is_lost_or_doubled(server, clients, killed)
 
 
-def test_bursts_that_spill_are_stored_exactly_once_whatever_is_killed(make_server: Callable[..., BloopServer]):
-    """Lanes of 256 KiB, and a writer that stands still before every kill: what comes in is on the disk by then."""
+def test_bursts_that_spill_are_stored_exactly_once_despite_kills(make_server: Callable[..., BloopServer]):
+    """Lanes of 256 KiB, and a writer that is stopped before every kill: by then, events are on the disk."""
     rng = random.Random(SEED)
     server = make_server(BLOOP__INGEST__CHANNEL_CAPACITY="512").start()
-    clients = started(BurstClient(server, f"b{number}") for number in range(CLIENTS))
+    clients = start_all(BurstClient(server, f"b{number}") for number in range(CLIENTS))
     killed: Counter[str] = Counter()
 
     for number in range(BURST_KILLS):
-        with standing_still(server.pids("writer")):
+        with stopped_processes(server.pids("writer")):
             pause(rng.uniform(0.2, 0.6))
-            if rng.random() < 0.5:  # at the fullest, and the others while the writer catches up
-                killed[kill_something(server, rng, SPILLING, after_pause=False, say=saying(number))] += 1
+            if rng.random() < 0.5:  # while lanes are fullest; the other kills while the writer catches up
+                killed[kill_random_process(server, rng, SPILLING, after_pause=False, report=report_some(number))] += 1
                 continue
-        killed[kill_something(server, rng, SPILLING, say=saying(number))] += 1
+        killed[kill_random_process(server, rng, SPILLING, report=report_some(number))] += 1
 
     until(lambda: is_ready(server), "bloop to recover from the last kill", RECOVERS_WITHIN_S)
     spilled = sum(lane["spilled"] for lane in server.ring_stat()["lanes"])
@@ -68,16 +68,16 @@ def test_bursts_that_spill_are_stored_exactly_once_whatever_is_killed(make_serve
     assert [file for file in spill.files(server.settings.spill_folder) if file.path.stat().st_size] == []
 
 
-def started(clients: Iterable[Client]) -> list[Client]:
-    listed = list(clients)
-    for client in listed:
+def start_all(clients: Iterable[Client]) -> list[Client]:
+    threads = list(clients)
+    for client in threads:
         client.start()
-    return listed
+    return threads
 
 
 def assert_nothing_is_lost_or_doubled(server: BloopServer, clients: list[Client], killed: Counter[str]) -> None:
-    """Let it recover, stop everything, and compare what clients were told with what is stored."""
-    until(lambda: answers(server), "bloop to recover from the last kill", RECOVERS_WITHIN_S)
+    """Let it recover, stop everything, and compare the answers with the stored events."""
+    until(lambda: accepts_requests(server), "bloop to recover from the last kill", RECOVERS_WITHIN_S)
     account = Account()
     account.add(client.stop() for client in clients)
     until(lambda: is_ready(server), "bloop to be ready again", RECOVERS_WITHIN_S)
@@ -98,10 +98,10 @@ def assert_nothing_is_lost_or_doubled(server: BloopServer, clients: list[Client]
     assert server.leftovers() == []
 
 
-def saying(number: int) -> Callable[[str], None]:
-    """Every tenth of the kills is worth a line."""
-    is_worth_it = number % max(1, KILLS // 10) == 0
-    return lambda what: say(f"kill {number + 1}: {what}") if is_worth_it else None
+def report_some(number: int) -> Callable[[str], None]:
+    """Print every tenth kill."""
+    is_printed = number % max(1, KILLS // 10) == 0
+    return lambda process: say(f"kill {number + 1}: {process}") if is_printed else None
 
 
 def say(line: str) -> None:

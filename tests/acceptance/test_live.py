@@ -1,4 +1,4 @@
-"""The live stream over real connections: resumed after a kill, open in hundreds, and none of a page's threads taken."""
+"""The live stream over real connections: resumed after a kill; hundreds at once take no thread of the pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CLIENTS = 200
 
 
 class Reader:
-    """A client of /v1/stream that keeps what it was sent."""
+    """A client of /v1/stream that keeps all it receives."""
 
     def __init__(self, server: BloopServer, headers: dict[str, str], **buffers: int) -> None:
         self.sock = socket.socket()
@@ -55,14 +55,14 @@ class Reader:
 
 @pytest.fixture
 def listen(make_server: Callable[..., BloopServer]) -> Iterator[Callable[..., Reader]]:
-    made: list[Reader] = []
+    readers: list[Reader] = []
 
-    def open_one(server: BloopServer, headers: dict[str, str], **buffers: int) -> Reader:
-        made.append(Reader(server, headers, **buffers))
-        return made[-1]
+    def open_reader(server: BloopServer, headers: dict[str, str], **buffers: int) -> Reader:
+        readers.append(Reader(server, headers, **buffers))
+        return readers[-1]
 
-    yield open_one
-    for reader in made:
+    yield open_reader
+    for reader in readers:
         reader.sock.close()
 
 
@@ -77,7 +77,7 @@ def issue(number: int) -> dict[str, Any]:
 
 
 @pytest.mark.faults
-def test_a_stream_goes_on_where_it_was_when_the_dashboard_was_killed(
+def test_a_stream_resumes_after_the_dashboard_was_killed(
     make_server: Callable[..., BloopServer], listen: Callable[..., Reader]
 ) -> None:
     server = make_server().start()
@@ -100,9 +100,9 @@ def test_a_stream_goes_on_where_it_was_when_the_dashboard_was_killed(
         return reader if reader.text.startswith("HTTP/1.1 200") else None
 
     after = until(again, "the dashboard is back")
-    until(lambda: after.ids() == [2, 3, 4], "what happened meanwhile, once")
+    until(lambda: after.ids() == [2, 3, 4], "the events missed meanwhile, once")
     server.send(issue(4))
-    until(lambda: after.ids() == [2, 3, 4, 5], "and what happens now")
+    until(lambda: after.ids() == [2, 3, 4, 5], "and new events")
     assert server.stop() == 0
     assert server.leftovers() == []
 
@@ -137,7 +137,7 @@ def test_hundreds_of_open_streams_leave_the_pages_their_threads(
     assert "stream_failed" not in server.log
 
 
-def test_a_client_that_reads_nothing_is_let_go_and_the_others_hear_everything(
+def test_a_client_that_reads_nothing_is_disconnected_and_the_others_get_everything(
     make_server: Callable[..., BloopServer], listen: Callable[..., Reader]
 ) -> None:
     server = make_server().start()
@@ -151,7 +151,7 @@ def test_a_client_that_reads_nothing_is_let_go_and_the_others_hear_everything(
         server.send(*[issue(50 * batch + number) for number in range(50)])
     until(lambda: len(awake.ids()) == 200, "the issues")
 
-    # Two hundred signals at a time, until nobody can hold them for the sleeper any more.
+    # Two hundred signals at a time, until the server cannot buffer more for the idle client.
     headers = {"Cookie": f"bloop_session={awake_cookie}", "Origin": server.settings.auth.rp_origin}
     everything = [f"DEFAULT-{number}" for number in range(1, 201)]
     for number in range(1, 11):

@@ -1,4 +1,4 @@
-"""`make run` as the README shows it: one command, then what it prints is pasted.
+"""`make run` as the README shows it: one command, whose printed curl command is pasted.
 
 The environment is set up already here; `RUNNABLE=` keeps make from looking at it.
 """
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import BloopServer, sign_in_link
+from tests.stored import stored_events
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,7 @@ class MadeServer(BloopServer):
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Iterator[Callable[[str], MadeServer]]:
+def make_run(tmp_path: Path) -> Iterator[Callable[[str], MadeServer]]:
     servers: list[MadeServer] = []
 
     def make(name: str) -> MadeServer:
@@ -49,13 +50,13 @@ def made(tmp_path: Path) -> Iterator[Callable[[str], MadeServer]]:
 
 
 def pasted_curl(output: str) -> str:
-    found = re.search(r"^  (curl .*)$", output, re.MULTILINE)
-    assert found, output
-    return found[1]
+    curl = re.search(r"^  (curl .*)$", output, re.MULTILINE)
+    assert curl, output
+    return curl[1]
 
 
-def test_pasted_curl_stores_an_event_and_ctrl_c_ends_it_all(made: Callable[[str], MadeServer]):
-    server = made("a").start()
+def test_pasted_curl_stores_an_event_and_ctrl_c_ends_every_process(make_run: Callable[[str], MadeServer]):
+    server = make_run("a").start()
     key_line = server.output.splitlines()[server.output.splitlines().index("Key of the project 'default':") + 1]
 
     done = subprocess.run(["bash", "-c", pasted_curl(server.output)], capture_output=True, text=True, timeout=20)
@@ -67,12 +68,12 @@ def test_pasted_curl_stores_an_event_and_ctrl_c_ends_it_all(made: Callable[[str]
     server.interrupt()
     server.wait_ended()
     with server.reader() as db:
-        assert db.execute("SELECT message FROM events").fetchall() == [("The first event",)]
+        assert [event.message for event in stored_events(db)] == ["The first event"]
     assert server.leftovers() == []
 
 
-def test_second_start_keeps_the_key_and_finds_the_events(made: Callable[[str], MadeServer]):
-    server = made("a").start()
+def test_second_start_keeps_the_key_and_finds_the_events(make_run: Callable[[str], MadeServer]):
+    server = make_run("a").start()
     curl, key = pasted_curl(server.output), server.secret_path.read_text()
     subprocess.run(["bash", "-c", curl], capture_output=True, check=True, timeout=20)
     server.interrupt()
@@ -88,8 +89,8 @@ def test_second_start_keeps_the_key_and_finds_the_events(made: Callable[[str], M
     assert row["error_type"] == "HelloBloop"
 
 
-def test_two_copies_have_ports_secrets_and_data_of_their_own(made: Callable[[str], MadeServer]):
-    first, second = made("a").start(), made("b").start()
+def test_two_copies_have_ports_secrets_and_data_of_their_own(make_run: Callable[[str], MadeServer]):
+    first, second = make_run("a").start(), make_run("b").start()
 
     assert first.secret_path.read_text() != second.secret_path.read_text()
     done = subprocess.run(["bash", "-c", pasted_curl(second.output)], capture_output=True, text=True, timeout=20)

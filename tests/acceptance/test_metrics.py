@@ -1,4 +1,4 @@
-"""What bloop says of itself while it works: /metrics beside the ledger, and its own errors beside everybody else's."""
+"""bloop's reports about itself under load: /metrics compared with the ledger, and bloop's own errors."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from bloop.base.outcomes import Outcome
 from bloop.cli.checks import Verdict
 from bloop.cli.checks_online import metrics_are_private
 from tests.acceptance.harness import BloopServer, event, signed
+from tests.stored import stored_events
 from tests.waiting import until
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -30,13 +31,13 @@ def scrape(server: BloopServer) -> Series:
     return {(s.name, tuple(sorted(s.labels.items()))): s.value for family in families for s in family.samples}
 
 
-def of(found: Series, name: str, **labels: str) -> float:
-    return found.get((name, tuple(sorted(labels.items()))), 0.0)
+def count_of(series: Series, name: str, **labels: str) -> float:
+    return series.get((name, tuple(sorted(labels.items()))), 0.0)
 
 
-def requests_of(found: Series, **labels: str) -> float:
-    wanted = set(labels.items())
-    return sum(v for (name, own), v in found.items() if name == "bloop_http_requests_total" and wanted <= set(own))
+def requests_of(series: Series, **labels: str) -> float:
+    selected = set(labels.items())
+    return sum(v for (name, own), v in series.items() if name == "bloop_http_requests_total" and selected <= set(own))
 
 
 def test_metrics_agree_with_the_ledger_under_traffic(shared_server: BloopServer):
@@ -57,55 +58,55 @@ def test_metrics_agree_with_the_ledger_under_traffic(shared_server: BloopServer)
         sender.join()
 
     def settled() -> Series | None:
-        found = scrape(server)
-        answered = requests_of(found, server="ingest", method="POST")
+        series = scrape(server)
+        answered = requests_of(series, server="ingest", method="POST")
         return (
-            found
-            if of(found, "bloop_events_total", outcome="stored", project="default") == 200 and (answered == 4 * 43)
+            series
+            if count_of(series, "bloop_events_total", outcome="stored", project="default") == 200 and answered == 4 * 43
             else None
         )
 
-    found = until(settled, "everything to be stored and counted")
+    series = until(settled, "everything to be stored and counted")
     names = {"default": 1, "(none)": 0}
-    ledger = {(names[p], Outcome[o.upper()]): v for p, o, v in _events(found) if v}
+    ledger = {(names[p], Outcome[o.upper()]): v for p, o, v in _events(series) if v}
     assert ledger == server.ledger()
-    assert of(found, "bloop_events_total", outcome="invalid", project="default") == 8
-    assert requests_of(found, server="ingest", route="/v1/ingest", code="200") == 160
-    assert requests_of(found, server="ingest", route="/v1/ingest", code="401") == 4
-    assert requests_of(found, server="ingest", route="/v1/ingest", code="400") == 4
-    assert requests_of(found, server="ingest", route="/v1/ingest/batch", code="200") == 4
-    assert requests_of(found, server="dashboard", route="/metrics", code="200") >= 3
-    assert of(found, "bloop_accept_to_visible_seconds_count") == 200
-    assert 0 < of(found, "bloop_accept_to_visible_seconds_sum") < 200 * 60
-    assert of(found, "bloop_flush_duration_seconds_count") >= 1
-    assert of(found, "bloop_ring_records") == of(found, "bloop_ring_oldest_seconds") == 0
-    assert of(found, "bloop_ring_producers") == 3
+    assert count_of(series, "bloop_events_total", outcome="invalid", project="default") == 8
+    assert requests_of(series, server="ingest", route="/v1/ingest", code="200") == 160
+    assert requests_of(series, server="ingest", route="/v1/ingest", code="401") == 4
+    assert requests_of(series, server="ingest", route="/v1/ingest", code="400") == 4
+    assert requests_of(series, server="ingest", route="/v1/ingest/batch", code="200") == 4
+    assert requests_of(series, server="dashboard", route="/metrics", code="200") >= 3
+    assert count_of(series, "bloop_accept_to_visible_seconds_count") == 200
+    assert 0 < count_of(series, "bloop_accept_to_visible_seconds_sum") < 200 * 60
+    assert count_of(series, "bloop_flush_duration_seconds_count") >= 1
+    assert count_of(series, "bloop_ring_records") == count_of(series, "bloop_ring_oldest_seconds") == 0
+    assert count_of(series, "bloop_ring_producers") == 3
     for process in ("dashboard", "writer", "alerts", "retention"):
-        assert of(found, "bloop_process_up", process=process) == 1
-    for before, after in zip(scrapes, [*scrapes[1:], found], strict=True):
+        assert count_of(series, "bloop_process_up", process=process) == 1
+    for before, after in zip(scrapes, [*scrapes[1:], series], strict=True):
         assert all(after[key] >= value for key, value in before.items() if key[0].endswith(("_total", "_bucket")))
 
 
-def _events(found: Series) -> list[tuple[str, str, int]]:
-    rows = [(dict(own), value) for (name, own), value in found.items() if name == "bloop_events_total"]
+def _events(series: Series) -> list[tuple[str, str, int]]:
+    rows = [(dict(own), value) for (name, own), value in series.items() if name == "bloop_events_total"]
     return [(own["project"], own["outcome"], int(value)) for own, value in rows]
 
 
 @pytest.mark.faults
-def test_what_waits_gets_older_while_the_writer_stands_still(shared_server: BloopServer):
+def test_waiting_records_get_older_while_the_writer_is_stopped(shared_server: BloopServer):
     server = shared_server
     (writer,) = server.pids("writer")
     os.kill(writer, signal.SIGSTOP)
     try:
-        before = of(scrape(server), "bloop_events_total", outcome="stored", project="default")
+        before = count_of(scrape(server), "bloop_events_total", outcome="stored", project="default")
         server.send(event("waiting"))
-        until(lambda: of(scrape(server), "bloop_ring_oldest_seconds") > 0.3, "the age to grow")
-        found = scrape(server)
-        assert of(found, "bloop_ring_records") == 1
-        assert of(found, "bloop_events_total", outcome="stored", project="default") == before
+        until(lambda: count_of(scrape(server), "bloop_ring_oldest_seconds") > 0.3, "the age to grow")
+        series = scrape(server)
+        assert count_of(series, "bloop_ring_records") == 1
+        assert count_of(series, "bloop_events_total", outcome="stored", project="default") == before
     finally:
         os.kill(writer, signal.SIGCONT)
-    until(lambda: of(scrape(server), "bloop_ring_records") == 0, "it to be stored")
+    until(lambda: count_of(scrape(server), "bloop_ring_records") == 0, "it to be stored")
 
 
 @pytest.mark.faults
@@ -119,7 +120,7 @@ def test_counts_outlive_the_workers_that_made_them(server: BloopServer):
     until(lambda: server.status("OPTIONS", "/v1/ingest/batch") == 204, "the next ones")
 
     batch = {"route": "/v1/ingest/batch", "code": "204"}
-    until(lambda: requests_of(found := scrape(server), **batch) and found, "them to report")
+    until(lambda: requests_of(series := scrape(server), **batch) and series, "them to report")
     assert requests_of(scrape(server), server="ingest", code="200") == 20
 
 
@@ -150,12 +151,10 @@ def test_only_this_machine_reads_metrics_without_a_token(shared_server: BloopSer
 # Own errors
 
 
-def own_events(server: BloopServer) -> list[tuple[str, str, str]]:
-    sql = """
-        SELECT e.error_type, e.route, e.metadata FROM events AS e JOIN issues AS i ON i.id = e.issue_id
-          JOIN projects AS p ON p.id = i.project_id WHERE p.public_id = 'bloop-itself'"""
+def own_events(server: BloopServer) -> list[tuple[str, str | None, str | None]]:
     with server.reader() as db:
-        return list(db.execute(sql))
+        events = [event for event in stored_events(db) if event.project_public_id == "bloop-itself"]
+    return [(event.error_type, event.route, event.metadata) for event in events]
 
 
 @pytest.fixture
@@ -197,7 +196,7 @@ def test_an_error_in_a_page_is_an_issue_of_bloop_itself_and_a_dead_database_is_n
     for suffix in ("-wal", "-shm"):
         (server.folder / f"bloop.db{suffix}").unlink(missing_ok=True)
     server.database_path.write_bytes(b"no database at all" * 1000)
-    for pid in server.pids("dashboard-worker"):  # the next one opens what is there now
+    for pid in server.pids("dashboard-worker"):  # the next one opens the new file
         os.kill(pid, signal.SIGKILL)
     until(lambda: server.status("GET", "/health") == 200, "the next dashboard")
     answers = [server.status("GET", "/v1/errors?limit=1") for _ in range(20)]

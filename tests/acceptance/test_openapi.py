@@ -51,9 +51,9 @@ PACKERS: dict[str, Callable[[bytes], bytes]] = {
     "br": brotli.compress,
     "zstd": zstandard.compress,
 }
-# Who may do what is walked route by route in tests/integration/api/test_access_table.py.
+# tests/integration/api/test_access_table.py checks the access to every route.
 UNCHECKED = ("ignored_auth",)
-# Only a browser with a passkey answers what these ask; tests/integration/api/test_passkeys.py does.
+# Only a browser with a passkey can answer their challenge; tests/integration/api/test_passkeys.py does.
 CEREMONIES = re.compile("(?:start|finish)(?:Registration|Invited|Login|Passkey)")
 SENT_BY_NOBODY = ("resetAccounts", "streamSignals")  # it would sign this very client out; it does not end
 
@@ -114,7 +114,7 @@ def fit(case: schemathesis.Case) -> None:
     if asked == "makeToken" and case.body.get("project"):
         case.body = case.body | {"project": "default", "errors:read": "on", "expires_in_days": "90"}
     if asked == "setRetention" and isinstance(case.body.get("per_project"), list):
-        case.body = case.body | {"per_project": [of_default(one) for one in case.body["per_project"]]}
+        case.body = case.body | {"per_project": [of_default(project) for project in case.body["per_project"]]}
     if asked == "setRetentionOfProjectByForm" and case.body.get("project"):
         case.body = case.body | {"project": "default"}
     if asked == "deleteProjectByForm" and case.body.get("confirm"):
@@ -129,8 +129,8 @@ def fit(case: schemathesis.Case) -> None:
         kind = case.body["type"]
         case.body = {"type": kind, **{name: CHANNEL_TEXTS[name] for name in CHANNEL_BLANKS[kind]}}
     if asked == "muteError":
-        said = [name for name in ("for_secs", "events", "per_hour", "until") if case.body.get(name) is not None]
-        case.body = {name: value for name, value in case.body.items() if name not in said[1:]}
+        limits = [name for name in ("for_secs", "events", "per_hour", "until") if case.body.get(name) is not None]
+        case.body = {name: value for name, value in case.body.items() if name not in limits[1:]}
         if type(case.body.get("until")) is int:
             case.body = case.body | {"until": now_ms() + 60_000}
     if asked == "assignError" and case.body.get("assignee"):
@@ -149,7 +149,7 @@ def sendable(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def of_default(own: Any) -> Any:
-    """What the body is to say of one project, about one that exists, and no more: the whole has a limit."""
+    """The body's setting of a project, for the existing one only: the body has a size limit."""
     if not isinstance(own, dict) or "project_id" not in own:
         return own
     days = {name: int(v) if isinstance(v, float) else v for name, v in own.items() if name == "raw_events_days"}
@@ -171,14 +171,14 @@ class Client:
         self.dashboard.close()
 
     def make_rule(self) -> None:
-        """The one of the document's examples."""
+        """Create the rule of the document's examples."""
         body = {"name": "An example", "config": {"type": "new_issue"}}
         headers = {"Authorization": f"Bearer {self._token}"}
         answer = self.dashboard.post(f"{self.url}/v1/alerts", json=body, headers=headers)
         assert answer.json()["id"] == 3, answer.text
 
     def how_to_send(self, case: schemathesis.Case) -> dict[str, Any]:
-        """Connection and credential for a case, by what its operation asks for: writes with a token if they may be."""
+        """Connection and credential for a case, as its operation requires; writes use a token if allowed."""
         asked = case.operation.definition.raw.get("security", schema.raw_schema["security"])
         kinds = {kind for alternative in asked for kind in alternative}
         if case.operation.definition.raw.get("operationId") in SENT_BY_NOBODY:
@@ -201,7 +201,7 @@ class Client:
 
 
 class Signature(AuthBase):
-    """Packs the body as its Content-Encoding says, then signs what is sent."""
+    """Compresses the body as its Content-Encoding says, then signs it."""
 
     def __init__(self, secret: str) -> None:
         self._secret = secret.encode()
@@ -246,12 +246,12 @@ def test_operation_answers_as_documented(client: Client, case: schemathesis.Case
     )
 
 
-def test_everything_that_was_accepted_is_stored_and_accounted_for(client: Client) -> None:
+def test_every_accepted_event_is_stored_and_accounted_for(client: Client) -> None:
     def balance() -> bool:
         ledger = client.server.ledger()
         received, stored, refused = (
-            sum(n for (_, outcome), n in ledger.items() if outcome in wanted)
-            for wanted in ([Outcome.RECEIVED], [Outcome.STORED], REFUSALS)
+            sum(n for (_, outcome), n in ledger.items() if outcome in outcomes)
+            for outcomes in ([Outcome.RECEIVED], [Outcome.STORED], REFUSALS)
         )
         return 1 < stored < received == stored + refused
 

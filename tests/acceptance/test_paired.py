@@ -1,4 +1,4 @@
-"""`python -m benchmarks paired COMMIT`, and that each side runs the code it says it runs. No figure is looked at."""
+"""`python -m benchmarks paired COMMIT`, and that each side runs its own code. No test checks a figure."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pids_with_sign(folder: Path) -> set[int]:
     return {int(path.name.removeprefix("ran-")) for path in folder.glob("ran-*")}
 
 
-def lives(process: psutil.Process) -> bool:
+def is_alive(process: psutil.Process) -> bool:
     return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
 
 
@@ -74,15 +74,15 @@ def test_the_working_tree_is_compared_with_a_commit_from_start_to_table(tmp_path
     done = benchmarks("paired", "HEAD", "--quick", "--json", str(result))
 
     assert done.returncode == 0, done.stderr
-    found = json.loads(result.read_text())
-    assert [figure["name"] for figure in found["figures"]] == list(KINDS)
-    for figure in found["figures"]:
+    content = json.loads(result.read_text())
+    assert [figure["name"] for figure in content["figures"]] == list(KINDS)
+    for figure in content["figures"]:
         assert len(figure["ours"]) == len(figure["theirs"]) == 1
         assert figure["ratio"] == figure["ours"][0] / figure["theirs"][0] > 0
     assert all(name in done.stdout for name in KINDS)
 
 
-def test_a_commit_that_is_not_there_ends_the_comparison_with_1() -> None:
+def test_an_unknown_commit_ends_the_comparison_with_1() -> None:
     done = benchmarks("paired", "no-such-branch", "--quick")
 
     assert done.returncode == 1
@@ -102,6 +102,6 @@ def test_a_comparison_that_is_ended_leaves_no_process_no_file_and_no_shared_memo
 
         assert code == 128 + signal.SIGTERM
         assert of_run
-        assert not any(map(lives, of_run))
+        assert not any(map(is_alive, of_run))
         assert not ring.exists()
         assert list(Path(folder).iterdir()) == []

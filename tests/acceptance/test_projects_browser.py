@@ -1,4 +1,4 @@
-"""A project from its first minute on: made, set up, sent to, its key rotated; and a token's life. A real bloop with
+"""A project from its first minute: created, set up, sent to, its key rotated; and a token's life. A real bloop with
 three ingest workers, a real Chromium, and every program of the set-up page that this machine has a runtime for."""
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from bloop.base.outcomes import Outcome
 from bloop.onboarding.pages import LANGUAGES, snippet
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.chromium import Visit
+from tests.stored import stored_events
 from tests.unit.site.test_render import XSS
 from tests.waiting import until
 
@@ -40,7 +41,7 @@ NEEDED = {"curl": ["curl", "openssl"], "python": [], "node": ["node"], "ruby": [
 @pytest.fixture(scope="module")
 def bloop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
     server = BloopServer(tmp_path_factory.mktemp("projects"), BLOOP__SERVER__WORKERS=str(WORKERS))
-    # Programs of the set-up page are run as they stand, so the address in them has to be the right one.
+    # Programs of the set-up page run unchanged, so the address in them has to be the right one.
     server.env["BLOOP__AUTH__RP_ORIGIN"] = f"http://localhost:{server.port}"
     try:
         yield server.start()
@@ -63,13 +64,8 @@ def new_project(bloop: BloopServer, cookie: str, slug: str) -> str:
 def stored(bloop: BloopServer, slug: str) -> list[tuple[str, str]]:
     """(source, error type) of a project's events, oldest first."""
     with bloop.reader() as db:
-        return list(
-            db.execute(
-                "SELECT e.source, e.error_type FROM events AS e JOIN projects AS p ON p.id = e.project_id"
-                " WHERE p.slug = ? ORDER BY e.id",
-                (slug,),
-            )
-        )
+        (project_id,) = db.execute("SELECT id FROM projects WHERE slug = ?", (slug,)).fetchone()
+        return [(event.source, event.error_type) for event in stored_events(db) if event.project_id == project_id]
 
 
 def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(visit: Visit, bloop: BloopServer) -> None:
@@ -109,7 +105,7 @@ def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(visit: Visi
         {"error": "invalid project key"},
     )
 
-    # A token: made, used, revoked.
+    # A token: created, used, revoked.
     page.goto(f"http://localhost:{bloop.port}/settings/tokens?project=web-shop")
     page.get_by_label("Name").fill("CI")
     expect(page.get_by_label("errors:read")).to_be_checked()
@@ -132,7 +128,7 @@ def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(visit: Visi
     assert key not in page.content()
 
 
-def test_it_all_works_without_javascript(visit: Visit, bloop: BloopServer, cookie: str) -> None:
+def test_all_steps_work_without_javascript(visit: Visit, bloop: BloopServer, cookie: str) -> None:
     page = visit("/settings/projects", java_script_enabled=False)
     page.get_by_label("Name").fill("Plain")
     page.get_by_label("Slug").fill("plain")
@@ -151,10 +147,10 @@ def test_it_all_works_without_javascript(visit: Visit, bloop: BloopServer, cooki
     page.get_by_label("Type plain to confirm").fill("plain")
     page.get_by_role("button", name="Delete project").click()
     expect(page.get_by_role("status")).to_contain_text("Project deleted")
-    until(lambda: bloop_is_clean(bloop, "plain"), "the purge")
+    until(lambda: is_purged(bloop, "plain"), "the purge")
 
 
-def bloop_is_clean(bloop: BloopServer, slug: str) -> bool:
+def is_purged(bloop: BloopServer, slug: str) -> bool:
     with bloop.reader() as db:
         open_purges = list(
             db.execute("SELECT 1 FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL")
@@ -191,7 +187,7 @@ def test_nothing_is_wider_than_a_narrow_screen(visit: Visit, bloop: BloopServer,
         assert wider == 0, path
 
 
-def test_a_rotated_key_is_refused_by_every_worker_on_its_very_next_request(bloop: BloopServer, cookie: str) -> None:
+def test_a_rotated_key_is_refused_by_every_worker_on_its_next_request(bloop: BloopServer, cookie: str) -> None:
     key = new_project(bloop, cookie, "rotated")
     pids = set(bloop.pids("ingest-worker"))
     assert len(pids) == WORKERS
@@ -245,14 +241,14 @@ def test_a_deleted_project_is_refused_by_the_next_request(bloop: BloopServer, co
     api(bloop, cookie, "DELETE", "/v1/projects/gone")
 
     assert [bloop.send(event(), key=key).status for _ in range(10)] == [401] * 10
-    until(lambda: bloop_is_clean(bloop, "gone"), "the purge")
+    until(lambda: is_purged(bloop, "gone"), "the purge")
     again = new_project(bloop, cookie, "gone")
     assert bloop.send(event("after"), key=again).status == 200
     until(lambda: len(stored(bloop, "gone")) == 1, "the event of the new project")
 
 
 @pytest.mark.parametrize("language", [name for name in RUNTIMES if all(map(shutil.which, NEEDED[name]))])
-def test_every_program_of_the_setup_page_runs_as_it_stands(
+def test_every_program_of_the_setup_page_runs_unchanged(
     bloop: BloopServer, cookie: str, tmp_path: Path, language: str
 ) -> None:
     key = new_project(bloop, cookie, f"in-{language}")
@@ -264,8 +260,8 @@ def test_every_program_of_the_setup_page_runs_as_it_stands(
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "accepted" in done.stdout
-    (found,) = until(lambda: stored(bloop, f"in-{language}"), "the event")
-    assert found[1] in ("TestError", "ZeroDivisionError", "TypeError", "ArgumentError")
+    (event,) = until(lambda: stored(bloop, f"in-{language}"), "the event")
+    assert event[1] in ("TestError", "ZeroDivisionError", "TypeError", "ArgumentError")
 
 
 def test_the_program_for_browsers_runs_in_one(chromium: Browser, bloop: BloopServer, cookie: str) -> None:
@@ -279,7 +275,7 @@ def test_the_program_for_browsers_runs_in_one(chromium: Browser, bloop: BloopSer
         until(lambda: stored(bloop, "in-browser") == [("web", "TypeError")], "the event")
         page.evaluate("void setTimeout(() => { throw new RangeError('uncaught') })")
         page.evaluate("void Promise.reject(new SyntaxError('unhandled'))")
-        until(lambda: len(stored(bloop, "in-browser")) == 3, "what nobody caught")
+        until(lambda: len(stored(bloop, "in-browser")) == 3, "the uncaught errors")
     assert {name for _, name in stored(bloop, "in-browser")} == {"TypeError", "RangeError", "SyntaxError"}
 
 
@@ -292,7 +288,7 @@ def test_every_language_has_a_program_with_its_blanks_filled() -> None:
         assert "__KEY__" not in program
 
 
-def test_the_accounts_balance_after_all_this(bloop: BloopServer) -> None:
+def test_the_ledger_balances_after_all_tests(bloop: BloopServer) -> None:
     def balances() -> bool:
         ledger = bloop.ledger()
         received = sum(n for (_, outcome), n in ledger.items() if outcome == Outcome.RECEIVED)

@@ -33,7 +33,7 @@ CLIENT = "127.0.7.77"  # all of 127.0.0.0/8 is this machine
 
 
 class Proxy:
-    """One of the two, in front of `server`. Talks TLS as a client at `CLIENT`, or at another address."""
+    """One of the two, in front of `server`. Sends TLS requests as a client at `CLIENT`, or at another address."""
 
     def __init__(self, command: list[str], folder: Path, server: BloopServer, port: int, ca: trustme.CA) -> None:
         self.server, self.port = server, port
@@ -71,7 +71,7 @@ class Proxy:
         return self.request("POST", path, encode(raw), signed(raw, self.server.secret) | dict(headers or {}))
 
     def stop(self) -> None:
-        """End it and what it started."""
+        """End it and its child processes."""
         family = [psutil.Process(self._process.pid), *psutil.Process(self._process.pid).children(recursive=True)]
         self._process.terminate()
         self._process.wait(10)
@@ -126,9 +126,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[BloopServer]:
         "BLOOP__AUTH__RP_ORIGIN": f"https://{NAME}",
         "BLOOP__RATE_LIMIT__PER_SECOND": "1000",
     }
-    made = BloopServer(tmp_path_factory.mktemp("behind"), **variables)
-    yield made.start()
-    made.remove_traces()
+    server = BloopServer(tmp_path_factory.mktemp("behind"), **variables)
+    yield server.start()
+    server.remove_traces()
 
 
 @pytest.fixture(scope="module", params=[nginx, caddy], ids=["nginx", "caddy"])
@@ -163,14 +163,14 @@ def test_events_of_every_shape_arrive(proxy: Proxy):
     until(counted, "all of them in the API, through the proxy")
 
 
-def test_what_bloop_refuses_is_answered_by_bloop(proxy: Proxy):
+def test_refusals_are_answered_by_bloop(proxy: Proxy):
     answer = proxy.send(event(metadata={"padding": "x" * 200_000}))
 
     assert (answer.status, answer.headers["content-type"]) == (400, "application/json")
     assert answer.json["error"]
 
 
-def test_pages_come_whole_with_their_headers(proxy: Proxy):
+def test_pages_arrive_complete_with_their_headers(proxy: Proxy):
     answer = proxy.request("GET", "/auth/login")
     style = proxy.request("GET", re.findall(r'href="(/assets/[^"]+css)"', answer.body.decode())[0])
 
@@ -189,7 +189,7 @@ def test_a_slash_within_a_path_segment_stays_one(proxy: Proxy):
     assert until(of_release, "the release to be listed")[0]["release"] == "web@2.0/7"
 
 
-def test_the_client_is_who_the_proxy_saw_whatever_it_claims(proxy: Proxy):
+def test_the_client_address_is_the_one_the_proxy_saw_not_the_claimed_one(proxy: Proxy):
     token = proxy.server.token()
     claims = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
     headers = signed(b"something else", proxy.server.secret, name_key=True) | claims
@@ -198,15 +198,15 @@ def test_the_client_is_who_the_proxy_saw_whatever_it_claims(proxy: Proxy):
 
     assert answer.status == 401
 
-    def seen() -> list[str]:
+    def rejected_clients() -> list[str]:
         rejected = proxy.server.request("GET", "/v1/rejections", headers={"Authorization": f"Bearer {token}"})
         return [row["client"] for row in rejected.json]
 
-    clients = until(seen, "the rejection to be listed")
+    clients = until(rejected_clients, "the rejection to be listed")
     assert {client.rpartition(".")[0] for client in clients} == {CLIENT.rpartition(".")[0]}
 
 
-def test_nobody_behind_the_proxy_reads_the_metrics_without_a_token(proxy: Proxy):
+def test_no_client_behind_the_proxy_reads_the_metrics_without_a_token(proxy: Proxy):
     token = proxy.server.token(scopes="metrics:read")
     claims = [
         {},
@@ -231,10 +231,10 @@ def test_live_events_pass_at_once_and_resume(proxy: Proxy):
         sock.sendall(f"GET /v1/stream HTTP/1.1\r\n{head}\r\n\r\n".encode())
         return sock
 
-    def read_until(sock: ssl.SSLSocket, wanted: str) -> str:
+    def read_until(sock: ssl.SSLSocket, expected: str) -> str:
         text = ""
         sock.settimeout(10)
-        while wanted not in text:
+        while expected not in text:
             data = sock.recv(65_536)
             assert data, text
             text += data.decode()
@@ -253,7 +253,7 @@ def test_live_events_pass_at_once_and_resume(proxy: Proxy):
 
 
 @pytest.mark.faults
-def test_bloop_comes_back_behind_the_proxy(proxy: Proxy):
+def test_pages_work_again_after_bloop_restarted_behind_the_proxy(proxy: Proxy):
     (dashboard,) = proxy.server.pids("dashboard-worker")
     psutil.Process(dashboard).kill()
 

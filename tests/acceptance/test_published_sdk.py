@@ -67,8 +67,8 @@ def test_published_python_sdk_works_with_nothing_but_the_project_key(
 
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     rows = until(lambda: total(server, token) == 108 and server.errors(token), "108 events in the list")
-    seen = {(row["error_type"], row["environment"], row["release"], row["total_count"]) for row in rows}
-    assert seen == {
+    issues = {(row["error_type"], row["environment"], row["release"], row["total_count"]) for row in rows}
+    assert issues == {
         ("ValueError", "production", "unknown", 1),
         ("ValueError", "staging", "2.0.0", 100),
         ("KeyError", "staging", "2.0.0", 7),

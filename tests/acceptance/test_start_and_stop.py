@@ -1,4 +1,4 @@
-"""`bloop up` from the outside: what it says, that it comes back, and that it leaves nothing behind."""
+"""`bloop up` from the outside: its output, its restarts, and that it leaves nothing behind."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def send_ids(server: BloopServer, prefix: str, count: int = EVENTS) -> set[str]:
     """`count` events in batches of 50, all answered as accepted."""
     ids = [f"{prefix}-{number}" for number in range(count)]
     for start in range(0, count, 50):
-        answer = server.send(*(event(one) for one in ids[start : start + 50]))
+        answer = server.send(*(event(request_id) for request_id in ids[start : start + 50]))
         assert answer.json == {"accepted": 50, "dropped": 0, "errors": []}
     return set(ids)
 
@@ -97,7 +97,7 @@ class TestOneRun:
         assert stat.S_IMODE(os.stat(f"/dev/shm{server.settings.ring_name}").st_mode) == 0o600
         assert not server.settings.dashboard_path.stat().st_mode & stat.S_IRWXO
 
-    def test_everything_idles_without_work(self, server: BloopServer):
+    def test_every_process_is_idle_without_work(self, server: BloopServer):
         def cpu_s() -> float:
             return sum(sum(process.cpu_times()[:2]) for process in server.family())
 
@@ -108,7 +108,7 @@ class TestOneRun:
 
         assert (cpu_s() - before) / (time.monotonic() - started) < 0.05
 
-    def test_one_process_more_than_needed_is_not_there(self, server: BloopServer):
+    def test_there_is_no_process_more_than_needed(self, server: BloopServer):
         kinds = ["supervisor", "writer", "ingest", "ingest-worker", "dashboard", "dashboard-worker"]
         kinds += ["alerts", "retention"]
 
@@ -117,7 +117,7 @@ class TestOneRun:
 
 
 class TestStop:
-    def test_ctrl_c_stores_what_was_accepted_and_leaves_nothing(self, server: BloopServer):
+    def test_ctrl_c_stores_every_accepted_event_and_leaves_nothing(self, server: BloopServer):
         ids = send_ids(server, "last")
 
         code = server.stop()
@@ -170,7 +170,7 @@ class TestStop:
         assert server.stop() == 0
         assert server.leftovers() == []
 
-    def test_second_ctrl_c_does_not_wait_and_keeps_what_is_not_stored(self, server: BloopServer):
+    def test_second_ctrl_c_does_not_wait_and_keeps_unstored_records(self, server: BloopServer):
         (writer,) = server.pids("writer")
         os.kill(writer, signal.SIGSTOP)
         ids = send_ids(server, "kept", 100)
@@ -203,7 +203,7 @@ class TestStop:
         assert server.output == f"ready http://127.0.0.1:{server.port}\n"
 
 
-class TestAgain:
+class TestRestart:
     def test_records_that_could_not_be_stored_wait_for_the_next_start(self, make_server: Make):
         server = make_server()
         server.env["BLOOP__DATABASE__DISK_FREE_BYTES_MIN"] = str(1 << 60)
@@ -220,7 +220,7 @@ class TestAgain:
         server.stop()
         assert server.leftovers() == []
 
-    def test_second_start_finds_everything(self, server: BloopServer):
+    def test_second_start_finds_all_data(self, server: BloopServer):
         token = server.token()
         key = server.cli("project", "create", "Mobile").stdout.strip()
         send_ids(server, "before", 50)
@@ -237,7 +237,7 @@ class TestAgain:
         assert row["total_count"] == 50
         assert server.send(event("after"), key=key).json == {"status": "accepted"}
 
-    def test_supervisor_that_was_killed_is_followed_by_another(self, server: BloopServer):
+    def test_a_start_after_a_killed_supervisor_stores_its_records(self, server: BloopServer):
         family = server.family()
         ids = send_ids(server, "killed")
 
@@ -270,9 +270,9 @@ class TestAgain:
             server.start()
             ids = send_ids(server, "meanwhile")
 
-        until(lambda: sorted(server.stored_ids()) == sorted(ids), "what was sent meanwhile")
+        until(lambda: sorted(server.stored_ids()) == sorted(ids), "the events sent meanwhile")
 
-    def test_killed_supervisor_takes_everyone_along(self, server: BloopServer):
+    def test_a_killed_supervisor_ends_all_its_processes(self, server: BloopServer):
         server.kill_supervisor()
 
         until(lambda: not server.family(), "every process to end")
@@ -315,14 +315,14 @@ class TestChildren:
         ids |= send_ids(server, "after", 100)
         until(lambda: sorted(server.stored_ids()) == sorted(ids), "every event, once")
 
-    def test_orphans_of_a_killed_server_are_buried(self, server: BloopServer):
+    def test_orphans_of_a_killed_server_are_ended(self, server: BloopServer):
         orphans = server.pids("ingest-worker")
         os.kill(server.pids("ingest")[0], signal.SIGKILL)
 
-        until(lambda: not any(psutil.pid_exists(pid) for pid in orphans), "the orphans to be buried")
+        until(lambda: not any(psutil.pid_exists(pid) for pid in orphans), "the orphans to end")
 
     def test_connections_wait_while_the_ingest_server_is_replaced(self, server: BloopServer):
-        """The supervisor holds the port: nobody is refused."""
+        """The supervisor holds the port: no connection is refused."""
         workers = server.pids("ingest-worker")
         os.kill(server.pids("ingest")[0], signal.SIGKILL)
         until(lambda: not any(psutil.pid_exists(pid) for pid in workers), "the last worker to end")
@@ -331,7 +331,7 @@ class TestChildren:
 
         assert answer.json == {"status": "accepted"}
 
-    def test_pages_are_refused_and_events_taken_while_the_dashboard_is_away(self, server: BloopServer):
+    def test_pages_are_refused_and_events_taken_while_the_dashboard_is_down(self, server: BloopServer):
         (dashboard,) = server.pids("dashboard-worker")
         master = psutil.Process(dashboard).parent()
         assert master
@@ -348,21 +348,21 @@ class TestChildren:
 
 class TestRefusals:
     @pytest.mark.parametrize(
-        ("variable", "value", "said"),
+        ("variable", "value", "message"),
         [
             ("BLOOP__AUTH__HMAC_SECRET", "short", "bloop: auth.hmac_secret: has 5 characters"),
             ("BLOOP__AUTH__HMAC_SECRET", "change-me-in-production", "bloop: auth.hmac_secret: is a placeholder"),
             ("BLOOP__SERVER__PROT", "1", "bloop: server.prot: unknown setting"),
         ],
     )
-    def test_bad_setting_stops_the_start_by_its_name(self, make_server: Make, variable: str, value: str, said: str):
+    def test_bad_setting_stops_the_start_by_its_name(self, make_server: Make, variable: str, value: str, message: str):
         server = make_server()
         server.env[variable] = value
 
         server.start(wait=False)
 
         assert server.wait_ended(5) == 1
-        assert server.log.startswith(said)
+        assert server.log.startswith(message)
         assert server.log.count("\n") == 1
         assert server.leftovers() == []
 
@@ -385,13 +385,13 @@ class TestRefusals:
         assert f"server.port: cannot listen on 127.0.0.1 port {server.port}: Address already in use" in server.log
         assert server.leftovers() == []
 
-    def test_address_that_is_not_ours_stops_the_start_by_its_name(self, make_server: Make):
+    def test_an_address_of_another_machine_stops_the_start_by_its_name(self, make_server: Make):
         server = make_server(BLOOP__SERVER__HOST="192.0.2.1").start(wait=False)
 
         assert server.wait_ended(5) == 78
         assert "server.host: cannot listen on 192.0.2.1" in server.log
 
-    def test_child_that_cannot_start_stops_the_whole_with_its_message(self, make_server: Make):
+    def test_a_child_that_cannot_start_stops_bloop_with_its_message(self, make_server: Make):
         server = make_server()
         server.folder.mkdir()
         server.database_path.write_text("this is not a database, not at all, and longer than a header")
@@ -404,7 +404,7 @@ class TestRefusals:
 
 
 @pytest.mark.faults
-def test_a_stop_clears_away_after_a_child_that_could_not(server: BloopServer):
+def test_a_stop_removes_the_remains_of_a_killed_child(server: BloopServer):
     (alerts,) = server.pids("alerts")
     until((server.settings.run_dir / PID_FILE).exists, "the alerts process to claim its place")
     os.kill(alerts, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""`bloop status` and `bloop doctor` beside a real bloop, well and unwell."""
+"""`bloop status` and `bloop doctor` beside a real bloop, healthy and unhealthy."""
 
 from __future__ import annotations
 
@@ -21,40 +21,40 @@ def status(server: BloopServer) -> tuple[int, dict[str, Any]]:
 
 
 @pytest.mark.faults
-def test_status_says_what_runs_what_came_in_and_what_is_wrong(server: BloopServer):
+def test_status_lists_processes_records_and_problems(server: BloopServer):
     server.send(*(event(str(n)) for n in range(3)))
     until(lambda: len(server.stored_ids()) == 3, "the events to be stored")
 
-    code, seen = status(server)
+    code, current = status(server)
 
-    assert (code, seen["state"], seen["reasons"]) == (0, "well", [])
-    assert {process["name"].partition(" ")[0] for process in seen["processes"]} == set(KINDS)
-    assert {process["pid"] for process in seen["processes"]} == {process.pid for process in server.family()}
-    assert seen["records"]["day"] == {"received": 3, "stored": 3}
+    assert (code, current["state"], current["reasons"]) == (0, "well", [])
+    assert {process["name"].partition(" ")[0] for process in current["processes"]} == set(KINDS)
+    assert {process["pid"] for process in current["processes"]} == {process.pid for process in server.family()}
+    assert current["records"]["day"] == {"received": 3, "stored": 3}
     assert "bloop is healthy" in server.cli("status").stdout
 
     (writer,) = server.pids("writer")
     resource.prlimit(writer, resource.RLIMIT_FSIZE, (4096, resource.RLIM_INFINITY))  # every write of the writer fails
     server.send(event("late"))
-    until(lambda: status(server)[1]["reasons"] == [Reason.WRITER_BUSY], "the failing disk to be said")
+    until(lambda: status(server)[1]["reasons"] == [Reason.WRITER_BUSY], "the failing disk to be reported")
     assert status(server)[0] == 1
     assert REMEDIES[Reason.WRITER_BUSY] in server.cli("status", check=False).stdout
     resource.prlimit(writer, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    until(lambda: status(server)[0] == 0, "it to be over")
+    until(lambda: status(server)[0] == 0, "recovery")
 
     server.stop()
-    code, seen = status(server)
-    assert (code, seen["state"]) == (2, "down")
-    assert seen["records"]["day"]["stored"] == 4
+    code, current = status(server)
+    assert (code, current["state"]) == (2, "down")
+    assert current["records"]["day"]["stored"] == 4
 
 
-def test_doctor_finds_nothing_wrong_with_a_server_that_is_well(server: BloopServer):
+def test_doctor_reports_no_problem_on_a_healthy_server(server: BloopServer):
     done = server.cli("doctor", "--json", check=False)
 
-    found = {finding["subject"]: finding for finding in json.loads(done.stdout)}
-    assert [f for f in found.values() if f["verdict"] == "wrong"] == []
+    findings = {finding["subject"]: finding for finding in json.loads(done.stdout)}
+    assert [f for f in findings.values() if f["verdict"] == "wrong"] == []
     assert done.returncode == 0
-    assert {"port", "proxy", "live stream", "public address", "schema"} <= found.keys()
+    assert {"port", "proxy", "live stream", "public address", "schema"} <= findings.keys()
     assert server.secret not in done.stdout
 
 

@@ -15,18 +15,18 @@ from rich.console import Console
 
 from tests.chaos import plan
 from tests.chaos.faults import FAULTS
-from tests.chaos.table import Book
+from tests.chaos.table import FindingLog
 from tests.chaos.trial import Pace
 
 
 @click.command()
-@click.option("--minutes", default=5.0, show_default=True, help="A trial that has begun is finished.")
-@click.option("--seed", type=int, default=None, help="The same faults in the same order again.")
-@click.option("--trial", "only_trial", type=click.IntRange(1), help="Only this one of the seed's trials.")
-@click.option("--only", multiple=True, type=click.Choice(list(FAULTS)), metavar="FAULT", help="These, all together.")
-@click.option("--hold", "hold_s", default=3.0, show_default=True, help="Seconds that a fault lasts.")
+@click.option("--minutes", default=5.0, show_default=True, help="How long to begin new trials.")
+@click.option("--seed", type=int, default=None, help="Repeat the faults of an earlier run, in their order.")
+@click.option("--trial", "only_trial", type=click.IntRange(1), help="Run only this trial of the seed.")
+@click.option("--only", multiple=True, type=click.Choice(list(FAULTS)), metavar="FAULT", help="Only these, together.")
+@click.option("--hold", "hold_s", default=3.0, show_default=True, help="Length of a fault, in seconds.")
 @click.option("--crowd", default=5000, show_default=True, help="Idle connections.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Other than /tmp.")
+@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="Instead of /tmp.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def main(
     minutes: float,
@@ -38,29 +38,29 @@ def main(
     folder: Path | None,
     as_json: bool,
 ) -> None:
-    """Injects faults into a throw-away bloop under load, and compares what was accepted with what is stored."""
+    """Inject faults into a temporary bloop under load, and compare accepted with stored events."""
     seed = random.SystemRandom().randrange(1, 1 << 32) if seed is None else seed
-    ends_at, console, book = time.monotonic() + minutes * 60, Console(stderr=as_json), Book(seed)
+    ends_at, console, log = time.monotonic() + minutes * 60, Console(stderr=as_json), FindingLog(seed)
     console.print(f"seed {seed}")
     try:
         with tempfile.TemporaryDirectory(prefix="bloop-chaos-", dir=folder) as temporary:
             for number, trial in enumerate(plan.trials(seed, Pace(hold_s, crowd), only), start=1):
                 if only_trial not in (None, number):
                     continue
-                if book.findings and time.monotonic() >= ends_at:
+                if log.findings and time.monotonic() >= ends_at:
                     break
                 for finding in trial.run(Path(temporary) / str(number)):
-                    book.add(number, finding)
-                    console.print(book.line(number, finding))
+                    log.add(number, finding)
+                    console.print(log.line(number, finding))
                 if only_trial:
                     break
     except KeyboardInterrupt:
-        console.print("interrupted; what was found so far:")
+        console.print("interrupted; the results so far:")
     if as_json:
-        click.echo(orjson.dumps({"seed": seed, "steps": [{"trial": n, **asdict(f)} for n, f in book.findings]}))
+        click.echo(orjson.dumps({"seed": seed, "steps": [{"trial": n, **asdict(f)} for n, f in log.findings]}))
     else:
-        book.print_to(console)
-    sys.exit(1 if book.failed or not book.findings else 0)
+        log.print_to(console)
+    sys.exit(1 if log.failed or not log.findings else 0)
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
-"""What clients were told, against what is stored and what the ledger says. Pure.
+"""Compares the answers to clients with the stored events and the ledger. Pure.
 
 answered accepted, stored once              ACCEPTABLE  the promise
 no answer, stored once                      ACCEPTABLE  killed between the push and the answer
 no answer, not stored                       ACCEPTABLE  killed before the push
-answered accepted, not stored               FORBIDDEN   a lie to the client; unless its bytes were damaged in the ring
+answered accepted, not stored               FORBIDDEN   a wrong answer, unless its bytes were damaged in the ring
 stored twice                                FORBIDDEN   replayed after a crash
 stored, never sent                          FORBIDDEN   bytes of an earlier lap taken for a record
-received ≠ stored + refused + interrupted   FORBIDDEN   something vanished silently
+received ≠ stored + refused + interrupted   FORBIDDEN   an event was lost silently
 """
 
 from __future__ import annotations
@@ -16,60 +16,60 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from bloop.base.outcomes import REFUSALS, Outcome
-from tests.acceptance.load import Told
+from tests.acceptance.load import Answers
 
 SHOWN_MAX = 5
 
 
 @dataclass
 class Account:
-    """Everything clients were told since the beginning. Every id sent is in one of the sets."""
+    """All answers since the beginning. Every id sent is in one of the sets."""
 
     accepted: set[str] = field(default_factory=set)
     unanswered: set[str] = field(default_factory=set)
     dropped: set[str] = field(default_factory=set)
     refused: list[str] = field(default_factory=list)
 
-    def add(self, told: Iterable[Told]) -> None:
-        for one in told:
-            self.accepted.update(one.accepted)
-            self.unanswered.update(one.unanswered)
-            self.dropped.update(one.dropped)
-            self.refused += one.refused
+    def add(self, clients: Iterable[Answers]) -> None:
+        for answers in clients:
+            self.accepted.update(answers.accepted)
+            self.unanswered.update(answers.unanswered)
+            self.dropped.update(answers.dropped)
+            self.refused += answers.refused
 
     def breaches(self, stored: list[str], damaged: frozenset[str] = frozenset()) -> list[str]:
-        """Every promise that is broken, in words; `damaged` are ids whose bytes somebody destroyed in the ring."""
-        there, twice = set(stored), [one for one, count in Counter(stored).items() if count > 1]
-        found = {
+        """A line for every broken promise; `damaged` are ids whose bytes were destroyed in the ring."""
+        stored_ids, twice = set(stored), [event_id for event_id, count in Counter(stored).items() if count > 1]
+        breaches = {
             "refused": self.refused,
             "stored twice": twice,
-            "accepted and not stored": self.accepted - there - damaged,
-            "stored, and never sent or refused": there - self.accepted - self.unanswered,
-            "stored, with damaged bytes": there & damaged,
+            "accepted and not stored": self.accepted - stored_ids - damaged,
+            "stored, and never sent or refused": stored_ids - self.accepted - self.unanswered,
+            "stored, with damaged bytes": stored_ids & damaged,
         }
-        return [f"{len(ids)} {what}: {some(ids)}" for what, ids in found.items() if ids]
+        return [f"{len(ids)} {breach}: {first_of(ids)}" for breach, ids in breaches.items() if ids]
 
 
 def imbalances(ledger: Mapping[tuple[int, int], int], *, stored: int) -> list[str]:
-    """Received is what became of it, project by project; and the database holds what the ledger says it holds."""
-    found = []
+    """Problems of the ledger: received must equal all outcomes per project, and stored the rows in the database."""
+    problems = []
     for project in sorted({project for project, _ in ledger}):
         by_outcome = {outcome: count for (owner, outcome), count in ledger.items() if owner == project}
         accounted = sum(by_outcome.get(outcome, 0) for outcome in (Outcome.STORED, *REFUSALS))
         if by_outcome.get(Outcome.RECEIVED, 0) != accounted:
-            found.append(f"project {project} does not balance: {named(by_outcome)}")
+            problems.append(f"project {project} does not balance: {describe_outcomes(by_outcome)}")
     booked = sum(count for (_, outcome), count in ledger.items() if outcome == Outcome.STORED)
     if booked != stored:
-        found.append(f"the ledger says {booked} are stored, there are {stored}")
+        problems.append(f"the ledger says {booked} are stored, there are {stored}")
     if dead := sum(count for (_, outcome), count in ledger.items() if outcome == Outcome.DEAD_LETTER):
-        found.append(f"{dead} dead letters")
-    return found
+        problems.append(f"{dead} dead letters")
+    return problems
 
 
-def named(by_outcome: Mapping[int, int]) -> str:
+def describe_outcomes(by_outcome: Mapping[int, int]) -> str:
     return ", ".join(f"{Outcome(outcome).label} {count}" for outcome, count in sorted(by_outcome.items()))
 
 
-def some(ids: Iterable[str]) -> list[str]:
-    """Enough of them to look into."""
+def first_of(ids: Iterable[str]) -> list[str]:
+    """The first few, for a message."""
     return sorted(ids)[:SHOWN_MAX]

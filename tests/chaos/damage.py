@@ -1,10 +1,10 @@
-"""Bytes of waiting records are overwritten in shared memory, as a stray write or bad memory would do it.
+"""Overwrites bytes of waiting records in shared memory, as a stray write or bad memory would.
 
-B1  Only what the writer has not read is damaged: it stands still, and what it may have read before is left alone.
-B2  The lane's producer stands still as well, from before the damage until its lane is empty. So it is known to the
-    record what has to be given up: one record where its payload is damaged (what follows still verifies), all from
-    there to the head where its size is (nobody can tell where the next one starts). The bit that is turned makes the
-    size larger than any lane: a smaller lie could point at the start of a later record by accident.
+DAMAGE-1  Only records that the writer has not read are damaged: the writer is stopped meanwhile.
+DAMAGE-2  The lane's producer is stopped as well, from before the damage until its lane is empty. So the lost records
+    are known exactly: one record if its payload is damaged (those behind it still verify), all from there to the head
+    if its size is (the start of the next one is then unknown). The flipped bit makes the size larger than any lane: a
+    smaller wrong size could point at the start of a later record by accident.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bloop.records.record import Kind, decode_error
+from bloop.records.record import EVENT_FORM
 from bloop.ring import Segment, layout
 from bloop.ring.segment import LaneStat
 from tests.acceptance.harness import BloopServer, until
-from tests.chaos.kills import standing_still
+from tests.chaos.kills import stopped_processes
+from tests.stored import decoded
 
 WAITING_BYTES_MIN = 8192  # in the lane: records before the damage, and some behind it
 SIZE_TOP_BYTE = 3 if sys.byteorder == "little" else 0
@@ -30,24 +31,24 @@ PAYLOAD, SIZE = "payload", "size"
 _WITHIN_S = 20.0
 
 
-class Waiting(NamedTuple):
+class WaitingRecord(NamedTuple):
     """A record in a lane."""
 
-    at: int  # of its first byte in the segment
+    at: int  # offset of its first byte in the segment
     size: int
     request_id: str
 
 
 def damage(server: BloopServer, rng: random.Random, where: str) -> frozenset[str]:
-    """Destroy a record by a bit of its `where`, let the writer pass it, and return the ids that are lost by that."""
+    """Flip a bit in a record's `where`, let the writer pass it, and return the ids that are lost."""
     name = server.settings.ring_name
     with contextlib.closing(Segment.attach(name)) as ring:
         (writer,) = server.pids("writer")
-        with contextlib.ExitStack() as producer_stands:
-            with standing_still([writer]):
-                read_to = [lane.head for lane in ring.stat().lanes]  # B1
+        with contextlib.ExitStack() as producer_stopped:
+            with stopped_processes([writer]):
+                read_to = [lane.head for lane in ring.stat().lanes]  # DAMAGE-1
                 filled = until(lambda: _filled(ring, read_to), "records to wait in a lane", _WITHIN_S)[0]
-                producer_stands.enter_context(standing_still([filled.producer_pid]))
+                producer_stopped.enter_context(stopped_processes([filled.producer_pid]))
                 lane = ring.stat().lanes[filled.index]
                 with _memory(name) as memory:
                     waiting = list(_records(memory, ring, lane, read_to[lane.index]))
@@ -61,7 +62,7 @@ def damage(server: BloopServer, rng: random.Random, where: str) -> frozenset[str
 
 
 def _filled(ring: Segment, read_to: list[int]) -> list[LaneStat]:
-    """Lanes with a live producer in which enough has come in since."""
+    """Lanes with a live producer to which enough was pushed since."""
     return [
         lane for lane in ring.stat().lanes if lane.producer_pid and lane.head - read_to[lane.index] > WAITING_BYTES_MIN
     ]
@@ -77,7 +78,7 @@ def _memory(name: str) -> Iterator[mmap.mmap]:
         os.close(fd)
 
 
-def _records(memory: mmap.mmap, ring: Segment, lane: LaneStat, position: int) -> Iterator[Waiting]:
+def _records(memory: mmap.mmap, ring: Segment, lane: LaneStat, position: int) -> Iterator[WaitingRecord]:
     """Every event that waits in a lane from `position` on."""
     geometry = layout.Geometry(ring.lane_count, ring.lane_bytes)
     while position < lane.head:
@@ -87,7 +88,7 @@ def _records(memory: mmap.mmap, ring: Segment, lane: LaneStat, position: int) ->
         if size == layout.WRAP:
             position += geometry.lane_bytes - offset
             continue
-        if form == Kind.EVENT:
+        if form == EVENT_FORM:
             payload = memory[at + layout.RECORD.size : at + layout.RECORD.size + size]
-            yield Waiting(at, size, decode_error(payload).event.request_id or "")
+            yield WaitingRecord(at, size, decoded(payload).event.request_id or "")
         position += layout.footprint(size)

@@ -1,10 +1,9 @@
-"""A disk that takes no more, and a database that somebody else holds.
+"""A full disk, and a database that another process has locked.
 
-D1  Where this user may mount, the database lies on a file system of its own, and a ballast file fills that. Where not,
-    a limit on the size of the writer's files takes its place: SQLite gets an error in the middle of a write, which is
-    the harder way to find out.
-D2  The lock is held by another process: locks of one process never stand in its own way, and closing any descriptor of
-    a file drops all of them.
+FULLDISK-1  If this user may mount, the database is on its own file system, and a ballast file fills that. If not, a
+    limit on the size of the writer's files replaces it: SQLite then fails in the middle of a write, the harder case.
+FULLDISK-2  Another process holds the lock: locks of one process never conflict with each other, and closing any
+    descriptor of a file drops all of them.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ from tests.acceptance.harness import BloopServer
 MIB = 1024 * 1024
 DISK_BYTES = 384 * MIB
 FREE_BYTES_MIN = 48 * MIB
-_LEFT_BYTES = 16 * MIB  # what the ballast leaves: far below the minimum
+_LEFT_BYTES = 16 * MIB  # left free by the ballast: far below the minimum
 _FILE_BYTES_MAX = 4096  # less than any database
 
 _HOLD_LOCK = """
@@ -52,8 +51,8 @@ def small_disk(folder: Path) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def full(server: BloopServer) -> Iterator[None]:
-    """No more room for the writer (D1)."""
+def fill_disk(server: BloopServer) -> Iterator[None]:
+    """No free space for the writer (FULLDISK-1)."""
     disk = server.database_path.parent
     if os.path.ismount(disk):
         ballast = disk / "ballast"
@@ -75,7 +74,7 @@ def full(server: BloopServer) -> Iterator[None]:
 
 @contextlib.contextmanager
 def locked(database: Path, *, to_readers: bool = False) -> Iterator[None]:
-    """Another process holds the write lock (D2), or the whole file, which nobody may have open then."""
+    """Another process holds the write lock (FULLDISK-2), or the whole file, which no process may have open then."""
     command = [sys.executable, "-c", _HOLD_LOCK, str(database), "EXCLUSIVE" if to_readers else "NORMAL"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         assert holder.stdin is not None

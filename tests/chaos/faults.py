@@ -1,7 +1,7 @@
 """Every fault by name. Each is a context manager over a world: entering it injects, leaving it lifts.
 
-A fault may say by an AssertionError that bloop did not behave *while* it lasted; what was lost or doubled by it is
-looked at afterwards, for all faults alike (trial.py).
+A fault raises AssertionError if bloop misbehaves *while* it lasts; lost and doubled events are checked afterwards,
+for all faults alike (trial.py).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.db.connection import open_reader
 from tests.acceptance.harness import event, until
 from tests.chaos import crowd, damage, disk, skew
-from tests.chaos.kills import KINDS, RECOVERS_WITHIN_S, is_ready, kill, pause, standing_still
+from tests.chaos.kills import KINDS, RECOVERS_WITHIN_S, is_ready, kill, pause, stopped_processes
 from tests.chaos.world import World
 
 JUMPS_MS = (-26 * HOUR_MS, -HOUR_MS, -MINUTE_MS, MINUTE_MS, HOUR_MS, DAY_MS)
@@ -28,7 +28,7 @@ Inject = Callable[[World], AbstractContextManager[object]]
 
 @dataclass(frozen=True)
 class Fault:
-    """`mixes`: it may last together with others. A fault that is not held is over in the moment it is injected."""
+    """`mixes`: it may be combined with others. A fault that is not held is over as soon as it is injected."""
 
     name: str
     inject: Inject
@@ -48,13 +48,13 @@ def _kill(kind: str) -> Inject:
 
 
 def _stop(kind: str) -> Inject:
-    return lambda world: standing_still(world.server.pids(kind))
+    return lambda world: stopped_processes(world.server.pids(kind))
 
 
 @contextlib.contextmanager
 def _disk_full(world: World) -> Iterator[None]:
-    with disk.full(world.server):
-        until(lambda: not is_ready(world.server), "/ready to say that the disk is full", RECOVERS_WITHIN_S)
+    with disk.fill_disk(world.server):
+        until(lambda: not is_ready(world.server), "/ready to report the full disk", RECOVERS_WITHIN_S)
         yield
 
 
@@ -64,7 +64,7 @@ def _database_locked(world: World) -> AbstractContextManager[None]:
 
 @contextlib.contextmanager
 def _clock_jumps(world: World) -> Iterator[None]:
-    """Somewhere else, somewhere else again, and back."""
+    """Jump to two other times, then back."""
     try:
         for offset_ms in world.rng.sample(JUMPS_MS, 2):
             skew.jump(world.clock_file, offset_ms)
@@ -86,7 +86,7 @@ def _half_open(world: World) -> Iterator[None]:
 
 
 def _slow(world: World) -> AbstractContextManager[None]:
-    return crowd.dripping(world.server.port, SLOW_CLIENTS)
+    return crowd.send_slowly(world.server.port, SLOW_CLIENTS)
 
 
 def _damaged(where: str) -> Inject:
@@ -100,7 +100,7 @@ def _damaged(where: str) -> Inject:
 
 @contextlib.contextmanager
 def _sockets_deleted(world: World) -> Iterator[None]:
-    """The files of the Unix sockets are gone. Whoever looks after bloop restarts the dashboard, and has them again."""
+    """Delete the files of the Unix sockets. As an operator would, restart the dashboard, which makes them again."""
     settings = world.server.settings
     for path in (settings.handoff_path, settings.dashboard_path):
         path.unlink(missing_ok=True)
@@ -114,7 +114,7 @@ def _sockets_deleted(world: World) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _receiver_down(world: World) -> Iterator[None]:
-    """New issues meanwhile, so that there is something to tell; all of it is told once the receiver is back."""
+    """New issues while the receiver is down, so that alerts wait; all are sent once the receiver is back."""
     token = f"{world.rng.getrandbits(40):x}"
     world.receiver_is_up.clear()
     try:
@@ -125,7 +125,7 @@ def _receiver_down(world: World) -> Iterator[None]:
     finally:
         world.receiver_is_up.set()
     assert not _deliveries(world, "failed"), "an alert was given up"
-    until(lambda: not _deliveries(world, "waiting"), "everything to be told", RETRIES_WITHIN_S)
+    until(lambda: not _deliveries(world, "waiting"), "every alert to be sent", RETRIES_WITHIN_S)
 
 
 def _deliveries(world: World, state: str) -> int:

@@ -1,4 +1,4 @@
-"""Who is killed or stopped, and how: the one place that does it, for the kill test and for `make chaos`."""
+"""Kills and stops bloop's processes, for the kill test and for `make chaos`."""
 
 from __future__ import annotations
 
@@ -21,42 +21,42 @@ KINDS = {
     "alerts": 1,
     "retention": 1,
     "supervisor": 2,
-}  # how often each, relatively
-SPILLING = {"ingest-worker": 4, "writer": 4, "ingest": 1, "supervisor": 1}  # who has to do with the spill
+}  # relative frequencies
+SPILLING = {"ingest-worker": 4, "writer": 4, "ingest": 1, "supervisor": 1}  # processes that write or read the spill
 
 
-def kill_something(
+def kill_random_process(
     server: BloopServer,
     rng: random.Random,
     kinds: Mapping[str, int] = KINDS,
     *,
     after_pause: bool = True,
-    say: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> str:
-    """One SIGKILL at a random moment; mostly after things have calmed down, sometimes right into the recovery."""
+    """One SIGKILL at a random moment; mostly after the last recovery, sometimes in the middle of it."""
     if after_pause:
         if rng.random() < 0.7:
-            until(lambda: answers(server), "ingest to answer", RECOVERS_WITHIN_S)
+            until(lambda: accepts_requests(server), "ingest to answer", RECOVERS_WITHIN_S)
         pause(rng.random() * 0.4)
-    kind, pid = until(lambda: victim(server, rng, kinds), "somebody to kill", RECOVERS_WITHIN_S)
-    say(f"{kind}[{pid}]")
+    kind, pid = until(lambda: choose_victim(server, rng, kinds), "a process to kill", RECOVERS_WITHIN_S)
+    report(f"{kind}[{pid}]")
     return kind if kill(server, kind, pid) else "already dead"
 
 
 def kill(server: BloopServer, kind: str, pid: int) -> bool:
-    """SIGKILL; a supervisor is started again, as whoever looks after it would. False: it had died just now."""
+    """SIGKILL; a supervisor is started again, as an operator would. False: it was dead already."""
     if kind == "supervisor":
         server.kill_supervisor()
         server.start(wait=False)
         return True
     try:
         os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:  # died of an earlier kill just now
+    except ProcessLookupError:  # an earlier kill ended it just now
         return False
     return True
 
 
-def victim(server: BloopServer, rng: random.Random, kinds: Mapping[str, int]) -> tuple[str, int] | None:
+def choose_victim(server: BloopServer, rng: random.Random, kinds: Mapping[str, int]) -> tuple[str, int] | None:
     alive = {kind: pids for kind in kinds if (pids := server.pids(kind))}
     if not alive:
         return None
@@ -65,8 +65,8 @@ def victim(server: BloopServer, rng: random.Random, kinds: Mapping[str, int]) ->
 
 
 @contextlib.contextmanager
-def standing_still(pids: Iterable[int]) -> Iterator[None]:
-    """These processes do nothing meanwhile; those that were killed in between are none of our business."""
+def stopped_processes(pids: Iterable[int]) -> Iterator[None]:
+    """Stop these processes for the length of the block; those killed meanwhile are ignored."""
     stopped = list(pids)
     signal_all(stopped, signal.SIGSTOP)
     try:
@@ -86,7 +86,7 @@ def pause(seconds: float) -> None:
     until(lambda: time.monotonic() >= over_at, "time to pass", seconds + RECOVERS_WITHIN_S)
 
 
-def answers(server: BloopServer) -> bool:
+def accepts_requests(server: BloopServer) -> bool:
     return server.status("OPTIONS", "/v1/ingest") == 204
 
 

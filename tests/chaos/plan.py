@@ -1,7 +1,7 @@
-"""Which trials, in which order: every fault by itself, all one after the other, then together until time is up.
+"""The order of trials: every fault by itself, one after the other, then combinations until time is up.
 
-Everything follows from the seed. How far it gets depends on the time, so a trial has a number, and a failed one can be
-had again by itself.
+The seed determines everything. How many trials run depends on the time, so each has a number, and a failed one can be
+repeated alone.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from tests.chaos.faults import FAULTS, Fault
 from tests.chaos.trial import Pace, Step, Trial
 
 TOGETHER_MIN, TOGETHER_MAX = 2, 4
-STEPS_TOGETHER = 3  # in one bloop
+STEPS_TOGETHER = 3  # per bloop
 
 
 def trials(seed: int, pace: Pace, only: Sequence[str] = ()) -> Iterator[Trial]:
-    """Without end. With `only`, these together, again and again."""
+    """An endless sequence. With `only`, always these faults together."""
     if only:
         steps = [tuple(FAULTS[name] for name in only)]
         yield from (Trial(steps, seed + number, pace) for number in itertools.count())
@@ -28,11 +28,11 @@ def trials(seed: int, pace: Pace, only: Sequence[str] = ()) -> Iterator[Trial]:
         if number % 4 == 0:  # in another order
             yield Trial([(fault,) for fault in rng.sample(list(FAULTS.values()), len(FAULTS))], seed + number, pace)
         else:
-            yield Trial([_together(rng) for _ in range(STEPS_TOGETHER)], seed + number, pace)
+            yield Trial([_mixed_step(rng) for _ in range(STEPS_TOGETHER)], seed + number, pace)
 
 
-def _together(rng: random.Random) -> Step:
-    """Two to four faults at once. Kills come last, into what the others have made of it."""
+def _mixed_step(rng: random.Random) -> Step:
+    """Two to four faults at once. Kills come last, while the others last."""
     mixing = [fault for fault in FAULTS.values() if fault.mixes]
     chosen = rng.sample(mixing, rng.randint(TOGETHER_MIN, TOGETHER_MAX))
     return tuple(sorted(chosen, key=_is_kill))

@@ -1,8 +1,8 @@
 """bloop with a clock that jumps: `bloop up`, its wall clock read through an offset that another process sets.
 
-What is simulated: everything bloop itself decides or stores by wall clock, which is all read through
-`bloop.base.clock.now_ms`. What is not: the clock of the kernel (nobody should step that of a shared machine), hence
-neither Gunicorn's own timers and log lines nor file times. Waiting is by the monotonic clock, which no jump touches.
+Simulated is everything that bloop decides or stores by wall clock: it always reads `bloop.base.clock.now_ms`. Not
+simulated is the clock of the kernel (a test should not set that of a shared machine), so neither Gunicorn's own timers
+and log lines nor file times. Waiting uses the monotonic clock, which no jump changes.
 
 Run as a file by `command(...)`. It patches the clock before anything else of bloop is imported.
 """
@@ -14,18 +14,18 @@ import struct
 import sys
 from pathlib import Path
 
-OFFSET = struct.Struct("=q")  # ms to be added; eight aligned bytes, so nobody sees half of it
+OFFSET = struct.Struct("=q")  # ms to be added; eight aligned bytes, so no process reads half of it
 
 
 def command(offset_file: Path) -> list[str]:
     """The command line of such a bloop; the file is made, with no offset."""
     offset_file.write_bytes(OFFSET.pack(0))
-    # -P: nothing beside this file may pass for a module of somebody else.
+    # -P: no file next to this one may be imported instead of another module.
     return [sys.executable, "-P", str(Path(__file__).resolve()), str(offset_file)]
 
 
 def jump(offset_file: Path, offset_ms: int) -> None:
-    """From now on every process of that bloop reads a clock this much ahead, or behind."""
+    """Set the clock of every process of that bloop this much ahead, or behind."""
     with offset_file.open("r+b") as file:
         file.write(OFFSET.pack(offset_ms))
 
@@ -40,7 +40,7 @@ def main() -> None:
 
     from workers import process, supervisor
 
-    sys.exit(process.run("supervisor", lambda found: supervisor.main(found, process.parse_flags("supervisor"))))
+    sys.exit(process.run("supervisor", lambda settings: supervisor.main(settings, process.parse_flags("supervisor"))))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What is printed: a line per step while it goes on, and a table of verdicts at the end."""
+"""The output: a line after each step, and a table of verdicts at the end."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from rich.table import Table
 
 from tests.chaos.trial import Finding
 
-LINES_MAX = 6  # of what is wrong with one step
+LINES_MAX = 6  # breaches shown of one step
 
 
-class Book:
-    """Findings as they come, by trial."""
+class FindingLog:
+    """The findings so far, by trial."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -23,7 +23,7 @@ class Book:
         self.findings.append((trial, finding))
 
     def line(self, trial: int, finding: Finding) -> str:
-        """What is said when a step is over."""
+        """The line for a finished step."""
         _, recovered, *_, verdict = _cells(finding)
         return f"{verdict} trial {trial}: {finding.faults}, {recovered}"
 

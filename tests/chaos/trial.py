@@ -1,10 +1,10 @@
-"""One bloop under load, and what is done to it step by step. After each step it has to recover, and nothing is lost.
+"""Injects faults into one bloop under load, step by step. After each step it has to recover, and no event is lost.
 
-T1  Recovered is: every process that was killed has a successor, /ready says 200, and an event that was sent after the
-    last fault was lifted is answered and can be read. The time until then is the recovery time.
-T2  After each step: every id that was answered `accepted` is stored, once, and nothing else is. Clients keep sending
-    while faults last; they pause for this look only.
-T3  At the end, after a clean stop, the ledger balances and nothing is left: no process, shared memory, socket, file.
+TRIAL-1  bloop has recovered when every killed process has a successor, /ready answers 200, and an event that was sent
+    after the last fault was lifted is answered and can be read. The time until then is the recovery time.
+TRIAL-2  After each step, every id that was answered `accepted` is stored once, and no other id is. Clients keep sending
+    while faults last; they pause for this check only.
+TRIAL-3  After a clean stop at the end, the ledger balances and nothing is left: process, shared memory, socket, file.
 """
 
 from __future__ import annotations
@@ -23,10 +23,11 @@ from tests.acceptance.load import Client
 from tests.chaos.accounts import Account, imbalances
 from tests.chaos.faults import Fault
 from tests.chaos.kills import RECOVERS_WITHIN_S, is_ready, pause
-from tests.chaos.world import World, world
+from tests.chaos.world import World, open_world
+from tests.stored import stored_events
 
 CLIENTS = 3
-EVENTS_FIRST = 30  # accepted before anything is done to it
+EVENTS_FIRST = 30  # accepted before the first fault
 Step = tuple[Fault, ...]
 
 
@@ -43,7 +44,7 @@ SHORT = Pace(hold_s=0.5, crowd=1_000)
 
 @dataclass
 class Finding:
-    """What came of one step; `breaches` is empty when it passed."""
+    """The result of one step; `breaches` is empty when it passed."""
 
     faults: str
     recovered_s: float | None = None
@@ -58,8 +59,8 @@ class Finding:
         return not self.breaches
 
 
-class Steady(Client):
-    """Some load on every lane, on two cores beside everything else."""
+class SteadyClient(Client):
+    """Some load on every lane, little enough for two cores."""
 
     per_second = 60.0
 
@@ -73,32 +74,32 @@ class Trial:
     pace: Pace
 
     def run(self, folder: Path) -> Iterator[Finding]:
-        """A finding for each step as it is over, and one of the end. A step that does not recover ends the trial."""
-        with world(folder, random.Random(self.seed), self.pace.hold_s, self.pace.crowd) as made:
+        """Yield a finding after each step, and one for the end. A step that does not recover ends the trial."""
+        with open_world(folder, random.Random(self.seed), self.pace.hold_s, self.pace.crowd) as world:
             account = Account()
             for number, step in enumerate(self.steps):
                 finding = Finding(" + ".join(fault.name for fault in step))
-                _take(made, account, step, number, finding)
+                _run_step(world, account, step, number, finding)
                 yield finding
                 if finding.recovered_s is None:
                     return
             finding = Finding("stop")
-            _end(made, account, finding)
+            _stop(world, account, finding)
             yield finding
 
 
-def _take(made: World, account: Account, step: Step, number: int, finding: Finding) -> None:
-    """Load, faults, recovery, account (T1, T2)."""
-    damaged_before, before = len(made.damaged), (len(account.accepted), len(account.unanswered), len(account.dropped))
-    clients = [Steady(made.server, f"s{number}c{client}") for client in range(CLIENTS)]
+def _run_step(world: World, account: Account, step: Step, number: int, finding: Finding) -> None:
+    """Load, faults, recovery, account (TRIAL-1, TRIAL-2)."""
+    damaged_before, before = len(world.damaged), (len(account.accepted), len(account.unanswered), len(account.dropped))
+    clients = [SteadyClient(world.server, f"s{number}c{client}") for client in range(CLIENTS)]
     for client in clients:
         client.start()
-    canaries = Canaries(made.server, f"s{number}")
+    canaries = Canaries(world.server, f"s{number}")
     try:
-        until(lambda: sum(len(c.told.accepted) for c in clients) >= EVENTS_FIRST, "some load", RECOVERS_WITHIN_S)
-        _inject(made, step)
+        until(lambda: sum(len(c.answers.accepted) for c in clients) >= EVENTS_FIRST, "some load", RECOVERS_WITHIN_S)
+        _inject(world, step)
         lifted_at = time.monotonic()
-        until(lambda: _recovered(made, canaries), "recovery", RECOVERS_WITHIN_S)
+        until(lambda: _has_recovered(world, canaries), "recovery", RECOVERS_WITHIN_S)
         finding.recovered_s = time.monotonic() - lifted_at
     except AssertionError as error:
         finding.breaches.append(str(error))
@@ -109,24 +110,24 @@ def _take(made: World, account: Account, step: Step, number: int, finding: Findi
     account.unanswered |= canaries.unanswered
     after = (len(account.accepted), len(account.unanswered), len(account.dropped))
     finding.accepted, finding.unanswered, finding.dropped = (b - a for a, b in zip(before, after, strict=True))
-    finding.damaged = len(made.damaged) - damaged_before
-    damaged = frozenset(made.damaged)
-    with contextlib.suppress(AssertionError):  # what is missing then is said in the account
-        until(lambda: account.accepted - damaged <= set(made.server.stored_ids()), "the rest", RECOVERS_WITHIN_S)
-    finding.breaches += account.breaches(made.server.stored_ids(), damaged)
+    finding.damaged = len(world.damaged) - damaged_before
+    damaged = frozenset(world.damaged)
+    with contextlib.suppress(AssertionError):  # the account reports what is still missing
+        until(lambda: account.accepted - damaged <= set(world.server.stored_ids()), "the rest", RECOVERS_WITHIN_S)
+    finding.breaches += account.breaches(world.server.stored_ids(), damaged)
 
 
-def _inject(made: World, step: Step) -> None:
+def _inject(world: World, step: Step) -> None:
     with contextlib.ExitStack() as lifted:
         for fault in step:
-            lifted.enter_context(fault.inject(made))
+            lifted.enter_context(fault.inject(world))
         if any(fault.is_held for fault in step):
-            pause(made.hold_s)
+            pause(world.hold_s)
 
 
 @dataclass
 class Canaries:
-    """Events sent one at a time to see whether one gets through."""
+    """Events sent one at a time until one is stored."""
 
     server: BloopServer
     prefix: str
@@ -141,32 +142,32 @@ class Canaries:
         with self.server.reader() as db:
             return int(db.execute(query, bindings).get)
 
-    def sing(self) -> bool:
-        """Whether one is through; sends another while none was accepted."""
+    def try_once(self) -> bool:
+        """Whether one is stored; sends another while none was accepted."""
         if self.accepted:
-            query = "SELECT count(*) FROM events WHERE id > ? AND request_id = ?"
-            return self._first(query, self._after_id, *self.accepted) == 1
-        one = f"{self.prefix}-canary-{self._sent}"
+            with self.server.reader() as db:
+                return [event.request_id for event in stored_events(db, self._after_id)].count(*self.accepted) == 1
+        event_id = f"{self.prefix}-canary-{self._sent}"
         self._sent += 1
         try:
-            answer = self.server.send(event(one))
+            answer = self.server.send(event(event_id))
         except (OSError, http.client.HTTPException):
-            self.unanswered.add(one)
+            self.unanswered.add(event_id)
         else:
             if answer.status == 200 and answer.json == {"status": "accepted"}:
-                self.accepted.add(one)
+                self.accepted.add(event_id)
         return False
 
 
-def _recovered(made: World, canaries: Canaries) -> bool:
-    """T1."""
-    made.killed = {(kind, pid) for kind, pid in made.killed if not set(made.server.pids(kind)) - {pid}}
-    return not made.killed and is_ready(made.server) and canaries.sing()
+def _has_recovered(world: World, canaries: Canaries) -> bool:
+    """Whether bloop has recovered (TRIAL-1)."""
+    world.killed = {(kind, pid) for kind, pid in world.killed if not set(world.server.pids(kind)) - {pid}}
+    return not world.killed and is_ready(world.server) and canaries.try_once()
 
 
-def _end(made: World, account: Account, finding: Finding) -> None:
-    """T3."""
-    server, damaged = made.server, frozenset(made.damaged)
+def _stop(world: World, account: Account, finding: Finding) -> None:
+    """Stop, and compare all that is left (TRIAL-3)."""
+    server, damaged = world.server, frozenset(world.damaged)
     started = time.monotonic()
     code = server.stop()
     finding.recovered_s = time.monotonic() - started
@@ -180,9 +181,9 @@ def _end(made: World, account: Account, finding: Finding) -> None:
     finding.breaches += account.breaches(stored, damaged)
     with server.reader() as db:
         events = int(db.execute("SELECT count(*) FROM events").get)
-        if (said := db.execute("PRAGMA integrity_check").get) != "ok":
-            finding.breaches.append(f"the database is damaged: {said}")
+        if (problems := db.execute("PRAGMA integrity_check").get) != "ok":
+            finding.breaches.append(f"the database is damaged: {problems}")
     finding.breaches += imbalances(server.ledger(), stored=events)
-    finding.breaches += [f"left behind: {one}" for one in server.leftovers()]
+    finding.breaches += [f"left behind: {path}" for path in server.leftovers()]
     spilled = [str(file.path) for file in spill.files(server.settings.spill_folder) if file.path.stat().st_size]
-    finding.breaches += [f"left behind: {one}" for one in spilled]
+    finding.breaches += [f"left behind: {path}" for path in spilled]

@@ -1,4 +1,4 @@
-"""A bloop to be maltreated: on a small disk, with a clock that can jump and a receiver of alerts that can fail."""
+"""A bloop for faults: on a small disk, with a clock that can jump and a receiver of alerts that can fail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.receivers import OK, Behave, Receiver
 
 @dataclass
 class World:
-    """What faults work on, and what they leave behind for the accounts."""
+    """The objects that faults act on, and their traces for the accounts."""
 
     server: BloopServer
     rng: random.Random
@@ -28,12 +28,12 @@ class World:
     receiver: Receiver
     receiver_is_up: threading.Event
     damaged: set[str] = field(default_factory=set)  # ids whose bytes were destroyed in the ring
-    killed: set[tuple[str, int]] = field(default_factory=set)  # kind and pid of who has to be replaced
+    killed: set[tuple[str, int]] = field(default_factory=set)  # kind and pid of processes that have to be replaced
 
 
 @contextlib.contextmanager
-def world(folder: Path, rng: random.Random, hold_s: float, crowd: int) -> Iterator[World]:
-    """One that runs. Whatever became of it, nothing is left afterwards."""
+def open_world(folder: Path, rng: random.Random, hold_s: float, crowd: int) -> Iterator[World]:
+    """A running bloop; nothing of it is left afterwards."""
     folder.mkdir(parents=True)
     clock_file = folder / "clock"
     with contextlib.ExitStack() as cleanup:

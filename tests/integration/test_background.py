@@ -1,4 +1,4 @@
-"""The loop of the background processes, in a process of its own, ended by a real signal."""
+"""The loop of the background processes, in its own process, ended by a real signal."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from workers.background import BackgroundProcess, Job, Stopping
 
 @pytest.fixture
 def settings(tmp_path: Path) -> config.Settings:
-    made = config.load(environ={"BLOOP__DATABASE__PATH": str(tmp_path / "bloop.db")}, secret_required=False)
-    migrate.migrate(made.database_path, 1)
-    return made
+    settings = config.load(environ={"BLOOP__DATABASE__PATH": str(tmp_path / "bloop.db")}, secret_required=False)
+    migrate.migrate(settings.database_path, 1)
+    return settings
 
 
 def run_in_child(settings: config.Settings, jobs: list[Job]) -> int:
@@ -47,15 +47,15 @@ def ask_to_stop() -> float:
     return 60.0
 
 
-def test_a_job_that_fails_does_not_hinder_the_next_one(settings: config.Settings) -> None:
+def test_a_job_that_fails_does_not_stop_the_next_one(settings: config.Settings) -> None:
     def fail() -> float:
         raise apsw.BusyError("locked")
 
     assert run_in_child(settings, [Job("fails", fail), Job("stops", ask_to_stop)]) == 0
 
 
-def test_what_ails_the_jobs_is_written_down(settings: config.Settings) -> None:
-    jobs = [Job("ails", lambda: 60.0, lambda: [Reason.BACKUP_FAILING]), Job("stops", ask_to_stop)]
+def test_problems_of_the_jobs_are_stored(settings: config.Settings) -> None:
+    jobs = [Job("unhealthy", lambda: 60.0, lambda: [Reason.BACKUP_FAILING]), Job("stops", ask_to_stop)]
     assert run_in_child(settings, jobs) == 0
 
     with closing(connection.open_reader(settings.database_path)) as db:
@@ -70,7 +70,7 @@ def test_a_stop_between_two_jobs_leaves_the_second_for_the_next_start(settings: 
     assert run_in_child(settings, [Job("stops", ask_to_stop), Job("never", never)]) == 0
 
 
-def test_process_without_anything_to_do_goes_on_saying_that_it_lives(
+def test_an_idle_process_keeps_updating_its_heartbeat(
     settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(background, "SEEN_EVERY_S", 0.02)
@@ -79,8 +79,8 @@ def test_process_without_anything_to_do_goes_on_saying_that_it_lives(
         os._exit(BackgroundProcess("retention", settings).run(lambda db, stopping: [Job("idle", lambda: 3600.0)]))
     try:
         with closing(connection.open_reader(settings.database_path)) as db:
-            (first,) = until(lambda: process_states(db), "a first word")
-            until(lambda: process_states(db)[0].seen_at_ms > first.seen_at_ms, "another one")
+            (first,) = until(lambda: process_states(db), "a first heartbeat")
+            until(lambda: process_states(db)[0].seen_at_ms > first.seen_at_ms, "another heartbeat")
     finally:
         os.kill(pid, signal.SIGTERM)
         _, status = os.waitpid(pid, 0)

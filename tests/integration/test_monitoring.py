@@ -1,4 +1,4 @@
-"""The shipped rules, dashboard and manual ask for the metrics there are, and leave none out."""
+"""The shipped rules, dashboard and manual use existing metrics only, and leave none out."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from bloop.base.meters import ANSWERS, Answer, Measured
+from bloop.base.meters import Answer, Measured
 from bloop.health.exposition import Families, ScrapeData
 from bloop.health.read import BackupTimes, DatabaseMetrics, LedgerTotal, ProcessHealth
+from bloop.ingest.registry import METERS
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import Meters
 from tests.integration.api.conftest import WELL
@@ -46,8 +47,8 @@ def alerts() -> list[str]:
     return [rule["alert"] for group in groups for rule in group["rules"] if "alert" in rule]
 
 
-def known() -> dict[str, set[str]]:
-    """Every series name there can be, with its labels."""
+def possible_series() -> dict[str, set[str]]:
+    """Every possible series name, with its labels."""
     found: dict[str, set[str]] = {}
     for family in Families(FULL).collect():
         for sample in family.samples:
@@ -55,7 +56,7 @@ def known() -> dict[str, set[str]]:
     return found
 
 
-def asked(expression: str) -> Iterator[tuple[str, set[str]]]:
+def series_in(expression: str) -> Iterator[tuple[str, set[str]]]:
     for name, labels in re.findall(r"\b(?<![:\w])(bloop_\w+)(?:\{([^}]*)\})?", expression):
         yield name, set(re.findall(r"(\w+)\s*(?:=~|!~|!=|=)", labels)) - {"instance"}
 
@@ -70,12 +71,12 @@ def dashboard_expressions(node: Any) -> Iterator[str]:
             yield from dashboard_expressions(value)
 
 
-def test_rules_and_dashboard_ask_for_what_there_is() -> None:
-    there = known()
+def test_rules_and_dashboard_use_existing_metrics_only() -> None:
+    there = possible_series()
     expressions = [*dashboard_expressions(DASHBOARD)]
     expressions += [rule["expr"] for group in yaml.safe_load(RULES.read_text())["groups"] for rule in group["rules"]]
 
-    asked_for = [one for expression in expressions for one in asked(expression)]
+    asked_for = [one for expression in expressions for one in series_in(expression)]
 
     assert len(asked_for) > 40
     assert [(name, labels) for name, labels in asked_for if name not in there or not labels <= there[name]] == []
@@ -93,13 +94,13 @@ def test_the_dashboard_has_a_place_for_each_panel() -> None:
         taken |= cells
 
 
-def test_every_metric_is_on_the_dashboard_or_in_a_rule_or_said_to_be_for_others() -> None:
+def test_every_metric_is_on_the_dashboard_or_in_a_rule_or_in_the_list_of_others() -> None:
     shown = json.dumps(DASHBOARD) + RULES.read_text()
     rest = {"bloop_ring_capacity_bytes", "bloop_ring_producers", "bloop_spilled_records_total",
             "bloop_process_last_seen_timestamp_seconds", "bloop_backup_last_success_timestamp_seconds",
             "bloop_backup_last_drill_timestamp_seconds"}  # fmt: skip
 
-    assert {name for name in known() if re.sub("_(sum|count|bucket)$", "", name) not in shown} == rest
+    assert {name for name in possible_series() if re.sub("_(sum|count|bucket)$", "", name) not in shown} == rest
 
 
 def test_the_manual_names_every_metric_and_every_alert() -> None:
@@ -108,4 +109,4 @@ def test_the_manual_names_every_metric_and_every_alert() -> None:
     assert [name for name in sorted(families) if f"`{name}`" not in OPERATIONS] == []
     assert [name for name in alerts() if f"`{name}`" not in OPERATIONS] == []
     assert set(re.findall(r"`(bloop_[a-z_]+)`", OPERATIONS)) <= families
-    assert max(ANSWERS.values()) < LANE_METERS
+    assert max(METERS.answers.values()) < LANE_METERS

@@ -16,7 +16,7 @@ from tests.seed import Seed
 from workers.retention import MUTES_EVERY_S, make_jobs
 
 
-def test_its_mutes_job_opens_what_is_due_and_comes_again_soon(tmp_path: Path) -> None:
+def test_its_mutes_job_ends_due_mutes_and_runs_again_soon(tmp_path: Path) -> None:
     path = tmp_path / "bloop.db"
     seed = Seed(path)
     project, now_ms = seed.project("shop"), clock.now_ms()

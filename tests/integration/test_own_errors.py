@@ -19,9 +19,11 @@ from bloop.base.errors import LaneUnavailable
 from bloop.base.outcomes import Outcome
 from bloop.db import connection
 from bloop.projects import store as projects
-from bloop.records.record import ErrorRecord, Kind, decode_error
+from bloop.records.event_record import EventRecord
+from bloop.records.record import EVENT_FORM
 from bloop.ring import Consumer, Producer, Segment
 from tests.seed import Seed
+from tests.stored import decoded
 from tests.unit.ring.support import fresh_ring_name
 from workers import own_errors
 from workers.own_errors import QUEUE_MAX, OwnErrorHandler
@@ -50,7 +52,7 @@ def ring(settings: config.Settings) -> Iterator[Segment]:
 
 @pytest.fixture
 def handler(settings: config.Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[OwnErrorHandler]:
-    """Installed as in a process; what its thread has begun is over before the ring goes."""
+    """Installed as in a process; its thread ends before the ring is removed."""
     root = logging.getLogger()
     before, hook = root.handlers[:], threading.excepthook
     monkeypatch.setattr(own_errors, "TRY_AGAIN_S", 0.01)
@@ -69,13 +71,13 @@ def fail(message: str = "of our own") -> None:
         logger.exception("something failed", extra={"action": "request_failed"})
 
 
-def drained(ring: Segment) -> list[ErrorRecord]:
-    """What was pushed so far."""
+def drained(ring: Segment) -> list[EventRecord]:
+    """The records pushed so far."""
     with closing(Consumer.claim(ring)) as consumer:
         batch = consumer.read(1000, 1 << 20)
         consumer.release(batch)
-    assert all(kind == Kind.EVENT for kind, _, _ in batch.records)
-    return [decode_error(payload) for _, payload, _ in batch.records]
+    assert all(kind == EVENT_FORM for kind, _, _ in batch.records)
+    return [decoded(payload) for _, payload, _ in batch.records]
 
 
 def tracebacks(caplog: pytest.LogCaptureFixture) -> int:
@@ -111,7 +113,7 @@ def test_a_new_project_bumps_the_key_generation_once(handler: OwnErrorHandler, r
 
 
 @pytest.mark.parametrize("taken", [["bloop"], ["bloop", "bloop-itself"], ["bloop-itself"]])
-def test_names_that_people_have_taken_are_left_to_them(
+def test_names_in_use_by_other_projects_are_not_taken(
     handler: OwnErrorHandler, ring: Segment, seed: Seed, taken: list[str]
 ) -> None:
     theirs = {seed.project(slug) for slug in taken}
@@ -137,7 +139,7 @@ def test_a_deleted_project_is_created_again(handler: OwnErrorHandler, ring: Segm
     assert [record.project_id > first for record in drained(ring)] == [True]
 
 
-def test_only_what_is_unexpected_is_reported(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
+def test_only_unexpected_errors_are_reported(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
     logger.error("expected: %s", "one line")
     logger.warning("with a traceback, and only a warning", exc_info=LookupError("x"))
     for error in (apsw.FullError("full"), apsw.CorruptError("malformed")):
@@ -147,7 +149,7 @@ def test_only_what_is_unexpected_is_reported(handler: OwnErrorHandler, ring: Seg
     assert seed.rows("SELECT 1 FROM projects WHERE public_id = 'bloop-itself'") == []
 
 
-def test_what_ends_a_thread_is_logged_and_reported(
+def test_an_error_that_ends_a_thread_is_logged_and_reported(
     handler: OwnErrorHandler, ring: Segment, seed: Seed, caplog: pytest.LogCaptureFixture
 ) -> None:
     thread = threading.Thread(target=lambda: [][1], name="doomed")
@@ -159,7 +161,9 @@ def test_what_ends_a_thread_is_logged_and_reported(
     assert "the thread doomed ended by an unexpected error" in caplog.messages[0]
 
 
-def test_repeats_are_left_out_and_the_next_says_how_many(handler: OwnErrorHandler, ring: Segment, seed: Seed) -> None:
+def test_repeats_are_skipped_and_the_next_report_counts_them(
+    handler: OwnErrorHandler, ring: Segment, seed: Seed
+) -> None:
     for _ in range(50):
         fail()
     try:
@@ -185,7 +189,7 @@ def test_without_a_database_one_line_is_logged_nothing_is_made_and_nothing_repea
     assert drained(ring) == []
 
 
-def test_a_database_that_is_garbage_leads_to_one_line_too(
+def test_a_corrupt_database_is_logged_in_one_line(
     handler: OwnErrorHandler, ring: Segment, settings: config.Settings, caplog: pytest.LogCaptureFixture
 ) -> None:
     settings.database_path.write_bytes(b"garbage" * 1000)
@@ -249,7 +253,7 @@ def test_trouble_while_reporting_is_not_reported(
     assert handler._waiting.empty()
 
 
-def test_an_error_whose_text_cannot_be_had_does_no_harm(
+def test_an_error_whose_str_raises_is_logged_as_not_reported(
     handler: OwnErrorHandler, ring: Segment, seed: Seed, caplog: pytest.LogCaptureFixture
 ) -> None:
     class Nasty(Exception):
@@ -295,7 +299,7 @@ def test_a_fork_reports_for_itself(handler: OwnErrorHandler, ring: Segment, seed
     assert len(drained(ring)) == 2
 
 
-def test_who_wants_none_gets_none(settings: config.Settings) -> None:
+def test_reporting_can_be_switched_off(settings: config.Settings) -> None:
     before = logging.getLogger().handlers[:]
     off = replace(settings, server=replace(settings.server, own_errors=False))
 

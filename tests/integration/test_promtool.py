@@ -1,4 +1,4 @@
-"""What /metrics prints, and the shipped rules, under the eyes of Prometheus' own tool (tests/tools.py)."""
+"""Prometheus' own tool (tests/tools.py) checks the output of /metrics and the shipped rules."""
 
 from __future__ import annotations
 
@@ -32,14 +32,14 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 
 def promtool(*arguments: str | Path, text: str | None = None) -> str:
-    """What it says, of a run that ended well."""
+    """The output of a successful run."""
     command = [tool("bin/promtool"), *arguments]
     done = subprocess.run(command, input=text, capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout + done.stderr
 
 
-def test_prometheus_finds_nothing_to_say_about_our_metrics(server: Server) -> None:
+def test_promtool_reports_no_problem_in_our_metrics(server: Server) -> None:
     text = server.call("GET", "/metrics", host="localhost", remote_addr="127.0.0.1").text
 
     assert promtool("check", "metrics", text=text).strip() == ""
@@ -50,7 +50,7 @@ def test_the_rules_and_the_example_are_valid() -> None:
     assert "SUCCESS" in promtool("check", "config", CONFIG)
 
 
-def test_each_rule_fires_when_it_should_and_not_when_all_is_well() -> None:
+def test_each_rule_fires_when_it_should_and_not_on_a_healthy_bloop() -> None:
     promtool("test", "rules", VECTORS)
 
     tested = {test["alertname"] for case in yaml.safe_load(VECTORS.read_text())["tests"]

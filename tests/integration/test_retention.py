@@ -1,4 +1,4 @@
-"""The retention process on a real file: killed in the middle, beside a writer, and asked for a purge."""
+"""The retention process on a real file: killed in the middle, beside a writer, and with a requested purge."""
 
 from __future__ import annotations
 
@@ -44,33 +44,34 @@ def settings(seed: Seed) -> config.Settings:
 
 
 @pytest.fixture(autouse=True)
-def nobody_is_left() -> Iterator[None]:
+def no_process_is_left() -> Iterator[None]:
     yield
     for pid in tuple(running):
         ended(pid, signal.SIGKILL)
 
 
 def many_events(seed: Seed, count: int = EVENTS) -> None:
-    """Of 40 issues in two projects, received over the last twenty days of the real clock."""
+    """Events of 40 issues in two projects, received over the last twenty days of the real clock."""
     now = now_ms()
     projects = [seed.project(slug) for slug in ("shop", "blog")]
     issues = [seed.issue(projects[n % 2], f"f{n}") for n in range(40)]
     seed.db.execute(
         """
         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count)
-        INSERT INTO events (issue_id, project_id, timestamp_ms, received_at_ms, source, environment, release, level,
-                            error_type, message, stack)
-        SELECT s.id, s.project_id, :now - (:count - i) * :step, :now - (:count - i) * :step, 'api', 'production', '1.0',
-               'error', 'TypeError', 'boom', hex(zeroblob(400))
-          FROM n JOIN issues AS s ON s.id = :first + i * 7 % 40
+        INSERT INTO events (fingerprint_id, timestamp_ms, received_at_ms, dims_id, body)
+        SELECT f.id, :now - (:count - i) * :step, :now - (:count - i) * :step, 0, zeroblob(800)
+          FROM n JOIN fingerprints AS f ON f.issue_id = :first + i * 7 % 40
         """,
         {"count": count, "now": now, "first": issues[0], "step": 20 * DAY_MS // count},
+    )
+    seed.db.execute(
+        "INSERT INTO events_by_fingerprint SELECT fingerprint_id, timestamp_ms, id FROM events ORDER BY 1, 2, 3"
     )
     settle(seed)
 
 
 def start(seed: Seed, settings: config.Settings) -> int:
-    """A retention process; its pid. No connection of ours goes with it: SQLite's locks do not survive a fork."""
+    """A retention process; its pid. It inherits no connection: SQLite's locks do not survive a fork."""
     seed.db.close()
     pid = os.fork()
     if pid == 0:
@@ -96,7 +97,7 @@ def run_of(seed: Seed) -> RetentionRunRow:
     return found
 
 
-def test_killed_again_and_again_it_ends_with_what_one_clean_up_leaves(
+def test_repeated_kills_end_in_the_state_of_one_clean_up(
     seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(cleaner, "STEP_ROWS_MAX", 100)  # forty steps, a second in all
@@ -115,7 +116,7 @@ def test_killed_again_and_again_it_ends_with_what_one_clean_up_leaves(
     assert ended(pid, signal.SIGTERM) == 0
 
     due = expected(before, days=7, own={}, samples=5, now_ms=run_of(seed).started_at_ms or 0)
-    # It read the clock when it was started last: a little later.
+    # It read the clock at its last start, a little later.
     assert {row.id for row in stored(seed)} <= {row.id for row in due}
     assert len(due) - len(stored(seed)) <= 10
     assert run_of(seed).raw_events_deleted == EVENTS - len(stored(seed))
@@ -124,7 +125,7 @@ def test_killed_again_and_again_it_ends_with_what_one_clean_up_leaves(
     assert seed.value("SELECT count(*) FROM retention_runs") == 1
 
 
-def test_it_cleans_up_at_its_start_and_measures(seed: Seed, settings: config.Settings) -> None:
+def test_it_cleans_up_and_measures_sizes_at_its_start(seed: Seed, settings: config.Settings) -> None:
     many_events(seed, 600)
     pid = start(seed, settings)
 
@@ -138,7 +139,7 @@ def test_it_cleans_up_at_its_start_and_measures(seed: Seed, settings: config.Set
     assert run_of(seed).asked_by is None
 
 
-def test_who_asks_while_it_waits_is_served_soon(seed: Seed, settings: config.Settings) -> None:
+def test_a_requested_purge_starts_soon_while_it_waits(seed: Seed, settings: config.Settings) -> None:
     pid = start(seed, settings)
     until(lambda: last_run(seed.db) and run_of(seed).finished_at_ms, "the first clean-up")
     many_events(seed, 600)
@@ -163,7 +164,7 @@ class Clock:
 
 
 def finish(job: PruneJob, seed: Seed) -> int:
-    """Run it until the open clean-up is finished; how many runs there have been."""
+    """Run it until the open clean-up is finished; return the number of runs."""
     job.run()
     for _ in range(10_000):
         if open_run(seed.db) is None:
@@ -203,7 +204,7 @@ def test_while_the_disk_is_low_it_cleans_up_every_minute(
     assert runs == [1, 2, 2, 3]
 
 
-def test_a_clean_up_that_fails_says_why_and_goes_on(
+def test_a_clean_up_that_fails_stores_the_reason_and_runs_again(
     seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     many_events(seed, 600)

@@ -36,7 +36,7 @@ KILLS = 3  # of the new writer while it drains
 
 
 class Waiting(NamedTuple):
-    """Where the old version was stopped."""
+    """The state in which the old version was stopped."""
 
     machine: Machine
     ring: OldRing
@@ -87,7 +87,7 @@ def ledger(machine: Machine) -> Counter[tuple[int, Outcome]]:
 
 
 def write_until_nothing_waits(machine: Machine) -> None:
-    """A writer that is asked to stop at once leaves what has spilled to the next one."""
+    """Run writers until nothing waits: one that is stopped at once leaves spilled records to the next."""
     for _ in range(RECORDS // 1000):
         machine.write_and_stop()
         if not spill.files(machine.settings.spill_folder):
@@ -109,7 +109,7 @@ def commit_as_the_old_writer(waiting: Waiting) -> None:
 
 
 def count_what_never_arrived(ring: OldRing) -> None:
-    """Refusals, notes about them, a record of a kind nobody knows, and a worker that was killed before it pushed."""
+    """Refusals, notes about them, a record of an unknown kind, and a worker that was killed before it pushed."""
     first, second = ring.lanes
     first.count(0, Outcome.RECEIVED, 4)
     first.count(0, Outcome.BAD_SIGNATURE, 4)
@@ -129,7 +129,7 @@ def test_ten_thousand_records_and_every_count_survive_the_upgrade_and_kills_of_b
     monkeypatch.setattr(rings, "_DRAIN_RECORDS", 300)
 
     def drain_until_killed(turn: int) -> None:
-        """Dies between a COMMIT and its release, each turn a few batches further on."""
+        """Die between a COMMIT and its release, each turn a few batches later."""
         release, batches = Consumer.release, []
 
         def release_or_die(consumer, batch):
@@ -150,7 +150,7 @@ def test_ten_thousand_records_and_every_count_survive_the_upgrade_and_kills_of_b
         assert len(set(machine.stored)) == len(machine.stored) == STORED_BEFORE + 900 * (turn + 1)
     board.close()
 
-    machine.write_and_stop()  # drains the lanes, makes its own ring, begins with what had spilled
+    machine.write_and_stop()  # drains the lanes, makes its own ring, begins with the spilled records
     machine.take_in(5)
     write_until_nothing_waits(machine)
 

@@ -1,4 +1,4 @@
-"""Rings that change or disappear under the writer, and what they had spilled (workers/rings.py G1 to G3).
+"""Rings that change or disappear under the writer, and their spilled records (workers/rings.py G1 to G3).
 
 Whatever became of the ring: what was accepted and is in memory or on the disk is stored once, and the ledger balances.
 """
@@ -41,7 +41,7 @@ def processes() -> Iterator[Processes]:
 
 @pytest.fixture
 def spilled(machine: Machine) -> Machine:
-    """A ring that is full, with more of its lane on the disk, and nothing stored yet."""
+    """A full ring with more records of its lane on the disk, and nothing stored yet."""
     machine.write_and_stop()
     machine.take_in(PER_LANE)
     with closing(Segment.attach(machine.settings.ring_name)) as segment:
@@ -51,7 +51,7 @@ def spilled(machine: Machine) -> Machine:
     return machine
 
 
-def test_a_writer_stores_what_spilled_and_leaves_no_file(spilled: Machine):
+def test_a_writer_stores_spilled_records_and_leaves_no_file(spilled: Machine):
     spilled.write_and_stop()
 
     assert spilled.stored == spilled.sent
@@ -59,7 +59,7 @@ def test_a_writer_stores_what_spilled_and_leaves_no_file(spilled: Machine):
     spilled.assert_balanced()
 
 
-def test_what_spilled_is_stored_after_the_machine_restarted(spilled: Machine):
+def test_spilled_records_are_stored_after_the_machine_restarted(spilled: Machine):
     with spilled.writer() as writer:
         writer._store.store([], {}, writer._consumer.cells(), now_ms=T0)  # counts reached the ledger, records did not
     spilled.restart()
@@ -73,7 +73,7 @@ def test_what_spilled_is_stored_after_the_machine_restarted(spilled: Machine):
     assert spilled.read("SELECT * FROM ring_cells") == [], "its accounts are closed"
 
 
-def test_records_whose_count_went_with_the_ring_are_counted_when_they_are_stored(spilled: Machine):
+def test_records_whose_count_was_lost_with_the_ring_are_counted_when_stored(spilled: Machine):
     spilled.restart()
 
     spilled.write_and_stop()
@@ -82,7 +82,7 @@ def test_records_whose_count_went_with_the_ring_are_counted_when_they_are_stored
     spilled.assert_balanced()
 
 
-def test_what_is_left_of_two_restarts_is_stored_once_and_new_records_beside_it(spilled: Machine):
+def test_records_spilled_before_two_restarts_are_stored_once_beside_new_ones(spilled: Machine):
     spilled.restart()
     spilled.variables["BLOOP__SERVER__WORKERS"] = "1"
     with spilled.writer() as writer:
@@ -198,7 +198,7 @@ def test_a_spill_folder_that_cannot_be_made_is_named(machine: Machine, tmp_path:
         pass
 
 
-def test_no_folder_is_made_where_nothing_may_spill(machine: Machine):
+def test_no_folder_is_made_if_spilling_is_off(machine: Machine):
     machine.variables["BLOOP__INGEST__SPILL_BYTES_MAX"] = "0"
 
     machine.write_and_stop()

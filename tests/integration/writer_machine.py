@@ -1,4 +1,4 @@
-"""One database and what runs on it, for tests of what a writer finds when it starts."""
+"""One database and its processes, for tests of a writer that starts with waiting records."""
 
 from __future__ import annotations
 
@@ -10,10 +10,12 @@ from bloop.base import config
 from bloop.base.outcomes import REFUSALS, Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error
+from bloop.records.event import Event
+from bloop.records.record import EVENT_FORM, encode_event
 from bloop.ring import Producer, Segment, Spill
+from tests.noise import noise
+from tests.stored import request_ids
 from tests.unit.ring.support import abandon
 from workers import rings
 from workers.process import StopFlag
@@ -21,11 +23,11 @@ from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1
-STACK = "x" * 1500
+STACK = noise(1800)
 
 
 class Machine:
-    """One database and what runs on it: producers that are killed, writers that come and go, memory that is lost."""
+    """One database, producers that are killed, writers that start and stop, and memory that is lost."""
 
     def __init__(self, folder: Path, name: str, **variables: str) -> None:
         self.variables = {
@@ -46,7 +48,7 @@ class Machine:
         return config.load(None, self.variables, secret_required=False)
 
     def take_in(self, n: int) -> None:
-        """A worker that answers `n` events `accepted` and is killed."""
+        """Push `n` events like a worker that answers `accepted`, and is then killed."""
         settings = self.settings
         spilling = Spill(settings.spill_folder, settings.ingest.spill_bytes_max, 0)
         with closing(Segment.attach(settings.ring_name)) as segment:
@@ -54,7 +56,7 @@ class Machine:
             for _ in range(n):
                 self.sent.append(f"id-{len(self.sent)}")
                 producer.count(PROJECT, Category.EVENT, Outcome.RECEIVED)
-                assert producer.push(Kind.EVENT, encode_error(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
+                assert producer.push(EVENT_FORM, encode_event(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
             abandon(producer)
 
     @contextmanager
@@ -66,12 +68,12 @@ class Machine:
             yield Writer(settings, db, rings.open_ring(settings, db, make_kinds, handles))
 
     def write_and_stop(self) -> None:
-        """A writer's whole life, asked to stop from the start."""
+        """Run a writer that is asked to stop from the start: it stores what waits."""
         with self.writer() as writer:
             assert writer.run(stopping())
 
     def restart(self) -> None:
-        """The machine: what was in memory is gone."""
+        """Restart the machine: shared memory is lost."""
         assert Segment.unlink(self.settings.ring_name)
 
     def read(self, sql: str) -> list[tuple]:
@@ -80,7 +82,8 @@ class Machine:
 
     @property
     def stored(self) -> list[str]:
-        return [row[0] for row in self.read("SELECT request_id FROM events ORDER BY rowid")]
+        with closing(connection.open_reader(self.settings.database_path)) as db:
+            return [str(name) for name in request_ids(db)]
 
     @property
     def ledger(self) -> dict[int, int]:

@@ -1,4 +1,4 @@
-"""Invariants G1 to G4 of bloop/db/migrate.py."""
+"""Invariants MIGRATE-1 to MIGRATE-4 of bloop/db/migrate.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The machine of these tests. What it boots takes a minute to make; that begins once the tests are collected."""
+"""The machine of these tests. Its file system takes a minute to make; that begins once the tests are collected."""
 
 from __future__ import annotations
 
@@ -26,13 +26,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
-    """Every worker of xdist collects everything; the first one begins."""
+    """Every worker of xdist collects all tests; only the first one makes the tree."""
     worker = getattr(session.config, "workerinput", {"workerid": "gw0"})["workerid"]
     if worker == "gw0" and any("machine" in getattr(item, "fixturenames", ()) for item in session.items):
-        nothing = subprocess.DEVNULL
-        making = subprocess.Popen(
-            module("tree"), cwd=ROOT, stdin=nothing, stdout=nothing, stderr=nothing, process_group=0
-        )
+        null = subprocess.DEVNULL
+        making = subprocess.Popen(module("tree"), cwd=ROOT, stdin=null, stdout=null, stderr=null, process_group=0)
         _making.append(making)
 
 
@@ -46,29 +44,29 @@ def pytest_sessionfinish() -> None:
 
 @pytest.fixture(scope="session")
 def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Tell the person who runs the tests, once."""
-    said = set()
+    """Print a line to the terminal, once."""
+    printed = set()
 
-    def tell(line: str) -> None:
+    def print_once(line: str) -> None:
         capture = request.config.pluginmanager.getplugin("capturemanager")
         assert capture is not None
-        if line not in said:
-            said.add(line)
+        if line not in printed:
+            printed.add(line)
             with capture.global_and_fixture_disabled():
                 print(f"\n{line}", file=sys.stderr, flush=True)
 
-    return tell
+    return print_once
 
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]) -> Iterator[Machine | None]:
-    """One for all tests of a module, which build on each other; None, and a line that says why, where none boots."""
+    """One for all tests of a module, which build on each other; None, and a line with the reason, if none boots."""
     folder = tmp_path_factory.mktemp("machine")
     with contextlib.ExitStack() as stack:
         try:
             tree, wheels = ensure()
-            made = stack.enter_context(booted(tree, wheels, folder))
+            machine = stack.enter_context(booted(tree, wheels, folder))
         except Unavailable as reason:
-            say(f"The units of systemd are not run on this machine: {reason}")
-            made = None
-        yield made
+            say(f"The units of systemd do not run on this machine: {reason}")
+            machine = None
+        yield machine

@@ -1,4 +1,4 @@
-"""A machine that systemd booted: a container over the tree, with a disk that forgets and no network but its own."""
+"""A machine booted by systemd: a container over the tree, with a temporary disk and its own network only."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ PORT = 5332
 
 
 class Machine:
-    """Made by `booted`. `run` is a command inside; `request` and `outside` reach its network from out here."""
+    """Made by `booted`. `run` runs a command inside; `outside` is a command on its network with our files."""
 
     def __init__(self, leader: int, sources: Path) -> None:
         self.leader = leader
-        self.sources = sources  # a folder of ours; /sources in there
+        self.sources = sources  # a folder of ours, /sources inside
 
     def run(self, *command: str, check: bool = True, timeout_s: float = 120.0) -> subprocess.CompletedProcess[str]:
         entered = ["nsenter", "--all", f"--target={self.leader}", "env", "-i", f"PATH={PATH}", "LANG=C.UTF-8", *command]
@@ -47,7 +47,7 @@ class Machine:
     def write(self, path: str, text: str) -> None:
         self.run("sh", "-c", 'mkdir -p "$(dirname "$1")" && printf %s "$2" >"$1"', "sh", path, text)
 
-    def shows(self, unit: str, name: str) -> str:
+    def unit_property(self, unit: str, name: str) -> str:
         """A property of a unit."""
         return self.output("systemctl", "show", "--property", name, "--value", unit)
 
@@ -55,21 +55,21 @@ class Machine:
         return self.output("journalctl", "--quiet", "--no-pager", "--output=cat", *arguments)
 
     def outside(self, *command: str) -> list[str]:
-        """The command line that runs out here, with our files and programs, on the machine's network."""
+        """The command line that runs outside, with our files and programs, on the machine's network."""
         return ["nsenter", f"--net=/proc/{self.leader}/ns/net", "--", *command]
 
     def request(self, method: str, path: str, headers: Mapping[str, str] | None = None, body: str = "") -> Answer:
-        asked = self.output("python3", "-c", _ASK, str(PORT), method, path, json.dumps(dict(headers or {})), body)
-        said = json.loads(asked)
-        return Answer(said["status"], said["headers"], said["body"].encode())
+        output = self.output("python3", "-c", _REQUEST, str(PORT), method, path, json.dumps(dict(headers or {})), body)
+        answer = json.loads(output)
+        return Answer(answer["status"], answer["headers"], answer["body"].encode())
 
-    def answers(self, path: str = "/ready") -> bool:
-        """Whether what is asked for is there, and well."""
-        asked = self.run("python3", "-c", _ASK, str(PORT), "GET", path, "{}", "", check=False)
-        return asked.returncode == 0 and json.loads(asked.stdout)["status"] == 200
+    def is_answering(self, path: str = "/ready") -> bool:
+        """Whether a GET of `path` answers 200."""
+        request = self.run("python3", "-c", _REQUEST, str(PORT), "GET", path, "{}", "", check=False)
+        return request.returncode == 0 and json.loads(request.stdout)["status"] == 200
 
 
-_ASK = """
+_REQUEST = """
 import http.client, json, sys
 port, method, path, headers, body = sys.argv[1:]
 client = http.client.HTTPConnection("127.0.0.1", int(port), timeout=10)
@@ -82,10 +82,10 @@ print(json.dumps({"status": answer.status, "headers": headers, "body": answer.re
 
 @contextlib.contextmanager
 def booted(tree: Path, wheels: Path, folder: Path) -> Iterator[Machine]:
-    """Boot, with /sources and /wheels; gone without a trace after.
+    """Boot, with /sources and /wheels; it leaves no trace.
 
     Raises:
-        Unavailable: this machine does not let us.
+        Unavailable: this machine cannot boot one.
     """
     sources, log = folder / "sources", folder / "console.log"
     sources.mkdir()
@@ -100,14 +100,14 @@ def booted(tree: Path, wheels: Path, folder: Path) -> Iterator[Machine]:
         until(lambda: nspawn.poll() is not None or _leader(nspawn.pid), "the container to begin", BOOT_S)
         leader = _leader(nspawn.pid)
         if leader is None:
-            raise Unavailable(f"systemd-nspawn ended: {_last(log)}")
+            raise Unavailable(f"systemd-nspawn ended: {_last_line(log)}")
         machine = Machine(leader, sources)
         try:
             until(lambda: nspawn.poll() is not None or _is_up(machine), "systemd to be up", BOOT_S)
         except AssertionError:
-            raise Unavailable(f"systemd did not come up in the container: {_last(log)}") from None
+            raise Unavailable(f"systemd did not come up in the container: {_last_line(log)}") from None
         if nspawn.poll() is not None:
-            raise Unavailable(f"systemd ended in the container: {_last(log)}")
+            raise Unavailable(f"systemd ended in the container: {_last_line(log)}")
         yield machine
     finally:
         _end(nspawn)
@@ -120,7 +120,7 @@ def _hierarchy() -> dict[str, str]:
 
 
 def _leader(nspawn: int) -> int | None:
-    """Process 1 of the container; between nspawn and it there may be a stub that sets things up."""
+    """Process 1 of the container; a set-up stub may stand between nspawn and it."""
     with contextlib.suppress(psutil.NoSuchProcess):
         for child in psutil.Process(nspawn).children(recursive=True):
             with contextlib.suppress(psutil.NoSuchProcess):
@@ -134,8 +134,8 @@ def _is_up(machine: Machine) -> bool:
     return state in ("running", "degraded")
 
 
-def _last(log: Path) -> str:
-    return next(reversed(log.read_text(errors="replace").strip().splitlines()), "without a word")
+def _last_line(log: Path) -> str:
+    return next(reversed(log.read_text(errors="replace").strip().splitlines()), "no output")
 
 
 def _end(nspawn: subprocess.Popen[bytes]) -> None:
@@ -145,7 +145,7 @@ def _end(nspawn: subprocess.Popen[bytes]) -> None:
             os.kill(leader, POWER_OFF)
     try:
         nspawn.wait(HALT_S)
-    except subprocess.TimeoutExpired:  # its processes go with its process 1
+    except subprocess.TimeoutExpired:  # its processes end with its process 1
         with contextlib.suppress(ProcessLookupError):
             if leader is not None:
                 os.kill(leader, signal.SIGKILL)
@@ -158,8 +158,8 @@ def module(name: str, *arguments: str) -> list[str]:
     return [sys.executable, "-m", f"tests.systemd.{name}", *arguments]
 
 
-def source(folder: Path) -> Path:
-    """What an installation needs of this checkout, to be changed at will."""
+def copy_sources(folder: Path) -> Path:
+    """Copy the files that an installation needs from this checkout; tests may change the copy."""
     for name in ("bloop", "workers", "templates", "systemd", "requirements"):
         _copy(ROOT / name, folder / name)
     for name in ("pyproject.toml", "gunicorn.conf.py", "README.md", "LICENSE"):

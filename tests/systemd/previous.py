@@ -1,4 +1,4 @@
-"""The commit before this one, as a clone has it: what an upgrade begins with."""
+"""The commit before this one, from the clone: upgrades begin with it."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ TIMEOUT_S = 60
 
 
 class NoPrevious(Exception):
-    """This checkout does not have it; the text says why, in a line."""
+    """This checkout does not have it; the text is the reason, in one line."""
 
 
 @functools.cache
 def commit() -> str:
-    """Its name; the same for as long as this process lives.
+    """Its hash; the same for the life of this process.
 
     Raises:
         NoPrevious: an unpacked archive, a shallow clone, the first commit.
     """
     if Path(_git("rev-parse", "--show-toplevel").decode().strip()).resolve() != ROOT.resolve():
-        raise NoPrevious("this is no clone of its own")
+        raise NoPrevious("this folder is not the root of a clone")
     try:
         return _git("rev-parse", "--verify", "HEAD~1^{commit}").decode().strip()
     except NoPrevious:
@@ -30,12 +30,12 @@ def commit() -> str:
 
 
 def text_of(path: str) -> str:
-    """One of its files. Raises: NoPrevious."""
+    """The text of one of its files. Raises: NoPrevious."""
     return _git("show", f"{commit()}:{path}").decode()
 
 
 def unpack(folder: Path) -> Path:
-    """All of its files. Raises: NoPrevious."""
+    """Unpack all of its files. Raises: NoPrevious."""
     archive = _git("archive", commit())
     folder.mkdir(parents=True, exist_ok=True)
     subprocess.run(["tar", "-x", "-C", str(folder)], input=archive, check=True, timeout=TIMEOUT_S)

@@ -1,4 +1,4 @@
-"""Clients on the machine's network: they send until standard input ends, and then print what they were told.
+"""Clients on the machine's network: they send until standard input ends, and then print the answers.
 
 `python -m tests.systemd.senders PORT SECRET CLIENTS PREFIX once|patient`
 """
@@ -17,20 +17,20 @@ TRIES_MAX = 3
 
 
 class Address(NamedTuple):
-    """All that a client wants to know of a server."""
+    """The parts of a server that a client uses."""
 
     port: int
     secret: str
 
 
 class PatientClient(Client):
-    """Sends what got no answer again, a few times. Its ids are then among the unanswered and the accepted."""
+    """Repeats a request without an answer, a few times. Its ids are then among the unanswered and the accepted."""
 
     def _send(self, ids: list[str]) -> None:
         for _ in range(TRIES_MAX):
-            unanswered = len(self.told.unanswered)
+            unanswered = len(self.answers.unanswered)
             super()._send(ids)
-            if len(self.told.unanswered) == unanswered:
+            if len(self.answers.unanswered) == unanswered:
                 return
 
 
@@ -44,10 +44,10 @@ def main(port: str, secret: str, clients: str, prefix: str, kind: str) -> None:
         sender.start()
     print("sending", flush=True)
     sys.stdin.read()
-    told = [asdict(sender.stop()) for sender in senders]
+    answers = [asdict(sender.stop()) for sender in senders]
     refusals = [refusal for sender in senders for refusal in sender.refusals]
-    everything = {name: [one for each in told for one in each[name]] for name in told[0]}
-    print(json.dumps(everything | {"refusals": refusals, "no_port": sum(sender.no_port for sender in senders)}))
+    merged = {name: [request_id for client in answers for request_id in client[name]] for name in answers[0]}
+    print(json.dumps(merged | {"refusals": refusals, "no_port": sum(sender.no_port for sender in senders)}))
 
 
 if __name__ == "__main__":

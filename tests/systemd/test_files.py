@@ -1,4 +1,4 @@
-"""What can be said of the units and scripts without running them, and of the wheel that carries them."""
+"""Checks of the units and scripts without running them, and of the wheel that contains them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import BloopServer, event, until
-from tests.systemd.machine import source
+from tests.systemd.machine import copy_sources
 from tests.systemd.tree import ROOT, Unavailable, ensure
 from workers.command import NAMES
 from workers.supervisor import STOP_S
@@ -38,12 +38,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A wheel of this checkout."""
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
-    sources = source(folder / "source")
+    sources = copy_sources(folder / "source")
     subprocess.run(
         [*pip, "wheel", "--no-deps", "--no-build-isolation", "-w", str(folder), str(sources)], check=True, timeout=120
     )
-    (made,) = folder.glob("*.whl")
-    return made
+    (wheel,) = folder.glob("*.whl")
+    return wheel
 
 
 def seconds(text: str) -> float:
@@ -51,7 +51,7 @@ def seconds(text: str) -> float:
     return int(amount) * {"min": 60.0, "s": 1.0, "ms": 0.001, "": 1.0}[unit]
 
 
-def test_every_process_is_a_unit_and_the_target_has_them_all():
+def test_every_process_has_a_unit_and_the_target_starts_them_all():
     target = (UNITS / "bloop.target").read_text()
 
     assert [path.stem.removeprefix("bloop-") for path in SERVICES] == PROCESSES
@@ -61,7 +61,7 @@ def test_every_process_is_a_unit_and_the_target_has_them_all():
         assert Unit(path)["Service"]["ExecStart"].split()[1:] == [path.stem.removeprefix("bloop-")]
 
 
-def test_stop_is_the_opposite_of_the_start_and_leaves_the_writer_for_last():
+def test_the_writer_starts_first_and_stops_last():
     after = {path.name: Unit(path)["Unit"].get("After", "").split() for path in SERVICES}
 
     assert after["bloop-writer.service"] == []
@@ -77,7 +77,7 @@ def test_units_get_the_time_to_stop_that_the_supervisor_gives():
         assert allowed_s >= STOP_S[path.stem.removeprefix("bloop-")]
 
 
-def test_what_cannot_be_helped_by_trying_again_is_not_tried_again():
+def test_a_unit_that_cannot_start_with_its_settings_is_not_restarted():
     common = Unit(UNITS / "bloop-.service.d" / "10-common.conf")["Service"]
 
     assert (common["Restart"], common["RestartPreventExitStatus"]) == ("always", "78")
@@ -85,14 +85,14 @@ def test_what_cannot_be_helped_by_trying_again_is_not_tried_again():
     assert all("WatchdogSec" in Unit(path)["Service"] for path in SERVICES)
 
 
-def test_limits_of_memory_stop_what_runs_away_before_a_small_machine_is_full():
+def test_memory_limits_stop_a_process_before_a_small_machine_is_full():
     for path in SERVICES:
         service = Unit(path)["Service"]
         high, most = (int(service[key].removesuffix("M")) for key in ("MemoryHigh", "MemoryMax"))
         assert high < most <= 400
 
 
-def test_scripts_are_sound():
+def test_scripts_pass_sh_and_shellcheck():
     scripts = [str(path) for path in sorted(UNITS.glob("*.sh"))]
     assert len(scripts) == 2
     for script in scripts:
@@ -100,13 +100,13 @@ def test_scripts_are_sound():
     try:
         ensure()
     except Unavailable as reason:
-        print(f"The scripts are not looked at by shellcheck: {reason}")
+        print(f"shellcheck does not check the scripts: {reason}")
     if shutil.which("shellcheck"):
         done = subprocess.run(["shellcheck", *scripts], capture_output=True, text=True)
         assert done.returncode == 0, done.stdout
 
 
-def test_wheel_holds_everything_that_is_needed_to_install_and_run(wheel: Path):
+def test_wheel_contains_everything_to_install_and_run(wheel: Path):
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
         scripts = archive.read(next(name for name in names if name.endswith("entry_points.txt"))).decode()
@@ -124,7 +124,7 @@ def test_wheel_holds_everything_that_is_needed_to_install_and_run(wheel: Path):
 
 @pytest.fixture
 def unpacked(wheel: Path, tmp_path: Path) -> Iterator[BloopServer]:
-    """A bloop that runs from what the wheel holds, and not from this checkout."""
+    """A bloop that runs from the unpacked wheel, not from this checkout."""
     folder = tmp_path / "unpacked"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder)
@@ -135,7 +135,7 @@ def unpacked(wheel: Path, tmp_path: Path) -> Iterator[BloopServer]:
     server.remove_traces()
 
 
-def test_what_the_wheel_holds_runs(unpacked: BloopServer):
+def test_the_unpacked_wheel_runs(unpacked: BloopServer):
     where = [sys.executable, "-P", "-c", "import bloop, workers; print(bloop.__file__, workers.__file__)"]
     imported = subprocess.run(where, env=unpacked.env, capture_output=True, text=True, check=True).stdout
     assert str(ROOT) not in imported

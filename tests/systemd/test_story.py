@@ -1,4 +1,4 @@
-"""The life of an installation on a machine that systemd booted, from nothing to nothing. Each test goes on there."""
+"""The life of an installation on a machine booted by systemd, from install to purge. Each test continues the last."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from tests.systemd.life import (
     UP_S,
     are_active,
     assert_all_is_accounted_for,
+    configure,
     install,
     load,
+    make_sources,
     on_a_machine,
     restarts,
-    select,
-    settle_down,
+    stored_events,
     stored_ids,
-    version,
 )
 from tests.systemd.machine import Machine
 from tests.waiting import until
@@ -30,20 +30,20 @@ WATCHDOG_S = 15
 
 @on_a_machine
 def test_installation_ends_with_every_unit_up_and_a_command_that_sends_the_first_event(machine: Machine):
-    settle_down(machine)
+    configure(machine)
     watchdogs = f"[Service]\nWatchdogSec={WATCHDOG_S}\nTimeoutAbortSec=1\n"
     machine.write("/etc/systemd/system/bloop-.service.d/90-test.conf", watchdogs)
 
-    said = install(machine, version(machine, name="first")).stdout
+    output = install(machine, make_sources(machine, name="first")).stdout
 
-    assert are_active(machine), said
-    assert machine.shows("bloop.target", "ActiveState") == "active"
+    assert are_active(machine), output
+    assert machine.unit_property("bloop.target", "ActiveState") == "active"
     assert machine.output("systemctl", "is-enabled", "bloop.target") == "enabled"
-    curl = re.search(r"^  (curl .*)$", said, re.MULTILINE)
-    assert curl, said
+    curl = re.search(r"^  (curl .*)$", output, re.MULTILINE)
+    assert curl, output
     sent = subprocess.run(machine.outside("sh", "-c", curl[1]), capture_output=True, text=True, timeout=20)
     assert json.loads(sent.stdout) == {"status": "accepted"}, sent.stderr
-    until(lambda: select(machine, "SELECT message FROM events") == [["The first event"]], "the event to be stored")
+    until(lambda: [event.message for event in stored_events(machine)] == ["The first event"], "the event to be stored")
 
 
 @on_a_machine
@@ -60,7 +60,7 @@ def test_page_and_api_show_the_event(machine: Machine):
 
 
 @on_a_machine
-def test_commands_see_every_process_though_each_is_locked_up(machine: Machine):
+def test_commands_see_every_process_although_each_is_sandboxed(machine: Machine):
     status = json.loads(machine.output("bloop", "status", "--json"))
     findings = json.loads(machine.run("bloop", "doctor", "--json", check=False).stdout)
 
@@ -78,14 +78,14 @@ def test_systemd_finds_nothing_wrong_with_the_units(machine: Machine):
 
 
 @on_a_machine
-def test_every_unit_is_locked_up(machine: Machine):
+def test_every_unit_is_sandboxed(machine: Machine):
     for service in SERVICES:
-        said = machine.output("systemd-analyze", "security", "--no-pager", service)
-        exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", said)
-        assert exposure, said
-        assert float(exposure[1]) <= EXPOSURE_MAX, said
+        report = machine.output("systemd-analyze", "security", "--no-pager", service)
+        exposure = re.search(r"Overall exposure level for \S+: ([\d.]+)", report)
+        assert exposure, report
+        assert float(exposure[1]) <= EXPOSURE_MAX, report
 
-        pid = machine.shows(service, "MainPID")
+        pid = machine.unit_property(service, "MainPID")
         status = dict(line.split(":\t", 1) for line in machine.output("cat", f"/proc/{pid}/status").splitlines())
         user = machine.output("id", "-u", "bloop")
         assert status["Uid"].split() == [user] * 4
@@ -100,14 +100,14 @@ def test_only_alerts_have_a_network(machine: Machine):
     connected = {
         name
         for name in UNITS
-        if machine.output("readlink", f"/proc/{machine.shows(f'bloop-{name}', 'MainPID')}/ns/net") == ours
+        if machine.output("readlink", f"/proc/{machine.unit_property(f'bloop-{name}', 'MainPID')}/ns/net") == ours
     }
 
     assert connected == {"alerts"}
 
 
 @on_a_machine
-def test_secret_is_for_root_and_the_data_for_bloop_alone(machine: Machine):
+def test_only_root_reads_the_secret_and_only_bloop_the_data(machine: Machine):
     paths = ("/etc/bloop/secret", "/etc/bloop/environment", "/etc/bloop/config.toml", "/var/lib/bloop")
 
     modes = machine.output("stat", "--format=%U:%G %a", *paths).splitlines()
@@ -123,7 +123,7 @@ def test_secret_is_for_root_and_the_data_for_bloop_alone(machine: Machine):
 
 
 @on_a_machine
-def test_journal_has_who_and_how_bad_and_no_second_time(machine: Machine):
+def test_journal_has_the_process_and_the_priority_and_one_time_stamp(machine: Machine):
     (ready,) = [
         entry
         for line in machine.journal("--output=json", "--unit=bloop-writer").splitlines()
@@ -134,11 +134,11 @@ def test_journal_has_who_and_how_bad_and_no_second_time(machine: Machine):
     assert ready["SYSLOG_IDENTIFIER"] == "bloop-writer"
     assert ready["PRIORITY"] == "6"
     assert machine.journal("--priority=err", "--unit=bloop-*") == ""
-    assert machine.shows("bloop-writer", "StatusText") == "storing"
+    assert machine.unit_property("bloop-writer", "StatusText") == "storing"
 
 
 @on_a_machine
-def test_units_that_are_killed_or_hang_come_back_and_nothing_that_was_accepted_is_lost(machine: Machine):
+def test_units_that_are_killed_or_hang_restart_and_no_accepted_event_is_lost(machine: Machine):
     before = restarts(machine)
     machine.run("systemctl", "kill", "--signal=STOP", "bloop-retention")
 
@@ -148,18 +148,18 @@ def test_units_that_are_killed_or_hang_come_back_and_nothing_that_was_accepted_i
             until(lambda name=name: restarts(machine)[name] == before[name] + 1, f"{name} to be started again", UP_S)
             until(lambda: are_active(machine), "every unit to be up", UP_S)
         until(lambda: restarts(machine)["retention"] > before["retention"], "the watchdog", WATCHDOG_S + UP_S)
-        until(lambda: are_active(machine) and machine.answers(), "readiness", UP_S)
-        told = clients.stop()
+        until(lambda: are_active(machine) and machine.is_answering(), "readiness", UP_S)
+        answers = clients.stop()
 
-    assert told["no_port"] == 0, "the port was closed"
-    assert_all_is_accounted_for(machine, told, "killed")
+    assert answers["no_port"] == 0, "the port was closed"
+    assert_all_is_accounted_for(machine, answers, "killed")
     assert "Watchdog timeout" in machine.journal("--unit=bloop-retention")
-    # Once each: the others went on saying that they live.
+    # Once each: the others kept sending their watchdog messages.
     assert restarts(machine) == {name: count + 1 for name, count in before.items()}
 
 
 @on_a_machine
-def test_setting_that_will_not_do_is_not_tried_again_and_named(machine: Machine):
+def test_a_wrong_setting_is_named_and_the_unit_not_restarted(machine: Machine):
     machine.write(
         "/run/systemd/system/bloop-retention.service.d/bad.conf", "[Service]\nEnvironment=BLOOP__SERVER__PORT=x\n"
     )
@@ -167,8 +167,8 @@ def test_setting_that_will_not_do_is_not_tried_again_and_named(machine: Machine)
 
     machine.run("systemctl", "restart", "bloop-retention", check=False)
 
-    until(lambda: machine.shows("bloop-retention", "ActiveState") == "failed", "it to give up")
-    assert machine.shows("bloop-retention", "ExecMainStatus") == "78"
+    until(lambda: machine.unit_property("bloop-retention", "ActiveState") == "failed", "it to give up")
+    assert machine.unit_property("bloop-retention", "ExecMainStatus") == "78"
     assert "server.port" in machine.journal("--priority=err", "--unit=bloop-retention")
     machine.run("rm", "-r", "/run/systemd/system/bloop-retention.service.d")
     machine.run("systemctl", "daemon-reload")
@@ -176,34 +176,34 @@ def test_setting_that_will_not_do_is_not_tried_again_and_named(machine: Machine)
 
 
 @on_a_machine
-def test_stop_ends_the_producers_first_and_stores_what_they_took(machine: Machine):
-    past = len(machine.journal("--unit=bloop-*").splitlines())
+def test_stop_ends_the_producers_first_and_stores_their_events(machine: Machine):
+    old_lines = len(machine.journal("--unit=bloop-*").splitlines())
     with load(machine, "stopped") as clients:
-        until(lambda: any(one.startswith("stopped") for one in stored_ids(machine)), "some load")
+        until(lambda: any(request_id.startswith("stopped") for request_id in stored_ids(machine)), "some load")
         machine.run("systemctl", "stop", "bloop.target")
-        assert [machine.shows(service, "ActiveState") for service in SERVICES] == ["inactive"] * len(SERVICES)
-        told = clients.stop()
+        assert [machine.unit_property(service, "ActiveState") for service in SERVICES] == ["inactive"] * len(SERVICES)
+        answers = clients.stop()
 
-    said = machine.journal("--unit=bloop-*").splitlines()[past:]
-    ended = [unit[1] for line in said if (unit := re.match(r"Stopped bloop-(\w+)\.service", line))]
-    assert ended[:2] == ["ingest", "dashboard"], said
-    assert sorted(ended[2:4]) == ["alerts", "retention"], said
-    assert ended[4:] == ["writer"], said
+    lines = machine.journal("--unit=bloop-*").splitlines()[old_lines:]
+    ended = [unit[1] for line in lines if (unit := re.match(r"Stopped bloop-(\w+)\.service", line))]
+    assert ended[:2] == ["ingest", "dashboard"], lines
+    assert sorted(ended[2:4]) == ["alerts", "retention"], lines
+    assert ended[4:] == ["writer"], lines
     waiting = json.loads(machine.output("bloop", "ring", "stat", "--json"))
     assert waiting["pending_records"] == 0
-    assert set(told["accepted"]) <= set(stored_ids(machine))
+    assert set(answers["accepted"]) <= set(stored_ids(machine))
     machine.run("systemctl", "start", "bloop.target")
-    until(machine.answers, "readiness", UP_S)
-    assert_all_is_accounted_for(machine, told, "stopped")
+    until(machine.is_answering, "readiness", UP_S)
+    assert_all_is_accounted_for(machine, answers, "stopped")
 
 
 @on_a_machine
-def test_second_bloop_is_kept_off_the_data(machine: Machine):
+def test_a_second_bloop_on_the_same_data_is_refused(machine: Machine):
     refused = machine.run("bloop", "up", check=False)
 
     assert refused.returncode == 78
     assert "already runs on this data" in refused.stderr
-    assert machine.answers()
+    assert machine.is_answering()
 
 
 @on_a_machine
@@ -212,17 +212,17 @@ def test_port_follows_the_settings(machine: Machine):
 
     install(machine, "first")
 
-    assert machine.shows("bloop-ingest.socket", "Listen").split()[0].endswith(":5333")
+    assert machine.unit_property("bloop-ingest.socket", "Listen").split()[0].endswith(":5333")
     assert "systemd listens on port" not in machine.journal("--unit=bloop-ingest")
-    assert not machine.answers()
+    assert not machine.is_answering()
 
 
 @on_a_machine
 def test_uninstalling_keeps_settings_and_data_until_they_are_purged(machine: Machine):
     install(machine, "first", "--uninstall")
 
-    everything = ("find", "/etc", "/opt", "/usr/local", "/run", "/dev/shm", "/var/lib", "-iname", "*bloop*")
-    kept = [path for path in machine.output(*everything).splitlines() if "service.d" not in path]  # ours
+    find_all = ("find", "/etc", "/opt", "/usr/local", "/run", "/dev/shm", "/var/lib", "-iname", "*bloop*")
+    kept = [path for path in machine.output(*find_all).splitlines() if "service.d" not in path]  # ours
     assert {path for path in kept if not path.startswith("/var/lib/bloop/")} == {
         "/etc/bloop",
         "/run/bloop-install.lock",
@@ -234,6 +234,6 @@ def test_uninstalling_keeps_settings_and_data_until_they_are_purged(machine: Mac
 
     install(machine, "first", "--uninstall", "--purge")
 
-    assert machine.output(*everything) == "/run/bloop-install.lock"
+    assert machine.output(*find_all) == "/run/bloop-install.lock"
     assert machine.run("id", "bloop", check=False).returncode == 1
     assert machine.output("systemctl", "list-units", "--all", "--plain", "--no-legend", "bloop*") == ""

@@ -1,6 +1,6 @@
 """The life of data through upgrades: from the commit before this one to this checkout, and back.
 
-Each test goes on where the one before it ended. This checkout gets one more migration, so that there is always one.
+Each test continues where the last one ended. This checkout gets one more migration, so that there is always one.
 """
 
 from __future__ import annotations
@@ -22,14 +22,15 @@ from tests.systemd.life import (
     add_migration,
     are_active,
     assert_all_is_accounted_for,
+    configure,
     has_table,
     install,
     load,
+    make_sources,
     on_a_machine,
     select,
-    settle_down,
+    stored_events,
     stored_ids,
-    version,
 )
 from tests.systemd.machine import PORT, Machine
 from tests.systemd.previous import NoPrevious, unpack
@@ -41,8 +42,8 @@ ORIGIN = f"http://localhost:{PORT}"
 ERRORS = ("CartEmpty", "CardRefused", "AddressUnknown")
 UPGRADE_GUIDE = (ROOT / "docs" / "upgrade.md").read_text()
 
-# What no upgrade may change, in columns that stay. The shop's events come from `Shop` alone.
-_KEPT = {
+# Rows that no upgrade may change, in columns that stay. Only `Shop` sends the shop's events.
+_KEPT_ROWS = {
     "people": "SELECT id, username, is_admin FROM webauthn_users",
     "passkeys": "SELECT id, user_id, hex(credential_id), hex(public_key) FROM passkeys",
     "tokens": "SELECT id, name, token_hash, project_id, scopes FROM api_tokens",
@@ -50,9 +51,6 @@ _KEPT = {
     "issues": """
 SELECT i.id, i.fingerprint, i.short_number, i.status, i.event_count, i.error_type, i.message
   FROM issues AS i JOIN projects AS p ON p.id = i.project_id WHERE p.slug = 'shop' ORDER BY i.id""",
-    "events": """
-SELECT e.id, e.request_id, e.issue_id, e.timestamp_ms
-  FROM events AS e JOIN projects AS p ON p.id = e.project_id WHERE p.slug = 'shop' ORDER BY e.id""",
     "history": "SELECT issue_id, count(*) FROM status_changes GROUP BY issue_id ORDER BY issue_id",
 }
 
@@ -62,7 +60,7 @@ _SIGN_INS_TABLE = "SELECT max(name) FROM sqlite_schema WHERE type = 'table' AND 
 
 @dataclass
 class Shop:
-    """Somebody who uses bloop: Ada with her passkey, her project with its key, a token of hers."""
+    """A user of bloop: Ada with her passkey, her project with its key, and her token."""
 
     machine: Machine
     device: Authenticator
@@ -75,7 +73,7 @@ class Shop:
         proof = {"username": "ada", "setup_token": link.partition("token=")[2]}
         begun = self.post("/auth/register/start", proof).json
         answer = {"challenge_id": begun["challenge_id"], "credential": self.device.create(begun["publicKey"])}
-        self._came_in(self.post("/auth/register/finish", proof | answer))
+        self._keep_cookie(self.post("/auth/register/finish", proof | answer))
         self.key = self.machine.output("bloop", "project", "create", "Shop", "--slug", "shop")
         create = ("bloop", "token", "create", "till", "--project", "shop", "--scopes", "errors:read")
         self.token = self.machine.output(*create)
@@ -83,20 +81,20 @@ class Shop:
     def sign_in(self) -> None:
         begun = self.post("/auth/login/start", {}).json
         answer = {"challenge_id": begun["challenge_id"], "credential": self.device.get(begun["publicKey"])}
-        self._came_in(self.post("/auth/login/finish", answer))
+        self._keep_cookie(self.post("/auth/login/finish", answer))
 
     def send(self, day: str) -> None:
         """One event of each error, and then another of the first; until they are stored."""
         names = [*ERRORS, ERRORS[0]]
         ids = {f"shop-{day}-{number}" for number in range(len(names))}
-        for one, name in zip(sorted(ids), names, strict=True):
-            raw = json.dumps(event(one, error_type=name, message=f"{name} at the till"))
+        for request_id, name in zip(sorted(ids), names, strict=True):
+            raw = json.dumps(event(request_id, error_type=name, message=f"{name} at the till"))
             headers = signed(raw.encode(), self.key, name_key=True)
             assert self.machine.request("POST", "/v1/ingest", headers, raw).json == {"status": "accepted"}
         until(lambda: ids <= set(stored_ids(self.machine)), "the shop's events to be stored", UP_S)
 
     def errors(self) -> dict[str, int]:
-        """What its token is told: how often each error happened."""
+        """How often each error happened, as the API answers its token."""
         answer = self.machine.request("GET", "/v1/errors", {"Authorization": f"Bearer {self.token}"})
         return {row["error_type"]: row["total_count"] for row in answer.json}
 
@@ -109,14 +107,16 @@ class Shop:
         assert answer.status == 200, answer
         return answer
 
-    def _came_in(self, answer: Answer) -> None:
+    def _keep_cookie(self, answer: Answer) -> None:
         self.cookie = answer.headers["set-cookie"].partition(";")[0]
 
 
-def kept(machine: Machine) -> dict[str, list[Any]]:
+def read_kept_rows(machine: Machine) -> dict[str, list[Any]]:
     ((table,),) = select(machine, _SIGN_INS_TABLE)
-    statements = _KEPT | {"sign_ins": f"SELECT token, user_id, expires_at FROM {table}"}
-    return {name: select(machine, statement) for name, statement in statements.items()}
+    statements = _KEPT_ROWS | {"sign_ins": f"SELECT token, user_id, expires_at FROM {table}"}
+    rows = {name: select(machine, statement) for name, statement in statements.items()}
+    ((shop,),) = select(machine, "SELECT id FROM projects WHERE slug = 'shop'")
+    return rows | {"events": [list(event) for event in stored_events(machine) if event.project_id == shop]}
 
 
 def backups(machine: Machine) -> list[dict[str, Any]]:
@@ -127,15 +127,15 @@ def current(machine: Machine) -> str:
     return machine.output("readlink", "/opt/bloop/current")
 
 
-def pull(machine: Machine, *tables: str, change: Callable[[Path], None] = lambda folder: None) -> str:
-    """The checkout is of today; each of these tables is a migration more. Return the checkout's name."""
+def check_out(machine: Machine, *tables: str, change: Callable[[Path], None] = lambda folder: None) -> str:
+    """Make the checkout the current sources, with one more migration per table. Return its name."""
 
     def build(folder: Path) -> None:
         for table in tables:
             add_migration(folder, table)
         change(folder)
 
-    return version(machine, build, name=CHECKOUT)
+    return make_sources(machine, build, name=CHECKOUT)
 
 
 def install_previous(machine: Machine, say: Callable[[str], None]) -> None:
@@ -147,34 +147,34 @@ def install_previous(machine: Machine, say: Callable[[str], None]) -> None:
         done = install(machine, CHECKOUT, check=False)
         if done.returncode == 0:
             return
-        *_, last = ["no word why", *done.stderr.splitlines()]
+        *_, last = ["no reason given", *done.stderr.splitlines()]
         reason = f"the commit before it does not install: {last}"
-        install(machine, pull(machine), "--uninstall", "--purge")
-        settle_down(machine)
-    say(f"The upgrade begins with this checkout itself: {reason}")
-    install(machine, pull(machine))
+        install(machine, check_out(machine), "--uninstall", "--purge")
+        configure(machine)
+    say(f"The upgrade starts from this checkout itself: {reason}")
+    install(machine, check_out(machine))
 
 
 @pytest.fixture(scope="module")
 def shop(machine: Machine | None, say: Callable[[str], None]) -> Shop | None:
-    """It runs on the version before this one."""
+    """A shop that uses the previous version of bloop."""
     if machine is None:
         return None
-    settle_down(machine)
+    configure(machine)
     install_previous(machine, say)
-    made = Shop(machine, Authenticator(ORIGIN, "localhost"))
-    made.open()
-    made.send("monday")
+    shop = Shop(machine, Authenticator(ORIGIN, "localhost"))
+    shop.open()
+    shop.send("monday")
     machine.run("bloop", "issue", "resolve", "SHOP-2")
-    return made
+    return shop
 
 
 @on_a_machine
-def test_version_before_this_one_is_in_use(machine: Machine, shop: Shop):
+def test_the_previous_version_is_in_use(machine: Machine, shop: Shop):
     assert are_active(machine)
     assert shop.is_signed_in()
     assert shop.errors() == {"CartEmpty": 2, "CardRefused": 1, "AddressUnknown": 1}
-    counts = {name: len(rows) for name, rows in kept(machine).items()}
+    counts = {name: len(rows) for name, rows in read_kept_rows(machine).items()}
     assert counts == dict.fromkeys(("people", "passkeys", "tokens", "sign_ins", "history"), 1) | {
         "projects": 2,
         "issues": 3,
@@ -185,45 +185,45 @@ def test_version_before_this_one_is_in_use(machine: Machine, shop: Shop):
 
 @on_a_machine
 def test_migration_that_fails_leaves_the_database_to_the_old_version(machine: Machine, shop: Shop):
-    before, old, number = kept(machine), current(machine), first_pending(machine)
-    in_the_way = f"/var/lib/bloop/bloop.db.before-{number}"  # where the copy is to be
-    machine.run("mkdir", "-p", f"{in_the_way}/folder")
+    before, old, number = read_kept_rows(machine), current(machine), first_pending(machine)
+    blocker = f"/var/lib/bloop/bloop.db.before-{number}"  # the path of the copy
+    machine.run("mkdir", "-p", f"{blocker}/folder")
 
-    failed = install(machine, pull(machine, "upgraded"), check=False)
+    failed = install(machine, check_out(machine, "upgraded"), check=False)
 
     assert failed.returncode == 1
     assert "the database could not be migrated; the old version runs again" in failed.stderr
     assert are_active(machine)
     assert current(machine) == old
     assert not has_table(machine, "upgraded")
-    assert kept(machine) == before
+    assert read_kept_rows(machine) == before
     assert machine.run("test", "-e", "/var/lib/bloop/bloop.db.failed", check=False).returncode == 1
-    machine.run("rm", "-r", in_the_way)
+    machine.run("rm", "-r", blocker)
 
 
 def first_pending(machine: Machine) -> str:
-    """The number of the first migration that the next version brings, which the copy from before it is named by."""
+    """The number of the next version's first migration; the copy of the database is named by it."""
     ((newest,),) = select(machine, "SELECT max(version) FROM schema_migrations")
     return f"{newest + 1:04d}"
 
 
 @on_a_machine
-def test_upgrade_under_load_refuses_nobody_and_keeps_everything(machine: Machine, shop: Shop):
-    """As docs/upgrade.md has it."""
+def test_upgrade_under_load_refuses_no_request_and_keeps_every_row(machine: Machine, shop: Shop):
+    """The steps of docs/upgrade.md."""
     assert re.search(r"^sudo systemd/install\.sh\s", UPGRADE_GUIDE, re.MULTILINE)
-    before, ids, old = kept(machine), set(stored_ids(machine)), current(machine)
+    before, ids, old = read_kept_rows(machine), set(stored_ids(machine)), current(machine)
 
     with load(machine, "upgraded", patient=True) as clients:
-        said = install(machine, CHECKOUT).stdout
-        until(machine.answers, "readiness", UP_S)
-        told = clients.stop()
+        output = install(machine, CHECKOUT).stdout
+        until(machine.is_answering, "readiness", UP_S)
+        answers = clients.stop()
 
-    assert are_active(machine), said
-    assert told["no_port"] == 0, "the port was closed"
-    assert set(told["unanswered"]) <= set(told["accepted"]), "one that was sent again got no answer either"
-    assert_all_is_accounted_for(machine, told, "upgraded")
+    assert are_active(machine), output
+    assert answers["no_port"] == 0, "the port was closed"
+    assert set(answers["unanswered"]) <= set(answers["accepted"]), "a repeated request got no answer either"
+    assert_all_is_accounted_for(machine, answers, "upgraded")
     assert ids <= set(stored_ids(machine))
-    assert kept(machine) == before
+    assert read_kept_rows(machine) == before
     assert has_table(machine, "upgraded")
     assert current(machine) != old
     assert machine.output("readlink", "/opt/bloop/previous") == old
@@ -231,7 +231,7 @@ def test_upgrade_under_load_refuses_nobody_and_keeps_everything(machine: Machine
 
 @on_a_machine
 def test_every_unit_runs_the_new_version(machine: Machine, shop: Shop):
-    maps = [machine.output("cat", f"/proc/{machine.shows(service, 'MainPID')}/maps") for service in SERVICES]
+    maps = [machine.output("cat", f"/proc/{machine.unit_property(service, 'MainPID')}/maps") for service in SERVICES]
 
     assert [set(re.findall(r"/opt/bloop/versions/[^/]+", text)) for text in maps] == [{current(machine)}] * len(maps)
 
@@ -249,7 +249,7 @@ def test_backup_was_made_before_the_database_changed(machine: Machine, shop: Sho
 
 
 @on_a_machine
-def test_people_and_programs_come_in_as_before(machine: Machine, shop: Shop):
+def test_users_and_tokens_have_access_as_before(machine: Machine, shop: Shop):
     assert shop.is_signed_in()
     shop.sign_in()
     assert shop.is_signed_in()
@@ -257,71 +257,71 @@ def test_people_and_programs_come_in_as_before(machine: Machine, shop: Shop):
 
 
 @on_a_machine
-def test_new_events_go_to_the_issues_there_were(machine: Machine, shop: Shop):
-    before = kept(machine)["issues"]
+def test_new_events_join_the_existing_issues(machine: Machine, shop: Shop):
+    before = read_kept_rows(machine)["issues"]
 
     shop.send("tuesday")
 
-    after = kept(machine)["issues"]
+    after = read_kept_rows(machine)["issues"]
     assert [row[:3] for row in after] == [row[:3] for row in before]
     assert shop.errors() == {"CartEmpty": 4, "CardRefused": 2, "AddressUnknown": 2}
-    assert [row[3] for row in after] == ["unresolved", "regressed", "unresolved"], "the one that was resolved is back"
+    assert [row[3] for row in after] == ["unresolved", "regressed", "unresolved"], "the resolved one has regressed"
 
 
 @on_a_machine
-def test_version_that_does_not_come_up_is_taken_back_with_its_migration(machine: Machine, shop: Shop):
+def test_a_version_that_does_not_start_is_rolled_back_with_its_migration(machine: Machine, shop: Shop):
     def break_it(folder: Path) -> None:
         (folder / "workers" / "dashboard.py").write_text("raise SystemExit('broken for a test')\n")
 
-    ids, good, before = set(stored_ids(machine)), current(machine), kept(machine)
+    ids, good, before = set(stored_ids(machine)), current(machine), read_kept_rows(machine)
 
     with load(machine, "broken", patient=True) as clients:
-        failed = install(machine, pull(machine, "upgraded", "broken", change=break_it), check=False)
-        until(machine.answers, "readiness", UP_S)
-        told = clients.stop()
+        failed = install(machine, check_out(machine, "upgraded", "broken", change=break_it), check=False)
+        until(machine.is_answering, "readiness", UP_S)
+        answers = clients.stop()
 
     assert failed.returncode == 1
     assert "the old version runs again" in failed.stderr
     assert "broken for a test" in failed.stderr
     assert current(machine) == good
     assert not has_table(machine, "broken")
-    assert told["no_port"] == 0, "the port was closed"
-    assert_all_is_accounted_for(machine, told, "broken")
+    assert answers["no_port"] == 0, "the port was closed"
+    assert_all_is_accounted_for(machine, answers, "broken")
     assert ids <= set(stored_ids(machine))
-    assert kept(machine) == before
+    assert read_kept_rows(machine) == before
 
 
 @on_a_machine
-def test_older_version_that_does_not_know_the_database_is_refused_before_anything_stops(machine: Machine, shop: Shop):
-    before, pids = current(machine), [machine.shows(s, "MainPID") for s in SERVICES]
+def test_an_older_version_that_cannot_read_the_database_is_refused_before_anything_stops(machine: Machine, shop: Shop):
+    before, pids = current(machine), [machine.unit_property(s, "MainPID") for s in SERVICES]
 
     refused = install(machine, CHECKOUT, "--back", check=False)
 
     assert refused.returncode == 1
     assert "upgrade bloop; nothing that runs was touched" in refused.stderr
     assert current(machine) == before
-    assert [machine.shows(s, "MainPID") for s in SERVICES] == pids
+    assert [machine.unit_property(s, "MainPID") for s in SERVICES] == pids
 
 
 @on_a_machine
-def test_running_it_again_changes_nothing(machine: Machine, shop: Shop):
-    pids = [machine.shows(service, "MainPID") for service in SERVICES]
+def test_installing_again_changes_nothing(machine: Machine, shop: Shop):
+    pids = [machine.unit_property(service, "MainPID") for service in SERVICES]
 
-    said = install(machine, pull(machine, "upgraded")).stdout
+    output = install(machine, check_out(machine, "upgraded")).stdout
 
-    assert "is installed already" in said
-    assert [machine.shows(service, "MainPID") for service in SERVICES] == pids
+    assert "is installed already" in output
+    assert [machine.unit_property(service, "MainPID") for service in SERVICES] == pids
 
 
 @on_a_machine
-def test_way_back_to_the_older_version_is_the_copy_from_before_the_migration(machine: Machine, shop: Shop):
-    """As docs/upgrade.md has it."""
+def test_downgrade_uses_the_copy_from_before_the_migration(machine: Machine, shop: Shop):
+    """The steps of docs/upgrade.md."""
     copy = machine.output("sh", "-c", "ls -d /var/lib/bloop/bloop.db.before-* | sort | head -n 1")
-    (way_back,) = re.findall(r"^sudo (sh -c .*)$", UPGRADE_GUIDE, re.MULTILINE)
+    (restore_command,) = re.findall(r"^sudo (sh -c .*)$", UPGRADE_GUIDE, re.MULTILINE)
     old = machine.output("readlink", "/opt/bloop/previous")
 
     machine.run("systemctl", "stop", "bloop.target")
-    machine.run("sh", "-c", way_back.replace("NNNN", copy[-4:]))
+    machine.run("sh", "-c", restore_command.replace("NNNN", copy[-4:]))
     install(machine, CHECKOUT, "--back")
 
     assert are_active(machine)
@@ -329,6 +329,6 @@ def test_way_back_to_the_older_version_is_the_copy_from_before_the_migration(mac
     assert not has_table(machine, "upgraded")
     assert shop.errors() == {"CartEmpty": 2, "CardRefused": 1, "AddressUnknown": 1}
     with load(machine, "back") as clients:
-        until(lambda: any(one.startswith("back") for one in stored_ids(machine)), "an event to be stored")
-        told = clients.stop()
-    until(lambda: set(told["accepted"]) <= set(stored_ids(machine)), "all of them to be stored", UP_S)
+        until(lambda: any(request_id.startswith("back") for request_id in stored_ids(machine)), "an event to be stored")
+        answers = clients.stop()
+    until(lambda: set(answers["accepted"]) <= set(stored_ids(machine)), "every accepted event to be stored", UP_S)

@@ -1,8 +1,8 @@
 """A Debian for the tests to boot, and the wheels bloop needs there: made once, kept outside the checkout.
 
-`python -m tests.systemd.tree` makes them, which takes about a minute; a second one waits for the first. What machines
-lack for it is installed from Debian when we are root. Everything is made beside its place and moved there when it is
-whole, so one that was interrupted leaves nothing that looks finished.
+`python -m tests.systemd.tree` makes them, which takes about a minute; a second run waits for the first. As root it
+installs missing tools from Debian. Everything is made next to its place and moved there when it is complete, so an
+interrupted run leaves nothing that looks finished.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ SUITE, PYTHON = "bookworm", "3.11"  # Debian 12
 PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv"
 TOOLS = {"systemd-nspawn": "systemd-container", "debootstrap": "debootstrap", "shellcheck": "shellcheck"}
 PINS = ROOT / "requirements" / "runtime.txt"
-GLIBC = ("2_5", "2_17", "2_28", "2_34")  # of the platforms whose wheels run there
+GLIBC = ("2_5", "2_17", "2_28", "2_34")  # platforms whose wheels run there
 TIMEOUT_S = 600
 
 
 class Unavailable(Exception):
-    """This machine cannot do that; the text says why, in a line."""
+    """This machine cannot do it; the text is the reason, in one line."""
 
 
 def ensure() -> tuple[Path, Path]:
-    """The tree and the folder of wheels.
+    """Make the tree and the folder of wheels if needed; return their paths.
 
     Raises:
         Unavailable: with the reason.
@@ -68,39 +68,41 @@ def _install(package: str) -> None:
 
 
 def _tree() -> Path:
-    made = CACHE / f"{SUITE}-{_hash(PACKAGES)}"
-    if not made.exists():
-        with _beside(made) as aside:
-            _must("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(aside))
+    folder = CACHE / f"{SUITE}-{_hash(PACKAGES)}"
+    if not folder.exists():
+        with _made_beside(folder) as aside:
+            _check_run("debootstrap", "--variant=minbase", f"--include={PACKAGES}", SUITE, str(aside))
             shutil.rmtree(aside / "var" / "cache" / "apt", ignore_errors=True)
-    return made
+    return folder
 
 
 def _wheels() -> Path:
-    """Of this checkout and of the commit before it; mostly they are the same."""
+    """The wheels of this checkout and of the commit before it; mostly the same."""
     pins = {PINS.read_text(): None}
     with contextlib.suppress(NoPrevious):
         pins[text_of(str(PINS.relative_to(ROOT)))] = None
-    made = CACHE / f"wheels-{_hash(PYTHON, *pins)}"
-    if not made.exists():
+    folder = CACHE / f"wheels-{_hash(PYTHON, *pins)}"
+    if not folder.exists():
         machine = platform.machine()
         platforms = [f"--platform=manylinux_{version}_{machine}" for version in GLIBC]
         platforms += [f"--platform=manylinux{version}_{machine}" for version in ("1", "2014")]
         abis = [f"--abi={abi}" for abi in (f"cp{PYTHON.replace('.', '')}", "abi3", "none")]
-        which = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *platforms, *abis]
-        with _beside(made) as aside:
+        selection = ["--only-binary=:all:", f"--python-version={PYTHON}", "--implementation=cp", *platforms, *abis]
+        with _made_beside(folder) as aside:
             pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
             for text in pins:
                 with tempfile.NamedTemporaryFile("w", suffix=".txt") as file:
                     file.write(text)
                     file.flush()
-                    _must(*pip, "download", "--no-deps", "--require-hashes", *which, "-r", file.name, "-d", str(aside))
-    return made
+                    _check_run(
+                        *pip, "download", "--no-deps", "--require-hashes", *selection, "-r", file.name, "-d", str(aside)
+                    )
+    return folder
 
 
 @contextlib.contextmanager
-def _beside(place: Path) -> Iterator[Path]:
-    """A folder to fill, moved to `place` when that went well; its predecessors are not needed any longer then."""
+def _made_beside(place: Path) -> Iterator[Path]:
+    """A folder to fill, moved to `place` if that succeeds; older versions of it are removed then."""
     aside = place.with_name(f"{place.name}.new")
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir()
@@ -114,7 +116,7 @@ def _beside(place: Path) -> Iterator[Path]:
         shutil.rmtree(aside, ignore_errors=True)
 
 
-def _must(*command: str) -> None:
+def _check_run(*command: str) -> None:
     done = _run(*command)
     if done.returncode != 0:
         raise Unavailable(f"{Path(command[0]).name} failed: {_last_line(done)}")

@@ -1,6 +1,6 @@
 """/v1/alerts: rules, their channels, firings and previews. Times in seconds.
 
-A token sees and changes the rules of its own project; rules over all projects are for users (access A6).
+A token sees and changes the rules of its own project; rules over all projects are for users (ACCESS-6).
 """
 
 from __future__ import annotations

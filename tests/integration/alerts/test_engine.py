@@ -36,7 +36,7 @@ class TestSignals:
         assert world.fired(rule)[0].startswith("New issue SHOP-1 in Shop: TypeError: TypeError broke (production")
         assert read.cursor(world.db) == 1
 
-    def test_what_happened_before_a_rule_was_made_or_switched_on_is_not_its(self, world: World) -> None:
+    def test_events_before_a_rule_was_created_or_enabled_do_not_fire_it(self, world: World) -> None:
         world.happen("Before")
         made = world.rule()
         asleep = world.rule()
@@ -50,7 +50,7 @@ class TestSignals:
         assert [text.split()[5] for text in world.fired(made)] == ["Between:", "After:"]
         assert [text.split()[5] for text in world.fired(asleep)] == ["After:"]
 
-    def test_rules_of_a_clock_that_ran_ahead_still_hear_what_happens_now(self, world: World) -> None:
+    def test_rules_created_by_a_clock_that_ran_ahead_still_fire(self, world: World) -> None:
         world.now_ms = T0 + 400 * DAY_MS
         rule, counting = world.rule(), world.rule("threshold", {"threshold": 2, "window_secs": 60})
         world.now_ms = T0
@@ -117,7 +117,7 @@ class TestSignals:
         world.ask()
         assert len(world.fired(rule)) == 2
 
-    def test_an_issue_or_a_project_that_is_gone_is_passed_over(self, world: World) -> None:
+    def test_a_deleted_issue_or_project_is_skipped(self, world: World) -> None:
         world.rule()
         world.happen("A")
         world.happen("B", project="blog")
@@ -150,7 +150,7 @@ class TestSignals:
         ]
         db.close()
 
-    def test_a_rule_nobody_understands_stops_no_other(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
+    def test_an_unreadable_rule_stops_no_other(self, world: World, caplog: pytest.LogCaptureFixture) -> None:
         world.rule("weather")
         world.rule("threshold", {"threshold": "many"})
         good = world.rule()
@@ -208,7 +208,7 @@ class TestTelling:
         assert len({row[0] for row in world.rows("SELECT message_key FROM deliveries")}) == 2
         world.close()
 
-    def test_without_either_it_fires_and_nobody_is_told(self, world: World) -> None:
+    def test_without_either_it_fires_and_nothing_is_sent(self, world: World) -> None:
         rule = world.rule()
         world.happen("TypeError")
 
@@ -219,7 +219,7 @@ class TestTelling:
 
 
 class TestStorms:
-    def test_the_first_few_are_told_alone_the_rest_in_a_digest_a_minute(self, world: World) -> None:
+    def test_the_first_few_are_sent_alone_the_rest_in_a_digest_per_minute(self, world: World) -> None:
         rule = world.rule()
         channel = world.channel(rule)
         for number in range(40):
@@ -264,7 +264,7 @@ class TestStorms:
         )
         assert world.rows(f"SELECT ({digested}) + ({alone})") == [(150,)], "each told once"
 
-    def test_one_that_was_held_alone_is_told_by_itself(self, world: World) -> None:
+    def test_a_single_held_firing_is_sent_by_itself(self, world: World) -> None:
         rule = world.rule()
         world.channel(rule)
         for number in range(6):
@@ -298,7 +298,7 @@ class TestStorms:
         digest = "SELECT project_id, message ->> 'project_id' FROM alert_firings WHERE rule_type = 'digest'"
         assert world.rows(digest) == [(None, "")]
 
-    def test_what_is_held_of_a_deleted_rule_is_told_to_nobody(self, world: World) -> None:
+    def test_held_firings_of_a_deleted_rule_are_not_sent(self, world: World) -> None:
         rule = world.rule()
         world.channel(rule)
         for number in range(9):
@@ -311,7 +311,7 @@ class TestStorms:
         assert world.rows("SELECT state, count(*) FROM deliveries GROUP BY 1") == [("dismissed", 5)]
         assert world.rows("SELECT count(*) FROM alert_firings WHERE held_until_ms IS NOT NULL") == [(0,)]
 
-    def test_what_was_held_before_the_clock_was_put_back_is_told(self, world: World) -> None:
+    def test_firings_held_before_the_clock_was_set_back_are_sent(self, world: World) -> None:
         world.channel(world.rule())
         for number in range(8):
             world.happen(f"E{number}")

@@ -82,7 +82,7 @@ def test_a_second_process_on_one_database_is_refused(tmp_path: Path) -> None:
     assert not list(settings.run_dir.iterdir())
 
 
-def test_it_may_be_there_before_its_database(tmp_path: Path) -> None:
+def test_it_may_start_before_its_database_exists(tmp_path: Path) -> None:
     settings = settings_of(tmp_path)
 
     with alive(settings) as early:
@@ -93,7 +93,7 @@ def test_it_may_be_there_before_its_database(tmp_path: Path) -> None:
         assert early.end() == 0
 
 
-def test_a_stop_waits_for_the_answer_to_what_is_on_its_way(tmp_path: Path) -> None:
+def test_a_stop_waits_for_the_answers_of_deliveries_in_flight(tmp_path: Path) -> None:
     arrived, release = threading.Event(), threading.Event()
 
     def think(receiver: Receiver, sock: Any) -> None:

@@ -79,7 +79,7 @@ def states(world: World) -> list[str]:
     return [row[0] for row in world.rows("SELECT state FROM deliveries ORDER BY id")]
 
 
-def test_what_is_due_is_sent_once_and_noted(world: World) -> None:
+def test_due_deliveries_are_sent_once_and_recorded(world: World) -> None:
     tried: list[int] = []
 
     def send(due: DueDelivery) -> Result:
@@ -96,7 +96,7 @@ def test_what_is_due_is_sent_once_and_noted(world: World) -> None:
     assert world.rows("SELECT DISTINCT attempts, last_status, sent_at_ms FROM deliveries") == [(1, 200, T0)]
 
 
-def test_a_receiver_that_hangs_delays_nobody_else_and_gets_one_message_at_a_time(world: World) -> None:
+def test_a_hanging_receiver_delays_no_other_and_gets_one_message_at_a_time(world: World) -> None:
     release, tried = threading.Event(), []
 
     def send(due: DueDelivery) -> Result:
@@ -137,7 +137,7 @@ def test_at_most_so_many_attempts_run_at_once(world: World) -> None:
     assert most == [False]
 
 
-def test_every_channel_has_its_turn_before_one_has_its_second(world: World) -> None:
+def test_every_channel_gets_a_turn_before_any_gets_a_second(world: World) -> None:
     tried: list[int | None] = []
 
     def send(due: DueDelivery) -> Result:
@@ -176,7 +176,7 @@ def test_tries_are_spread_out_and_then_given_up(world: World) -> None:
     ]
 
 
-def test_no_is_no_at_once_and_trouble_until_it_is_seen_to(world: World) -> None:
+def test_a_permanent_refusal_fails_at_once_and_is_reported_until_handled(world: World) -> None:
     answers = [NO, SENT, NO]
     made = add(world, 1)
     with sender_of(world, lambda due: answers.pop(0)) as sender:
@@ -192,7 +192,7 @@ def test_no_is_no_at_once_and_trouble_until_it_is_seen_to(world: World) -> None:
         pump(sender, lambda: not sender.troubles(), "its end by being dismissed")
 
 
-def test_what_the_settings_switch_off_is_dismissed_and_no_trouble(world: World) -> None:
+def test_deliveries_of_a_disabled_channel_are_dismissed_without_a_problem(world: World) -> None:
     add(world, 1)
     with sender_of(world, lambda due: Result("skipped", "mail is switched off")) as sender:
         pump(sender, lambda: states(world) != ["waiting"], "the end of it")
@@ -267,7 +267,7 @@ class TestSend:
         ("channel_id", "detail"),
         [(None, "there is no webhook fallback in the settings any more"), (7, "the channel was deleted")],
     )
-    def test_a_channel_that_is_gone_is_a_failure_that_says_so(
+    def test_a_deleted_channel_is_a_failure_with_its_reason(
         self, world: World, channel_id: int | None, detail: str
     ) -> None:
         due = DueDelivery(1, channel_id, "webhook", None, "{}", "key", 0, False)

@@ -32,7 +32,7 @@ def due(world: World, now_ms: int = T0) -> list[int]:
     return [row.id for row in read.list_due_deliveries(world.db, now_ms, wait_ms=HOUR_MS)]
 
 
-def test_each_channel_has_its_oldest_first_and_tests_before_all(world: World) -> None:
+def test_each_channel_sends_its_oldest_first_and_tests_before_all(world: World) -> None:
     rule = world.rule()
     one, two = world.channel(rule), world.channel(rule)
     first = delivery(world, rule, one)
@@ -45,7 +45,7 @@ def test_each_channel_has_its_oldest_first_and_tests_before_all(world: World) ->
     assert due(world) == [other, fallback, test]
 
 
-def test_what_waits_for_its_time_is_not_due_unless_the_clock_was_put_back(world: World) -> None:
+def test_a_later_delivery_is_not_due_unless_the_clock_was_set_back(world: World) -> None:
     rule = world.rule()
     made = delivery(world, rule, world.channel(rule))
     deliveries.schedule_retry(world.db, made, next_try_at_ms=T0 + 5000, error="down", status=503)
@@ -87,7 +87,7 @@ def test_outcomes_are_counted_and_shown(world: World) -> None:
     assert read.any_failed(world.db)
 
 
-def test_an_answer_to_what_was_dismissed_counts_only_when_it_arrived(world: World) -> None:
+def test_an_answer_to_a_dismissed_delivery_counts_only_if_it_arrived(world: World) -> None:
     rule = world.rule()
     made = [delivery(world, rule, None) for _ in range(3)]
     world.db.execute("UPDATE deliveries SET state = 'dismissed'")
@@ -99,7 +99,7 @@ def test_an_answer_to_what_was_dismissed_counts_only_when_it_arrived(world: Worl
     assert world.rows("SELECT state FROM deliveries ORDER BY id") == [("dismissed",), ("dismissed",), ("sent",)]
 
 
-def test_deleting_a_rule_or_a_channel_dismisses_what_waits_and_keeps_what_was_said(world: World) -> None:
+def test_deleting_a_rule_or_a_channel_dismisses_waiting_deliveries_and_keeps_the_log(world: World) -> None:
     rule, other = world.rule(), world.rule()
     one, two = world.channel(rule), world.channel(rule)
     arrived = delivery(world, rule, one)

@@ -24,7 +24,7 @@ def threshold(more_than: int, window_secs: int = 300, **narrowed: Any) -> dict[s
     return {"threshold": more_than, "window_secs": window_secs, **narrowed}
 
 
-def test_a_threshold_fires_when_it_is_exceeded_and_says_by_what(world: World) -> None:
+def test_a_threshold_fires_when_it_is_exceeded_and_gives_the_count(world: World) -> None:
     rule = world.rule("threshold", threshold(10))
     world.happen("A", 8)
     world.happen("B", 2)
@@ -59,7 +59,7 @@ def test_a_threshold_fires_when_it_is_exceeded_and_says_by_what(world: World) ->
         ({"fingerprint": "other"}, {}, False),
     ],
 )
-def test_a_count_is_of_what_the_rule_is_about(
+def test_a_count_covers_only_the_events_of_the_rules_filters(
     world: World, narrowed: dict[str, Any], fields: dict[str, Any], fires: bool
 ) -> None:
     projects = {2: world.shop, 3: world.blog}
@@ -113,7 +113,7 @@ def test_a_count_of_one_issue_names_it(world: World) -> None:
     assert world.rows(url) == [(f"{ORIGIN}/issues/SHOP-1", "SHOP-1", "mine")]
 
 
-def test_what_is_counted_late_fires_in_its_minute(world: World) -> None:
+def test_late_counts_fire_in_their_minute(world: World) -> None:
     rule = world.rule("threshold", threshold(10, 60))
     world.happen("A", 6)
     world.ask()
@@ -176,7 +176,7 @@ def test_a_clock_that_jumps_neither_silences_nor_repeats(world: World, passed_ms
     ("rule_type", "config"),
     [("threshold", threshold(25)), ("threshold", threshold(8, 60)), ("spike", SPIKE), ("new_issue", {})],
 )
-def test_a_preview_says_what_was_said_live(world: World, rule_type: str, config: dict[str, Any]) -> None:
+def test_a_preview_equals_the_live_alerts(world: World, rule_type: str, config: dict[str, Any]) -> None:
     """A recorded stream of two projects, replayed a few events at a time."""
     rng = random.Random(7)
     rule = world.rule(rule_type, config, cooldown_secs=240)

@@ -239,7 +239,7 @@ def test_every_read_needs_a_scope_and_every_write_a_writing_one(server: Server) 
             assert need.scope is SCOPES[reads][is_about_alerts], (method, template)
 
 
-def test_a_route_that_says_nothing_admits_nobody(server: Server, seed: Seed) -> None:
+def test_a_route_without_a_declared_need_admits_no_request(server: Server, seed: Seed) -> None:
     class Forgotten:
         def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
             resp.text = "secret"

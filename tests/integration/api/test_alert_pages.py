@@ -51,7 +51,7 @@ def value_of(result: testing.Result, name: str) -> str:
 # The sentence
 
 
-def test_a_sentence_becomes_a_rule_and_reads_as_one(server: Server, seed: Seed) -> None:
+def test_the_form_creates_a_rule_that_reads_as_a_sentence(server: Server, seed: Seed) -> None:
     seed.project("shop")
     cookie = seed.session()
 
@@ -94,7 +94,7 @@ def test_a_sentence_becomes_a_rule_and_reads_as_one(server: Server, seed: Seed) 
         ({"type": "sometimes"}, "config.type must be one of"),
     ],
 )
-def test_what_will_not_do_comes_back_as_typed_with_the_reason(
+def test_an_invalid_rule_keeps_its_input_and_shows_the_reason(
     server: Server, seed: Seed, typed: dict[str, str], said: str
 ) -> None:
     seed.project("shop")
@@ -156,7 +156,7 @@ def test_a_rule_is_turned_off_and_on_and_deleted(server: Server, seed: Seed) -> 
     assert page(server, "/settings/alerts/1", cookie).status_code == 404
 
 
-def test_who_may_only_look_has_nothing_to_press(server: Server, seed: Seed) -> None:
+def test_a_user_who_may_only_read_gets_no_buttons(server: Server, seed: Seed) -> None:
     ada = seed.user("ada")
     cookie = seed.session(ada)
     hers, foreign = (seed.rule(seed.project(slug, created_by=by)) for slug, by in (("hers", ada), ("others", None)))
@@ -205,7 +205,7 @@ def test_a_webhook_is_added_with_its_headers_and_shown_without_secrets(server: S
         ({"type": "pigeon"}, ""),
     ],
 )
-def test_a_channel_that_will_not_do_says_why_and_types_no_secret_back(
+def test_an_invalid_channel_shows_the_reason_and_no_secret(
     server: Server, seed: Seed, fields: dict[str, str], said: str
 ) -> None:
     answer = post(server, "/settings/alerts/1/channels", seed.session(), **fields)
@@ -246,7 +246,7 @@ def test_rules_without_channels_tell_the_fallbacks(server: Server, seed: Seed) -
     server.database.close()
 
 
-def test_a_test_comes_back_with_what_the_receivers_answered(server: Server, seed: Seed) -> None:
+def test_a_test_shows_the_answers_of_the_receivers(server: Server, seed: Seed) -> None:
     cookie = seed.session()
     seed.channel(1, "https://well.example/x")
     seed.channel(1, "https://ill.example/x")
@@ -301,7 +301,7 @@ def test_failed_ones_are_sent_again_given_up_and_given_up_together(server: Serve
     assert "Dismiss all failed" not in page(server, log, cookie).text
 
 
-def test_everything_failed_is_what_is_theirs_however_much_it_is(server: Server, seed: Seed) -> None:
+def test_dismiss_all_covers_every_failed_delivery_of_the_user_and_no_other(server: Server, seed: Seed) -> None:
     ada = seed.user("ada")
     hers = seed.rule(seed.project("hers", created_by=ada))
     for _ in range(230):
@@ -313,7 +313,7 @@ def test_everything_failed_is_what_is_theirs_however_much_it_is(server: Server, 
     assert seed.rows("SELECT id FROM deliveries WHERE state = 'failed'") == [(foreign,)]
 
 
-def test_the_history_of_an_issue_says_who_was_told(server: Server, seed: Seed) -> None:
+def test_the_history_of_an_issue_names_the_notified_channels(server: Server, seed: Seed) -> None:
     issue = seed.issue(seed.project("shop"), "f00d", first_seen_ms=NOW_MS - 9_000_000)
     alone, in_digest = seed.firing(1, issue_id=issue, rule_name="First"), seed.firing(1, issue_id=issue, signal_id=2)
     digest = seed.firing(1, rule_type="digest", rule_name="First")

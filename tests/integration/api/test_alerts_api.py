@@ -102,9 +102,7 @@ def test_the_rules_of_a_new_installation_show_every_member_of_their_config(
     ]
 
 
-def test_what_a_change_leaves_out_or_nulls_is_kept_and_blank_text_empties(
-    server: Server, admin: dict[str, Any]
-) -> None:
+def test_omitted_and_null_fields_are_kept_and_blank_text_clears(server: Server, admin: dict[str, Any]) -> None:
     said = {"description": "why", "environment_filter": "production", "source_filter": "api", "cooldown_secs": 60}
     made = send(server, "POST", "/v1/alerts", {"name": "N", "config": THRESHOLD, **said}, **admin)
     path = f"/v1/alerts/{made['id']}"
@@ -149,7 +147,7 @@ def test_a_bad_field_is_named(server: Server, admin: dict[str, Any], body: dict[
 
 
 @pytest.mark.parametrize("rule_id", ["0", "4", "99999999999999999999999"])
-def test_an_unknown_rule_is_not_there_whatever_is_asked(server: Server, admin: dict[str, Any], rule_id: str) -> None:
+def test_an_unknown_rule_is_not_found_by_any_method(server: Server, admin: dict[str, Any], rule_id: str) -> None:
     for method, rest in (("GET", ""), ("PUT", ""), ("DELETE", ""), ("GET", "/channels"), ("POST", "/test"),
                          ("GET", "/firings"), ("DELETE", "/channels/1")):  # fmt: skip
         status, answer = refusal(server, method, f"/v1/alerts/{rule_id}{rest}", {}, **admin)
@@ -185,7 +183,7 @@ def test_a_token_needs_the_scope(server: Server, seed: Seed, shop: int) -> None:
     assert refusal(server, "GET", "/v1/deliveries", token=other)[0] == 403
 
 
-def test_rules_over_all_projects_take_an_admin_and_those_of_one_whoever_made_it(server: Server, seed: Seed) -> None:
+def test_rules_over_all_projects_need_an_admin_and_those_of_one_its_creator(server: Server, seed: Seed) -> None:
     ada = seed.user("ada")
     person = {"cookie": seed.session(ada)}
     seed.project("hers", created_by=ada)
@@ -254,7 +252,7 @@ def test_a_channel_is_removed_through_its_own_rule_only(server: Server, seed: Se
     assert seed.value("SELECT count(*) FROM alert_channels") == 1
 
 
-def test_there_is_an_end_to_channels_and_rules(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
+def test_the_numbers_of_channels_and_rules_are_bounded(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     for _ in range(20):
         seed.channel(1)
     for _ in range(498):
@@ -296,7 +294,7 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
         db.close()
 
 
-def test_a_test_says_what_each_receiver_answered(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
+def test_a_test_reports_the_answer_of_each_receiver(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     well, ill = seed.channel(1, "https://well.example/x"), seed.channel(1, "https://ill.example/x")
     answers = {"well.example": (204, None), "ill.example": (503, "ill.example answered 503")}
 
@@ -321,7 +319,7 @@ def test_a_test_says_what_each_receiver_answered(server: Server, seed: Seed, adm
     assert text.startswith("Test of alert rule 1, 2027-01-15 08:00:00 UTC")
 
 
-def test_without_the_alerts_process_a_test_says_so_at_once(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
+def test_without_the_alerts_process_a_test_fails_at_once(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     seed.channel(1)
 
     answer = send(server, "POST", "/v1/alerts/1/test", **admin)
@@ -329,7 +327,7 @@ def test_without_the_alerts_process_a_test_says_so_at_once(server: Server, seed:
     assert (answer["sent"], answer["results"][0]["detail"]) == (False, "the alerts process does not run")
 
 
-def test_a_rule_that_tells_nobody_has_nothing_to_test(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
+def test_a_rule_without_channels_cannot_be_tested(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     assert send(server, "POST", "/v1/alerts/1/test", **admin) == {"sent": False, "results": []}
 
 
@@ -364,7 +362,7 @@ def test_firings_come_newest_first_by_pages(server: Server, seed: Seed, admin: d
     assert server.get("/v1/alerts/1", **admin)["last_fired_at"] == NOW_S
 
 
-def test_a_preview_says_what_would_have_been_said_and_makes_nothing(
+def test_a_preview_lists_past_alerts_and_stores_nothing(
     server: Server, seed: Seed, admin: dict[str, Any], token: dict[str, Any], shop: int
 ) -> None:
     for slug in ("shop", "blog"):
@@ -432,7 +430,7 @@ def test_one_that_waits_is_tried_now_and_keeps_its_count(server: Server, seed: S
     assert (again["attempts"], again["next_try_at"]) == (4, NOW_S)
 
 
-def test_what_was_sent_or_cannot_be_is_not_sent_again(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
+def test_sent_and_impossible_deliveries_are_not_sent_again(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     sent = seed.delivery(seed.firing(1), "sent")
     orphan = seed.delivery(seed.firing(1), "dismissed", channel_id=77)
     test = seed.delivery(seed.firing(1, is_test=1), "dismissed")

@@ -33,7 +33,7 @@ def get(server: Server, admin: str) -> Any:
     return answer.json
 
 
-def test_before_the_first_night_there_is_nothing_and_it_says_when(server: Server, admin: str) -> None:
+def test_before_the_first_night_the_list_is_empty_and_the_next_time_is_given(server: Server, admin: str) -> None:
     said = get(server, admin)
 
     assert (said["last_good"], said["last_proven_at_ms"], said["failing"], said["open"]) == (None, None, None, None)
@@ -58,7 +58,7 @@ def test_the_button_asks_and_leads_back(server: Server, seed: Seed, admin: str) 
     assert open_run(seed.db) is not None
 
 
-def test_what_lies_in_the_folder_is_listed(server: Server, seed: Seed, admin: str) -> None:
+def test_backups_in_the_folder_are_listed(server: Server, seed: Seed, admin: str) -> None:
     made = create(seed.path, server.settings.backup_dir, NOW_MS)
 
     (listed,) = get(server, admin)["files"]
@@ -67,7 +67,7 @@ def test_what_lies_in_the_folder_is_listed(server: Server, seed: Seed, admin: st
     assert listed["rows"] == made.manifest.rows
 
 
-def test_why_the_last_one_failed_is_said_until_one_works(server: Server, seed: Seed, admin: str) -> None:
+def test_the_reason_of_a_failure_is_shown_until_a_backup_succeeds(server: Server, seed: Seed, admin: str) -> None:
     with connection.immediate(seed.db):
         run = storage.request(seed.db, cause="schedule", asked_by=None, now_ms=NOW_MS)
         storage.begin(seed.db, run.id, NOW_MS)

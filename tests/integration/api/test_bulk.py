@@ -52,7 +52,7 @@ def test_ticked_issues_change_together_each_with_its_own_audit_line_and_signal(
     assert seed.rows("SELECT kind, issue_id FROM signals") == [("issue.resolved", 1), ("issue.resolved", 3)]
 
 
-def test_the_next_page_says_what_was_done_once(server: Server, seed: Seed, shop: int) -> None:
+def test_the_next_page_reports_the_change_once(server: Server, seed: Seed, shop: int) -> None:
     cookie = seed.session()
     left = post(server, cookie, issue=["SHOP-1", "SHOP-3"]).cookies["bloop_done"]
 
@@ -74,7 +74,9 @@ def test_all_means_the_page_that_was_shown(server: Server, seed: Seed, shop: int
     assert statuses(seed) == {"a": "muted", "b": "muted", "c": "unresolved"}
 
 
-def test_what_fails_stays_ticked_and_says_why_and_the_rest_is_done(server: Server, seed: Seed, shop: int) -> None:
+def test_failed_issues_stay_selected_with_a_reason_and_the_rest_is_changed(
+    server: Server, seed: Seed, shop: int
+) -> None:
     answer = post(server, seed.session(), issue=["SHOP-1", "SHOP-99", "NOPE-1"])
 
     assert answer.status_code == 409
@@ -83,7 +85,7 @@ def test_what_fails_stays_ticked_and_says_why_and_the_rest_is_done(server: Serve
     assert statuses(seed)["a"] == "resolved"
 
 
-def test_when_nothing_can_be_stored_everything_stays_ticked(
+def test_when_nothing_can_be_stored_all_issues_stay_selected(
     server: Server, seed: Seed, shop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cookie = seed.session()
@@ -100,7 +102,7 @@ def test_when_nothing_can_be_stored_everything_stays_ticked(
     assert set(statuses(seed).values()) == {"unresolved"}
 
 
-def test_nothing_ticked_is_said_and_changes_nothing(server: Server, seed: Seed, shop: int) -> None:
+def test_an_empty_selection_is_reported_and_changes_nothing(server: Server, seed: Seed, shop: int) -> None:
     answer = post(server, seed.session())
 
     assert answer.status_code == 409
@@ -149,7 +151,7 @@ def test_a_form_of_another_site_changes_nothing(server: Server, seed: Seed, shop
 # POST /v1/errors/bulk ------------------------------------------------------------------------------------------------
 
 
-def test_the_api_names_what_it_changed_and_what_it_did_not(server: Server, seed: Seed, shop: int) -> None:
+def test_the_api_names_changed_and_unchanged_issues(server: Server, seed: Seed, shop: int) -> None:
     seed.issue(seed.project("api"), "a")
     token = seed.token(shop, "errors:write")
 

@@ -342,7 +342,7 @@ def test_a_status_change_is_answered_written_down_and_signalled(
     assert seed.value("SELECT kind FROM signals") == f"issue.{status}"
 
 
-def test_history_says_which_person_it_was(server: Server, seed: Seed) -> None:
+def test_history_names_the_user(server: Server, seed: Seed) -> None:
     seed.issue(seed.project("shop"), "f00d")
     user_id = seed.user("ada")
 

@@ -26,7 +26,7 @@ def note(seed: Seed, project_id: int, detail: str) -> None:
     )
 
 
-def test_the_ledger_says_what_arrived_and_what_became_of_it_by_the_hour(server: Server, seed: Seed) -> None:
+def test_the_ledger_answers_received_events_and_outcomes_by_hour(server: Server, seed: Seed) -> None:
     shop = seed.project("shop")
     book(seed, shop, Outcome.RECEIVED, 10)
     book(seed, shop, Outcome.STORED, 6)
@@ -63,7 +63,7 @@ def test_days_are_utc_days_and_the_span_is_bounded(server: Server, seed: Seed) -
     assert server.call("GET", "/v1/ledger?bucket=week", cookie=cookie).status_code == 400
 
 
-def test_only_somebody_who_sees_everything_sees_what_named_no_project(server: Server, seed: Seed) -> None:
+def test_only_users_who_see_all_projects_see_events_without_a_project(server: Server, seed: Seed) -> None:
     shop, api = seed.project("shop"), seed.project("api")
     for project_id, count in ((0, 1), (shop, 10), (api, 100), (99, 1000)):  # 99: deleted long ago
         book(seed, project_id, Outcome.RECEIVED, count)
@@ -81,7 +81,7 @@ def test_only_somebody_who_sees_everything_sees_what_named_no_project(server: Se
     assert server.call("GET", "/v1/ledger?project_id=none", cookie=cookie).status_code == 404
 
 
-def test_rejections_are_newest_first_with_what_helps_to_find_the_sender(server: Server, seed: Seed) -> None:
+def test_rejections_are_newest_first_with_details_of_the_sender(server: Server, seed: Seed) -> None:
     shop = seed.project("shop")
     note(seed, shop, "first")
     note(seed, 0, "second")

@@ -69,7 +69,7 @@ def test_the_api_takes_how(
 
 @pytest.mark.parametrize("body", ["", " \n", "null", "{}", '{"status": "x", "release": 5}'])
 @pytest.mark.parametrize(("action", "status"), [("resolve", "resolved"), ("mute", "muted")])
-def test_clients_that_send_no_body_or_something_else_get_what_they_always_got(
+def test_clients_that_send_no_body_or_an_unknown_one_get_the_old_answer(
     server: Server, seed: Seed, shop: int, action: str, status: str, body: str
 ) -> None:
     answer = post(server, seed, shop, action, body=body)
@@ -107,7 +107,7 @@ REFUSED = [
 
 
 @pytest.mark.parametrize(("action", "body", "field", "why"), REFUSED)
-def test_what_cannot_be_done_names_the_field_and_changes_nothing(
+def test_an_invalid_change_names_the_field_and_changes_nothing(
     server: Server, seed: Seed, shop: int, action: str, body: dict[str, Any], field: str, why: str
 ) -> None:
     answer = post(server, seed, shop, action, json=body)
@@ -133,7 +133,7 @@ def test_a_project_without_releases_has_no_next_one(server: Server, seed: Seed, 
     assert answer.json["path"] == "in_next_release"
 
 
-def test_an_issue_is_assigned_and_taken_from_somebody(server: Server, seed: Seed, shop: int) -> None:
+def test_an_issue_is_assigned_and_unassigned(server: Server, seed: Seed, shop: int) -> None:
     ada = seed.user("ada")
 
     assert post(server, seed, shop, "assign", json={"assignee": "ADA"}).json == {
@@ -169,7 +169,7 @@ def test_a_removed_account_leaves_the_issue_and_its_name_in_the_history(server: 
     assert (change["action"], change["text"]) == ("assigned", "Assigned to ada")
 
 
-def test_the_history_says_who_from_where_and_what(server: Server, seed: Seed, shop: int) -> None:
+def test_the_history_names_the_user_the_channel_and_the_change(server: Server, seed: Seed, shop: int) -> None:
     user = seed.user("ada")
     remote = {"REMOTE_ADDR": "198.51.100.7"}
     post(server, seed, shop, "mute", json={"events": 5}, extras=remote)
@@ -245,7 +245,7 @@ def test_forms_we_never_print_change_nothing(server: Server, seed: Seed, shop: i
     assert seed.rows(STATE) == [UNTOUCHED]
 
 
-def test_the_page_assigns_to_the_visitor_to_somebody_and_to_nobody(server: Server, seed: Seed, shop: int) -> None:
+def test_the_page_assigns_to_the_visitor_to_a_user_and_unassigns(server: Server, seed: Seed, shop: int) -> None:
     ada, grace = seed.user("ada"), seed.user("grace")
     cookie = seed.session(ada)
 
@@ -292,7 +292,7 @@ def test_many_are_resolved_in_the_next_release_or_muted_for_a_day(server: Server
     assert (refused.status_code, refused.json["path"]) == (400, "per_hour")
 
 
-def test_a_form_that_asks_for_a_next_release_where_there_is_none_says_so(server: Server, seed: Seed, shop: int) -> None:
+def test_a_form_that_needs_a_next_release_reports_that_there_is_none(server: Server, seed: Seed, shop: int) -> None:
     seed.issue(seed.project("api"), "beef")
     body = urlencode({"status": "resolved.next", "issue": ["API-1", "SHOP-1"], "back": ""}, doseq=True)
 
@@ -303,7 +303,7 @@ def test_a_form_that_asks_for_a_next_release_where_there_is_none_says_so(server:
     assert seed.rows("SELECT DISTINCT status FROM issues") == [("unresolved",)]
 
 
-def test_what_is_still_firing_has_a_tab_a_number_and_a_term(server: Server, seed: Seed, shop: int) -> None:
+def test_firing_issues_have_a_tab_a_count_and_a_search_term(server: Server, seed: Seed, shop: int) -> None:
     seed.issue(shop, "beef", status="resolved")
     seed.db.execute(
         "UPDATE issues SET status = 'resolved', resolved_at_ms = 1, resolved_in_release = '2.0' WHERE id = 1"

@@ -13,6 +13,7 @@ from bloop.base import meters
 from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.base.reasons import Reason
 from bloop.health.exposition import NO_PROJECT_LABEL, OTHER, PARTS, Families, ScrapeData
+from bloop.ingest.registry import METERS
 from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import LaneStat, Meters
@@ -49,7 +50,7 @@ def by(found: dict[tuple[str, tuple[tuple[str, str], ...]], float], name: str, l
 # Who may
 
 
-def test_this_machine_reads_without_a_credential_and_nobody_behind_a_proxy_does(server: Server) -> None:
+def test_only_direct_local_requests_read_without_a_credential(server: Server) -> None:
     assert server.call("GET", "/metrics", **HERE).status_code == 200
     assert server.call("HEAD", "/metrics", **HERE).status_code == 200
     for header in ({"X-Forwarded-For": "1.2.3.4"}, {"X-Real-IP": "1.2.3.4"}, {"Forwarded": "for=x"}, {"Via": "1.1 x"}):
@@ -90,7 +91,7 @@ def test_only_admins_make_such_tokens(server: Server, seed: Seed) -> None:
 # What it says
 
 
-def test_an_empty_installation_says_that_it_is_well(server: Server) -> None:
+def test_an_empty_installation_reports_that_it_is_healthy(server: Server) -> None:
     found = scraped(server)
 
     assert set(by(found, "bloop_trouble", "reason").items()) == {(reason.value, 0.0) for reason in Reason}
@@ -140,7 +141,7 @@ def test_projects_beyond_the_limit_are_added_up_and_the_oldest_keep_their_names(
 
 
 def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: Seed) -> None:
-    tally = meters.Tally()
+    tally = meters.Tally(METERS)
     for took_ns in (50_000, 200_000):
         cell = tally.cell("POST", "/v1/ingest", "200 OK")
         cell[bisect_left(meters.ANSWER_BOUNDS_NS, took_ns)] += 1
@@ -176,7 +177,7 @@ def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: See
     assert of(found, "bloop_http_request_duration_seconds_count", **ours) == 2
 
 
-def test_the_writers_times_and_what_waits_are_said(server: Server) -> None:
+def test_the_writers_times_and_waiting_records_are_exported(server: Server) -> None:
     words = [0] * CONSUMER_METERS
     for word, value in meters.merged(
         meters.FLUSH.added([(4_000_000, 3)]), meters.VISIBLE.added([(120, 50), (3000, 1)])
@@ -200,7 +201,7 @@ def test_the_writers_times_and_what_waits_are_said(server: Server) -> None:
     assert of(found, "bloop_spilled_records_total") == 7
 
 
-def test_alerts_backups_and_processes_are_said(server: Server, seed: Seed) -> None:
+def test_alerts_backups_and_processes_are_exported(server: Server, seed: Seed) -> None:
     rule = seed.rule(seed.project("shop"))
     for state in ("failed", "failed", "waiting", "sent", "dismissed"):
         seed.delivery(seed.firing(rule), state)
@@ -227,7 +228,7 @@ def test_alerts_backups_and_processes_are_said(server: Server, seed: Seed) -> No
     assert troubles == {Reason.WRITER_STALE, Reason.RETENTION_STALE}
 
 
-def test_what_cannot_be_looked_at_is_left_out(seed: Seed) -> None:
+def test_unreadable_values_are_left_out(seed: Seed) -> None:
     server = Server(seed, settings_for(seed.path.with_name("elsewhere") / "no.db"))
     server.database.close()
     server.database._path = seed.path.with_name("elsewhere") / "no.db"
@@ -264,7 +265,7 @@ def test_hostile_names_stay_inside_their_label(server: Server, seed: Seed) -> No
 # What it costs
 
 
-def test_a_scrape_walks_nothing_that_grows_with_events(server: Server, seed: Seed) -> None:
+def test_the_cost_of_a_scrape_does_not_grow_with_events(server: Server, seed: Seed) -> None:
     asked: list[str] = []
     with server.database.reader() as db:
         db.set_exec_trace(lambda cursor, sql, bindings: asked.append(sql) or True)

@@ -74,7 +74,7 @@ def test_the_list_spans_projects_and_narrows_to_one(server: Server, seed: Seed) 
         ("tab=all&source=ios", ["SHOP-2"]),
     ],
 )
-def test_tabs_filters_and_orders_show_what_they_say(
+def test_tabs_filters_and_orders_show_the_right_issues(
     server: Server, seed: Seed, query: str, expected: list[str]
 ) -> None:
     shop = seed.project("shop")
@@ -111,7 +111,7 @@ def test_walking_down_and_up_again_passes_the_same_pages(server: Server, seed: S
     assert {len(rows) for rows in down[:-1]} == {PAGE_ROWS}
 
 
-def test_the_pager_keeps_filters_and_says_when_an_end_is_reached(server: Server, seed: Seed) -> None:
+def test_the_pager_keeps_filters_and_shows_when_an_end_is_reached(server: Server, seed: Seed) -> None:
     many_issues(seed, seed.project("shop"), 120)
 
     result = page(server, "/?project=shop&q=message&tab=all", seed.session())
@@ -161,7 +161,7 @@ def test_sparkline_and_trend_show_the_current_hour(server: Server, seed: Seed) -
     assert "21 events, at most 7 in one hour" in text
 
 
-def test_an_empty_project_says_how_to_send_and_never_shows_its_key(server: Server, seed: Seed) -> None:
+def test_an_empty_project_explains_how_to_send_and_never_shows_its_key(server: Server, seed: Seed) -> None:
     seed.project("shop", api_key="bloop_" + "ab" * 32)
 
     text = page(server, "/", seed.session()).text
@@ -176,7 +176,7 @@ def test_a_bloop_without_any_project_has_a_page_too(server: Server, seed: Seed) 
     assert "bloop project create" in page(server, "/", seed.session()).text
 
 
-def test_a_place_nobody_linked_to_is_a_bad_request(server: Server, seed: Seed) -> None:
+def test_an_invalid_page_key_is_a_bad_request(server: Server, seed: Seed) -> None:
     result = page(server, "/?before=nonsense", seed.session())
 
     assert result.status_code == 400
@@ -320,7 +320,7 @@ def test_trouble_of_ours_is_a_page_that_tells_nothing(
     assert "secret" not in broken.text
 
 
-def test_a_query_that_takes_too_long_is_a_page_that_says_so(
+def test_a_query_that_takes_too_long_gets_a_page_with_the_reason(
     server: Server, seed: Seed, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cookie = seed.session()

@@ -127,7 +127,7 @@ def test_the_browser_is_asked_for_a_discoverable_passkey_of_a_verified_person(se
     assert len(to_bytes(options["user"]["id"])) == 16
 
 
-def test_without_the_set_up_link_nobody_registers(server: Server, seed: Seed) -> None:
+def test_registration_requires_the_set_up_link(server: Server, seed: Seed) -> None:
     for proof in ({}, {"setup_token": "wrong"}, {"setup_token": invite(seed)}):
         result = server.call("POST", "/auth/register/start", json={"username": "eve"} | proof)
 
@@ -153,7 +153,7 @@ def test_one_set_up_link_makes_one_account(server: Server, seed: Seed, newcomer:
     assert seed.value("SELECT count(*) FROM webauthn_users") == 1
 
 
-def test_a_link_used_otherwise_during_the_ceremony_makes_nobody(
+def test_a_link_used_elsewhere_during_the_ceremony_creates_no_account(
     server: Server, seed: Seed, device: Authenticator
 ) -> None:
     link, person = setup_link(seed), Person(server, device)
@@ -203,7 +203,7 @@ def test_an_account_closes_registration_and_ends_sessions_without_one(
         (7, "username must be a string"),
     ],
 )
-def test_names_nobody_could_read_are_refused(server: Server, seed: Seed, username: Any, error: str) -> None:
+def test_unreadable_names_are_refused(server: Server, seed: Seed, username: Any, error: str) -> None:
     result = server.call("POST", "/auth/register/start", json={"username": username, "setup_token": setup_link(seed)})
 
     assert (result.status_code, result.json) == (400, {"error": error})
@@ -222,7 +222,7 @@ def test_names_nobody_could_read_are_refused(server: Server, seed: Seed, usernam
     ],
     ids=lambda bent: next(iter(bent)),
 )
-def test_a_registration_that_does_not_verify_makes_nobody(
+def test_a_registration_that_does_not_verify_creates_no_account(
     server: Server, seed: Seed, device: Authenticator, bent: dict[str, Any]
 ) -> None:
     link = setup_link(seed)
@@ -258,7 +258,7 @@ def test_signing_in_opens_a_session_and_notes_the_use(server: Server, seed: Seed
     )  # the same browser: its former session ended
 
 
-def test_nobody_learns_who_has_an_account(server: Server, seed: Seed, ada: Person) -> None:
+def test_answers_do_not_reveal_who_has_an_account(server: Server, seed: Seed, ada: Person) -> None:
     options = Person(server, ada.device).start("/auth/login/start")["publicKey"]
 
     assert (options["allowCredentials"], options["rpId"], options["userVerification"]) == ([], RP_ID, "required")
@@ -377,7 +377,7 @@ def test_a_counter_that_goes_back_refuses_the_sign_in_and_marks_the_passkey(
     assert Person(server, ada.device).sign_in(count=10).status_code == 200
 
 
-def test_without_the_private_key_nobody_makes_a_passkey_look_copied(server: Server, seed: Seed, ada: Person) -> None:
+def test_only_a_valid_signature_can_mark_a_passkey_as_copied(server: Server, seed: Seed, ada: Person) -> None:
     ada.sign_in(count=9)
 
     Person(server, ada.device).sign_in(count=1, signature=b"0" * 70)
@@ -405,7 +405,7 @@ def test_a_made_up_challenge_is_refused(server: Server, ada: Person, note: str |
     assert (result.status_code, result.json) == (400, {"error": "challenge expired or invalid"})
 
 
-def test_a_challenge_serves_only_what_it_was_made_for(server: Server, seed: Seed, ada: Person) -> None:
+def test_a_challenge_is_valid_only_for_its_purpose(server: Server, seed: Seed, ada: Person) -> None:
     begun = ada.start("/auth/login/start")
 
     for path in ("/auth/register/finish", "/auth/invite/register/finish", "/auth/passkeys/finish"):
@@ -413,9 +413,7 @@ def test_a_challenge_serves_only_what_it_was_made_for(server: Server, seed: Seed
         assert (result.status_code, result.json) == (400, {"error": "wrong challenge type"})
 
 
-def test_strangers_asking_for_challenges_store_nothing_and_push_nobody_out(
-    server: Server, seed: Seed, ada: Person
-) -> None:
+def test_challenges_of_strangers_store_nothing_and_displace_no_user(server: Server, seed: Seed, ada: Person) -> None:
     begun = ada.start("/auth/login/start")
 
     for _ in range(300):
@@ -489,7 +487,7 @@ def test_an_invite_works_once_and_for_seven_days(
     assert refusal(late["token"]) == bad
 
 
-def test_an_invite_taken_back_during_the_ceremony_makes_nobody(
+def test_an_invite_revoked_during_the_ceremony_creates_no_account(
     server: Server, seed: Seed, ada: Person, newcomer: Callable[[], Person]
 ) -> None:
     made, ben = ada.start("/v1/admin/invites"), newcomer()
@@ -518,7 +516,7 @@ def test_the_ceremony_of_one_invite_cannot_be_finished_with_another(
         assert (result.status_code, result.json) == (400, {"error": "invite token is invalid or expired"})
 
 
-def test_a_name_is_one_persons_in_whatever_case(server: Server, ada: Person, newcomer: Callable[[], Person]) -> None:
+def test_a_name_belongs_to_one_user_in_any_case(server: Server, ada: Person, newcomer: Callable[[], Person]) -> None:
     made = ada.start("/v1/admin/invites")
 
     result = newcomer().post("/auth/invite/register/start", username="ADA", invite_token=made["token"])
@@ -551,7 +549,7 @@ def test_a_credential_is_registered_once(server: Server, ada: Person) -> None:
     assert (replay.status_code, replay.json) == (400, {"error": "challenge expired or invalid"})
 
 
-def test_nobody_adds_a_passkey_to_another_account(
+def test_a_user_cannot_add_a_passkey_to_another_account(
     server: Server, seed: Seed, ada: Person, newcomer: Callable[[], Person]
 ) -> None:
     ben = newcomer()

@@ -116,7 +116,9 @@ def test_the_last_admin_stays_one_even_for_the_operator(server: Server, seed: Se
     assert server.call("DELETE", f"/v1/admin/users/{grace}", cookie=operator).status_code == 200
 
 
-def test_removing_an_account_keeps_what_the_person_made(server: Server, seed: Seed, grace: str, ada: str) -> None:
+def test_removing_an_account_keeps_the_rows_that_the_user_created(
+    server: Server, seed: Seed, grace: str, ada: str
+) -> None:
     project = seed.project("shop")
     issue = seed.issue(project, "f00d")
     cookie, token = seed.session(ada), seed.token(project, "errors:read", created_by=ada)
@@ -140,7 +142,7 @@ def test_removing_an_account_keeps_what_the_person_made(server: Server, seed: Se
 
 
 @pytest.mark.parametrize("how", ["demoted", "removed"])
-def test_who_is_no_admin_any_more_leaves_no_side_door(
+def test_a_user_who_is_no_longer_admin_loses_all_admin_access(
     server: Server, seed: Seed, grace: str, ada: str, how: str
 ) -> None:
     seed.db.execute("UPDATE webauthn_users SET is_admin = 1")
@@ -195,7 +197,7 @@ def test_invites_are_listed_newest_first_and_forgotten_in_the_end(server: Server
     assert [row["id"] for row in server.get("/v1/admin/invites", cookie=cookie)] == [newest]
 
 
-def test_a_reset_removes_everybody_and_nothing_else(server: Server, seed: Seed, grace: str, ada: str) -> None:
+def test_a_reset_removes_every_account_and_nothing_else(server: Server, seed: Seed, grace: str, ada: str) -> None:
     project = seed.project("shop")
     seed.db.execute("UPDATE projects SET created_by = ?", (grace,))
     cookie, token = seed.session(grace), seed.token(project, "errors:read", created_by=ada)
@@ -252,7 +254,9 @@ def test_a_passkey_has_a_name_one_can_read(server: Server, seed: Seed, ada: str,
     assert seed.value("SELECT name FROM passkeys") == "Laptop"
 
 
-def test_nobody_touches_another_persons_passkeys_or_sessions(server: Server, seed: Seed, grace: str, ada: str) -> None:
+def test_users_cannot_change_another_users_passkeys_or_sessions(
+    server: Server, seed: Seed, grace: str, ada: str
+) -> None:
     hers, his = seed.session(grace), seed.session(ada)
     key = passkey(seed, ada)
     passkey(seed, ada)
@@ -282,7 +286,7 @@ def test_sessions_are_listed_and_ended(server: Server, seed: Seed, ada: str) -> 
     assert [server.call("GET", "/v1/stats", cookie=c).status_code for c in (here, elsewhere)] == [200, 401]
 
 
-def test_a_session_notes_when_it_was_seen_at_most_once_a_minute(server: Server, seed: Seed, ada: str) -> None:
+def test_a_session_records_its_last_use_at_most_once_a_minute(server: Server, seed: Seed, ada: str) -> None:
     cookie, noted = seed.session(ada), []
 
     for after_ms in (0, 59_000, 60_000, 70_000):
@@ -384,7 +388,7 @@ def test_an_open_invitation_can_be_taken_back(server: Server, seed: Seed, grace:
     assert seed.value("SELECT count(*) FROM invites") == 0
 
 
-def test_what_was_done_is_said_in_our_words_only(server: Server, seed: Seed, grace: str) -> None:
+def test_notices_use_fixed_texts_only(server: Server, seed: Seed, grace: str) -> None:
     cookie = seed.session(grace)
 
     assert (

@@ -20,7 +20,7 @@ from tests.integration.api.conftest import RP_ORIGIN, WELL, Server, settings_for
 from tests.seed import NOW_MS, Seed, many_issues
 
 
-def test_a_well_process_says_so(server: Server) -> None:
+def test_a_healthy_process_answers_ok(server: Server) -> None:
     assert server.get("/health") == {"status": "ok", "db_ok": True, "buffer_usage": 0.01, "reasons": []}
     assert server.get("/ready") == {"ready": True, "reasons": []}
 
@@ -34,7 +34,7 @@ def test_a_well_process_says_so(server: Server) -> None:
         (WELL._replace(writer_state=WriterState.BUSY), "writer_busy"),
     ],
 )
-def test_what_ails_it_is_named_and_only_ready_refuses(server: Server, ring: Any, reason: str) -> None:
+def test_every_reason_is_named_and_only_ready_refuses(server: Server, ring: Any, reason: str) -> None:
     server.ring = ring
 
     health, ready = server.call("GET", "/health"), server.call("GET", "/ready")
@@ -53,7 +53,7 @@ def test_a_database_that_cannot_be_read_degrades_health(server: Server, seed: Se
     assert server.call("GET", "/ready").json["reasons"] == ["db_unreachable"]
 
 
-def test_a_disk_that_is_nearly_full_is_told_before_the_writer_notices(seed: Seed) -> None:
+def test_a_disk_that_is_nearly_full_is_reported_before_the_writer_stops(seed: Seed) -> None:
     tight = replace(settings_for(seed.path), database=DatabaseSettings(path=str(seed.path), disk_free_bytes_min=2**62))
     server = Server(seed, tight)
 
@@ -82,7 +82,7 @@ def test_head_answers_like_get_without_a_body(server: Server, seed: Seed) -> Non
         ("GET", "/auth/logout", 405, "method not allowed"),
     ],
 )
-def test_what_is_not_there_is_said_in_json(server: Server, method: str, path: str, status: int, error: str) -> None:
+def test_unknown_routes_are_answered_in_json(server: Server, method: str, path: str, status: int, error: str) -> None:
     result = server.call(method, path)
 
     assert (result.status_code, result.json) == (status, {"error": error})
@@ -177,7 +177,7 @@ def test_a_write_that_finds_the_database_locked_is_503(
     assert server.call("POST", "/v1/errors/f00d/resolve", cookie=cookie).status_code == 200
 
 
-def test_what_nobody_expected_is_500_without_detail(server: Server, seed: Seed) -> None:
+def test_an_unexpected_error_is_500_without_detail(server: Server, seed: Seed) -> None:
     cookie = seed.session()
     seed.db.execute("DROP TABLE status_counts")
 

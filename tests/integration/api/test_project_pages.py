@@ -66,7 +66,7 @@ def test_a_new_projects_key_is_in_the_answer_and_nowhere_after(server: Server, s
         ({"name": "Other", "slug": "shop"}, 409, "a project with that slug already exists"),
     ],
 )
-def test_a_form_that_will_not_do_comes_back_as_it_was_typed(
+def test_an_invalid_form_keeps_its_input(
     server: Server, seed: Seed, fields: dict[str, str], status: int, words: str
 ) -> None:
     seed.project("shop")
@@ -98,9 +98,7 @@ def test_a_rotation_that_is_sent_twice_happens_once(server: Server, seed: Seed) 
         assert post(server, "/settings/projects/shop/rotate", cookie, made=wrong).status_code == 409
 
 
-def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_says_what_is_lost(
-    server: Server, seed: Seed
-) -> None:
+def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_lists_the_loss(server: Server, seed: Seed) -> None:
     project = seed.project("shop")
     seed.event(seed.issue(project, "a"))
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 1234, 0, 0)", (project,))
@@ -127,7 +125,7 @@ def test_the_default_project_offers_no_deletion(server: Server, seed: Seed) -> N
     assert post(server, "/settings/projects/default/delete", cookie, confirm="default").status_code == 400
 
 
-def test_somebody_else_sees_a_project_without_its_buttons(server: Server, seed: Seed) -> None:
+def test_another_user_sees_a_project_without_its_buttons(server: Server, seed: Seed) -> None:
     seed.project("shop", created_by=seed.user("maker"))
     cookie = seed.session(seed.user("other"))
 
@@ -233,7 +231,7 @@ def test_the_setup_page_flips_when_something_has_arrived(server: Server, seed: S
         (StorageError("not yet"), (503, {"error": "not yet"}), "/projects/shop/setup?problem=unavailable"),
     ],
 )
-def test_a_test_error_is_sent_with_the_projects_key_and_its_fate_is_told(
+def test_a_test_error_is_sent_with_the_projects_key_and_its_outcome_is_shown(
     server: Server, seed: Seed, outcome: Any, script: tuple[int, Any], location: str
 ) -> None:
     seed.project("shop")
@@ -291,7 +289,7 @@ def test_the_ledger_page_accounts_for_everything(server: Server, seed: Seed) -> 
         (9, 0, "/ledger?project=shop", "open"),
     ],
 )
-def test_the_ledger_says_whether_it_balances(
+def test_the_ledger_shows_whether_it_balances(
     server: Server, seed: Seed, received: int, pending: int, path: str, balance: str
 ) -> None:
     shop = seed.project("shop")
@@ -312,7 +310,7 @@ def test_the_ledger_says_whether_it_balances(
         (None, "ring_missing"),
     ],
 )
-def test_trouble_is_on_every_page_and_leads_to_what_to_do(
+def test_a_problem_is_on_every_page_with_a_link_to_its_remedy(
     server: Server, seed: Seed, changes: dict[str, Any] | None, reason: str
 ) -> None:
     seed.issue(seed.project("shop"), "a")

@@ -65,7 +65,7 @@ def test_anybody_signed_in_makes_a_project_and_sees_its_key_this_once(
     assert "key" not in str(listed).replace("key-of", "")
 
 
-def test_what_the_operator_makes_belongs_to_nobody(server: Server, people: People) -> None:
+def test_rows_created_by_the_operator_have_no_creator(server: Server, people: People) -> None:
     made = answer(server, "POST", "/v1/projects", people.operator, {"name": "x", "slug": "x"})[1]
 
     assert made["created_by"] is None
@@ -140,7 +140,7 @@ def test_others_do_none_of_it(server: Server, seed: Seed, people: People, method
         ("GET", "/v1/tokens?project_id=none"),
     ],
 )
-def test_a_project_nobody_knows_is_404(server: Server, people: People, method: str, path: str) -> None:
+def test_an_unknown_project_is_404(server: Server, people: People, method: str, path: str) -> None:
     assert answer(server, method, path, people.admin, {}) == (404, {"error": "project not found"})
 
 
@@ -152,9 +152,7 @@ def test_the_default_project_cannot_be_deleted(server: Server, seed: Seed, peopl
     assert (refused.status_code, refused.json["error"]) == (400, "cannot delete the default project")
 
 
-def test_changes_of_keys_are_told_to_the_ingest_workers_and_deletions_to_the_purger(
-    server: Server, people: People
-) -> None:
+def test_key_changes_reach_the_ingest_workers_and_deletions_the_purger(server: Server, people: People) -> None:
     told: list[str] = []
     server.on_generation, server.on_purge = lambda: told.append("keys"), lambda: told.append("purge")
 
@@ -246,7 +244,7 @@ def test_who_may_see_make_and_revoke_tokens(server: Server, seed: Seed, people: 
     assert answer(server, "DELETE", f"/v1/tokens/{made['id']}", people.maker)[0] == 200
 
 
-def test_whoever_made_a_token_may_revoke_it_without_owning_the_project(
+def test_the_creator_of_a_token_may_revoke_it_without_owning_the_project(
     server: Server, seed: Seed, people: People
 ) -> None:
     made = answer(

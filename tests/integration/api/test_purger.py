@@ -53,7 +53,7 @@ def test_a_woken_purger_clears_up_in_steps_between_which_others_write(seed: Seed
     seed.close()
 
 
-def test_what_a_killed_process_left_is_cleared_up_at_the_next_start(seed: Seed) -> None:
+def test_the_remains_of_a_killed_process_are_removed_at_the_next_start(seed: Seed) -> None:
     many_issues(seed, seed.project("big"), 5_000)
     delete(seed, "big")
     first = Purger(seed.path, lambda: NOW_MS)

@@ -64,7 +64,7 @@ def put(server: Server, cookie: str, body: Any) -> Any:
     )
 
 
-def test_what_is_in_force_and_how_much_there_is(server: Server, seed: Seed, admin: str, shop: int) -> None:
+def test_the_policy_and_the_sizes_are_answered(server: Server, seed: Seed, admin: str, shop: int) -> None:
     issue = seed.issue(shop, "f00d")
     add_events(seed, [(issue, 0, 0)] * 3)
     seed.hour(issue, NOW_MS - NOW_MS % HOUR_MS, 3)
@@ -82,7 +82,7 @@ def test_what_is_in_force_and_how_much_there_is(server: Server, seed: Seed, admi
     }
 
 
-def test_what_is_put_is_what_is_got_and_the_rest_stays(server: Server, seed: Seed, admin: str, shop: int) -> None:
+def test_a_put_changes_only_the_given_fields(server: Server, seed: Seed, admin: str, shop: int) -> None:
     seed.project("blog")
     first = {
         "raw_events_days": 14,
@@ -136,7 +136,7 @@ def test_what_is_put_is_what_is_got_and_the_rest_stays(server: Server, seed: See
         ),
     ],
 )
-def test_what_will_not_do_is_named_and_changes_nothing(
+def test_an_invalid_field_is_named_and_nothing_changes(
     server: Server, seed: Seed, admin: str, shop: int, body: Any, path: str, error: str
 ) -> None:
     before = revision(seed.db)
@@ -158,7 +158,7 @@ def purge(server: Server, cookie: str, body: Any = None) -> Any:
     return server.call("POST", f"{PATH}/purge", cookie=cookie, body=sent, headers=OURS)
 
 
-def test_a_purge_deletes_now_and_says_how_much(
+def test_a_purge_deletes_at_once_and_answers_the_counts(
     server: Server, seed: Seed, admin: str, shop: int, working: None
 ) -> None:
     issue = seed.issue(shop, "f00d")
@@ -173,14 +173,14 @@ def test_a_purge_deletes_now_and_says_how_much(
 
 
 @pytest.mark.parametrize("body", [{}, {"confirm": False}, {"confirm": "true"}, {"confirm": 1}])
-def test_a_purge_nobody_confirmed_is_none(server: Server, seed: Seed, admin: str, body: Any) -> None:
+def test_an_unconfirmed_purge_is_refused(server: Server, seed: Seed, admin: str, body: Any) -> None:
     answer = purge(server, admin, body)
 
     assert (answer.status_code, answer.json) == (400, {"error": "confirm must be true", "path": "confirm"})
     assert last_run(seed.db) is None
 
 
-def test_a_purge_that_takes_long_goes_on_and_tells_how_far_it_is(
+def test_a_long_purge_continues_and_reports_its_progress(
     server: Server, seed: Seed, admin: str, shop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention_api, "time", Clock(iter(())))
@@ -231,7 +231,7 @@ def test_only_one_request_waits_the_next_is_answered_at_once(
     assert second == [0, 202]
 
 
-def test_progress_of_a_purge_nobody_made_is_not_found(server: Server, admin: str) -> None:
+def test_progress_of_an_unknown_purge_is_not_found(server: Server, admin: str) -> None:
     for number in ("1", "9" * 30):
         assert server.call("GET", f"{PATH}/purge/{number}", cookie=admin).status_code == 404
 
@@ -250,7 +250,7 @@ def post(server: Server, cookie: str, path: str, **fields: str) -> Any:
     return server.call("POST", f"/settings/storage{path}", cookie=cookie, body=form, headers=OURS)
 
 
-def test_the_form_saves_and_says_so(server: Server, seed: Seed, admin: str) -> None:
+def test_the_form_saves_and_confirms(server: Server, seed: Seed, admin: str) -> None:
     done = post(server, admin, "", raw_events_days="21", hourly_counts_days="200")
 
     assert (done.status_code, done.headers["Location"]) == (303, "/settings/storage?done=saved")
@@ -261,7 +261,7 @@ def test_the_form_saves_and_says_so(server: Server, seed: Seed, admin: str) -> N
 
 
 @pytest.mark.parametrize("days", ["0", "9999", "seven", "-1", "1e3", "٣", "9" * 40])
-def test_a_form_that_will_not_do_comes_back_as_it_was_typed(server: Server, admin: str, days: str) -> None:
+def test_an_invalid_form_keeps_its_input(server: Server, admin: str, days: str) -> None:
     answer = post(server, admin, "", raw_events_days=quote(days), hourly_counts_days="90")
 
     assert answer.status_code == 400
@@ -331,7 +331,7 @@ def test_the_panel_tells_how_it_grows_and_how_long_that_lasts(
     assert "not growing" in page(server, admin)
 
 
-def test_counts_of_large_tables_are_those_of_the_last_look_and_what_came_since(
+def test_counts_of_large_tables_are_the_last_count_plus_new_rows(
     server: Server, seed: Seed, admin: str, shop: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("bloop.retention.sizes.COUNTED_NOW_MAX", 5)
@@ -354,7 +354,7 @@ def test_the_page_is_for_admins(server: Server, seed: Seed) -> None:
     assert "/settings/storage" not in page(server, ada, "/settings/account")
 
 
-def test_looking_costs_nothing_that_grows_with_the_events(server: Server, seed: Seed, admin: str) -> None:
+def test_the_cost_of_reading_does_not_grow_with_the_events(server: Server, seed: Seed, admin: str) -> None:
     """No statement of the page walks a large table: each is stopped after rows that are counted in a moment."""
     for statement in (storage._COUNT_EVENTS_TO, storage._COUNT_HOURS_TO):
         assert "LIMIT :rows_max" in statement

@@ -83,7 +83,7 @@ def test_signing_in_leads_back_to_where_one_was_going(server: Server, seed: Seed
     assert result.headers["Location"] == "/"
 
 
-def test_the_page_escapes_what_the_link_says(server: Server) -> None:
+def test_the_page_escapes_the_parameters_of_the_link(server: Server) -> None:
     page = server.call("GET", "/auth/login", query_string="token=%22%3E%3Cscript%3E&next=%2F%22%3E%3Cscript%3E")
 
     assert "<script>" not in page.text
@@ -103,7 +103,7 @@ def test_signing_out_ends_the_session_and_clears_the_cookie(server: Server, seed
     assert (browser.status_code, browser.headers["Location"]) == (303, "/auth/login")
 
 
-def test_expired_sessions_go_when_somebody_signs_in(server: Server, seed: Seed) -> None:
+def test_expired_sessions_are_deleted_at_the_next_sign_in(server: Server, seed: Seed) -> None:
     seed.session(ttl_s=1)
     server.now_ms = NOW_MS + 5000
 
@@ -112,7 +112,7 @@ def test_expired_sessions_go_when_somebody_signs_in(server: Server, seed: Seed) 
     assert seed.value("SELECT count(*) FROM sign_ins") == 1
 
 
-def test_setup_is_complete_once_somebody_has_an_account(server: Server, seed: Seed) -> None:
+def test_setup_is_complete_once_an_account_exists(server: Server, seed: Seed) -> None:
     assert server.get("/auth/status") == {"setup_complete": False}
     seed.user("ada")
     assert server.get("/auth/status") == {"setup_complete": True}

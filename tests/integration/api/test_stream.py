@@ -56,7 +56,7 @@ def test_a_stream_begins_where_things_stand_and_carries_the_headers(server: Serv
 
 
 @pytest.mark.parametrize("how", ["header", "parameter", "both"])
-def test_who_comes_back_misses_nothing_and_sees_nothing_twice(server: Server, seed: Seed, how: str) -> None:
+def test_a_client_that_reconnects_gets_every_event_once(server: Server, seed: Seed, how: str) -> None:
     issue = seed.issue(seed.project("shop"), "f00d")
     for kind in (SignalKind.ISSUE_NEW, SignalKind.ISSUE_RESOLVED, SignalKind.ISSUE_REGRESSED):
         happen(seed, issue, kind, release="1.0\n\ndata: forged\r\n")
@@ -85,7 +85,7 @@ def test_who_comes_back_misses_nothing_and_sees_nothing_twice(server: Server, se
 
 
 @pytest.mark.parametrize(("after", "is_reset"), [("1", True), ("4", True), ("5", False), ("8", False), ("99", True)])
-def test_who_was_away_for_too_long_is_told_to_look_afresh(
+def test_a_client_that_was_away_too_long_is_told_to_reload(
     server: Server, seed: Seed, after: str, is_reset: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(live, "REPLAY_MAX", 4)
@@ -102,7 +102,7 @@ def test_who_was_away_for_too_long_is_told_to_look_afresh(
 
 
 @pytest.mark.parametrize("after", ["", "x", "-1", "9" * 30, "٣"])
-def test_a_place_nobody_gave_is_now(server: Server, seed: Seed, after: str) -> None:
+def test_an_unknown_last_event_id_starts_now(server: Server, seed: Seed, after: str) -> None:
     happen(seed, seed.issue(seed.project("shop"), "a"))
 
     answer = server.call("GET", "/v1/stream", cookie=seed.session(), params={"after": after})
@@ -127,7 +127,7 @@ def test_a_token_hears_its_project_and_a_person_the_one_they_name(server: Server
     assert unknown.status_code == 404
 
 
-def test_head_takes_no_place(server: Server, seed: Seed) -> None:
+def test_head_takes_no_stream_slot(server: Server, seed: Seed) -> None:
     cookie = seed.session()
 
     for _ in range(PER_CREDENTIAL_MAX + 1):
@@ -189,7 +189,7 @@ def look(clock: Clock, listener: Listener, after_s: float = 0.25) -> bytes | Non
     return listener.pull()
 
 
-def test_what_happens_between_the_first_word_and_the_first_look_is_heard(hub: Hub, seed: Seed, clock: Clock) -> None:
+def test_signals_between_connecting_and_the_first_poll_are_sent(hub: Hub, seed: Seed, clock: Clock) -> None:
     issue = seed.issue(seed.project("shop"), "a")
     happen(seed, issue)
     first = join(hub, seed)
@@ -233,7 +233,7 @@ def test_a_quiet_stream_is_kept_alive_and_its_place_moves_on(hub: Hub, seed: See
     assert look(clock, listener) == b""
 
 
-def test_a_credential_that_ends_takes_its_stream_along(hub: Hub, seed: Seed, clock: Clock) -> None:
+def test_a_stream_ends_with_its_credential(hub: Hub, seed: Seed, clock: Clock) -> None:
     holds = [True]
     listener = join(hub, seed, holds=holds)
     assert look(clock, listener, live.CHECK_S) is not None
@@ -260,7 +260,7 @@ def test_a_listener_that_fell_behind_looks_afresh(
     assert ids(look(clock, quick) or b"") == list(range(501, 521))
 
 
-def test_issues_that_are_counted_up_are_told_without_an_id(hub: Hub, seed: Seed, clock: Clock) -> None:
+def test_new_counts_of_issues_are_sent_without_an_id(hub: Hub, seed: Seed, clock: Clock) -> None:
     shop, api = seed.project("shop"), seed.project("api")
     issue = seed.issue(shop, "a")
     mine, other = join(hub, seed, scope=(shop,)), join(hub, seed, scope=(api,))
@@ -286,7 +286,7 @@ def test_trouble_with_the_database_is_waited_out(
     assert ids(look(clock, listener) or b"") == [1]
 
 
-def test_there_is_room_for_so_many_and_no_more(hub: Hub) -> None:
+def test_the_number_of_streams_is_bounded(hub: Hub) -> None:
     for number in range(STREAMS_MAX):
         hub.enter(str(number // PER_CREDENTIAL_MAX))
     with pytest.raises(RateLimited):

@@ -86,7 +86,7 @@ def fail(*args: object, **kwargs: object) -> Manifest:
     raise BackupError("it does not unpack")
 
 
-def test_nothing_is_made_before_the_first_night(
+def test_no_backup_is_made_before_the_first_night(
     backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     clock.now_ms = NIGHT_MS - 1
@@ -126,7 +126,7 @@ def test_as_many_as_are_kept_are_kept(settings: Settings, db: apsw.Connection, c
     assert kept == [NIGHT_MS + night * DAY_MS for night in (4, 3, 2)]
 
 
-def test_what_is_asked_for_is_made_also_when_nights_are_off(
+def test_a_requested_backup_is_made_even_if_nightly_ones_are_off(
     settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     backups = BackupJob(replace(settings, backup=replace(settings.backup, enabled=False)), db, clock)
@@ -140,7 +140,7 @@ def test_what_is_asked_for_is_made_also_when_nights_are_off(
     assert [entry.manifest.cause for entry in files(settings)] == ["asked"]
 
 
-def test_a_failure_is_told_until_the_next_success(
+def test_a_failure_is_reported_until_the_next_success(
     backups: BackupJob, settings: Settings, db: apsw.Connection, clock: Clock
 ) -> None:
     settings.backup_dir.mkdir(mode=0o700)

@@ -112,7 +112,7 @@ def test_half_closed_client_gets_its_page(wire: Wire):
     assert wire.response().json()["PATH_INFO"] == "/page"
 
 
-def test_ingest_keeps_no_descriptor_of_what_it_handed_over(ingest: Gunicorn, wire: Wire):
+def test_ingest_keeps_no_descriptor_of_a_handed_over_connection(ingest: Gunicorn, wire: Wire):
     with ingest.wire() as other:  # the connection to the dashboard is there to stay
         other.get("/page")
     wire.get("/v1/echo")
@@ -379,7 +379,7 @@ def test_streams_pass_the_hand_off_and_end_when_the_dashboard_stops(start_ingest
         assert dashboard.wait() == 0
 
 
-def test_full_dashboard_takes_no_more_and_recovers(start_ingest: Start, start_dashboard: Start):
+def test_full_dashboard_refuses_connections_and_recovers(start_ingest: Start, start_dashboard: Start):
     ingest = start_ingest(handoff="full.sock")
     start_dashboard(handoff="full.sock", extra="worker_connections = 4")
     streaming = [ingest.wire() for _ in range(4)]

@@ -49,7 +49,7 @@ def drip(wire: Wire, text: bytes) -> None:
             wire.sock.settimeout(8)
 
 
-def test_slowloris_is_told_408_while_others_are_served(impatient: Gunicorn):
+def test_slowloris_gets_408_while_others_are_served(impatient: Gunicorn):
     with impatient.wire() as slow, impatient.wire() as other:
         drip(slow, b"GET /v1/echo HTTP/1.1\r\nHost: " + b"t" * 60)
 
@@ -58,7 +58,7 @@ def test_slowloris_is_told_408_while_others_are_served(impatient: Gunicorn):
         assert other.is_closed()  # sent nothing: closed without an answer
 
 
-def test_body_that_drips_is_told_408(impatient: Gunicorn):
+def test_slow_body_gets_408(impatient: Gunicorn):
     with impatient.wire() as slow:
         slow.send(post_bytes("/v1/echo", b"x" * 100)[:-100])
         drip(slow, b"x" * 60)
@@ -67,7 +67,7 @@ def test_body_that_drips_is_told_408(impatient: Gunicorn):
         assert slow.is_closed()
 
 
-def test_chunks_that_drip_are_told_408(impatient: Gunicorn):
+def test_slow_chunks_get_408(impatient: Gunicorn):
     with impatient.wire() as slow:
         slow.send(b"POST /v1/echo HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n")
         drip(slow, b"1\r\na\r\n" * 10)
@@ -90,7 +90,7 @@ def test_peer_that_never_reads_is_closed(impatient: Gunicorn):
         until(lambda: connections_of(impatient) == 0, "the peer to be closed")
 
 
-def test_refused_client_that_goes_on_sending_is_closed(impatient: Gunicorn):
+def test_refused_client_that_continues_to_send_is_closed(impatient: Gunicorn):
     with impatient.wire() as wire:
         wire.send(b"NONSENSE\r\n\r\n")
         assert wire.response().status == 400

@@ -15,7 +15,7 @@ from tests.integration.http.wire import Response, get_bytes, post_bytes
 from tests.waiting import until
 
 
-def test_sigterm_finishes_what_is_in_flight_and_closes_what_is_idle(start_ingest: Start, tmp_path: Path):
+def test_sigterm_finishes_requests_in_flight_and_closes_idle_connections(start_ingest: Start, tmp_path: Path):
     server = start_ingest()
     began = tmp_path / "began"
     with server.wire() as idle, server.wire() as halfway, server.wire() as busy, server.wire() as deaf:

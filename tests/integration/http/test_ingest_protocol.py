@@ -131,7 +131,7 @@ def test_client_that_waits_for_100_continue_gets_it(wire: Wire):
     assert wire.response().json()["body_bytes"] == 4
 
 
-def test_no_100_continue_for_a_body_that_is_there_or_too_large(wire: Wire):
+def test_no_100_continue_for_a_body_that_has_arrived_or_is_too_large(wire: Wire):
     head = "POST /v1/echo HTTP/1.1\r\nHost: t\r\nContent-Length: {}\r\nExpect: 100-continue\r\n\r\n"
 
     wire.send(head.format(4).encode() + b"body")
@@ -215,7 +215,7 @@ def test_options_reaches_the_app(wire: Wire):
 
 
 @pytest.mark.parametrize("status", [204, 304])
-def test_bodiless_status_has_no_body_whatever_the_app_returns(wire: Wire, status: int):
+def test_bodiless_status_has_no_body_even_if_the_app_returns_one(wire: Wire, status: int):
     answer = wire.get(f"/v1/empty?{status}")
 
     assert answer.status == status

@@ -118,9 +118,7 @@ def test_pause_may_stand_in_the_body_where_a_service_puts_it(kind: str, body: by
         ("teams", 400, b'{"message": "secret"}', "127.0.0.1 answered 400"),
     ],
 )
-def test_reason_is_told_only_where_a_service_is_known_to_give_one(
-    kind: str, status: int, body: bytes, detail: str | None
-):
+def test_reason_is_read_only_from_services_known_to_give_one(kind: str, status: int, body: bytes, detail: str | None):
     assert outcome(kind, answer(status, body)).detail == (
         detail or "127.0.0.1 answered 400 Bad Request: chat not found"
     )
@@ -151,7 +149,7 @@ def test_no_answer_is_worth_another_try(kind: str, behave: Any):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_nobody_there_is_worth_another_try(kind: str):
+def test_unreachable_receiver_is_retried(kind: str):
     with receiver() as there:
         config = config_of(kind, there)
 
@@ -169,7 +167,7 @@ def test_certificate_that_does_not_verify_is_worth_another_try(kind: str, author
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_private_address_fails_for_good_and_says_what_can_be_done(kind: str):
+def test_private_address_fails_permanently_and_names_the_remedy(kind: str):
     with receiver() as there:
         result = send(kind, config_of(kind, there), way_out("192.0.2.7"))
 
@@ -281,7 +279,7 @@ class TestMail:
         assert mail["From"] == "Bl\u00f6\u00f6p <bloop@example.com>"
         assert "Bcc" not in mail
 
-    def test_switched_off_is_said_and_nothing_is_tried(self):
+    def test_disabled_channel_is_reported_and_not_tried(self):
         assert send("email", {"to": "a@example.com"}) == Result(
             "skipped", "mail is switched off: smtp.enabled is false"
         )
@@ -294,7 +292,7 @@ class TestMail:
 
         assert result == Result(state, f"{NAME} answered {reply}", int(reply[:3]))
 
-    def test_those_who_were_left_out_are_named(self, authority: Authority):
+    def test_refused_recipients_are_named(self, authority: Authority):
         with mail_server(starttls=authority.context(), replies={"b@example.com": "550 gone"}) as server:
             settings = self.settings(server.port, username="")
             result = send("email", {"to": "a@example.com, b@example.com"}, way_out(trust=authority), settings)

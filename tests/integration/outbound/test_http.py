@@ -112,7 +112,7 @@ class TestPinning:
 
         assert there.got == []
 
-    def test_name_is_looked_up_once_and_what_it_says_a_moment_later_plays_no_part(self):
+    def test_name_is_resolved_once_and_later_answers_are_ignored(self):
         with receiver() as judged, Both("127.0.0.2", judged.port) as rebound:
             resolve = StubResolver([["127.0.0.1"], ["127.0.0.2"]])
             post_to(judged, way_out("127.0.0.1", resolve=resolve), host=NAME)
@@ -170,7 +170,7 @@ class TestTls:
         assert NAME in said
         assert there.got == []
 
-    def test_certificate_of_an_authority_nobody_trusts_gets_nothing(self, authority: Authority):
+    def test_untrusted_certificate_gets_no_request(self, authority: Authority):
         with receiver(tls=authority.context()) as there:
             assert "certificate does not verify" in trouble(there, way_out(), host=NAME)
 
@@ -191,7 +191,7 @@ class TestTls:
         with receiver() as there, pytest.raises(Unreachable, match=r"does not speak TLS|closed"):
             post(way_out(trust=authority), f"https://127.0.0.1:{there.port}/", b"", {})
 
-    def test_server_that_never_finishes_the_handshake_is_left_in_time(self, authority: Authority):
+    def test_server_that_never_finishes_the_handshake_is_given_up_in_time(self, authority: Authority):
         with socket.create_server(("127.0.0.1", 0)) as deaf:
             out = way_out(trust=authority, **HURRY)
             with pytest.raises(Unreachable, match="in time"):
@@ -210,11 +210,11 @@ class TestLimits:
         ],
         ids=["silent", "no status", "header that goes on", "headers without end", "always about to answer"],
     )
-    def test_receiver_that_never_answers_is_left_in_time(self, behave: Behave):
+    def test_receiver_that_never_answers_is_given_up_in_time(self, behave: Behave):
         with receiver(behave) as there:
             assert "in time" in trouble(there, way_out(**HURRY))
 
-    def test_receiver_that_drips_inside_tls_is_left_in_time(self, authority: Authority):
+    def test_slow_receiver_inside_tls_is_given_up_in_time(self, authority: Authority):
         with receiver(dripping(b"HTTP/1.1 200 OK\r\nX-Long: "), tls=authority.context()) as there:
             assert "in time" in trouble(there, way_out(trust=authority, http_s=0.5))
 
@@ -235,7 +235,7 @@ class TestLimits:
         with receiver(answer(200, b"\x1f\x8b" + b"\0" * 8, content_encoding="gzip")) as there:
             assert post_to(there).body == b"\x1f\x8b" + b"\0" * 8
 
-    def test_head_without_end_is_left_after_so_many_bytes(self):
+    def test_endless_head_is_given_up_at_the_byte_limit(self):
         with receiver(endless(b"HTTP/1.1 200 OK\r\n")) as there:
             assert trouble(there, way_out(received_bytes_max=100_000))
 
@@ -248,20 +248,20 @@ class TestLimits:
         with receiver(gibberish) as there:
             assert "connection failed" in trouble(there, way_out())
 
-    def test_port_where_nobody_listens_is_unreachable(self):
+    def test_closed_port_is_unreachable(self):
         with receiver() as there:
             pass
 
         assert "refused" in trouble(there, way_out())
 
-    def test_name_that_nobody_knows_is_unreachable(self):
+    def test_unknown_name_is_unreachable(self):
         def resolve(host: str, port: int) -> list[str]:
             raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
 
         with receiver() as there:
             assert "cannot be looked up" in trouble(there, way_out(resolve=resolve), host=NAME)
 
-    def test_name_server_that_does_not_answer_is_left_in_time(self):
+    def test_name_server_that_does_not_answer_is_given_up_in_time(self):
         over = threading.Event()
 
         def resolve(host: str, port: int) -> list[str]:

@@ -95,7 +95,7 @@ def test_certificate_of_another_name_gets_neither_password_nor_mail(authority: A
     assert (server.mails, server.signed_in) == ([], [])
 
 
-def test_certificate_of_an_authority_nobody_trusts_gets_nothing(authority: Authority):
+def test_untrusted_certificate_gets_no_request(authority: Authority):
     with mail_server(starttls=authority.context()) as server, pytest.raises(Unreachable, match=UNKNOWN):
         hand_over(server.port, way_out())
 
@@ -142,7 +142,7 @@ def test_server_that_knows_no_way_to_sign_in_gets_no_mail(
 
 @pytest.mark.parametrize("step", ["MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize(("reply", "is_temporary"), [("451 try later", True), ("550 5.1.1 not here", False)])
-def test_refusal_at_any_step_says_whether_it_may_pass(authority: Authority, step: str, reply: str, is_temporary: bool):
+def test_refusal_at_any_step_is_permanent_or_temporary(authority: Authority, step: str, reply: str, is_temporary: bool):
     context, out = authority.context(), way_out(trust=authority)
     with mail_server(starttls=context, replies={step: reply}) as server, pytest.raises(MailDeclined) as caught:
         hand_over(server.port, out)
@@ -151,7 +151,7 @@ def test_refusal_at_any_step_says_whether_it_may_pass(authority: Authority, step
     assert str(caught.value) == f"{NAME} answered {reply}"
 
 
-def test_mail_goes_to_those_who_are_taken_and_names_the_others(authority: Authority):
+def test_mail_goes_to_accepted_recipients_and_names_the_refused_ones(authority: Authority):
     replies = {"gone@example.com": "550 no such user"}
     with mail_server(starttls=authority.context(), replies=replies) as server:
         left_out = hand_over(server.port, way_out(trust=authority), to=["gone@example.com", *TO])
@@ -160,7 +160,7 @@ def test_mail_goes_to_those_who_are_taken_and_names_the_others(authority: Author
     assert server.envelopes[0].rcpt_tos == TO
 
 
-def test_when_nobody_is_taken_the_hopeful_answer_counts(authority: Authority):
+def test_when_no_recipient_is_accepted_a_temporary_answer_wins(authority: Authority):
     replies = {"gone@example.com": "550 no such user", "full@example.com": "452 mailbox full"}
     with mail_server(starttls=authority.context(), replies=replies) as server, pytest.raises(MailDeclined) as caught:
         hand_over(server.port, way_out(trust=authority), to=["gone@example.com", "full@example.com"])
@@ -207,12 +207,12 @@ def saying(*pieces: bytes, again: bytes = b"", hang_up: bool = False) -> Iterato
     ],
     ids=["silent", "drips", "greets for ever", "greets and falls silent", "lists extensions for ever"],
 )
-def test_server_that_never_gets_on_with_it_is_left_in_time(first: bytes, again: bytes):
+def test_server_that_never_finishes_is_given_up_in_time(first: bytes, again: bytes):
     with saying(first, again=again) as port, pytest.raises(Unreachable, match="in time"):
         hand_over(port, way_out(smtp_s=0.4))
 
 
-def test_server_that_pours_is_left_after_so_many_bytes():
+def test_server_that_sends_without_end_is_given_up_at_the_byte_limit():
     with saying(again=b"220-" + b"x" * 4000 + b"\r\n") as port, pytest.raises(Unreachable):
         hand_over(port, way_out(received_bytes_max=20_000))
 
@@ -229,7 +229,7 @@ def test_server_that_is_busy_is_declined_for_now():
     assert caught.value.is_temporary
 
 
-def test_port_where_nobody_listens_is_unreachable():
+def test_closed_port_is_unreachable():
     with saying() as port:
         pass
 

@@ -1,4 +1,4 @@
-"""Claims belong to a process and end with it; a ring is made once, whoever races for it (R7, R12)."""
+"""Claims belong to a process and end with it; racing processes make a ring once (RING-R7, RING-R12)."""
 
 from __future__ import annotations
 
@@ -163,8 +163,8 @@ def test_processes_that_create_at_once_get_the_same_ring(name, processes, board)
         assert Segment.unlink(name)
 
 
-def test_whoever_races_to_replace_a_ring_claims_end_up_in_one(name, processes, board):
-    """Two configurations start at once: some get a ring and a lane, the others an error, nobody a ring of their own."""
+def test_processes_that_race_to_replace_a_ring_claim_lanes_of_the_same_ring(name, processes, board):
+    """Two configurations start at once: some get a ring and a lane, the others an error, none a ring of its own."""
     refused = 1
     for _ in range(10):
         board[63] = 0
@@ -205,7 +205,7 @@ def test_a_new_generation_is_seen_by_every_process(name):
     segment.close()
 
 
-def test_nobody_else_bumps_between_reading_a_generation_and_writing_the_next(name, processes, board, monkeypatch):
+def test_no_other_process_bumps_between_reading_a_generation_and_writing_the_next(name, processes, board, monkeypatch):
     segment = Segment.create(name, lane_count=1, lane_bytes=4096)
     shared, time_ns = segment.shared(), mapping.time.time_ns
 

@@ -1,4 +1,4 @@
-"""A sleeping consumer is woken by a push, always and soon (R11)."""
+"""A sleeping consumer is woken by a push, always and soon (RING-R11)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
-"""Exactly once, whoever is killed: producers anywhere in a push or a spill, the writer anywhere around COMMIT, or while
-it removes what is stored (R2, R6, R9, R15, R16)."""
+"""Exactly once, whichever process is killed: producers anywhere in a push or a spill, the writer anywhere
+around COMMIT, or while it removes stored files (RING-R2, RING-R6, RING-R9, RING-R15, RING-R16)."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_scopes_are_read_with_aliases_and_without_repeats() -> None:
     ("names", "text"),
     [(["errors:delete"], "invalid scope: errors:delete"), ([], "at least one scope is required"), ([""], "invalid")],
 )
-def test_scopes_that_nobody_knows_are_refused(names: list[str], text: str) -> None:
+def test_unknown_scopes_are_refused(names: list[str], text: str) -> None:
     with pytest.raises(InvalidParameter, match=text):
         scopes.parse(names)
 

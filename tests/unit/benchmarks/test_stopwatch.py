@@ -34,7 +34,7 @@ class Work:
 def test_time_of_an_inner_step_is_not_counted_for_the_outer_one() -> None:
     clock = Clock()
     steps, work = Steps(clock), Work(clock)
-    with steps.watching((Work, "outer", "outer"), (Work, "inner", "inner")):
+    with steps.measuring((Work, "outer", "outer"), (Work, "inner", "inner")):
         work.outer()
         work.outer()
 
@@ -44,7 +44,7 @@ def test_time_of_an_inner_step_is_not_counted_for_the_outer_one() -> None:
 
 def test_after_the_block_the_functions_are_their_own_again() -> None:
     before = Work.__dict__["outer"]
-    with Steps().watching((Work, "outer", "outer")):
+    with Steps().measuring((Work, "outer", "outer")):
         assert Work.__dict__["outer"] is not before
 
     assert Work.__dict__["outer"] is before
@@ -52,5 +52,5 @@ def test_after_the_block_the_functions_are_their_own_again() -> None:
 
 @pytest.mark.parametrize("profiled", [profile_ingest, profile_writer], ids=["ingest", "writer"])
 def test_every_step_of_a_profile_is_where_it_is_looked_for(profiled: ModuleType) -> None:
-    with Steps().watching(*profiled._STEPS):
+    with Steps().measuring(*profiled._STEPS):
         pass

@@ -1,27 +1,27 @@
-"""Every broken promise is seen: a chaos test that passes whatever happens would be worse than none."""
+"""Every broken promise is reported: a chaos test that always passes would be worse than none."""
 
 from __future__ import annotations
 
 import pytest
 
 from bloop.base.outcomes import Outcome
-from tests.acceptance.load import Told
+from tests.acceptance.load import Answers
 from tests.chaos.accounts import Account, imbalances
 
 
-def account() -> Account:
-    made = Account()
-    made.add([Told(accepted=["a", "b"], unanswered=["u"], dropped=["d"])])
-    return made
+def make_account() -> Account:
+    account = Account()
+    account.add([Answers(accepted=["a", "b"], unanswered=["u"], dropped=["d"])])
+    return account
 
 
 @pytest.mark.parametrize("stored", [["a", "b"], ["a", "b", "u"]])
-def test_what_was_accepted_is_stored_and_what_was_not_answered_may_be(stored: list[str]) -> None:
-    assert account().breaches(stored) == []
+def test_accepted_events_are_stored_and_unanswered_ones_may_be(stored: list[str]) -> None:
+    assert make_account().breaches(stored) == []
 
 
 @pytest.mark.parametrize(
-    ("stored", "said"),
+    ("stored", "breach"),
     [
         (["a"], "1 accepted and not stored: ['b']"),
         (["a", "b", "b"], "1 stored twice: ['b']"),
@@ -29,21 +29,21 @@ def test_what_was_accepted_is_stored_and_what_was_not_answered_may_be(stored: li
         (["a", "b", "x"], "1 stored, and never sent or refused: ['x']"),
     ],
 )
-def test_what_is_missing_doubled_or_invented_is_a_breach(stored: list[str], said: str) -> None:
-    assert account().breaches(stored) == [said]
+def test_a_missing_doubled_or_unknown_event_is_a_breach(stored: list[str], breach: str) -> None:
+    assert make_account().breaches(stored) == [breach]
 
 
 def test_a_refusal_is_a_breach() -> None:
-    made = account()
-    made.add([Told(refused=["r"])])
+    account = make_account()
+    account.add([Answers(refused=["r"])])
 
-    assert made.breaches(["a", "b"]) == ["1 refused: ['r']"]
+    assert account.breaches(["a", "b"]) == ["1 refused: ['r']"]
 
 
 def test_damage_excuses_the_damaged_ids_and_no_other() -> None:
-    assert account().breaches(["a"], damaged=frozenset("b")) == []
-    assert account().breaches([], damaged=frozenset("b")) == ["1 accepted and not stored: ['a']"]
-    assert account().breaches(["a", "b"], damaged=frozenset("b")) == ["1 stored, with damaged bytes: ['b']"]
+    assert make_account().breaches(["a"], damaged=frozenset("b")) == []
+    assert make_account().breaches([], damaged=frozenset("b")) == ["1 accepted and not stored: ['a']"]
+    assert make_account().breaches(["a", "b"], damaged=frozenset("b")) == ["1 stored, with damaged bytes: ['b']"]
 
 
 def test_a_ledger_balances_for_each_project_and_with_the_rows() -> None:

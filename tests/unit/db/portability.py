@@ -1,4 +1,4 @@
-"""What PostgreSQL has against a statement: its own parser asked first, then what only its planner would find."""
+"""Problems that PostgreSQL has with a statement: those of its own parser first, then those only its planner reports."""
 
 from __future__ import annotations
 

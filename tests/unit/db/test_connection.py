@@ -28,7 +28,7 @@ def test_a_reader_cannot_change_rows(path):
     db.close()
 
 
-def test_a_read_that_runs_too_long_is_interrupted_and_the_connection_lives_on(path):
+def test_a_read_that_runs_too_long_is_interrupted_and_the_connection_stays_usable(path):
     db = connection.open_reader(path)
 
     with pytest.raises(QueryTimeout, match="longer than 50 ms"), connection.time_limit(db, 50):
@@ -76,7 +76,7 @@ def test_a_transaction_that_fails_leaves_nothing_and_the_connection_usable(path)
     db.close()
 
 
-def test_a_thread_that_waits_for_the_lock_lets_the_one_that_has_it_go_on(path):
+def test_a_thread_that_waits_for_the_lock_does_not_stop_the_one_that_has_it(path):
     first, second = connection.open_control(path), connection.open_control(path)
     waiting = threading.Event()
 

@@ -1,4 +1,4 @@
-"""db/engine.py: what knows which engine there is, and that its connection is one without a wrapper."""
+"""db/engine.py: only bloop/db knows the engine, and its connection is used without a wrapper."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def test_only_the_room_of_the_engine_imports_apsw() -> None:
 
 
 def test_connections_are_the_engines_own(seed: Seed) -> None:
-    for opened in (connection.open_reader, connection.open_control, connection.open_cleaner, connection.open_writer):
-        db = opened(seed.path)
+    for open_db in (connection.open_reader, connection.open_control, connection.open_cleaner, connection.open_writer):
+        db = open_db(seed.path)
         assert type(db) is apsw.Connection
         db.close()
 

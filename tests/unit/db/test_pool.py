@@ -55,7 +55,7 @@ def test_a_reader_changes_nothing(database: DatabasePool) -> None:
         db.execute("DELETE FROM projects")
 
 
-def test_a_query_that_runs_too_long_is_interrupted_and_the_connection_goes_on(database: DatabasePool) -> None:
+def test_a_query_that_runs_too_long_is_interrupted_and_the_connection_stays_usable(database: DatabasePool) -> None:
     for _ in range(3):  # more often than there are connections
         with pytest.raises(QueryTimeout), database.reader() as db:
             db.execute(FOREVER).fetchall()
@@ -64,7 +64,7 @@ def test_a_query_that_runs_too_long_is_interrupted_and_the_connection_goes_on(da
         assert count_projects(db) == 0
 
 
-def test_who_finds_no_free_connection_is_told_so(database: DatabasePool) -> None:
+def test_a_thread_that_gets_no_free_connection_in_time_fails_with_database_busy(database: DatabasePool) -> None:
     with database.reader(), database.reader(), pytest.raises(DatabaseBusy), database.reader(wait_s=0):
         pass
 

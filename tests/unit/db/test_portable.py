@@ -23,7 +23,7 @@ def test_postgres_reads_every_statement() -> None:
     assert _refused(statement for statement in found if not statement.path.startswith(ENGINE)) == {}
 
 
-def test_postgres_reads_every_statement_that_is_put_together(tmp_path: Path) -> None:
+def test_postgres_reads_every_composed_statement(tmp_path: Path) -> None:
     seed = Seed(tmp_path / "bloop.db")
     reader = connection.open_reader(seed.path)
     found = {statement.sql: statement for statement in rendered(reader) if " MATCH " not in statement.sql}
@@ -95,7 +95,7 @@ def test_rules_change_the_spelling(sqlite: str, postgres: str) -> None:
         ),
     ],
 )
-def test_what_is_loose_is_found(sql: str, problem: str) -> None:
+def test_loose_sql_is_reported(sql: str, problem: str) -> None:
     assert problems(sql) == [problem]
 
 
@@ -108,6 +108,6 @@ def test_what_is_loose_is_found(sql: str, problem: str) -> None:
         "PRAGMA user_version",
     ],
 )
-def test_what_postgres_cannot_read_is_found(sql: str) -> None:
+def test_sql_that_postgres_cannot_parse_is_reported(sql: str) -> None:
     assert len(problems(sql)) == 1
     assert "syntax error" in problems(sql)[0]

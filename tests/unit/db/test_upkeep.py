@@ -1,4 +1,4 @@
-"""Small things the retention process looks after: what ran out, samples of sizes, the planner's statistics."""
+"""Small jobs of the retention process: expired rows, samples of sizes, the planner's statistics."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def ways_in(seed: Seed) -> list[int]:
     return [seed.value(f"SELECT count(*) FROM {table}") for table in tables]
 
 
-def test_what_ran_out_is_swept_up_when_nobody_wants_to_see_it_any_more(seed: Seed) -> None:
+def test_expired_rows_are_deleted_after_they_were_shown_for_a_while(seed: Seed) -> None:
     seed.session(ttl_s=60)
     with connection.immediate(seed.db):
         create_login_link(seed.db, now_ms=NOW_MS, ttl_s=60)
@@ -65,7 +65,7 @@ def test_a_day_has_one_sample_its_last(seed: Seed) -> None:
     assert (kept[-1].database_bytes, kept[-1].wal_bytes, kept[-1].disk_free_bytes) == (4096, 7, 0)
 
 
-def test_samples_of_long_ago_are_forgotten(seed: Seed) -> None:
+def test_old_samples_are_deleted(seed: Seed) -> None:
     take(seed, samples.DAYS_KEPT + 1, {})
     take(seed, samples.DAYS_KEPT, {})
     take(seed, 0, {})
@@ -83,7 +83,7 @@ def test_every_counted_table_is_there(seed: Seed) -> None:
     assert (counted["events"], counted["issues"], counted["aggregates"], counted["ledger"]) == (1, 1, 1, 0)
 
 
-def test_few_rows_are_counted_many_are_told_from_the_last_sample(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_few_rows_are_counted_many_are_taken_from_the_last_sample(seed: Seed, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bloop.retention.sizes.COUNTED_NOW_MAX", 4)
     issue = seed.issue(seed.project("shop"), "f00d")
     told = []
@@ -113,6 +113,6 @@ def test_statistics_are_taken_of_large_databases_only_and_table_by_table(
         refresh(seed.db, statement)
 
     assert any('"events"' in statement for statement in stale)
-    assert seed.value("SELECT stat FROM sqlite_stat1 WHERE idx = 'events_by_issue'").startswith("20 ")
+    assert seed.value("SELECT stat FROM sqlite_stat1 WHERE idx = 'events_by_fingerprint'").startswith("20 ")
     # Empty tables have nothing to take statistics of and are proposed again.
     assert all('"events"' not in statement for statement in statistics.stale_statistics(seed.db))

@@ -1,4 +1,4 @@
-"""O1 to O3 of bloop/releases/model.py."""
+"""ORDER-1 to ORDER-3 of bloop/releases/model.py."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.releases.model import NO_RELEASE, Order, by_version, compare, newest, version
+from bloop.releases.model import NO_RELEASE, Order, compare, compare_versions, newest, version
 
 OLDER, SAME, NEWER = Order.OLDER, Order.SAME, Order.NEWER
 
@@ -60,8 +60,8 @@ VERSIONS = [
 
 @pytest.mark.parametrize(("release", "other", "order"), VERSIONS)
 def test_versions_are_ordered_as_their_authors_mean_it(release: str, other: str, order: Order | None) -> None:
-    assert by_version(release, other) is order
-    assert by_version(other, release) is (None if order is None else Order(-order))
+    assert compare_versions(release, other) is order
+    assert compare_versions(other, release) is (None if order is None else Order(-order))
 
 
 # release, other, first seen of each in production and staging, order in production
@@ -91,7 +91,7 @@ FIRST_SEEN = [
 
 
 @pytest.mark.parametrize(("release", "other", "mine", "theirs", "order"), FIRST_SEEN)
-def test_the_rest_is_ordered_by_when_it_was_first_seen(
+def test_other_releases_are_ordered_by_when_they_were_first_seen(
     release: str, other: str, mine: dict[str, int], theirs: dict[str, int], order: Order | None
 ) -> None:
     first_seen = {release: mine, other: theirs}.__getitem__
@@ -131,12 +131,12 @@ SEEN = st.dictionaries(st.sampled_from(["production", "staging"]), st.integers(0
 
 @given(VERSION, VERSION, VERSION)
 def test_versions_of_one_name_have_a_total_order(one: str, two: str, three: str) -> None:
-    orders = by_version(one, two), by_version(two, three), by_version(one, three)
+    orders = compare_versions(one, two), compare_versions(two, three), compare_versions(one, three)
 
     assert None not in orders
     first, second, both = (int(order) for order in orders if order is not None)
-    assert by_version(one, one) is SAME
-    assert by_version(two, one) == -first
+    assert compare_versions(one, one) is SAME
+    assert compare_versions(two, one) == -first
     if first >= 0 and second >= 0:
         assert both >= 0
         assert (both == 0) is (first == second == 0)
@@ -160,10 +160,10 @@ def test_of_known_releases_no_version_is_newer_than_the_newest(releases: list[tu
     chosen = newest(releases)
 
     assert chosen is not None
-    assert all(by_version(release, chosen) is not NEWER for release, _ in releases)
+    assert all(compare_versions(release, chosen) is not NEWER for release, _ in releases)
 
 
 @given(st.text(max_size=60))
-def test_whatever_a_client_sends_as_its_release_can_be_placed_or_not(text: str) -> None:
+def test_any_text_as_a_release_is_ordered_or_has_no_order(text: str) -> None:
     version(text)
     assert compare(text, text, "production", nobody_saw) is SAME

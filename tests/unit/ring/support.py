@@ -1,4 +1,4 @@
-"""What the tests of the ring share: names nobody else uses, proof that nothing is left behind, and kills."""
+"""Helpers of the ring's tests: unique names, proof that nothing is left behind, and kills."""
 
 from __future__ import annotations
 
@@ -34,16 +34,16 @@ class Killed(BaseException):
 
 def run_until_killed(function: Callable[..., Any], *args: Any, instruction: int) -> bool:
     """Call a function and kill it before the ring's n-th bytecode instruction in it; True when it got that far."""
-    left = instruction
+    remaining = instruction
 
     def trace(frame: FrameType, event: str, arg: object) -> Any:
-        nonlocal left
-        if RING_CODE not in frame.f_code.co_filename:  # a finalizer of somebody else's, run by the garbage collector
+        nonlocal remaining
+        if RING_CODE not in frame.f_code.co_filename:  # another object's finalizer, run by the garbage collector
             return None
         frame.f_trace_opcodes = True
         if event == "opcode":
-            left -= 1
-            if left < 0:
+            remaining -= 1
+            if remaining < 0:
                 raise Killed
         return trace
 
@@ -63,7 +63,7 @@ def abandon(producer: Producer) -> None:
     shared, lane = producer._mapping, producer.lane
     assert shared is not None
     producer.disown()
-    shared.give_back(layout.LOCK_LANE_0 + lane)
+    shared.release_claim(layout.LOCK_LANE_0 + lane)
 
 
 def overwrite(segment: Segment, lane: int, position: int, data: bytes) -> None:

@@ -26,7 +26,7 @@ class Clock:
 
 
 def test_the_place_is_taken_by_one_consumer_at_a_time(segment, consumer):
-    """R7"""
+    """RING-R7"""
     with pytest.raises(LaneUnavailable, match="another process is reading"):
         Consumer.claim(segment)
 
@@ -35,7 +35,7 @@ def test_the_place_is_taken_by_one_consumer_at_a_time(segment, consumer):
 
 
 def test_reading_moves_nothing_until_the_batch_is_released(segment, producer, consumer):
-    """R6: a COMMIT that fails needs nothing undone."""
+    """RING-R6: a COMMIT that fails needs nothing undone."""
     producer.push(1, b"one")
     producer.push(1, b"two")
 
@@ -106,7 +106,7 @@ def test_lanes_take_turns_so_that_a_busy_one_does_not_starve_the_others(name):
 
 
 def test_a_crash_between_commit_and_release_skips_what_was_stored(segment, producer, consumer):
-    """R6"""
+    """RING-R6"""
     producer.push(1, b"stored")
     stored = consumer.read(*ALL).positions
     producer.push(1, b"new")
@@ -122,7 +122,7 @@ def test_a_crash_between_commit_and_release_skips_what_was_stored(segment, produ
 
 
 def test_resuming_never_moves_a_tail_back(producer, consumer):
-    """R6: the stored positions may be those of an older backup."""
+    """RING-R6: the stored positions may be those of an older backup."""
     producer.push(1, b"one")
     early = consumer.read(*ALL)
     consumer.release(early)
@@ -134,13 +134,13 @@ def test_resuming_never_moves_a_tail_back(producer, consumer):
     assert (consumer.read(*ALL).records, consumer.pending()) == ([], 0)
 
 
-def test_a_stored_position_that_nobody_pushed_is_refused(consumer):
+def test_a_stored_position_past_the_lanes_head_is_refused(consumer):
     with pytest.raises(RingMismatch, match="lane 1 was stored up to 8, past the end"):
         consumer.resume({1: 8})
 
 
 def test_a_consumer_killed_at_any_instruction_of_a_release_stores_nothing_twice(segment, producer):
-    """R6: whatever part of the release was done, resume completes it, and the count of what waits is exact."""
+    """RING-R6: whatever part of the release was done, resume completes it, and the count of what waits is exact."""
     for instruction in count():
         for n in range(3):
             assert producer.push(n, b"x" * 40)
@@ -164,7 +164,7 @@ def test_a_consumer_killed_at_any_instruction_of_a_release_stores_nothing_twice(
 
 
 def test_a_consumer_killed_at_any_instruction_of_a_read_leaves_the_count_of_what_waits_exact(segment, producer):
-    """R8"""
+    """RING-R8"""
     for instruction in count():
         dying = Consumer.claim(segment)
         assert producer.push(1, b"one")
@@ -186,7 +186,7 @@ def test_a_consumer_killed_at_any_instruction_of_a_read_leaves_the_count_of_what
 
 
 def test_a_record_that_does_not_verify_waits_while_its_producer_lives(segment, producer):
-    """R4: on a weakly ordered CPU the head may be seen before the bytes below it."""
+    """RING-R4: on a weakly ordered CPU the head may be seen before the bytes below it."""
     clock = Clock()
     consumer = Consumer.claim(segment, monotonic=clock)
     second = Producer.claim(segment)
@@ -209,7 +209,7 @@ def test_a_record_that_does_not_verify_waits_while_its_producer_lives(segment, p
 
 
 def test_a_record_that_never_verifies_does_not_block_a_living_producers_lane_for_ever(segment, producer):
-    """R4"""
+    """RING-R4"""
     clock = Clock()
     consumer = Consumer.claim(segment, monotonic=clock)
     producer.push(1, b"damaged")
@@ -225,7 +225,7 @@ def test_a_record_that_never_verifies_does_not_block_a_living_producers_lane_for
 
 
 def test_a_torn_record_of_a_dead_producer_is_skipped_and_counted_at_once(segment, consumer):
-    """R4, R5"""
+    """RING-R4, RING-R5"""
     producer = Producer.claim(segment)
     for payload in (b"one", b"two", b"three"):
         producer.push(1, payload)
@@ -239,7 +239,7 @@ def test_a_torn_record_of_a_dead_producer_is_skipped_and_counted_at_once(segment
     assert consumer.pending() == 0
 
 
-def test_a_torn_last_record_is_skipped_and_the_next_producer_goes_on_behind_it(segment, consumer):
+def test_a_torn_last_record_is_skipped_and_the_next_producer_continues_behind_it(segment, consumer):
     producer = Producer.claim(segment)
     producer.push(1, b"torn")
     abandon(producer)
@@ -255,7 +255,7 @@ def test_a_torn_last_record_is_skipped_and_the_next_producer_goes_on_behind_it(s
 
 @pytest.mark.parametrize("length", [0xFFFF_FFFF, 0xFFFF_FFFE, 0x7FFF_FFFF, 1024, 4096, 0])
 def test_a_garbage_length_costs_what_waits_in_its_lane_and_nothing_else(segment, consumer, length):
-    """R5: there is no telling where the next record starts, so all of them are counted as torn."""
+    """RING-R5: there is no telling where the next record starts, so all of them are counted as torn."""
     producer = Producer.claim(segment)
     producer.push(1, b"whole")
     for n in range(4):
@@ -271,7 +271,7 @@ def test_a_garbage_length_costs_what_waits_in_its_lane_and_nothing_else(segment,
 
 
 def test_a_record_of_an_earlier_lap_never_passes_for_a_new_one(segment, producer, consumer):
-    """R3: same place, same size, a checksum that was right one lap ago."""
+    """RING-R3: same place, same size, a checksum that was right one lap ago."""
     assert all(producer.push(1, b"a" * 240) for _ in range(4))
     shared = segment.shared()
     start = shared.geometry.area(0)
@@ -286,7 +286,7 @@ def test_a_record_of_an_earlier_lap_never_passes_for_a_new_one(segment, producer
 
 
 def test_a_wrap_marker_of_an_earlier_lap_does_not_end_this_one(segment, producer, consumer):
-    """R3: taken for a new one, it would lead past records that are there."""
+    """RING-R3: taken for a new one, it would lead past records that are there."""
     for size in (240, 240, 240, 250, 232, 232):  # the fourth wraps at 768, the last two lead back there
         assert producer.push(1, bytes(size))
         consumer.release(consumer.read(*ALL))
@@ -304,7 +304,7 @@ def test_a_wrap_marker_of_an_earlier_lap_does_not_end_this_one(segment, producer
 
 @pytest.mark.parametrize("byte", range(16))
 def test_every_byte_of_a_header_is_covered(segment, consumer, byte):
-    """R3: the kind and the flags too."""
+    """RING-R3: the kind and the flags too."""
     producer = Producer.claim(segment)
     producer.push(5, b"payload")
     abandon(producer)
@@ -322,8 +322,8 @@ def test_every_byte_of_a_header_is_covered(segment, consumer, byte):
     damage=st.lists(st.tuples(st.integers(0, 1023), st.binary(min_size=1, max_size=40)), max_size=4),
     records_max=st.integers(1, 5),
 )
-def test_whatever_the_bytes_say_reading_ends_and_everything_is_accounted_for(sizes, lead, damage, records_max):
-    """R5"""
+def test_reading_random_bytes_ends_and_accounts_for_every_record(sizes, lead, damage, records_max):
+    """RING-R5"""
     with fresh_ring_name() as name:
         segment = Segment.create(name, lane_count=1, lane_bytes=1024)
         producer, consumer = Producer.claim(segment), Consumer.claim(segment)
@@ -361,7 +361,7 @@ def test_what_waited_before_the_consumer_came_is_counted_exactly(segment, produc
     consumer.close()
 
 
-def test_the_fullest_lane_is_told_apart(segment, producer, consumer):
+def test_fullest_is_the_fill_of_the_fullest_lane(segment, producer, consumer):
     second = Producer.claim(segment)
     producer.push(1, bytes(48))
     second.push(1, bytes(240))
@@ -376,7 +376,7 @@ def test_waiting_for_nothing_ends_after_its_timeout(consumer):
 
 
 def test_waiting_returns_at_once_for_what_was_pushed_after_the_last_read(producer, consumer):
-    """R11"""
+    """RING-R11"""
     consumer.read(*ALL)
     producer.push(1, b"x")
 
@@ -409,7 +409,7 @@ def test_waiting_returns_at_once_after_a_released_batch_that_was_full(producer, 
 
 
 def test_a_producer_rings_at_most_once_per_sleep(segment, producer, consumer):
-    """R11: however much is pushed while the consumer does not wake, the doorbell's value stays small."""
+    """RING-R11: however much is pushed while the consumer does not wake, the doorbell's value stays small."""
     shared = segment.shared()
     shared.words[layout.W_ASLEEP] = 12345
 
@@ -429,7 +429,7 @@ def test_a_producer_does_not_ring_a_consumer_that_is_awake(segment, producer, co
 
 
 def test_rings_meant_for_a_dead_consumer_are_taken_back_by_the_next(segment, producer):
-    """R11: it died asleep."""
+    """RING-R11: it died asleep."""
     shared = segment.shared()
     shared.words[layout.W_ASLEEP] = 12345
     producer.push(1, b"x")

@@ -62,7 +62,7 @@ def test_words_of_different_writers_never_share_a_cache_line():
 
 
 def test_the_words_every_version_relies_on_stay_where_they_are():
-    """R13: other versions of bloop read these to tell whether a ring is empty and unused."""
+    """RING-R13: other versions of bloop read these to tell whether a ring is empty and unused."""
     header = (layout.W_MAGIC, layout.W_VERSION, layout.W_RING_ID, layout.W_LANE_COUNT, layout.W_LANE_BYTES)
 
     assert (*header, layout.W_LANE_HEAD_BYTES) == (0, 1, 2, 3, 4, 5)
@@ -71,7 +71,7 @@ def test_the_words_every_version_relies_on_stay_where_they_are():
 
 
 def test_a_wrap_marker_is_good_for_one_lap_only():
-    """R3"""
+    """RING-R3"""
     assert layout.wrap_marker(960, 1024) != layout.wrap_marker(960 + 1024, 1024)
 
 
@@ -82,7 +82,7 @@ def test_a_record_takes_its_header_its_payload_and_padding_to_a_word():
 @pytest.mark.parametrize("lag", range(8))
 @pytest.mark.parametrize("published", [7, 8, 1000])
 def test_a_lagging_counter_is_set_right_by_the_head_word(published, lag):
-    """R8"""
+    """RING-R8"""
     head = 4096 | published & 7
 
     assert layout.accepted_exact(head, max(0, published - lag)) == published

@@ -1,4 +1,4 @@
-"""Rings of layout 1: what releases before layout 2 wrote is read, and nothing more is written into them (R13)."""
+"""Rings of layout 1: the consumer reads the records of older releases, and no producer writes into them (RING-R13)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_consumer_reads_records_counts_and_the_spill_of_layout_1(old: OldRing,
         assert (reader.pending(), os.listdir(old.spill_folder)) == (0, [])
 
 
-def test_nobody_works_in_a_ring_of_layout_1(old: OldRing, name: str):
+def test_no_producer_writes_into_a_ring_of_layout_1(old: OldRing, name: str):
     with pytest.raises(RingMismatch, match="layout version 1"):
         Segment.attach(name)
     with closing(Segment.attach_to_drain(name)) as segment:

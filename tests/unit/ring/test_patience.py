@@ -7,7 +7,7 @@ from bloop.ring.patience import CREDIT_S_MAX, SHARE_MAX, STANDSTILL_S, WAIT_S_MA
 
 
 class Time:
-    """A clock that moves only when somebody sleeps, and a writer that works in the meantime."""
+    """A clock that moves only during a sleep, and a writer that works in the meantime."""
 
     def __init__(self) -> None:
         self.now_s = self.slept_s = 0.0
@@ -28,64 +28,64 @@ def time() -> Time:
     return Time()
 
 
-def test_what_is_true_already_is_not_waited_for(time: Time):
-    assert time.patience().until(lambda: True, lambda: 0)
+def test_a_condition_that_is_true_already_costs_no_wait(time: Time):
+    assert time.patience().wait_until(lambda: True, lambda: 0)
     assert time.slept_s == 0
 
 
 def test_a_wait_ends_as_soon_as_the_writer_has_made_room(time: Time):
-    assert time.patience().until(lambda: time.now_s >= 0.002, lambda: 0)
+    assert time.patience().wait_until(lambda: time.now_s >= 0.002, lambda: 0)
     assert time.slept_s == pytest.approx(0.002)
 
 
 def test_one_wait_is_bounded(time: Time):
-    """B1"""
-    assert not time.patience().until(lambda: False, lambda: 0)
+    """PATIENCE-1"""
+    assert not time.patience().wait_until(lambda: False, lambda: 0)
     assert time.slept_s == pytest.approx(WAIT_S_MAX, abs=0.0006)
 
 
 def test_the_records_of_one_batch_share_what_is_waited_at_once(time: Time):
-    """B1"""
+    """PATIENCE-1"""
     patience = time.patience()
 
     for number in range(100):
-        patience.until(lambda: False, lambda number=number: number)
+        patience.wait_until(lambda: False, lambda number=number: number)
 
     assert time.slept_s <= CREDIT_S_MAX / (1 - SHARE_MAX) + WAIT_S_MAX
 
 
 def test_a_share_of_the_time_is_waited_at_most_however_long_it_goes_on(time: Time):
-    """B1"""
+    """PATIENCE-1"""
     patience = time.patience()
 
     for number in range(10_000):
         time.now_s += 0.001  # what else the worker does
-        patience.until(lambda: False, lambda number=number: number)
+        patience.wait_until(lambda: False, lambda number=number: number)
 
     assert time.slept_s <= SHARE_MAX * time.now_s + CREDIT_S_MAX + WAIT_S_MAX
     assert time.slept_s > SHARE_MAX * time.now_s / 2
 
 
 def test_a_writer_that_stands_still_is_not_waited_for_and_is_again_once_it_moves(time: Time):
-    """B2"""
+    """PATIENCE-2"""
     patience = time.patience()
     while time.now_s <= STANDSTILL_S:
-        patience.until(lambda: False, lambda: 7)
+        patience.wait_until(lambda: False, lambda: 7)
         time.now_s += 0.01
     before = time.slept_s
 
     for _ in range(100):
         time.now_s += 0.01
-        patience.until(lambda: False, lambda: 7)
+        patience.wait_until(lambda: False, lambda: 7)
     assert time.slept_s == before
 
-    patience.until(lambda: False, lambda: 8)
+    patience.wait_until(lambda: False, lambda: 8)
     assert time.slept_s > before
 
 
 @pytest.mark.parametrize("state", [state for state in WriterState if state is not WriterState.RUNNING])
 def test_a_producer_waits_for_a_working_writer_only(segment, consumer: Consumer, time: Time, state: WriterState):
-    """B2"""
+    """PATIENCE-2"""
     producer = Producer.claim(segment, patience=time.patience())
     consumer.heartbeat(1, state)
 

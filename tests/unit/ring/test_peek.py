@@ -1,4 +1,4 @@
-"""Looking at the oldest waiting record from the side, while the one consumer reads and the producer writes."""
+"""Reading the oldest waiting record in another process, while the consumer reads and the producer writes."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_what_was_read_and_not_released_still_waits(ring: Ring):
     assert oldest(ring) == [first]
 
 
-def test_a_torn_record_is_nobodys_oldest(ring: Ring):
+def test_a_torn_record_is_not_returned(ring: Ring):
     ring.push(2)
     overwrite(ring.segment, 0, 20, b"\xff")
 

@@ -63,7 +63,7 @@ def test_a_form_that_is_no_u32_leaves_no_trace(producer, consumer, form):
 
 
 def test_a_full_lane_counts_the_drop_and_takes_records_again_once_drained(segment, producer, consumer):
-    """R10"""
+    """RING-R10"""
     payload = bytes(240)
     assert [producer.push(1, payload) for _ in range(5)] == [True] * 4 + [False]
     lane = segment.stat().lanes[0]
@@ -77,7 +77,7 @@ def test_a_full_lane_counts_the_drop_and_takes_records_again_once_drained(segmen
 
 @pytest.mark.parametrize("offset", range(0, 1024, 8))
 def test_an_empty_lane_takes_the_largest_payload_wherever_it_stands(producer, consumer, segment, offset):
-    """R10"""
+    """RING-R10"""
     move_to(segment, offset)
     largest = os.urandom(segment.payload_bytes_max)
 
@@ -128,7 +128,7 @@ def test_a_lane_whose_words_contradict_each_other_is_refused_and_left_free(segme
 
 @pytest.mark.parametrize("offset", [0, 912, 1008], ids=["plain", "wraps", "wraps with room for a header only"])
 def test_a_producer_killed_at_any_instruction_of_a_push_leaves_all_of_the_record_or_nothing(segment, consumer, offset):
-    """R2, R8: no torn record, no record of the dead in the way of its successor, no count that is off."""
+    """RING-R2, RING-R8: no torn record, no record of the dead in the way of its successor, no count that is off."""
     published = 0
     for instruction in count():
         producer = Producer.claim(segment)
@@ -169,7 +169,7 @@ def test_a_producer_interrupted_at_any_instruction_can_go_on_itself(segment, pro
 
 
 def test_a_producer_killed_at_any_instruction_of_a_count_loses_at_most_that_count(segment, consumer):
-    """R9"""
+    """RING-R9"""
     expected: dict[int, int] = {}
     for instruction in count():
         producer = Producer.claim(segment)
@@ -191,7 +191,7 @@ def test_a_producer_killed_at_any_instruction_of_a_count_loses_at_most_that_coun
 
 
 def test_counts_are_kept_by_project_category_and_outcome_and_outlive_their_producer(segment, consumer):
-    """R9"""
+    """RING-R9"""
     first = Producer.claim(segment)
     first.count(7, EVENT, 1, 3)
     first.count(7, EVENT, 3)

@@ -129,7 +129,7 @@ def test_another_geometry_in_the_same_process_is_refused(name):
 
 
 def test_an_empty_ring_of_another_layout_is_replaced_but_not_attached(name):
-    """R13"""
+    """RING-R13"""
     Segment.create(name, lane_count=1, lane_bytes=4096).close()
     poke(name, layout.W_VERSION, 99)
 
@@ -142,7 +142,7 @@ def test_an_empty_ring_of_another_layout_is_replaced_but_not_attached(name):
 
 
 def test_a_ring_of_another_layout_that_holds_records_is_left_alone(name):
-    """R13"""
+    """RING-R13"""
     segment = Segment.create(name, lane_count=1, lane_bytes=4096)
     producer = Producer.claim(segment)
     producer.push(1, b"kept")
@@ -174,7 +174,7 @@ def test_a_ring_cut_short_is_not_mapped(name):
 
 
 def test_a_creator_killed_at_any_instruction_leaves_nothing_that_stops_the_next(name):
-    """R12"""
+    """RING-R12"""
     geometry, instruction = layout.Geometry(1, 1024), 0
     fds_before = len(os.listdir("/proc/self/fd"))
     while True:
@@ -201,7 +201,7 @@ def test_a_creator_killed_at_any_instruction_leaves_nothing_that_stops_the_next(
 
 
 def test_a_half_made_ring_cannot_be_attached(name):
-    """R12"""
+    """RING-R12"""
     fd = posix_ipc.SharedMemory(name, posix_ipc.O_CREAT, mode=0o600, size=0).fd
     os.ftruncate(fd, 8192)
     os.close(fd)
@@ -230,7 +230,7 @@ def test_the_pages_of_a_ring_are_reserved_when_it_is_made(name):
 
 
 def test_handles_of_one_process_share_one_mapping_and_keep_each_others_claims(name):
-    """R7: closing a second descriptor of the file would drop every lock, so there is none."""
+    """RING-R7: closing a second descriptor of the file would drop every lock, so there is none."""
     first = Segment.create(name, lane_count=1, lane_bytes=1024)
     producer = Producer.claim(first)
     descriptors = len(os.listdir("/proc/self/fd"))
@@ -244,7 +244,7 @@ def test_handles_of_one_process_share_one_mapping_and_keep_each_others_claims(na
     producer.close()
 
 
-def test_closing_twice_lets_go_once(name):
+def test_closing_twice_releases_once(name):
     one = Segment.create(name, lane_count=1, lane_bytes=1024)
     other = Segment.attach(name)
 
@@ -277,8 +277,8 @@ def test_unlinking_removes_segment_and_doorbell_and_says_whether_there_was_one(n
     assert Segment.unlink(name) is False
 
 
-def test_nobody_can_claim_or_bump_in_a_ring_that_was_unlinked(name):
-    """R12: what is put there would never be read."""
+def test_no_process_can_claim_or_bump_in_a_ring_that_was_unlinked(name):
+    """RING-R12: what is put there would never be read."""
     old = Segment.create(name, lane_count=1, lane_bytes=1024)
     Segment.unlink(name)
 
@@ -294,7 +294,7 @@ def test_nobody_can_claim_or_bump_in_a_ring_that_was_unlinked(name):
 
 
 def test_a_replacement_that_was_killed_half_way_is_finished_by_the_next(name):
-    """R12"""
+    """RING-R12"""
     Segment.create(name, lane_count=1, lane_bytes=1024).close()
     poke(name, layout.W_MAGIC, layout.RETIRED)
 
@@ -307,7 +307,7 @@ def test_a_replacement_that_was_killed_half_way_is_finished_by_the_next(name):
 
 
 def test_a_ring_unlinked_between_opening_and_locking_it_is_looked_up_again(name, monkeypatch):
-    """R12: its name is gone, so nobody else would ever see what we put there."""
+    """RING-R12: its name is gone, so no other process would ever see records in it."""
     Segment.create(name, lane_count=1, lane_bytes=1024).close()
     lock, calls = locks.lock, []
 
@@ -325,7 +325,7 @@ def test_a_ring_unlinked_between_opening_and_locking_it_is_looked_up_again(name,
     segment.close()
 
 
-def test_a_lock_that_is_never_let_go_is_an_error_and_not_a_hang(name, monkeypatch):
+def test_a_lock_that_is_never_released_is_an_error_and_not_a_hang(name, monkeypatch):
     Segment.create(name, lane_count=1, lane_bytes=1024).close()
     monkeypatch.setattr(mapping, "LOCK_WAIT_S", 0.01)
     monkeypatch.setattr(locks, "try_lock", lambda fd, byte: False)
@@ -362,7 +362,7 @@ def test_writer_state_and_heartbeat_are_seen_through_every_handle(segment, consu
     other.close()
 
 
-def test_stat_tells_who_holds_what(segment):
+def test_stat_names_the_holder_of_each_claim(segment):
     producer, consumer = Producer.claim(segment), Consumer.claim(segment)
     producer.push(1, bytes(100))
     producer.push(1, bytes(100))

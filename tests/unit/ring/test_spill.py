@@ -49,7 +49,7 @@ class Ring:
         self.consumer.resume(self.cursors)
 
     def lose_memory(self) -> None:
-        """The machine restarts: what is on the disk is all there is."""
+        """The machine restarts: only the files on the disk are left."""
         for handle in (self.producer, self.consumer, self.segment):
             handle.close()
         Segment.unlink(self.name)
@@ -110,14 +110,14 @@ class TestOrder:
         assert (ring.lane.spilled, [form for form, _, _ in batch.records]) == (8, forms)
 
     def test_what_finds_the_lane_full_is_stored_after_it_and_in_order(self, ring: Ring):
-        """R14"""
+        """RING-R14"""
         pushed = ring.push(10)
 
         assert (ring.lane.accepted, ring.lane.spilled, ring.lane.dropped) == (4, 6, 0)
         assert ring.store() == pushed
 
     def test_a_lane_with_room_is_passed_by_while_older_records_wait_on_the_disk(self, ring: Ring):
-        """R14"""
+        """RING-R14"""
         pushed = ring.push(10)
         stored = ring.store(6)
         assert (ring.lane.used_bytes, ring.lane.spill_records) == (0, 4)
@@ -144,7 +144,7 @@ class TestOrder:
             assert ring.store() == pushed
 
     def test_a_record_pushed_between_the_looks_at_spill_and_lane_does_not_overtake(self, ring: Ring, monkeypatch):
-        """R14: the lane's head is looked at again before the spill is read."""
+        """RING-R14: the lane's head is looked at again before the spill is read."""
         pushed = ring.push(5)
         lane_reader = ring.consumer._readers[0]
         look = lane_reader._read_lane
@@ -163,7 +163,7 @@ class TestOrder:
         assert [payload for _, payload, _ in batch.records] == pushed[:4]
 
     def test_a_sleeping_consumer_is_rung_by_a_spill(self, ring: Ring):
-        """R11"""
+        """RING-R11"""
         ring.push(4)
         ring.consumer.read(*ALL)
         words = ring.segment.shared().words
@@ -188,7 +188,7 @@ class TestExactlyOnce:
 
     @pytest.mark.parametrize("records", [3, 4, 5, 13, 20])
     def test_a_consumer_that_died_between_commit_and_release_stores_nothing_twice(self, ring: Ring, records: int):
-        """R15"""
+        """RING-R15"""
         pushed = ring.push(20)
         stored = ring.store(records, release=False)
 
@@ -213,7 +213,7 @@ class TestExactlyOnce:
         assert ring.files == []
 
     def test_a_producer_killed_at_any_instruction_of_a_spill_leaves_nothing_or_a_whole_record(self, ring: Ring):
-        """R15: also when the successor's record is shorter than what a write that was cut short has left."""
+        """RING-R15: also when the successor's record is shorter than what a write that was cut short has left."""
         published = 0
         for instruction in count():
             expected, payload = ring.push(6), ring.payload()
@@ -257,7 +257,7 @@ class TestFiles:
         assert ring.files == []
 
     def test_the_last_file_stays_while_its_producer_has_the_lock(self, ring: Ring, monkeypatch):
-        """R16"""
+        """RING-R16"""
         ring.push(6)
         with monkeypatch.context() as patched:
             patched.setattr(locks, "try_lock", lambda fd, byte: False)
@@ -269,7 +269,7 @@ class TestFiles:
         assert ring.files == []
 
     def test_a_producer_that_finds_its_file_being_removed_begins_another(self, ring: Ring, monkeypatch):
-        """R16: whoever removes it has seen that everything in it is stored."""
+        """RING-R16: the consumer removes it only when everything in it is stored."""
         ring.push(6)
         with monkeypatch.context() as patched:
             patched.setattr(spill_writer.locks, "try_lock", lambda fd, byte: False)
@@ -279,7 +279,7 @@ class TestFiles:
         assert ring.store()[-1:] == pushed
 
     def test_a_file_that_was_just_stored_is_not_appended_to(self, ring: Ring, monkeypatch):
-        """R16: between the producer's first look and its lock."""
+        """RING-R16: between the producer's first look and its lock."""
         ring.push(6)
         take = locks.try_lock
 
@@ -295,7 +295,7 @@ class TestFiles:
         assert ring.store() == pushed
 
     def test_a_file_that_is_about_to_be_written_is_not_removed(self, ring: Ring):
-        """R16: it starts where everything before it is stored."""
+        """RING-R16: it starts where everything before it is stored."""
         ring.push(6)
         ring.store()
         SpillFile.named(ring.folder, ring.segment.ring_id, 0, 512, 2).path.touch()
@@ -326,7 +326,7 @@ class TestFiles:
 
         assert len(os.listdir("/proc/self/fd")) == before
 
-    def test_a_folder_that_cannot_be_used_is_said_when_the_lane_is_claimed(self, name, tmp_path, handles):
+    def test_a_folder_that_cannot_be_used_is_reported_when_the_lane_is_claimed(self, name, tmp_path, handles):
         (tmp_path / "spill").write_text("a file")
         segment = handles.enter_context(closing(Segment.create(name, lane_count=1, lane_bytes=1024)))
 
@@ -404,7 +404,7 @@ def refuse(*_: object) -> int:
 
 
 class TestDamage:
-    """R17"""
+    """RING-R17"""
 
     def test_a_record_that_does_not_verify_costs_only_itself(self, ring: Ring):
         pushed = ring.push(4 + 6)
@@ -445,7 +445,7 @@ class TestDamage:
         pushed = ring.push(2)
         assert ring.store() == pushed
 
-    def test_other_lanes_go_on_while_one_is_in_doubt(self, ring: Ring):
+    def test_other_lanes_continue_while_one_waits_for_a_record(self, ring: Ring):
         ring.push(4 + 2)
         damage(ring.files[0], 30)
         ring.store()
@@ -456,7 +456,7 @@ class TestDamage:
 
 
 class TestOrphans:
-    """R18"""
+    """RING-R18"""
 
     def test_what_spilled_before_the_machine_restarted_is_stored_by_the_next_start(self, ring: Ring):
         pushed = ring.push(4 + 20)

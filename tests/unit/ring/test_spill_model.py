@@ -1,4 +1,4 @@
-"""Lanes that overflow, everybody who can die at it, and a machine that restarts, against a model: lists of payloads.
+"""Overflowing lanes, dying processes and a machine that restarts, against a model: lists of payloads.
 
 The model knows, per lane, which records wait, in one list: what spilled stands behind what is in the ring. Whatever
 happens in whatever order, what is stored is exactly what was taken, once, in order; a restart of the machine costs what
