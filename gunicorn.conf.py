@@ -7,6 +7,7 @@ one; `gunicorn -c gunicorn.conf.py` works too and reads the settings itself. The
 from bloop.base.config import load
 from bloop.http.ingest_worker import make_ingest_worker
 from bloop.http.limits import HttpLimits
+from bloop.ingest.registry import METERS
 from workers import ingest, serving
 
 settings = globals().get("settings") or load()
@@ -21,6 +22,7 @@ worker_class = make_ingest_worker(
     is_ours=ingest.is_ours,
     handoff_path=str(settings.handoff_path),
     limits=HttpLimits(connections_max=settings.ingest.connections_max),
+    meters=METERS,
     report=ingest.report,
 )
 graceful_timeout = ingest.GRACEFUL_S

@@ -140,6 +140,17 @@ def compare(before: Path, after: Path) -> None:
     click.echo(markdown.compare(before, after), nl=False)
 
 
+@main.command("dictionary")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+def dictionary(file: Path) -> None:
+    """Make the shipped dictionary again. Stored events name it by its id: a changed one is a new file."""
+    from benchmarks.dictionary_text import made
+
+    found = made()
+    file.write_bytes(found.content)
+    click.echo(f"{file}: {len(found.content)} bytes, id {found.id}")
+
+
 @main.group()
 def profile() -> None:
     """Break down the time of one part, which runs alone in this process."""
@@ -165,6 +176,15 @@ def profile_ingest(events: int, batch: int, deep: bool) -> None:
     from benchmarks.profile_ingest import report
 
     report(events, batch=batch, deep=deep)
+
+
+@profile.command("records")
+@click.option("--events", default=20_000, show_default=True, help="events to encode")
+def profile_records(events: int) -> None:
+    """Encoding and decoding records of events, and what they come to in bytes."""
+    from benchmarks.profile_records import report
+
+    report(events)
 
 
 if __name__ == "__main__":

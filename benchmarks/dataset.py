@@ -22,12 +22,13 @@ from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
 from bloop.grouping.v1 import ALGORITHM
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
-from bloop.records.record import Kind, encode_error
+from bloop.records.event import Event
+from bloop.records.record import EVENT_FORM, encode_event
 
 WINDOWS = 50
 SPAN_MS = 3 * DAY_MS  # less than retention keeps
@@ -133,7 +134,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
     fields = [msgspec.structs.asdict(event) for event in prototypes]
     start_ms = now_ms() - span_ms
     cold = max(issues - HOT_ISSUES, 1)
-    kind = int(Kind.EVENT)
+    kind = EVENT_FORM
     for n in range(events):
         window = n * WINDOWS // events
         if n % HOT_SHARE == 0:
@@ -156,7 +157,7 @@ def _records(project_id: int, events: int, issues: int, span_ms: int) -> Iterato
                 "user_id_hash": f"{n % 50_000:032x}",
             }
         )
-        yield kind, encode_error(project_id, at_ms, f"{issue:016x}", ALGORITHM, event), 0
+        yield kind, encode_event(project_id, at_ms, f"{issue:016x}", ALGORITHM, event), 0
 
 
 def _prototypes(span_ms: int) -> list[Event]:

@@ -14,15 +14,29 @@ from bloop.base import credentials
 from bloop.base.outcomes import Outcome
 from bloop.db import connection, migrate, word_search
 from bloop.projects.tokens.store import create_token
+from bloop.records import event_record
+from bloop.records.dictionary import shipped
+from bloop.records.event import Event
 
 NOW_MS = 1_800_000_000_000
 
 _AGGREGATE = """
-INSERT INTO aggregates (project_id, issue_id, release, environment, status, event_count, first_seen_ms, last_seen_ms)
-SELECT project_id, id, :release, :environment, status, :event_count, :first_seen_ms, :last_seen_ms
+INSERT INTO aggregates (project_id, issue_id, fingerprint_id, release, environment, status, event_count, first_seen_ms,
+                        last_seen_ms)
+SELECT project_id, id, :fingerprint_id, :release, :environment, status, :event_count, :first_seen_ms, :last_seen_ms
   FROM issues WHERE id = :issue_id
 RETURNING id
 """
+_FINGERPRINTS_FROM = 5000  # so that no test mistakes an issue for its fingerprint
+_FINGERPRINT = """
+INSERT INTO fingerprints (id, project_id, hash, fingerprint, algorithm, issue_id)
+SELECT :fingerprint_id, project_id, :hash, fingerprint, fingerprint_algorithm, id FROM issues WHERE id = :issue_id
+"""
+
+
+def fingerprint_id(issue_id: int) -> int:
+    """The id of the one fingerprint of an issue made here."""
+    return _FINGERPRINTS_FROM + issue_id
 
 
 @functools.cache
@@ -76,6 +90,7 @@ class Seed:
             "last_release": "1.0",
         } | columns
         issue_id = self._insert("issues", row)
+        self.fingerprint(issue_id, fingerprint)
         word_search.index(self.db, [issue_id])
         if aggregates:
             self.aggregate(
@@ -86,9 +101,20 @@ class Seed:
             )
         return issue_id
 
+    def fingerprint(self, issue_id: int, fingerprint: str) -> int:
+        """The row that events and counts of the issue hang on."""
+        bindings = {
+            "fingerprint_id": fingerprint_id(issue_id),
+            "hash": event_record.fingerprint_number(fingerprint),
+            "issue_id": issue_id,
+        }
+        self.db.execute(_FINGERPRINT, bindings)
+        return bindings["fingerprint_id"]
+
     def aggregate(self, issue_id: int, **columns: Any) -> int:
         row = {
             "issue_id": issue_id,
+            "fingerprint_id": fingerprint_id(issue_id),
             "release": "1.0",
             "environment": "production",
             "event_count": 1,
@@ -99,14 +125,12 @@ class Seed:
         assert found is not None
         return int(found[0])
 
-    def event(self, issue_id: int, **columns: Any) -> int:
-        found = self.db.execute("SELECT project_id, message FROM issues WHERE id = ?", (issue_id,)).fetchone()
+    def event(self, issue_id: int, *, received_at_ms: int = NOW_MS, id: int | None = None, **fields: Any) -> int:  # noqa: A002
+        """An event of the issue, where pages find it."""
+        found = self.db.execute("SELECT fingerprint, message FROM issues WHERE id = ?", (issue_id,)).fetchone()
         assert found is not None
-        row = {
-            "issue_id": issue_id,
-            "project_id": found[0],
+        defaults = dict.fromkeys(Event.__struct_fields__) | {
             "timestamp_ms": NOW_MS,
-            "received_at_ms": NOW_MS,
             "source": "api",
             "environment": "production",
             "release": "1.0",
@@ -114,14 +138,26 @@ class Seed:
             "error_type": "TypeError",
             "message": found[1],
         }
-        return self._insert("events", row | columns)
+        event = Event(**defaults | fields)
+        record = event_record.encode(1, received_at_ms, str(found[0]), "v1", event, shipped())
+        row = {
+            "fingerprint_id": fingerprint_id(issue_id),
+            "timestamp_ms": event.timestamp_ms,
+            "received_at_ms": received_at_ms,
+            "dims_id": 0,
+            "body": event_record.with_dims(record),
+        }
+        event_id = self._insert("events", row if id is None else row | {"id": id})
+        key = (fingerprint_id(issue_id), event.timestamp_ms, event_id)
+        self.db.execute("INSERT INTO events_by_fingerprint VALUES (?, ?, ?)", key)
+        return event_id
 
     def hour(self, issue_id: int, hour_ms: int, event_count: int) -> None:
         """In the counters of the issue and of its project."""
         project_id = self.value("SELECT project_id FROM issues WHERE id = ?", issue_id)
-        for table, owner in (("hourly_counts", issue_id), ("project_hourly_counts", project_id)):
+        for table, owner in (("hourly_counts", fingerprint_id(issue_id)), ("project_hourly_counts", project_id)):
             self.db.execute(
-                f"INSERT INTO {table} VALUES (?, ?, 'production', 'api', ?)"
+                f"INSERT INTO {table} VALUES (?, ?, '1.0', 'production', 'api', ?)"
                 " ON CONFLICT DO UPDATE SET event_count = event_count + excluded.event_count",
                 (owner, hour_ms, event_count),
             )
@@ -221,12 +257,15 @@ def many_issues(seed: Seed, project_id: int, count: int) -> None:
     )
     seed.db.execute(
         """
-        INSERT INTO aggregates (project_id, issue_id, release, environment, status, event_count, first_seen_ms,
-                                last_seen_ms)
-        SELECT project_id, id, '1.' || (id % 20), 'production', status, event_count, first_seen_ms, last_seen_ms
+        INSERT INTO aggregates (project_id, issue_id, fingerprint_id, release, environment, status, event_count,
+                                first_seen_ms, last_seen_ms)
+        SELECT project_id, id, id + 5000, '1.' || (id % 20), 'production', status, event_count, first_seen_ms,
+               last_seen_ms
           FROM issues WHERE project_id = :project_id
         """,
         bindings,
     )
-    made = seed.rows("SELECT id FROM issues WHERE project_id = ?", project_id)
+    made = seed.rows("SELECT id, fingerprint FROM issues WHERE project_id = ?", project_id)
+    for issue_id, fingerprint in made:
+        seed.fingerprint(issue_id, fingerprint)
     word_search.index(seed.db, [row[0] for row in made])

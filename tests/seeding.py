@@ -17,14 +17,14 @@ from bloop.demo.alerts import store_alerts
 from bloop.demo.month import PROJECTS, demo_changes, demo_events
 from bloop.features import make_kinds
 from bloop.grouping import v1
-from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.store import change_status
 from bloop.pipeline.store import Store
 from bloop.projects.store import create_project
-from bloop.records.record import Kind, encode_error
+from bloop.records.record import EVENT_FORM, encode_event
 
 BATCH = 500
 ORIGIN = "https://errors.example.com"
@@ -52,7 +52,7 @@ class Seeder:
 
     def store(self, events: Iterable[tuple[str, dict[str, Any], int]]) -> None:
         """Store (project slug, wire event, received_at_ms) in one batch."""
-        batch = [(int(Kind.EVENT), self._record(*event), 0) for event in events]
+        batch = [(EVENT_FORM, self._record(*event), 0) for event in events]
         stored = self._store.store(batch, {0: 0}, [], now_ms=self.now_ms)
         assert stored.events == len(batch), stored
 
@@ -80,7 +80,7 @@ class Seeder:
     def _record(self, slug: str, body: dict[str, Any], received_at_ms: int) -> bytes:
         event, fingerprint = parse_event(orjson.loads(orjson.dumps(body)), self._limits, received_at_ms)
         fingerprint = fingerprint or v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
-        return encode_error(self._projects[slug], received_at_ms, fingerprint, v1.ALGORITHM, event)
+        return encode_event(self._projects[slug], received_at_ms, fingerprint, v1.ALGORITHM, event)
 
     def _change(self, change: Any) -> None:
         ids = _matching(self.db, self._projects[change.project_slug], change)

@@ -14,17 +14,27 @@ import os
 import runpy
 import socket
 import sys
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
-from bloop.base import config
+import falcon
+
+from bloop.base import clock, config
 from bloop.base.config import Settings
 from bloop.base.meters import Tally
 from bloop.base.rate_limit import RateLimiter
 from bloop.base.systemd import FIRST_LISTEN_FD
 from bloop.http.request import path_matcher
-from bloop.ingest.app import create_ingest_app
+from bloop.ingest import registry
+from bloop.ingest.app import mount_ingest
+from bloop.ingest.dialect import Dialect
+from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
+from bloop.ingest.registry import PATHS
+from bloop.records.record import Sink
 from bloop.ring import Producer
+from bloop.site import errors
 from workers import process, serving
 
 GRACEFUL_S = 10
@@ -34,7 +44,7 @@ log = logging.getLogger(__name__)
 
 _lanes: list[Producer] = []  # of this worker, for `report`; empty in the master
 
-is_ours = path_matcher("/v1/ingest", "/v1/ingest/", "/v1/ingest/batch", "/v1/ingest/batch/")
+is_ours = path_matcher(*(spelled for path in PATHS for spelled in (path, path + "/")))
 
 
 def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
@@ -50,6 +60,32 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
         rate_limit=RateLimiter(limit.per_second, limit.burst_size, share=1 / settings.ingest_workers),
         trusted_proxies=settings.server.trusted_proxies,
     )
+
+
+def create_ingest_app(
+    *,
+    sink: Sink,
+    keys: ProjectKeys,
+    limits: Limits,
+    rate_limit: RateLimiter,
+    trusted_proxies: Iterable[str],
+    now_ms: Callable[[], int] = clock.now_ms,
+    dialects: Iterable[Dialect] = registry.DIALECTS,
+) -> falcon.App[Any, Any]:
+    """A WSGI application that answers the ingest routes, and 404 for everything else."""
+    app = falcon.App()
+    errors.install(app)
+    mount_ingest(
+        app,
+        sink=sink,
+        keys=keys,
+        limits=limits,
+        rate_limit=rate_limit,
+        trusted_proxies=trusted_proxies,
+        now_ms=now_ms,
+        dialects=dialects,
+    )
+    return app
 
 
 def report(tally: Tally) -> None:

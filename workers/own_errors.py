@@ -29,15 +29,14 @@ from typing import Any
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import DatabaseBusy, LaneUnavailable, RingMissing
-from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection
 from bloop.db import errors as db_errors
-from bloop.grouping import v1
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.compose import accept_event, take_in
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.projects import store as projects
 from bloop.projects.read import get_project
-from bloop.records.record import Kind, encode_error
+from bloop.records.event import Event
 from bloop.ring import Producer, Segment, Spill
 from workers.own_report import (
     ErrorReport,
@@ -144,16 +143,12 @@ def send(settings: Settings, event: Event) -> None:
         BloopError, db_errors.Error: the ring, a lane or the database is not available at the moment.
     """
     project_id, is_new = own_project(settings)
-    fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
-    record = encode_error(project_id, clock.now_ms(), fingerprint, v1.ALGORITHM, event)
     spilled = settings.ingest.spill_bytes_max
     spill = Spill(settings.spill_folder, spilled, settings.database.disk_free_bytes_min) if spilled else None
     with closing(Segment.attach(settings.ring_name)) as segment, closing(Producer.claim(segment, spill)) as lane:
         if is_new:
             segment.bump_generation()
-        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
-        if not lane.push(Kind.EVENT, record):
-            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
+        take_in(lane, project_id, clock.now_ms(), accept_event(event, fingerprint=None))
 
 
 def own_project(settings: Settings) -> tuple[int, bool]:

@@ -5,6 +5,7 @@
     measure      hourly: sizes and row counts for the storage page
     sweep        hourly: deletes expired sign-ins, challenges, links and invites
     statistics   daily: of tables that have grown, for SQLite's planner
+    dictionary   daily: whether one made of the own events would pack them better
     backup       nightly, or when asked (workers/backups.py)
 
 Jobs take turns on one thread (workers/background.py). To add a job, write a function that returns after how many
@@ -26,6 +27,7 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.statistics import refresh
+from bloop.issues.events.train import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.processes.read import RETENTION
 from bloop.retention import disk, samples
@@ -45,6 +47,7 @@ MUTES_EVERY_S = 30.0
 SWEEP_EVERY_S = 3600.0
 STATISTICS_EVERY_S = 86_400.0
 STATISTICS_REST_S = 0.1
+DICTIONARY_EVERY_S, DICTIONARY_FIRST_S = 86_400.0, 3600.0
 
 log = logging.getLogger("bloop.retention")
 
@@ -75,6 +78,15 @@ def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
             refresh(db, stale.pop())
         return STATISTICS_REST_S if stale else STATISTICS_EVERY_S
 
+    started_at = time.monotonic()
+
+    def dictionary_job() -> float:
+        rest_s = started_at + DICTIONARY_FIRST_S - time.monotonic()
+        if rest_s > 0:  # not at the start, where a process that is restarted again and again would do nothing else
+            return rest_s
+        train_if_due(db, clock.now_ms())
+        return DICTIONARY_EVERY_S
+
     return [
         Job("prune", PruneJob(settings, db).run),
         Job("mutes", mutes_job),
@@ -82,6 +94,7 @@ def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
         Job("sweep", sweep_job),
         Job("backup", backups.run, backups.troubles, backups.finish),
         Job("statistics", statistics_job),
+        Job("dictionary", dictionary_job),
     ]
 
 

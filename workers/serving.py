@@ -29,10 +29,14 @@ from gunicorn.errors import HaltServer
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
-from bloop.ingest.keys import ProjectKey, ProjectKeys
+from bloop.db.engine import Db
+from bloop.ingest.keys import ProjectKey, ProjectKeys, WriteKey
+from bloop.pipeline import dictionaries
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
+from bloop.projects.write_keys.read import working_write_keys
+from bloop.records.dictionary import current, use
 from bloop.ring import Producer, Segment, Spill
 from workers import process
 
@@ -187,6 +191,7 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
     def rows() -> list[KeyRow]:
         # Opened only for this read: an idle connection would cost each worker its page cache and hold the -shm mapping.
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            _pack_with_newest(db)
             return project_keys(db)
 
     def load() -> Sequence[ProjectKey]:
@@ -195,7 +200,19 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
     def default_project_id() -> int | None:
         return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
 
-    return ProjectKeys(load, lambda: segment.generation, settings.auth.hmac_secret, default_project_id)
+    def load_write_keys() -> Sequence[WriteKey]:
+        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            return [WriteKey(row.project_id, row.kind, row.key) for row in working_write_keys(db)]
+
+    secret = settings.auth.hmac_secret
+    return ProjectKeys(load, lambda: segment.generation, secret, default_project_id, load_write_keys=load_write_keys)
+
+
+def _pack_with_newest(db: Db) -> None:
+    """A dictionary read from the database is committed, so whatever is packed with it can be stored."""
+    newest_id = dictionaries.newest_id(db)
+    if newest_id is not None and newest_id != current().id and (newest := dictionaries.dictionary_of(db)(newest_id)):
+        use(newest)
 
 
 _handles = contextlib.ExitStack()  # of this worker; empty in the master

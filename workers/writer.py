@@ -24,6 +24,7 @@ from bloop.db import errors as db_errors
 from bloop.db.checkpoint import checkpoint, empty_log, on_commit
 from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
+from bloop.pipeline import dictionaries
 from bloop.pipeline.store import Stored
 from bloop.projects import store as projects
 from bloop.retention import disk
@@ -42,10 +43,8 @@ BACKOFF_MAX_S = 2.0
 CHECKPOINT_WAL_PAGES = 16_384  # 64 MiB: a page rewritten ten times in the WAL costs one write to the database
 DEAD_LANES_EVERY_S = 5.0
 DRAIN_AT_STOP_S = 40.0  # below what the supervisor and the unit allow
-SETTLE_EVERY_S = 0.4  # at most this long do counters follow the events under load,
-SETTLE_EVENTS_MAX = 5_000  # which is 50 ms of work: the lanes must have room for what comes in meanwhile
-SETTLE_FULL = 0.9  # a lane that is fuller has none anyway. Then counters follow by
-SETTLE_LATE_S, SETTLE_LATE_EVENTS_MAX = 2.0, 20_000
+SETTLE_EVERY_S = 1.0  # at most this long do counters and pages follow the events under load,
+SETTLE_EVENTS_MAX = 20_000  # or by as many, which is 0.1 s of work: lanes must have room for what comes in meanwhile
 SETTLE_AT_ONCE_RECORDS_MAX = 400  # smaller batches are counted with their events
 SETTLE_WITHIN_S = 0.05  # of the last record of a burst
 
@@ -130,10 +129,8 @@ class Writer:
         """Often enough for who looks at counters, seldom enough for events to share the rows that count them."""
         if records <= SETTLE_AT_ONCE_RECORDS_MAX:
             return True
-        every_s, events_max = SETTLE_EVERY_S, SETTLE_EVENTS_MAX
-        if self._consumer.fullest() >= SETTLE_FULL:
-            every_s, events_max = SETTLE_LATE_S, SETTLE_LATE_EVENTS_MAX
-        return self._store.unsettled >= events_max or time.monotonic() - self._settled_at >= every_s
+        is_late = time.monotonic() - self._settled_at >= SETTLE_EVERY_S
+        return is_late or self._store.unsettled >= SETTLE_EVENTS_MAX
 
     def _gather(self, stop: StopFlag) -> None:
         """Let a batch build up: a commit writes most of the same pages for ten records as for a thousand.
@@ -232,6 +229,7 @@ def main(settings: config.Settings, stop: StopFlag) -> int:
     with contextlib.ExitStack() as cleanup:
         db = connection.open_writer(settings.database_path, cache_kib=settings.tuning.writer_cache_kib)
         cleanup.callback(db.close)
+        dictionaries.ensure_shipped(db, clock.now_ms())  # before anybody packs with it
         projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
         ring = rings.open_ring(settings, db, features.make_kinds, cleanup)
         log.info("ready, %d records waiting", ring.consumer.pending(), extra={"action": "ready"})

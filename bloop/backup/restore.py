@@ -7,6 +7,7 @@ RESTORE-2  The old database is kept beside the new one as `<name>.before-restore
 RESTORE-3  The new file appears by one rename, after it was checked, migrated and synced. Killed at any moment, either
     the old or the new database is in place.
 RESTORE-4  State that must not come back is removed (backup/restored.py).
+RESTORE-5  Dictionaries of the old database are carried over: events that wait in the ring may be packed with them.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -29,6 +30,8 @@ from bloop.base.errors import BackupError, SchemaTooNew, StorageError
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.checkpoint import empty_log
+from bloop.pipeline import dictionaries
+from bloop.pipeline.dictionaries import DictionaryRow
 
 # Where SQLite locks a database file (sqlite.org/fileformat2.html has the page, os.h the rest).
 _SHARED_FIRST, _SHARED_BYTES = 0x4000_0002, 510
@@ -58,9 +61,10 @@ def restore(data: Path, database: Path, now_ms: int, watch: Watch | None = None)
     database.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with exclusive_access(database):
         pass  # fails at once, not after minutes of unpacking
+    carried = restored.dictionaries_of(database)
     with unpacked(data, watch, beside=database.parent) as (path, _):
         migrations = [migration.name for migration in migrate.migrate(path, now_ms)]
-        _prepare(path, data, manifest, now_ms)
+        _prepare(path, data, manifest, carried, now_ms)
         with exclusive_access(database):
             kept_path = _keep_old(database, now_ms)
             path.replace(database)
@@ -105,9 +109,10 @@ def _checkpoint_log(database: Path) -> None:
         empty_log(db)
 
 
-def _prepare(path: Path, data: Path, manifest: Manifest, now_ms: int) -> None:
+def _prepare(path: Path, data: Path, manifest: Manifest, carried: Sequence[DictionaryRow], now_ms: int) -> None:
     with contextlib.closing(connection.open_control(path)) as db:
         with connection.immediate(db):
+            dictionaries.add_rows(db, carried)
             restored.remove_stale_state(
                 db,
                 file=data.name,

@@ -7,7 +7,16 @@ sent. API tokens and project keys are as they were in the backup: revoke those a
 
 from __future__ import annotations
 
+import contextlib
+from pathlib import Path
+
+from bloop.base.errors import StorageError
+from bloop.db import connection
+from bloop.db import errors as db_errors
+from bloop.db.checkpoint import keep_log
 from bloop.db.engine import Db
+from bloop.pipeline import dictionaries
+from bloop.pipeline.dictionaries import DictionaryRow
 
 _VOID = (
     "DELETE FROM sign_ins",
@@ -26,6 +35,23 @@ UPDATE backup_runs
  WHERE state = 'running'
 """
 _DROP_WAITING_RUN = "DELETE FROM backup_runs WHERE state = 'waiting'"
+
+
+def dictionaries_of(database: Path) -> list[DictionaryRow]:
+    """The dictionaries of the old database: records in the ring or its spill may name them.
+
+    One that is damaged, or older than dictionaries, has none.
+    """
+    if not database.exists():
+        return []
+    has_log = database.with_name(f"{database.name}-wal").exists()
+    try:
+        with contextlib.closing(connection.open_reader(database)) as db:
+            if has_log:  # what becomes of it is decided later
+                keep_log(db)
+            return dictionaries.rows(db)
+    except (db_errors.Error, StorageError):
+        return []
 
 
 def remove_stale_state(

@@ -83,24 +83,35 @@ NS = 1_000_000_000
 ANSWER_BOUNDS_S = (0.0001, 0.00025, 0.001, 0.0025, 0.01, 0.025, 0.1, 0.25, 1.0, 2.5)
 ANSWER_BOUNDS_NS = tuple(round(bound * NS) for bound in ANSWER_BOUNDS_S)
 
-SINGLE, BATCH = "/v1/ingest", "/v1/ingest/batch"
-ROUTES = (Route(0, 0, "POST", SINGLE), Route(0, 1, "POST", BATCH))
-
 # The writer's words.
 FLUSH = Timing(0, NS, (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0))
 VISIBLE = Timing(16, 1000, (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 600.0))
 
 
-def _answers_of(route: Route) -> tuple[Answer, ...]:
-    """What a block counts, word by word."""
-    own = (Answer(route.method, route.path, code) for code in (*CODES, *CLASSES))
-    return (*own, Answer("OPTIONS", route.path, "204"), *(Answer(OTHER, route.path, code) for code in ("405", OTHER)))
+class RouteMeters:
+    """Where these routes have their numbers among a lane's words, and how to read them back."""
 
+    def __init__(self, routes: Iterable[Route]) -> None:
+        self.answers = {Answer(NO_ROUTE, NO_ROUTE, code): REFUSALS_WORD + n for n, code in enumerate(REFUSALS)}
+        self.took: dict[str, Timing] = {}
+        self._patterns: list[tuple[re.Pattern[str], str]] = []
+        for route in routes:
+            self.answers |= {answer: route.first_word + n for n, answer in enumerate(_answers_of(route))}
+            self.took[route.path] = Timing(route.first_word + TIMING_WORD, NS, ANSWER_BOUNDS_S)
+            self._patterns.append((_pattern(route.path), route.path))
 
-ANSWERS = {answer: route.first_word + n for route in ROUTES for n, answer in enumerate(_answers_of(route))}
-ANSWERS |= {Answer(NO_ROUTE, NO_ROUTE, code): REFUSALS_WORD + n for n, code in enumerate(REFUSALS)}
-TOOK = {route.path: Timing(route.first_word + TIMING_WORD, NS, ANSWER_BOUNDS_S) for route in ROUTES}
-_SLASHES = re.compile("/+")
+    def read(self, words: Sequence[int]) -> dict[Answer, int]:
+        """How often what was answered, by the words of a lane or their sums."""
+        return {answer: words[word] for answer, word in self.answers.items()}
+
+    def nearest(self, method: str, path: str, code: str) -> Answer:
+        """The answer's own line, or the nearest: another code of its class, another method, no route of ours."""
+        route = next((known for pattern, known in self._patterns if pattern.fullmatch(path)), NO_ROUTE)
+        if route == NO_ROUTE:
+            method = NO_ROUTE
+        codes = (Answer(method, route, code), Answer(method, route, f"{code[:1]}xx"))
+        tries = (*codes, Answer(OTHER, route, code), Answer(OTHER, route, OTHER))
+        return next((known for known in tries if known in self.answers), Answer(NO_ROUTE, NO_ROUTE, OTHER))
 
 
 class Tally:
@@ -109,16 +120,17 @@ class Tally:
     A cell is a list as long as a `Timing` has words. Whoever answers keeps it at hand and adds to it: 0.2 µs a request.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, meters: RouteMeters) -> None:
+        self._meters = meters
         self._cells: dict[Answer, list[int]] = {}
 
     def cell(self, method: str, path: str, status: str) -> list[int]:
         """Where to count an answer of the app with this status line; however a path is spelled, there is one."""
-        return self._cell(_known(Answer(method, _SLASHES.sub("/", path).rstrip("/"), status[:3])))
+        return self._cell(self._meters.nearest(method, path, status[:3]))
 
     def note_refusal(self, code: int) -> None:
         """An answer of the HTTP server itself."""
-        self._cell(_known(Answer(NO_ROUTE, NO_ROUTE, str(code))))[0] += 1
+        self._cell(self._meters.nearest(NO_ROUTE, NO_ROUTE, str(code)))[0] += 1
 
     def take(self) -> dict[int, int]:
         """What to add to which word of the lane; begins anew."""
@@ -126,8 +138,8 @@ class Tally:
         for answer, cell in self._cells.items():
             if not any(cell):
                 continue
-            found[ANSWERS[answer]] = sum(cell[:-1])
-            if (timing := TOOK.get(answer.route)) is not None:
+            found[self._meters.answers[answer]] = sum(cell[:-1])
+            if (timing := self._meters.took.get(answer.route)) is not None:
                 for word, value in enumerate(cell, timing.first_word):
                     if value:
                         found[word] = found.get(word, 0) + value
@@ -136,11 +148,6 @@ class Tally:
 
     def _cell(self, answer: Answer) -> list[int]:
         return self._cells.setdefault(answer, [0] * (len(ANSWER_BOUNDS_NS) + 2))
-
-
-def answers(words: Sequence[int]) -> dict[Answer, int]:
-    """How often what was answered, by the words of a lane or their sums."""
-    return {answer: words[word] for answer, word in ANSWERS.items()}
 
 
 def add_up(rows: Iterable[Sequence[int]]) -> list[int]:
@@ -153,10 +160,13 @@ def merged(*added: Mapping[int, int]) -> dict[int, int]:
     return {word: value for one in added for word, value in one.items()}
 
 
-def _known(answer: Answer) -> Answer:
-    """The answer's own line, or the nearest: another code of its class, another method, no route of ours."""
-    if answer.route not in TOOK:
-        answer = Answer(NO_ROUTE, NO_ROUTE, answer.code)
-    method, route, code = answer
-    tries = (answer, Answer(method, route, f"{code[:1]}xx"), Answer(OTHER, route, code), Answer(OTHER, route, OTHER))
-    return next((one for one in tries if one in ANSWERS), Answer(NO_ROUTE, NO_ROUTE, OTHER))
+def _answers_of(route: Route) -> tuple[Answer, ...]:
+    """What a block counts, word by word."""
+    own = (Answer(route.method, route.path, code) for code in (*CODES, *CLASSES))
+    return (*own, Answer("OPTIONS", route.path, "204"), *(Answer(OTHER, route.path, code) for code in ("405", OTHER)))
+
+
+def _pattern(path: str) -> re.Pattern[str]:
+    """However many slashes, and one segment for each `{name}`."""
+    segments = ("[^/]+" if part.startswith("{") else re.escape(part) for part in path.split("/"))
+    return re.compile("/+".join(segments) + "/*")

@@ -11,6 +11,7 @@ CORPUS-3  An event is two pieces, `(own, shared)`; the bytes after the unique fi
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import NamedTuple
 
 ISSUES = 2000
@@ -34,7 +35,9 @@ _VERBS = (
 _PLACES = "checkout inventory billing gateway mailer scheduler reports identity media feed settings onboarding"
 
 
-class _Language(NamedTuple):
+class Language(NamedTuple):
+    """How events of one platform look; texts are for `str.format`."""
+
     source: str
     error_types: tuple[str, ...]
     messages: tuple[str, ...]  # each takes a number, an IPv4 octet, a UUID's last twelve digits
@@ -45,8 +48,8 @@ class _Language(NamedTuple):
     screen: str
 
 
-_LANGUAGES = (
-    _Language(
+LANGUAGES = (
+    Language(
         "api",
         ("TypeError", "RangeError", "FetchError", "ValidationError"),
         (
@@ -59,7 +62,7 @@ _LANGUAGES = (
         "/api/{place}/{noun}/:id",
         "",
     ),
-    _Language(
+    Language(
         "python",
         ("KeyError", "ValueError", "sqlalchemy.exc.OperationalError", "requests.exceptions.ConnectTimeout"),
         (
@@ -73,7 +76,7 @@ _LANGUAGES = (
         "/{place}/{noun}",
         "",
     ),
-    _Language(
+    Language(
         "android",
         ("java.lang.NullPointerException", "java.lang.IllegalStateException", "java.io.IOException"),
         (
@@ -86,7 +89,7 @@ _LANGUAGES = (
         "",
         "{noun_}Fragment",
     ),
-    _Language(
+    Language(
         "ios",
         ("NSInvalidArgumentException", "DecodingError", "URLError"),
         (
@@ -111,11 +114,18 @@ class _Issue(NamedTuple):
 class Corpus:
     """Events by number. `run` is part of every request id, so that runs can be told apart."""
 
-    def __init__(self, run: str = "bench", *, issues: int = ISSUES, timestamp_ms: int = 1_763_000_000_000) -> None:
+    def __init__(
+        self,
+        run: str = "bench",
+        *,
+        issues: int = ISSUES,
+        timestamp_ms: int = 1_763_000_000_000,
+        languages: Sequence[Language] = LANGUAGES,
+    ) -> None:
         self.run = run
         self._timestamp_ms = timestamp_ms
         rng = random.Random(20_251_121)  # noqa: S311
-        self._issues = [_issue(rng, number, run) for number in range(issues)]
+        self._issues = [_issue(rng, number, run, languages[number % len(languages)]) for number in range(issues)]
 
     def event(self, n: int) -> tuple[bytes, bytes]:
         """The JSON of event `n` in two pieces (CORPUS-3)."""
@@ -133,8 +143,7 @@ class Corpus:
         return b"".join(self.event(n))
 
 
-def _issue(rng: random.Random, number: int, run: str) -> _Issue:
-    language = _LANGUAGES[number % len(_LANGUAGES)]
+def _issue(rng: random.Random, number: int, run: str, language: Language) -> _Issue:
     words = {
         "noun": rng.choice(_NOUNS.split()),
         "verb": rng.choice(_VERBS.split()),
@@ -156,7 +165,7 @@ def _issue(rng: random.Random, number: int, run: str) -> _Issue:
     return _Issue(own.encode(), repeats, variants)
 
 
-def _frames(rng: random.Random, language: _Language, words: dict[str, str]) -> str:
+def _frames(rng: random.Random, language: Language, words: dict[str, str]) -> str:
     own = rng.randint(1, 4)
     foreign = rng.randint(2, 11)
     lines = [language.frame.format(**words, i=i, line=rng.randint(10, 900)) for i in range(own)]
@@ -166,7 +175,7 @@ def _frames(rng: random.Random, language: _Language, words: dict[str, str]) -> s
     return "".join(lines)
 
 
-def _shared(rng: random.Random, language: _Language, words: dict[str, str], stack: str) -> bytes:
+def _shared(rng: random.Random, language: Language, words: dict[str, str], stack: str) -> bytes:
     route = f'"route_or_procedure":"{language.route.format(**words)}","http_status":500,' if language.route else ""
     screen = f'"screen":"{language.screen.format(**words)}","build_number":"4711",' if language.screen else ""
     release, environment = rng.choice(RELEASES), rng.choice(ENVIRONMENTS)

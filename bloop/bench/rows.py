@@ -13,15 +13,13 @@ from bloop.base.outcomes import Outcome
 from bloop.bench.background import BackgroundLoad
 from bloop.db import connection
 from bloop.db.engine import Db
+from bloop.records.event_record import request_id_of, split_dims
 
 POLL_S = 0.002
 LOOK_S = 0.01
 
 _MAX_ID = "SELECT coalesce(max(id), 0) FROM events"
-_IDS_OF_RUN = """
-SELECT count(*), count(DISTINCT request_id) FROM events WHERE id > ? AND request_id BETWEEN ? || '-' AND ? || '.'
-"""
-_NEW_IDS = "SELECT request_id FROM events WHERE id > ? AND id <= ? ORDER BY id"
+_NEW_BODIES = "SELECT dims_id, body FROM events WHERE id > ? AND id <= ? ORDER BY id"
 _TOTALS = "SELECT outcome, sum(count) FROM ledger_totals WHERE category = 0 GROUP BY outcome"
 
 
@@ -55,14 +53,18 @@ def await_rows(db: Db, after_id: int, count: int, within_s: float) -> float:
 
 def stored_of_run(db: Db, run: str, after_id: int) -> tuple[int, int]:
     """(rows, distinct request ids) of a run of the generator, among the rows above `after_id`."""
-    found = db.execute(_IDS_OF_RUN, (after_id, run, run)).fetchone()
-    assert found is not None
-    return found[0], found[1]
+    bodies = db.execute(_NEW_BODIES, (after_id, max_id(db)))
+    found = [name for row in bodies if (name := _request_id(*row)) and name.startswith(f"{run}-")]
+    return len(found), len(set(found))
 
 
 def ledger(db: Db) -> dict[str, int]:
     """Records by outcome since the beginning."""
     return {Outcome(outcome).label: total for outcome, total in db.execute(_TOTALS)}
+
+
+def _request_id(dims_id: int, stored: bytes) -> str | None:
+    return request_id_of(stored if dims_id else split_dims(stored)[1])
 
 
 class VisibilityWatch(BackgroundLoad):
@@ -94,8 +96,9 @@ class VisibilityWatch(BackgroundLoad):
             while not self._over.wait(POLL_S):
                 newest, at = max_id(db), time.monotonic()
                 if newest > seen:
-                    for (request_id,) in db.execute(_NEW_IDS, (seen, newest)):
-                        if request_id.startswith(self._prefix):
+                    for dims_id, body in db.execute(_NEW_BODIES, (seen, newest)):
+                        request_id = _request_id(dims_id, body)
+                        if request_id and request_id.startswith(self._prefix):
                             self._note(int(request_id[len(self._prefix) :]), at)
                     seen = newest
 

@@ -46,3 +46,8 @@ def empty_log(db: Db) -> None:
 def log_path(database: Path) -> Path:
     """The path of a database's log, to ask for its size. Never open it: closing it would drop SQLite's locks."""
     return database.with_name(f"{database.name}-wal")
+
+
+def keep_log(db: Db) -> None:
+    """Leave the log as it is when `db` is closed; the last connection would bring it into the file."""
+    sqlite(db).config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)

@@ -1,5 +1,8 @@
 """Numbered `.sql` migrations, applied together with the record that they ran.
 
+Data that SQL cannot move is moved by a function of the feature that owns it: the file names it in its first line,
+`-- then module:function`, and it is called with the connection after the SQL.
+
 MIGRATE-1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all ran, or none.
 MIGRATE-2  Two processes that migrate at once do it one after the other; the second has nothing to do.
 MIGRATE-3  A file that already ran never changes: its SHA-256 is compared at every start.
@@ -14,6 +17,7 @@ import logging
 import os
 from importlib import resources
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import NamedTuple
 
 import apsw
@@ -24,6 +28,7 @@ from bloop.db.engine import Db
 
 log = logging.getLogger(__name__)
 
+_MOVE = "-- then "
 _TABLE = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
     version       INTEGER PRIMARY KEY,
@@ -41,6 +46,12 @@ class Migration(NamedTuple):
     version: int
     name: str
     sql: str
+
+    @property
+    def move(self) -> str:
+        """What moves the data, as `module:function`; empty when SQL does."""
+        first_line = self.sql.partition("\n")[0]
+        return first_line.removeprefix(_MOVE) if first_line.startswith(_MOVE) else ""
 
     @property
     def sha256(self) -> str:
@@ -115,6 +126,8 @@ def _create_private(path: Path) -> None:
 def _apply(db: Db, migration: Migration, now_ms: int) -> None:
     db.execute(_TABLE)
     db.execute(migration.sql)
+    if migration.move:
+        resolve_name(migration.move)(db)
     row = {"version": migration.version, "name": migration.name, "sha256": migration.sha256}
     db.execute(_INSERT_APPLIED, row | {"applied_at_ms": now_ms})
 

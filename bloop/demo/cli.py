@@ -19,20 +19,18 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingError
-from bloop.base.outcomes import Category, Outcome
 from bloop.command.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.demo.month import PROJECTS, DemoChange, demo_changes, demo_events
-from bloop.grouping import v1
-from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.compose import accept_event, take_in
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.store import change_status
 from bloop.projects.read import get_project
 from bloop.projects.store import create_project
-from bloop.records.record import FINGERPRINT_BY_CLIENT, Kind, encode_error
 from bloop.ring import Producer, Segment
 
 WRITER_STARTS_WITHIN_S = 30.0
@@ -93,15 +91,8 @@ class Feed:
         return pushed
 
     def _push(self, lane: Producer, project_id: int, body: dict[str, Any], received_at_ms: int) -> None:
-        event, fingerprint = parse_event(body, self._limits, received_at_ms)
-        algorithm = FINGERPRINT_BY_CLIENT
-        if fingerprint is None:
-            fingerprint = v1.compute(event.source, event.error_type, event.route, event.message, event.stack)
-            algorithm = v1.ALGORITHM
-        payload = encode_error(project_id, received_at_ms, fingerprint, algorithm, event)
-        lane.count(project_id, Category.EVENT, Outcome.RECEIVED)
-        if not lane.push(Kind.EVENT, payload):
-            lane.count(project_id, Category.EVENT, Outcome.RING_FULL)
+        record = accept_event(*parse_event(body, self._limits, received_at_ms))
+        take_in(lane, project_id, received_at_ms, record)
 
     def _make_room(self, lane: Producer) -> None:
         if self._waiting(lane) > self._segment.lane_bytes // 2:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import xxhash
 
 from bloop.grouping.normalize import normalize_message, top_frame
-from bloop.ingest.dialects.native import Event
+from bloop.records.event import Event
 
 ALGORITHM = "v1"
 

@@ -20,6 +20,7 @@ from bloop.base.meters import Answer, Measured
 from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.base.reasons import Reason
 from bloop.health.read import Read, Total
+from bloop.ingest.registry import METERS
 from bloop.ring.segment import Meters, RingStat
 
 PROJECTS_MAX = 50  # with a label of their own, the oldest; what the others have is added up
@@ -124,10 +125,10 @@ def _http(seen: Seen) -> Iterator[Metric]:
     took = HistogramMetricFamily("bloop_http_request_duration_seconds", doc, labels=["server", "route"])
     lanes = meters.add_up(seen.meters.lanes) if seen.meters is not None else []
     if lanes:
-        for answer, count in meters.answers(lanes).items():
+        for answer, count in METERS.read(lanes).items():
             if count or answer.code == "200":
                 requests.add_metric([INGEST, *answer], count)
-        for route, timing in meters.TOOK.items():
+        for route, timing in METERS.took.items():
             took.add_metric([INGEST, route], *_buckets(timing.read(lanes)))
     for answer, count in seen.answers.items():
         requests.add_metric([DASHBOARD, *answer], count)

@@ -17,7 +17,7 @@ from email.utils import formatdate
 from time import perf_counter_ns
 from typing import Any, NamedTuple
 
-from bloop.base.meters import ANSWER_BOUNDS_NS, Tally
+from bloop.base.meters import ANSWER_BOUNDS_NS, RouteMeters, Tally
 from bloop.http.limits import HttpLimits
 from bloop.http.refusal import Refused, refusal_bytes
 from bloop.http.request import Environ, RequestLine
@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 
 WsgiApp = Callable[[Environ, Callable[..., Any]], Iterable[bytes]]
 Headers = list[tuple[str, str]]
+
+NO_METERS = RouteMeters(())  # every answer counts as one of no route
 
 _HEADS_CACHED_MAX = 512
 
@@ -50,14 +52,14 @@ class ResponseHead(NamedTuple):
 class Gateway:
     """One per worker; the app is called inline, so one response at a time."""
 
-    def __init__(self, app: WsgiApp, limits: HttpLimits) -> None:
+    def __init__(self, app: WsgiApp, limits: HttpLimits, meters: RouteMeters = NO_METERS) -> None:
         self._app = app
         self._response_bytes_max = limits.response_bytes_max
         self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], ResponseHead] = {}
         self._status: str | None = None
         self._headers: Headers = []
         self._written: list[bytes] = []
-        self.tally = Tally()
+        self.tally = Tally(meters)
         self.date_line = b""
         self.announces_close = False  # set, possibly by a signal handler, to close connections after their answer
 

@@ -2,7 +2,7 @@
 
 A `gunicorn.conf.py` says
 
-    worker_class = make_ingest_worker(is_ours=path_matcher("/v1/ingest", …), handoff_path="/run/bloop/handoff.sock")
+    worker_class = make_ingest_worker(is_ours=path_matcher(…), handoff_path="/run/bloop/handoff.sock")
     control_socket_disable = True    # or Gunicorn 27 opens one below $HOME
     worker_tmp_dir = "/dev/shm"      # heartbeats must not wait for a disk
 
@@ -24,8 +24,8 @@ from gunicorn.workers.base import Worker
 
 from bloop.base.errors import ConfigError
 from bloop.base.memory import Leftovers
-from bloop.base.meters import Tally
-from bloop.http.gateway import Gateway
+from bloop.base.meters import RouteMeters, Tally
+from bloop.http.gateway import NO_METERS, Gateway
 from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
 from bloop.http.request import Environ, HeadReader
@@ -38,6 +38,7 @@ class IngestWorker(Worker):
     """Made by `make_ingest_worker`; Gunicorn creates one per process and calls `run` after the fork."""
 
     limits: ClassVar[HttpLimits] = HttpLimits()
+    meters: ClassVar[RouteMeters] = NO_METERS
     handoff_path: ClassVar[str | None] = None
     is_ours: ClassVar[Callable[[bytes], bool]] = staticmethod(lambda path: True)
     report: ClassVar[Callable[[Tally], None]] = staticmethod(lambda tally: None)
@@ -77,7 +78,7 @@ class IngestWorker(Worker):
         heads = HeadReader(self._base_environ(), type(self).is_ours, self.limits)
         handoff = HandoffSender(self.handoff_path) if self.handoff_path is not None else None
         listeners = [getattr(listener, "sock", listener) for listener in self.sockets]
-        gateway = Gateway(self.wsgi, self.limits)
+        gateway = Gateway(self.wsgi, self.limits, self.meters)
         shares = self.cfg.workers > 1
         return HttpServer(listeners, gateway, heads, handoff, self.limits, self.PIPE[0], shares_listeners=shares)
 
@@ -116,15 +117,17 @@ def make_ingest_worker(
     is_ours: Callable[[bytes], bool] | None = None,
     handoff_path: str | None = None,
     limits: HttpLimits | None = None,
+    meters: RouteMeters = NO_METERS,
     report: Callable[[Tally], None] | None = None,
 ) -> type[IngestWorker]:
     """A worker class for these settings.
 
     `is_ours` gets the raw path of a request (no query, repeated slashes collapsed) and returns whether the app of this
     worker answers it; every other request goes to the dashboard listening at `handoff_path`. Without `handoff_path`
-    the app answers everything. `report` is called about once a second, in the worker, with the counts of its answers.
+    the app answers everything. `meters` knows the app's routes; `report` is called about once a second, in the worker,
+    with the counts of its answers.
     """
-    members: dict[str, object] = {"limits": limits or HttpLimits(), "handoff_path": handoff_path}
+    members: dict[str, object] = {"limits": limits or HttpLimits(), "handoff_path": handoff_path, "meters": meters}
     if handoff_path is not None:
         if is_ours is None:
             raise ConfigError("http.handoff_path", "needs is_ours to tell which requests stay")

@@ -1,4 +1,4 @@
-"""Which project a signed body belongs to, answered from memory.
+"""Which project a signed body or a write-only key belongs to, answered from memory.
 
 K1  The control-plane generation is looked at on every call, so a rotated key stops working with the next request.
 K2  A load that fails keeps the keys of the last good one and is tried again at most once a second.
@@ -15,6 +15,8 @@ What a request may show:
 
 The last line costs one HMAC per project. It is bounded by KEYS_TRIED_MAX and by HASHED_BYTES_MAX per request, and the
 key that matched last is tried first; that order tells an onlooker which project was busy, never anything of a key.
+
+A write-only key is looked up as it is: whoever shows it has it, and all it allows is to send.
 """
 
 from __future__ import annotations
@@ -45,6 +47,14 @@ class ProjectKey(NamedTuple):
     key: str
 
 
+class WriteKey(NamedTuple):
+    """A key that can only write, shown in clear; `kind` says where clients put it."""
+
+    project_id: int
+    kind: str
+    key: str
+
+
 class _Secret(NamedTuple):
     project_id: int
     signing: SigningKey
@@ -56,6 +66,7 @@ class _Snapshot(NamedTuple):
     generation: int
     by_key: dict[str, _Secret]
     default_project_id: int | None
+    by_write_key: dict[tuple[str, str], int]  # kind and key → project id
 
 
 class ProjectKeys:
@@ -63,9 +74,10 @@ class ProjectKeys:
 
     Args:
         load: every project and its key.
-        generation: a number that changes whenever `load` would answer differently.
+        generation: a number that changes whenever one of the others would answer differently.
         legacy_secret: `auth.hmac_secret`; empty switches that way in off.
         default_project_id: where requests signed with the legacy secret go; None when there is no such project.
+        load_write_keys: every write-only key that works.
     """
 
     def __init__(
@@ -75,9 +87,11 @@ class ProjectKeys:
         legacy_secret: str,
         default_project_id: Callable[[], int | None],
         *,
+        load_write_keys: Callable[[], Sequence[WriteKey]] = tuple,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load, self._generation, self._default_project_id = load, generation, default_project_id
+        self._load_write_keys = load_write_keys
         self._legacy_secret = legacy_secret.encode()
         self._legacy_signing = SigningKey(self._legacy_secret)
         self._monotonic = monotonic
@@ -103,7 +117,7 @@ class ProjectKeys:
             UnknownKey: `claimed` is neither a project's key nor the legacy secret.
             StorageError: no load has succeeded yet.
         """
-        snapshot = self._snapshot
+        snapshot = self._snapshot  # `_fresh`, written out: this is the hot path
         if snapshot is None or snapshot.generation != self._generation():
             snapshot = self._reload()
         if not claimed:
@@ -122,6 +136,26 @@ class ProjectKeys:
         if project_id is None:
             raise Unauthorized("invalid signature")
         return project_id
+
+    def find_write_key(self, kind: str, key: str | None) -> int | None:
+        """As `find`, for a write-only key."""
+        return self._snapshot.by_write_key.get((kind, key)) if key and self._snapshot is not None else None
+
+    def authenticate_write_key(self, kind: str, key: str | None) -> int:
+        """The project that a write-only key of this kind stands for.
+
+        Raises:
+            UnknownKey: nobody has it, it was revoked, or there is none.
+            StorageError: no load has succeeded yet.
+        """
+        project_id = self._fresh().by_write_key.get((kind, key or ""))
+        if project_id is None:
+            raise UnknownKey("invalid project key")
+        return project_id
+
+    def _fresh(self) -> _Snapshot:
+        snapshot = self._snapshot
+        return self._reload() if snapshot is None or snapshot.generation != self._generation() else snapshot
 
     def _is_legacy_key(self, claimed: str) -> bool:
         # WSGI hands header bytes over as Latin-1 text; back to bytes, a secret with accents still compares.
@@ -150,7 +184,8 @@ class ProjectKeys:
                 self._retry_at = now + RELOAD_INTERVAL_S
                 try:
                     by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in self._load()}
-                    self._snapshot = snapshot = _Snapshot(generation, by_key, self._default_project_id())
+                    by_write_key = {(row.kind, row.key): row.project_id for row in self._load_write_keys()}
+                    self._snapshot = snapshot = _Snapshot(generation, by_key, self._default_project_id(), by_write_key)
                     self._retry_at = float("-inf")
                 except Exception:  # the loader is injected: whatever it raises, yesterday's keys beat none
                     log.warning("project keys not reloaded", extra={"action": "keys_reload_failed"}, exc_info=True)

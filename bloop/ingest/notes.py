@@ -36,7 +36,9 @@ class Rejections:
         self._sink, self._addresses = sink, addresses
         self._second: dict[Outcome, tuple[int, int]] = {}  # outcome → (second, notes made in it)
 
-    def note(self, project_id: int, outcome: Outcome, detail: str, env: Mapping[str, Any], now_ms: int) -> None:
+    def note(
+        self, project_id: int, outcome: Outcome, detail: str, claimed: str, env: Mapping[str, Any], now_ms: int
+    ) -> None:
         """Tell that a request was refused, unless this second has heard enough of its kind (N1)."""
         second, made = self._second.get(outcome, (0, 0))
         if second != now_ms // 1000:
@@ -49,7 +51,7 @@ class Rejections:
             rejected_at_ms=now_ms,
             outcome=outcome,
             detail=_text(detail, DETAIL_CHARS_MAX),
-            key_prefix=key_prefix(env.get("HTTP_X_PROJECT_KEY", "")),
+            key_prefix=key_prefix(claimed),
             size_bytes=_length(env.get("CONTENT_LENGTH", "")),
             client=network_of(self._addresses.of(env)),
             user_agent=_text(env.get("HTTP_USER_AGENT", ""), USER_AGENT_CHARS_MAX),

@@ -7,19 +7,37 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from bloop.base.errors import UnreadableRecord
 from bloop.base.outcomes import Category
 from bloop.db.engine import Db
 from bloop.grouping import v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
 from bloop.issues.counts import store as counters
-from bloop.issues.counts.fold import Seen
 from bloop.issues.events import store as events
+from bloop.issues.events.store import Arrived, DimsIds, Uncounted
+from bloop.issues.fingerprints import store as fingerprints
+from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey
+from bloop.pipeline import dictionaries
 from bloop.pipeline.signals import Signal
-from bloop.records.record import ErrorRecord, Kind, decode_error
+from bloop.records import error_record
+from bloop.records.dictionary import current
+from bloop.records.event_record import (
+    HAS_TEXT,
+    IS_PACKED,
+    START,
+    VERSION,
+    EventRecord,
+    decode_dims,
+    identity_of,
+    read_heads,
+)
+from bloop.records.record import Kind
+
+_new_tuple = tuple.__new__  # what a NamedTuple does, without the function around it
 
 
-def culprit_of(record: ErrorRecord) -> str | None:
+def culprit_of(record: EventRecord) -> str | None:
     """The frame an issue is shown with, from its first event."""
     return v1.culprit(record.event)
 
@@ -33,26 +51,49 @@ class EventStore:
 
     def __init__(self, db: Db) -> None:
         self._db = db
-        self._ids = issues.IssueIds()
+        self._dictionary_of = dictionaries.dictionary_of(db)
+        self._dictionary_ids = dictionaries.ids(db)
+        self._dims = DimsIds(db)
+        self._ids = FingerprintIds(db)
         self._unsettled = events.unsettled(db)
-        self._fresh: list[Seen] = []  # of the transaction that is open
+        self._fresh: list[Uncounted] = []  # of the transaction that is open
 
     @property
     def unsettled(self) -> int:
         return len(self._unsettled)
 
-    def decode(self, payload: bytes, version: int) -> ErrorRecord:
-        return decode_error(payload, version)
+    def decode(self, payload: bytes, version: int) -> Arrived:
+        """What is needed to store and count the event. The rest of it stays packed, unread."""
+        if version == error_record.VERSION:
+            payload = error_record.to_event_record(payload, current())
+        elif version != VERSION:
+            raise UnreadableRecord(f"event record of version {version} is not known to this release")
+        start, flags, dictionary_id, body_at = read_heads(payload)
+        _, project_id, received_at_ms, timestamp_ms, fingerprint, user_key, _ = start
+        dims = payload[START.size : body_at]
+        if (project_id, dims) not in self._dims.known:
+            decode_dims(dims)  # so that events which were stored can always be counted
+        if flags & IS_PACKED and dictionary_id not in self._dictionary_ids:
+            self._check_dictionary(dictionary_id)
+        identity = identity_of(payload, body_at) if flags & HAS_TEXT else b""
+        fields = (project_id, received_at_ms, timestamp_ms, fingerprint, user_key, identity, dims, payload, body_at)
+        return _new_tuple(Arrived, fields)
 
-    def insert(self, records: Sequence[ErrorRecord]) -> list[Signal]:
-        groups = fold.group_by_issue(records)
+    def insert(self, records: Sequence[Arrived]) -> list[Signal]:
+        self._ids.refresh()
+        keys: list[FingerprintKey] = [(event.project_id, event.identity or event.fingerprint) for event in records]
+        known = self._ids.known
+        new: dict[FingerprintKey, list[Arrived]] = {}
+        for key, event in zip(keys, records, strict=True):
+            if key not in known:
+                new.setdefault(key, []).append(event)
         try:
-            located, signals = issues.locate(self._db, self._ids, groups, culprit_of=culprit_of)
-            events.append(self._db, [events.row_of(issue_id, r) for issue_id, group in located.items() for r in group])
+            signals = issues.locate(self._db, self._ids, new, dictionary_of=self._dictionary_of, culprit_of=culprit_of)
+            self._fresh += events.append(self._db, self._dims, [known[key] for key in keys], records)
         except BaseException:
             self._ids.rollback()
+            self._dims.rollback()
             raise
-        self._fresh += [fold.seen(issue_id, r) for issue_id, group in located.items() for r in group]
         return signals
 
     def hold(self) -> None:
@@ -63,24 +104,35 @@ class EventStore:
         uncounted = self._unsettled + self._fresh
         if not uncounted:
             return []
-        # Element 1 is the project: of one deleted meanwhile nothing may come back once its rows are purged.
-        counted = [seen for seen in uncounted if seen[1] in projects]
-        totals = fold.add_up(counted)
+        # Of an issue or a project deleted meanwhile nothing may come back once its rows are purged.
+        owners = fingerprints.owners(self._db, list({event[0] for event in uncounted}))
+        owners = {key: owner for key, owner in owners.items() if owner.project_id in projects}
+        counted = [event for event in uncounted if event[0] in owners]
+        events.delete(self._db, [event[2] for event in uncounted if event[0] not in owners])
+        totals = fold.add_up(counted, owners)
         counters.add_releases(self._db, totals)
-        statuses, signals = issues.count(self._db, totals, counted)
-        counters.add(self._db, totals, statuses)
+        statuses, signals = issues.count(self._db, totals, counted, owners)
+        counters.add(self._db, totals, owners, statuses)
+        events.add_keys(self._db, counted)
         events.mark_settled(self._db)
         return signals
 
     def commit(self, *, is_settled: bool) -> None:
         self._ids.commit()
+        self._dims.commit()
         self._unsettled = [] if is_settled else self._unsettled + self._fresh
         self._fresh = []
 
     def rollback(self) -> None:
         self._ids.rollback()
+        self._dims.rollback()
         self._fresh = []
 
     def recover(self) -> None:
         self._ids.forget_all()
-        self._unsettled = issues.still_there(self._db, self._unsettled)
+
+    def _check_dictionary(self, dictionary_id: int) -> None:
+        """One that was made since we looked. Raises: UnreadableRecord: nobody could ever unpack this event."""
+        self._dictionary_ids = dictionaries.ids(self._db)
+        if dictionary_id not in self._dictionary_ids:
+            raise UnreadableRecord(f"dictionary {dictionary_id} of an event is missing")

@@ -7,47 +7,67 @@ from bloop.db.tables import Keep, PurgeBy, Table
 
 _PURGE_EVENTS = """
 DELETE FROM events WHERE id IN (
-    SELECT e.id FROM json_each(:ids) AS i JOIN events AS e ON e.issue_id = i.value LIMIT :rows_max)
+    SELECT k.event_id
+      FROM json_each(:ids) AS i
+      JOIN fingerprints AS f ON f.issue_id = i.value
+      JOIN events_by_fingerprint AS k ON k.fingerprint_id = f.id
+     LIMIT :rows_max)
+"""
+# After the events of the same rows: until then they are what the events are found by.
+_PURGE_EVENT_KEYS = """
+DELETE FROM events_by_fingerprint WHERE (fingerprint_id, timestamp_ms, event_id) IN (
+    SELECT k.fingerprint_id, k.timestamp_ms, k.event_id
+      FROM json_each(:ids) AS i
+      JOIN fingerprints AS f ON f.issue_id = i.value
+      JOIN events_by_fingerprint AS k ON k.fingerprint_id = f.id
+     LIMIT :rows_max)
 """
 _PURGE_STATUS_CHANGES = """
 DELETE FROM status_changes WHERE id IN (
     SELECT c.id FROM json_each(:ids) AS i JOIN status_changes AS c ON c.issue_id = i.value LIMIT :rows_max)
 """
 _PURGE_ISSUE_USERS = """
-DELETE FROM issue_users WHERE (issue_id, user_key) IN (
-    SELECT u.issue_id, u.user_key FROM json_each(:ids) AS i JOIN issue_users AS u ON u.issue_id = i.value
+DELETE FROM issue_users WHERE (fingerprint_id, user_key) IN (
+    SELECT u.fingerprint_id, u.user_key
+      FROM json_each(:ids) AS i
+      JOIN fingerprints AS f ON f.issue_id = i.value
+      JOIN issue_users AS u ON u.fingerprint_id = f.id
      LIMIT :rows_max)
 """
 _PURGE_HOURLY_COUNTS = """
-DELETE FROM hourly_counts WHERE (issue_id, hour_ms, environment, source) IN (
-    SELECT h.issue_id, h.hour_ms, h.environment, h.source
-      FROM json_each(:ids) AS i JOIN hourly_counts AS h ON h.issue_id = i.value LIMIT :rows_max)
+DELETE FROM hourly_counts WHERE (fingerprint_id, hour_ms, release, environment, source) IN (
+    SELECT h.fingerprint_id, h.hour_ms, h.release, h.environment, h.source
+      FROM json_each(:ids) AS i
+      JOIN fingerprints AS f ON f.issue_id = i.value
+      JOIN hourly_counts AS h ON h.fingerprint_id = f.id
+     LIMIT :rows_max)
 """
 _PURGE_AGGREGATES = """
 DELETE FROM aggregates WHERE id IN (
     SELECT a.id FROM json_each(:ids) AS i JOIN aggregates AS a ON a.issue_id = i.value LIMIT :rows_max)
 """
+_PURGE_FINGERPRINTS = "DELETE FROM fingerprints WHERE issue_id IN (SELECT value FROM json_each(:ids))"
 _PURGE_ISSUES = "DELETE FROM issues WHERE id IN (SELECT value FROM json_each(:ids))"
 _PURGE_MINUTE_COUNTS = """
-DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
-    SELECT project_id, minute_ms, issue_id, environment, source FROM minute_counts
+DELETE FROM minute_counts WHERE (project_id, minute_ms, fingerprint_id, environment, source) IN (
+    SELECT project_id, minute_ms, fingerprint_id, environment, source FROM minute_counts
      WHERE project_id = :project_id LIMIT :rows_max)
 """
 _PRUNE_MINUTE_COUNTS = """
-DELETE FROM minute_counts WHERE (project_id, minute_ms, issue_id, environment, source) IN (
-    SELECT m.project_id, m.minute_ms, m.issue_id, m.environment, m.source
+DELETE FROM minute_counts WHERE (project_id, minute_ms, fingerprint_id, environment, source) IN (
+    SELECT m.project_id, m.minute_ms, m.fingerprint_id, m.environment, m.source
       FROM projects AS p CROSS JOIN minute_counts AS m
      WHERE m.project_id = p.id AND m.minute_ms < :before_ms
      LIMIT :rows_max)
 """
 _PURGE_PROJECT_HOURLY_COUNTS = """
-DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
-    SELECT project_id, hour_ms, environment, source FROM project_hourly_counts
+DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, release, environment, source) IN (
+    SELECT project_id, hour_ms, release, environment, source FROM project_hourly_counts
      WHERE project_id = :project_id LIMIT :rows_max)
 """
 _PRUNE_PROJECT_HOURLY_COUNTS = """
-DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, source) IN (
-    SELECT h.project_id, h.hour_ms, h.environment, h.source
+DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, release, environment, source) IN (
+    SELECT h.project_id, h.hour_ms, h.release, h.environment, h.source
       FROM projects AS p CROSS JOIN project_hourly_counts AS h
      WHERE h.project_id = p.id AND h.hour_ms < :before_ms
      LIMIT :rows_max)
@@ -55,6 +75,9 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, environment, sourc
 _PURGE_ROUTE_COUNTS = """
 DELETE FROM route_counts WHERE (project_id, route) IN (
     SELECT project_id, route FROM route_counts WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PURGE_EVENT_DIMS = """
+DELETE FROM event_dims WHERE id IN (SELECT id FROM event_dims WHERE project_id = :project_id LIMIT :rows_max)
 """
 _PURGE_STATUS_COUNTS = "DELETE FROM status_counts WHERE project_id = :project_id"
 _PURGE_FIRING_COUNTS = "DELETE FROM firing_counts WHERE project_id = :project_id"
@@ -68,6 +91,7 @@ TABLES = (
         purge=(_PURGE_EVENTS,),
         purge_by=PurgeBy.ISSUE,
     ),
+    Table(name="events_by_fingerprint", is_missed=True, purge=(_PURGE_EVENT_KEYS,), purge_by=PurgeBy.ISSUE),
     Table(
         name="status_changes",
         label="History of issues",
@@ -98,6 +122,7 @@ TABLES = (
         purge_by=PurgeBy.ISSUE,
     ),
     Table(name="issue_search", purge=(word_search.FORGET,), purge_by=PurgeBy.ISSUE),
+    Table(name="fingerprints", is_missed=True, purge=(_PURGE_FINGERPRINTS,), purge_by=PurgeBy.ISSUE),
     Table(name="issues", label="Issues", is_missed=True, purge=(_PURGE_ISSUES,), purge_by=PurgeBy.ISSUE),
     Table(
         name="minute_counts",
@@ -117,5 +142,8 @@ TABLES = (
     Table(name="route_counts", purge=(_PURGE_ROUTE_COUNTS,)),
     Table(name="status_counts", purge=(_PURGE_STATUS_COUNTS,)),
     Table(name="firing_counts", purge=(_PURGE_FIRING_COUNTS,)),
+    Table(name="event_dims", is_missed=True, purge=(_PURGE_EVENT_DIMS,)),
     Table(name="settled"),
+    Table(name="deleted_issues"),
+    Table(name="dictionaries", is_missed=True),
 )

@@ -21,7 +21,7 @@ from bloop.pipeline.ring_state import CellKey
 Account = tuple[int, int, int]  # lane, project id, category
 
 
-class Cell(Protocol):
+class LaneCount(Protocol):
     """A shared-memory counter, as `bloop.ring.Consumer.cells` hands them out."""
 
     @property
@@ -36,7 +36,7 @@ class Cell(Protocol):
     def value(self) -> int: ...
 
 
-class Orphan(Protocol):
+class SpillOrphan(Protocol):
     """What a ring that is gone has left on the disk, as `bloop.ring.Consumer.orphans` lists it."""
 
     @property
@@ -52,7 +52,7 @@ class Orphan(Protocol):
 class RingAccount:
     """What is folded in a transaction holds once `commit` is called after it; `rollback` takes it back."""
 
-    def __init__(self, db: Db, ring_id: int, orphans: Sequence[Orphan]) -> None:
+    def __init__(self, db: Db, ring_id: int, orphans: Sequence[SpillOrphan]) -> None:
         self._db = db
         self._ring_id = ring_id
         self._orphans = {orphan.slot: orphan for orphan in orphans}
@@ -77,7 +77,7 @@ class RingAccount:
         rows = [(*home, position) for home, position in zip(homes, positions.values(), strict=True)]
         ring_state.save_positions(self._db, rows)
 
-    def fold(self, cells: Iterable[Cell], drained: Mapping[Account, int], now_ms: int) -> None:
+    def fold(self, cells: Iterable[LaneCount], drained: Mapping[Account, int], now_ms: int) -> None:
         """Book what the counters grew by. `drained` is how many records a batch took out."""
         lines: Counter[tuple[int, int, int]] = Counter()
         changed: dict[CellKey, int] = {}

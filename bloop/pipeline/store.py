@@ -23,9 +23,7 @@ import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn, TypeAlias
-
-import msgspec
+from typing import NamedTuple, NoReturn, TypeAlias
 
 from bloop.base.clock import minute_of
 from bloop.base.errors import BloopError, UnreadableRecord
@@ -36,9 +34,10 @@ from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.pipeline import dead_letters, ledger, signals
 from bloop.pipeline.kinds import KindStore, Record
-from bloop.pipeline.ring_account import Account, Cell, Orphan, RingAccount
+from bloop.pipeline.ring_account import Account, LaneCount, RingAccount, SpillOrphan
 from bloop.pipeline.signals import Signal
 from bloop.records.record import CATEGORIES, kind_and_version
+from bloop.records.record import project_id as project_id_of
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +65,16 @@ class _Decoded:
     payloads: list[bytes] = field(default_factory=list)
 
 
+class _Route(NamedTuple):
+    """Where records of one form go."""
+
+    store: KindStore | None  # None: this writer does not know the kind
+    kind: int
+    version: int
+    category: int
+    decoded: _Decoded
+
+
 @dataclass(slots=True)
 class _Batch:
     """A batch after decoding: what can be stored, what cannot and why. `projects` are those that are not deleted."""
@@ -81,7 +90,9 @@ class _Batch:
 class Store:
     """The writer's view of the database. One per writer process; `db` comes from `connection.open_writer`."""
 
-    def __init__(self, db: Db, ring_id: int, kinds: Iterable[KindStore], *, orphans: Sequence[Orphan] = ()) -> None:
+    def __init__(
+        self, db: Db, ring_id: int, kinds: Iterable[KindStore], *, orphans: Sequence[SpillOrphan] = ()
+    ) -> None:
         self._db = db
         self._account = RingAccount(db, ring_id, orphans)
         self._kinds = {kind.kind: kind for kind in kinds}
@@ -99,7 +110,7 @@ class Store:
         self,
         records: Sequence[RingRecord],
         positions: Mapping[int, int],
-        cells: Sequence[Cell],
+        cells: Sequence[LaneCount],
         *,
         now_ms: int,
         settle: bool = True,
@@ -132,7 +143,7 @@ class Store:
         self,
         records: Sequence[RingRecord],
         positions: Mapping[int, int],
-        cells: Sequence[Cell],
+        cells: Sequence[LaneCount],
         now_ms: int,
         settle: bool,
         insert: Callable[[_Batch], None],
@@ -165,27 +176,34 @@ class Store:
     def _sort(self, records: Sequence[RingRecord]) -> _Batch:
         batch = _Batch(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
         by_kind = {kind: _Decoded() for kind in self._kinds}
+        routes: dict[int, _Route] = {}  # a batch has thousands of records, of one or two forms
         for form, payload, lane in records:
-            kind, version = kind_and_version(form)
-            store = self._kinds.get(kind)
+            route = routes.get(form)
+            if route is None:
+                route = routes[form] = self._route(form, by_kind)
+            store, kind, version, category, decoded = route
             if store is not None and not store.is_counted:
-                _sort_uncounted(store, payload, version, by_kind[kind], batch.projects)
+                _sort_uncounted(store, payload, version, decoded, batch.projects)
                 continue
             try:
                 record = store.decode(payload, version) if store is not None else _unknown(kind)
             except BloopError as error:
-                project_id = _project_hint(payload)
+                project_id = project_id_of(payload) or NO_PROJECT
                 batch.dead.append((kind, payload, project_id, str(error)))
             else:
                 project_id = record.project_id
                 if project_id in batch.projects:
-                    by_kind[kind].records.append(record)
-                    by_kind[kind].payloads.append(payload)
+                    decoded.records.append(record)
+                    decoded.payloads.append(payload)
                 else:
                     batch.discarded.append((kind, project_id))
-            batch.drained[lane, project_id, self._category_of(kind)] += 1
+            batch.drained[lane, project_id, category] += 1
         batch.by_kind = {kind: decoded for kind, decoded in by_kind.items() if decoded.records}
         return batch
+
+    def _route(self, form: int, by_kind: Mapping[int, _Decoded]) -> _Route:
+        kind, version = kind_and_version(form)
+        return _Route(self._kinds.get(kind), kind, version, self._category_of(kind), by_kind.get(kind, _Decoded()))
 
     def _insert(self, batch: _Batch) -> None:
         for kind, decoded in batch.by_kind.items():
@@ -222,7 +240,7 @@ class Store:
                 payload=payload,
             )
 
-    def _settle_ledger(self, batch: _Batch, cells: Sequence[Cell], now_ms: int) -> Counter[int]:
+    def _settle_ledger(self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int) -> Counter[int]:
         """Book what became of the batch, and what the lanes' counters grew by; stored records by ms of receipt."""
         lines: Counter[tuple[int, int, int, int]] = Counter()
         received: Counter[int] = Counter()
@@ -279,12 +297,3 @@ def _unknown(kind: int) -> NoReturn:
 
 def _log_failure(message: str, records: int) -> None:
     log.exception(message, records, extra={"action": "batch_failed"})
-
-
-def _project_hint(payload: bytes) -> int:
-    """The project an undecodable record belongs to: every record starts with it. 0 when even that is unreadable."""
-    try:
-        project_id = msgspec.msgpack.decode(payload)[0]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return 0
-    return project_id if type(project_id) is int else 0

@@ -3,12 +3,13 @@
 R1  What an `encode_…` wrote, its `decode_…` reads back equal.
 R2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds, versions and fields are
     only ever appended, and a field appended later needs a default.
-R3  Every payload is a MessagePack array that begins with the project's id and the time of receipt. So what cannot be
-    read still says whose it is and how long it has been waiting.
+R3  Every payload begins with the project's id and the time of receipt: as elements of a MessagePack array or, where a
+    mark says so, as numbers of fixed width. So what cannot be read still says whose it is and how long it has waited.
 """
 
 from __future__ import annotations
 
+import struct
 from enum import IntEnum
 from typing import Annotated, Protocol
 
@@ -16,9 +17,10 @@ import msgspec
 
 from bloop.base.errors import UnreadableRecord
 from bloop.base.outcomes import Category, Outcome
-from bloop.ingest.dialects.native import Event
+from bloop.records import dictionary, event_record
+from bloop.records.event import Event
 
-FINGERPRINT_BY_CLIENT = "client"
+FINGERPRINT_BY_CLIENT = event_record.FINGERPRINT_BY_CLIENT
 
 
 class Kind(IntEnum):
@@ -64,19 +66,6 @@ class Sink(Protocol):
         ...
 
 
-class ErrorRecord(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """An event that was answered `accepted`. Its payload is a MessagePack array in field order, the project first.
-
-    MessagePack, not JSON: stacks are full of newlines and quotes, and escaping them cost 2.6 µs an event more.
-    """
-
-    project_id: int
-    received_at_ms: int
-    fingerprint: str
-    algorithm: str  # which code made the fingerprint: "v1", or "client" when it came with the event
-    event: Event
-
-
 class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What a refused request looked like; nothing secret, nothing personal (ingest/notes.py)."""
 
@@ -94,37 +83,40 @@ class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.rejected_at_ms
 
 
+EVENT_FORM = form(Kind.EVENT, event_record.VERSION)
+
+_START = struct.Struct("<qq")
+_MARK = bytes([event_record.MARK])
 _encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(ErrorRecord).decode
 _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
 
 
-def encode_error(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
-    """The payload of a `Kind.EVENT` record."""
-    return _encode(ErrorRecord(project_id, received_at_ms, fingerprint, algorithm, event))
+def encode_event(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
+    """The payload of an EVENT_FORM record, packed with this process's dictionary."""
+    return event_record.encode(project_id, received_at_ms, fingerprint, algorithm, event, dictionary.current())
 
 
-def decode_error(payload: bytes, version: int = 0) -> ErrorRecord:
-    """The record back.
-
-    Raises:
-        UnreadableRecord: the payload is not one `encode_error` of this or an earlier release wrote.
-    """
-    if version != 0:
-        raise UnreadableRecord(f"error record of version {version} is not known to this release")
-    try:
-        return _decode(payload)
-    except msgspec.DecodeError as error:  # ValidationError included
-        raise UnreadableRecord(f"error record does not decode: {error}") from error
+def project_id(payload: bytes) -> int | None:
+    """Whose record of any kind this is (R3). None when it cannot be read."""
+    return _start_of(payload)[0]
 
 
 def received_at_ms(payload: bytes) -> int | None:
-    """When a record of any kind was received: its second element. None when it cannot be read."""
+    """When a record of any kind was received (R3). None when it cannot be read."""
+    return _start_of(payload)[1]
+
+
+def _start_of(payload: bytes) -> tuple[int | None, int | None]:
+    if payload[:1] == _MARK:
+        return _START.unpack_from(payload, 1) if len(payload) > _START.size else (None, None)
     try:
-        found = msgspec.msgpack.decode(payload)[1]
-    except (msgspec.DecodeError, UnicodeDecodeError, LookupError, TypeError):
-        return None
-    return found if type(found) is int else None
+        found = msgspec.msgpack.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None, None
+    if type(found) is not list:
+        return None, None
+    first, second = [*found[:2], None, None][:2]
+    return first if type(first) is int else None, second if type(second) is int else None
 
 
 def encode_rejection(rejection: Rejection) -> bytes:

@@ -117,7 +117,7 @@ class Cleaner:
         prune.forget_due(self._db)
         room = DUE_ROWS_MAX
         for project_id, before_ms in before_ms_of.items():
-            for ids in _parts(prune.crowded_issues(self._db, project_id, self._samples), FIND_ISSUES):
+            for ids in _parts(prune.crowded_fingerprints(self._db, project_id, self._samples), FIND_ISSUES):
                 room -= prune.find_due(self._db, ids, before_ms=before_ms, samples=self._samples, rows_max=room)
                 if room <= 0:
                     return False
@@ -141,7 +141,7 @@ class Cleaner:
     # Counts, and what is small
 
     def _hours(self, before_ms: int) -> Rests[None]:
-        for ids in _parts(prune.all_issues(self._db), FIND_ISSUES):
+        for ids in _parts(prune.all_fingerprints(self._db), FIND_ISSUES):
             todo = list(_parts(prune.with_old_hours(self._db, ids, before_ms), HOURS_ISSUES))
             while todo:
                 deleted = 0

@@ -1,11 +1,11 @@
 """What retention deletes, found without the write lock and deleted a few rows at a time.
 
-N1  An event goes when it was received before its project's cut-off and is not among the newest `samples` of its issue,
-    newest as pages show them: by client time, then id. Everything counted about it stays.
+N1  An event goes when it was received before its project's cut-off and is not among the newest `samples` of its
+    fingerprint, newest as pages show them: by client time, then id. Everything counted about it stays.
 N2  Nothing is remembered between clean-ups, so there is nothing that a kill, a changed setting or a wrong clock could
     make wrong. What is due is found by index: issues with more events than samples by issues_by_events, what lies
-    beyond their samples by events_by_issue. Rows that stay are never read, and spared ones cost a step of the index
-    each: 0.11 s for 100,000 issues with 1,000,000 events and nothing due, 0.45 s with 250,000 due (measured).
+    beyond their samples by events_by_fingerprint. Rows that stay are never read, and spared ones cost a step of that
+    index each: 0.11 s for 100,000 issues with 1,000,000 events and nothing due, 0.45 s with 250,000 due (measured).
 N3  An event that is not in the counters yet is never deleted, nor is the newest: its id would be given again.
 N4  Every DELETE is bounded. Found ids are looked at once more when they are deleted: a row that took the place of one
     deleted meanwhile is too new to go.
@@ -24,19 +24,23 @@ _MAKE_DUE = "CREATE TEMP TABLE IF NOT EXISTS due_events (id INTEGER PRIMARY KEY)
 _CLEAR_DUE = "DELETE FROM temp.due_events"
 _COUNT_DUE = "SELECT count(*) FROM temp.due_events"
 _SELECT_CROWDED = """
-SELECT id FROM issues INDEXED BY issues_by_events WHERE project_id = :project_id AND event_count > :samples
+SELECT f.id
+  FROM issues AS i INDEXED BY issues_by_events
+  JOIN fingerprints AS f ON f.issue_id = i.id
+ WHERE i.project_id = :project_id AND i.event_count > :samples
 """
 # No client time lies further ahead of the time of receipt than FUTURE_MS_MAX, so the range of the index that can hold
 # old events ends there. OFFSET counts index entries; only what lies beyond the samples is looked up in the table.
 _FIND_DUE = """
 INSERT INTO temp.due_events (id)
 SELECT e.id
-  FROM json_each(:issue_ids) AS i
-  JOIN events AS e INDEXED BY events_by_issue ON e.issue_id = i.value AND e.timestamp_ms < :timestamp_before_ms
- WHERE (e.timestamp_ms, e.id) < (SELECT s.timestamp_ms, s.id
-                                   FROM events AS s INDEXED BY events_by_issue
-                                  WHERE s.issue_id = i.value
-                                  ORDER BY s.timestamp_ms DESC, s.id DESC LIMIT 1 OFFSET :samples - 1)
+  FROM json_each(:fingerprint_ids) AS f
+  JOIN events_by_fingerprint AS k ON k.fingerprint_id = f.value AND k.timestamp_ms < :timestamp_before_ms
+  JOIN events AS e ON e.id = k.event_id
+ WHERE (k.timestamp_ms, k.event_id) < (SELECT s.timestamp_ms, s.event_id
+                                         FROM events_by_fingerprint AS s
+                                        WHERE s.fingerprint_id = f.value
+                                        ORDER BY s.timestamp_ms DESC, s.event_id DESC LIMIT 1 OFFSET :samples - 1)
    AND e.received_at_ms < :before_ms AND e.id < (SELECT event_id FROM settled)
  LIMIT :rows_max
     ON CONFLICT DO NOTHING
@@ -50,22 +54,29 @@ SELECT d.id
  ORDER BY d.id
  LIMIT :rows_max
 """
+_DELETE_KEYS = """
+DELETE FROM events_by_fingerprint WHERE (fingerprint_id, timestamp_ms, event_id) IN (
+    SELECT fingerprint_id, timestamp_ms, id FROM events
+     WHERE id IN (SELECT value FROM json_each(:ids))
+       AND received_at_ms < :before_ms AND id < (SELECT event_id FROM settled))
+"""
 _DELETE_EVENTS = """
 DELETE FROM events
  WHERE id IN (SELECT value FROM json_each(:ids))
    AND received_at_ms < :before_ms AND id < (SELECT event_id FROM settled)
 """
 
-_SELECT_ISSUES = "SELECT id FROM issues ORDER BY id"
+_SELECT_FINGERPRINTS = "SELECT id FROM fingerprints ORDER BY id"
 _SELECT_WITH_OLD_HOURS = """
-SELECT i.value
-  FROM json_each(:issue_ids) AS i
- WHERE EXISTS (SELECT 1 FROM hourly_counts AS h WHERE h.issue_id = i.value AND h.hour_ms < :before_ms)
+SELECT f.value
+  FROM json_each(:fingerprint_ids) AS f
+ WHERE EXISTS (SELECT 1 FROM hourly_counts AS h WHERE h.fingerprint_id = f.value AND h.hour_ms < :before_ms)
 """
 _DELETE_HOURS = """
-DELETE FROM hourly_counts WHERE (issue_id, hour_ms, environment, source) IN (
-    SELECT h.issue_id, h.hour_ms, h.environment, h.source
-      FROM json_each(:issue_ids) AS i JOIN hourly_counts AS h ON h.issue_id = i.value AND h.hour_ms < :before_ms
+DELETE FROM hourly_counts WHERE (fingerprint_id, hour_ms, release, environment, source) IN (
+    SELECT h.fingerprint_id, h.hour_ms, h.release, h.environment, h.source
+      FROM json_each(:fingerprint_ids) AS f
+      JOIN hourly_counts AS h ON h.fingerprint_id = f.value AND h.hour_ms < :before_ms
      LIMIT :rows_max)
 """
 
@@ -76,16 +87,16 @@ def forget_due(db: Db) -> None:
     db.execute(_CLEAR_DUE)
 
 
-def crowded_issues(db: Db, project_id: int, samples: int) -> array[int]:
-    """Issues of the project with more events than are spared, in the order of events_by_issue."""
+def crowded_fingerprints(db: Db, project_id: int, samples: int) -> array[int]:
+    """Those of issues of the project with more events than are spared, in the order of events_by_fingerprint."""
     bindings = {"project_id": project_id, "samples": samples}
     return array("q", sorted(row[0] for row in db.execute(_SELECT_CROWDED, bindings)))
 
 
-def find_due(db: Db, issue_ids: Sequence[int], *, before_ms: int, samples: int, rows_max: int) -> int:
-    """Put events of these issues that are due (N1, N3) on the list, at most `rows_max`; how many that were."""
+def find_due(db: Db, fingerprint_ids: Sequence[int], *, before_ms: int, samples: int, rows_max: int) -> int:
+    """Put events of these fingerprints that are due (N1, N3) on the list, at most `rows_max`; how many that were."""
     bindings = {
-        "issue_ids": ids_json(issue_ids),
+        "fingerprint_ids": ids_json(fingerprint_ids),
         "before_ms": before_ms,
         "timestamp_before_ms": before_ms + FUTURE_MS_MAX,
         "samples": samples,
@@ -107,23 +118,25 @@ def next_due(db: Db, *, after_id: int, before_ms: int, rows_max: int) -> list[in
 
 def delete_events(db: Db, ids: Sequence[int], before_ms: int) -> int:
     """Delete those received before the latest of all cut-offs (N4); how many that were."""
+    db.execute(_DELETE_KEYS, {"ids": ids_json(ids), "before_ms": before_ms})
     db.execute(_DELETE_EVENTS, {"ids": ids_json(ids), "before_ms": before_ms})
     return db.changes()
 
 
-def all_issues(db: Db) -> array[int]:
+def all_fingerprints(db: Db) -> array[int]:
     """In the order of hourly_counts."""
-    return array("q", (row[0] for row in db.execute(_SELECT_ISSUES)))
+    return array("q", (row[0] for row in db.execute(_SELECT_FINGERPRINTS)))
 
 
-def with_old_hours(db: Db, issue_ids: Sequence[int], before_ms: int) -> list[int]:
+def with_old_hours(db: Db, fingerprint_ids: Sequence[int], before_ms: int) -> list[int]:
     """Those that have hours before this one."""
-    bindings = {"issue_ids": ids_json(issue_ids), "before_ms": before_ms}
+    bindings = {"fingerprint_ids": ids_json(fingerprint_ids), "before_ms": before_ms}
     return [row[0] for row in db.execute(_SELECT_WITH_OLD_HOURS, bindings)]
 
 
-def delete_hours(db: Db, issue_ids: Sequence[int], *, before_ms: int, rows_max: int) -> int:
-    db.execute(_DELETE_HOURS, {"issue_ids": ids_json(issue_ids), "before_ms": before_ms, "rows_max": rows_max})
+def delete_hours(db: Db, fingerprint_ids: Sequence[int], *, before_ms: int, rows_max: int) -> int:
+    bindings = {"fingerprint_ids": ids_json(fingerprint_ids), "before_ms": before_ms, "rows_max": rows_max}
+    db.execute(_DELETE_HOURS, bindings)
     return db.changes()
 
 

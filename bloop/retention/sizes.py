@@ -16,7 +16,7 @@ from bloop.db.tables import Table
 
 COUNTED_NOW_MAX = 50_000  # rows counted on request: under a millisecond
 
-_COUNT_EVENTS_TO = "SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue LIMIT :rows_max) AS counted"
+_COUNT_EVENTS_TO = "SELECT count(*) FROM (SELECT 1 FROM events_by_fingerprint LIMIT :rows_max) AS counted"
 _COUNT_HOURS_TO = "SELECT count(*) FROM (SELECT 1 FROM hourly_counts LIMIT :rows_max) AS counted"
 _SELECT_NEWEST_EVENT = "SELECT coalesce(max(id), 0) FROM events"
 _SELECT_OLDEST_EVENT = "SELECT received_at_ms FROM events ORDER BY id LIMIT 1"

@@ -26,6 +26,7 @@ from bloop.base import config
 from bloop.base.clock import now_ms
 from bloop.db import connection
 from bloop.ring import Segment
+from tests.stored import request_ids
 from tests.waiting import until
 
 BLOOP = Path(sys.executable).with_name("bloop")
@@ -243,7 +244,7 @@ class BloopServer:
     def stored_ids(self) -> list[str]:
         """Every stored event's request id, duplicates included."""
         with self.reader() as db:
-            return [row[0] for row in db.execute("SELECT request_id FROM events WHERE request_id IS NOT NULL")]
+            return [name for name in request_ids(db) if name is not None]
 
     def ring_stat(self) -> Any:
         """Waiting, accepted, spilled and dropped records by lane."""

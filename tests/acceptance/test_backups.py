@@ -18,6 +18,7 @@ from bloop.backup.verify import verify
 from bloop.base.outcomes import Outcome
 from tests.acceptance.harness import BloopServer, event
 from tests.acceptance.load import Client
+from tests.stored import request_ids
 from tests.waiting import lives_on, until
 
 Make = Callable[..., BloopServer]
@@ -86,7 +87,7 @@ def test_a_backup_made_while_events_arrive_is_of_one_moment(server: BloopServer,
     counts = []
     for number, answer in enumerate(answers):
         with contextlib.closing(unpacked(Path(answer["file"]), tmp_path / f"{number}.db")) as db:
-            ids = [row[0] for row in db.execute("SELECT request_id FROM events")]
+            ids = request_ids(db)
             (stored,) = db.execute(
                 "SELECT sum(count) FROM ledger_totals WHERE outcome = ?", (Outcome.STORED,)
             ).fetchone()

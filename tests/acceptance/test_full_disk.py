@@ -24,7 +24,9 @@ from bloop.issues.events import store as events
 from bloop.retention import store as retention
 from bloop.retention.disk import free_bytes
 from tests.acceptance.harness import BloopServer, event
+from tests.noise import noise
 from tests.seed import Seed
+from tests.stored import request_ids
 from tests.waiting import until
 
 MIB = 1024 * 1024
@@ -32,7 +34,7 @@ DISK_BYTES = 40 * MIB
 FREE_BYTES_MIN = 10 * MIB
 OLD_EVENTS = 2000
 BATCHES_MAX = 300
-STACK = "at frame\n" * 900  # 8 KB
+STACK = noise(8100)
 
 
 @pytest.fixture
@@ -141,6 +143,6 @@ def test_storing_stops_before_the_disk_is_full_reports_it_and_recovers(server: B
     assert server.pids("writer") == [writer]
     with server.reader() as db:
         assert db.execute("PRAGMA integrity_check").get == "ok"
-        assert db.execute("SELECT count(*) FROM events WHERE request_id IS NULL").get == 5
+        assert request_ids(db).count(None) == 5
     assert server.stop() == 0
     assert "Traceback" not in server.log

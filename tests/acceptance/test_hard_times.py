@@ -11,12 +11,13 @@ from collections.abc import Callable
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.ring import spill
 from tests.acceptance.harness import BloopServer, event
+from tests.noise import noise
 from tests.waiting import until
 
 Make = Callable[..., BloopServer]
 
 STANDSTILL_S = 10.0
-PADDING = "x" * 900  # so that the lanes fill within the time
+PADDING = noise(1500)
 
 
 def send_batch(server: BloopServer, prefix: str, number: int) -> tuple[list[str], int, float]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.acceptance.harness import BloopServer, sign_in_link
+from tests.stored import stored_events
 from tests.waiting import until
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,7 @@ def test_pasted_curl_stores_an_event_and_ctrl_c_ends_every_process(make_run: Cal
     server.interrupt()
     server.wait_ended()
     with server.reader() as db:
-        assert db.execute("SELECT message FROM events").fetchall() == [("The first event",)]
+        assert [event.message for event in stored_events(db)] == ["The first event"]
     assert server.leftovers() == []
 
 

@@ -18,6 +18,7 @@ from bloop.base.outcomes import Outcome
 from bloop.cli.checks import Verdict
 from bloop.cli.checks_online import metrics_are_private
 from tests.acceptance.harness import BloopServer, event, signed
+from tests.stored import stored_events
 from tests.waiting import until
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -150,12 +151,10 @@ def test_only_this_machine_reads_metrics_without_a_token(shared_server: BloopSer
 # Own errors
 
 
-def own_events(server: BloopServer) -> list[tuple[str, str, str]]:
-    sql = """
-        SELECT e.error_type, e.route, e.metadata FROM events AS e JOIN issues AS i ON i.id = e.issue_id
-          JOIN projects AS p ON p.id = i.project_id WHERE p.public_id = 'bloop-itself'"""
+def own_events(server: BloopServer) -> list[tuple[str, str | None, str | None]]:
     with server.reader() as db:
-        return list(db.execute(sql))
+        events = [event for event in stored_events(db) if event.project_public_id == "bloop-itself"]
+    return [(event.error_type, event.route, event.metadata) for event in events]
 
 
 @pytest.fixture

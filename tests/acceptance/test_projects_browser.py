@@ -22,6 +22,7 @@ from bloop.base.outcomes import Outcome
 from bloop.onboarding.pages import LANGUAGES, snippet
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.chromium import Visit
+from tests.stored import stored_events
 from tests.unit.site.test_render import XSS
 from tests.waiting import until
 
@@ -63,13 +64,8 @@ def new_project(bloop: BloopServer, cookie: str, slug: str) -> str:
 def stored(bloop: BloopServer, slug: str) -> list[tuple[str, str]]:
     """(source, error type) of a project's events, oldest first."""
     with bloop.reader() as db:
-        return list(
-            db.execute(
-                "SELECT e.source, e.error_type FROM events AS e JOIN projects AS p ON p.id = e.project_id"
-                " WHERE p.slug = ? ORDER BY e.id",
-                (slug,),
-            )
-        )
+        (project_id,) = db.execute("SELECT id FROM projects WHERE slug = ?", (slug,)).fetchone()
+        return [(event.source, event.error_type) for event in stored_events(db) if event.project_id == project_id]
 
 
 def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(visit: Visit, bloop: BloopServer) -> None:

@@ -18,11 +18,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from bloop.records.record import Kind, decode_error
+from bloop.records.record import EVENT_FORM
 from bloop.ring import Segment, layout
 from bloop.ring.segment import LaneStat
 from tests.acceptance.harness import BloopServer, until
 from tests.chaos.kills import stopped_processes
+from tests.stored import decoded
 
 WAITING_BYTES_MIN = 8192  # in the lane: records before the damage, and some behind it
 SIZE_TOP_BYTE = 3 if sys.byteorder == "little" else 0
@@ -87,7 +88,7 @@ def _records(memory: mmap.mmap, ring: Segment, lane: LaneStat, position: int) ->
         if size == layout.WRAP:
             position += geometry.lane_bytes - offset
             continue
-        if form == Kind.EVENT:
+        if form == EVENT_FORM:
             payload = memory[at + layout.RECORD.size : at + layout.RECORD.size + size]
-            yield WaitingRecord(at, size, decode_error(payload).event.request_id or "")
+            yield WaitingRecord(at, size, decoded(payload).event.request_id or "")
         position += layout.footprint(size)

@@ -24,6 +24,7 @@ from tests.chaos.accounts import Account, imbalances
 from tests.chaos.faults import Fault
 from tests.chaos.kills import RECOVERS_WITHIN_S, is_ready, pause
 from tests.chaos.world import World, open_world
+from tests.stored import stored_events
 
 CLIENTS = 3
 EVENTS_FIRST = 30  # accepted before the first fault
@@ -144,8 +145,8 @@ class Canaries:
     def try_once(self) -> bool:
         """Whether one is stored; sends another while none was accepted."""
         if self.accepted:
-            query = "SELECT count(*) FROM events WHERE id > ? AND request_id = ?"
-            return self._first(query, self._after_id, *self.accepted) == 1
+            with self.server.reader() as db:
+                return [event.request_id for event in stored_events(db, self._after_id)].count(*self.accepted) == 1
         event_id = f"{self.prefix}-canary-{self._sent}"
         self._sent += 1
         try:

@@ -10,9 +10,10 @@ from typing import Any
 
 import yaml
 
-from bloop.base.meters import ANSWERS, Answer, Measured
+from bloop.base.meters import Answer, Measured
 from bloop.health.exposition import Families, Seen
 from bloop.health.read import BackupTimes, Process, Read, Total
+from bloop.ingest.registry import METERS
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import Meters
 from tests.integration.api.conftest import WELL
@@ -107,4 +108,4 @@ def test_the_manual_names_every_metric_and_every_alert() -> None:
     assert [name for name in sorted(families) if f"`{name}`" not in OPERATIONS] == []
     assert [name for name in alerts() if f"`{name}`" not in OPERATIONS] == []
     assert set(re.findall(r"`(bloop_[a-z_]+)`", OPERATIONS)) <= families
-    assert max(ANSWERS.values()) < LANE_METERS
+    assert max(METERS.answers.values()) < LANE_METERS

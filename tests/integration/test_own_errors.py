@@ -19,9 +19,11 @@ from bloop.base.errors import LaneUnavailable
 from bloop.base.outcomes import Outcome
 from bloop.db import connection
 from bloop.projects import store as projects
-from bloop.records.record import ErrorRecord, Kind, decode_error
+from bloop.records.event_record import EventRecord
+from bloop.records.record import EVENT_FORM
 from bloop.ring import Consumer, Producer, Segment
 from tests.seed import Seed
+from tests.stored import decoded
 from tests.unit.ring.support import fresh_ring_name
 from workers import own_errors
 from workers.own_errors import QUEUE_MAX, OwnErrorHandler
@@ -69,13 +71,13 @@ def fail(message: str = "of our own") -> None:
         logger.exception("something failed", extra={"action": "request_failed"})
 
 
-def drained(ring: Segment) -> list[ErrorRecord]:
+def drained(ring: Segment) -> list[EventRecord]:
     """The records pushed so far."""
     with closing(Consumer.claim(ring)) as consumer:
         batch = consumer.read(1000, 1 << 20)
         consumer.release(batch)
-    assert all(kind == Kind.EVENT for kind, _, _ in batch.records)
-    return [decode_error(payload) for _, payload, _ in batch.records]
+    assert all(kind == EVENT_FORM for kind, _, _ in batch.records)
+    return [decoded(payload) for _, payload, _ in batch.records]
 
 
 def tracebacks(caplog: pytest.LogCaptureFixture) -> int:

@@ -58,13 +58,14 @@ def many_events(seed: Seed, count: int = EVENTS) -> None:
     seed.db.execute(
         """
         WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i + 1 < :count)
-        INSERT INTO events (issue_id, project_id, timestamp_ms, received_at_ms, source, environment, release, level,
-                            error_type, message, stack)
-        SELECT s.id, s.project_id, :now - (:count - i) * :step, :now - (:count - i) * :step, 'api', 'production', '1.0',
-               'error', 'TypeError', 'boom', hex(zeroblob(400))
-          FROM n JOIN issues AS s ON s.id = :first + i * 7 % 40
+        INSERT INTO events (fingerprint_id, timestamp_ms, received_at_ms, dims_id, body)
+        SELECT f.id, :now - (:count - i) * :step, :now - (:count - i) * :step, 0, zeroblob(800)
+          FROM n JOIN fingerprints AS f ON f.issue_id = :first + i * 7 % 40
         """,
         {"count": count, "now": now, "first": issues[0], "step": 20 * DAY_MS // count},
+    )
+    seed.db.execute(
+        "INSERT INTO events_by_fingerprint SELECT fingerprint_id, timestamp_ms, id FROM events ORDER BY 1, 2, 3"
     )
     settle(seed)
 

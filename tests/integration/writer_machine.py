@@ -10,10 +10,12 @@ from bloop.base import config
 from bloop.base.outcomes import REFUSALS, Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error
+from bloop.records.event import Event
+from bloop.records.record import EVENT_FORM, encode_event
 from bloop.ring import Producer, Segment, Spill
+from tests.noise import noise
+from tests.stored import request_ids
 from tests.unit.ring.support import abandon
 from workers import rings
 from workers.process import StopFlag
@@ -21,7 +23,7 @@ from workers.writer import Writer
 
 T0 = 1_760_000_400_000
 PROJECT = 1
-STACK = "x" * 1500
+STACK = noise(1800)
 
 
 class Machine:
@@ -54,7 +56,7 @@ class Machine:
             for _ in range(n):
                 self.sent.append(f"id-{len(self.sent)}")
                 producer.count(PROJECT, Category.EVENT, Outcome.RECEIVED)
-                assert producer.push(Kind.EVENT, encode_error(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
+                assert producer.push(EVENT_FORM, encode_event(PROJECT, T0, "aa", "v1", event(self.sent[-1])))
             abandon(producer)
 
     @contextmanager
@@ -80,7 +82,8 @@ class Machine:
 
     @property
     def stored(self) -> list[str]:
-        return [row[0] for row in self.read("SELECT request_id FROM events ORDER BY rowid")]
+        with closing(connection.open_reader(self.settings.database_path)) as db:
+            return [str(name) for name in request_ids(db)]
 
     @property
     def ledger(self) -> dict[int, int]:

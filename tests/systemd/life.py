@@ -11,7 +11,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from bloop.base.outcomes import REFUSALS, Outcome
 from tests.systemd.machine import PORT, Machine, copy_sources, module
@@ -73,7 +73,21 @@ def restarts(machine: Machine) -> dict[str, int]:
     return {name: int(machine.unit_property(f"bloop-{name}", "NRestarts")) for name in UNITS}
 
 
-_STORED = "SELECT request_id FROM events WHERE request_id IS NOT NULL"
+# Of either layout: an upgrade begins with the release before, whose events had a column for each field.
+_STORED = """
+import contextlib, json
+import apsw
+with contextlib.closing(apsw.Connection("/var/lib/bloop/bloop.db", flags=apsw.SQLITE_OPEN_READWRITE)) as db:
+    db.set_busy_timeout(5000)
+    if db.execute("SELECT 1 FROM pragma_table_info('events') WHERE name = 'message'").fetchone():
+        rows = db.execute("SELECT id, project_id, issue_id, timestamp_ms, request_id, message FROM events ORDER BY id")
+        print(json.dumps(rows.fetchall()))
+    else:
+        from bloop.issues.events.read import by_ids
+        found = by_ids(db, [row[0] for row in db.execute("SELECT id FROM events")])
+        rows = [(e.id, e.project_id, e.issue_id, e.timestamp_ms, e.request_id, e.message) for e in found]
+        print(json.dumps(sorted(rows)))
+"""
 _LEDGER = "SELECT project_id, outcome, count FROM ledger_totals"
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 _SELECT = """
@@ -93,8 +107,23 @@ def has_table(machine: Machine, name: str) -> bool:
     return [name] in select(machine, _TABLES)
 
 
+class StoredEvent(NamedTuple):
+    """What both layouts say of an event."""
+
+    id: int
+    project_id: int
+    issue_id: int
+    timestamp_ms: int
+    request_id: str | None
+    message: str
+
+
+def stored_events(machine: Machine) -> list[StoredEvent]:
+    return [StoredEvent(*row) for row in json.loads(machine.python(_STORED))]
+
+
 def stored_ids(machine: Machine) -> list[str]:
-    return [row[0] for row in select(machine, _STORED)]
+    return [event.request_id for event in stored_events(machine) if event.request_id is not None]
 
 
 class Load:

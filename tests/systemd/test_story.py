@@ -18,7 +18,7 @@ from tests.systemd.life import (
     make_sources,
     on_a_machine,
     restarts,
-    select,
+    stored_events,
     stored_ids,
 )
 from tests.systemd.machine import Machine
@@ -43,7 +43,7 @@ def test_installation_ends_with_every_unit_up_and_a_command_that_sends_the_first
     assert curl, output
     sent = subprocess.run(machine.outside("sh", "-c", curl[1]), capture_output=True, text=True, timeout=20)
     assert json.loads(sent.stdout) == {"status": "accepted"}, sent.stderr
-    until(lambda: select(machine, "SELECT message FROM events") == [["The first event"]], "the event to be stored")
+    until(lambda: [event.message for event in stored_events(machine)] == ["The first event"], "the event to be stored")
 
 
 @on_a_machine

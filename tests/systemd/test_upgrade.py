@@ -29,6 +29,7 @@ from tests.systemd.life import (
     make_sources,
     on_a_machine,
     select,
+    stored_events,
     stored_ids,
 )
 from tests.systemd.machine import PORT, Machine
@@ -50,9 +51,6 @@ _KEPT_ROWS = {
     "issues": """
 SELECT i.id, i.fingerprint, i.short_number, i.status, i.event_count, i.error_type, i.message
   FROM issues AS i JOIN projects AS p ON p.id = i.project_id WHERE p.slug = 'shop' ORDER BY i.id""",
-    "events": """
-SELECT e.id, e.request_id, e.issue_id, e.timestamp_ms
-  FROM events AS e JOIN projects AS p ON p.id = e.project_id WHERE p.slug = 'shop' ORDER BY e.id""",
     "history": "SELECT issue_id, count(*) FROM status_changes GROUP BY issue_id ORDER BY issue_id",
 }
 
@@ -116,7 +114,9 @@ class Shop:
 def read_kept_rows(machine: Machine) -> dict[str, list[Any]]:
     ((table,),) = select(machine, _SIGN_INS_TABLE)
     statements = _KEPT_ROWS | {"sign_ins": f"SELECT token, user_id, expires_at FROM {table}"}
-    return {name: select(machine, statement) for name, statement in statements.items()}
+    rows = {name: select(machine, statement) for name, statement in statements.items()}
+    ((shop,),) = select(machine, "SELECT id FROM projects WHERE slug = 'shop'")
+    return rows | {"events": [list(event) for event in stored_events(machine) if event.project_id == shop]}
 
 
 def backups(machine: Machine) -> list[dict[str, Any]]:

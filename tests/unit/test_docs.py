@@ -27,7 +27,7 @@ from bloop.cli.main import main
 from bloop.db.pool import DatabasePool
 from bloop.ingest import limits
 from bloop.ingest.app import mount_ingest
-from bloop.ingest.dialects import native as event
+from bloop.ingest.dialects import native_event as event
 from bloop.ingest.keys import ProjectKeys
 from bloop.issues.read import Sort, Tab
 from bloop.issues.status.model import SETTABLE

@@ -31,22 +31,23 @@ class Part(NamedTuple):
 _COUNTED = """
   FROM projects AS p
  CROSS JOIN minute_counts AS m
- WHERE m.project_id = p.id AND m.minute_ms BETWEEN :first_ms AND :last_ms
+ CROSS JOIN fingerprints AS f
+ WHERE m.project_id = p.id AND f.id = m.fingerprint_id AND m.minute_ms BETWEEN :first_ms AND :last_ms
    AND p.deleted_at_ms IS NULL AND (CAST(:project_id AS INTEGER) IS NULL OR p.id = :project_id)
-   AND m.issue_id NOT IN (SELECT id FROM issues WHERE status IN ('ignored', 'muted'))
+   AND f.issue_id NOT IN (SELECT id FROM issues WHERE status IN ('ignored', 'muted'))
    AND (CAST(:environment AS TEXT) IS NULL OR m.environment = :environment)
    AND (CAST(:source AS TEXT) IS NULL OR m.source = :source)
-   AND (CAST(:fingerprint AS TEXT) IS NULL OR m.issue_id IN (
+   AND (CAST(:fingerprint AS TEXT) IS NULL OR f.issue_id IN (
         SELECT i.id FROM projects AS q CROSS JOIN issues AS i
          WHERE i.project_id = q.id AND i.fingerprint = :fingerprint))
-   AND (CAST(:route AS TEXT) IS NULL OR m.issue_id IN (
+   AND (CAST(:route AS TEXT) IS NULL OR f.issue_id IN (
         SELECT i.id FROM projects AS q CROSS JOIN issues AS i
          WHERE i.project_id = q.id AND i.route = :route))
 """
 _SELECT_COUNTS = f"SELECT m.project_id, m.minute_ms, sum(m.event_count) {_COUNTED} GROUP BY m.project_id, m.minute_ms"
 _SELECT_PARTS = f"""
-SELECT m.issue_id, sum(m.event_count) AS event_count {_COUNTED}
- GROUP BY m.issue_id ORDER BY event_count DESC, m.issue_id
+SELECT f.issue_id, sum(m.event_count) AS event_count {_COUNTED}
+ GROUP BY f.issue_id ORDER BY event_count DESC, f.issue_id
 """
 
 

@@ -1,147 +1,155 @@
 """Stored events, added up in memory: what the counters are to be increased by.
 
-Pure. An event row costs the writer a fifth of what its bookkeeping does, one by one; added up first, 5,000 events of
-300 issues cost 5,000 event rows and 300 of everything else. Loops are flat and per event on purpose.
+Pure. Events are counted by fingerprint and dims, which stay encoded meanwhile; all else is made of those counts, of
+which there are few. A count that lies in one minute, as nearly all do, is never looked at again event by event.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from sys import intern
-from typing import NamedTuple, TypeAlias
-
-import xxhash
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias, TypeVar
 
 from bloop.base.clock import MINUTE_MS, hour_of
-from bloop.records.record import ErrorRecord
+from bloop.issues.events.store import Uncounted
+from bloop.issues.fingerprints.store import Owner
+from bloop.records.event_record import NO_USER, Dims, decode_dims
 
-IssueKey: TypeAlias = tuple[int, str]  # project id, fingerprint
+Place: TypeAlias = tuple[int, bytes]  # fingerprint, dims
 Span: TypeAlias = list[int]  # count, first ms, last ms
 
-# What the counters need of one stored event: issue id, project id, received at (ms), release, environment, source,
-# route, user key. A plain tuple: tens of thousands a second are made.
-Seen: TypeAlias = tuple[int, int, int, str, str, str, str | None, bytes | None]
+_Key = TypeVar("_Key")
+_FINGERPRINT = itemgetter(0)
 
 
-def seen(issue_id: int, record: ErrorRecord) -> Seen:
-    """Names that repeat are interned: tens of thousands of these wait to be added up, at 250 bytes instead of 420."""
-    event = record.event
-    return (
-        issue_id,
-        record.project_id,
-        record.received_at_ms,
-        intern(event.release),
-        intern(event.environment),
-        intern(event.source),
-        event.route,
-        user_key(event.user_id_hash, event.device_id_hash),
-    )
+class CountedEvent(NamedTuple):
+    """What an event means to its issue."""
+
+    issue_id: int
+    project_id: int
+    received_at_ms: int
+    release: str
+    environment: str
+    source: str
+    route: str | None
 
 
-def user_key(user_id_hash: str | None, device_id_hash: str | None) -> bytes | None:
-    """16 bytes that stand for the person, or for the device when nobody is signed in; None when neither is known."""
-    if user_id_hash is not None:
-        return xxhash.xxh3_128_digest(user_id_hash.encode())
-    if device_id_hash is not None:
-        return xxhash.xxh3_128_digest(b"device:" + device_id_hash.encode())
-    return None
+class IssueTotal(NamedTuple):
+    """What events add to an issue."""
 
-
-def group_by_issue(records: Iterable[ErrorRecord]) -> dict[IssueKey, list[ErrorRecord]]:
-    """Records by (project id, fingerprint), each list in the order given."""
-    groups: dict[IssueKey, list[ErrorRecord]] = {}
-    for record in records:
-        key = (record.project_id, record.fingerprint)
-        group = groups.get(key)
-        if group is None:
-            groups[key] = [record]
-        else:
-            group.append(record)
-    return groups
+    event_count: int
+    last: CountedEvent  # the event received last
 
 
 class Totals(NamedTuple):
-    """Everything `events` add up to. First and last are receive times in ms."""
+    """Everything events add up to. First and last are receive times in ms."""
 
-    issues: dict[int, tuple[int, Seen]]  # issue → count, the event received last
-    users: list[tuple[int, bytes]]  # issue, user key; each once, in the order of the table's pages
-    aggregates: dict[tuple[int, str, str], Span]  # issue, release, environment
-    minutes: dict[tuple[int, int, str, str], int]  # issue, minute, environment, source
-    hours: dict[tuple[int, int, str, str], int]  # issue, hour, environment, source
-    project_hours: dict[tuple[int, int, str, str], int]  # project, hour, environment, source
+    issues: dict[int, IssueTotal]
+    users: list[tuple[int, int]]  # fingerprint, user key; each once, in the order of the table's pages
+    aggregates: dict[tuple[int, str, str], Span]  # fingerprint, release, environment
+    minutes: dict[tuple[int, int, str, str], int]  # fingerprint, minute, environment, source
+    hours: dict[tuple[int, int, str, str, str], int]  # fingerprint, hour, release, environment, source
+    project_hours: dict[tuple[int, int, str, str, str], int]  # project, hour, release, environment, source
     routes: dict[tuple[int, str], int]  # project, route
     releases: dict[tuple[int, str, str], Span]  # project, release, environment
 
 
-def add_up(events: Iterable[Seen]) -> Totals:
-    issues: dict[int, tuple[int, Seen]] = {}
-    users: set[tuple[int, bytes]] = set()
-    aggregates: dict[tuple[int, str, str], Span] = {}
-    minutes: dict[tuple[int, int, str, str], int] = {}
-    routes: dict[tuple[int, str], int] = {}
-    for event in events:
-        issue_id, project_id, at_ms, release, environment, source, route, user = event
-        count, last = issues.get(issue_id, (0, event))
-        # Lanes are drained one after the other, so the last record need not be the latest.
-        issues[issue_id] = (count + 1, event if at_ms >= last[2] else last)
-        if user is not None:
-            users.add((issue_id, user))
-        _add(aggregates, (issue_id, release, environment), at_ms)
-        minute = (issue_id, at_ms - at_ms % MINUTE_MS, environment, source)
-        minutes[minute] = minutes.get(minute, 0) + 1
+class _PlaceTotal:
+    """What is counted of one place: a fingerprint's events with the same dims."""
+
+    __slots__ = ("count", "first_ms", "last_id", "last_ms")
+
+    def __init__(self, at_ms: int, event_id: int) -> None:
+        self.count, self.first_ms, self.last_ms, self.last_id = 1, at_ms, at_ms, event_id
+
+
+def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner]) -> Totals:
+    """Of events whose fingerprints are all in `owners`."""
+    # In the order of the tables' pages: neighbours are updated together.
+    places = dict(sorted(_by_place(events).items(), key=_FINGERPRINT))
+    users = {(event[0], event[4]) for event in events if event[4] != NO_USER}
+    totals = Totals({}, sorted(users), {}, {}, {}, {}, {}, {})
+    dims_of = {dims: decode_dims(dims) for dims in {dims for _, dims in places}}
+    _add_issues(totals, places, dims_of, owners)
+    for (fingerprint_id, encoded), place in places.items():
+        release, environment, _, _ = dims_of[encoded]
+        span = [place.count, place.first_ms, place.last_ms]
+        _widen(totals.aggregates, (fingerprint_id, release, environment), span)
+        _widen(totals.releases, (owners[fingerprint_id].project_id, release, environment), span)
+    for (fingerprint_id, encoded), minute_ms, count in _by_minute(events, places):
+        release, environment, source, route = dims_of[encoded]
+        project_id, hour_ms = owners[fingerprint_id].project_id, hour_of(minute_ms)
+        _add(totals.minutes, (fingerprint_id, minute_ms, environment, source), count)
+        _add(totals.hours, (fingerprint_id, hour_ms, release, environment, source), count)
+        _add(totals.project_hours, (project_id, hour_ms, release, environment, source), count)
         if route is not None:
-            routes[project_id, route] = routes.get((project_id, route), 0) + 1
-    project_of = {issue_id: last[1] for issue_id, (_, last) in issues.items()}
-    hours = _hours_of(minutes)
-    return Totals(
-        issues,
-        sorted(users),
-        aggregates,
-        minutes,
-        hours,
-        _hours_by_project(hours, project_of),
-        routes,
-        _releases_by_project(aggregates, project_of),
-    )
+            _add(totals.routes, (project_id, route), count)
+    return totals
 
 
-def _add(spans: dict[tuple[int, str, str], Span], key: tuple[int, str, str], at_ms: int) -> None:
+def seen(event: Uncounted, owner: Owner) -> CountedEvent:
+    return CountedEvent(owner.issue_id, owner.project_id, event[3], *decode_dims(event[5]))
+
+
+def _by_place(events: Iterable[Uncounted]) -> dict[Place, _PlaceTotal]:
+    places: dict[Place, _PlaceTotal] = {}
+    find = places.get
+    for fingerprint_id, _, event_id, at_ms, _, dims in events:
+        place = find((fingerprint_id, dims))
+        if place is None:
+            places[fingerprint_id, dims] = _PlaceTotal(at_ms, event_id)
+            continue
+        place.count += 1
+        if at_ms >= place.last_ms:  # lanes are drained one after the other, so the last event need not be the latest
+            place.last_ms, place.last_id = at_ms, event_id
+        elif at_ms < place.first_ms:
+            place.first_ms = at_ms
+    return places
+
+
+def _by_minute(events: Iterable[Uncounted], places: Mapping[Place, _PlaceTotal]) -> Iterator[tuple[Place, int, int]]:
+    """Place, minute, count."""
+    longer = set()
+    for key, place in places.items():
+        minute_ms = place.first_ms - place.first_ms % MINUTE_MS
+        if place.last_ms < minute_ms + MINUTE_MS:
+            yield key, minute_ms, place.count
+        else:
+            longer.add(key)
+    if longer:
+        counts = Counter((e[0], e[5], e[3] // MINUTE_MS) for e in events if (e[0], e[5]) in longer)
+        yield from (((key[0], key[1]), key[2] * MINUTE_MS, count) for key, count in counts.items())
+
+
+def _add_issues(
+    totals: Totals,
+    places: Mapping[Place, _PlaceTotal],
+    dims_of: Mapping[bytes, Dims],
+    owners: Mapping[int, Owner],
+) -> None:
+    numbers: dict[int, int] = {}
+    last: dict[int, tuple[int, int, Place]] = {}  # ms, event id, place
+    for key, place in places.items():
+        issue_id = owners[key[0]].issue_id
+        _add(numbers, issue_id, place.count)
+        latest = (place.last_ms, place.last_id, key)
+        if issue_id not in last or latest > last[issue_id]:
+            last[issue_id] = latest
+    for issue_id, (at_ms, _, (fingerprint_id, encoded)) in last.items():
+        event = CountedEvent(issue_id, owners[fingerprint_id].project_id, at_ms, *dims_of[encoded])
+        totals.issues[issue_id] = IssueTotal(numbers[issue_id], event)
+
+
+def _add(counts: dict[_Key, int], key: _Key, count: int) -> None:
+    counts[key] = counts.get(key, 0) + count
+
+
+def _widen(spans: dict[tuple[int, str, str], Span], key: tuple[int, str, str], by: Span) -> None:
     span = spans.get(key)
     if span is None:
-        spans[key] = [1, at_ms, at_ms]
+        spans[key] = [*by]
         return
-    span[0] += 1
-    if at_ms < span[1]:
-        span[1] = at_ms
-    elif at_ms > span[2]:
-        span[2] = at_ms
-
-
-def _hours_of(minutes: dict[tuple[int, int, str, str], int]) -> dict[tuple[int, int, str, str], int]:
-    found: dict[tuple[int, int, str, str], int] = {}
-    for (issue_id, minute_ms, environment, source), count in minutes.items():
-        key = (issue_id, hour_of(minute_ms), environment, source)
-        found[key] = found.get(key, 0) + count
-    return found
-
-
-def _hours_by_project(
-    hours: dict[tuple[int, int, str, str], int], project_of: dict[int, int]
-) -> dict[tuple[int, int, str, str], int]:
-    found: dict[tuple[int, int, str, str], int] = {}
-    for (issue_id, hour, environment, source), count in hours.items():
-        key = (project_of[issue_id], hour, environment, source)
-        found[key] = found.get(key, 0) + count
-    return found
-
-
-def _releases_by_project(
-    aggregates: dict[tuple[int, str, str], Span], project_of: dict[int, int]
-) -> dict[tuple[int, str, str], Span]:
-    found: dict[tuple[int, str, str], Span] = {}
-    for (issue_id, release, environment), (count, first_ms, last_ms) in aggregates.items():
-        span = found.setdefault((project_of[issue_id], release, environment), [0, first_ms, last_ms])
-        span[0] += count
-        span[1] = min(span[1], first_ms)
-        span[2] = max(span[2], last_ms)
-    return found
+    span[0] += by[0]
+    span[1] = min(span[1], by[1])
+    span[2] = max(span[2], by[2])

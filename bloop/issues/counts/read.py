@@ -35,20 +35,22 @@ class Stats(NamedTuple):
     top_routes: list[RouteCount]
 
 
-# Served by the primary key (issue_id, hour_ms, …).
+# Served by the primary key (fingerprint_id, hour_ms, …).
 _SELECT_OF_ISSUES = """
 SELECT h.hour_ms, sum(h.event_count)
   FROM json_each(:issue_ids) AS wanted
-  JOIN hourly_counts AS h ON h.issue_id = wanted.value AND h.hour_ms >= :since_ms
+  JOIN fingerprints AS f ON f.issue_id = wanted.value
+  JOIN hourly_counts AS h ON h.fingerprint_id = f.id AND h.hour_ms >= :since_ms
  GROUP BY h.hour_ms
  ORDER BY h.hour_ms
 """
 _SELECT_BY_ISSUE = """
-SELECT h.issue_id, h.hour_ms, sum(h.event_count)
+SELECT f.issue_id, h.hour_ms, sum(h.event_count)
   FROM json_each(:issue_ids) AS wanted
-  JOIN hourly_counts AS h ON h.issue_id = wanted.value AND h.hour_ms >= :since_ms
- GROUP BY h.issue_id, h.hour_ms
- ORDER BY h.issue_id, h.hour_ms
+  JOIN fingerprints AS f ON f.issue_id = wanted.value
+  JOIN hourly_counts AS h ON h.fingerprint_id = f.id AND h.hour_ms >= :since_ms
+ GROUP BY f.issue_id, h.hour_ms
+ ORDER BY f.issue_id, h.hour_ms
 """
 # Served by the primary key (project_id, hour_ms, …).
 _SELECT_OF_PROJECTS = """

@@ -6,30 +6,35 @@ from collections.abc import Mapping
 
 from bloop.db.engine import Db
 from bloop.issues.counts.fold import Totals
+from bloop.issues.fingerprints.store import Owner
 
 _UPSERT_AGGREGATE = """
-INSERT INTO aggregates (project_id, status, issue_id, release, environment, event_count, first_seen_ms, last_seen_ms)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-    ON CONFLICT (issue_id, release, environment) DO UPDATE
+INSERT INTO aggregates (project_id, issue_id, status, fingerprint_id, release, environment, event_count, first_seen_ms,
+                        last_seen_ms)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (fingerprint_id, release, environment) DO UPDATE
    SET event_count   = aggregates.event_count + excluded.event_count,
        last_seen_ms  = max(aggregates.last_seen_ms, excluded.last_seen_ms)
 """
 
 _UPSERT_MINUTE = """
-INSERT INTO minute_counts (project_id, minute_ms, issue_id, environment, source, event_count) VALUES (?, ?, ?, ?, ?, ?)
-    ON CONFLICT (project_id, minute_ms, issue_id, environment, source) DO UPDATE
+INSERT INTO minute_counts (project_id, minute_ms, fingerprint_id, environment, source, event_count)
+VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (project_id, minute_ms, fingerprint_id, environment, source) DO UPDATE
    SET event_count = minute_counts.event_count + excluded.event_count
 """
 
 _UPSERT_HOUR = """
-INSERT INTO hourly_counts (issue_id, hour_ms, environment, source, event_count) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (issue_id, hour_ms, environment, source) DO UPDATE
+INSERT INTO hourly_counts (fingerprint_id, hour_ms, release, environment, source, event_count)
+VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (fingerprint_id, hour_ms, release, environment, source) DO UPDATE
    SET event_count = hourly_counts.event_count + excluded.event_count
 """
 
 _UPSERT_PROJECT_HOUR = """
-INSERT INTO project_hourly_counts (project_id, hour_ms, environment, source, event_count) VALUES (?, ?, ?, ?, ?)
-    ON CONFLICT (project_id, hour_ms, environment, source) DO UPDATE
+INSERT INTO project_hourly_counts (project_id, hour_ms, release, environment, source, event_count)
+VALUES (?, ?, ?, ?, ?, ?)
+    ON CONFLICT (project_id, hour_ms, release, environment, source) DO UPDATE
    SET event_count = project_hourly_counts.event_count + excluded.event_count
 """
 
@@ -49,18 +54,20 @@ VALUES (?, ?, ?, ?, ?, ?)
 """
 
 
-def add(db: Db, totals: Totals, statuses: Mapping[int, str]) -> None:
-    """Increase everything that hangs on issues and projects; `statuses` names the issues that (still) exist."""
-    projects = {issue_id: last[1] for issue_id, (_, last) in totals.issues.items()}
+def add(db: Db, totals: Totals, owners: Mapping[int, Owner], statuses: Mapping[int, str]) -> None:
+    """Increase everything that hangs on fingerprints and projects; `statuses` are those of the issues."""
     db.executemany(
         _UPSERT_AGGREGATE,
-        ((projects[k[0]], statuses[k[0]], *k, *span) for k, span in totals.aggregates.items() if k[0] in statuses),
+        (
+            (owners[key[0]].project_id, owners[key[0]].issue_id, statuses[owners[key[0]].issue_id], *key, *span)
+            for key, span in totals.aggregates.items()
+        ),
     )
     db.executemany(
         _UPSERT_MINUTE,
-        ((projects[k[0]], k[1], k[0], k[2], k[3], count) for k, count in totals.minutes.items() if k[0] in statuses),
+        ((owners[k[0]].project_id, k[1], k[0], k[2], k[3], count) for k, count in totals.minutes.items()),
     )
-    db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in totals.hours.items() if key[0] in statuses))
+    db.executemany(_UPSERT_HOUR, ((*key, count) for key, count in totals.hours.items()))
     db.executemany(_UPSERT_PROJECT_HOUR, ((*key, count) for key, count in totals.project_hours.items()))
     db.executemany(_UPSERT_ROUTE, ((*key, count) for key, count in totals.routes.items()))
 

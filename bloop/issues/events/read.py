@@ -2,16 +2,19 @@
 
 An event is only ever reached through an issue the caller may see: `get_event` takes the issue's row id and finds
 nothing when the event belongs to another one. Order is the client's timestamp, then arrival; served by
-events_by_issue (issue_id, timestamp_ms).
+events_by_fingerprint, one walk for each fingerprint of the issue. Only what is handed out is unpacked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
+from bloop.pipeline.dictionaries import dictionary_of
+from bloop.records.event import Event, Parts
+from bloop.records.event_record import DictionaryOf, decode_body, split_dims
 
 ROW_ID_MAX = 2**63 - 1  # larger numbers from a URL are nobody's id, and SQLite does not take them
 POSITION_MAX = 10_000  # how far "12 of 340" counts
@@ -41,7 +44,8 @@ class EventRow(NamedTuple):
     app_version: str | None
     build_number: str | None
     metadata: str | None  # JSON text
-    extra: str | None  # JSON text
+    event_id: str | None
+    parts: Parts | None
 
 
 class Traits(NamedTuple):
@@ -71,51 +75,61 @@ class Neighbours(NamedTuple):
 
 
 _WALK = Walk(
-    select="SELECT e.timestamp_ms, '', e.id FROM events AS e INDEXED BY events_by_issue",
-    arm="e.issue_id = :arm",
-    ties="e.timestamp_ms = :value AND e.id < :id",
+    select="SELECT e.timestamp_ms, '', e.event_id FROM events_by_fingerprint AS e",
+    arm="e.fingerprint_id = :arm",
+    ties="e.timestamp_ms = :value AND e.event_id < :id",
     rest="e.timestamp_ms < :value",
-    order="ORDER BY e.timestamp_ms DESC, e.id DESC",
+    order="ORDER BY e.timestamp_ms DESC, e.event_id DESC",
 )
+_SELECT_FINGERPRINTS = """
+SELECT f.id FROM json_each(:issue_ids) AS wanted JOIN fingerprints AS f ON f.issue_id = wanted.value
+"""
 _COLUMNS = """
-SELECT e.id, e.issue_id, e.project_id, p.public_id, i.fingerprint, e.timestamp_ms, e.received_at_ms, e.source,
-       e.environment, e.release, e.level, e.error_type, e.message, e.stack, e.route, e.screen, e.http_status,
-       e.request_id, e.user_id_hash, e.device_id_hash, e.app_version, e.build_number, e.metadata, e.extra
+SELECT e.id, f.issue_id, f.project_id, p.public_id, i.fingerprint, e.timestamp_ms, e.received_at_ms, d.dims, e.body
 """
 _SELECT_BY_IDS = f"""{_COLUMNS}
   FROM json_each(:ids) AS wanted
   JOIN events AS e ON e.id = wanted.value
-  JOIN issues AS i ON i.id = e.issue_id
+  LEFT JOIN event_dims AS d ON d.id = e.dims_id
+  JOIN fingerprints AS f ON f.id = e.fingerprint_id
+  JOIN issues AS i ON i.id = f.issue_id
   JOIN projects AS p ON p.id = i.project_id
 """
 _SELECT_ONE = f"""{_COLUMNS}
   FROM events AS e
-  JOIN issues AS i ON i.id = e.issue_id
+  LEFT JOIN event_dims AS d ON d.id = e.dims_id
+  JOIN fingerprints AS f ON f.id = e.fingerprint_id
+  JOIN issues AS i ON i.id = f.issue_id
   JOIN projects AS p ON p.id = i.project_id
- WHERE e.id = :event_id AND e.issue_id = :issue_id
+ WHERE e.id = :event_id AND f.issue_id = :issue_id
 """
-_SELECT_TRAITS = """
-SELECT source, level, http_status, app_version
-  FROM events INDEXED BY events_by_issue
- WHERE issue_id = :issue_id
- ORDER BY timestamp_ms DESC, id DESC
- LIMIT :limit
+_NEWEST = """
+SELECT timestamp_ms, event_id FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id ORDER BY timestamp_ms DESC, event_id DESC LIMIT 1
 """
-_SELECT_EDGES = """
-SELECT (SELECT id FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id ORDER BY timestamp_ms DESC, id DESC LIMIT 1),
-       (SELECT id FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id AND timestamp_ms >= :timestamp_ms AND (timestamp_ms, id) > (:timestamp_ms, :id)
-         ORDER BY timestamp_ms, id LIMIT 1),
-       (SELECT id FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id AND timestamp_ms <= :timestamp_ms AND (timestamp_ms, id) < (:timestamp_ms, :id)
-         ORDER BY timestamp_ms DESC, id DESC LIMIT 1),
-       (SELECT id FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id ORDER BY timestamp_ms, id LIMIT 1),
-       (SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id AND (timestamp_ms, id) > (:timestamp_ms, :id) LIMIT :count_max) AS newer),
-       (SELECT count(*) FROM (SELECT 1 FROM events INDEXED BY events_by_issue
-         WHERE issue_id = :issue_id LIMIT :count_max) AS counted)
+_OLDEST = """
+SELECT timestamp_ms, event_id FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id ORDER BY timestamp_ms, event_id LIMIT 1
+"""
+_NEWER = """
+SELECT timestamp_ms, event_id FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id AND timestamp_ms >= :timestamp_ms
+   AND (timestamp_ms, event_id) > (:timestamp_ms, :id)
+ ORDER BY timestamp_ms, event_id LIMIT 1
+"""
+_OLDER = """
+SELECT timestamp_ms, event_id FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id AND timestamp_ms <= :timestamp_ms
+   AND (timestamp_ms, event_id) < (:timestamp_ms, :id)
+ ORDER BY timestamp_ms DESC, event_id DESC LIMIT 1
+"""
+_COUNT_NEWER = """
+SELECT count(*) FROM (SELECT 1 FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id AND (timestamp_ms, event_id) > (:timestamp_ms, :id) LIMIT :count_max) AS newer
+"""
+_COUNT_ALL = """
+SELECT count(*) FROM (SELECT 1 FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id LIMIT :count_max) AS everything
 """
 
 
@@ -129,9 +143,9 @@ def list_events(
 ) -> EventPage:
     """One page of the issues' events, newest client timestamp first."""
     assert 0 < limit <= ROWS_MAX
-    found = keys(db, _WALK, issue_ids, before=before, skip=skip, limit=limit + 1)
+    found = keys(db, _WALK, _fingerprints(db, issue_ids), before=before, skip=skip, limit=limit + 1)
     page = found[:limit]
-    rows = {row.id: row for row in _by_ids(db, [key.id for key in page])}
+    rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
     return EventPage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
@@ -140,28 +154,77 @@ def get_event(db: Db, issue_id: int, event_id: int) -> EventRow | None:
     if event_id > ROW_ID_MAX:
         return None
     row = db.execute(_SELECT_ONE, {"issue_id": issue_id, "event_id": event_id}).fetchone()
-    return EventRow(*row) if row else None
+    return _event_row(row, dictionary_of(db)) if row else None
 
 
 def neighbours(db: Db, event: EventRow) -> Neighbours:
     """What "newer", "older" and the two ends lead to from `event`, within its issue."""
-    bindings = {
-        "issue_id": event.issue_id,
-        "timestamp_ms": event.timestamp_ms,
-        "id": event.id,
-        "count_max": POSITION_MAX + 1,
-    }
-    row = db.execute(_SELECT_EDGES, bindings).fetchone()
-    assert row is not None, "a SELECT without FROM has one row"
-    newest, newer, older, oldest, newer_count, total = row
-    return Neighbours(newest, newer, older, oldest, min(newer_count, POSITION_MAX) + 1, total)
+    arms = _fingerprints(db, [event.issue_id])
+    place = {"timestamp_ms": event.timestamp_ms, "id": event.id}
+    counted = {"count_max": POSITION_MAX + 1}
+    newest, oldest = _rows(db, _NEWEST, arms), _rows(db, _OLDEST, arms)
+    newer, older = _rows(db, _NEWER, arms, **place), _rows(db, _OLDER, arms, **place)
+    position = sum(row[0] for row in _rows(db, _COUNT_NEWER, arms, **place, **counted))
+    total = sum(row[0] for row in _rows(db, _COUNT_ALL, arms, **counted))
+    return Neighbours(
+        max(newest)[1] if newest else None,
+        min(newer)[1] if newer else None,
+        max(older)[1] if older else None,
+        min(oldest)[1] if oldest else None,
+        min(position, POSITION_MAX) + 1,
+        min(total, POSITION_MAX + 1),
+    )
 
 
 def newest_traits(db: Db, issue_id: int, *, limit: int) -> list[Traits]:
     """Of the newest `limit` events of an issue, newest first."""
-    assert 0 < limit <= ROWS_MAX
-    return [Traits(*row) for row in db.execute(_SELECT_TRAITS, {"issue_id": issue_id, "limit": limit})]
+    rows = list_events(db, [issue_id], limit=limit).rows
+    return [Traits(row.source, row.level, row.http_status, row.app_version) for row in rows]
 
 
-def _by_ids(db: Db, ids: Sequence[int]) -> list[EventRow]:
-    return [EventRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
+def _fingerprints(db: Db, issue_ids: Sequence[int]) -> list[int]:
+    return [row[0] for row in db.execute(_SELECT_FINGERPRINTS, {"issue_ids": ids_json(issue_ids)})]
+
+
+def _rows(db: Db, statement: str, arms: Sequence[int], **bindings: int) -> list[tuple[int, ...]]:
+    """One row of each fingerprint, where there is one."""
+    found = (db.execute(statement, {"fingerprint_id": arm, **bindings}).fetchone() for arm in arms)
+    return [row for row in found if row is not None]
+
+
+def by_ids(db: Db, ids: Sequence[int]) -> list[EventRow]:
+    """These events, in no order, whether they are counted already or not."""
+    find = dictionary_of(db)
+    return [_event_row(row, find) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
+
+
+def _event_row(row: tuple[Any, ...], find: DictionaryOf) -> EventRow:
+    *columns, dims, body = row
+    timestamp_ms = columns[5]
+    assert isinstance(body, bytes)
+    assert isinstance(timestamp_ms, int)
+    if dims is None:
+        dims, body = split_dims(body)
+    assert isinstance(dims, bytes)
+    e: Event = decode_body(body, dims, timestamp_ms, find)
+    return EventRow(  # type: ignore[call-arg]
+        *columns,
+        e.source,
+        e.environment,
+        e.release,
+        e.level,
+        e.error_type,
+        e.message,
+        e.stack,
+        e.route,
+        e.screen,
+        e.http_status,
+        e.request_id,
+        e.user_id_hash,
+        e.device_id_hash,
+        e.app_version,
+        e.build_number,
+        e.metadata,
+        e.event_id,
+        e.parts,
+    )

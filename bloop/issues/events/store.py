@@ -2,68 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TypeAlias
+from collections.abc import Iterable, Sequence
+from operator import itemgetter
+from typing import NamedTuple, TypeAlias
 
-from bloop.db.engine import Db
-from bloop.issues.counts.fold import Seen, user_key
-from bloop.records.record import ErrorRecord
+from bloop.db.engine import Db, ids_json
+from bloop.records.event_record import split_dims, user_key_of, with_dims
 
-EventRow: TypeAlias = tuple[object, ...]
+_KEY = itemgetter(0, 1, 2)
+
+DIMS_MAX = 20_000  # rows of event_dims: 2 MB here and on the disk
 
 # Positional, in column order: the statement runs once per event, and named bindings cost twice as much to bind.
-_INSERT = """
-INSERT INTO events (issue_id, project_id, timestamp_ms, received_at_ms, source, environment, release, level,
-                    error_type, message, stack, route, screen, http_status, request_id, user_id_hash,
-                    device_id_hash, app_version, build_number, metadata)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-"""
+_SELECT_NEWEST = "SELECT coalesce(max(id), 0) FROM events"
+_INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_KEY = "INSERT INTO events_by_fingerprint VALUES (?, ?, ?)"
+_DELETE = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
+
+_SELECT_DIMS = "SELECT id FROM event_dims WHERE project_id = ? AND dims = ?"
+_INSERT_DIMS = "INSERT INTO event_dims (project_id, dims) VALUES (?, ?) RETURNING id"
+_COUNT_DIMS = "SELECT count(*) FROM event_dims"
 
 _SELECT_UNSETTLED = """
-SELECT issue_id, project_id, received_at_ms, release, environment, source, route, user_id_hash, device_id_hash
-  FROM events
- WHERE id > (SELECT event_id FROM settled)
- ORDER BY id
+SELECT e.id, e.fingerprint_id, e.timestamp_ms, e.received_at_ms, d.dims, e.body
+  FROM events AS e
+  LEFT JOIN event_dims AS d ON d.id = e.dims_id
+ WHERE e.id > (SELECT event_id FROM settled)
+ ORDER BY e.id
 """
 
 _MARK_SETTLED = "UPDATE settled SET event_id = (SELECT coalesce(max(id), 0) FROM events)"
 
 
-def row_of(issue_id: int, record: ErrorRecord) -> EventRow:
-    """The bindings of one insert."""
-    e = record.event
-    return (
-        issue_id,
-        record.project_id,
-        e.timestamp_ms,
-        record.received_at_ms,
-        e.source,
-        e.environment,
-        e.release,
-        e.level,
-        e.error_type,
-        e.message,
-        e.stack,
-        e.route,
-        e.screen,
-        e.http_status,
-        e.request_id,
-        e.user_id_hash,
-        e.device_id_hash,
-        e.app_version,
-        e.build_number,
-        e.metadata,
-    )
+class Arrived(NamedTuple):
+    """A record on its way to its row: what is stored and counted, still encoded where it can be."""
+
+    project_id: int
+    received_at_ms: int
+    timestamp_ms: int
+    fingerprint: int
+    user_key: int
+    identity: bytes  # the fingerprint's text; empty: the number is all of it
+    dims: bytes
+    payload: bytes
+    body_at: int  # where the body begins in it
 
 
-def append(db: Db, rows: Iterable[EventRow]) -> None:
-    """Insert events; ids rise in the order given."""
-    db.executemany(_INSERT, rows)
+# A stored event that is not in the counters yet: fingerprint id, timestamp, event id, received at, user key, dims. A
+# plain tuple: tens of thousands a second are made.
+Uncounted: TypeAlias = tuple[int, int, int, int, int, bytes]
 
 
-def unsettled(db: Db) -> list[Seen]:
+class DimsIds:
+    """Ids of dims by project and bytes. What was learnt in a transaction that is rolled back is forgotten with it."""
+
+    def __init__(self, db: Db) -> None:
+        self.known: dict[tuple[int, bytes], int] = {}
+        self._fresh: list[tuple[int, bytes]] = []
+        self._db = db
+        self._count = int(db.execute(_COUNT_DIMS).get or 0)  # purging makes it too large until the next start
+
+    def learn(self, project_id: int, dims: bytes) -> None:
+        """Make them known, unless there are too many."""
+        key = (project_id, dims)
+        row = self._db.execute(_SELECT_DIMS, key).fetchone()
+        if row is None:
+            if self._count + len(self._fresh) >= DIMS_MAX:
+                return
+            row = (self._db.execute(_INSERT_DIMS, key).get,)
+        self.known[key] = row[0]
+        self._fresh.append(key)
+
+    def commit(self) -> None:
+        if self._fresh:
+            self._count += len(self._fresh)
+            self._fresh.clear()
+
+    def rollback(self) -> None:
+        for key in self._fresh:
+            self.known.pop(key, None)
+        self._fresh.clear()
+
+
+def append(db: Db, dims_ids: DimsIds, fingerprint_ids: Sequence[int], events: Sequence[Arrived]) -> list[Uncounted]:
+    """Insert events, at least one, each under its fingerprint; ids rise in the order given."""
+    projects, received, timestamps, _, users, _, dims, payloads, body_starts = zip(*events, strict=True)
+    known = dims_ids.known
+    for key in {key for key in zip(projects, dims, strict=True) if key not in known}:
+        dims_ids.learn(*key)
+    ids = [known.get(key, 0) for key in zip(projects, dims, strict=True)]
+    bodies = [
+        payload[body_at:] if dims_id else with_dims(payload)
+        for payload, body_at, dims_id in zip(payloads, body_starts, ids, strict=True)
+    ]
+    newest_id = int(db.execute(_SELECT_NEWEST).get)
+    event_ids = range(newest_id + 1, newest_id + 1 + len(events))
+    db.executemany(_INSERT, zip(event_ids, fingerprint_ids, timestamps, received, ids, bodies, strict=True))
+    return list(zip(fingerprint_ids, timestamps, event_ids, received, users, dims, strict=True))
+
+
+def add_keys(db: Db, events: Iterable[Uncounted]) -> None:
+    """Put settled events where pages find them. In the order of the table: neighbours share its pages."""
+    db.executemany(_INSERT_KEY, sorted(map(_KEY, events)))
+
+
+def delete(db: Db, event_ids: Sequence[int]) -> None:
+    """Remove events that were not settled, because what they hang on is gone."""
+    if event_ids:
+        db.execute(_DELETE, {"ids": ids_json(event_ids)})
+
+
+def unsettled(db: Db) -> list[Uncounted]:
     """Stored events that are not in the counters yet: at most what the writer stores between two settlings."""
-    return [(*row[:7], user_key(row[7], row[8])) for row in db.execute(_SELECT_UNSETTLED)]
+    found = []
+    for event_id, fingerprint_id, timestamp_ms, received_at_ms, dims, stored in db.execute(_SELECT_UNSETTLED):
+        dims, body = (dims, stored) if dims is not None else split_dims(stored)
+        found.append((fingerprint_id, timestamp_ms, event_id, received_at_ms, user_key_of(body), dims))
+    return found
 
 
 def mark_settled(db: Db) -> None:

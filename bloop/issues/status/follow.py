@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from bloop.db.engine import Db
-from bloop.issues.counts.fold import Seen
+from bloop.issues.counts.fold import CountedEvent
 from bloop.issues.status import audit
 from bloop.issues.status.audit import SWEEP, WRITER
 from bloop.issues.status.model import Status
@@ -75,7 +75,9 @@ class _Issue(NamedTuple):
     muted_progress: str | None
 
 
-def follow(db: Db, issue_ids: Collection[int], events: Iterable[Seen]) -> tuple[dict[int, Status], list[Signal]]:
+def follow(
+    db: Db, issue_ids: Collection[int], events: Iterable[CountedEvent]
+) -> tuple[dict[int, Status], list[Signal]]:
     """Let these issues follow their events (X1); the statuses that changed, and what there is to tell.
 
     Call it when the releases of the events are registered already.
@@ -110,9 +112,9 @@ def end_due_mutes(db: Db, now_ms: int) -> int:
     return len(found)
 
 
-def _by_issue(issue_ids: Collection[int], events: Iterable[Seen]) -> dict[int, list[Seen]]:
+def _by_issue(issue_ids: Collection[int], events: Iterable[CountedEvent]) -> dict[int, list[CountedEvent]]:
     """The events of these issues, in the order they were received: lanes are drained one after the other."""
-    found: dict[int, list[Seen]] = {issue_id: [] for issue_id in issue_ids}
+    found: dict[int, list[CountedEvent]] = {issue_id: [] for issue_id in issue_ids}
     for event in events:
         if event[0] in found:
             found[event[0]].append(event)
@@ -121,11 +123,11 @@ def _by_issue(issue_ids: Collection[int], events: Iterable[Seen]) -> dict[int, l
     return found
 
 
-def _received_at_ms(event: Seen) -> int:
+def _received_at_ms(event: CountedEvent) -> int:
     return event[2]
 
 
-def _follow_resolved(db: Db, issue: _Issue, events: Sequence[Seen], registry: _Registry) -> Signal | None:
+def _follow_resolved(db: Db, issue: _Issue, events: Sequence[CountedEvent], registry: _Registry) -> Signal | None:
     resolution = Resolution(issue.resolved_in_release, bool(issue.resolved_in_next))
     resolved_at_ms = issue.resolved_at_ms or 0
     later = [event for event in events if event[2] >= resolved_at_ms]  # X3
@@ -142,7 +144,7 @@ def _follow_resolved(db: Db, issue: _Issue, events: Sequence[Seen], registry: _R
     return None
 
 
-def _follow_muted(db: Db, issue: _Issue, events: Sequence[Seen]) -> Signal | None:
+def _follow_muted(db: Db, issue: _Issue, events: Sequence[CountedEvent]) -> Signal | None:
     mute = Mute(issue.muted_until_ms, issue.muted_events, issue.muted_per_hour)
     later = [event for event in events if event[2] >= (issue.muted_at_ms or 0)]  # X3
     if not later:
@@ -156,9 +158,11 @@ def _follow_muted(db: Db, issue: _Issue, events: Sequence[Seen]) -> Signal | Non
     return _tell(db, issue, later[done.at], SignalKind.ISSUE_UNMUTED, Status.UNRESOLVED, detail)
 
 
-def _tell(db: Db, issue: _Issue, event: Seen, kind: SignalKind, status: Status, detail: dict[str, Any]) -> Signal:
+def _tell(
+    db: Db, issue: _Issue, event: CountedEvent, kind: SignalKind, status: Status, detail: dict[str, Any]
+) -> Signal:
     """The audit line and the signal of what `event` did."""
-    _, _, at_ms, release, environment, source, route, _ = event
+    _, _, at_ms, release, environment, source, route = event
     statuses = (issue.status, status)
     audit.write(db, (issue.id, issue.project_id), statuses, WRITER, at_ms, release=release, detail=detail)
     data = {"release": release, "environment": environment, "source": source, "route": route, **detail}

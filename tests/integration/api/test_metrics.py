@@ -13,6 +13,7 @@ from bloop.base import meters
 from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.base.reasons import Reason
 from bloop.health.exposition import NOBODY, PARTS, REST, Families, Seen
+from bloop.ingest.registry import METERS
 from bloop.projects.tokens.api import ADMINS_ONLY
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from bloop.ring.segment import LaneStat, Meters
@@ -140,7 +141,7 @@ def test_projects_beyond_the_limit_are_added_up_and_the_oldest_keep_their_names(
 
 
 def test_requests_of_both_servers_are_counted_by_route(server: Server, seed: Seed) -> None:
-    tally = meters.Tally()
+    tally = meters.Tally(METERS)
     for took_ns in (50_000, 200_000):
         cell = tally.cell("POST", "/v1/ingest", "200 OK")
         cell[bisect_left(meters.ANSWER_BOUNDS_NS, took_ns)] += 1

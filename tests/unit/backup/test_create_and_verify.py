@@ -90,7 +90,7 @@ def test_unpacked_by_hand_it_is_the_database(seed: Seed, entry: Entry, tmp_path:
 
 def test_what_the_log_holds_is_in_the_backup(seed: Seed, folder: Path) -> None:
     with contextlib.closing(connection.open_control(seed.path)) as db:
-        db.execute("INSERT INTO issue_users SELECT id, x'00' FROM issues")
+        db.execute("INSERT INTO issue_users SELECT id, 1 FROM fingerprints")
         assert seed.path.with_name("bloop.db-wal").stat().st_size > 0
 
         assert create(seed.path, folder, NOW_MS).manifest.rows["issue_users"] == 3

@@ -234,3 +234,14 @@ def no_connection_left() -> Iterator[None]:
     """Closing a file drops its locks: a connection of ours would make these tests meaningless."""
     yield
     assert not list(apsw.connections())
+
+
+def test_dictionaries_made_since_the_backup_come_along(seed: Seed, entry: Entry, tmp_path: Path) -> None:
+    """Events that wait in the ring may be packed with them."""
+    change(seed.path, "INSERT INTO dictionaries VALUES (5, x'0102', 'trained', 9)")
+    seed.close()
+
+    restore(entry.path, seed.path, LATER_MS)
+
+    assert value(seed.path, "SELECT hex(content) FROM dictionaries WHERE id = 5") == "0102"
+    assert value(seed.path, "SELECT count(*) FROM dictionaries") == 2

@@ -9,8 +9,6 @@ import pytest
 from bloop.base import meters
 from bloop.base.meters import (
     ANSWER_BOUNDS_NS,
-    ANSWERS,
-    BATCH,
     BLOCK_WORDS,
     CLASSES,
     CODES,
@@ -19,19 +17,19 @@ from bloop.base.meters import (
     NS,
     OTHER,
     REFUSALS_WORD,
-    SINGLE,
     TIMING_WORD,
-    TOOK,
     VISIBLE,
     Answer,
     Route,
     Tally,
 )
+from bloop.ingest.registry import METERS
 from bloop.ring import Consumer, Producer, Segment
 from bloop.ring.layout import CONSUMER_METERS, LANE_METERS
 from tests.unit.ring.support import fresh_ring_name
 
 MS = NS // 1000
+SINGLE, BATCH = "/v1/ingest", "/v1/ingest/batch"
 
 
 def note(tally: Tally, method: str, path: str, status: str, took_ns: int) -> None:
@@ -50,8 +48,8 @@ def words_of(*added: dict[int, int]) -> list[int]:
 
 
 def test_no_two_numbers_share_a_word():
-    lane = [*ANSWERS.values()]
-    for timing in TOOK.values():
+    lane = [*METERS.answers.values()]
+    for timing in METERS.took.values():
         lane += range(timing.first_word, timing.sum_word + 1)
     writer = [*range(FLUSH.first_word, FLUSH.sum_word + 1), *range(VISIBLE.first_word, VISIBLE.sum_word + 1)]
 
@@ -70,12 +68,12 @@ def test_sixteen_dialects_of_four_routes_have_room_before_the_refusals():
 
 def test_words_keep_their_meaning_from_release_to_release():
     """M3"""
-    assert ANSWERS[Answer("POST", SINGLE, "200")] == 0
-    assert ANSWERS[Answer("POST", BATCH, "5xx")] == 32 + 13
-    assert ANSWERS[Answer("OPTIONS", SINGLE, "204")] == 14
-    assert ANSWERS[Answer(OTHER, SINGLE, OTHER)] == 16
-    assert ANSWERS[Answer(NO_ROUTE, NO_ROUTE, "400")] == 2048
-    assert (TOOK[SINGLE].first_word, TOOK[BATCH].first_word) == (18, 50)
+    assert METERS.answers[Answer("POST", SINGLE, "200")] == 0
+    assert METERS.answers[Answer("POST", BATCH, "5xx")] == 32 + 13
+    assert METERS.answers[Answer("OPTIONS", SINGLE, "204")] == 14
+    assert METERS.answers[Answer(OTHER, SINGLE, OTHER)] == 16
+    assert METERS.answers[Answer(NO_ROUTE, NO_ROUTE, "400")] == 2048
+    assert (METERS.took[SINGLE].first_word, METERS.took[BATCH].first_word) == (18, 50)
 
 
 def test_a_value_on_a_bound_belongs_to_it_and_the_next_above_does_not():
@@ -86,7 +84,7 @@ def test_a_value_on_a_bound_belongs_to_it_and_the_next_above_does_not():
 
 
 def test_answers_are_read_back_by_method_route_and_code():
-    tally = Tally()
+    tally = Tally(METERS)
     note(tally, "POST", SINGLE, "200 OK", 40 * 1000)
     note(tally, "POST", "//v1/ingest/", "200 OK", 3 * MS)
     note(tally, "POST", BATCH, "429 Too Many Requests", 5 * NS)
@@ -95,13 +93,13 @@ def test_answers_are_read_back_by_method_route_and_code():
 
     words = words_of(tally.take())
 
-    assert {answer: n for answer, n in meters.answers(words).items() if n} == {
+    assert {answer: n for answer, n in METERS.read(words).items() if n} == {
         Answer("POST", SINGLE, "200"): 2,
         Answer("POST", BATCH, "429"): 1,
         Answer("OPTIONS", SINGLE, "204"): 1,
         Answer(NO_ROUTE, NO_ROUTE, "431"): 1,
     }
-    single, batch = (TOOK[route].read(words) for route in (SINGLE, BATCH))
+    single, batch = (METERS.took[route].read(words) for route in (SINGLE, BATCH))
     assert (single.counts[0], single.counts[4], sum(single.counts)) == (2, 1, 3)
     assert (batch.counts[-1], batch.sum_s) == (1, 5.0)
 
@@ -117,23 +115,23 @@ def test_answers_are_read_back_by_method_route_and_code():
     ],
 )
 def test_what_nobody_foresaw_has_a_line_too(noted: tuple[str, str, str], line: Answer):
-    tally = Tally()
+    tally = Tally(METERS)
     note(tally, *noted, 1)
 
-    assert {answer: n for answer, n in meters.answers(words_of(tally.take())).items() if n} == {line: 1}
+    assert {answer: n for answer, n in METERS.read(words_of(tally.take())).items() if n} == {line: 1}
 
 
 def test_spellings_of_a_path_do_not_pile_up():
-    tally = Tally()
+    tally = Tally(METERS)
     for slashes in range(1, 1000):
         note(tally, "POST", "/" * slashes + "v1/ingest", "200 OK", 1)
 
     assert len(tally._cells) < 100
-    assert meters.answers(words_of(tally.take()))[Answer("POST", SINGLE, "200")] == 999
+    assert METERS.read(words_of(tally.take()))[Answer("POST", SINGLE, "200")] == 999
 
 
 def test_what_was_taken_is_not_taken_again():
-    tally = Tally()
+    tally = Tally(METERS)
     note(tally, "POST", SINGLE, "200 OK", 1)
     first = tally.take()
     assert tally.take() == {}

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from bloop.bench.bodies import Body, bodies
-from bloop.ingest.dialects.native import decode_json, parse_event
+from bloop.ingest.dialects.native_event import decode_json, parse_event
 from bloop.ingest.limits import Limits
 
 NOW_MS = 1_763_000_000_000

@@ -113,6 +113,6 @@ def test_statistics_are_taken_of_large_databases_only_and_table_by_table(
         refresh(seed.db, statement)
 
     assert any('"events"' in statement for statement in stale)
-    assert seed.value("SELECT stat FROM sqlite_stat1 WHERE idx = 'events_by_issue'").startswith("20 ")
+    assert seed.value("SELECT stat FROM sqlite_stat1 WHERE idx = 'events_by_fingerprint'").startswith("20 ")
     # Empty tables have nothing to take statistics of and are proposed again.
     assert all('"events"' not in statement for statement in statistics.stale_statistics(seed.db))

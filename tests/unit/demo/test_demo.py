@@ -13,8 +13,9 @@ from bloop.demo.faults import FAULTS
 from bloop.demo.month import SPAN_DAYS, demo_changes, demo_events
 from bloop.grouping import v1
 from bloop.grouping.frames import parse
-from bloop.ingest.dialects.native import Event, parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
+from bloop.records.event import Event
 
 NOW_MS = 1_768_739_400_000  # 2026-01-18 12:30 UTC
 

@@ -4,7 +4,7 @@ import pytest
 
 from bloop.grouping.normalize import normalize_message, top_frame
 from bloop.grouping.v1 import ALGORITHM, compute, culprit
-from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from tests import vectors
 from tests.unit.ingest.ingest import NOW_MS, event

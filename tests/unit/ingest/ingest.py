@@ -10,11 +10,13 @@ from falcon import testing
 
 from bloop.base.outcomes import Category, Outcome
 from bloop.base.rate_limit import RateLimiter
-from bloop.ingest.app import create_ingest_app
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.signature import sign
-from bloop.records.record import ErrorRecord, Kind, Rejection, decode_error, decode_rejection
+from bloop.records.event_record import EventRecord
+from bloop.records.record import EVENT_FORM, Kind, Rejection, decode_rejection
+from tests.stored import decoded
+from workers.ingest import create_ingest_app
 
 KEY = "bloop_" + "1a" * 32
 OTHER_KEY = "bloop_" + "2b" * 32
@@ -38,7 +40,7 @@ class RecordingSink:
         if form == Kind.NOTE:
             self.notes.append(decode_rejection(payload))
             return True
-        assert form == Kind.EVENT
+        assert form == EVENT_FORM
         if self.room is not None:
             if self.room == 0:
                 return False
@@ -54,8 +56,8 @@ class RecordingSink:
         self.log.append(Outcome(outcome).label)
 
     @property
-    def records(self) -> list[ErrorRecord]:
-        return [decode_error(payload) for payload in self.payloads]
+    def records(self) -> list[EventRecord]:
+        return [decoded(payload) for payload in self.payloads]
 
     def balance(self) -> int:
         """RECEIVED less everything that is accounted for; 0 when the ledger balances."""

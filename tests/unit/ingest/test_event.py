@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from bloop.base import config
 from bloop.base.errors import InvalidEvent
 from bloop.base.json_body import decode_json
-from bloop.ingest.dialects.native import LEVELS, Event, parse_event
+from bloop.ingest.dialects.native_event import LEVELS, parse_event
 from bloop.ingest.limits import Limits
+from bloop.records.event import Event
 from tests import vectors
 from tests.unit.ingest.ingest import NOW_MS, event
 
@@ -34,7 +35,7 @@ def fault(data: Any, limits: Limits = LIMITS) -> tuple[str, str]:
 def test_good_body_is_stored_as(case):
     parsed, _ = parse_event(decode_json(case["body"].encode()), LIMITS, NOW_MS)
 
-    assert msgspec.structs.asdict(parsed) == case["stored"]
+    assert msgspec.structs.asdict(parsed) == case["stored"] | {"event_id": None, "parts": None}
 
 
 @pytest.mark.parametrize("case", vectors.load("bad_bodies"), ids=vectors.case_id)

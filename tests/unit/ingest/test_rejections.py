@@ -74,7 +74,7 @@ def test_the_next_second_is_noted_again() -> None:
 
     for at_ms in (1000, 1999, 2000):
         for _ in range(PER_SECOND + 1):
-            notes.note(0, Outcome.INVALID, "", {}, at_ms)
+            notes.note(0, Outcome.INVALID, "", "", {}, at_ms)
 
     assert [note.rejected_at_ms for note in sink.notes] == [1000] * PER_SECOND + [2000] * PER_SECOND
 
@@ -115,7 +115,7 @@ def test_a_note_can_always_be_encoded_and_stays_small(value: str) -> None:
     sink = RecordingSink()
     env = {"HTTP_X_PROJECT_KEY": value, "HTTP_USER_AGENT": value, "CONTENT_LENGTH": value, "REMOTE_ADDR": value}
 
-    Rejections(sink, ClientAddresses()).note(0, Outcome.INVALID, value, env, NOW_MS)
+    Rejections(sink, ClientAddresses()).note(0, Outcome.INVALID, value, value, env, NOW_MS)
 
     assert len(encode_rejection(sink.notes[0])) < 500
 

@@ -23,7 +23,7 @@ from bloop.issues.status.regression import NOW, Resolution
 from bloop.issues.status.store import change_status
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error
+from bloop.records.record import EVENT_FORM, encode_event
 from tests.unit.pipeline.test_store import PLAIN, RING, T0, Event, rows
 
 ADA = Actor("u1", "api", "192.0.2.0/24")
@@ -57,8 +57,8 @@ class World:
         batch = []
         for release, after_ms, environment, fingerprint, source in events:
             fields = PLAIN | {"release": release, "environment": environment, "source": source}
-            payload = encode_error(1, T0 + after_ms, fingerprint, "v1", Event(**fields))
-            batch.append((int(Kind.EVENT), payload, 0))
+            payload = encode_event(1, T0 + after_ms, fingerprint, "v1", Event(**fields))
+            batch.append((EVENT_FORM, payload, 0))
         self.store.store(batch, {0: 64}, [], now_ms=T0, settle=settle)
 
     def change(self, status: Status, *, after_ms: int = 10, resolution: Resolution = NOW, mute: Mute = FOREVER) -> None:

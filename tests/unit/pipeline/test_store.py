@@ -12,12 +12,17 @@ from bloop.base.clock import HOUR_MS, MINUTE_MS
 from bloop.base.outcomes import Category, Outcome
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.ingest.dialects.native import Event
-from bloop.issues import store as issues
+from bloop.issues import kind
 from bloop.issues.events import store as events
+from bloop.pipeline import dictionaries
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
-from bloop.records.record import Kind, encode_error, form
+from bloop.records import event_record
+from bloop.records.dictionary import Dictionary
+from bloop.records.event import Event
+from bloop.records.event_record import START
+from bloop.records.record import EVENT_FORM, Kind, encode_event, form
+from tests.stored import stored_events
 
 T0 = 1_760_000_400_000  # a whole hour and a whole minute
 RING = 7
@@ -51,7 +56,7 @@ class FakeCell(NamedTuple):
 
 
 def record(fingerprint="aa", *, at_ms=T0, project_id=1, lane=0, **fields):
-    return Kind.EVENT, encode_error(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
+    return EVENT_FORM, encode_event(project_id, at_ms, fingerprint, "v1", Event(**(PLAIN | fields))), lane
 
 
 @pytest.fixture
@@ -177,8 +182,9 @@ class TestIssues:
         }
         put(store, record(at_ms=T0 + 1, **full))
 
-        columns = [*full, "received_at_ms"]
-        assert rows(db, f"SELECT {', '.join(columns)} FROM events") == [(*full.values(), T0 + 1)]
+        (stored,) = stored_events(db)
+        assert {name: getattr(stored, name) for name in full} == full
+        assert stored.received_at_ms == T0 + 1
 
 
 class TestStatus:
@@ -269,7 +275,12 @@ class TestExactlyOnce:
         put(store, record(), record("other"))
 
         assert rows(db, "SELECT fingerprint, event_count FROM issues ORDER BY 1") == [("aa", 1), ("other", 2)]
-        assert rows(db, "SELECT count(*) FROM events WHERE issue_id NOT IN (SELECT id FROM issues)") == [(0,)]
+        assert rows(db, "SELECT count(*) FROM events WHERE fingerprint_id NOT IN (SELECT id FROM fingerprints)") == [
+            (0,)
+        ]
+        assert rows(db, "SELECT id FROM events ORDER BY 1") == rows(
+            db, "SELECT event_id FROM events_by_fingerprint ORDER BY 1"
+        )
 
 
 COUNTERS = (
@@ -389,14 +400,11 @@ class TestDeadLetters:
         assert totals(db)[2, Outcome.DEAD_LETTER] == 1
 
     def test_a_record_that_cannot_be_stored_is_kept_aside_and_its_neighbours_are_stored(self, store, db, monkeypatch):
-        row_of = events.row_of
-
-        def refuse(issue_id, record):
+        def refuse(record):
             if record.event.message == "poison":
                 raise ValueError("cannot bind this")
-            return row_of(issue_id, record)
 
-        monkeypatch.setattr(events, "row_of", refuse)
+        monkeypatch.setattr(kind, "culprit_of", refuse)
         done = put(store, record("a"), record("b", message="poison"), record("c"))
 
         assert (done.events, done.dead) == (2, 1)
@@ -484,7 +492,7 @@ class TestLedger:
         }
         assert rows(db, "SELECT reason FROM dead_letters ORDER BY id") == [
             ("record kind 3 is not known to this writer",),
-            ("error record of version 9 is not known to this release",),
+            ("event record of version 9 is not known to this release",),
         ]
 
     def test_dead_and_discarded_records_balance_too(self, store, db):
@@ -503,12 +511,86 @@ class TestLedger:
         assert totals(db)[1, Outcome.RECEIVED] == totals(db)[1, Outcome.STORED] + totals(db)[1, Outcome.DEAD_LETTER]
 
 
-def test_ids_learnt_in_a_transaction_that_failed_are_forgotten():
-    ids = issues.IssueIds()
-    ids.learn((1, "a"), 10)
-    ids.rollback()
-    ids.learn((1, "b"), 11)
-    ids.commit()
+class TestFingerprints:
+    def test_texts_with_one_number_are_two_issues(self, store, db):
+        """A client can craft texts that share their 64 bits: what decides is the text."""
+        number_at = START.size - 18  # before the user key and the length of the dims
 
-    assert ids.get((1, "a")) is None
-    assert ids.get((1, "b")) == 11
+        def crafted(text):
+            number, payload, lane = record(text)
+            return number, payload[:number_at] + b"\5" * 8 + payload[number_at + 8 :], lane
+
+        put(store, crafted("first"), crafted("second"))
+        put(Store(db, RING, make_kinds(db)), crafted("second"), record("05" * 8))
+
+        found = rows(db, "SELECT fingerprint, event_count FROM issues ORDER BY id")
+        assert found == [("first", 1), ("second", 2), ("0505050505050505", 1)]
+        assert rows(db, "SELECT DISTINCT hash FROM fingerprints") == [(0x0505050505050505,)]
+
+    def test_events_of_an_issue_deleted_before_they_were_counted_go_with_it(self, store, db, path):
+        put(store, record("a"), record("b"))
+        put(store, record("a"), record("b"), settle=False)
+        other = connection.open_control(path)
+        other.execute("DELETE FROM issues WHERE fingerprint = 'a'")
+        other.close()
+
+        put(store, record("b"))
+
+        assert rows(db, "SELECT fingerprint, event_count FROM issues") == [("b", 3)]
+        assert rows(db, "SELECT count(*) FROM events") == [(3,)]
+        assert rows(db, "SELECT count(*) FROM events_by_fingerprint") == [(3,)]
+
+    def test_events_are_on_pages_once_they_are_counted_in_the_order_of_their_own_time(self, store, db):
+        put(store, record("a", timestamp_ms=T0 + 5), record("b"), record("a", timestamp_ms=T0 + 3), settle=False)
+        assert rows(db, "SELECT count(*) FROM events_by_fingerprint") == [(0,)]
+
+        put(store)
+
+        keys = "SELECT k.* FROM events_by_fingerprint AS k JOIN fingerprints AS f ON f.id = k.fingerprint_id"
+        assert rows(db, f"{keys} WHERE f.fingerprint = 'a'") == [(1, T0 + 3, 3), (1, T0 + 5, 1)]
+
+
+class TestDims:
+    def test_dims_that_do_not_fit_the_table_stay_with_their_events(self, store, db, monkeypatch):
+        monkeypatch.setattr(events, "DIMS_MAX", 2)
+
+        put(store, *[record("a", release=f"1.{n}") for n in range(4)])
+        put(Store(db, RING, make_kinds(db)), record("a", release="1.0"), record("a", release="9"))
+
+        assert rows(db, "SELECT count(*) FROM event_dims") == [(2,)]
+        assert [event.release for event in stored_events(db)] == ["1.0", "1.1", "1.2", "1.3", "1.0", "9"]
+
+    def test_what_cannot_be_counted_later_is_not_stored(self, store, db):
+        number, payload, lane = record()
+        broken = payload[: START.size] + b"\xc1" + payload[START.size + 1 :]
+
+        done = put(store, (number, broken, lane), record("b"))
+
+        assert (done.events, done.dead) == (1, 1)
+
+
+class TestOlderRecords:
+    def test_records_of_the_version_before_are_stored_like_todays(self, store, db):
+        fields = PLAIN | {"stack": "at f (a.js:1)", "user_id_hash": "u1", "route": "/r"}
+        event = [fields[name] for name in Event.__struct_fields__[:17]]
+        before = (form(Kind.EVENT, 0), msgspec.msgpack.encode([1, T0, "aa", "v1", event]), 0)
+
+        done = put(store, before, record("aa", **fields), before)
+
+        assert (done.events, done.dead) == (3, 0)
+        assert rows(db, "SELECT fingerprint, event_count, user_count FROM issues") == [("aa", 3, 1)]
+        first, second, third = stored_events(db)
+        assert first._replace(id=0) == second._replace(id=0) == third._replace(id=0)
+
+    def test_an_event_whose_dictionary_is_missing_is_a_dead_letter(self, store, db):
+        other = Dictionary(b"    at nowhere (/app/unknown.js:1:1)\n" * 20)
+        event = Event(**PLAIN | {"stack": "    at nowhere (/app/unknown.js:1:1)\n" * 9})
+        payload = event_record.encode(1, T0, "aa", "v1", event, other)
+
+        done = put(store, (EVENT_FORM, payload, 0), record("b"))
+        assert (done.events, done.dead) == (1, 1)
+        dictionaries.add(db, other, origin="trained", now_ms=T0)
+
+        done = put(store, (EVENT_FORM, payload, 0))
+        assert (done.events, done.dead) == (1, 0)
+        assert stored_events(db)[1].stack == event.stack

@@ -16,7 +16,7 @@ from bloop.projects import read as read_projects
 from bloop.projects import store as projects
 from bloop.projects.tokens import read as read_tokens
 from bloop.projects.write_keys.store import WriteKeyKind, create_write_key
-from tests.seed import NOW_MS, Seed
+from tests.seed import NOW_MS, Seed, fingerprint_id
 
 HOUR_MS = 3_600_000
 
@@ -36,7 +36,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         for hour in range(4):
             seed.event(issue)
             seed.hour(issue, hour * HOUR_MS, 1)
-            seed.db.execute("INSERT INTO issue_users VALUES (?, ?)", (issue, bytes([hour])))
+            seed.db.execute("INSERT INTO issue_users VALUES (?, ?)", (fingerprint_id(issue), hour))
         seed.db.execute(
             "INSERT INTO status_changes (issue_id, project_id, old_status, new_status, changed_via, changed_at_ms)"
             " VALUES (?, ?, 'unresolved', 'resolved', 'api', 0)",
@@ -45,6 +45,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         seed.db.execute(
             "INSERT INTO signals (kind, project_id, issue_id, at_ms) VALUES ('issue.new', ?, ?, 0)", (project, issue)
         )
+    seed.db.execute("INSERT INTO event_dims (project_id, dims) VALUES (?, x'01')", (project,))
     seed.route(project, "/a", 1)
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 12, 0, 0)", (project,))
     seed.token(project, "errors:read")
@@ -59,7 +60,9 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         (project,),
     )
     seed.db.execute("UPDATE issues SET is_firing = 1 WHERE id = ?", (issue,))
-    seed.db.execute("INSERT INTO minute_counts VALUES (?, 60000, ?, 'production', 'api', 4)", (project, issue))
+    seed.db.execute(
+        "INSERT INTO minute_counts VALUES (?, 60000, ?, 'production', 'api', 4)", (project, fingerprint_id(issue))
+    )
     rule = "INSERT INTO alert_rules (project_id, name, rule_type, config, created_at_ms, updated_at_ms)"
     seed.db.execute(f"{rule} VALUES (?, 'New', 'new_issue', '{{}}', 0, 0)", (project,))
     rule_id = seed.db.last_insert_rowid()
@@ -109,8 +112,11 @@ def rows_of(seed: Seed, project_id: int) -> dict[str, int]:
         columns = {row[1] for row in seed.rows(f"PRAGMA table_info({table})")}
         by_issue = f"SELECT count(*) FROM {table} WHERE issue_id IN (SELECT id FROM issues WHERE project_id = ?)"
         by_project = f"SELECT count(*) FROM {table} WHERE project_id = ?"
-        if columns & {"project_id", "issue_id"}:
-            count = seed.value(by_project if "project_id" in columns else by_issue, project_id)
+        by_fingerprint = f"""
+            SELECT count(*) FROM {table} WHERE fingerprint_id IN (SELECT id FROM fingerprints WHERE project_id = ?)"""
+        if columns & {"project_id", "issue_id", "fingerprint_id"}:
+            by = by_project if "project_id" in columns else by_issue if "issue_id" in columns else by_fingerprint
+            count = seed.value(by, project_id)
             found |= {table: count} if count else {}
     return found
 
@@ -119,7 +125,7 @@ def test_every_table_with_rows_of_a_project_is_purged_or_spared_by_name(seed: Se
     tables = {
         table
         for (table,) in seed.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")
-        if {row[1] for row in seed.rows(f"PRAGMA table_info({table})")} & {"project_id", "issue_id"}
+        if {row[1] for row in seed.rows(f"PRAGMA table_info({table})")} & {"project_id", "issue_id", "fingerprint_id"}
     }
 
     purged = {table.name for table in features.tables() if table.purge}

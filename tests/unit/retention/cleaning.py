@@ -39,7 +39,10 @@ class Stored(NamedTuple):
 
 
 def stored(seed: Seed) -> list[Stored]:
-    rows = seed.rows("SELECT id, issue_id, project_id, timestamp_ms, received_at_ms FROM events ORDER BY id")
+    rows = seed.rows("""
+        SELECT e.id, f.issue_id, f.project_id, e.timestamp_ms, e.received_at_ms
+          FROM events AS e JOIN fingerprints AS f ON f.id = e.fingerprint_id
+         ORDER BY e.id""")
     return [Stored(*row) for row in rows]
 
 
@@ -61,7 +64,10 @@ def add_events(seed: Seed, rows: Iterable[tuple[int, int, int]], message: str = 
 
 def settle(seed: Seed) -> None:
     """Everything stored is counted, as the writer leaves it."""
-    seed.db.execute("UPDATE issues SET event_count = (SELECT count(*) FROM events AS e WHERE e.issue_id = issues.id)")
+    seed.db.execute("""
+        UPDATE issues SET event_count = (
+            SELECT count(*) FROM fingerprints AS f JOIN events AS e ON e.fingerprint_id = f.id
+             WHERE f.issue_id = issues.id)""")
     events.mark_settled(seed.db)
 
 

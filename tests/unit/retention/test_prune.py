@@ -13,7 +13,7 @@ from bloop.base.clock import DAY_MS
 from bloop.base.outcomes import Outcome
 from bloop.issues.events import store as events
 from bloop.retention import prune
-from tests.seed import NOW_MS, Seed
+from tests.seed import NOW_MS, Seed, fingerprint_id
 
 
 @pytest.fixture
@@ -74,7 +74,9 @@ def add_minutes(seed: Seed, days: int) -> None:
         seed.ledger(project, Outcome.STORED, minute, 1)
         seed.ledger(0, Outcome.INVALID, minute, 1)
         seed.db.execute("INSERT INTO minute_counts VALUES (?, ?, ?, 'production', 'api', 1)", (project, minute, issue))
-        seed.db.execute("INSERT INTO project_hourly_counts VALUES (?, ?, 'production', 'api', 1)", (project, minute))
+        seed.db.execute(
+            "INSERT INTO project_hourly_counts VALUES (?, ?, '1.0', 'production', 'api', 1)", (project, minute)
+        )
         seed.db.execute(
             "INSERT INTO dead_letters (dead_at_ms, project_id, record_kind, reason, payload) VALUES (?, ?, 1, '', x'')",
             (minute, project),
@@ -130,7 +132,7 @@ def test_what_is_due_is_found_by_index(seed: Seed) -> None:
     """Rows that stay are never read: with a million of them an hour would not be enough."""
     prune.forget_due(seed.db)
     bindings: dict[str, str | int] = {
-        "issue_ids": "[]",
+        "fingerprint_ids": "[]",
         "before_ms": 0,
         "timestamp_before_ms": 0,
         "samples": 5,
@@ -139,8 +141,8 @@ def test_what_is_due_is_found_by_index(seed: Seed) -> None:
 
     found = plan(seed, prune._FIND_DUE, **bindings)
 
-    assert "SEARCH e USING INDEX events_by_issue (issue_id=? AND timestamp_ms<?)" in found
-    assert "SEARCH s USING COVERING INDEX events_by_issue (issue_id=?)" in found
+    assert "SEARCH k USING PRIMARY KEY (fingerprint_id=? AND timestamp_ms<?)" in found
+    assert "SEARCH s USING PRIMARY KEY (fingerprint_id=?)" in found
     crowded = plan(seed, prune._SELECT_CROWDED, project_id=1, samples=5)
     assert "USING COVERING INDEX issues_by_events (project_id=? AND event_count>?)" in crowded
 
@@ -148,15 +150,15 @@ def test_what_is_due_is_found_by_index(seed: Seed) -> None:
 @pytest.mark.parametrize(
     ("statement", "search"),
     [
-        (prune._SELECT_WITH_OLD_HOURS, "SEARCH h EXISTS USING PRIMARY KEY (issue_id=? AND hour_ms<?)"),
-        (prune._DELETE_HOURS, "SEARCH h USING PRIMARY KEY (issue_id=? AND hour_ms<?)"),
+        (prune._SELECT_WITH_OLD_HOURS, "SEARCH h EXISTS USING PRIMARY KEY (fingerprint_id=? AND hour_ms<?)"),
+        (prune._DELETE_HOURS, "SEARCH h USING PRIMARY KEY (fingerprint_id=? AND hour_ms<?)"),
         (features.table("project_hourly_counts").prune, "SEARCH h USING PRIMARY KEY (project_id=? AND hour_ms<?)"),
         (features.table("ledger").prune, "SEARCH ledger USING PRIMARY KEY (minute_ms<?)"),
         (features.table("signals").prune, "SEARCH signals USING INTEGER PRIMARY KEY (rowid<?)"),
     ],
 )
 def test_what_is_old_is_found_by_key(seed: Seed, statement: str, search: str) -> None:
-    bindings: dict[str, str | int] = {"issue_ids": "[]", "before_ms": 0, "rows_max": 1}
+    bindings: dict[str, str | int] = {"fingerprint_ids": "[]", "before_ms": 0, "rows_max": 1}
 
     assert search in plan(seed, statement, **bindings)
 
@@ -166,7 +168,7 @@ def test_crowded_issues_are_those_with_more_events_than_are_spared(seed: Seed) -
     ids = [seed.issue(project, f"f{n}", event_count=n) for n in (9, 5, 6, 1)]
     seed.issue(other, "f00d", event_count=9)
 
-    assert list(prune.crowded_issues(seed.db, project, 5)) == [ids[0], ids[2]]
+    assert list(prune.crowded_fingerprints(seed.db, project, 5)) == [fingerprint_id(ids[0]), fingerprint_id(ids[2])]
 
 
 def test_the_list_is_the_connections_own_and_begins_empty(seed: Seed) -> None:
@@ -176,8 +178,8 @@ def test_the_list_is_the_connections_own_and_begins_empty(seed: Seed) -> None:
     events.mark_settled(seed.db)
     prune.forget_due(seed.db)
 
-    assert prune.find_due(seed.db, [issue], before_ms=days_ago(5), samples=1, rows_max=1) == 1
-    assert prune.find_due(seed.db, [issue], before_ms=days_ago(5), samples=1, rows_max=9) == 1
+    assert prune.find_due(seed.db, [fingerprint_id(issue)], before_ms=days_ago(5), samples=1, rows_max=1) == 1
+    assert prune.find_due(seed.db, [fingerprint_id(issue)], before_ms=days_ago(5), samples=1, rows_max=9) == 1
     assert prune.next_due(seed.db, after_id=0, before_ms=days_ago(5), rows_max=9) == [1, 2]
     prune.forget_due(seed.db)
     assert prune.count_due(seed.db) == 0

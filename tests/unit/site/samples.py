@@ -121,7 +121,8 @@ def an_event(say: Text = plain, **changes: Any) -> EventRow:
         app_version=say("5.9"),
         build_number=say("5907"),
         metadata=json({say("browser"): say("Chrome"), "cart": {"items": [1, say("two")]}}),
-        extra=None,
+        event_id=None,
+        parts=None,
     )
     return row._replace(**changes)
 

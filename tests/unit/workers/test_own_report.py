@@ -12,7 +12,7 @@ import pytest
 
 from bloop.base.config import Alerting, Auth, Settings, Smtp
 from bloop.base.errors import BackupError, DatabaseBusy, RingMissing
-from bloop.ingest.dialects.native import parse_event
+from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from workers import own_report
 from workers.own_report import MESSAGE_CHARS_MAX, PER_WINDOW_MAX, SAME_EVERY_MS, WINDOW_MS, ErrorReport, ReportLimiter

@@ -1,0 +1,141 @@
+"""`admit`: the one way in, whatever dialect a client speaks.
+
+I1  Checks run in one order: rate limit, then what the credential demands (credentials.py), then what the parser does.
+    The first that fails is the answer.
+I2  Every record that reaches a worker is counted RECEIVED once, in its category, and either pushed or counted under
+    what became of it. A request refused before its records are known counts as one. RECEIVED is booked before the
+    push, so a worker killed in between leaves a difference the writer can see.
+I3  A refusal is booked to the project the request names, proven or not, so its owner sees it; 0 when it names none. It
+    leaves a note for people who look for these records, one for each request.
+I4  Nothing here waits: no database, no lock held across I/O. A full lane is not an error, but a count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from bloop.base.client_address import ClientAddresses
+from bloop.base.errors import (
+    BadEncoding,
+    BloopError,
+    BodyTooLarge,
+    InvalidEvent,
+    RateLimited,
+    StorageError,
+    Unauthorized,
+    UnknownKey,
+)
+from bloop.base.outcomes import NO_PROJECT, Outcome
+from bloop.base.rate_limit import RateLimiter
+from bloop.ingest.compose import take_in
+from bloop.ingest.credentials import CredentialStrategy
+from bloop.ingest.dialect import Endpoint
+from bloop.ingest.limits import Limits
+from bloop.ingest.notes import Rejections
+from bloop.ingest.parsed import Accept, Reject, RejectAll
+from bloop.records.record import Sink
+
+# StorageError: no key was ever loaded, so every key is unknown to us; the answer is 503 all the same.
+_OUTCOMES: dict[type[BloopError], Outcome] = {
+    RateLimited: Outcome.RATE_LIMITED,
+    UnknownKey: Outcome.UNKNOWN_KEY,
+    StorageError: Outcome.UNKNOWN_KEY,
+    Unauthorized: Outcome.BAD_SIGNATURE,
+    BodyTooLarge: Outcome.TOO_LARGE,
+    BadEncoding: Outcome.INVALID,
+}
+
+
+class Intake:
+    """What every endpoint of a worker shares."""
+
+    def __init__(
+        self,
+        *,
+        sink: Sink,
+        limits: Limits,
+        rate_limit: RateLimiter,
+        addresses: ClientAddresses,
+        now_ms: Callable[[], int],
+    ) -> None:
+        self.sink, self.limits, self.rate_limit, self.addresses = sink, limits, rate_limit, addresses
+        self.now_ms, self.rejections = now_ms, Rejections(sink, addresses)
+
+
+class Admission:
+    """One endpoint, ready to take in. Any thread, if the sink allows that."""
+
+    def __init__(self, endpoint: Endpoint, credential: CredentialStrategy, intake: Intake) -> None:
+        self._endpoint, self._credential, self._intake = endpoint, credential, intake
+        self._bytes_max = endpoint.bytes_max(intake.limits)
+        # Looked up once, for the hot path.
+        self._spend, self._address_of, self._now_ms = intake.rate_limit.take, intake.addresses.of, intake.now_ms
+        self._open, self._parse, self._answer = credential.open, endpoint.parse, endpoint.answer
+        self._sink, self._limits = intake.sink, intake.limits
+
+    def admit(self, env: dict[str, Any], path_values: Mapping[str, str]) -> bytes:
+        """Take in what the request holds; the answer's body.
+
+        Raises:
+            RateLimited, Unauthorized, UnknownKey, BadEncoding, StorageError: as their names say.
+            InvalidEvent: the body is too long, or refused as a whole. Whatever is raised is counted.
+        """
+        try:
+            self._spend(self._address_of(env))
+            project_id, body = self._open(env, self._bytes_max)
+        except BloopError as error:
+            self._refuse(env, self._credential.find(env) or NO_PROJECT, _OUTCOMES[type(error)], error)
+            if isinstance(error, BodyTooLarge):  # the contract's words for it, and its 400
+                raise InvalidEvent("", "failed to read body") from error
+            raise
+        received_at_ms = self._now_ms()
+        parsed = self._parse(body, self._limits, received_at_ms, path_values)
+        if isinstance(parsed, RejectAll):
+            self._refuse(env, project_id, parsed.outcome, parsed.error, parsed.records)
+            raise parsed.error
+        if len(parsed) == 1 and isinstance(record := parsed[0], Accept):  # what most requests are, without the sums
+            dropped = 0 if take_in(self._sink, project_id, received_at_ms, record) else 1
+        else:
+            dropped = self._take_in(env, project_id, received_at_ms, parsed)
+        return self._answer(parsed, dropped)
+
+    def _take_in(
+        self, env: dict[str, Any], project_id: int, received_at_ms: int, parsed: Sequence[Accept | Reject]
+    ) -> int:
+        """Push what is accepted, count everything; how many records found no room."""
+        push, count = self._sink.push, self._sink.count
+        received: dict[int, int] = {}
+        for record in parsed:
+            category = record.codec.category if isinstance(record, Accept) else record.category
+            received[category] = received.get(category, 0) + 1
+        for category, n in received.items():
+            count(project_id, category, Outcome.RECEIVED, n)
+        lost: dict[tuple[int, Outcome], int] = {}
+        dropped, is_noted = 0, False
+        for record in parsed:
+            if isinstance(record, Accept):
+                codec = record.codec
+                if push(codec.form, codec.encode(project_id, received_at_ms, record.value, record.grouping)):
+                    continue
+                dropped += 1
+                key = codec.category, Outcome.RING_FULL
+            else:
+                if not is_noted:
+                    self._note(env, project_id, record.outcome, record.reason)
+                    is_noted = True
+                key = record.category, record.outcome
+            lost[key] = lost.get(key, 0) + 1
+        for (category, outcome), n in lost.items():
+            count(project_id, category, outcome, n)
+        return dropped
+
+    def _refuse(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError, n: int = 1) -> None:
+        """Book `n` records that came in and go no further."""
+        self._sink.count(project_id, self._endpoint.category, Outcome.RECEIVED, n)
+        self._sink.count(project_id, self._endpoint.category, outcome, n)
+        self._note(env, project_id, outcome, str(error))
+
+    def _note(self, env: dict[str, Any], project_id: int, outcome: Outcome, detail: str) -> None:
+        claimed = self._credential.claimed(env)
+        self._intake.rejections.note(project_id, outcome, detail, claimed, env, self._now_ms())

@@ -1,0 +1,1 @@
+"""What events hang on: one row for each text that groups them, which belongs to an issue."""
