@@ -1,6 +1,6 @@
 """/v1/alerts: rules, the channels they speak through, what they fired and what they would have. Times in seconds.
 
-A token sees and changes the rules of its own project; rules over all projects are for people (access A6).
+A token sees and changes the rules of its own project; rules over all projects are for people (ACCESS-6).
 """
 
 from __future__ import annotations
