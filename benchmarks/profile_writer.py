@@ -1,8 +1,8 @@
 """The store alone, without ring or processes: events per second, µs per event by step, bytes of WAL and of the file.
 
-Records are encoded before the clock starts; counters are settled as the writer settles them under load. Beside it the
-same events go into a plain table of twenty columns, without keys or indexes, with one prepared INSERT and the same
-pragmas and batches: what SQLite itself costs to keep them as they were sent.
+Records are encoded before the clock starts; counters are settled as the writer settles them under load. For comparison
+the same events go into a plain table of twenty columns, without keys or indexes, with one prepared INSERT and the same
+pragmas and batches: SQLite's own cost of storing them uncompressed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Numbered `.sql` migrations, applied together with the record that they ran.
 
-Data that no SQL can move is moved by a function that its feature has: the file names it in its first line, `-- then
-module:function`, and it is called with the connection after the SQL.
+Data that SQL cannot move is moved by a function of the feature that owns it: the file names it in its first line,
+`-- then module:function`, and it is called with the connection after the SQL.
 
 MIGRATE-1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all ran, or none.
 MIGRATE-2  Two processes that migrate at once do it one after the other; the second has nothing to do.

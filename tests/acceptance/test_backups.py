@@ -144,7 +144,7 @@ def test_records_that_waited_in_the_ring_are_stored_into_the_restored_database(s
     done = server.cli("restore", file, "--yes")
     server.start()
 
-    assert "1 records that were accepted since wait" in done.stdout
+    assert "1 records accepted since then wait" in done.stdout
     until(lambda: sorted(server.stored_ids()) == ["before", "waits"], "the waiting record")
     assert server.stop() == 0  # at the latest then a lane's accounts are settled
     assert balance(server) == 0
