@@ -140,7 +140,7 @@ _STEPS = (
     (SignedBody, "open", "credential: its own part"),
     (RateLimiter, "take", "rate limit"),
     (ClientAddresses, "of", "client address"),
-    (ProjectKeys, "authenticate", "key lookup, HMAC-SHA256"),
+    (ProjectKeys, "verify", "key lookup, HMAC-SHA256"),
     (credentials, "read_body", "body out of the stream"),
     (native, "decode_json", "JSON decoded"),
     (native, "parse_event", "validated"),

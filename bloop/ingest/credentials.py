@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from bloop.base.errors import Unauthorized
 from bloop.ingest.body import content_encoding, inflate, read_body
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.signature import parse_signature
@@ -43,7 +44,7 @@ class SignedBody:
     """HMAC over the body with a project's key. In this order: signature present, hex, body size, key, signature."""
 
     def __init__(self, keys: ProjectKeys) -> None:
-        self._keys, self._authenticate = keys, keys.authenticate
+        self._keys, self._verify = keys, keys.verify
 
     def claimed(self, env: Environ) -> str:
         return str(env.get("HTTP_X_PROJECT_KEY", ""))
@@ -55,13 +56,14 @@ class SignedBody:
         signature = parse_signature(env.get("HTTP_X_SIGNATURE"))
         body = read_body(env, bytes_max)
         claimed = env.get("HTTP_X_PROJECT_KEY")
-        if "HTTP_CONTENT_ENCODING" not in env or not (coding := content_encoding(env)):
-            return self._authenticate(claimed, signature, body), body
-        project_id = self._keys.verify(claimed, signature, body)
-        inflated = inflate(body, coding, bytes_max)
+        project_id = self._verify(claimed, signature, body)
+        if "HTTP_CONTENT_ENCODING" in env and (coding := content_encoding(env)):
+            body = inflate(body, coding, bytes_max)
+            if project_id is None:
+                project_id = self._verify(claimed, signature, body)
         if project_id is None:
-            project_id = self._authenticate(claimed, signature, inflated)
-        return project_id, inflated
+            raise Unauthorized("invalid signature")
+        return project_id, body
 
 
 class WriteKeyShown:

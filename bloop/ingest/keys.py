@@ -29,7 +29,7 @@ from collections.abc import Callable, Sequence
 from itertools import islice
 from typing import NamedTuple
 
-from bloop.base.errors import StorageError, Unauthorized, UnknownKey
+from bloop.base.errors import StorageError, UnknownKey
 from bloop.ingest.signature import SigningKey
 
 KEYS_TRIED_MAX = 512
@@ -129,13 +129,6 @@ class ProjectKeys:
         if not self._is_legacy_key(claimed) or snapshot.default_project_id is None:
             raise UnknownKey("invalid project key")
         return snapshot.default_project_id if self._legacy_signing.matches(signature, body) else None
-
-    def authenticate(self, claimed: str | None, signature: bytes, body: bytes) -> int:
-        """As `verify`, but a signature that proves nothing raises Unauthorized."""
-        project_id = self.verify(claimed, signature, body)
-        if project_id is None:
-            raise Unauthorized("invalid signature")
-        return project_id
 
     def find_write_key(self, kind: str, key: str | None) -> int | None:
         """As `find`, for a write-only key."""
