@@ -21,7 +21,7 @@ from bloop.bench.corpus import Corpus
 from bloop.bench.instance import SECRET
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.grouping.v1 import ALGORITHM
+from bloop.grouping.fingerprint_v1 import ALGORITHM
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import RingRecord, Store

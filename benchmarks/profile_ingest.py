@@ -24,7 +24,7 @@ from bloop.base.rate_limit import RateLimiter
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
 from bloop.bench.rendering import Request, Target
-from bloop.grouping import v1
+from bloop.grouping import fingerprint_v1 as v1
 from bloop.http.connection import Connection
 from bloop.http.gateway import Gateway, WsgiApp
 from bloop.http.limits import HttpLimits

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from bloop.base.clock import now_ms
 from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus, Language
-from bloop.grouping.v1 import ALGORITHM, compute
+from bloop.grouping.fingerprint_v1 import ALGORITHM, compute
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.records import event_record

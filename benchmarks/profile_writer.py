@@ -24,7 +24,7 @@ from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.grouping.v1 import ALGORITHM, compute
+from bloop.grouping.fingerprint_v1 import ALGORITHM, compute
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues import store as issues

@@ -16,7 +16,7 @@ from bloop.db.migrate import migrate
 from bloop.demo.alerts import store_alerts
 from bloop.demo.month import PROJECTS, demo_changes, demo_events
 from bloop.features import make_kinds
-from bloop.grouping import v1
+from bloop.grouping import fingerprint_v1 as v1
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues

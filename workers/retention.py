@@ -27,7 +27,7 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.statistics import refresh
-from bloop.issues.events.train import train_if_due
+from bloop.issues.events.train_dictionary import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.processes.read import RETENTION
 from bloop.retention import disk, samples

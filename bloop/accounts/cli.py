@@ -7,8 +7,8 @@ import click
 from bloop.accounts.people.read import UserRow, get_user_by_name, list_people
 from bloop.accounts.people.store import delete_user, set_role
 from bloop.base.config import Settings
-from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import day_of_s
+from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.cli_kit.times import day_of_s
 from bloop.db.engine import Db
 
 

@@ -8,14 +8,14 @@ from typing import Any
 import click
 
 from bloop.alerts.deliveries.read import deliveries_of
-from bloop.alerts.firing import trial
+from bloop.alerts.firing import send_test as trial
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, Conflict, NotFound
-from bloop.command.context import as_json, database, print_json, print_table, with_settings
-from bloop.command.times import minute
+from bloop.cli_kit.context import as_json, database, print_json, print_table, with_settings
+from bloop.cli_kit.times import minute
 from bloop.db import connection
 from bloop.db.engine import Db
 

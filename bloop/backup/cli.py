@@ -23,7 +23,7 @@ from bloop.backup.watch import Watch
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import NotFound
-from bloop.command.context import as_json, print_json, print_table, with_settings
+from bloop.cli_kit.context import as_json, print_json, print_table, with_settings
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 

@@ -15,7 +15,7 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, RingError
 from bloop.base.pid_file import Instance
-from bloop.command.context import as_json, print_json, with_settings
+from bloop.cli_kit.context import as_json, print_json, with_settings
 from bloop.ring import Segment
 
 

@@ -20,7 +20,7 @@ from bloop.bench.profiles import Options, Profile
 from bloop.bench.report import as_html, as_json, milliseconds, number
 from bloop.bench.results import Findings
 from bloop.bench.session import Session
-from bloop.command.context import Refusal, errors_as_refusals
+from bloop.cli_kit.context import Refusal, errors_as_refusals
 
 FOLDER = Path("/var/tmp")  # noqa: S108 - on a disk, which /tmp need not be; the folder in it is private
 

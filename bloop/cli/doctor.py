@@ -12,7 +12,7 @@ import click
 from bloop.base.config import Settings
 from bloop.cli.checks import LOCAL, Finding, Verdict
 from bloop.cli.checks_running import backups, processes
-from bloop.command.context import as_json, print_json, with_settings
+from bloop.cli_kit.context import as_json, print_json, with_settings
 
 _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "WARNING", Verdict.WRONG: "WRONG  "}
 

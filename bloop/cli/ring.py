@@ -8,7 +8,7 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import as_json, print_json, print_table, with_settings
+from bloop.cli_kit.context import as_json, print_json, print_table, with_settings
 from bloop.ring import Segment
 
 

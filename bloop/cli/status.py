@@ -16,7 +16,7 @@ from bloop.base.durations import elapsed
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
 from bloop.cli.overview import EXIT_CODES, WINDOWS, BackupState, Overview, overview
-from bloop.command.context import as_json, print_json, print_table, with_settings
+from bloop.cli_kit.context import as_json, print_json, print_table, with_settings
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB

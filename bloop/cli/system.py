@@ -9,7 +9,7 @@ import click
 from bloop.base import clock
 from bloop.base import config as settings_module
 from bloop.base.config import Settings
-from bloop.command.context import as_json, print_json, with_settings, with_settings_and_secret, worker_command
+from bloop.cli_kit.context import as_json, print_json, with_settings, with_settings_and_secret, worker_command
 from bloop.db import migrate as migrations
 
 

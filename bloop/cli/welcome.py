@@ -14,7 +14,7 @@ from bloop.accounts.sign_ins.cli import SIGN_IN_PATH, make_link, minutes_words
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import NotFound
-from bloop.command.context import change, database, with_settings
+from bloop.cli_kit.context import change, database, with_settings
 from bloop.db.engine import Db
 from bloop.projects.read import project_keys
 from bloop.projects.store import DEFAULT

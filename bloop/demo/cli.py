@@ -19,7 +19,7 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingError
-from bloop.command.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
+from bloop.cli_kit.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.demo.month import PROJECTS, DemoChange, demo_changes, demo_events

@@ -32,8 +32,8 @@ from bloop.ingest.compose import take_in
 from bloop.ingest.credentials import CredentialStrategy
 from bloop.ingest.dialect import Endpoint
 from bloop.ingest.limits import Limits
-from bloop.ingest.notes import Rejections
 from bloop.ingest.parsed import Accept, Reject, RejectAll
+from bloop.ingest.refusal_notes import Rejections
 from bloop.records.record import Sink
 
 # StorageError: no key was ever loaded, so every key is unknown to us; the answer is 503 all the same.

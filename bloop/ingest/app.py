@@ -20,9 +20,9 @@ from bloop.ingest import registry
 from bloop.ingest.admit import Admission, Intake
 from bloop.ingest.dialect import Dialect
 from bloop.ingest.dialects import native
+from bloop.ingest.hmac_signature import sign
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.signature import sign
 from bloop.records.record import Sink
 
 _ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")

@@ -6,7 +6,7 @@ For the ingest routes by way of their parsers; the demo and bloop's own errors c
 from __future__ import annotations
 
 from bloop.base.outcomes import Category, Outcome
-from bloop.grouping import v1
+from bloop.grouping import fingerprint_v1 as v1
 from bloop.ingest.parsed import Accept, Codec, Grouping
 from bloop.records.event import Event
 from bloop.records.record import EVENT_FORM, FINGERPRINT_BY_CLIENT, Sink, encode_event

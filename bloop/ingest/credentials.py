@@ -13,8 +13,8 @@ from typing import Any, Protocol
 
 from bloop.base.errors import Unauthorized
 from bloop.ingest.body import content_encoding, inflate, read_body
+from bloop.ingest.hmac_signature import parse_signature
 from bloop.ingest.keys import ProjectKeys
-from bloop.ingest.signature import parse_signature
 
 Environ = dict[str, Any]
 

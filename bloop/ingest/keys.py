@@ -30,7 +30,7 @@ from itertools import islice
 from typing import NamedTuple
 
 from bloop.base.errors import StorageError, UnknownKey
-from bloop.ingest.signature import SigningKey
+from bloop.ingest.hmac_signature import SigningKey
 
 KEYS_TRIED_MAX = 512
 HASHED_BYTES_MAX = 4 * 1024 * 1024

@@ -9,8 +9,8 @@ import click
 from bloop.accounts.people.read import get_user_by_name
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import Instant, SpanParam
+from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.cli_kit.times import Instant, SpanParam
 from bloop.db.engine import Db
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
 from bloop.issues.detail.markdown import plain

@@ -10,7 +10,7 @@ from collections.abc import Container, Sequence
 from bloop.base.errors import UnreadableRecord
 from bloop.base.outcomes import Category
 from bloop.db.engine import Db
-from bloop.grouping import v1
+from bloop.grouping import fingerprint_v1 as v1
 from bloop.issues import store as issues
 from bloop.issues.counts import fold
 from bloop.issues.counts import store as counters

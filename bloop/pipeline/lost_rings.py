@@ -12,7 +12,8 @@ from bloop.base.clock import minute_of
 from bloop.base.outcomes import REFUSALS, Outcome
 from bloop.db import connection
 from bloop.db.engine import Db
-from bloop.pipeline import ledger, ring_state
+from bloop.pipeline import ledger_lines as ledger
+from bloop.pipeline import ring_state
 from bloop.pipeline.ring_state import CellKey
 
 

@@ -32,7 +32,8 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
-from bloop.pipeline import dead_letters, ledger, signals
+from bloop.pipeline import dead_letters, signals
+from bloop.pipeline import ledger_lines as ledger
 from bloop.pipeline.kinds import KindStore, Record
 from bloop.pipeline.ring_account import Account, LaneCount, RingAccount, SpillOrphan
 from bloop.pipeline.signals import Signal

@@ -8,8 +8,8 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import day
+from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.cli_kit.times import day
 from bloop.projects import store as projects
 from bloop.projects.read import find_project, list_projects
 

@@ -67,7 +67,7 @@ class Sink(Protocol):
 
 
 class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What a refused request looked like; nothing secret, nothing personal (ingest/notes.py)."""
+    """What a refused request looked like; nothing secret, nothing personal (ingest/refusal_notes.py)."""
 
     project_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     rejected_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]

@@ -11,7 +11,7 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.command.context import Refusal, as_json, database, print_json, print_table, with_settings
+from bloop.cli_kit.context import Refusal, as_json, database, print_json, print_table, with_settings
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.processes.read import RETENTION, STALE_MS, process_states

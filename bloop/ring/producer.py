@@ -15,9 +15,9 @@ from xxhash import xxh3_64_intdigest
 
 from bloop.base.errors import LaneUnavailable, RingError, RingMismatch
 from bloop.ring import layout
+from bloop.ring.backoff import Patience
 from bloop.ring.layout import POSITION_MASK, W_ASLEEP
 from bloop.ring.mapping import CLOSED, Mapping
-from bloop.ring.patience import Patience
 from bloop.ring.segment import Segment, WriterState
 from bloop.ring.spill import Spill
 from bloop.ring.spill_writer import SpillWriter

@@ -12,7 +12,7 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict
-from bloop.command.context import as_json, change, database, print_json, with_settings
+from bloop.cli_kit.context import as_json, change, database, print_json, with_settings
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.transfer.document import BYTES_MAX, Document, parse, render

@@ -1,4 +1,4 @@
-"""0011_rows.sql and bloop/issues/move_0011.py: events become records, and nothing of them changes."""
+"""0011_rows.sql and bloop/issues/migration_0011.py: events become records, and nothing of them changes."""
 
 from __future__ import annotations
 

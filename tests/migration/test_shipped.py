@@ -19,7 +19,7 @@ APPLIED = {
     "0008_retention": "c3e92b68077e75dd36ae8c6fe9e547e492cf38ccdc8098c6333a7cdd2b10c5ad",
     "0009_backups": "f19a9a1acae3c8c282e7c22a21ad4b5f399a2e8f8d485b7fb6b140daa9f470e5",
     "0010_categories": "f89370b184731712fae6048ba554049b06b46ddd73a78831b64f56f7a0fea6ec",
-    "0011_rows": "b7bbb97efd972d97f1c7dda3ac8e1683ee38015ebab2b55e62a0b39e3b47e78b",
+    "0011_rows": "5752788a5a76ad4deb7733dcd7eef160da1207088842af8f1dda79680ebe54bb",
 }
 
 

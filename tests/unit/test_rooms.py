@@ -34,7 +34,7 @@ SPINE: dict[str, set[str]] = {
     "pipeline": {"base", "db", "records"},
     "features": {"db", "pipeline"},
     "site": {"base", "db", "auth", "ring"},
-    "command": {"base", "db", "ring"},
+    "cli_kit": {"base", "db", "ring"},
 }
 FEATURES = {
     "accounts",
@@ -88,17 +88,17 @@ INGEST_WORKER_LOADS = {
         "rate_limit systemd timestamps tuning"
     ),
     "db": "connection engine errors",
-    "grouping": "normalize v1",
+    "grouping": "normalize fingerprint_v1",
     "http": "limits refusal request",
     "ingest": (
-        "admit app body compose credentials dialect dialects dialects.native dialects.native_event keys limits notes "
-        "parsed registry signature"
+        "admit app body compose credentials dialect dialects dialects.native dialects.native_event hmac_signature keys "
+        "limits parsed refusal_notes registry"
     ),
     "pipeline": "dictionaries",
     "projects": "read store write_keys write_keys.read",
     "records": "dictionary event event_record record",
     "ring": (
-        "consumer cursor lane_reader layout locks mapping patience producer segment spill spill_reader spill_writer"
+        "consumer cursor lane_reader layout locks mapping backoff producer segment spill spill_reader spill_writer"
     ),
     "site": "errors",
     "workers": "ingest own_errors own_report process serving",
@@ -112,20 +112,20 @@ WRITER_LOADS = {
     ),
     "db": "checkpoint connection engine errors migrate sizes tables word_search",
     "features": "",
-    "grouping": "normalize v1",
+    "grouping": "normalize fingerprint_v1",
     "ingest": "compose dialects dialects.native_event limits parsed",
     "issues": (
         "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
-    "pipeline": "dead_letters dictionaries kinds ledger lost_rings ring_account ring_state signals store",
+    "pipeline": "dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store",
     "projects": "read store",
     "records": "dictionary error_record event event_record record",
     "releases": "model read",
     "retention": "disk",
     "ring": (
-        "consumer cursor lane_reader layout locks mapping patience producer segment spill spill_reader spill_writer"
+        "consumer cursor lane_reader layout locks mapping backoff producer segment spill spill_reader spill_writer"
     ),
     "workers": "own_errors own_report process rings writer",
 }
@@ -211,7 +211,7 @@ def test_only_settings_read_the_environment():
     }
 
     # The commands hand `os.environ` on: to the settings, and to the processes they start.
-    assert readers <= {"bloop.base.config.loading", "bloop.command.context", "bloop.cli.system"}
+    assert readers <= {"bloop.base.config.loading", "bloop.cli_kit.context", "bloop.cli.system"}
 
 
 def test_no_public_class_has_the_name_of_another():

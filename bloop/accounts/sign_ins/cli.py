@@ -9,7 +9,7 @@ from bloop.accounts.people.read import get_user_by_name, has_users, list_users
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict
-from bloop.command.context import as_json, change, print_json, with_settings
+from bloop.cli_kit.context import as_json, change, print_json, with_settings
 from bloop.db.engine import Db
 
 SIGN_IN_PATH = "/auth/login"  # as in site/access.py, which would import Falcon

@@ -12,8 +12,8 @@ from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, get_deliver
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import NotFound
-from bloop.command.context import as_json, database, print_json, print_table, with_settings
-from bloop.command.times import minute
+from bloop.cli_kit.context import as_json, database, print_json, print_table, with_settings
+from bloop.cli_kit.times import minute
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.db.walk import ROWS_MAX

@@ -11,7 +11,7 @@ import falcon
 
 from bloop.alerts import channels
 from bloop.alerts.deliveries.read import FiringRow, list_firings
-from bloop.alerts.firing.trial import TrialResult
+from bloop.alerts.firing.send_test import TrialResult
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules.look_back import preview_rule

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from bloop.alerts import channels
 from bloop.alerts.deliveries.read import DeliveryRow, deliveries_of
-from bloop.alerts.firing import trial
+from bloop.alerts.firing import send_test as trial
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.bodies import fields_in, text_in
 from bloop.alerts.rules.read import ChannelRow, RuleRow, get_rule, list_channels

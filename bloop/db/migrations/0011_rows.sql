@@ -1,4 +1,4 @@
--- then bloop.issues.move_0011:move
+-- then bloop.issues.migration_0011:move
 
 -- Events as their records: one row holds the record's bytes, and hangs on a fingerprint rather than on an issue.
 -- Merging and unmerging issues will move fingerprints and never rewrite an event. The move fills the new tables

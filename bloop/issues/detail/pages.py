@@ -26,9 +26,9 @@ from bloop.issues.contexts import (
     Share,
 )
 from bloop.issues.counts.read import HourCount
+from bloop.issues.culprit import where_of
 from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
 from bloop.issues.listing.state import IssueView
-from bloop.issues.place import where_of
 from bloop.issues.read import IssueRow, Tab
 from bloop.issues.status import words as history
 from bloop.issues.status.model import Status

@@ -22,8 +22,8 @@ from bloop.issues.contexts import (
     more_actions_of,
 )
 from bloop.issues.counts.read import HourCount
+from bloop.issues.culprit import where_of
 from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
-from bloop.issues.place import where_of
 from bloop.issues.read import Tab
 from bloop.issues.status.model import OPEN
 from bloop.site import charts

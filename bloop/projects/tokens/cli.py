@@ -10,8 +10,8 @@ from bloop.auth import scopes as scope_names
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, NotFound
-from bloop.command.context import as_json, change, database, print_json, print_table, with_settings
-from bloop.command.times import day_of_s
+from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.cli_kit.times import day_of_s
 from bloop.projects.read import find_project, list_projects
 from bloop.projects.tokens import store as tokens
 from bloop.projects.tokens.read import TokenRow, list_tokens

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bloop.alerts.deliveries import store as deliveries
-from bloop.alerts.firing import trial
+from bloop.alerts.firing import send_test as trial
 from bloop.base.reasons import Reason
 from bloop.db import connection
 from bloop.processes.store import store_heartbeat

@@ -12,7 +12,7 @@ from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.db import connection, migrate
 from bloop.features import make_kinds
-from bloop.grouping import v1
+from bloop.grouping import fingerprint_v1 as v1
 from bloop.ingest.dialects.native import parse_event
 from bloop.ingest.limits import Limits
 from bloop.pipeline.store import Store

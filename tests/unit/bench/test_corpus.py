@@ -6,7 +6,7 @@ import json
 
 from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
-from bloop.grouping.v1 import compute
+from bloop.grouping.fingerprint_v1 import compute
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 

@@ -14,7 +14,7 @@ from bloop.bench.driver import LoadError
 from bloop.bench.load import run_load
 from bloop.bench.rendering import Target, batch, single
 from bloop.bench.schedule import Load, render
-from bloop.ingest.signature import SigningKey, parse_signature
+from bloop.ingest.hmac_signature import SigningKey, parse_signature
 from tests.unit.bench.stub_server import ACCEPTED, StubServer, answer, headers_of
 
 SECRET = "s" * 32

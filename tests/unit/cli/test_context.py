@@ -1,4 +1,4 @@
-"""How commands find settings and secrets, and how they refuse (bloop/command/context.py)."""
+"""How commands find settings and secrets, and how they refuse (bloop/cli_kit/context.py)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from bloop.base import config
 from bloop.base.errors import NotFound
-from bloop.command.context import Refusal, errors_as_refusals, find_settings, generate_secret, print_table
+from bloop.cli_kit.context import Refusal, errors_as_refusals, find_settings, generate_secret, print_table
 
 SECRET = "y" * 32
 

@@ -11,7 +11,7 @@ from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.base.config import Ingest
 from bloop.demo.faults import FAULTS
 from bloop.demo.month import SPAN_DAYS, demo_changes, demo_events
-from bloop.grouping import v1
+from bloop.grouping import fingerprint_v1 as v1
 from bloop.grouping.frames import parse
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits

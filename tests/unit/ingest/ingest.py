@@ -10,9 +10,9 @@ from falcon import testing
 
 from bloop.base.outcomes import Category, Outcome
 from bloop.base.rate_limit import RateLimiter
+from bloop.ingest.hmac_signature import sign
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.signature import sign
 from bloop.records.event_record import EventRecord
 from bloop.records.record import EVENT_FORM, Kind, Rejection, decode_rejection
 from tests.stored import decoded

@@ -13,9 +13,9 @@ from falcon import testing
 from bloop.base.outcomes import Outcome
 from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.app import mount_ingest
+from bloop.ingest.hmac_signature import sign
 from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
-from bloop.ingest.signature import sign
 from bloop.site import errors as web_errors
 from tests import vectors
 from tests.unit.ingest.ingest import (

@@ -7,8 +7,8 @@ import pytest
 
 from bloop.base.errors import StorageError, UnknownKey
 from bloop.ingest import keys as keys_module
+from bloop.ingest.hmac_signature import SigningKey, sign
 from bloop.ingest.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys
-from bloop.ingest.signature import SigningKey, sign
 
 A, B = "bloop_" + "a" * 64, "bloop_" + "b" * 64
 SECRET = "the legacy secret"

@@ -7,7 +7,7 @@ import pytest
 from bloop.base.client_address import ClientAddresses
 from bloop.base.outcomes import Outcome
 from bloop.base.rate_limit import RateLimiter
-from bloop.ingest.notes import PER_SECOND, Rejections, key_prefix, network_of
+from bloop.ingest.refusal_notes import PER_SECOND, Rejections, key_prefix, network_of
 from bloop.records.record import Kind, Rejection, encode_rejection
 from tests.unit.ingest.ingest import CLIENT, KEY, NOW_MS, PROJECT_ID, Ingest, RecordingSink, encode, event
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.base.errors import Unauthorized
-from bloop.ingest.signature import SigningKey, parse_signature, sign
+from bloop.ingest.hmac_signature import SigningKey, parse_signature, sign
 from tests import vectors
 
 

@@ -8,10 +8,10 @@ import subprocess
 import pytest
 
 from bloop.issues.contexts import Empty
+from bloop.issues.culprit import place, where_of
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.state import IssueView
-from bloop.issues.place import place, where_of
 from bloop.issues.read import Tab
 from bloop.site.assets import Assets
 from bloop.site.links import issue_href

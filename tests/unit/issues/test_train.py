@@ -1,4 +1,4 @@
-"""Dictionaries made of an installation's own events (bloop/issues/events/train.py)."""
+"""Dictionaries made of an installation's own events (bloop/issues/events/train_dictionary.py)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bloop.base.clock import DAY_MS
-from bloop.issues.events import train
+from bloop.issues.events import train_dictionary as train
 from bloop.issues.events.read import list_events
 from bloop.pipeline import dictionaries
 from tests.seed import NOW_MS, Seed

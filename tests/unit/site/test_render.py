@@ -99,7 +99,7 @@ def test_a_template_uses_exactly_the_fields_of_its_context(renderer: Renderer, p
 
 def test_every_template_belongs_to_a_page() -> None:
     shipped = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("[!_]*.html")}
-    others = {f"kit/{name}.html" for name in ("app", "base", "card", "door", "settings")} | {"bench/report.html"}
+    others = {f"kit/{name}.html" for name in ("app", "base", "card", "signed_out", "settings")} | {"bench/report.html"}
 
     assert shipped - others == {page.template for page in PAGES}
 

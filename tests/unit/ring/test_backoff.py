@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from bloop.ring import Consumer, Producer, WriterState
-from bloop.ring.patience import CREDIT_S_MAX, SHARE_MAX, STANDSTILL_S, WAIT_S_MAX, Patience
+from bloop.ring.backoff import CREDIT_S_MAX, SHARE_MAX, STANDSTILL_S, WAIT_S_MAX, Patience
 
 
 class Time:

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
+from bloop.grouping.fingerprint_v1 import ALGORITHM, compute, culprit
 from bloop.grouping.normalize import normalize_message, top_frame
-from bloop.grouping.v1 import ALGORITHM, compute, culprit
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from tests import vectors
