@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from tests.acceptance.harness import BloopServer, event, signed
+from tests.noise import noise
 
 PER_SECOND = 120.0  # per client: some load on every lane, and CPU time left for the processes on two cores
 BATCH_EVERY, BATCH_EVENTS = 5, 20  # every fifth request is a batch: long enough for a kill in the middle
@@ -106,4 +107,4 @@ class BurstClient(Client):
     """Batches of two kilobytes an event: a lane of 256 KiB is full after a few of them."""
 
     per_second, batch_every, batch_events = 15.0, 1, 50
-    fields: ClassVar[dict[str, Any]] = {"metadata": {"padding": "x" * 1800}}
+    fields: ClassVar[dict[str, Any]] = {"metadata": {"padding": noise(1800)}}
