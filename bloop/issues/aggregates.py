@@ -138,7 +138,7 @@ def list_aggregates(
     before: PageKey | None = None,
     skip: int = 0,
 ) -> AggregatePage:
-    """One page, highest sort value first. Go on with `before=page.next`."""
+    """One page, highest sort value first. Continue with `before=page.next`."""
     assert 0 < limit <= ROWS_MAX
     few = search.candidates(db, project_ids, search.hints(wanted.query)) if wanted.query.terms else None
     filters, bindings = _conditions(wanted)

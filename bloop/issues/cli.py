@@ -167,9 +167,9 @@ def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> Non
 @click.option("--nobody", is_flag=True)
 @with_settings
 def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username: str | None, nobody: bool) -> None:
-    """Say who looks after issues."""
+    """Assign issues to an account."""
     if nobody == (username is not None):
-        raise click.UsageError("say either --to NAME or --nobody")
+        raise click.UsageError("use either --to NAME or --nobody")
 
     def run(db: Db, found: Sequence[int]) -> None:
         person = get_user_by_name(db, username) if username else None

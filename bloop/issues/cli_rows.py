@@ -31,7 +31,7 @@ def named_issues(db: Db, references: Sequence[str], slug: str | None) -> list[Is
         found |= {row.id: row for row in named}
         missing += [] if named else [reference]
     if missing:
-        raise NotFound(f"no issue is called {', '.join(missing)}; nothing was changed")
+        raise NotFound(f"issue {', '.join(missing)} not found")
     return list(found.values())
 
 

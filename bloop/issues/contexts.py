@@ -324,7 +324,7 @@ class Breakdown:
 
 @dataclass(frozen=True, slots=True)
 class HistoryEntry:
-    """A line of the timeline. `text` goes on with `release` or `person`; `who` is empty when bloop itself acted."""
+    """A line of the timeline. `text` continues with `release` or `person`; `who` is empty when bloop itself acted."""
 
     at_ms: int
     icon: str
@@ -384,7 +384,7 @@ def badges_of(status: str, is_new: bool, is_firing: bool) -> tuple[Badge, ...]:
     elif status != Status.UNRESOLVED:
         found.append(Badge(status, status.capitalize(), f"Status: {status}"))
     if is_firing:
-        found.append(Badge("firing", "Still firing", "Releases from before the fix go on sending it"))
+        found.append(Badge("firing", "Still firing", "Releases from before the fix still send it"))
     if is_new:
         found.append(Badge("new", "New", "First seen less than 24 hours ago"))
     return tuple(found)

@@ -15,7 +15,7 @@ from bloop.issues import store as issues
 from bloop.issues.counts import fold
 from bloop.issues.counts import store as counters
 from bloop.issues.events import store as events
-from bloop.issues.events.store import Arrived, DimsIds, Uncounted
+from bloop.issues.events.store import DimsIds, IncomingEvent, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey
 from bloop.pipeline import dictionaries
@@ -62,7 +62,7 @@ class EventStore:
     def unsettled(self) -> int:
         return len(self._unsettled)
 
-    def decode(self, payload: bytes, version: int) -> Arrived:
+    def decode(self, payload: bytes, version: int) -> IncomingEvent:
         """What is needed to store and count the event. The rest of it stays packed, unread."""
         if version == error_record.VERSION:
             payload = error_record.to_event_record(payload, current())
@@ -77,13 +77,13 @@ class EventStore:
             self._check_dictionary(dictionary_id)
         identity = identity_of(payload, body_at) if flags & HAS_TEXT else b""
         fields = (project_id, received_at_ms, timestamp_ms, fingerprint, user_key, identity, dims, payload, body_at)
-        return _new_tuple(Arrived, fields)
+        return _new_tuple(IncomingEvent, fields)
 
-    def insert(self, records: Sequence[Arrived]) -> list[Signal]:
+    def insert(self, records: Sequence[IncomingEvent]) -> list[Signal]:
         self._ids.refresh()
         keys: list[FingerprintKey] = [(event.project_id, event.identity or event.fingerprint) for event in records]
         known = self._ids.known
-        new: dict[FingerprintKey, list[Arrived]] = {}
+        new: dict[FingerprintKey, list[IncomingEvent]] = {}
         for key, event in zip(keys, records, strict=True):
             if key not in known:
                 new.setdefault(key, []).append(event)
@@ -132,7 +132,7 @@ class EventStore:
         self._ids.forget_all()
 
     def _check_dictionary(self, dictionary_id: int) -> None:
-        """One that was made since we looked. Raises: UnreadableRecord: nobody could ever unpack this event."""
+        """Look for a dictionary added since the last look. Raises: UnreadableRecord: this event cannot be unpacked."""
         self._dictionary_ids = dictionaries.ids(self._db)
         if dictionary_id not in self._dictionary_ids:
             raise UnreadableRecord(f"dictionary {dictionary_id} of an event is missing")

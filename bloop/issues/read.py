@@ -226,7 +226,7 @@ def list_issues(
     before: PageKey | None = None,
     skip: int = 0,
 ) -> IssueRows:
-    """One page, highest sort value first. Go on with `before=page.next`; `skip` is for callers that hold an offset."""
+    """One page, highest sort value first. Continue with `before=page.next`; `skip` is for callers with an offset."""
     assert 0 < limit <= ROWS_MAX
     way = plan(db, project_ids, wanted, sort)
     found = keys(
@@ -278,7 +278,7 @@ def get_issue(db: Db, project_ids: Sequence[int], reference: str) -> IssueRow | 
 
 
 def status_counts(db: Db, project_ids: Sequence[int]) -> dict[str, int]:
-    """Issues per stored status, kept by triggers: nothing is counted here. Statuses nobody has may be missing."""
+    """Issues per stored status, kept by triggers: nothing is counted here. Statuses without issues may be missing."""
     return dict(db.execute(_SELECT_STATUS_COUNTS, {"project_ids": ids_json(project_ids)}))
 
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 from bloop.db import word_search
 from bloop.db.engine import Db
 from bloop.issues.counts.fold import CountedEvent, Totals, seen
-from bloop.issues.events.store import Arrived, Uncounted
+from bloop.issues.events.store import IncomingEvent, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey, Owner
 from bloop.issues.status import follow as lifecycle
@@ -44,14 +44,14 @@ RETURNING status, coalesce(muted_until_ms, muted_events, muted_per_hour)
 def locate(
     db: Db,
     ids: FingerprintIds,
-    groups: Mapping[FingerprintKey, Sequence[Arrived]],
+    groups: Mapping[FingerprintKey, Sequence[IncomingEvent]],
     *,
     dictionary_of: DictionaryOf,
     culprit_of: CulpritOf,
 ) -> list[Signal]:
-    """Learn the fingerprint of each group, which nobody remembers; make it, and its issue, where there is none.
+    """Look up the fingerprint of each group, none of which is cached; create it, and its issue, where it is new.
 
-    Only the first event of a new issue is decoded. Returns what there is to tell of the new ones.
+    Only the first event of a new issue is decoded. Returns the signals of the new ones.
     """
     signals: list[Signal] = []
     made: list[int] = []

@@ -71,8 +71,8 @@ def test_the_menus_choose_the_release_of_the_fix_and_the_length_of_a_mute(
 
     page.get_by_role("button", name="Reopen").click()
     menu(page, "Mute for a while")
-    page.get_by_label("Until it happened").fill("100")
-    page.get_by_label("Until it happened").press("Enter")
+    page.get_by_label("Until it happens more times").fill("100")
+    page.get_by_label("Until it happens more times").press("Enter")
     expect(status).to_have_text("Muted")
     expect(page.locator(".key-facts")).to_contain_text("until 100 events more")
     page.get_by_role("button", name="Reopen").click()
@@ -101,7 +101,7 @@ def test_the_issue_is_assigned(visit: Visit, bloop: BloopServer, java_script_ena
     page.get_by_role("button", name="To me").click()
     expect(facts).to_contain_text("ada")
     menu(page, "ada")
-    page.get_by_role("button", name="To nobody").click()
+    page.get_by_role("button", name="Unassign").click()
 
     expect(facts).not_to_contain_text("Assigned to")
     assert history(page).startswith("Assigned to nobody by ada")

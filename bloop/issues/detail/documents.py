@@ -46,8 +46,8 @@ CSV = "text/csv; charset=utf-8"
 _READ = credential(Scope.ERRORS_READ)
 
 
-class Found(NamedTuple):
-    """What was read for one document, in one snapshot."""
+class IssueDocumentData(NamedTuple):
+    """The rows of one document, read in one snapshot."""
 
     issue: IssueRow
     event: EventRow | None
@@ -91,29 +91,29 @@ class IssueDocument:
         resp.content_type = CSV
         resp.text = "hour,events\n" + "".join(f"{iso(hour.hour_ms)},{hour.event_count}\n" for hour in hours)
 
-    def _markdown(self, resp: falcon.Response, found: Found) -> None:
-        url = _url(self._deps, found.issue)
+    def _markdown(self, resp: falcon.Response, data: IssueDocumentData) -> None:
+        url = _url(self._deps, data.issue)
         resp.content_type = MARKDOWN
-        resp.text = issue_markdown(found.issue, found.event, found.chosen, found.aggregates, found.changes, url)
+        resp.text = issue_markdown(data.issue, data.event, data.chosen, data.aggregates, data.changes, url)
 
-    def _json(self, resp: falcon.Response, found: Found) -> None:
+    def _json(self, resp: falcon.Response, data: IssueDocumentData) -> None:
         body = {
             "notice": UNTRUSTED,
-            "issue": issue_json(found.issue, _url(self._deps, found.issue)),
-            "event": show.sample(found.event) if found.event else None,
-            "event_chosen": found.chosen,
-            "aggregates": [*map(show.aggregate, found.aggregates)],
-            "trend": [*map(show.hour, found.hours)],
-            "history": [*map(show.change, found.changes)],
+            "issue": issue_json(data.issue, _url(self._deps, data.issue)),
+            "event": show.sample(data.event) if data.event else None,
+            "event_chosen": data.chosen,
+            "aggregates": [*map(show.aggregate, data.aggregates)],
+            "trend": [*map(show.hour, data.hours)],
+            "history": [*map(show.change, data.changes)],
         }
         answer_json(resp, body)
 
-    def _find(self, req: falcon.Request, ref: str, event_id: int | None) -> Found:
+    def _find(self, req: falcon.Request, ref: str, event_id: int | None) -> IssueDocumentData:
         since_ms = self._deps.now_ms() - issue_detail.MONTH_DAYS * DAY_MS
         with self._deps.database.reader() as db:
             issue = find_issue(db, principal_of(req), ref)
             event, chosen = _event(db, issue, event_id)
-            return Found(
+            return IssueDocumentData(
                 issue,
                 event,
                 chosen,

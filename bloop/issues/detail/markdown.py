@@ -1,10 +1,10 @@
 """Issues as Markdown, for language models, scripts and tickets. Pure.
 
-M1  Whatever an application sent stands inside fences that it cannot close: a fence is longer than any run of backticks
-    in what it holds. Outside of fences are only words, numbers and ids of bloop's own.
-M2  Nothing in it is invisible: control, formatting and tag characters, with which text can hide or reorder itself,
-    are written as their number.
-M3  It is bounded: a block holds at most BLOCK_CHARS_MAX characters, and says how many it leaves out.
+MARKDOWN-1  Whatever an application sent stands inside fences that it cannot close: a fence is longer than any run of
+    backticks in what it holds. Outside of fences are only words, numbers and ids of bloop's own.
+MARKDOWN-2  Nothing in it is invisible: control, formatting and tag characters, with which text can hide or reorder
+    itself, are written as their number.
+MARKDOWN-3  It is bounded: a block holds at most BLOCK_CHARS_MAX characters, and says how many it leaves out.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ def list_markdown(issues: Sequence[IssueRow], next_url: str) -> str:
 
 
 def fence(text: str, info: str = "text", *, cut: bool = True) -> str:
-    """A fenced block that its text cannot close (M1), in which nothing hides (M2)."""
+    """A fenced block that its text cannot close (MARKDOWN-1), in which nothing hides (MARKDOWN-2)."""
     shown = plain(text)
     left_out = len(shown) - BLOCK_CHARS_MAX
     if cut and left_out > 0:
@@ -72,7 +72,7 @@ def fence(text: str, info: str = "text", *, cut: bool = True) -> str:
 
 
 def plain(text: str) -> str:
-    """Text without anything that hides (M2); line ends are \\n."""
+    """Text without anything that hides (MARKDOWN-2); line ends are \\n."""
     return _NOT_PLAIN.sub(_said, _LINE_ENDS.sub("\n", text))
 
 
@@ -119,7 +119,7 @@ def _numbers(issue: IssueRow, url: str) -> Iterator[str]:
     yield f"First seen: {iso(issue.first_seen_ms)}"
     yield f"Last seen: {iso(issue.last_seen_ms)}"
     if issue.times_regressed:
-        yield f"Came back: {issue.times_regressed} times"
+        yield f"Regressed: {issue.times_regressed} times"
     if issue.resolved_at_ms is not None:
         yield f"Resolved: {iso(issue.resolved_at_ms)}"
     yield f"Page: {url}"

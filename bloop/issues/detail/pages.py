@@ -90,7 +90,7 @@ def page(shell: Shell, rows: DetailRows, me: str, now_ms: int) -> IssuePage:
 
 
 def _ids(issue: IssueRow, event: EventRow | None) -> str:
-    """What somebody needs to look it up, without a word that an application sent."""
+    """The ids to look the issue up by, without any text that an application sent."""
     parts = [f"bloop issue {issue.short_id}", f"project {issue.project_slug}"]
     if issue.fingerprint_algorithm != BY_CLIENT:
         parts.append(f"fingerprint {issue.fingerprint}")

@@ -16,7 +16,7 @@ from bloop.pipeline.dictionaries import dictionary_of
 from bloop.records.event import Event, Parts
 from bloop.records.event_record import DictionaryOf, decode_body, split_dims
 
-ROW_ID_MAX = 2**63 - 1  # larger numbers from a URL are nobody's id, and SQLite does not take them
+ROW_ID_MAX = 2**63 - 1  # larger numbers from a URL are no row's id, and SQLite rejects them
 POSITION_MAX = 10_000  # how far "12 of 340" counts
 
 

@@ -34,8 +34,8 @@ SELECT e.id, e.fingerprint_id, e.timestamp_ms, e.received_at_ms, d.dims, e.body
 _MARK_SETTLED = "UPDATE settled SET event_id = (SELECT coalesce(max(id), 0) FROM events)"
 
 
-class Arrived(NamedTuple):
-    """A record on its way to its row: what is stored and counted, still encoded where it can be."""
+class IncomingEvent(NamedTuple):
+    """A decoded record before it is stored: the fields for its row and the counters, still encoded where possible."""
 
     project_id: int
     received_at_ms: int
@@ -84,7 +84,9 @@ class DimsIds:
         self._fresh.clear()
 
 
-def append(db: Db, dims_ids: DimsIds, fingerprint_ids: Sequence[int], events: Sequence[Arrived]) -> list[Uncounted]:
+def append(
+    db: Db, dims_ids: DimsIds, fingerprint_ids: Sequence[int], events: Sequence[IncomingEvent]
+) -> list[Uncounted]:
     """Insert events, at least one, each under its fingerprint; ids rise in the order given."""
     projects, received, timestamps, _, users, _, dims, payloads, body_starts = zip(*events, strict=True)
     known = dims_ids.known

@@ -1,9 +1,9 @@
 """Now and then, a dictionary made of this installation's own events: its stacks repeat what no shipped one can know.
 
-L1  It is kept for ever, so there are few: at most TRAINED_MAX, one a week at most, and only one that makes events
+TRAIN-1  It is kept for ever, so there are few: at most TRAINED_MAX, one a week at most, and only one that makes events
     GAIN_MIN shorter than the one in use, measured on events that it was not made of.
-L2  Nobody packs with it before it is committed; workers find it with the next project key that changes, or when they
-    start.
+TRAIN-2  No process packs with it before it is committed; workers find it with the next project key that changes, or
+    when they start.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _SELECT_NEWEST_ID = "SELECT coalesce(max(id), 0) FROM events"
 
 
 def train_if_due(db: Db, now_ms: int) -> Dictionary | None:
-    """Make a dictionary when it is time, and keep it when it is worth it (L1)."""
+    """Make a dictionary when it is time, and keep it when it is worth it (TRAIN-1)."""
     kept = dictionaries.rows(db)
     trained = [row.made_at_ms for row in kept if row.origin == "trained"]
     if len(trained) >= TRAINED_MAX or now_ms - max(trained, default=0) < TRAIN_EVERY_MS:

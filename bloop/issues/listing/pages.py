@@ -51,8 +51,8 @@ class RingUse(Protocol):
     def fill(self) -> float: ...
 
 
-class Offered(NamedTuple):
-    """The values the filter bar offers, best first."""
+class FilterOptions(NamedTuple):
+    """The values of each filter, best first."""
 
     environments: Sequence[str]
     releases: Sequence[str]
@@ -61,13 +61,13 @@ class Offered(NamedTuple):
 
 
 class ListRows(NamedTuple):
-    """What was read for one page of the list."""
+    """The rows of one page of the list."""
 
     page: issues.IssueRows
     sparks: Mapping[int, Sequence[HourCount]]
     status_counts: Mapping[str, int]
     trend: Sequence[HourCount]
-    offered: Offered
+    options: FilterOptions
     before: PageKey | None  # where the page above this one begins; None: at the top
     signal_id: int = 0
     releases: Sequence[tuple[str, int]] = ()  # first seen within TREND_HOURS
@@ -83,7 +83,7 @@ class ListMessages(NamedTuple):
     failed: Mapping[str, str] = {}
 
 
-NOTHING_SAID = ListMessages()
+NO_MESSAGES = ListMessages()
 
 
 def page(
@@ -93,26 +93,26 @@ def page(
     stats: ListStats,
     setup: Setup | None,
     now_ms: int,
-    said: ListMessages = NOTHING_SAID,
+    messages: ListMessages = NO_MESSAGES,
 ) -> IssueListPage:
     """The whole context of `/`. `setup` is shown when nothing has ever arrived."""
-    empty = None if rows.page.rows else _why_empty(view, rows, said.problem)
+    empty = None if rows.page.rows else _why_empty(view, rows, messages.problem)
     return IssueListPage(
         shell=shell,
         now_ms=now_ms,
         view=view,
         tabs=tuple(_tab(view, tab, rows) for tab in TABS),
-        choices=tuple(_choices(view, rows.offered)),
+        choices=tuple(_choices(view, rows.options)),
         chips=tuple(Chip(FILTER_LABELS[n], v, view.without(n).href) for n, v in view.filters.items()),
         sorts=tuple(Option(sort, label, sort == view.sort) for sort, label in SORT_LABELS.items()),
         stats=stats,
         trend=charts.marked(charts.hourly(rows.trend, now_ms, hours=TREND_HOURS), rows.releases),
-        problem=said.problem,
-        notice=said.notice,
+        problem=messages.problem,
+        notice=messages.notice,
         actions=actions_of(_is_open(view)),
         more_actions=more_actions_of(_is_open(view)),
         signal_id=rows.signal_id,
-        rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms, said) for issue in rows.page.rows),
+        rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms, messages) for issue in rows.page.rows),
         empty=empty,
         setup=setup if empty is Empty.NEVER else None,
         older_href=view.at(rows.page.next).href if rows.page.next else "",
@@ -170,7 +170,7 @@ def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
     return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)
 
 
-def _choices(view: IssueView, offered: Offered) -> list[FilterSelect]:
+def _choices(view: IssueView, offered: FilterOptions) -> list[FilterSelect]:
     found = []
     for name, values in zip(("environment", "release", "source", "route"), offered, strict=True):
         chosen = getattr(view, name)
@@ -183,7 +183,7 @@ def _choices(view: IssueView, offered: Offered) -> list[FilterSelect]:
     return found
 
 
-def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: ListMessages) -> IssueLine:
+def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, messages: ListMessages) -> IssueLine:
     return IssueLine(
         href=issue_href(issue.short_id),
         short_id=issue.short_id,
@@ -202,6 +202,6 @@ def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, said: 
         is_new=now_ms - issue.first_seen_ms < NEW_MS,
         is_firing=bool(issue.is_firing),
         assignee=issue.assignee_name or "",
-        ticked=issue.short_id in said.ticked,
-        failed=said.failed.get(issue.short_id, ""),
+        ticked=issue.short_id in messages.ticked,
+        failed=messages.failed.get(issue.short_id, ""),
     )

@@ -1,9 +1,10 @@
 """Which issues a list page shows, as its URL says it: tab, filters, order, place. The URL is the whole state.
 
-L1  `IssueView.from_params(view.params())` is `view`: links, bookmarks and the back button always mean the same list.
-L2  A default is left out of the URL; a changed filter, tab or order starts again at the first page.
-L3  What is typed into the search box (issues/search/terms.py) holds beside the other filters. Where it names statuses
-    itself, with `is:`, it stands in for the tab.
+VIEW-1  `IssueView.from_params(view.params())` is `view`: links, bookmarks and the back button always mean the same
+    list.
+VIEW-2  A default is left out of the URL; a changed filter, tab or order starts again at the first page.
+VIEW-3  What is typed into the search box (issues/search/terms.py) holds beside the other filters. Where it names
+    statuses itself, with `is:`, it stands in for the tab.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ E = TypeVar("E", bound=StrEnum)
 
 @dataclass(frozen=True, slots=True)
 class IssueView:
-    """The list a URL asks for. Empty text means no filter; `before` is the place to go on from, None for the top."""
+    """The list a URL asks for. Empty text means no filter; `before` is the place to continue from, None for the top."""
 
     project: str = ""
     tab: Tab = Tab.OPEN
@@ -62,7 +63,7 @@ class IssueView:
         )
 
     def params(self) -> dict[str, str]:
-        """The query parameters of this view, without defaults (L2)."""
+        """The query parameters of this view, without defaults (VIEW-2)."""
         defaults = IssueView()
         pairs = ((f.name, getattr(self, f.name)) for f in fields(self))
         return {name: _text(value) for name, value in pairs if value != getattr(defaults, name)}
@@ -109,7 +110,7 @@ class IssueView:
 
     @property
     def shown_tab(self) -> Tab | None:
-        """The tab to show as chosen: the one `is:` names, if it names one alone; None where no tab says it (L3)."""
+        """The tab to show as chosen: the one `is:` names, if it names one alone; None where no tab says it (VIEW-3)."""
         try:
             said = self.query.of(Field.IS)
         except InvalidParameter:

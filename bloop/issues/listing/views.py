@@ -1,7 +1,7 @@
 """The HTML routes and the assets they load. Resources read and hand rows to pages.py; nothing is decided here.
 
-W1  One page is one snapshot: everything it shows is read in a single read transaction.
-W2  A change is a POST that answers 303 back to the page it came from, so reloading never repeats it.
+LIST-1  One page is one snapshot: everything it shows is read in a single read transaction.
+LIST-2  A change is a POST that answers 303 back to the page it came from, so reloading never repeats it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.notice import take_notice
-from bloop.issues.listing.pages import NOTHING_SAID, ListMessages
+from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
 from bloop.issues.read import IssueFilter, IssueRow
 from bloop.ledger import read as ledger
@@ -46,10 +46,10 @@ class IssueList:
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         view = IssueView.from_params(params_of(req))
         notice = take_notice(req, resp)
-        show_list(self._deps, req, resp, view, ListMessages(notice=notice) if notice else NOTHING_SAID)
+        show_list(self._deps, req, resp, view, ListMessages(notice=notice) if notice else NO_MESSAGES)
 
 
-def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, said: ListMessages) -> None:
+def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, messages: ListMessages) -> None:
     """Answer with the list that `view` names; 400 when its search cannot be understood."""
     now_ms, principal = deps.now_ms(), principal_of(req)
     with deps.database.reader() as db:
@@ -60,7 +60,7 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
         try:
             wanted = view.wanted(now_ms)
         except InvalidParameter as error:
-            said = said._replace(problem=error.reason)
+            messages = messages._replace(problem=error.reason)
             resp.status = falcon.HTTP_400
             wanted = None
         rows = _list_rows(db, project_ids, view, wanted, now_ms)
@@ -68,7 +68,7 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
         target = projects.list_projects(db, project_ids[:1])
     hint = setup(target[0].slug, target[0].name, deps.settings.auth.rp_origin) if target else None
     numbers = issue_list.stats(rows.status_counts, outcomes, deps.ring_stat())
-    send_page(deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms, said))
+    send_page(deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms, messages))
 
 
 def params_of(req: falcon.Request) -> dict[str, str]:
@@ -91,14 +91,14 @@ def _list_rows(
         firing_count=issues.firing_count(db, project_ids),
         trend=counts.project_trend(db, project_ids, since_ms),
         releases=releases.new_releases(db, project_ids, since_ms),
-        offered=_offered(db, project_ids, now_ms),
+        options=_filter_options(db, project_ids, now_ms),
         before=_page_above(db, project_ids, view, wanted, page.rows),
         signal_id=signals.last_id(db),
     )
 
 
-def _offered(db: Db, project_ids: tuple[int, ...], now_ms: int) -> issue_list.Offered:
-    return issue_list.Offered(
+def _filter_options(db: Db, project_ids: tuple[int, ...], now_ms: int) -> issue_list.FilterOptions:
+    return issue_list.FilterOptions(
         environments=releases.list_environments(db, project_ids),
         releases=[row.release for row in releases.list_releases(db, project_ids)],
         sources=releases.list_sources(db, project_ids, hour_of(now_ms - SOURCES_SINCE_MS)),

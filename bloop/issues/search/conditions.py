@@ -1,11 +1,11 @@
 """A search (issues/search/terms.py) → conditions on issues, and the few issues worth looking at when there are few.
 
-F1  Every list stays quick with 100 000 issues because one of two things holds. Either something in the search is rare
-    (CANDIDATES_MAX issues at most): then those are looked up by an index, and the list is made from them. Or nothing
-    is: then the list is walked in its own order, and a page is full before long.
-F2  The full-text index finds three characters or more, in any case. Shorter words, and words too common to be rare,
-    are compared row by row, where only ASCII letters match in any case.
-F3  SQL text is constant: values are bound, and only the numbers in the names of bindings differ.
+SEARCH-1  Every list stays quick with 100 000 issues because one of two things holds. Either something in the search is
+    rare (CANDIDATES_MAX issues at most): then those are looked up by an index, and the list is made from them. Or
+    nothing is: then the list is walked in its own order, and a page is full before long.
+SEARCH-2  The full-text index finds three characters or more, in any case. Shorter words, and words too common to be
+    rare, are compared row by row, where only ASCII letters match in any case.
+SEARCH-3  SQL text is constant: values are bound, and only the numbers in the names of bindings differ.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ SELECT DISTINCT a.issue_id
  WHERE a.environment IN (SELECT value FROM json_each(:values))
  LIMIT :limit
 """
-# Only what is firing, or looked after by somebody, is in these indexes.
+# These indexes hold only firing issues, and only assigned ones.
 _BY_FIRING = """
 SELECT i.id
   FROM json_each(:project_ids) AS wanted
@@ -175,7 +175,7 @@ def hints(query: Query) -> Hints:
 
 
 def candidates(db: Db, project_ids: Sequence[int], wanted: Hints) -> Candidates | None:
-    """The issues that have whatever is rarest of `wanted`; None when nothing of it is rare (F1).
+    """The issues that have whatever is rarest of `wanted`; None when nothing of it is rare (SEARCH-1).
 
     They may be of other projects and fail every other condition.
     """

@@ -2,11 +2,11 @@
 
     TypeError "reading 'price'" is:regressed env:production,staging -route:/health* last:24h
 
-T1  Words and "phrases" are looked for anywhere in type, message, route and place of an issue. Everything that is asked
-    for must hold; a comma between values means any of them, a leading `-` that it must not hold.
-T2  Only the names in `Field` are filters. Other words with a colon in them (`TypeError: x`, `http://…`) are text, and
-    what looks like a slip of a filter's name is refused rather than searched for.
-T3  Whatever is refused says what would be right. Nothing is dropped silently.
+TERMS-1  Words and "phrases" are looked for anywhere in type, message, route and place of an issue. Everything that is
+    asked for must hold; a comma between values means any of them, a leading `-` that it must not hold.
+TERMS-2  Only the names in `Field` are filters. Other words with a colon in them (`TypeError: x`, `http://…`) are text,
+    and what looks like a slip of a filter's name is refused rather than searched for.
+TERMS-3  Whatever is refused says what would be right. Nothing is dropped silently.
 """
 
 from __future__ import annotations
@@ -152,7 +152,7 @@ def _term(text: str, start: int) -> tuple[Term, int]:
 
 
 def _field(name: str, text: str, end: int) -> Field | None:
-    """The filter a name stands for; None when it is only a word with a colon (T2)."""
+    """The filter a name stands for; None when it is only a word with a colon (TERMS-2)."""
     if (field := _NAMES.get(name.lower())) is not None:
         return field
     is_followed = end < len(text) and not text[end].isspace()

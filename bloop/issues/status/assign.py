@@ -1,4 +1,4 @@
-"""Who looks after an issue: the row, its audit line and its signal, in the caller's transaction."""
+"""Assigning an issue to a user: the row, its audit line and its signal, in the caller's transaction."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def assign(
     actor: Actor,
     now_ms: int,
 ) -> int:
-    """Make `person` (None: nobody) the one who looks after these issues; return how many there are.
+    """Assign these issues to `person` (None: to no user); return how many there are.
 
     As with a status, each call leaves an audit line per issue, and only a change is signalled. The name is written down
     with the id: accounts can be removed, the trail stays.

@@ -1,4 +1,4 @@
-"""The audit trail of issues: one line for everything that somebody, or bloop itself, did to one."""
+"""The audit trail of issues: one line for each change that a user, or bloop itself, made to one."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """Many issues at once: the ticked rows of the list, and POST /v1/errors/bulk.
 
-B1  Every reference is looked up among the projects its sender may see, like a single one; each issue that is changed
-    gets its own audit line and signal.
-B2  At most REFERENCES_MAX references. What can be changed is, in one transaction; what cannot is named with its reason.
-    In the list, rows that failed stay ticked.
+BULK-1  Every reference is looked up among the projects its sender may see, like a single one; each issue that is
+    changed gets its own audit line and signal.
+BULK-2  At most REFERENCES_MAX references. What can be changed is, in one transaction; what cannot is named with its
+    reason. In the list, rows that failed stay ticked.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def change_many(
     actor: Actor,
     now_ms: int,
 ) -> Done:
-    """Do what was chosen to every issue that the references name (B1), in the caller's transaction.
+    """Do what was chosen to every issue that the references name (BULK-1), in the caller's transaction.
 
     Raises:
         NotFound: there is no such project.
@@ -117,7 +117,7 @@ class BulkForm:
         self._deps, self._actors = deps, Actors(deps, DASHBOARD)
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        """Where somebody ends up who reloads the address of a form."""
+        """Redirect a user who reloads the address of the form."""
         raise falcon.HTTPSeeOther("/")
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:

@@ -1,9 +1,9 @@
-"""What somebody chose to do with an issue: the optional fields of a JSON body or of a form, checked.
+"""The action a user chose for an issue: the optional fields of a JSON body or of a form, checked.
 
     resolve   nothing (as of now), `in_release`, or `in_next_release`
     mute      nothing (for ever), `until`, `for_secs`, `events`, or `per_hour`
 
-Fields that belong to another action, and those nobody knows, are passed over: clients that send none of these, or
+Fields of another action, and unknown ones, are ignored: clients that send none of these, or
 something else, get what they always got.
 """
 

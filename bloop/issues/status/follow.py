@@ -3,10 +3,11 @@
 The writer calls `follow` for the few issues that are resolved, or muted until something happens; the rest of a batch
 never gets here. Decisions are in bloop/lifecycle/.
 
-X1  Every event of a batch is looked at, with its own release and environment, not just the last one.
-X2  An issue that came back, or whose mute ended, is open: no further event does it again. What is written here commits
-    together with the counts of the same events, so a batch that is counted again after a crash changes nothing twice.
-X3  An event that was received before the resolving or muting does nothing: it waited in the ring meanwhile.
+FOLLOW-1  Every event of a batch is looked at, with its own release and environment, not just the last one.
+FOLLOW-2  An issue that came back, or whose mute ended, is open: no further event does it again. What is written here
+    commits together with the counts of the same events, so a batch that is counted again after a crash changes nothing
+    twice.
+FOLLOW-3  An event that was received before the resolving or muting does nothing: it waited in the ring meanwhile.
 """
 
 from __future__ import annotations
@@ -78,7 +79,7 @@ class _Issue(NamedTuple):
 def follow(
     db: Db, issue_ids: Collection[int], events: Iterable[CountedEvent]
 ) -> tuple[dict[int, Status], list[Signal]]:
-    """Let these issues follow their events (X1); the statuses that changed, and what there is to tell.
+    """Let these issues follow their events (FOLLOW-1); the statuses that changed, and what there is to tell.
 
     Call it when the releases of the events are registered already.
     """
@@ -130,7 +131,7 @@ def _received_at_ms(event: CountedEvent) -> int:
 def _follow_resolved(db: Db, issue: _Issue, events: Sequence[CountedEvent], registry: _Registry) -> Signal | None:
     resolution = Resolution(issue.resolved_in_release, bool(issue.resolved_in_next))
     resolved_at_ms = issue.resolved_at_ms or 0
-    later = [event for event in events if event[2] >= resolved_at_ms]  # X3
+    later = [event for event in events if event[2] >= resolved_at_ms]  # FOLLOW-3
     decided: dict[tuple[str, str], bool] = {}
     for event in later:
         place = release, environment = event[3], event[4]
@@ -146,7 +147,7 @@ def _follow_resolved(db: Db, issue: _Issue, events: Sequence[CountedEvent], regi
 
 def _follow_muted(db: Db, issue: _Issue, events: Sequence[CountedEvent]) -> Signal | None:
     mute = Mute(issue.muted_until_ms, issue.muted_events, issue.muted_per_hour)
-    later = [event for event in events if event[2] >= (issue.muted_at_ms or 0)]  # X3
+    later = [event for event in events if event[2] >= (issue.muted_at_ms or 0)]  # FOLLOW-3
     if not later:
         return None
     done = step(mute, _progress(issue.muted_progress), [event[2] for event in later])

@@ -1,4 +1,4 @@
-"""Forms of the issue page that change it. Each answers 303 back to the page (pages W2)."""
+"""Forms of the issue page that change it. Each answers 303 back to the page (LIST-2)."""
 
 from __future__ import annotations
 

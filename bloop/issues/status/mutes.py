@@ -1,8 +1,9 @@
 """How long a mute lasts, and which event ends it. Pure.
 
-M1  A mute lasts for ever, or until one thing: a time, so many more events, more than so many events within an hour.
-M2  Only events received after the muting count, by the time they were received.
-M3  An hour is any sixty minutes in a row, not the one the clock shows: counts are kept by minute, as long as needed.
+MUTE-1  A mute lasts for ever, or until one thing: a time, so many more events, more than so many events within an hour.
+MUTE-2  Only events received after the muting count, by the time they were received.
+MUTE-3  An hour is any sixty minutes in a row, not the one the clock shows: counts are kept by minute, as long as
+    needed.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ EVENTS_MAX = 1_000_000_000
 
 
 class Mute(NamedTuple):
-    """One condition at most (M1); none: for ever."""
+    """One condition at most (MUTE-1); none: for ever."""
 
     until_ms: int | None = None
     events: int | None = None
@@ -45,7 +46,7 @@ class Progress(NamedTuple):
 
 
 class Step(NamedTuple):
-    """What some events did to a mute. `at` is the place of the event that ended it; None: it goes on."""
+    """The effect of some events on a mute. `at` is the place of the event that ended it; None: it continues."""
 
     progress: Progress
     ended: Ended | None = None
@@ -53,7 +54,7 @@ class Step(NamedTuple):
 
 
 def step(mute: Mute, progress: Progress, times_ms: Sequence[int]) -> Step:
-    """Take in events by when they were received, which rises; none of them from before the muting (M2)."""
+    """Take in events by when they were received, which rises; none of them from before the muting (MUTE-2)."""
     assert times_ms
     if mute.until_ms is not None:
         at = next((n for n, at_ms in enumerate(times_ms) if at_ms >= mute.until_ms), None)
@@ -80,7 +81,7 @@ def _by_rate(per_hour: int, before: Mapping[int, int], times_ms: Sequence[int]) 
 
 
 def _is_over(minutes: Mapping[int, int], per_hour: int) -> bool:
-    """Whether any sixty minutes in a row hold more than `per_hour` (M3)."""
+    """Whether any sixty minutes in a row hold more than `per_hour` (MUTE-3)."""
     order = sorted(minutes)
     first, total = 0, 0
     for minute in order:

@@ -1,11 +1,12 @@
 """Whether an event of a resolved issue means that it is back. Pure.
 
-G1  Resolved without a release: every later event brings it back.
-G2  Resolved in a release: events of older releases do not, everything else does: that release, newer ones, events
-    without a release, and releases that nobody can place.
-G3  Resolved in the next release: only a release that was not known when somebody said so and is not older than the
-    newest known then. Events without a release bring it back, or a project that stops naming them would stay silent.
-G4  What was received before the resolving never counts: it waited in the ring meanwhile.
+REGRESSION-1  Resolved without a release: every later event brings it back.
+REGRESSION-2  Resolved in a release: events of older releases do not, everything else does: that release, newer ones,
+    events without a release, and releases whose order is unknown.
+REGRESSION-3  Resolved in the next release: only a release that was not known at the resolving and is not older
+    than the newest known then. Events without a release bring it back, or a project that stops naming them would stay
+    silent.
+REGRESSION-4  What was received before the resolving never counts: it waited in the ring meanwhile.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ NOW = Resolution()
 def is_back(
     resolution: Resolution, resolved_at_ms: int, release: str, environment: str, first_seen: FirstSeenOf
 ) -> bool:
-    """Whether an event of this release, received after the resolving (G4), brings the issue back."""
+    """Whether an event of this release, received after the resolving (REGRESSION-4), brings the issue back."""
     if resolution.release is None or release == NO_RELEASE:
         return True
     order = compare(release, resolution.release, environment, first_seen)

@@ -65,7 +65,7 @@ def change_status(
     """Set `status` on every one of the issues, all or none; return how many aggregate rows now carry it.
 
     `resolution` says where resolved issues count as fixed, `mute` how long muted ones stay so; with any other status
-    they mean nothing. Each call leaves an audit line per issue, also where nothing changes: somebody said so at that
+    they mean nothing. Each call leaves an audit line per issue, also where nothing changes: a user asked for it at that
     moment. A signal goes out only for a change.
 
     Raises:

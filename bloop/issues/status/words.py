@@ -1,6 +1,6 @@
 """Lines of the audit trail as sentences: what was done, by whom, from where. Pure.
 
-The words are bloop's own; a release or a person's name in them is somebody else's text, and stands apart.
+The words are bloop's own; a release or a person's name in them is foreign text, and stands apart.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _PLACES = {
 
 
 class Sentence(NamedTuple):
-    """What was done. `text` goes on with a release or a person's name, where there is one."""
+    """One change, in words. `text` continues with a release or a person's name, where there is one."""
 
     text: str
     release: str = ""

@@ -1,4 +1,4 @@
-"""B1 and B2 of bloop/issues/status/bulk.py: the form of the list, and POST /v1/errors/bulk."""
+"""BULK-1 and BULK-2 of bloop/issues/status/bulk.py: the form of the list, and POST /v1/errors/bulk."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["resolve", "f1", "nope", "SHOP-9"], 1, "no issue is called nope, SHOP-9; nothing was changed"),
+        (["resolve", "f1", "nope", "SHOP-9"], 1, "issue nope, SHOP-9 not found"),
         (["resolve", "f1", "--project", "nope"], 1, "project 'nope' not found"),
         (["resolve", "f1", "--in", "1", "--next"], 2, "--in and --next cannot be said together"),
         (["mute", "f1", "--for", "1h", "--events", "5"], 2, "only one of"),
@@ -136,10 +136,10 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
         (["mute", "f1", "--until", "9999-12-31T23:59"], 2, "more than ten years ahead"),
         (["mute", "f1", "--until", "later"], 2, "'later' is not a time such as 2026-01-18T12:00"),
         (["mute", "f1", "--events", "0"], 2, "Invalid value for '--events'"),
-        (["assign", "f1"], 2, "say either --to NAME or --nobody"),
-        (["assign", "f1", "--to", "ada", "--nobody"], 2, "say either --to NAME or --nobody"),
+        (["assign", "f1"], 2, "use either --to NAME or --nobody"),
+        (["assign", "f1", "--to", "ada", "--nobody"], 2, "use either --to NAME or --nobody"),
         (["assign", "f1", "--to", "grace"], 1, "account 'grace' not found (accounts: ada)"),
-        (["show", "nope"], 1, "no issue is called nope"),
+        (["show", "nope"], 1, "issue nope not found"),
     ],
 )
 def test_what_cannot_be_done_is_said_and_changes_nothing(

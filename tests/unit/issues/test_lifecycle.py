@@ -1,4 +1,4 @@
-"""X1 to X3 of bloop/issues/status/follow.py: what batches of events and the time do to issues, on real SQLite files."""
+"""FOLLOW-1 to FOLLOW-3 of bloop/issues/status/follow.py: how events and time change issues, on real SQLite files."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""M1 to M3 of bloop/issues/detail/markdown.py."""
+"""MARKDOWN-1 to MARKDOWN-3 of bloop/issues/detail/markdown.py."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_an_issue_as_markdown_reads() -> None:
     text = issue_markdown(an_issue(status="regressed"), event, "the newest event", [], [], URL)
 
     assert text.startswith(f"# SHOP-7\n\n> {UNTRUSTED}\n\n- Status: regressed\n- Events: 340\n")
-    assert "Came back: 2 times" in text
+    assert "Regressed: 2 times" in text
     assert "## Event 99\n\nChosen: the newest event.\n\n```text untrusted\nhappened: 2026-01-18T11:58:59Z\n" in text
     assert "### Stack trace\n\n```text untrusted\nTypeError: x\n  at total (cart.js:1:2)\n```" in text
     assert '```json untrusted\n{\n  "cart": {\n' in text

@@ -1,4 +1,4 @@
-"""M1 to M3 of bloop/issues/status/mutes.py."""
+"""MUTE-1 to MUTE-3 of bloop/issues/status/mutes.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""G1 to G3 of bloop/issues/status/regression.py; G4 is the writer's (tests/unit/issues/test_lifecycle.py)."""
+"""REGRESSION-1 to REGRESSION-3 of bloop/issues/status/regression.py; test_lifecycle.py tests REGRESSION-4."""
 
 from __future__ import annotations
 

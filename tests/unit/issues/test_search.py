@@ -1,4 +1,4 @@
-"""What searches find, and F1 to F3 of bloop/issues/search/conditions.py."""
+"""What searches find, and SEARCH-1 to SEARCH-3 of bloop/issues/search/conditions.py."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ def test_it_finds_the_same_where_nothing_is_rare(
     monkeypatch.setattr(search, "CANDIDATES_MAX", -1)
     projects = [row[0] for row in seed.rows("SELECT id FROM projects")]
 
-    if text != "äpfel":  # F2
+    if text != "äpfel":  # SEARCH-2
         assert shown(db, projects, text) == expected
 
 

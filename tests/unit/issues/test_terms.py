@@ -1,4 +1,4 @@
-"""The search language, T1 to T3 of bloop/issues/search/terms.py."""
+"""The search language, TERMS-1 to TERMS-3 of bloop/issues/search/terms.py."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ from bloop.issues.detail import pages as issue_detail
 from bloop.issues.events.read import EventRow, Neighbours, Traits
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
-from bloop.issues.listing.pages import NOTHING_SAID, ListMessages
+from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssueRow, IssueRows, Tab
 from bloop.issues.shell import make_shell
@@ -133,7 +133,7 @@ def list_page(
     rows: list[IssueRow] | None = None,
     *,
     ever: bool = True,
-    said: ListMessages = NOTHING_SAID,
+    messages: ListMessages = NO_MESSAGES,
 ) -> IssueListPage:
     view = view or IssueView(project="shop", q=say("x"), release=say("1.1.0"), before=PageKey(1, "unresolved", 1))
     rows = (
@@ -144,7 +144,7 @@ def list_page(
         sparks={7: [HourCount(NOW_MS - HOUR_MS, 3)]},
         status_counts={"unresolved": 3, "regressed": 1, "muted": 12_345} if ever else {},
         trend=[HourCount(NOW_MS - HOUR_MS, 3)],
-        offered=issue_list.Offered([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
+        options=issue_list.FilterOptions([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
         before=None,
         signal_id=57,
         firing_count=2,
@@ -153,7 +153,7 @@ def list_page(
     outcomes = {Outcome.STORED: 5788, Outcome.RING_FULL: 12}
     numbers = issue_list.stats(read.status_counts, outcomes, None)
     hint = setup("shop", say("Shop"), "https://errors.example")
-    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS, said)
+    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS, messages)
 
 
 def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool = False, **changes: Any) -> IssuePage:
@@ -213,10 +213,12 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield list_page(say, IssueView(), [])
     yield list_page(say, IssueView(tab=Tab.MUTED), [])
     yield list_page(say, IssueView(tab=Tab.FIRING), [an_issue(say, status="resolved", is_firing=1)])
-    yield list_page(say, IssueView(q=say("is:x")), [], said=ListMessages(problem=say("is: takes open, not x")))
+    yield list_page(say, IssueView(q=say("is:x")), [], messages=ListMessages(problem=say("is: takes open, not x")))
     failed = Notice(say("1 not: no issue has this id"), failed=True)
-    yield list_page(say, said=ListMessages(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
-    yield list_page(say, IssueView(tab=Tab.ALL), said=ListMessages(notice=Notice("2 issues resolved.", failed=False)))
+    yield list_page(say, messages=ListMessages(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
+    yield list_page(
+        say, IssueView(tab=Tab.ALL), messages=ListMessages(notice=Notice("2 issues resolved.", failed=False))
+    )
     yield issue_page(say)
     yield issue_page(say, status="resolved", is_firing=1, resolved_in_next=1)
     yield issue_page(say, status="muted", muted_events=100, assignee=None, assignee_name=None)
