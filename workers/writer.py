@@ -1,7 +1,7 @@
 """The writer: the only process that stores event data. `python -m workers.writer [--config PATH]`
 
 W1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
-W2  Records leave the ring and its spill only after the transaction that stored them committed (pipeline/store.py S1).
+W2  Records leave the ring and its spill only after the transaction that stored them committed (STORE-1).
 W3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the state
     word says why, and storing goes on by itself when the trouble is over.
 W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything, unless
@@ -25,7 +25,7 @@ from bloop.db.checkpoint import checkpoint, empty_log, on_commit
 from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.pipeline import dictionaries
-from bloop.pipeline.store import Stored
+from bloop.pipeline.store import BatchResult
 from bloop.projects import store as projects
 from bloop.retention import disk
 from bloop.ring import WriterState
@@ -120,7 +120,7 @@ class Writer:
         self._look_after(idle=False)
         return len(batch.records)
 
-    def _measure(self, done: Stored, took_ns: int) -> None:
+    def _measure(self, done: BatchResult, took_ns: int) -> None:
         now_ms = clock.now_ms()
         waited = meters.VISIBLE.added((now_ms - at_ms, count) for at_ms, count in done.received.items())
         self._consumer.add_meters(meters.merged(meters.FLUSH.added([(took_ns, 1)]), waited))

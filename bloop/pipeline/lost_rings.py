@@ -36,15 +36,15 @@ def close_accounts(db: Db, keep: Collection[int], now_ms: int) -> int:
 
 
 def closing_lines(folded: dict[CellKey, int]) -> Iterable[tuple[int, int, Outcome, int]]:
-    """(project id, category, outcome, count) that make RECEIVED equal to what became of it.
+    """(project id, category, outcome, count) that make RECEIVED equal to the sum of outcomes.
 
     Records that were received and are nowhere went with the ring. Records that are stored and were never counted as
     received came from a spill: the ring went before their count was in the ledger.
     """
     for account in sorted({key[:3] for key in folded}):
         _, project_id, category = account
-        became = sum(folded.get((*account, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
-        missing = folded.get((*account, Outcome.RECEIVED), 0) - became
+        outcomes = sum(folded.get((*account, outcome), 0) for outcome in (Outcome.STORED, *REFUSALS))
+        missing = folded.get((*account, Outcome.RECEIVED), 0) - outcomes
         if missing > 0:
             yield project_id, category, Outcome.INTERRUPTED, missing
         elif missing < 0:

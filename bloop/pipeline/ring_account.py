@@ -1,6 +1,6 @@
 """What the database knows about one ring: how far it was read, and how much of its counters is in the ledger.
 
-Counters in shared memory only grow, so what enters the ledger is the difference to what was folded before (S4 of
+Counters in shared memory only grow, so what enters the ledger is the difference to what was folded before (STORE-4 of
 store.py). What a ring that is gone has left on the disk is an orphan: it is read like a lane of the present ring, but
 its bookkeeping stays under the ring that spilled it, which may have another orphan in the next ring.
 """
@@ -64,7 +64,7 @@ class RingAccount:
             self._folded |= {(orphan.slot, p, c, o): n for (lane, p, c, o), n in cells if lane == orphan.lane}
 
     def positions(self) -> dict[int, int]:
-        """Where to go on in each lane, spill and orphan."""
+        """Where to continue in each lane, spill and orphan."""
         found = ring_state.positions(self._db, self._ring_id)
         for orphan in self._orphans.values():
             position = ring_state.positions(self._db, orphan.ring_id).get(orphan.spill_slot)

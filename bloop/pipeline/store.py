@@ -1,19 +1,20 @@
-"""A batch of ring records becomes rows: one transaction, all of it or nothing.
+"""Stores a batch of ring records in one transaction: all of it or nothing.
 
-S1  The records, the ledger lines, the signals and the ring positions of a batch commit together. After a crash the
-    positions say where to go on, so nothing is stored twice and nothing acknowledged is skipped.
-S2  A record that cannot be stored becomes a dead letter with its reason; the records around it are stored.
-S3  When the database itself cannot store (full, locked, I/O error) the batch is rolled back whole and raised to the
-    caller, who keeps it in the ring and tries again.
-S4  Counters from shared memory enter the ledger as differences to what was folded before, in the same transaction.
-S5  Counters are a fold over stored records and may follow them by a second or two under load: records are cheap to
+STORE-1  The records, the ledger lines, the signals and the ring positions of a batch commit together. After a crash the
+    positions say where to continue, so nothing is stored twice and nothing acknowledged is skipped.
+STORE-2  A record that cannot be stored becomes a dead letter with its reason; the records around it are stored.
+STORE-3  When the database itself cannot store (full, locked, I/O error) the batch is rolled back whole and raised to
+    the caller, who keeps it in the ring and tries again.
+STORE-4  Counters from shared memory enter the ledger as differences to what was folded before, in the same transaction.
+STORE-5  Counters are a fold over stored records and may follow them by a second or two under load: records are cheap to
     store at once, and the longer their counts are added up in memory, the fewer rows they touch. How long is the
     caller's choice. Each kind's store says, in the same transactions, which records are counted, so a crash in between
     loses no count and counts nothing twice.
-S6  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
-S7  Records of kinds that are not counted (notes about refusals) are stored beside all this and are in no account.
+STORE-6  What a dead producer had received but neither refused nor put into the ring is booked as INTERRUPTED.
+STORE-7  Records of kinds that are not counted (notes about refusals) are stored beside all this and are in no account.
     One that cannot be read is left out.
-S8  What the rows of a kind look like is its feature's business (`pipeline/kinds.py`): nothing here names a feature.
+STORE-8  What the rows of a kind look like is its feature's business (`pipeline/kinds.py`): nothing here names a
+    feature.
 """
 
 from __future__ import annotations
@@ -48,8 +49,8 @@ RingRecord: TypeAlias = tuple[int, bytes, int]  # form, payload, lane: as `bloop
 
 
 @dataclass(slots=True)
-class Stored:
-    """What came of a batch, for the writer's log and statistics."""
+class BatchResult:
+    """The counts of one stored batch, for the writer's log and statistics."""
 
     events: int = 0
     dead: int = 0
@@ -104,7 +105,7 @@ class Store:
         return sum(kind.unsettled for kind in self._kinds.values())
 
     def positions(self) -> dict[int, int]:
-        """Where to go on in each lane, spill and orphan."""
+        """Where to continue in each lane, spill and orphan."""
         return self._account.positions()
 
     def store(
@@ -115,8 +116,8 @@ class Store:
         *,
         now_ms: int,
         settle: bool = True,
-    ) -> Stored:
-        """Store one batch (S1 to S4) and, with `settle`, bring every counter up to date (S5).
+    ) -> BatchResult:
+        """Store one batch (STORE-1 to STORE-4) and, with `settle`, bring every counter up to date (STORE-5).
 
         Raises:
             db_errors.Error: one of OPERATIONAL_ERRORS; nothing was stored.
@@ -148,7 +149,7 @@ class Store:
         now_ms: int,
         settle: bool,
         insert: Callable[[_Batch], None],
-    ) -> Stored:
+    ) -> BatchResult:
         kinds = self._kinds.values()
         try:
             with connection.immediate(self._db):
@@ -172,7 +173,7 @@ class Store:
         for kind in kinds:
             kind.commit(is_settled=settle)
         self._account.commit()
-        return Stored(received.total(), len(batch.dead), len(batch.discarded), len(batch.signals), received)
+        return BatchResult(received.total(), len(batch.dead), len(batch.discarded), len(batch.signals), received)
 
     def _sort(self, records: Sequence[RingRecord]) -> _Batch:
         batch = _Batch(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
@@ -242,7 +243,7 @@ class Store:
             )
 
     def _settle_ledger(self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int) -> Counter[int]:
-        """Book what became of the batch, and what the lanes' counters grew by; stored records by ms of receipt."""
+        """Book the outcomes of the batch, and the growth of the lanes' counters; stored records by ms of receipt."""
         lines: Counter[tuple[int, int, int, int]] = Counter()
         received: Counter[int] = Counter()
         for kind, decoded in batch.by_kind.items():
@@ -263,12 +264,12 @@ class Store:
         return received
 
     def _category_of(self, kind: int) -> int:
-        """Also of kinds that nobody stores here: a release that does has counted them."""
+        """Also of kinds without a store here: a release that has one counted them."""
         store = self._kinds.get(kind)
         return store.category if store is not None else CATEGORIES.get(kind, Category.EVENT)
 
     def settle_dead_lanes(self, lanes: Iterable[int], now_ms: int) -> int:
-        """Book INTERRUPTED for lanes that have no producer and nothing left to read (S6); return how many records.
+        """Book INTERRUPTED for lanes that have no producer and nothing left to read (STORE-6); return how many records.
 
         Call it after `store` was given counters read while the lane already had no producer.
 
@@ -281,7 +282,7 @@ class Store:
 def _sort_uncounted(
     store: KindStore, payload: bytes, version: int, decoded: _Decoded, projects: frozenset[int]
 ) -> None:
-    """S7."""
+    """Store notes, which are in no account (STORE-7)."""
     try:
         record = store.decode(payload, version)
     except BloopError as error:

@@ -1,4 +1,4 @@
-"""Invariant S7 of bloop/pipeline/store.py: notes are kept, bounded, and change no account."""
+"""Invariant STORE-7 of bloop/pipeline/store.py: notes are kept, bounded, and change no account."""
 
 from __future__ import annotations
 

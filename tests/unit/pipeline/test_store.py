@@ -1,4 +1,4 @@
-"""Invariants S1 to S6 of bloop/pipeline/store.py, and what a batch leaves in the tables, on real SQLite files."""
+"""STORE-1 to STORE-6 of bloop/pipeline/store.py, and the rows that a batch leaves, on real SQLite files."""
 
 from __future__ import annotations
 
@@ -295,7 +295,7 @@ COUNTERS = (
 
 
 class TestSettling:
-    """Events first, their counts a little later (S5): whatever happens in between, the sums are the same."""
+    """Events first, their counts a little later (STORE-5): whatever happens in between, the sums are the same."""
 
     FIRST = [
         record("a", user_id_hash="u1", route="/x", at_ms=T0 + 3),
