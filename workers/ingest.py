@@ -1,9 +1,9 @@
 """The ingest server, `python -m workers.ingest [--config PATH]`: takes records in, hands every other request over.
 
-N1  A request never touches the database. Keys are in memory, loaded again when the ring's generation changes.
-N2  Each worker owns one lane of the ring and works in one thread, so its lane needs no lock.
-N3  SIGTERM stops accepting and finishes what is in flight, for GRACEFUL_S at most.
-N4  It listens on the sockets that systemd passes, if it passes any: then those say where, and not `server.port`.
+INGEST-1  A request never touches the database. Keys are in memory, loaded again when the ring's generation changes.
+INGEST-2  Each worker owns one lane of the ring and works in one thread, so its lane needs no lock.
+INGEST-3  SIGTERM stops accepting and finishes what is in flight, for GRACEFUL_S at most.
+INGEST-4  It listens on the sockets that systemd passes, if it passes any: then those say where, and not `server.port`.
 """
 
 from __future__ import annotations

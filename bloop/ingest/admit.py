@@ -1,13 +1,13 @@
 """`admit`: the one way in, whatever dialect a client speaks.
 
-I1  Checks run in one order: rate limit, then what the credential demands (credentials.py), then what the parser does.
-    The first that fails is the answer.
-I2  Every record that reaches a worker is counted RECEIVED once, in its category, and either pushed or counted under
-    what became of it. A request refused before its records are known counts as one. RECEIVED is booked before the
+INTAKE-1  Checks run in one order: rate limit, then what the credential demands (credentials.py), then what the parser
+    does. The first that fails is the answer.
+INTAKE-2  Every record that reaches a worker is counted RECEIVED once, in its category, and either pushed or counted
+    under what became of it. A request refused before its records are known counts as one. RECEIVED is booked before the
     push, so a worker killed in between leaves a difference the writer can see.
-I3  A refusal is booked to the project the request names, proven or not, so its owner sees it; 0 when it names none. It
-    leaves a note for people who look for these records, one for each request.
-I4  Nothing here waits: no database, no lock held across I/O. A full lane is not an error, but a count.
+INTAKE-3  A refusal is booked to the project the request names, proven or not, so its owner sees it; 0 when it names
+    none. It leaves a note for people who look for these records, one for each request.
+INTAKE-4  Nothing here waits: no database, no lock held across I/O. A full lane is not an error, but a count.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Reading a request body, and inflating it, never past a bound.
 
-B1  At most `bytes_max` + 1 bytes are read; a declared length above the bound is refused without reading at all.
-B2  Inflating stops at the bound, so a few compressed bytes cannot become gigabytes. gzip, zlib and zstd stop exactly
-    there; brotli's decoder hands out whole blocks and overshoots by at most a few of them.
+BODY-1  At most `bytes_max` + 1 bytes are read; a declared length above the bound is refused without reading at all.
+BODY-2  Inflating stops at the bound, so a few compressed bytes cannot become gigabytes. gzip, zlib and zstd stop
+    exactly there; brotli's decoder hands out whole blocks and overshoots by at most a few of them.
 
 Functions take the WSGI environ rather than a framework's request: `wsgi.input` means the same under every server.
 """

@@ -1,9 +1,9 @@
 """How a request proves which project it is for. A dialect names one of these strategies.
 
-C1  A strategy reads the body, because some can only be proven over it, and never past the bound it is given.
-C2  A compressed body is verified as it was sent or, failing that, as it reads inflated: some clients sign before a
-    middleware compresses. Size limits hold before and after inflating.
-C3  What a request merely claims decides who sees its refusal, never whether it is let in.
+CREDENTIALS-1  A strategy reads the body, because some can only be proven over it, and never past the bound it is given.
+CREDENTIALS-2  A compressed body is verified as it was sent or, failing that, as it reads inflated: some clients sign
+    before a middleware compresses. Size limits hold before and after inflating.
+CREDENTIALS-3  What a request merely claims decides who sees its refusal, never whether it is let in.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class CredentialStrategy(Protocol):
         ...
 
     def find(self, env: Environ) -> int | None:
-        """The project of that key, for attributing refusals; None when nobody has it."""
+        """The project of that key, for attributing refusals; None when it is unknown."""
         ...
 
     def open(self, env: Environ, bytes_max: int) -> tuple[int, bytes]:

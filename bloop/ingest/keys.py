@@ -1,8 +1,8 @@
 """Which project a signed body or a write-only key belongs to, answered from memory.
 
-K1  The control-plane generation is looked at on every call, so a rotated key stops working with the next request.
-K2  A load that fails keeps the keys of the last good one and is tried again at most once a second.
-K3  Every digest comparison is constant-time, and an empty secret verifies nothing.
+KEYS-1  The control-plane generation is looked at on every call, so a rotated key stops working with the next request.
+KEYS-2  A load that fails keeps the keys of the last good one and is tried again at most once a second.
+KEYS-3  Every digest comparison is constant-time, and an empty secret verifies nothing.
 
 What a request may show:
 
@@ -16,7 +16,7 @@ What a request may show:
 The last line costs one HMAC per project. It is bounded by KEYS_TRIED_MAX and by HASHED_BYTES_MAX per request, and the
 key that matched last is tried first; that order tells an onlooker which project was busy, never anything of a key.
 
-A write-only key is looked up as it is: whoever shows it has it, and all it allows is to send.
+A write-only key is looked up as it is. It is the whole proof, and it only allows sending.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class ProjectKeys:
         self._loading = threading.Lock()
 
     def find(self, claimed: str | None) -> int | None:
-        """The project a request says it is from, unproven; None when it says nothing or names nobody.
+        """The project a request says it is from, unproven; None when it names no project.
 
         For attributing refusals. Answers from what is loaded and never loads.
         """
@@ -138,7 +138,7 @@ class ProjectKeys:
         """The project that a write-only key of this kind stands for.
 
         Raises:
-            UnknownKey: nobody has it, it was revoked, or there is none.
+            UnknownKey: no project has it, it was revoked, or there is none.
             StorageError: no load has succeeded yet.
         """
         project_id = self._fresh().by_write_key.get((kind, key or ""))

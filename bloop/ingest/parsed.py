@@ -52,7 +52,7 @@ class Reject(msgspec.Struct, frozen=True, gc=False):
 
 
 class RejectAll(msgspec.Struct, frozen=True, gc=False):
-    """The body is refused as a whole, and all its records with it; they count as one where nobody knows how many."""
+    """The body is refused as a whole, and all its records with it; they count as one where the number is unknown."""
 
     outcome: Outcome
     path: str

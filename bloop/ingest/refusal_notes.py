@@ -3,10 +3,10 @@
 A note goes through the ring like an event does, so nothing here waits. Notes are samples: the ledger counts every
 refusal, these show what some of them looked like.
 
-N1  At most PER_SECOND notes per worker and outcome: a flood of bad requests costs a dictionary look-up each.
-N2  A note says nothing secret or personal: the first characters of a key, the network of a public address, the length
-    of the body but not the body.
-N3  A note that finds no room is forgotten.
+NOTES-1  At most PER_SECOND notes per worker and outcome: a flood of bad requests costs a dictionary look-up each.
+NOTES-2  A note says nothing secret or personal: the first characters of a key, the network of a public address, the
+    length of the body but not the body.
+NOTES-3  A note that finds no room is forgotten.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DETAIL_CHARS_MAX = 200
 USER_AGENT_CHARS_MAX = 120
 OWN_KEY_START = "bloop_"
 KEY_CHARS_MAX = 12  # of a key bloop made: six of them random
-FOREIGN_KEY_CHARS_MAX = 4  # of anything else, perhaps a whole secret somebody made up
+FOREIGN_KEY_CHARS_MAX = 4  # of anything else, perhaps a self-made secret
 
 _PREFIX_BITS = {4: 24, 6: 48}  # what belongs to a provider or a company rather than to a person
 
@@ -39,7 +39,7 @@ class Rejections:
     def note(
         self, project_id: int, outcome: Outcome, detail: str, claimed: str, env: Mapping[str, Any], now_ms: int
     ) -> None:
-        """Tell that a request was refused, unless this second has heard enough of its kind (N1)."""
+        """Push a note about a refused request, unless this second has enough of its kind (NOTES-1)."""
         second, made = self._second.get(outcome, (0, 0))
         if second != now_ms // 1000:
             second, made = now_ms // 1000, 0
@@ -66,7 +66,7 @@ def key_prefix(key: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """Where a request came from: `203.0.113.0/24`, `2001:db8:7::/48`. Addresses that are nobody's own stay whole."""
+    """Where a request came from: `203.0.113.0/24`, `2001:db8:7::/48`. Private and special addresses stay whole."""
     parsed = parse_address(address)
     if parsed is None:
         return ""

@@ -1,11 +1,11 @@
 """A decoded JSON object to one `Event`, or an error that names the field.
 
-E1  Past here every field has its type and is within its bound; nobody downstream asks again.
-E2  What a careless client can send by accident is mended, not refused: a missing or empty `release` is "unknown", empty
-    optional strings count as absent, `metadata` may be JSON text, unknown fields are ignored, and a clock that stands
-    at zero or more than a minute in the future gives way to the time of receipt.
-E3  Everything else is refused. Of several faults, types of the required fields are named first, then the documented
-    checks in their documented order, then the optional fields.
+NATIVE-1  Past here every field has its type and is within its bound; no later code checks again.
+NATIVE-2  What a careless client can send by accident is mended, not refused: a missing or empty `release` is "unknown",
+    empty optional strings count as absent, `metadata` may be JSON text, unknown fields are ignored, and a clock that
+    stands at zero or more than a minute in the future gives way to the time of receipt.
+NATIVE-3  Everything else is refused. Of several faults, types of the required fields are named first, then the
+    documented checks in their documented order, then the optional fields.
 """
 
 from __future__ import annotations
