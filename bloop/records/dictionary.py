@@ -3,9 +3,9 @@
 An event is too small to be compressed by itself: with a dictionary of stack lines it is 0.2 of its size, without one
 0.6 (benchmarks/profile_records.py).
 
-Z1  A dictionary's id is the hash of its content, so an id means the same bytes for ever and everywhere.
-Z2  Unpacking is bounded by the length that the record states.
-Z3  Any thread may use a dictionary: each has its own compressor, because zstd's keep state.
+DICTIONARY-1  A dictionary's id is the hash of its content, so an id means the same bytes for ever and everywhere.
+DICTIONARY-2  Unpacking is bounded by the length that the record states.
+DICTIONARY-3  Any thread may use a dictionary: each has its own compressor, because zstd's keep state.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _ID_BYTES = 4
 
 
 def dictionary_id(content: bytes) -> int:
-    """32 bits of its SHA-256 (Z1), never 0, which means none."""
+    """32 bits of its SHA-256 (DICTIONARY-1), never 0, which means none."""
     return int.from_bytes(hashlib.sha256(content).digest()[:_ID_BYTES], "big") or 1
 
 
@@ -60,7 +60,7 @@ class Dictionary:
         return packer.compress(plain)
 
     def unpack(self, packed: bytes, bytes_max: int) -> bytes:
-        """What `pack` was given, which was no longer than `bytes_max` (Z2).
+        """What `pack` was given, which was no longer than `bytes_max` (DICTIONARY-2).
 
         Raises:
             UnreadableRecord: it is not that.

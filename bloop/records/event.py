@@ -1,8 +1,8 @@
 """One event as reported, in every dialect: seventeen fields that all have, and parts that some have.
 
-E1  Fields are only ever appended and have a default: records outlive releases. `Parts` is stored as a map from names to
-    values, so its fields may also come in any order; a name that a reader does not know is passed over.
-E2  What an event does not have costs nothing: no byte in the record, no look at the field.
+EVENT-1  Fields are only ever appended and have a default: records outlive releases. `Parts` is stored as a map from
+    names to values, so its fields may also come in any order; a name that a reader does not know is passed over.
+EVENT-2  What an event does not have costs nothing: no byte in the record, no look at the field.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class EventCause(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class DebugId(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Which build a file of the stack belongs to: what symbols and source maps are found by."""
+    """Which build a file of the stack belongs to: the key of its symbols and source maps."""
 
     id: str
     file: str = ""

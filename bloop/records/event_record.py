@@ -10,14 +10,15 @@
 All integers are little-endian; fingerprint and user key are signed, as SQLite's are. A row has columns for what comes
 before the codec, and a body, which begins with it.
 
-V1  What `encode` wrote, `decode` gives back equal, in this release and in every later one: the codec names its
-    version, arrays and tables of names are only ever appended to, and a version or a dictionary that this code does
+EVENT-RECORD-1  What `encode` wrote, `decode` gives back equal, in this release and in every later one: the codec names
+    its version, arrays and tables of names are only ever appended to, and a version or a dictionary that this code does
     not know is an UnreadableRecord.
-V2  The writer stores, counts and groups an event by its head and its dims; only the first event of a new issue is
-    decoded. Equal dims are equal bytes.
-V3  The fingerprint's number only finds candidates: clients choose fingerprints, and can craft two texts with one
-    number. Texts are compared before an event joins an issue. Sixteen lower-case hex digits are their own number.
-V4  Hashes of metadata say where to look. A hit is checked against the event.
+EVENT-RECORD-2  The writer stores, counts and groups an event by its head and its dims; only the first event of a new
+    issue is decoded. Equal dims are equal bytes.
+EVENT-RECORD-3  The fingerprint's number only finds candidates: clients choose fingerprints, and can craft two texts
+    with one number. Texts are compared before an event joins an issue. Sixteen lower-case hex digits are their own
+    number.
+EVENT-RECORD-4  Hashes of metadata say where to look. A hit is checked against the event.
 """
 
 from __future__ import annotations
@@ -356,14 +357,14 @@ def number_text(number: int) -> str:
 
 
 def fingerprint_number(fingerprint: str) -> int:
-    """The 64 bits a fingerprint is looked up by (V3), signed."""
+    """The 64 bits a fingerprint is looked up by (EVENT-RECORD-3), signed."""
     if _HEX_FINGERPRINT.fullmatch(fingerprint) is not None:
         return _signed(int(fingerprint, 16))
     return _signed(xxhash.xxh3_64_intdigest(fingerprint.encode()))
 
 
 def user_key(user_id_hash: str | None, device_id_hash: str | None) -> int:
-    """64 bits that stand for the person, or for the device when nobody is signed in; NO_USER when neither is known.
+    """64 bits that stand for the person, or for the device when no user is signed in; NO_USER when neither is known.
 
     The upper half of an XXH3-128, which is what was stored before as 16 bytes: people stay the same people. Among a
     million users of one issue two are taken for one with a probability of 3 in 100 million.
@@ -378,14 +379,14 @@ def user_key(user_id_hash: str | None, device_id_hash: str | None) -> int:
 
 
 def metadata_hash(key: str, value: str) -> bytes:
-    """What `key=value` is looked for by (V4)."""
+    """The hash to search `key=value` by (EVENT-RECORD-4)."""
     return _xxh32(f"{key}={value}".encode())[:METADATA_HASH_BYTES]
 
 
 def _encode_search(event: Event) -> bytes:
     level, request_id, user_id = event.level, event.request_id, event.user_id_hash
     device_id, event_id = event.device_id_hash, event.event_id
-    found: tuple[object, ...] = (
+    values: tuple[object, ...] = (
         _level_number(level, level),
         event.http_status,
         None if request_id is None else _shorter(request_id),
@@ -393,10 +394,10 @@ def _encode_search(event: Event) -> bytes:
         None if device_id is None else _shorter(device_id),
     )
     if event.metadata is not None or event.parts is not None:
-        found = (*found, _metadata_hashes(event))
+        values = (*values, _metadata_hashes(event))
     if event_id is not None:
-        found = (*found, _shorter(event_id)) if len(found) > _HASHES_AT else (*found, b"", _shorter(event_id))
-    return _pack(found)
+        values = (*values, _shorter(event_id)) if len(values) > _HASHES_AT else (*values, b"", _shorter(event_id))
+    return _pack(values)
 
 
 def _encode_rest(event: Event) -> bytes:

@@ -1,10 +1,11 @@
 """One event on its way to storage: the payload of a ring record, and what the web side pushes it into.
 
-R1  What an `encode_…` wrote, its `decode_…` reads back equal.
-R2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds, versions and fields are
-    only ever appended, and a field appended later needs a default.
-R3  Every payload begins with the project's id and the time of receipt: as elements of a MessagePack array or, where a
-    mark says so, as numbers of fixed width. So what cannot be read still says whose it is and how long it has waited.
+RECORD-1  What an `encode_…` wrote, its `decode_…` reads back equal.
+RECORD-2  A record is read by the writer that runs when it is drained, perhaps a newer one: kinds, versions and fields
+    are only ever appended, and a field appended later needs a default.
+RECORD-3  Every payload begins with the project's id and the time of receipt: as elements of a MessagePack array or,
+    where a mark says so, as numbers of fixed width. So what cannot be read still says whose it is and how long it has
+    waited.
 """
 
 from __future__ import annotations
@@ -62,7 +63,7 @@ class Sink(Protocol):
         ...
 
     def count(self, project_id: int, category: int, outcome: int, n: int = 1) -> None:
-        """Book `n` of a project, by `Category` and `Outcome` (`base.outcomes`); project 0 is "nobody we know"."""
+        """Book `n` of a project, by `Category` and `Outcome` (`base.outcomes`); project 0 is an unknown one."""
         ...
 
 
@@ -97,12 +98,12 @@ def encode_event(project_id: int, received_at_ms: int, fingerprint: str, algorit
 
 
 def project_id(payload: bytes) -> int | None:
-    """Whose record of any kind this is (R3). None when it cannot be read."""
+    """Whose record of any kind this is (RECORD-3). None when it cannot be read."""
     return _start_of(payload)[0]
 
 
 def received_at_ms(payload: bytes) -> int | None:
-    """When a record of any kind was received (R3). None when it cannot be read."""
+    """When a record of any kind was received (RECORD-3). None when it cannot be read."""
     return _start_of(payload)[1]
 
 
@@ -110,12 +111,12 @@ def _start_of(payload: bytes) -> tuple[int | None, int | None]:
     if payload[:1] == _MARK:
         return _START.unpack_from(payload, 1) if len(payload) > _START.size else (None, None)
     try:
-        found = msgspec.msgpack.decode(payload)
+        values = msgspec.msgpack.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None, None
-    if type(found) is not list:
+    if type(values) is not list:
         return None, None
-    first, second = [*found[:2], None, None][:2]
+    first, second = [*values[:2], None, None][:2]
     return first if type(first) is int else None, second if type(second) is int else None
 
 

@@ -1,8 +1,9 @@
 """Making a dictionary out of events: of the lines of their stacks and the keys of their metadata, and nothing else.
 
-D1  No message and no value enters a dictionary, which is kept for ever and stands in every backup. A line of a stack is
-    taken when it has the shape of a frame; a key, when it looks like a name. Query strings of URLs are cut off.
-D2  What fewer than `EVENTS_MIN` of the events have in common is nobody's dictionary, so it is not taken either.
+TRAINING-1  No message and no value enters a dictionary, which is kept for ever and stands in every backup. A line of a
+    stack is taken when it has the shape of a frame; a key, when it looks like a name. Query strings of URLs are cut
+    off.
+TRAINING-2  Lines and keys that fewer than `EVENTS_MIN` of the events have in common are not taken.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ def train(events: Iterable[Event]) -> Dictionary | None:
 
 
 def train_on(samples: Sequence[bytes]) -> Dictionary | None:
-    """A dictionary for text like this, which the caller answers for (D1)."""
+    """A dictionary for text like this, which the caller answers for (TRAINING-1)."""
     try:
         made = zstandard.train_dictionary(CONTENT_BYTES_MAX, list(samples), level=1)
     except zstandard.ZstdError:  # too little text, or all of it the same
@@ -58,7 +59,7 @@ def train_on(samples: Sequence[bytes]) -> Dictionary | None:
 
 
 def sample_of(event: Event) -> list[str]:
-    """The frames of its stack and the keys of its metadata (D1)."""
+    """The frames of its stack and the keys of its metadata (TRAINING-1)."""
     lines = [_QUERY.sub("", line) for line in (event.stack or "").splitlines() if _FRAME.fullmatch(line)]
     return [*lines, *(f'"{key}":' for key in _keys_of(event.metadata))]
 
@@ -80,7 +81,7 @@ def _keys_of(metadata: str | None) -> list[str]:
 
 
 def _common(samples: list[list[str]]) -> list[list[bytes]]:
-    """The samples without the lines that hardly any other has (D2)."""
+    """The samples without the lines that too few others have (TRAINING-2)."""
     counts = Counter(line for sample in samples for line in set(sample))
     kept = ([line.encode() for line in sample if counts[line] >= EVENTS_MIN] for sample in samples)
     return [sample for sample in kept if sample]
