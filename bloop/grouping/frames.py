@@ -1,11 +1,11 @@
 """Text stacks → frames. Pure; reads what JavaScript, Python, Java/Kotlin, Swift, Ruby, Go, Rust and .NET print.
 
-R1  `parse` never raises and its work is bounded: TEXT_CHARS_MAX characters, LINES_MAX lines of LINE_CHARS_MAX each,
-    patterns without nested repetition. What was left out is counted in `lines_cut`.
-R2  Frames run from the call that failed outwards, whatever order the language prints, and the exception that was
+FRAMES-1  `parse` never raises and its work is bounded: TEXT_CHARS_MAX characters, LINES_MAX lines of LINE_CHARS_MAX
+    each, patterns without nested repetition. What was left out is counted in `lines_cut`.
+FRAMES-2  Frames run from the call that failed outwards, whatever order the language prints, and the exception that was
     reported comes first, its causes after it.
-R3  A line that is no frame is not lost: it becomes part of a heading or a note.
-R4  A text without a single frame gives no sections; pages then show it as it came.
+FRAMES-3  A line that is no frame is not lost: it becomes part of a heading or a note.
+FRAMES-4  A text without a single frame gives no sections; pages then show it as it came.
 
 Whether a frame is the application's own is a guess from its path or module, by the lists in grammars.py.
 """
@@ -71,7 +71,7 @@ class Stack:
 
 
 def parse(text: str) -> Stack:
-    """The frames of a text stack; no sections when it has none (R4)."""
+    """The frames of a text stack; no sections when it has none (FRAMES-4)."""
     lines = text[:TEXT_CHARS_MAX].split("\n")
     kept = [line[:LINE_CHARS_MAX].rstrip() for line in lines[:LINES_MAX]]
     lines_cut = len(lines) - len(kept) + text.count("\n", TEXT_CHARS_MAX)
@@ -125,7 +125,7 @@ def _read(lines: list[str], grammar: Grammar) -> list[_Draft]:
 
 
 def _place(draft: _Draft, line: str, grammar: Grammar) -> None:
-    """A line that is no frame: a heading where the language prints its headings, a note elsewhere (R3)."""
+    """A line that is no frame: a heading where the language prints its headings, a note elsewhere (FRAMES-3)."""
     if grammar.preamble.match(line):
         return  # says "here comes a stack" and nothing else
     if bool(draft.frames) == grammar.newest_first:
