@@ -1,11 +1,11 @@
-"""Which ring the writer works on: the one that is there, or a new one, and what becomes of what older ones left.
+"""The ring that the writer works on, present or new, and the records that older rings left.
 
-G1  A ring of another geometry (the number of workers changed, or the room per lane) or of an older layout (after an
-    upgrade) is drained as it is, records and counts, then replaced. Nobody else sees it meanwhile: it has no heartbeat
-    of this writer's.
-G2  What rings that are gone have spilled is stored beside what comes in, then their accounts are closed: by the writer,
-    once it runs, for that needs the write lock, and somebody may hold that for a long time.
-G3  One writer per spill folder. Another bloop's records there would look like those of a ring that is gone.
+RINGS-1  A ring of another geometry (the number of workers changed, or the room per lane) or of an older layout (after
+    an upgrade) is drained as it is, records and counts, then replaced. No other process sees it meanwhile: it has no
+    heartbeat of this writer's.
+RINGS-2  What rings that are gone have spilled is stored beside what comes in, then their accounts are closed: by the
+    writer, once it runs, for that needs the write lock, and another process may hold that for a long time.
+RINGS-3  One writer per spill folder. Another bloop's records there would look like those of a ring that is gone.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitSt
         ConfigError: another bloop spills into this folder.
     """
     folder = settings.spill_folder
-    fd = _opened(folder) if settings.ingest.spill_bytes_max or folder.exists() else None
+    fd = _open_spill_folder(folder) if settings.ingest.spill_bytes_max or folder.exists() else None
     if fd is not None:
         handles.callback(os.close, fd)
     segment = _create(settings, db, make_kinds)
@@ -68,7 +68,7 @@ def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitSt
 
 
 def close_accounts(db: Db, ring: WriterRing) -> None:
-    """Of every ring that is gone and of which nothing is left to read (G2).
+    """Of every ring that is gone and of which nothing is left to read (RINGS-2).
 
     Raises:
         db_errors.Error: nothing was changed.
@@ -80,17 +80,17 @@ def close_accounts(db: Db, ring: WriterRing) -> None:
 
 def _create(settings: Settings, db: Db, make_kinds: MakeKinds) -> Segment:
     geometry = {"lane_count": settings.lane_count, "lane_bytes": settings.lane_bytes}
-    if (found := _found(settings.ring_name)) is not None:
-        with closing(found):
-            stat = found.stat()
+    if (old := _attach_existing(settings.ring_name)) is not None:
+        with closing(old):
+            stat = old.stat()
             is_in_use = stat.consumer_claimed or any(lane.claimed for lane in stat.lanes)
-            if not is_in_use and not found.is_laid_out(**geometry):
-                _drain(found, db, make_kinds)
+            if not is_in_use and not old.is_laid_out(**geometry):
+                _drain(old, db, make_kinds)
     return Segment.create(settings.ring_name, **geometry)
 
 
-def _found(name: str) -> Segment | None:
-    """The ring that is there; None for one that we cannot read, of which `Segment.create` says what is the matter."""
+def _attach_existing(name: str) -> Segment | None:
+    """The existing ring; None for an unreadable one, which `Segment.create` then reports."""
     try:
         return Segment.attach_to_drain(name)
     except RingError:
@@ -98,7 +98,7 @@ def _found(name: str) -> Segment | None:
 
 
 def _drain(old: Segment, db: Db, make_kinds: MakeKinds) -> None:
-    """Store what is in its lanes, exactly once. What it has spilled becomes an orphan of it, for later (G1)."""
+    """Store what is in its lanes, exactly once. What it has spilled becomes an orphan of it, for later (RINGS-1)."""
     log.info("storing %d records of the ring as it was", old.stat().pending_records, extra={"action": "ring_drained"})
     with closing(Consumer.claim(old)) as consumer:
         store = Store(db, old.ring_id, make_kinds(db))
@@ -109,7 +109,7 @@ def _drain(old: Segment, db: Db, make_kinds: MakeKinds) -> None:
         store.store([], {}, consumer.cells(), now_ms=clock.now_ms())
 
 
-def _opened(folder: Path) -> int:
+def _open_spill_folder(folder: Path) -> int:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -1,11 +1,11 @@
 """The writer: the only process that stores event data. `python -m workers.writer [--config PATH]`
 
-W1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
-W2  Records leave the ring and its spill only after the transaction that stored them committed (STORE-1).
-W3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the state
-    word says why, and storing goes on by itself when the trouble is over.
-W4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything, unless
-    so much has spilled that it takes longer than DRAIN_AT_STOP_S: the next start goes on with that.
+WRITER-1  It creates the ring if there is none and holds its consumer lock, so a second writer refuses to start.
+WRITER-2  Records leave the ring and its spill only after the transaction that stored them committed (STORE-1).
+WRITER-3  Trouble with the database (full, locked, read-only) never ends the process: the batch stays in the ring, the
+    state word says why, and storing continues by itself when the trouble is over.
+WRITER-4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything,
+    unless so much has spilled that it takes longer than DRAIN_AT_STOP_S: the next start continues with that.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SETTLE_WITHIN_S = 0.05  # of the last record of a burst
 class Writer:
     """One drain loop. `run` returns after `stop` is set and the ring is empty, or as empty as the database allows.
 
-    It returns whether the accounts are settled as well: whoever removes the ring needs to know.
+    It returns whether the accounts are settled as well: the caller needs it before removing the ring.
     """
 
     def __init__(self, settings: config.Settings, db: Db, ring: WriterRing) -> None:
@@ -70,7 +70,7 @@ class Writer:
         self._leftovers = Leftovers()
         self._wal_pages = 0
         self._wal_pages_max = CHECKPOINT_WAL_PAGES
-        on_commit(db, self._note_log)
+        on_commit(db, self._note_wal_pages)
 
     def run(self, stop: StopFlag) -> bool:
         pipeline = self._settings.pipeline
@@ -80,7 +80,7 @@ class Writer:
             self._leftovers.give_back()
             if not self._consumer.pending():
                 if not self._store.unsettled:
-                    self._look_after(idle=True)
+                    self._run_upkeep(idle=True)
                 self._consumer.wait(SETTLE_WITHIN_S if self._store.unsettled else pipeline.flush_interval_secs)
             if self._consumer.pending() and not self._is_behind:
                 self._gather(stop)
@@ -94,7 +94,8 @@ class Writer:
     def drain_once(self) -> int | None:
         """Store one batch; return how many records it held, None when the database would not take it."""
         if self._disk_is_full():  # DISK-1
-            self._trouble(WriterState.DISK_FULL, f"less than {self._settings.database.disk_free_bytes_min} bytes free")
+            minimum = self._settings.database.disk_free_bytes_min
+            self._enter_trouble(WriterState.DISK_FULL, f"less than {minimum} bytes free")
             return None
         batch = self._consumer.read(BATCH_RECORDS_MAX, BATCH_BYTES_MAX)
         if batch.torn:
@@ -105,7 +106,7 @@ class Writer:
             done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms(), settle=settle)
         except OPERATIONAL_ERRORS as error:
             full = isinstance(error, db_errors.FullError)
-            self._trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
+            self._enter_trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
         if batch.records:
@@ -114,10 +115,10 @@ class Writer:
         self._committed_at = time.monotonic()
         if settle:
             self._settled_at = self._committed_at
-        self._recovered()
+        self._leave_trouble()
         if done.dead:
             log.warning("%d records could not be stored, see dead_letters", done.dead, extra={"action": "dead_letters"})
-        self._look_after(idle=False)
+        self._run_upkeep(idle=False)
         return len(batch.records)
 
     def _measure(self, done: BatchResult, took_ns: int) -> None:
@@ -126,7 +127,7 @@ class Writer:
         self._consumer.add_meters(meters.merged(meters.FLUSH.added([(took_ns, 1)]), waited))
 
     def _is_time_to_settle(self, records: int) -> bool:
-        """Often enough for who looks at counters, seldom enough for events to share the rows that count them."""
+        """Often enough for readers of counters, seldom enough for events to share the rows that count them."""
         if records <= SETTLE_AT_ONCE_RECORDS_MAX:
             return True
         is_late = time.monotonic() - self._settled_at >= SETTLE_EVERY_S
@@ -169,8 +170,8 @@ class Writer:
         self._consumer.heartbeat(clock.now_ms(), WriterState.STOPPED)
         return is_settled
 
-    def _look_after(self, *, idle: bool) -> None:
-        """What must happen now and then: checkpoints, and the accounts of producers that died."""
+    def _run_upkeep(self, *, idle: bool) -> None:
+        """Run checkpoints, and close the accounts of producers that died."""
         with contextlib.suppress(*OPERATIONAL_ERRORS):
             if self._wal_pages > (0 if idle else self._wal_pages_max):
                 checkpoint(self._db)
@@ -194,7 +195,7 @@ class Writer:
                 "%d records were interrupted by the death of their worker", lost, extra={"action": "interrupted"}
             )
 
-    def _note_log(self, pages: int) -> None:
+    def _note_wal_pages(self, pages: int) -> None:
         self._wal_pages = pages
 
     def _disk_is_full(self) -> bool:
@@ -202,7 +203,7 @@ class Writer:
         self._wal_pages_max = disk.wal_pages_max(free, minimum, usually=CHECKPOINT_WAL_PAGES)
         return disk.is_full(free, minimum, was_full=self._state is WriterState.DISK_FULL)
 
-    def _trouble(self, state: WriterState, why: str) -> None:
+    def _enter_trouble(self, state: WriterState, why: str) -> None:
         if state is not self._state:
             log.error("not storing, records wait in the ring: %s", why, extra={"action": "storing_stopped"})
             process.unit.status(f"not storing, records wait in the ring: {why}")
@@ -210,7 +211,7 @@ class Writer:
         self._backoff_s = min(max(self._backoff_s * 2, BACKOFF_FIRST_S), BACKOFF_MAX_S)
         self._consumer.heartbeat(clock.now_ms(), state)
 
-    def _recovered(self) -> None:
+    def _leave_trouble(self) -> None:
         if self._state is not WriterState.RUNNING:
             log.info("storing again", extra={"action": "storing_resumed"})
             process.unit.status("storing")

@@ -1,4 +1,4 @@
-"""An upgrade from layout 1 of the ring, with records waiting in it and in its spill (workers/rings.py G1).
+"""An upgrade from layout 1 of the ring, with records waiting in it and in its spill (workers/rings.py RINGS-1).
 
 Everything the old version had accepted is stored once, and its counts are in the ledger to the last one.
 """

@@ -1,4 +1,4 @@
-"""Rings that change or disappear under the writer, and their spilled records (workers/rings.py G1 to G3).
+"""Rings that change or disappear under the writer, and their spilled records (workers/rings.py RINGS-1 to RINGS-3).
 
 Whatever became of the ring: what was accepted and is in memory or on the disk is stored once, and the ledger balances.
 """
@@ -120,7 +120,7 @@ def test_a_restart_after_everything_was_stored_loses_and_repeats_nothing(spilled
     ids=["workers", "capacity"],
 )
 def test_a_ring_of_another_geometry_is_drained_and_replaced(spilled: Machine, change: dict[str, str]):
-    """G1"""
+    """RINGS-1"""
     spilled.variables |= change
 
     with spilled.writer() as writer:
@@ -134,7 +134,7 @@ def test_a_ring_of_another_geometry_is_drained_and_replaced(spilled: Machine, ch
 
 
 def test_a_writer_that_died_draining_the_old_ring_stores_nothing_twice(spilled: Machine, monkeypatch):
-    """G1"""
+    """RINGS-1"""
     spilled.variables["BLOOP__SERVER__WORKERS"] = "3"
     store, batches = rings.Store.store, []
 
@@ -177,7 +177,7 @@ def test_a_ring_of_another_geometry_that_is_in_use_is_left_alone(spilled: Machin
 
 
 def test_two_writers_never_share_a_spill_folder(machine: Machine, tmp_path: Path):
-    """G3"""
+    """RINGS-3"""
     machine.variables["BLOOP__INGEST__SPILL_DIR"] = str(tmp_path / "shared")
     (tmp_path / "shared").mkdir()
     other = os.open(tmp_path / "shared", os.O_RDONLY)
