@@ -1,8 +1,8 @@
 """One clean-up: everything that is old goes, a step at a time (retention/steps.py), then the room is given back.
 
-C1  A clean-up that was interrupted anywhere goes on: what is due is found again from the tables (prune.py N2),
+CLEANER-1  A clean-up that was interrupted anywhere continues: what is due is found again from the tables (PRUNE-2),
     and its counts stand in the transactions that deleted.
-C2  When people change how long something is kept, the next step starts over with what holds now.
+CLEANER-2  When people change how long something is kept, the next step starts over with what holds now.
 """
 
 from __future__ import annotations
@@ -38,11 +38,11 @@ Rests = Generator[float, None, T]  # seconds to rest after every step
 
 
 class _PolicyChanged(Exception):
-    """C2. Rolls back the step that noticed, which has done nothing yet."""
+    """Rolls back the step that noticed, which has done nothing yet (CLEANER-2)."""
 
 
 class Cleaner:
-    """Works on the run `run_id`. `db` comes from `connection.open_cleaner` and is used by nobody else meanwhile."""
+    """Works on the run `run_id`. `db` comes from `connection.open_cleaner` and has no other user meanwhile."""
 
     def __init__(
         self,
@@ -101,19 +101,21 @@ class Cleaner:
     # Events
 
     def _events(self, policy: Policy, now_ms: int) -> Rests[None]:
-        before_ms = {one: policy.events_before_ms(one, now_ms) for one in projects.project_ids(self._db)}
+        before_ms = {
+            project_id: policy.events_before_ms(project_id, now_ms) for project_id in projects.project_ids(self._db)
+        }
         is_all = False
         while not is_all:
             is_all = yield from self._find(before_ms)
-            found = prune.count_due(self._db)
+            due = prune.count_due(self._db)
             with self._step():
-                book.set_due(self._db, self._run_id, found)
+                book.set_due(self._db, self._run_id, due)
             yield self._steps.rest_s()
-            if found:
-                yield from self._delete_found(max(before_ms.values()))
+            if due:
+                yield from self._delete_due(max(before_ms.values()))
 
     def _find(self, before_ms_of: dict[int, int]) -> Rests[bool]:
-        """List what is due, without the write lock; whether that is all."""
+        """List what is due, without the write lock; whether the list is complete."""
         prune.forget_due(self._db)
         room = DUE_ROWS_MAX
         for project_id, before_ms in before_ms_of.items():
@@ -124,7 +126,7 @@ class Cleaner:
                 yield 0.0
         return True
 
-    def _delete_found(self, before_ms: int) -> Rests[None]:
+    def _delete_due(self, before_ms: int) -> Rests[None]:
         after_id, rows = 0, PART_ROWS
         while ids := prune.next_due(self._db, after_id=after_id, before_ms=before_ms, rows_max=rows):
             taken = deleted = 0
@@ -147,9 +149,9 @@ class Cleaner:
                 deleted = 0
                 with self._step() as hold:
                     while todo:
-                        found = prune.delete_hours(self._db, todo[-1], before_ms=before_ms, rows_max=TRIM_ROWS)
-                        deleted += found
-                        if found < TRIM_ROWS:
+                        rows = prune.delete_hours(self._db, todo[-1], before_ms=before_ms, rows_max=TRIM_ROWS)
+                        deleted += rows
+                        if rows < TRIM_ROWS:
                             todo.pop()
                         if hold.is_over:
                             break
@@ -163,9 +165,9 @@ class Cleaner:
             deleted = 0
             with self._step() as hold:
                 while not is_done:
-                    found = prune.delete_old(self._db, table, before_ms, TRIM_ROWS)
-                    deleted += found
-                    is_done = found < TRIM_ROWS
+                    rows = prune.delete_old(self._db, table, before_ms, TRIM_ROWS)
+                    deleted += rows
+                    is_done = rows < TRIM_ROWS
                     if hold.is_over:
                         break
                 book.add_deleted(self._db, self._run_id, others=deleted)

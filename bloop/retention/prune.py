@@ -1,14 +1,14 @@
 """What retention deletes, found without the write lock and deleted a few rows at a time.
 
-N1  An event goes when it was received before its project's cut-off and is not among the newest `samples` of its
+PRUNE-1  An event goes when it was received before its project's cut-off and is not among the newest `samples` of its
     fingerprint, newest as pages show them: by client time, then id. Everything counted about it stays.
-N2  Nothing is remembered between clean-ups, so there is nothing that a kill, a changed setting or a wrong clock could
-    make wrong. What is due is found by index: issues with more events than samples by issues_by_events, what lies
+PRUNE-2  Nothing is remembered between clean-ups, so there is nothing that a kill, a changed setting or a wrong clock
+    could make wrong. What is due is found by index: issues with more events than samples by issues_by_events, what lies
     beyond their samples by events_by_fingerprint. Rows that stay are never read, and spared ones cost a step of that
     index each: 0.11 s for 100,000 issues with 1,000,000 events and nothing due, 0.45 s with 250,000 due (measured).
-N3  An event that is not in the counters yet is never deleted, nor is the newest: its id would be given again.
-N4  Every DELETE is bounded. Found ids are looked at once more when they are deleted: a row that took the place of one
-    deleted meanwhile is too new to go.
+PRUNE-3  An event that is not in the counters yet is never deleted, nor is the newest: its id would be given again.
+PRUNE-4  Every DELETE is bounded. Listed ids are checked again when they are deleted: a row that took the place of
+    one deleted meanwhile is too new to go.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def crowded_fingerprints(db: Db, project_id: int, samples: int) -> array[int]:
 
 
 def find_due(db: Db, fingerprint_ids: Sequence[int], *, before_ms: int, samples: int, rows_max: int) -> int:
-    """Put events of these fingerprints that are due (N1, N3) on the list, at most `rows_max`; how many that were."""
+    """List due events of these fingerprints (PRUNE-1, PRUNE-3), at most `rows_max`; return how many."""
     bindings = {
         "fingerprint_ids": ids_json(fingerprint_ids),
         "before_ms": before_ms,
@@ -117,7 +117,7 @@ def next_due(db: Db, *, after_id: int, before_ms: int, rows_max: int) -> list[in
 
 
 def delete_events(db: Db, ids: Sequence[int], before_ms: int) -> int:
-    """Delete those received before the latest of all cut-offs (N4); how many that were."""
+    """Delete those received before the latest of all cut-offs (PRUNE-4); how many that were."""
     db.execute(_DELETE_KEYS, {"ids": ids_json(ids), "before_ms": before_ms})
     db.execute(_DELETE_EVENTS, {"ids": ids_json(ids), "before_ms": before_ms})
     return db.changes()

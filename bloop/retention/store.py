@@ -29,7 +29,7 @@ _INSERT_RUN = "INSERT INTO retention_runs (asked_by, asked_at_ms) VALUES (:asked
 _JOIN_RUN = "UPDATE retention_runs SET asked_by = coalesce(asked_by, :asked_by) WHERE id = :run_id"
 _TRIM_RUNS = "DELETE FROM retention_runs WHERE id <= :last_id"
 _BEGIN = "UPDATE retention_runs SET started_at_ms = coalesce(started_at_ms, :now_ms), error = NULL WHERE id = :run_id"
-_SET_DUE = "UPDATE retention_runs SET raw_events_due = raw_events_deleted + :found WHERE id = :run_id"
+_SET_DUE = "UPDATE retention_runs SET raw_events_due = raw_events_deleted + :due WHERE id = :run_id"
 _ADD = """
 UPDATE retention_runs
    SET raw_events_deleted = raw_events_deleted + :raw_events, hourly_counts_deleted = hourly_counts_deleted + :hours,
@@ -58,26 +58,26 @@ def save_policy(
 
 def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
     """The unfinished clean-up, created if there is none (PURGE-1). `asked_by` is None for the schedule."""
-    found = open_run(db)
-    if found is None:
+    unfinished = open_run(db)
+    if unfinished is None:
         ((run_id,),) = list(db.execute(_INSERT_RUN, {"asked_by": asked_by, "now_ms": now_ms}))
         db.execute(_TRIM_RUNS, {"last_id": run_id - RUNS_KEPT})
     else:
-        run_id = found.id
+        run_id = unfinished.id
         db.execute(_JOIN_RUN, {"asked_by": asked_by, "run_id": run_id})
     run = get_run(db, run_id)
-    assert run is not None, "it was just made or found"
+    assert run is not None, "it was just created or joined"
     return run
 
 
 def begin_run(db: Db, run_id: int, now_ms: int) -> None:
-    """Work on it starts, or goes on."""
+    """Mark the run as started, or as continued."""
     db.execute(_BEGIN, {"run_id": run_id, "now_ms": now_ms})
 
 
-def set_due(db: Db, run_id: int, found: int) -> None:
+def set_due(db: Db, run_id: int, due: int) -> None:
     """How many raw events this run is to delete, beside those it has deleted already."""
-    db.execute(_SET_DUE, {"run_id": run_id, "found": found})
+    db.execute(_SET_DUE, {"run_id": run_id, "due": due})
 
 
 def add_deleted(
@@ -90,7 +90,7 @@ def add_deleted(
 
 
 def set_error(db: Db, run_id: int, error: str) -> None:
-    """Why it stands still; it goes on by itself."""
+    """Why the run is paused; it continues by itself."""
     db.execute(_SET_ERROR, {"run_id": run_id, "error": error[:300]})
 
 
