@@ -4,11 +4,11 @@
                        took · then what the HTTP server refused before there was a route, by code · words to spare
     the writer's       how long commits took · how long records waited until they could be seen · words to spare
 
-M1  A word has one writer and only grows, until its ring is made anew. Who reads adds up the words of all lanes.
-M2  The hot path adds to a list of its own process, and about once a second the sums go to the ring. A process that is
-    killed loses its last second of these numbers and nothing else: what becomes of records is the ledger's.
-M3  The ring outlives an upgrade: places are appended, never given another meaning. A dialect keeps its number, a route
-    its place in the dialect, an answer its word in the block.
+METERS-1  A word has one writer and only grows, until its ring is created again. Readers add up the words of all lanes.
+METERS-2  The hot path adds to a list of its own process, and about once a second the sums go to the ring. A process
+    that is killed loses its last second of these numbers and nothing else: what becomes of records is the ledger's.
+METERS-3  The ring outlives an upgrade: places are appended, never given another meaning. A dialect keeps its number, a
+    route its place in the dialect, an answer its word in the block.
 """
 
 from __future__ import annotations
@@ -41,8 +41,8 @@ class Answer(NamedTuple):
     code: str
 
 
-class Measured(NamedTuple):
-    """A histogram as it was read: how many lie up to each bound and above the last, not added up, and their sum."""
+class HistogramReading(NamedTuple):
+    """A histogram at one moment: the count up to each bound and above the last, not cumulative, and the sum."""
 
     bounds_s: tuple[float, ...]
     counts: list[int]
@@ -59,16 +59,16 @@ class Timing:
 
     def added(self, values: Iterable[tuple[int, int]]) -> dict[int, int]:
         """What pairs of (value, how often) add to which words; values in the histogram's own unit, 0 if below."""
-        found: dict[int, int] = {}
+        sums: dict[int, int] = {}
         for value, count in values:
             word = self.first_word + bisect_left(self.bounds, value)
-            found[word] = found.get(word, 0) + count
-            found[self.sum_word] = found.get(self.sum_word, 0) + max(0, value) * count
-        return found
+            sums[word] = sums.get(word, 0) + count
+            sums[self.sum_word] = sums.get(self.sum_word, 0) + max(0, value) * count
+        return sums
 
-    def read(self, words: Sequence[int]) -> Measured:
+    def read(self, words: Sequence[int]) -> HistogramReading:
         counts = list(words[self.first_word : self.sum_word])
-        return Measured(self.bounds_s, counts, words[self.sum_word] / self._per_second)
+        return HistogramReading(self.bounds_s, counts, words[self.sum_word] / self._per_second)
 
 
 # An ingest worker's words: blocks, then refusals.
@@ -117,7 +117,7 @@ class RouteMeters:
 class Tally:
     """What an ingest worker answered since the last `take`. One thread.
 
-    A cell is a list as long as a `Timing` has words. Whoever answers keeps it at hand and adds to it: 0.2 µs a request.
+    A cell is a list as long as a `Timing` has words. The code that answers keeps it and adds to it: 0.2 µs a request.
     """
 
     def __init__(self, meters: RouteMeters) -> None:
@@ -133,25 +133,25 @@ class Tally:
         self._cell(self._meters.nearest(NO_ROUTE, NO_ROUTE, str(code)))[0] += 1
 
     def take(self) -> dict[int, int]:
-        """What to add to which word of the lane; begins anew."""
-        found: dict[int, int] = {}
+        """The sums to add, by word of the lane; then count from zero again."""
+        sums: dict[int, int] = {}
         for answer, cell in self._cells.items():
             if not any(cell):
                 continue
-            found[self._meters.answers[answer]] = sum(cell[:-1])
+            sums[self._meters.answers[answer]] = sum(cell[:-1])
             if (timing := self._meters.took.get(answer.route)) is not None:
                 for word, value in enumerate(cell, timing.first_word):
                     if value:
-                        found[word] = found.get(word, 0) + value
+                        sums[word] = sums.get(word, 0) + value
             cell[:] = [0] * len(cell)
-        return found
+        return sums
 
     def _cell(self, answer: Answer) -> list[int]:
         return self._cells.setdefault(answer, [0] * (len(ANSWER_BOUNDS_NS) + 2))
 
 
 def add_up(rows: Iterable[Sequence[int]]) -> list[int]:
-    """Word by word over all lanes (M1); empty for none."""
+    """Word by word over all lanes (METERS-1); empty for none."""
     return [sum(column) for column in zip(*rows, strict=True)]
 
 

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 
 import bloop
 from bloop.base import meters
-from bloop.base.meters import Answer, Measured
+from bloop.base.meters import Answer, HistogramReading
 from bloop.base.outcomes import NO_PROJECT, Outcome
 from bloop.base.reasons import Reason
 from bloop.health.read import DatabaseMetrics, LedgerTotal
@@ -42,7 +42,7 @@ class ScrapeData(NamedTuple):
     wal_bytes: int | None
     reasons: Sequence[Reason]
     answers: Mapping[Answer, int]  # of the dashboard
-    took: Mapping[str, Measured]
+    took: Mapping[str, HistogramReading]
     streams: int
 
 
@@ -134,8 +134,8 @@ def _http(data: ScrapeData) -> Iterator[Metric]:
             took.add_metric([INGEST, route], *_buckets(timing.read(lanes)))
     for answer, count in data.answers.items():
         requests.add_metric([DASHBOARD, *answer], count)
-    for route, measured in data.took.items():
-        took.add_metric([DASHBOARD, route], *_buckets(measured))
+    for route, reading in data.took.items():
+        took.add_metric([DASHBOARD, route], *_buckets(reading))
     yield requests
     yield took
     yield _gauge("bloop_sse_clients", "Clients connected to the live stream.", data.streams)
@@ -211,11 +211,11 @@ def _counter(name: str, doc: str, value: float) -> Metric:
     return CounterMetricFamily(name, doc, value=value)
 
 
-def _buckets(measured: Measured) -> tuple[list[tuple[str, float]], float]:
+def _buckets(reading: HistogramReading) -> tuple[list[tuple[str, float]], float]:
     """Cumulative buckets, as the format requires, and the sum."""
-    bounds = [*(f"{bound:g}" for bound in measured.bounds_s), "+Inf"]
+    bounds = [*(f"{bound:g}" for bound in reading.bounds_s), "+Inf"]
     cumulative, buckets = 0, []
-    for bound, count in zip(bounds, measured.counts, strict=True):
+    for bound, count in zip(bounds, reading.counts, strict=True):
         cumulative += count
         buckets.append((bound, float(cumulative)))
-    return buckets, measured.sum_s
+    return buckets, reading.sum_s

@@ -9,7 +9,7 @@ from typing import Any
 
 import falcon
 
-from bloop.base.meters import ANSWER_BOUNDS_NS, ANSWER_BOUNDS_S, NO_ROUTE, NS, OTHER, Answer, Measured
+from bloop.base.meters import ANSWER_BOUNDS_NS, ANSWER_BOUNDS_S, NO_ROUTE, NS, OTHER, Answer, HistogramReading
 
 _METHODS = frozenset(falcon.HTTP_METHODS)
 
@@ -34,9 +34,10 @@ class AnswerMeter:
         with self._lock:
             return dict(self._answers)
 
-    def took(self) -> dict[str, Measured]:
+    def took(self) -> dict[str, HistogramReading]:
         with self._lock:
-            return {route: Measured(ANSWER_BOUNDS_S, cell[:-1], cell[-1] / NS) for route, cell in self._took.items()}
+            cells = self._took.items()
+            return {route: HistogramReading(ANSWER_BOUNDS_S, cell[:-1], cell[-1] / NS) for route, cell in cells}
 
 
 class MeterAnswers:

@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from bloop.base.meters import Answer, Measured
+from bloop.base.meters import Answer, HistogramReading
 from bloop.health.exposition import Families, ScrapeData
 from bloop.health.read import BackupTimes, DatabaseMetrics, LedgerTotal, ProcessHealth
 from bloop.ingest.registry import METERS
@@ -37,7 +37,7 @@ FULL = ScrapeData(
     wal_bytes=1,
     reasons=[],
     answers={Answer("GET", "/", "200"): 1},
-    took={"/": Measured((0.1,), [1, 0], 0.01)},
+    took={"/": HistogramReading((0.1,), [1, 0], 0.01)},
     streams=1,
 )  # fmt: skip
 

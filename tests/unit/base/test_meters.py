@@ -67,7 +67,7 @@ def test_sixteen_dialects_of_four_routes_have_room_before_the_refusals():
 
 
 def test_words_keep_their_meaning_from_release_to_release():
-    """M3"""
+    """METERS-3"""
     assert METERS.answers[Answer("POST", SINGLE, "200")] == 0
     assert METERS.answers[Answer("POST", BATCH, "5xx")] == 32 + 13
     assert METERS.answers[Answer("OPTIONS", SINGLE, "204")] == 14
@@ -142,7 +142,7 @@ def test_what_was_taken_is_not_taken_again():
 
 
 def test_meters_outlive_the_processes_that_add_to_them():
-    """M1"""
+    """METERS-1"""
     with fresh_ring_name() as name:
         segment = Segment.create(name, lane_count=2, lane_bytes=1024)
         consumer = Consumer.claim(segment)
