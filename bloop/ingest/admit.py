@@ -48,7 +48,7 @@ _OUTCOMES: dict[type[BloopError], Outcome] = {
 
 
 class Intake:
-    """What every endpoint of a worker shares."""
+    """The parts that all endpoints of a worker share."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What a way of sending is made of: its routes, how requests prove themselves, a pure parser, and the answer.
+"""A dialect: its routes, its credential strategy, a pure parser, and the answer.
 
 Everything else (rate limit, order of checks, counting, pushing, notes about refusals, CORS, metrics) is the same for
 all and lies in `admit.py` and `app.py`. `dialects/native.py` is the example; `registry.py` is the list.

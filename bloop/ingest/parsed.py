@@ -1,4 +1,4 @@
-"""What a dialect makes of a request's body: records to take in, and what it refuses of it.
+"""The results of a parser: records to take in, and refused parts of the body.
 
 A parser is pure: bytes, bounds and the time of receipt in; `Accept`, `Reject` or `RejectAll` out. It neither counts nor
 pushes nor answers. These are structs because one of them is made for every event: 0.1 µs instead of a tuple's 0.3.

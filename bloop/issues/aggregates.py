@@ -1,4 +1,4 @@
-"""What is counted per (issue, release, environment): the rows that `/v1/errors` lists.
+"""Counts per (issue, release, environment): the rows that `/v1/errors` lists.
 
 Lists walk aggregates_by_last_seen, aggregates_by_first_seen or aggregates_by_events from the end (db/walk.py). What
 filters ask for is in those indexes; source and route belong to the issue, and their issues are found first, by

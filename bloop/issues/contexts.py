@@ -1,4 +1,4 @@
-"""What the list of issues and the page of one issue show (CONTEXT-1 to CONTEXT-3 in site/contexts.py)."""
+"""The contexts of the issue list and of one issue's page (CONTEXT-1 to CONTEXT-3 in site/contexts.py)."""
 
 from __future__ import annotations
 
@@ -221,13 +221,13 @@ class IssueHead:
 
     @property
     def extra_badges(self) -> tuple[Badge, ...]:
-        """What the status beside them does not say already."""
+        """The badges that do not repeat the status beside them."""
         found = badges_of(self.status, self.is_new, self.is_firing)
         return tuple(badge for badge in found if badge.kind != self.status)
 
     @property
     def state(self) -> str:
-        """What a page that was opened earlier may say differently."""
+        """The state in which a page that was opened earlier may differ."""
         return ", ".join(
             part
             for part in (
@@ -240,7 +240,7 @@ class IssueHead:
 
     @property
     def actions(self) -> tuple[Action, ...]:
-        """What can be done next; the way back from every status that is not open."""
+        """The next actions; the way back from every status that is not open."""
         return actions_of(self.is_open)
 
     @property
@@ -366,13 +366,13 @@ class IssuePage(Page):
 
 
 def actions_of(is_open: bool | None) -> tuple[Action, ...]:
-    """What can be done to issues that are open, that are not, or of which that is not known (None)."""
+    """The actions for issues that are open, that are not, or of which that is unknown (None)."""
     triage = () if is_open is False else (_RESOLVE, _MUTE, _IGNORE)
     return triage if is_open else (*triage, _REOPEN)
 
 
 def more_actions_of(is_open: bool | None) -> tuple[Action, ...]:
-    """What else can be done to many issues at once."""
+    """Further actions for many issues at once."""
     return () if is_open is False else (_NEXT, _MUTE_DAY, _MUTE_WEEK)
 
 

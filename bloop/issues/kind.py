@@ -63,7 +63,7 @@ class EventStore:
         return len(self._unsettled)
 
     def decode(self, payload: bytes, version: int) -> IncomingEvent:
-        """What is needed to store and count the event. The rest of it stays packed, unread."""
+        """The fields needed to store and count the event. The rest of it stays packed, unread."""
         if version == error_record.VERSION:
             payload = error_record.to_event_record(payload, current())
         elif version != VERSION:

@@ -35,7 +35,7 @@ class Sort(StrEnum):
 
 
 class Tab(StrEnum):
-    """What the list shows. OPEN is what wants attention: unresolved and regressed."""
+    """The tab of the list. OPEN holds the issues that need attention: unresolved and regressed."""
 
     OPEN = "open"
     UNRESOLVED = Status.UNRESOLVED
@@ -293,7 +293,7 @@ def firing_count(db: Db, project_ids: Sequence[int]) -> int:
 
 
 def _hints(wanted: IssueFilter) -> search.Hints:
-    """What the search says, and the plain filters beside it where it says nothing."""
+    """The hints of the search, and of the plain filters where the search has none."""
     said = search.hints(wanted.query)
     return search.Hints(
         said.words,

@@ -1,4 +1,4 @@
-"""Issues: found or created for fingerprints, and counted. What events do beyond that: status/follow.py."""
+"""Issues: found or created for fingerprints, and counted. Events change statuses in status/follow.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a feature must say of a kind of record for the writer to store it.
+"""The interface through which the writer stores a feature's kind of record.
 
 The pipeline knows transactions, savepoints, dead letters, the ledger and ring positions; it does not know issues,
 sessions or traces. A feature registers one `KindStore` per kind of record in `bloop/features.py`, and the writer hands
@@ -37,7 +37,7 @@ class KindStore(Protocol):
 
     @property
     def category(self) -> int:
-        """What the ledger counts them as, as their producers do (`bloop.base.outcomes.Category`)."""
+        """The category that the ledger and the producers count them in (`bloop.base.outcomes.Category`)."""
         ...
 
     @property

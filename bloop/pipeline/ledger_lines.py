@@ -1,4 +1,4 @@
-"""The ledger's lines, written in the transaction that makes them true. What they mean: `bloop.base.outcomes`."""
+"""The ledger's lines, written in the transaction that makes them true. Their meaning: `bloop.base.outcomes`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the database knows about one ring: how far it was read, and how much of its counters is in the ledger.
+"""The database's state of one ring: how far it was read, and how much of its counters is in the ledger.
 
 Counters in shared memory only grow, so what enters the ledger is the difference to what was folded before (STORE-4 of
 store.py). What a ring that is gone has left on the disk is an orphan: it is read like a lane of the present ring, but
@@ -38,7 +38,7 @@ class LaneCount(Protocol):
 
 
 class SpillOrphan(Protocol):
-    """What a ring that is gone has left on the disk, as `bloop.ring.Consumer.orphans` lists it."""
+    """Spilled records of a ring that is gone, as `bloop.ring.Consumer.orphans` lists it."""
 
     @property
     def slot(self) -> int: ...
@@ -51,7 +51,7 @@ class SpillOrphan(Protocol):
 
 
 class RingAccount:
-    """What is folded in a transaction holds once `commit` is called after it; `rollback` takes it back."""
+    """Folds of a transaction hold once `commit` is called after it; `rollback` takes them back."""
 
     def __init__(self, db: Db, ring_id: int, orphans: Sequence[SpillOrphan]) -> None:
         self._db = db
@@ -127,7 +127,7 @@ class RingAccount:
         return sum(count for *_, count in lost)
 
     def _missing(self, account: Account) -> int:
-        """How many records were received there of which nothing else is known."""
+        """The number of records received there without any other outcome."""
         received, *known = (
             self._folded.get((*account, outcome), 0) for outcome in (Outcome.RECEIVED, Outcome.STORED, *REFUSALS)
         )

@@ -9,7 +9,7 @@ from bloop.db.engine import Db, ids_json
 
 
 class SignalRow(NamedTuple):
-    """What happened to an issue. The issue's columns are None when it is gone since."""
+    """One signal of an issue. The issue's columns are None when it is deleted."""
 
     id: int
     kind: str
@@ -55,7 +55,7 @@ def first_id(db: Db) -> int:
 
 
 def after(db: Db, after_id: int, *, limit: int) -> list[SignalRow]:
-    """What happened after the signal `after_id`, in order, at most `limit` rows."""
+    """Signals after `after_id`, in order, at most `limit` rows."""
     return [SignalRow(*row) for row in db.execute(_SELECT_AFTER, {"after_id": after_id, "limit": limit})]
 
 

@@ -68,7 +68,7 @@ class _Decoded:
 
 
 class _Route(NamedTuple):
-    """Where records of one form go."""
+    """The store for records of one form."""
 
     store: KindStore | None  # None: this writer does not know the kind
     kind: int

@@ -1,1 +1,1 @@
-"""What is counted under an issue and a project: added up by the writer, read as trends and totals."""
+"""Counters of issues and projects: added up by the writer, read as trends and totals."""

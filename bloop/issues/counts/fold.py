@@ -24,7 +24,7 @@ _FINGERPRINT = itemgetter(0)
 
 
 class CountedEvent(NamedTuple):
-    """What an event means to its issue."""
+    """The part of an event that its issue needs."""
 
     issue_id: int
     project_id: int
@@ -36,7 +36,7 @@ class CountedEvent(NamedTuple):
 
 
 class IssueTotal(NamedTuple):
-    """What events add to an issue."""
+    """The sums that events add to an issue."""
 
     event_count: int
     last: CountedEvent  # the event received last
@@ -56,7 +56,7 @@ class Totals(NamedTuple):
 
 
 class _PlaceTotal:
-    """What is counted of one place: a fingerprint's events with the same dims."""
+    """The counts of one place: a fingerprint's events with the same dims."""
 
     __slots__ = ("count", "first_ms", "last_id", "last_ms")
 

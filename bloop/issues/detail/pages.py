@@ -50,7 +50,7 @@ HEADING_LINES_MAX = 3
 
 
 class DetailRows(NamedTuple):
-    """What was read for one issue page; `event` and `neighbours` are None when every body was pruned."""
+    """The rows of one issue page; `event` and `neighbours` are None when every event was pruned."""
 
     issue: IssueRow
     event: EventRow | None
@@ -219,7 +219,7 @@ def _breakdowns(issue: IssueRow, aggregates: Sequence[AggregateRow]) -> Iterable
 
 
 def _trait_breakdowns(issue: IssueRow, traits: Sequence[Traits]) -> Iterable[Breakdown]:
-    """What the newest events say. A source or level that all of them share is on the page already."""
+    """Breakdowns of the newest events. A source or level that all of them share is on the page already."""
     sources, levels = Counter(t.source for t in traits), Counter(t.level for t in traits)
     statuses = Counter(str(t.http_status) for t in traits if t.http_status is not None)
     versions = Counter(t.app_version for t in traits if t.app_version)

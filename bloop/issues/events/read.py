@@ -49,7 +49,7 @@ class EventRow(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """What events differ in that no counter keeps."""
+    """Fields in which events differ and that no counter keeps."""
 
     source: str
     level: str
@@ -158,7 +158,7 @@ def get_event(db: Db, issue_id: int, event_id: int) -> EventRow | None:
 
 
 def neighbours(db: Db, event: EventRow) -> Neighbours:
-    """What "newer", "older" and the two ends lead to from `event`, within its issue."""
+    """The targets of "newer", "older" and the two ends from `event`, within its issue."""
     arms = _fingerprints(db, [event.issue_id])
     place = {"timestamp_ms": event.timestamp_ms, "id": event.id}
     counted = {"count_max": POSITION_MAX + 1}

@@ -54,7 +54,7 @@ Uncounted: TypeAlias = tuple[int, int, int, int, int, bytes]
 
 
 class DimsIds:
-    """Ids of dims by project and bytes. What was learnt in a transaction that is rolled back is forgotten with it."""
+    """Ids of dims by project and bytes. Ids from a transaction that is rolled back are forgotten with it."""
 
     def __init__(self, db: Db) -> None:
         self.known: dict[tuple[int, bytes], int] = {}

@@ -1,1 +1,1 @@
-"""What events hang on: one row for each text that groups them, which belongs to an issue."""
+"""Fingerprints: one row for each text that groups events; each belongs to an issue."""

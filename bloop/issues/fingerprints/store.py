@@ -26,7 +26,7 @@ _SELECT_DELETED = "SELECT count FROM deleted_issues"
 
 
 class Owner(NamedTuple):
-    """Whose a fingerprint is; an issue that is merged into another gives it its fingerprints."""
+    """The owner of a fingerprint; an issue that is merged into another gives it its fingerprints."""
 
     issue_id: int
     project_id: int

@@ -28,7 +28,7 @@ DEFAULT = "default"  # the slug whose key `bloop welcome` prints
 
 
 def setup(project_slug: str, project_name: str, origin: str) -> Setup:
-    """What the page of an empty project says; `origin` is where people reach this bloop, without a path."""
+    """The text of an empty project's page; `origin` is the address of this bloop, without a path."""
     is_default = project_slug == DEFAULT
     url = f"{origin.rstrip('/')}/v1/ingest"
     return Setup(

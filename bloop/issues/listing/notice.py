@@ -35,7 +35,7 @@ def leave_notice(resp: falcon.Response, status: Status, count: int) -> None:
 
 
 def take_notice(req: falcon.Request, resp: falcon.Response) -> Notice | None:
-    """What the action before this request left to say, once."""
+    """The notice of the action before this request, once."""
     value = req.cookies.get(COOKIE)
     if value is None:
         return None

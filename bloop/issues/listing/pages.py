@@ -45,7 +45,7 @@ _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
 
 
 class RingUse(Protocol):
-    """What the page asks of the ring."""
+    """The part of the ring's state that the page shows."""
 
     @property
     def fill(self) -> float: ...
@@ -75,7 +75,7 @@ class ListRows(NamedTuple):
 
 
 class ListMessages(NamedTuple):
-    """What a page has to say beside its rows. `failed` is why an action did not take an issue, by short id."""
+    """Messages beside the rows. `failed` holds the reason why an action skipped an issue, by short id."""
 
     problem: str = ""
     notice: Notice | None = None

@@ -84,7 +84,7 @@ class IssueView:
 
     @property
     def query(self) -> Query:
-        """What the search box says.
+        """The search box as terms.
 
         Raises:
             InvalidParameter: it cannot be understood.
@@ -92,7 +92,7 @@ class IssueView:
         return terms.parse(self.q)
 
     def wanted(self, now_ms: int) -> IssueFilter:
-        """What to ask the database for.
+        """The filter for the database.
 
         Raises:
             InvalidParameter: the search cannot be understood.

@@ -105,7 +105,7 @@ class Conditions(NamedTuple):
 
 
 class Hints(NamedTuple):
-    """What an index may find rare: words anywhere in the text, and exact values."""
+    """Parts of a search that an index may find rare: words anywhere in the text, and exact values."""
 
     words: tuple[str, ...]
     releases: tuple[str, ...] = ()  # any of them
@@ -124,7 +124,7 @@ class Candidates(NamedTuple):
 
 
 def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditions:
-    """What the terms ask of a row of `issues AS i`; `by_words` leaves out what the full-text index has answered."""
+    """The terms as conditions on `issues AS i`; `by_words` leaves out what the full-text index has answered."""
     found = Conditions([], {})
     together: list[str] = []  # one release in one environment, not each for itself
     for number, term in enumerate(query.terms):
@@ -143,7 +143,7 @@ def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditio
 
 
 def aggregate_conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditions:
-    """What the terms ask of a row of `aggregates AS a`: release and environment of itself, the rest of its issue."""
+    """The terms as conditions on `aggregates AS a`: release and environment of itself, the rest of its issue."""
     own = [term for term in query.terms if term.field in _OF_AGGREGATES]
     found = Conditions([], {})
     for number, term in enumerate(own):
@@ -158,7 +158,7 @@ def aggregate_conditions(query: Query, now_ms: int, *, by_words: bool = False) -
 
 
 def hints(query: Query) -> Hints:
-    """What in the search may be rare: it must hold, and it must be said exactly."""
+    """The terms of a search that may be rare: they must hold, and name their values exactly."""
     words = [term.values[0] for term in query.of(Field.TEXT)]
     assignees = tuple(value.lower() for value in _exact(query.of(Field.ASSIGNED)))
     for field in (Field.TYPE, Field.ROUTE):

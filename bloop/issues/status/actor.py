@@ -1,4 +1,4 @@
-"""Who acts on an issue, for the audit trail: the principal of a request, and the network it came from."""
+"""The actor of a change, for the audit trail: the principal of a request, and the network it came from."""
 
 from __future__ import annotations
 

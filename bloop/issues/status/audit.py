@@ -14,7 +14,7 @@ ASSIGNED = "assigned"
 
 
 class Actor(NamedTuple):
-    """Who acts, and from where. `id` is a user's, a token's or 'operator'; None is bloop itself."""
+    """The origin of a change, and its network. `id` is a user's, a token's or 'operator'; None is bloop itself."""
 
     id: str | None
     via: str  # 'dashboard', 'api', 'cli', 'ingest', 'schedule'

@@ -39,8 +39,8 @@ FORM_BYTES_MAX = 65_536
 UNKNOWN = "no issue has this id"
 
 
-class Done(NamedTuple):
-    """The issues that have the status now, and why the other references have no issue."""
+class BulkResult(NamedTuple):
+    """The changed issues, and the reason for every reference that failed."""
 
     changed: list[IssueRow]
     failed: dict[str, str]
@@ -55,7 +55,7 @@ def change_many(
     project: str | None,
     actor: Actor,
     now_ms: int,
-) -> Done:
+) -> BulkResult:
     """Do what was chosen to every issue that the references name (BULK-1), in the caller's transaction.
 
     Raises:
@@ -70,7 +70,7 @@ def change_many(
         if not named:
             failed[reference] = UNKNOWN
     change_status(db, list(found), **choice._asdict(), actor=actor, now_ms=now_ms)
-    return Done(list(found.values()), failed)
+    return BulkResult(list(found.values()), failed)
 
 
 class BulkApi:
@@ -88,10 +88,10 @@ class BulkApi:
         references = _references(body.get("ids"))
         choice = choice_of(status_of(text_in(body, "status")), body, now_ms)
         project = req.get_param("project_id")
-        done = self._deps.database.change(
+        result = self._deps.database.change(
             lambda db: change_many(db, principal, references, choice, project=project, actor=actor, now_ms=now_ms)
         )
-        if not done.changed:
+        if not result.changed:
             raise NotFound("none of these ids names an issue")
         answer_json(
             resp,
@@ -99,9 +99,9 @@ class BulkApi:
                 "status": choice.status.value,
                 "updated": [
                     {"id": row.short_id, "fingerprint": row.fingerprint, "project_id": row.project_public_id}
-                    for row in done.changed
+                    for row in result.changed
                 ],
-                "failed": [{"id": reference, "error": why} for reference, why in done.failed.items()],
+                "failed": [{"id": reference, "error": why} for reference, why in result.failed.items()],
             },
         )
 
@@ -127,37 +127,45 @@ class BulkForm:
         status = choice.status
         ticked = _last(form, "shown").split() if "all" in form else form.get("issue", [])
         if not ticked:
-            self._again(req, resp, view, ListMessages(notice=Notice("Tick the issues it is about first.", failed=True)))
+            self._show_again(
+                req, resp, view, ListMessages(notice=Notice("Tick the issues it is about first.", failed=True))
+            )
             return
         ticked = _references(ticked)
         try:
-            done = self._deps.database.change(
+            result = self._deps.database.change(
                 lambda db: change_many(db, principal, ticked, choice, project=None, actor=actor, now_ms=now_ms)
             )
         except InvalidParameter as error:  # fixed in the next release of a project that has none
-            self._again(req, resp, view, _said(Done([], dict.fromkeys(ticked, error.reason)), status, error.reason))
+            self._show_again(
+                req, resp, view, _messages(BulkResult([], dict.fromkeys(ticked, error.reason)), status, error.reason)
+            )
             return
         except StorageError as error:
-            self._again(req, resp, view, _said(Done([], dict.fromkeys(ticked, str(error))), status, str(error)))
+            self._show_again(
+                req, resp, view, _messages(BulkResult([], dict.fromkeys(ticked, str(error))), status, str(error))
+            )
             resp.status = falcon.HTTP_503
             return
-        if done.failed:
-            self._again(req, resp, view, _said(done, status, UNKNOWN))
+        if result.failed:
+            self._show_again(req, resp, view, _messages(result, status, UNKNOWN))
             return
-        leave_notice(resp, status, len(done.changed))
+        leave_notice(resp, status, len(result.changed))
         resp.status, resp.location = falcon.HTTP_303, view.href
 
-    def _again(self, req: falcon.Request, resp: falcon.Response, view: IssueView, said: ListMessages) -> None:
-        """The list with what there is to say, instead of a redirect: what was ticked is only known here."""
-        show_list(self._deps, req, resp, view, said)
+    def _show_again(self, req: falcon.Request, resp: falcon.Response, view: IssueView, messages: ListMessages) -> None:
+        """Show the list with these messages, instead of a redirect: the ticked rows are only known here."""
+        show_list(self._deps, req, resp, view, messages)
         resp.status = falcon.HTTP_409
 
 
-def _said(done: Done, status: Status, why: str) -> ListMessages:
-    parts = [count_sentence(status, len(done.changed))] if done.changed else []
-    parts.append(f"{len(done.failed)} not: {why} ({', '.join(list(done.failed)[:5])}{', …' * (len(done.failed) > 5)})")
+def _messages(result: BulkResult, status: Status, why: str) -> ListMessages:
+    parts = [count_sentence(status, len(result.changed))] if result.changed else []
+    parts.append(
+        f"{len(result.failed)} not: {why} ({', '.join(list(result.failed)[:5])}{', …' * (len(result.failed) > 5)})"
+    )
     return ListMessages(
-        notice=Notice(f"{'; '.join(parts)}.", failed=True), ticked=tuple(done.failed), failed=done.failed
+        notice=Notice(f"{'; '.join(parts)}.", failed=True), ticked=tuple(result.failed), failed=result.failed
     )
 
 

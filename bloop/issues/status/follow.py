@@ -1,4 +1,4 @@
-"""What events and time do to issues: the resolved come back or keep firing, mutes end. In the caller's transaction.
+"""Changes by events and time: resolved issues regress or keep firing, mutes end. In the caller's transaction.
 
 The writer calls `follow` for the few issues that are resolved, or muted until something happens; the rest of a batch
 never gets here. Decisions are in bloop/lifecycle/.
@@ -22,7 +22,7 @@ from bloop.issues.counts.fold import CountedEvent
 from bloop.issues.status import audit
 from bloop.issues.status.audit import SWEEP, WRITER
 from bloop.issues.status.model import Status
-from bloop.issues.status.mutes import Ended, Mute, Progress, step
+from bloop.issues.status.mutes import Mute, MuteEnd, Progress, step
 from bloop.issues.status.regression import Resolution, is_back
 from bloop.pipeline import signals
 from bloop.pipeline.signals import Signal, SignalKind
@@ -105,7 +105,7 @@ def end_due_mutes(db: Db, now_ms: int) -> int:
     told = []
     for issue_id, project_id, until_ms, release, source, route in found:
         db.execute(_UNMUTE, (issue_id,))
-        detail = {"ended": Ended.TIME.value, "until_ms": until_ms}
+        detail = {"ended": MuteEnd.TIME.value, "until_ms": until_ms}
         audit.write(db, (issue_id, project_id), (Status.MUTED, Status.UNRESOLVED), SWEEP, now_ms, detail=detail)
         data = {"release": release, "environment": None, "source": source, "route": route, **detail}
         told.append(Signal(SignalKind.ISSUE_UNMUTED, project_id, issue_id, now_ms, data))

@@ -30,8 +30,8 @@ class Mute(NamedTuple):
 FOREVER = Mute()
 
 
-class Ended(StrEnum):
-    """What ended a mute."""
+class MuteEnd(StrEnum):
+    """The reason that a mute ended."""
 
     TIME = "time"
     EVENTS = "events"
@@ -39,7 +39,7 @@ class Ended(StrEnum):
 
 
 class Progress(NamedTuple):
-    """What was counted since the muting: all events, or by minute (its start in ms) for the last hour."""
+    """The count since the muting: all events, or by minute (its start in ms) for the last hour."""
 
     events: int = 0
     minutes: Mapping[int, int] = {}
@@ -49,7 +49,7 @@ class Step(NamedTuple):
     """The effect of some events on a mute. `at` is the place of the event that ended it; None: it continues."""
 
     progress: Progress
-    ended: Ended | None = None
+    ended: MuteEnd | None = None
     at: int | None = None
 
 
@@ -58,12 +58,12 @@ def step(mute: Mute, progress: Progress, times_ms: Sequence[int]) -> Step:
     assert times_ms
     if mute.until_ms is not None:
         at = next((n for n, at_ms in enumerate(times_ms) if at_ms >= mute.until_ms), None)
-        return Step(progress, None if at is None else Ended.TIME, at)
+        return Step(progress, None if at is None else MuteEnd.TIME, at)
     if mute.events is not None:
         counted = progress.events + len(times_ms)
         if counted < mute.events:
             return Step(Progress(counted))
-        return Step(Progress(counted), Ended.EVENTS, mute.events - progress.events - 1)
+        return Step(Progress(counted), MuteEnd.EVENTS, mute.events - progress.events - 1)
     if mute.per_hour is not None:
         return _by_rate(mute.per_hour, progress.minutes, times_ms)
     return Step(progress)
@@ -75,7 +75,7 @@ def _by_rate(per_hour: int, before: Mapping[int, int], times_ms: Sequence[int]) 
         minute = minute_of(at_ms)
         minutes[minute] = minutes.get(minute, 0) + 1
     if _is_over(minutes, per_hour):
-        return Step(Progress(), Ended.RATE, len(times_ms) - 1)
+        return Step(Progress(), MuteEnd.RATE, len(times_ms) - 1)
     since_ms = max(minutes) - (HOUR_MINUTES - 1) * MINUTE_MS
     return Step(Progress(minutes={minute: n for minute, n in minutes.items() if minute >= since_ms}))
 

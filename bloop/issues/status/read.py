@@ -1,4 +1,4 @@
-"""Who changed an issue's status or assignee, when, and from where."""
+"""The changes of an issue's status or assignee: by whom, when, and from where."""
 
 from __future__ import annotations
 

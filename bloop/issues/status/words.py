@@ -60,7 +60,7 @@ def sentence(change: StatusChangeRow) -> Sentence:
 
 
 def mute_words(until_ms: int | None, events: int | None, per_hour: int | None) -> str:
-    """What a mute ends with; empty: nothing does."""
+    """The condition that ends a mute; empty: there is none."""
     if until_ms is not None:
         return f"until {exact(until_ms)}"
     if events is not None:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.base.clock import HOUR_MS, MINUTE_MS
-from bloop.issues.status.mutes import FOREVER, Ended, Mute, Progress, step
+from bloop.issues.status.mutes import FOREVER, Mute, MuteEnd, Progress, step
 
 T0 = 1_800_000_000_000
 NONE_YET = Progress()
@@ -25,7 +25,7 @@ def test_a_mute_for_ever_outlasts_everything() -> None:
 def test_a_mute_until_a_time_ends_with_the_first_event_after_it(times: list[int], at: int | None) -> None:
     done = step(Mute(until_ms=T0), NONE_YET, times)
 
-    assert (done.ended, done.at) == (None if at is None else Ended.TIME, at)
+    assert (done.ended, done.at) == (None if at is None else MuteEnd.TIME, at)
 
 
 def test_a_mute_until_so_many_events_ends_with_the_last_of_them() -> None:
@@ -36,7 +36,7 @@ def test_a_mute_until_so_many_events_ends_with_the_last_of_them() -> None:
     second = step(mute, first.progress, [T0 + 1])
     assert (second.progress.events, second.ended) == (4, None)
     third = step(mute, second.progress, [T0 + 2, T0 + 3, T0 + 4])
-    assert (third.ended, third.at) == (Ended.EVENTS, 0)
+    assert (third.ended, third.at) == (MuteEnd.EVENTS, 0)
 
 
 @given(st.integers(1, 30), st.lists(st.integers(1, 7), min_size=1, max_size=12))
@@ -57,7 +57,7 @@ def test_a_mute_until_a_rate_ends_with_more_than_that_within_an_hour() -> None:
 
     full = step(mute, NONE_YET, [T0, T0 + 20 * MINUTE_MS, T0 + 59 * MINUTE_MS])
     assert full.ended is None
-    assert step(mute, full.progress, [T0 + 59 * MINUTE_MS]).ended is Ended.RATE
+    assert step(mute, full.progress, [T0 + 59 * MINUTE_MS]).ended is MuteEnd.RATE
     assert step(mute, full.progress, [T0 + 60 * MINUTE_MS]).ended is None  # the first is an hour old
 
 
@@ -66,14 +66,14 @@ def test_an_hour_is_any_sixty_minutes_not_the_one_on_the_clock() -> None:
 
     done = step(Mute(per_hour=5), NONE_YET, [at, at, at, at + 30 * MINUTE_MS, at + 30 * MINUTE_MS, at + 30 * MINUTE_MS])
 
-    assert done.ended is Ended.RATE
+    assert done.ended is MuteEnd.RATE
 
 
 def test_a_backlog_of_hours_is_judged_by_its_busiest_hour() -> None:
     quiet = [T0 + n * 10 * MINUTE_MS for n in range(60)]  # six an hour for ten hours
 
     assert step(Mute(per_hour=6), NONE_YET, quiet).ended is None
-    assert step(Mute(per_hour=6), NONE_YET, sorted([*quiet, T0 + 5 * HOUR_MS])).ended is Ended.RATE
+    assert step(Mute(per_hour=6), NONE_YET, sorted([*quiet, T0 + 5 * HOUR_MS])).ended is MuteEnd.RATE
 
 
 @given(st.lists(st.integers(0, 300), min_size=1, max_size=80), st.integers(1, 12))
