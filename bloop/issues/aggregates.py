@@ -131,7 +131,7 @@ _SELECT_OF_ISSUES = f"""{_COLUMNS}
 def list_aggregates(
     db: Db,
     project_ids: Sequence[int],
-    wanted: AggregateFilter,
+    aggregate_filter: AggregateFilter,
     *,
     sort: AggregateSort = AggregateSort.LAST_SEEN,
     limit: int,
@@ -140,9 +140,15 @@ def list_aggregates(
 ) -> AggregatePage:
     """One page, highest sort value first. Continue with `before=page.next`."""
     assert 0 < limit <= ROWS_MAX
-    few = search.candidates(db, project_ids, search.hints(wanted.query)) if wanted.query.terms else None
-    filters, bindings = _conditions(wanted)
-    asked = search.aggregate_conditions(wanted.query, wanted.now_ms, by_words=few is not None and few.by_words)
+    few = (
+        search.candidates(db, project_ids, search.hints(aggregate_filter.query))
+        if aggregate_filter.query.terms
+        else None
+    )
+    filters, bindings = _conditions(aggregate_filter)
+    asked = search.aggregate_conditions(
+        aggregate_filter.query, aggregate_filter.now_ms, by_words=few is not None and few.by_words
+    )
     filters, bindings = filters + asked.fragments, bindings | asked.bindings
     select, arm = _SELECTS[sort], _BY_PROJECT
     if few is not None:
@@ -167,24 +173,24 @@ def of_issues(db: Db, issue_ids: Sequence[int]) -> list[AggregateRow]:
     return [AggregateRow(*row) for row in db.execute(_SELECT_OF_ISSUES, bindings)]
 
 
-def _conditions(wanted: AggregateFilter) -> tuple[list[str], dict[str, Any]]:
+def _conditions(aggregate_filter: AggregateFilter) -> tuple[list[str], dict[str, Any]]:
     chosen = [
-        (_BY_RELEASE, wanted.release is not None),
-        (_OPEN, wanted.status == Status.UNRESOLVED),
-        (_BY_STATUS, wanted.status not in (None, Status.UNRESOLVED)),
-        (_BY_ENVIRONMENT, wanted.environment is not None),
-        (_SINCE, wanted.since_ms is not None),
-        (_UNTIL, wanted.until_ms is not None),
-        (_BY_SOURCE, wanted.source is not None),
-        (_BY_ROUTE, wanted.route is not None),
+        (_BY_RELEASE, aggregate_filter.release is not None),
+        (_OPEN, aggregate_filter.status == Status.UNRESOLVED),
+        (_BY_STATUS, aggregate_filter.status not in (None, Status.UNRESOLVED)),
+        (_BY_ENVIRONMENT, aggregate_filter.environment is not None),
+        (_SINCE, aggregate_filter.since_ms is not None),
+        (_UNTIL, aggregate_filter.until_ms is not None),
+        (_BY_SOURCE, aggregate_filter.source is not None),
+        (_BY_ROUTE, aggregate_filter.route is not None),
     ]
     bindings = {
-        "status": wanted.status,
-        "release": wanted.release,
-        "environment": wanted.environment,
-        "source": wanted.source,
-        "route": wanted.route,
-        "since_ms": wanted.since_ms,
-        "until_ms": wanted.until_ms,
+        "status": aggregate_filter.status,
+        "release": aggregate_filter.release,
+        "environment": aggregate_filter.environment,
+        "source": aggregate_filter.source,
+        "route": aggregate_filter.route,
+        "since_ms": aggregate_filter.since_ms,
+        "until_ms": aggregate_filter.until_ms,
     }
     return [fragment for fragment, applies in chosen if applies], bindings

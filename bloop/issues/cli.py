@@ -83,8 +83,13 @@ def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
         changes = trail.history(db, [row.id])[:HISTORY_MAX]
     if as_json:
         history = [
-            {"at_ms": one.changed_at_ms, "text": str(sentence(one)), "by": one.changed_by, "via": one.changed_via}
-            for one in changes
+            {
+                "at_ms": entry.changed_at_ms,
+                "text": str(sentence(entry)),
+                "by": entry.changed_by,
+                "via": entry.changed_via,
+            }
+            for entry in changes
         ]
         print_json(public(row) | {"history": history})
         return
@@ -98,10 +103,10 @@ def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
         ("fingerprint", plain(row.fingerprint)),
     ]
     print_table((row.short_id, title(row)), facts)
-    for one in changes:
-        by = f" by {plain(who(one))}" if who(one) else ""
-        where = f" ({place(one)})" if place(one) else ""
-        click.echo(f"{exact(one.changed_at_ms)}  {plain(str(sentence(one)))}{by}{where}")
+    for entry in changes:
+        by = f" by {plain(who(entry))}" if who(entry) else ""
+        where = f" ({place(entry)})" if place(entry) else ""
+        click.echo(f"{exact(entry.changed_at_ms)}  {plain(str(sentence(entry)))}{by}{where}")
 
 
 @issue.command()

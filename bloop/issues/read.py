@@ -219,7 +219,7 @@ SELECT coalesce(sum(issue_count), 0)
 def list_issues(
     db: Db,
     project_ids: Sequence[int],
-    wanted: IssueFilter,
+    issue_filter: IssueFilter,
     *,
     sort: Sort = Sort.LAST_SEEN,
     limit: int,
@@ -228,7 +228,7 @@ def list_issues(
 ) -> IssueRows:
     """One page, highest sort value first. Continue with `before=page.next`; `skip` is for callers with an offset."""
     assert 0 < limit <= ROWS_MAX
-    way = plan(db, project_ids, wanted, sort)
+    way = plan(db, project_ids, issue_filter, sort)
     found = keys(
         db,
         way.walk,
@@ -244,10 +244,10 @@ def list_issues(
     return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
 
 
-def plan(db: Db, project_ids: Sequence[int], wanted: IssueFilter, sort: Sort) -> Plan:
+def plan(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort) -> Plan:
     """The list itself, walked once per project, or the few issues that an index finds."""
-    few = search.candidates(db, project_ids, _hints(wanted))
-    filters, bindings = _conditions(wanted, by_words=few is not None and few.by_words)
+    few = search.candidates(db, project_ids, _hints(issue_filter))
+    filters, bindings = _conditions(issue_filter, by_words=few is not None and few.by_words)
     walk = _WALKS[sort]
     if few is None:
         return Plan(walk, project_ids, filters, bindings)
@@ -292,43 +292,43 @@ def firing_count(db: Db, project_ids: Sequence[int]) -> int:
     return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
 
 
-def _hints(wanted: IssueFilter) -> search.Hints:
+def _hints(issue_filter: IssueFilter) -> search.Hints:
     """The hints of the search, and of the plain filters where the search has none."""
-    said = search.hints(wanted.query)
+    hints = search.hints(issue_filter.query)
     return search.Hints(
-        said.words,
-        said.releases or ((wanted.release,) if wanted.release is not None else ()),
-        said.environments or ((wanted.environment,) if wanted.environment is not None else ()),
-        said.sources or ((wanted.source,) if wanted.source is not None else ()),
-        said.levels,
-        said.assignees,
-        said.is_firing or wanted.tab is Tab.FIRING,
+        hints.words,
+        hints.releases or ((issue_filter.release,) if issue_filter.release is not None else ()),
+        hints.environments or ((issue_filter.environment,) if issue_filter.environment is not None else ()),
+        hints.sources or ((issue_filter.source,) if issue_filter.source is not None else ()),
+        hints.levels,
+        hints.assignees,
+        hints.is_firing or issue_filter.tab is Tab.FIRING,
     )
 
 
-def _conditions(wanted: IssueFilter, *, by_words: bool) -> tuple[list[str], dict[str, Any]]:
+def _conditions(issue_filter: IssueFilter, *, by_words: bool) -> tuple[list[str], dict[str, Any]]:
     """The fragments that apply, and every value they may name."""
     chosen = [
-        (_BY_TAB.get(wanted.tab, ""), wanted.tab is not Tab.ALL),
-        (_BY_BOTH, wanted.release is not None and wanted.environment is not None),
-        (_BY_RELEASE, wanted.release is not None and wanted.environment is None),
-        (_BY_ENVIRONMENT, wanted.environment is not None and wanted.release is None),
-        (_BY_SOURCE, wanted.source is not None),
-        (_BY_ROUTE, wanted.route is not None),
-        (_BY_TEXT, bool(wanted.text)),
-        (_SINCE, wanted.since_ms is not None),
-        (_UNTIL, wanted.until_ms is not None),
+        (_BY_TAB.get(issue_filter.tab, ""), issue_filter.tab is not Tab.ALL),
+        (_BY_BOTH, issue_filter.release is not None and issue_filter.environment is not None),
+        (_BY_RELEASE, issue_filter.release is not None and issue_filter.environment is None),
+        (_BY_ENVIRONMENT, issue_filter.environment is not None and issue_filter.release is None),
+        (_BY_SOURCE, issue_filter.source is not None),
+        (_BY_ROUTE, issue_filter.route is not None),
+        (_BY_TEXT, bool(issue_filter.text)),
+        (_SINCE, issue_filter.since_ms is not None),
+        (_UNTIL, issue_filter.until_ms is not None),
     ]
     bindings = {
-        "release": wanted.release,
-        "environment": wanted.environment,
-        "source": wanted.source,
-        "route": wanted.route,
-        "text": contains(wanted.text or ""),
-        "since_ms": wanted.since_ms,
-        "until_ms": wanted.until_ms,
+        "release": issue_filter.release,
+        "environment": issue_filter.environment,
+        "source": issue_filter.source,
+        "route": issue_filter.route,
+        "text": contains(issue_filter.text or ""),
+        "since_ms": issue_filter.since_ms,
+        "until_ms": issue_filter.until_ms,
     }
-    asked = search.conditions(wanted.query, wanted.now_ms, by_words=by_words)
+    asked = search.conditions(issue_filter.query, issue_filter.now_ms, by_words=by_words)
     return [fragment for fragment, applies in chosen if applies] + asked.fragments, bindings | asked.bindings
 
 

@@ -54,7 +54,7 @@ def locate(
     Only the first event of a new issue is decoded. Returns the signals of the new ones.
     """
     signals: list[Signal] = []
-    made: list[int] = []
+    new_issue_ids: list[int] = []
     for key, group in groups.items():
         first = group[0]
         text = first.identity.decode() if first.identity else number_text(first.fingerprint)
@@ -65,10 +65,10 @@ def locate(
             fingerprint_id = fingerprints.create(
                 db, first.project_id, first.fingerprint, text, algorithm=record.algorithm, issue_id=issue_id
             )
-            made.append(issue_id)
+            new_issue_ids.append(issue_id)
             signals.append(_new_issue(issue_id, record))
         ids.learn(key, fingerprint_id)
-    word_search.index(db, made)
+    word_search.index(db, new_issue_ids)
     return signals
 
 
@@ -100,8 +100,8 @@ def count(
 def _of_issues(
     issue_ids: Sequence[int], events: Iterable[Uncounted], owners: Mapping[int, Owner]
 ) -> Iterable[CountedEvent]:
-    wanted = frozenset(issue_ids)
-    return [seen(event, owners[event[0]]) for event in events if owners[event[0]].issue_id in wanted]
+    followed_ids = frozenset(issue_ids)
+    return [seen(event, owners[event[0]]) for event in events if owners[event[0]].issue_id in followed_ids]
 
 
 def _create(db: Db, record: EventRecord, culprit: str | None, first_seen_ms: int) -> int:

@@ -218,7 +218,7 @@ class Store:
             for record, payload in zip(decoded.records, decoded.payloads, strict=True):
                 try:
                     with self._db:  # inside a transaction: a savepoint
-                        told = self._kinds[kind].insert([record])
+                        new_signals = self._kinds[kind].insert([record])
                 except OPERATIONAL_ERRORS:
                     raise
                 except Exception as error:
@@ -226,7 +226,7 @@ class Store:
                 else:
                     stored.records.append(record)
                     stored.payloads.append(payload)
-                    batch.signals += told
+                    batch.signals += new_signals
             batch.by_kind[kind] = stored
 
     def _bury(self, batch: _Batch, now_ms: int) -> None:

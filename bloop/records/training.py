@@ -52,10 +52,10 @@ def train(events: Iterable[Event]) -> Dictionary | None:
 def train_on(samples: Sequence[bytes]) -> Dictionary | None:
     """A dictionary for text like this, which the caller answers for (TRAINING-1)."""
     try:
-        made = zstandard.train_dictionary(CONTENT_BYTES_MAX, list(samples), level=1)
+        trained = zstandard.train_dictionary(CONTENT_BYTES_MAX, list(samples), level=1)
     except zstandard.ZstdError:  # too little text, or all of it the same
         return None
-    return Dictionary(made.as_bytes())
+    return Dictionary(trained.as_bytes())
 
 
 def sample_of(event: Event) -> list[str]:

@@ -141,10 +141,12 @@ class ListDocument:
 
     def _find(self, req: falcon.Request, kind: str) -> tuple[list[IssueRow], str]:
         view = IssueView.from_params(params_of(req))
-        wanted = view.wanted(self._deps.now_ms())
+        issue_filter = view.issue_filter(self._deps.now_ms())
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), view.project)
-            page = issues.list_issues(db, project_ids, wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
+            page = issues.list_issues(
+                db, project_ids, issue_filter, sort=view.sort, limit=PAGE_ROWS, before=view.before
+            )
         if page.next is None:
             return page.rows, ""
         query = urlencode(view.at(page.next).params())

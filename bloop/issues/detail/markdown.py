@@ -104,12 +104,12 @@ def _issue_blocks(
         rows = [f"{_line(row.release, 100)}  {_line(row.environment, 100)}  {row.event_count}" for row in aggregates]
         yield f"## Events by release and environment\n\n{fence(chr(10).join(rows[:SHARES_MAX]))}"
     if changes:
-        told = [
+        lines = [
             f"{iso(change.changed_at_ms)}  {_line(str(sentence(change)), ROW_CHARS_MAX)}"
             f"  {_line(change.changed_by_name or change.changed_by or 'bloop', 100)}"
             for change in changes[:HISTORY_MAX]
         ]
-        yield f"## History\n\n{fence(chr(10).join(told))}"
+        yield f"## History\n\n{fence(chr(10).join(lines))}"
 
 
 def _numbers(issue: IssueRow, url: str) -> Iterator[str]:

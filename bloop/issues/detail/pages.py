@@ -249,25 +249,25 @@ def _history(
     issue: IssueRow, changes: Sequence[StatusChangeRow], announced: Sequence[AnnouncedRow]
 ) -> Iterable[HistoryEntry]:
     """Newest first, down to the first time it was seen; what was done and who was told."""
-    entries = [*map(_done, changes), *_told(announced)]
+    entries = [*map(_change_entry, changes), *_alert_entries(announced)]
     yield from sorted(entries, key=lambda entry: entry.at_ms, reverse=True)  # of equal times, in the order of the ids
     yield HistoryEntry(issue.first_seen_ms, "new", "First seen in", issue.first_release, "", "", "")
 
 
-def _done(change: StatusChangeRow) -> HistoryEntry:
-    said = history.sentence(change)
+def _change_entry(change: StatusChangeRow) -> HistoryEntry:
+    sentence = history.sentence(change)
     return HistoryEntry(
         at_ms=change.changed_at_ms,
         icon=_icon(change),
-        text=said.text,
-        release=said.release,
-        person=said.person,
+        text=sentence.text,
+        release=sentence.release,
+        person=sentence.person,
         who=history.who(change),
         place=history.place(change),
     )
 
 
-def _told(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
+def _alert_entries(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
     """A line for each alert, whomever it went to."""
     for _, rows in groupby(announced, key=attrgetter("firing_id")):
         sent = list(rows)

@@ -43,13 +43,13 @@ def train_if_due(db: Db, now_ms: int) -> Dictionary | None:
     if newest_id < EVENTS_MIN or in_use is None:
         return None
     events = _spread(db, newest_id)
-    made = train(event for n, event in enumerate(events) if n % HELD_OUT)
+    trained = train(event for n, event in enumerate(events) if n % HELD_OUT)
     before = dictionaries.dictionary_of(db)(in_use)
-    if made is None or before is None or _bytes(events, made) > _bytes(events, before) * (1 - GAIN_MIN):
+    if trained is None or before is None or _bytes(events, trained) > _bytes(events, before) * (1 - GAIN_MIN):
         return None
     with connection.immediate(db):
-        dictionaries.add(db, made, origin="trained", now_ms=now_ms)
-    return made
+        dictionaries.add(db, trained, origin="trained", now_ms=now_ms)
+    return trained
 
 
 def _spread(db: Db, newest_id: int) -> list[Event]:

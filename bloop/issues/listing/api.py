@@ -26,7 +26,7 @@ class Errors:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         query = terms.parse(params.text(req, "query") or "")
-        wanted = AggregateFilter(
+        aggregate_filter = AggregateFilter(
             status=_status(req),
             release=params.text(req, "release"),
             environment=params.text(req, "environment"),
@@ -38,18 +38,20 @@ class Errors:
             # To the minute: pages of one list remember each other by what was asked.
             now_ms=minute_of(self._deps.now_ms()) if query.says_times else 0,
         )
-        self._list(req, resp, wanted, params.choice(req, "sort", AggregateSort.LAST_SEEN))
+        self._list(req, resp, aggregate_filter, params.choice(req, "sort", AggregateSort.LAST_SEEN))
 
     def on_get_release(self, req: falcon.Request, resp: falcon.Response, release: str) -> None:
         self._list(req, resp, AggregateFilter(release=release), AggregateSort.TOTAL_COUNT)
 
-    def _list(self, req: falcon.Request, resp: falcon.Response, wanted: AggregateFilter, sort: AggregateSort) -> None:
+    def _list(
+        self, req: falcon.Request, resp: falcon.Response, aggregate_filter: AggregateFilter, sort: AggregateSort
+    ) -> None:
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), req.get_param("project_id"))
-            what = (f"aggregates {sort}", project_ids, wanted)
+            what = (f"aggregates {sort}", project_ids, aggregate_filter)
             start = self._pager.start(req, what)
             page = list_aggregates(
-                db, project_ids, wanted, sort=sort, limit=start.limit, before=start.before, skip=start.skip
+                db, project_ids, aggregate_filter, sort=sort, limit=start.limit, before=start.before, skip=start.skip
             )
         self._pager.finish(req, resp, what, start, page.next)
         resp.content_type = falcon.MEDIA_JSON

@@ -21,14 +21,14 @@ _COLUMNS = {
 def page_before(
     db: Db,
     project_ids: Sequence[int],
-    wanted: issues.IssueFilter,
+    issue_filter: issues.IssueFilter,
     *,
     sort: issues.Sort,
     first: PageKey,
     limit: int,
 ) -> PageKey | None:
     """Where the page that ends just above `first` begins, to give to `list_issues` as `before`; None: at the top."""
-    way = issues.plan(db, project_ids, wanted, sort)
+    way = issues.plan(db, project_ids, issue_filter, sort)
     bindings = way.bindings | first._asdict() | {"limit": limit + 1}
     arms = [_ascending(db, way, sort, bindings | {"arm": arm}) for arm in way.arms]
     above = list(islice(heapq.merge(*arms), limit + 1))

@@ -91,7 +91,7 @@ class IssueView:
         """
         return terms.parse(self.q)
 
-    def wanted(self, now_ms: int) -> IssueFilter:
+    def issue_filter(self, now_ms: int) -> IssueFilter:
         """The filter for the database.
 
         Raises:

@@ -58,12 +58,12 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
             raise falcon.HTTPSeeOther(issue_href(named.short_id))
         shell = deps.shell(db, principal, view.project, lambda slug: view.in_project(slug).href)
         try:
-            wanted = view.wanted(now_ms)
+            issue_filter = view.issue_filter(now_ms)
         except InvalidParameter as error:
             messages = messages._replace(problem=error.reason)
             resp.status = falcon.HTTP_400
-            wanted = None
-        rows = _list_rows(db, project_ids, view, wanted, now_ms)
+            issue_filter = None
+        rows = _list_rows(db, project_ids, view, issue_filter, now_ms)
         outcomes = ledger.outcomes_since(db, project_ids, minute_of(now_ms - DAY_MS))
         target = projects.list_projects(db, project_ids[:1])
     hint = setup(target[0].slug, target[0].name, deps.settings.auth.rp_origin) if target else None
@@ -77,11 +77,11 @@ def params_of(req: falcon.Request) -> dict[str, str]:
 
 
 def _list_rows(
-    db: Db, project_ids: tuple[int, ...], view: IssueView, wanted: IssueFilter | None, now_ms: int
+    db: Db, project_ids: tuple[int, ...], view: IssueView, issue_filter: IssueFilter | None, now_ms: int
 ) -> issue_list.ListRows:
     page = issues.IssueRows([], None)
-    if wanted is not None:
-        page = issues.list_issues(db, project_ids, wanted, sort=view.sort, limit=PAGE_ROWS, before=view.before)
+    if issue_filter is not None:
+        page = issues.list_issues(db, project_ids, issue_filter, sort=view.sort, limit=PAGE_ROWS, before=view.before)
     this_hour_ms = hour_of(now_ms)
     since_ms = this_hour_ms - (issue_list.TREND_HOURS - 1) * HOUR_MS
     return issue_list.ListRows(
@@ -92,7 +92,7 @@ def _list_rows(
         trend=counts.project_trend(db, project_ids, since_ms),
         releases=releases.new_releases(db, project_ids, since_ms),
         options=_filter_options(db, project_ids, now_ms),
-        before=_page_above(db, project_ids, view, wanted, page.rows),
+        before=_page_above(db, project_ids, view, issue_filter, page.rows),
         signal_id=signals.last_id(db),
     )
 
@@ -110,10 +110,10 @@ def _page_above(
     db: Db,
     project_ids: tuple[int, ...],
     view: IssueView,
-    wanted: IssueFilter | None,
+    issue_filter: IssueFilter | None,
     rows: list[IssueRow],
 ) -> PageKey | None:
-    if view.before is None or wanted is None or not rows:
+    if view.before is None or issue_filter is None or not rows:
         return None
     first = issue_list.place_of(rows[0], view.sort)
-    return pages.page_before(db, project_ids, wanted, sort=view.sort, first=first, limit=PAGE_ROWS)
+    return pages.page_before(db, project_ids, issue_filter, sort=view.sort, first=first, limit=PAGE_ROWS)

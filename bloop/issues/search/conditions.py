@@ -174,23 +174,23 @@ def hints(query: Query) -> Hints:
     )
 
 
-def candidates(db: Db, project_ids: Sequence[int], wanted: Hints) -> Candidates | None:
-    """The issues that have whatever is rarest of `wanted`; None when nothing of it is rare (SEARCH-1).
+def candidates(db: Db, project_ids: Sequence[int], hints: Hints) -> Candidates | None:
+    """The issues that match the rarest of `hints`; None when none is rare (SEARCH-1).
 
     They may be of other projects and fail every other condition.
     """
     bindings = {"project_ids": ids_json(project_ids), "limit": CANDIDATES_MAX + 1}
-    if wanted.words:
-        found = word_search.find(db, wanted.words, limit=CANDIDATES_MAX + 1)
+    if hints.words:
+        found = word_search.find(db, hints.words, limit=CANDIDATES_MAX + 1)
         if len(found) <= CANDIDATES_MAX:
             return Candidates(found, by_words=True)
     for statement, values in (
-        (_BY_FIRING, (FIRING,) if wanted.is_firing else ()),
-        (_BY_ASSIGNEE, wanted.assignees),
-        (_BY_RELEASE, wanted.releases),
-        (_BY_SOURCE, wanted.sources),
-        (_BY_LEVEL, wanted.levels),
-        (_BY_ENVIRONMENT, wanted.environments),
+        (_BY_FIRING, (FIRING,) if hints.is_firing else ()),
+        (_BY_ASSIGNEE, hints.assignees),
+        (_BY_RELEASE, hints.releases),
+        (_BY_SOURCE, hints.sources),
+        (_BY_LEVEL, hints.levels),
+        (_BY_ENVIRONMENT, hints.environments),
     ):
         if values:
             found = _ids(db, statement, bindings | {"values": _json(values)})

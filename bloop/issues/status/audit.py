@@ -44,6 +44,6 @@ def write(
 ) -> None:
     """A line about the issue (its id and project) in the transaction that makes it true. `release` is the event's that
     did it; `detail` is what there is to say beside the statuses, old and new."""
-    told = orjson.dumps(dict(detail)).decode()
-    row = (*issue, *statuses, actor.id, actor.via, actor.network, action, release, told, at_ms)
+    detail_json = orjson.dumps(dict(detail)).decode()
+    row = (*issue, *statuses, actor.id, actor.via, actor.network, action, release, detail_json, at_ms)
     db.execute(_INSERT, row)

@@ -62,15 +62,15 @@ def change_many(
         NotFound: there is no such project.
     """
     project_ids = visible_projects(db, principal, project)
-    found: dict[int, IssueRow] = {}
+    changed: dict[int, IssueRow] = {}
     failed = {}
     for reference in dict.fromkeys(references):
         named = find_issues(db, project_ids, reference)
-        found |= {issue.id: issue for issue in named}
+        changed |= {issue.id: issue for issue in named}
         if not named:
             failed[reference] = UNKNOWN
-    change_status(db, list(found), **choice._asdict(), actor=actor, now_ms=now_ms)
-    return BulkResult(list(found.values()), failed)
+    change_status(db, list(changed), **choice._asdict(), actor=actor, now_ms=now_ms)
+    return BulkResult(list(changed.values()), failed)
 
 
 class BulkApi:

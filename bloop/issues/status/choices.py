@@ -88,48 +88,48 @@ def _how(status: Status, how: str) -> Mapping[str, Any]:
 
 
 def _resolution(body: Mapping[str, Any]) -> Resolution:
-    said = _the_one(body, _RESOLVE)
-    if said is None:
+    field = _single_field(body, _RESOLVE)
+    if field is None:
         return NOW
-    value = body[said]
-    if said == "in_next_release":
+    value = body[field]
+    if field == "in_next_release":
         if not isinstance(value, bool):
-            raise InvalidParameter(said, "must be true or false")
+            raise InvalidParameter(field, "must be true or false")
         return Resolution(is_next=True) if value else NOW
     if not isinstance(value, str) or not value.strip():
-        raise InvalidParameter(said, "must name a release")
+        raise InvalidParameter(field, "must name a release")
     try:
-        check_bytes(said, value.strip(), RELEASE_BYTES_MAX)
+        check_bytes(field, value.strip(), RELEASE_BYTES_MAX)
     except InvalidEvent:
-        raise InvalidParameter(said, f"must be at most {RELEASE_BYTES_MAX} bytes") from None
+        raise InvalidParameter(field, f"must be at most {RELEASE_BYTES_MAX} bytes") from None
     return Resolution(value.strip())
 
 
 def _mute(body: Mapping[str, Any], now_ms: int) -> Mute:
-    said = _the_one(body, _MUTE)
-    if said is None:
+    field = _single_field(body, _MUTE)
+    if field is None:
         return FOREVER
-    if said == "for_secs":
-        return Mute(until_ms=now_ms + 1000 * _bounded(body, said, FOR_MS_MAX // 1000))
-    if said == "events":
-        return Mute(events=_bounded(body, said, EVENTS_MAX))
-    if said == "per_hour":
-        return Mute(per_hour=_bounded(body, said, EVENTS_MAX))
-    value = body[said]
+    if field == "for_secs":
+        return Mute(until_ms=now_ms + 1000 * _bounded(body, field, FOR_MS_MAX // 1000))
+    if field == "events":
+        return Mute(events=_bounded(body, field, EVENTS_MAX))
+    if field == "per_hour":
+        return Mute(per_hour=_bounded(body, field, EVENTS_MAX))
+    value = body[field]
     if type(value) is not int:
-        raise InvalidParameter(said, "must be a Unix time")
+        raise InvalidParameter(field, "must be a Unix time")
     until_ms = to_ms(value)
     if not now_ms < until_ms <= now_ms + FOR_MS_MAX:
-        raise InvalidParameter(said, "must be in the future, within ten years")
+        raise InvalidParameter(field, "must be in the future, within ten years")
     return Mute(until_ms=until_ms)
 
 
-def _the_one(body: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
+def _single_field(body: Mapping[str, Any], names: tuple[str, ...]) -> str | None:
     """The field that is there; at most one of them may be."""
-    found = [name for name in names if body.get(name) is not None]
-    if len(found) > 1:
-        raise InvalidParameter(found[1], f"cannot be said together with {found[0]}")
-    return found[0] if found else None
+    given = [name for name in names if body.get(name) is not None]
+    if len(given) > 1:
+        raise InvalidParameter(given[1], f"cannot be said together with {given[0]}")
+    return given[0] if given else None
 
 
 def _bounded(body: Mapping[str, Any], name: str, high: int) -> int:

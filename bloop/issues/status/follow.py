@@ -84,16 +84,16 @@ def follow(
     Call it when the releases of the events are registered already.
     """
     statuses: dict[int, Status] = {}
-    told: list[Signal] = []
+    new_signals: list[Signal] = []
     registry = _Registry(db)
     for issue_id, own in _by_issue(issue_ids, events).items():
         issue = _Issue(*db.execute(_SELECT, (issue_id,)).fetchone())  # type: ignore[misc]
         is_resolved = issue.status == Status.RESOLVED
         signal = _follow_resolved(db, issue, own, registry) if is_resolved else _follow_muted(db, issue, own)
         if signal is not None:
-            told.append(signal)
+            new_signals.append(signal)
             statuses[issue_id] = Status.REGRESSED if signal.kind is SignalKind.ISSUE_REGRESSED else Status.UNRESOLVED
-    return statuses, told
+    return statuses, new_signals
 
 
 def end_due_mutes(db: Db, now_ms: int) -> int:
@@ -101,27 +101,27 @@ def end_due_mutes(db: Db, now_ms: int) -> int:
 
     For a process that looks now and then: an event that arrives after the time ends its mute by itself.
     """
-    found = list(db.execute(_SELECT_DUE, {"now_ms": now_ms, "limit": SWEPT_MAX}))
-    told = []
-    for issue_id, project_id, until_ms, release, source, route in found:
+    due = list(db.execute(_SELECT_DUE, {"now_ms": now_ms, "limit": SWEPT_MAX}))
+    new_signals = []
+    for issue_id, project_id, until_ms, release, source, route in due:
         db.execute(_UNMUTE, (issue_id,))
         detail = {"ended": MuteEnd.TIME.value, "until_ms": until_ms}
         audit.write(db, (issue_id, project_id), (Status.MUTED, Status.UNRESOLVED), SWEEP, now_ms, detail=detail)
         data = {"release": release, "environment": None, "source": source, "route": route, **detail}
-        told.append(Signal(SignalKind.ISSUE_UNMUTED, project_id, issue_id, now_ms, data))
-    signals.append(db, told)
-    return len(found)
+        new_signals.append(Signal(SignalKind.ISSUE_UNMUTED, project_id, issue_id, now_ms, data))
+    signals.append(db, new_signals)
+    return len(due)
 
 
 def _by_issue(issue_ids: Collection[int], events: Iterable[CountedEvent]) -> dict[int, list[CountedEvent]]:
     """The events of these issues, in the order they were received: lanes are drained one after the other."""
-    found: dict[int, list[CountedEvent]] = {issue_id: [] for issue_id in issue_ids}
+    by_issue: dict[int, list[CountedEvent]] = {issue_id: [] for issue_id in issue_ids}
     for event in events:
-        if event[0] in found:
-            found[event[0]].append(event)
-    for own in found.values():
+        if event[0] in by_issue:
+            by_issue[event[0]].append(event)
+    for own in by_issue.values():
         own.sort(key=_received_at_ms)
-    return found
+    return by_issue
 
 
 def _received_at_ms(event: CountedEvent) -> int:
@@ -150,13 +150,16 @@ def _follow_muted(db: Db, issue: _Issue, events: Sequence[CountedEvent]) -> Sign
     later = [event for event in events if event[2] >= (issue.muted_at_ms or 0)]  # FOLLOW-3
     if not later:
         return None
-    done = step(mute, _progress(issue.muted_progress), [event[2] for event in later])
-    if done.ended is None or done.at is None:
-        db.execute(_KEEP_PROGRESS, (_stored(mute, done.progress), issue.id))
+    advanced = step(mute, _progress(issue.muted_progress), [event[2] for event in later])
+    if advanced.ended is None or advanced.at is None:
+        db.execute(_KEEP_PROGRESS, (_stored(mute, advanced.progress), issue.id))
         return None
     db.execute(_UNMUTE, (issue.id,))
-    detail = {"ended": done.ended.value, **{name: value for name, value in mute._asdict().items() if value is not None}}
-    return _tell(db, issue, later[done.at], SignalKind.ISSUE_UNMUTED, Status.UNRESOLVED, detail)
+    detail = {
+        "ended": advanced.ended.value,
+        **{name: value for name, value in mute._asdict().items() if value is not None},
+    }
+    return _tell(db, issue, later[advanced.at], SignalKind.ISSUE_UNMUTED, Status.UNRESOLVED, detail)
 
 
 def _tell(

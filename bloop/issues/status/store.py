@@ -111,5 +111,5 @@ def _pin(db: Db, project_id: int, resolution: Resolution) -> Resolution:
 
 def _detail(where: Resolution, how_long: Mute) -> dict[str, Any]:
     """The detail of the audit line, beside the status."""
-    said = {"after_release" if where.is_next else "in_release": where.release, **how_long._asdict()}
-    return {name: value for name, value in said.items() if value is not None}
+    detail = {"after_release" if where.is_next else "in_release": where.release, **how_long._asdict()}
+    return {name: value for name, value in detail.items() if value is not None}

@@ -92,7 +92,7 @@ def test_texts_are_trimmed_and_bounded_and_unknown_parameters_ignored() -> None:
 def test_a_search_that_names_statuses_stands_in_for_the_tab(q: str, asked: Tab, shown: Tab | None) -> None:
     view = IssueView(q=q)
 
-    assert (view.wanted(0).tab, view.shown_tab) == (asked, shown)
+    assert (view.issue_filter(0).tab, view.shown_tab) == (asked, shown)
 
 
 def test_choosing_a_tab_takes_back_what_the_search_said_about_statuses() -> None:
@@ -105,4 +105,4 @@ def test_a_search_that_cannot_be_read_stays_in_the_box() -> None:
     assert view.on_tab(Tab.MUTED) == IssueView(q="is:closed", tab=Tab.MUTED)
     assert view.shown_tab is Tab.OPEN
     with pytest.raises(InvalidParameter):
-        view.wanted(0)
+        view.issue_filter(0)
