@@ -94,7 +94,7 @@ def test_a_rule_is_created_previewed_and_alerts_about_a_new_issue(visit: Visit, 
         expect(page.locator("[data-delivery]")).to_have_count(2)
         page.get_by_role("link", name=re.compile("HereError")).click()
         expect(page.locator("h1")).to_contain_text("HereError")
-        expect(page.locator(".history")).to_contain_text("Told Webhook")
+        expect(page.locator(".history")).to_contain_text("Alert sent to Webhook")
         expect(page.locator(".history")).to_contain_text("by Broken in production")
         page.goto(rule)
         expect(page.locator("section", has=page.get_by_role("heading", name="Recent alerts"))).to_contain_text("1 sent")

@@ -248,7 +248,7 @@ def _href(issue: IssueRow, **filters: str) -> str:
 def _history(
     issue: IssueRow, changes: Sequence[StatusChangeRow], announced: Sequence[AnnouncedRow]
 ) -> Iterable[HistoryEntry]:
-    """Newest first, down to the first time it was seen; what was done and who was told."""
+    """Changes and sent alerts, newest first, down to the first event."""
     entries = [*map(_change_entry, changes), *_alert_entries(announced)]
     yield from sorted(entries, key=lambda entry: entry.at_ms, reverse=True)  # of equal times, in the order of the ids
     yield HistoryEntry(issue.first_seen_ms, "new", "First seen in", issue.first_release, "", "", "")
@@ -268,11 +268,11 @@ def _change_entry(change: StatusChangeRow) -> HistoryEntry:
 
 
 def _alert_entries(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
-    """A line for each alert, whomever it went to."""
+    """A line for each alert, with all its receivers."""
     for _, rows in groupby(announced, key=attrgetter("firing_id")):
         sent = list(rows)
         people = ", ".join(row.receiver for row in sent)
-        yield HistoryEntry(sent[0].sent_at_ms, "told", "Told", "", people, sent[0].rule_name, "")
+        yield HistoryEntry(sent[0].sent_at_ms, "told", "Alert sent to", "", people, sent[0].rule_name, "")
 
 
 def _icon(change: StatusChangeRow) -> str:

@@ -326,6 +326,6 @@ def test_the_history_of_an_issue_names_the_notified_channels(server: Server, see
     history = words(page(server, "/issues/SHOP-1", seed.session())).partition("History")[2]
 
     assert history.startswith(
-        " Told Webhook one.example by a rule 1 h ago"
-        " Told Webhook one.example, Webhook two.example by First 2 h ago First seen in 1.0 2 h ago"
+        " Alert sent to Webhook one.example by a rule 1 h ago"
+        " Alert sent to Webhook one.example, Webhook two.example by First 2 h ago First seen in 1.0 2 h ago"
     )

@@ -93,7 +93,7 @@ def test_history_ends_with_the_first_time_it_was_seen() -> None:
     entries = issue_page().history
 
     assert [(e.text, e.release, e.person, e.who, e.place) for e in entries] == [
-        ("Told", "", "Slack hooks.slack.com, Email ops@example.com", "New issues", ""),
+        ("Alert sent to", "", "Slack hooks.slack.com, Email ops@example.com", "New issues", ""),
         ("Resolved in", "1.0.5", "", "Ada", "through the API"),
         ("Came back in", "1.0.5", "", "", ""),
         ("Assigned to", "", "ada", "Ada", "through the API, from 192.0.2.0/24"),
