@@ -36,7 +36,7 @@ MakeKinds = Callable[[Db], Iterable[KindStore]]
 
 
 class WriterRing(NamedTuple):
-    """What a writer works with; `store` knows the positions of everything `consumer` reads."""
+    """The ring, consumer and store of a writer; `store` knows the positions of everything `consumer` reads."""
 
     segment: Segment
     consumer: Consumer

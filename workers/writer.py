@@ -150,7 +150,7 @@ class Writer:
             time.sleep(min(ready_at - now, GATHER_STEP_S))
 
     def _drain_at_stop(self) -> bool:
-        """What waits now, as far as the time allows: neither live producers nor a full disk must hold us here.
+        """Drain waiting records, as far as the time allows: neither live producers nor a full disk must hold us here.
 
         What has spilled may take longer than that. It stays, and so does the ring that knows of it.
         """

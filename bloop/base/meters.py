@@ -50,7 +50,7 @@ class HistogramReading(NamedTuple):
 
 
 class Timing:
-    """Where a histogram has its words: one for each bound, one for what is longer, and one for the sum."""
+    """The words of a histogram: one for each bound, one for longer values, and one for the sum."""
 
     def __init__(self, first_word: int, per_second: int, bounds_s: tuple[float, ...]) -> None:
         self.first_word, self.bounds_s, self._per_second = first_word, bounds_s, per_second
@@ -58,7 +58,7 @@ class Timing:
         self.sum_word = first_word + len(bounds_s) + 1
 
     def added(self, values: Iterable[tuple[int, int]]) -> dict[int, int]:
-        """What pairs of (value, how often) add to which words; values in the histogram's own unit, 0 if below."""
+        """The increments by word for pairs of (value, count); values in the histogram's own unit, 0 if below."""
         sums: dict[int, int] = {}
         for value, count in values:
             word = self.first_word + bisect_left(self.bounds, value)
@@ -89,7 +89,7 @@ VISIBLE = Timing(16, 1000, (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 6
 
 
 class RouteMeters:
-    """Where these routes have their numbers among a lane's words, and how to read them back."""
+    """The places of these routes' numbers among a lane's words, and how to read them back."""
 
     def __init__(self, routes: Iterable[Route]) -> None:
         self.answers = {Answer(NO_ROUTE, NO_ROUTE, code): REFUSALS_WORD + n for n, code in enumerate(REFUSALS)}
@@ -115,7 +115,7 @@ class RouteMeters:
 
 
 class Tally:
-    """What an ingest worker answered since the last `take`. One thread.
+    """The answers of an ingest worker since the last `take`. One thread.
 
     A cell is a list as long as a `Timing` has words. The code that answers keeps it and adds to it: 0.2 µs a request.
     """
@@ -125,7 +125,7 @@ class Tally:
         self._cells: dict[Answer, list[int]] = {}
 
     def cell(self, method: str, path: str, status: str) -> list[int]:
-        """Where to count an answer of the app with this status line; however a path is spelled, there is one."""
+        """The cell that counts an answer of the app with this status line; every spelling of a path has one."""
         return self._cell(self._meters.nearest(method, path, status[:3]))
 
     def note_refusal(self, code: int) -> None:
@@ -161,7 +161,7 @@ def merged(*added: Mapping[int, int]) -> dict[int, int]:
 
 
 def _answers_of(route: Route) -> tuple[Answer, ...]:
-    """What a block counts, word by word."""
+    """The answers that a block counts, word by word."""
     own = (Answer(route.method, route.path, code) for code in (*CODES, *CLASSES))
     return (*own, Answer("OPTIONS", route.path, "204"), *(Answer(OTHER, route.path, code) for code in ("405", OTHER)))
 

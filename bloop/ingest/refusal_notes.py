@@ -66,7 +66,7 @@ def key_prefix(key: str) -> str:
 
 
 def network_of(address: str) -> str:
-    """Where a request came from: `203.0.113.0/24`, `2001:db8:7::/48`. Private and special addresses stay whole."""
+    """The network of an address: `203.0.113.0/24`, `2001:db8:7::/48`. Private and special addresses stay whole."""
     parsed = parse_address(address)
     if parsed is None:
         return ""

@@ -60,7 +60,7 @@ class Dictionary:
         return packer.compress(plain)
 
     def unpack(self, packed: bytes, bytes_max: int) -> bytes:
-        """What `pack` was given, which was no longer than `bytes_max` (DICTIONARY-2).
+        """The input of `pack`, which was no longer than `bytes_max` (DICTIONARY-2).
 
         Raises:
             UnreadableRecord: it is not that.
@@ -76,7 +76,7 @@ class Dictionary:
 
 
 class _Current:
-    """What this process packs with."""
+    """The dictionary that this process packs with."""
 
     dictionary: Dictionary | None = None
 

@@ -45,7 +45,7 @@ class DebugId(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
 
 class Parts(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """What only some dialects send."""
+    """Fields that only some dialects send."""
 
     frames: list[EventFrame] | None = None
     chain: list[EventCause] | None = None

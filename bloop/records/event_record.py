@@ -73,7 +73,7 @@ _MASK = 2**64 - 1
 
 
 class RecordStart(NamedTuple):
-    """What the writer counts by, in the order of its bytes; then come the dims."""
+    """The fields that the writer counts by, in the order of their bytes; then come the dims."""
 
     mark: int
     project_id: int
@@ -95,7 +95,7 @@ class EventCodec(NamedTuple):
 
 
 class Dims(NamedTuple):
-    """What events are counted by."""
+    """The dimensions that events are counted by."""
 
     release: str
     environment: str
@@ -327,7 +327,7 @@ def request_id_of(body: bytes) -> str | None:
 
 
 def user_key_of(body: bytes) -> int:
-    """Who was hit, of a row.
+    """The user key of a row.
 
     Raises:
         UnreadableRecord: as for `decode`.

@@ -25,7 +25,7 @@ FINGERPRINT_BY_CLIENT = event_record.FINGERPRINT_BY_CLIENT
 
 
 class Kind(IntEnum):
-    """What a ring record holds. Append only: numbers outlive releases in shared memory and in spills.
+    """The kind of a ring record. Append only: numbers outlive releases in shared memory and in spills.
 
     2, 4 and 6 are spoken for: earlier releases set them aside for crashes (events with more parts by now) and for the
     ends of sessions and updates of traces (partial states of one session, one trace), but never wrote them.
@@ -46,7 +46,7 @@ CATEGORIES: dict[int, Category] = {
 
 
 def form(kind: int, version: int) -> int:
-    """What the ring stores beside a payload: its kind, and which version of the kind's codec wrote it."""
+    """The number that the ring stores beside a payload: its kind, and the version of the codec that wrote it."""
     return kind | version << 16
 
 
@@ -56,7 +56,7 @@ def kind_and_version(form: int) -> tuple[int, int]:
 
 
 class Sink(Protocol):
-    """Where accepted records and the counts of all others go; in production a lane of the ring."""
+    """The target of accepted records and of the counts of all others; in production a lane of the ring."""
 
     def push(self, form: int, payload: bytes) -> bool:
         """Hand a record over; False when there is no room, and the record is the caller's to report."""
@@ -68,7 +68,7 @@ class Sink(Protocol):
 
 
 class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """What a refused request looked like; nothing secret, nothing personal (ingest/refusal_notes.py)."""
+    """A note about a refused request; nothing secret, nothing personal (ingest/refusal_notes.py)."""
 
     project_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
     rejected_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
@@ -98,12 +98,12 @@ def encode_event(project_id: int, received_at_ms: int, fingerprint: str, algorit
 
 
 def project_id(payload: bytes) -> int | None:
-    """Whose record of any kind this is (RECORD-3). None when it cannot be read."""
+    """The project of a record of any kind (RECORD-3). None when it cannot be read."""
     return _start_of(payload)[0]
 
 
 def received_at_ms(payload: bytes) -> int | None:
-    """When a record of any kind was received (RECORD-3). None when it cannot be read."""
+    """The time of receipt of a record of any kind (RECORD-3). None when it cannot be read."""
     return _start_of(payload)[1]
 
 

@@ -1,1 +1,1 @@
-"""What is deleted when, and the work of deleting it a little at a time."""
+"""The age at which data is deleted, and its deletion in small steps."""

@@ -1,4 +1,4 @@
-"""What retention deletes, found without the write lock and deleted a few rows at a time.
+"""Retention finds old rows without the write lock and deletes them a few at a time.
 
 PRUNE-1  An event goes when it was received before its project's cut-off and is not among the newest `samples` of its
     fingerprint, newest as pages show them: by client time, then id. Everything counted about it stays.
@@ -88,7 +88,7 @@ def forget_due(db: Db) -> None:
 
 
 def crowded_fingerprints(db: Db, project_id: int, samples: int) -> array[int]:
-    """Those of issues of the project with more events than are spared, in the order of events_by_fingerprint."""
+    """Fingerprints of issues with more events than are spared, in the order of events_by_fingerprint."""
     bindings = {"project_id": project_id, "samples": samples}
     return array("q", sorted(row[0] for row in db.execute(_SELECT_CROWDED, bindings)))
 
@@ -129,7 +129,7 @@ def all_fingerprints(db: Db) -> array[int]:
 
 
 def with_old_hours(db: Db, fingerprint_ids: Sequence[int], before_ms: int) -> list[int]:
-    """Those that have hours before this one."""
+    """The fingerprints that have hours before this one."""
     bindings = {"fingerprint_ids": ids_json(fingerprint_ids), "before_ms": before_ms}
     return [row[0] for row in db.execute(_SELECT_WITH_OLD_HOURS, bindings)]
 
