@@ -43,13 +43,13 @@ def train_if_due(db: Db, now_ms: int) -> Dictionary | None:
     if newest_id < EVENTS_MIN or in_use is None:
         return None
     events = _spread(db, newest_id)
-    trained = train(event for n, event in enumerate(events) if n % HELD_OUT)
+    candidate = train(event for n, event in enumerate(events) if n % HELD_OUT)
     before = dictionaries.dictionary_of(db)(in_use)
-    if trained is None or before is None or _bytes(events, trained) > _bytes(events, before) * (1 - GAIN_MIN):
+    if candidate is None or before is None or _bytes(events, candidate) > _bytes(events, before) * (1 - GAIN_MIN):
         return None
     with connection.immediate(db):
-        dictionaries.add(db, trained, origin="trained", now_ms=now_ms)
-    return trained
+        dictionaries.add(db, candidate, origin="trained", now_ms=now_ms)
+    return candidate
 
 
 def _spread(db: Db, newest_id: int) -> list[Event]:
