@@ -10,7 +10,7 @@ from bloop.records.event import Event
 from bloop.records.training import EVENTS_MIN, sample_of, train
 from tests.unit.records.samples import make_event
 
-SHIPPED_ID = 2497217624
+SHIPPED_ID = 3234913587
 
 
 def test_the_shipped_dictionary_is_the_one_that_stored_events_name():
