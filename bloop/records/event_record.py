@@ -23,7 +23,6 @@ EVENT-RECORD-4  Hashes of metadata say where to look. A hit is checked against t
 
 from __future__ import annotations
 
-import contextlib
 import re
 import struct
 from collections.abc import Callable, Sequence
@@ -52,7 +51,9 @@ LEVELS = ("fatal", "error", "warning", "info", "debug")
 VERSION = 1
 IS_PACKED = 1  # flag: the rest is compressed with the codec's dictionary
 HAS_TEXT = 2  # flag: `identity` is there: two bytes of length, and the fingerprint as text
-ALGORITHM_AT = 2  # the flags' other bits are the index of what made the fingerprint
+ALGORITHM_AT = 2  # the next four bits are the index of what made the fingerprint
+VERSION_IS_RELEASE = 64  # flag: the app's version is the release; no need to unpack the rest for it
+HAS_NO_VERSION = 128  # flag: the app's version is not known; with neither flag the rest says
 METADATA_HASHES_MAX = 16
 METADATA_HASH_BYTES = 3  # of XXH32: one event in a million too many
 NO_USER = 0
@@ -70,6 +71,7 @@ _T = TypeVar("_T")
 _HEX_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 _HEX_CHARS_MIN = 16  # shorter ids are not worth a look
 _MASK = 2**64 - 1
+_ALGORITHM_MASK = 0xF
 
 
 class RecordStart(NamedTuple):
@@ -101,6 +103,15 @@ class Dims(NamedTuple):
     environment: str
     source: str
     route: str | None
+
+
+class Traits(NamedTuple):
+    """Fields in which the events of an issue differ and that no counter keeps."""
+
+    source: str
+    level: str
+    http_status: int | None
+    app_version: str | None
 
 
 class EventRecord(NamedTuple):
@@ -143,7 +154,9 @@ class _Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 DictionaryOf = Callable[[int], Dictionary | None]  # by its id; None when there is none
 
+_SEARCHED = frozenset({str, int, float, bool})  # types of metadata that `key=value` finds
 _xxh32 = xxhash.xxh32_digest
+_xxh3_128 = xxhash.xxh3_128_intdigest
 _pack = msgspec.msgpack.Encoder().encode
 _read_dims = msgspec.msgpack.Decoder(_Dims).decode
 _read_search = msgspec.msgpack.Decoder(_Search).decode
@@ -160,9 +173,15 @@ def encode(
     """The record of `event`, packed with `dictionary`. `algorithm` is one of ALGORITHMS."""
     dims = encode_dims(event.release, event.environment, event.source, event.route)
     identity, flags = b"", _algorithm_number[algorithm] << ALGORITHM_AT
-    if _HEX_FINGERPRINT.fullmatch(fingerprint) is None:
+    if is_number(fingerprint):
+        number = _signed(int(fingerprint, 16))
+    else:
         text = fingerprint.encode()
-        identity, flags = TEXT_BYTES.pack(len(text)) + text, flags | HAS_TEXT
+        identity, flags, number = TEXT_BYTES.pack(len(text)) + text, flags | HAS_TEXT, _hashed(text)
+    if event.app_version is None:
+        flags |= HAS_NO_VERSION
+    elif event.app_version == event.release:
+        flags |= VERSION_IS_RELEASE
     search = _encode_search(event)
     plain = _encode_rest(event)
     packed, dictionary_id, units = dictionary.pack(plain), dictionary.id, -(-len(plain) // REST_UNIT_BYTES)
@@ -175,7 +194,7 @@ def encode(
         project_id,
         received_at_ms,
         event.timestamp_ms,
-        fingerprint_number(fingerprint),
+        number,
         user_key(event.user_id_hash, event.device_id_hash),
         len(dims),
     )
@@ -266,15 +285,9 @@ def decode_body(body: bytes, dims: bytes, timestamp_ms: int, dictionary_of: Dict
     codec = read_codec(body)
     search_at = _search_at(body, codec)
     rest_at = search_at + codec.search_bytes
-    plain = body[rest_at:]
-    if codec.flags & IS_PACKED:
-        dictionary = dictionary_of(codec.dictionary_id)
-        if dictionary is None:
-            raise UnreadableRecord(f"dictionary {codec.dictionary_id} of an event is missing")
-        plain = dictionary.unpack(plain, codec.rest_units * REST_UNIT_BYTES)
     place = decode_dims(dims)
     search = _decoded(_read_search, body[search_at:rest_at])
-    rest = _decoded(_read_rest, plain)
+    rest = _decoded(_read_rest, _unpacked(body[rest_at:], codec, dictionary_of))
     return Event(
         timestamp_ms,
         place.source,
@@ -296,6 +309,26 @@ def decode_body(body: bytes, dims: bytes, timestamp_ms: int, dictionary_of: Dict
         _longer(search.event_id),
         rest.parts,
     )
+
+
+def traits(body: bytes, place: Dims, dictionary_of: DictionaryOf) -> Traits:
+    """The fields in which events of an issue differ; most events need not be unpacked for them.
+
+    Raises:
+        UnreadableRecord: as for `decode`.
+    """
+    codec = read_codec(body)
+    search_at = _search_at(body, codec)
+    rest_at = search_at + codec.search_bytes
+    search = _decoded(_read_search, body[search_at:rest_at])
+    if codec.flags & VERSION_IS_RELEASE:
+        version = place.release
+    elif codec.flags & HAS_NO_VERSION:
+        version = None
+    else:
+        rest = _decoded(_read_rest, _unpacked(body[rest_at:], codec, dictionary_of))
+        version = place.release if rest.app_version == 0 else rest.app_version
+    return Traits(place.source, _named(LEVELS, search.level), search.http_status, version)
 
 
 def with_dims(payload: bytes) -> bytes:
@@ -348,7 +381,7 @@ def decode_dims(dims: bytes) -> Dims:
 
 def algorithm_name(codec: EventCodec) -> str:
     """Raises: UnreadableRecord: a later release made the fingerprint."""
-    return _named(ALGORITHMS, codec.flags >> ALGORITHM_AT)
+    return _named(ALGORITHMS, codec.flags >> ALGORITHM_AT & _ALGORITHM_MASK)
 
 
 def number_text(number: int) -> str:
@@ -358,9 +391,12 @@ def number_text(number: int) -> str:
 
 def fingerprint_number(fingerprint: str) -> int:
     """The 64 bits a fingerprint is looked up by (EVENT-RECORD-3), signed."""
-    if _HEX_FINGERPRINT.fullmatch(fingerprint) is not None:
-        return _signed(int(fingerprint, 16))
-    return _signed(xxhash.xxh3_64_intdigest(fingerprint.encode()))
+    return _signed(int(fingerprint, 16)) if is_number(fingerprint) else _hashed(fingerprint.encode())
+
+
+def is_number(fingerprint: str) -> bool:
+    """Whether the text is how `number_text` writes a number, so that the number says it all."""
+    return _HEX_FINGERPRINT.fullmatch(fingerprint) is not None
 
 
 def user_key(user_id_hash: str | None, device_id_hash: str | None) -> int:
@@ -370,9 +406,9 @@ def user_key(user_id_hash: str | None, device_id_hash: str | None) -> int:
     million users of one issue two are taken for one with a probability of 3 in 100 million.
     """
     if user_id_hash is not None:
-        digest = xxhash.xxh3_128_intdigest(user_id_hash.encode())
+        digest = _xxh3_128(user_id_hash.encode())
     elif device_id_hash is not None:
-        digest = xxhash.xxh3_128_intdigest(b"device:" + device_id_hash.encode())
+        digest = _xxh3_128(b"device:" + device_id_hash.encode())
     else:
         return NO_USER
     return _signed(digest >> 64) or 1
@@ -414,6 +450,15 @@ def _encode_rest(event: Event) -> bytes:
     return _pack(rest if event.parts is None else (*rest, event.parts))
 
 
+def _unpacked(rest: bytes, codec: EventCodec, dictionary_of: DictionaryOf) -> bytes:
+    if not codec.flags & IS_PACKED:
+        return rest
+    dictionary = dictionary_of(codec.dictionary_id)
+    if dictionary is None:
+        raise UnreadableRecord(f"dictionary {codec.dictionary_id} of an event is missing")
+    return dictionary.unpack(rest, codec.rest_units * REST_UNIT_BYTES)
+
+
 def _search_at(body: bytes, codec: EventCodec) -> int:
     return CODEC.size + (TEXT_BYTES.size + len(identity_of(body)) if codec.flags & HAS_TEXT else 0)
 
@@ -426,27 +471,36 @@ def _search_of(body: bytes) -> _Search:
 
 def _metadata_hashes(event: Event) -> bytes:
     """Of tags, then of what stands at the top of the metadata: text, numbers and truth, also one by one in a list."""
-    pairs: list[tuple[str, object]] = []
+    pairs: list[tuple[str, Any]] = []
     if event.parts is not None and event.parts.tags:
         pairs += event.parts.tags.items()
     if event.metadata is not None and event.metadata.startswith("{"):
-        with contextlib.suppress(orjson.JSONDecodeError):  # an old record's, maybe: there is nothing to look for
-            pairs += orjson.loads(event.metadata).items()
+        pairs += _pairs_of(event.metadata)
     lines: list[str] = []
     for key, value in pairs[:METADATA_HASHES_MAX]:
-        for element in value if type(value) is list else (value,):
-            kind = type(element)
-            if kind is str or kind is int or kind is float:
-                lines.append(f"{key}={element}")
-            elif kind is bool:
-                lines.append(f"{key}=true" if element else f"{key}=false")
+        kind = type(value)
+        if kind is list:
+            lines += [_line(key, element) for element in value if type(element) in _SEARCHED][:METADATA_HASHES_MAX]
+        elif kind in _SEARCHED:
+            lines.append(_line(key, value) if kind is bool else f"{key}={value}")
     return b"".join([_xxh32(line.encode())[:METADATA_HASH_BYTES] for line in lines[:METADATA_HASHES_MAX]])
+
+
+def _pairs_of(metadata: str) -> Any:
+    try:
+        return orjson.loads(metadata).items()
+    except orjson.JSONDecodeError:  # an old record's, maybe: there is nothing to look for
+        return ()
+
+
+def _line(key: str, value: object) -> str:
+    return f"{key}={str(value).lower()}" if type(value) is bool else f"{key}={value}"
 
 
 def _shorter(text: str) -> str | bytes:
     """The bytes that `text` spells in lower-case hex, as most hashes and ids are sent; else `text`."""
-    if len(text) < _HEX_CHARS_MIN:
-        return text
+    if len(text) < _HEX_CHARS_MIN or not text.isalnum():
+        return text  # without the cost of an exception
     try:
         data = bytes.fromhex(text)
     except ValueError:
@@ -475,6 +529,10 @@ def _decoded(read: Callable[[bytes], _T], data: bytes) -> _T:
         return read(data)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRecord(f"event does not decode: {error}") from error
+
+
+def _hashed(text: bytes) -> int:
+    return _signed(xxhash.xxh3_64_intdigest(text))
 
 
 def _signed(number: int) -> int:

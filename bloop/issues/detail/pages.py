@@ -27,12 +27,13 @@ from bloop.issues.contexts import (
 )
 from bloop.issues.counts.read import HourCount
 from bloop.issues.culprit import where_of
-from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours, Traits
+from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssueRow, Tab
 from bloop.issues.status import words as history
 from bloop.issues.status.model import Status
 from bloop.issues.status.read import StatusChangeRow
+from bloop.records.event_record import Traits
 from bloop.releases.model import NO_RELEASE
 from bloop.site import charts
 from bloop.site.contexts import Option, Shell

@@ -8,13 +8,14 @@ events_by_fingerprint, one walk for each fingerprint of the issue. Only what is 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.pipeline.dictionaries import dictionary_of
 from bloop.records.event import Event, Parts
-from bloop.records.event_record import DictionaryOf, decode_body, split_dims
+from bloop.records.event_record import DictionaryOf, Traits, decode_body, decode_dims, split_dims, traits
 
 ROW_ID_MAX = 2**63 - 1  # larger numbers from a URL are no row's id, and SQLite rejects them
 POSITION_MAX = 10_000  # how far "12 of 340" counts
@@ -46,15 +47,6 @@ class EventRow(NamedTuple):
     metadata: str | None  # JSON text
     event_id: str | None
     parts: Parts | None
-
-
-class Traits(NamedTuple):
-    """Fields in which events differ and that no counter keeps."""
-
-    source: str
-    level: str
-    http_status: int | None
-    app_version: str | None
 
 
 class EventPage(NamedTuple):
@@ -94,6 +86,12 @@ _SELECT_BY_IDS = f"""{_COLUMNS}
   JOIN fingerprints AS f ON f.id = e.fingerprint_id
   JOIN issues AS i ON i.id = f.issue_id
   JOIN projects AS p ON p.id = i.project_id
+"""
+_SELECT_BODIES = """
+SELECT e.id, d.dims, e.body
+  FROM json_each(:ids) AS wanted
+  JOIN events AS e ON e.id = wanted.value
+  LEFT JOIN event_dims AS d ON d.id = e.dims_id
 """
 _SELECT_ONE = f"""{_COLUMNS}
   FROM events AS e
@@ -178,8 +176,12 @@ def neighbours(db: Db, event: EventRow) -> Neighbours:
 
 def newest_traits(db: Db, issue_id: int, *, limit: int) -> list[Traits]:
     """Of the newest `limit` events of an issue, newest first."""
-    rows = list_events(db, [issue_id], limit=limit).rows
-    return [Traits(row.source, row.level, row.http_status, row.app_version) for row in rows]
+    found = keys(db, _WALK, _fingerprints(db, [issue_id]), limit=limit)
+    find = dictionary_of(db)
+    rows = db.execute(_SELECT_BODIES, {"ids": ids_json([key.id for key in found])})
+    place_of = cache(decode_dims)  # for this call: most events of an issue share theirs
+    by_id = {event_id: traits(body, place_of(dims), find) for event_id, dims, body in map(_with_dims_apart, rows)}
+    return [by_id[key.id] for key in found]
 
 
 def _fingerprints(db: Db, issue_ids: Sequence[int]) -> list[int]:
@@ -198,14 +200,15 @@ def by_ids(db: Db, ids: Sequence[int]) -> list[EventRow]:
     return [_event_row(row, find) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json(ids)})]
 
 
-def _event_row(row: tuple[Any, ...], find: DictionaryOf) -> EventRow:
+def _with_dims_apart(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A row that ends with dims and body; dims that have no row of their own are the beginning of the body."""
     *columns, dims, body = row
+    return (*columns, *split_dims(body)) if dims is None else row
+
+
+def _event_row(row: tuple[Any, ...], find: DictionaryOf) -> EventRow:
+    *columns, dims, body = _with_dims_apart(row)
     timestamp_ms = columns[5]
-    assert isinstance(body, bytes)
-    assert isinstance(timestamp_ms, int)
-    if dims is None:
-        dims, body = split_dims(body)
-    assert isinstance(dims, bytes)
     e: Event = decode_body(body, dims, timestamp_ms, find)
     return EventRow(  # type: ignore[call-arg]
         *columns,

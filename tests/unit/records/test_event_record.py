@@ -47,6 +47,27 @@ def test_a_row_gives_the_event_back_of_its_body_and_its_dims(event):
     assert event_record.decode_body(body_of(payload), dims_of(payload), event.timestamp_ms, only_shipped) == event
 
 
+@given(events, st.booleans())
+def test_a_row_says_in_what_its_event_differs_with_and_without_flags_for_the_version(event, has_flags):
+    payload = encoded(event)
+    body, place = bytearray(body_of(payload)), event_record.decode_dims(dims_of(payload))
+    if not has_flags:  # as the first records of this codec
+        body[1] &= ~(event_record.VERSION_IS_RELEASE | event_record.HAS_NO_VERSION)
+
+    found = event_record.traits(bytes(body), place, only_shipped)
+
+    assert found == (event.source, event.level, event.http_status, event.app_version)
+
+
+def test_most_events_are_not_unpacked_to_say_in_what_they_differ():
+    for version in (None, "2.0"):
+        payload = encoded(make_event(release="2.0", app_version=version, stack="at main (a.js:1:1)\n" * 20))
+
+        found = event_record.traits(body_of(payload), event_record.decode_dims(dims_of(payload)), lambda _: None)
+
+        assert found.app_version == version
+
+
 @given(events)
 def test_a_body_that_has_its_dims_with_it_is_taken_apart_again(event):
     payload = encoded(event)

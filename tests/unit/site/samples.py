@@ -18,7 +18,7 @@ from bloop.issues.aggregates import AggregateRow
 from bloop.issues.contexts import IssueListPage, IssuePage
 from bloop.issues.counts.read import HourCount
 from bloop.issues.detail import pages as issue_detail
-from bloop.issues.events.read import EventRow, Neighbours, Traits
+from bloop.issues.events.read import EventRow, Neighbours
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
@@ -27,6 +27,7 @@ from bloop.issues.read import IssueRow, IssueRows, Tab
 from bloop.issues.shell import make_shell
 from bloop.issues.status.read import StatusChangeRow
 from bloop.projects.read import ProjectRow
+from bloop.records.event_record import Traits
 from bloop.site.contexts import ErrorPage, Notice, Page, Shell
 from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
