@@ -87,7 +87,7 @@ def test_a_row_says_what_its_event_is_counted_by(event):
 # Mark, project, received at, timestamp, fingerprint, user key, length of the dims.
 START_OF_THE_SAMPLE = "c1 0700000000000000 0900000000000000 0100000000000000 9abaf39f9055c133 cbff2c87fb579cb3 0700"
 # Version, flags (client, text), length of search, units of the rest, dictionary.
-CODEC_OF_THE_SAMPLE = "01 06 1b00 0000 00000000"
+CODEC_OF_THE_SAMPLE = "01 46 1b00 0000 00000000"
 
 
 def test_layout_of_a_stored_record_stays_as_it_is():
