@@ -141,6 +141,13 @@ class _Search(msgspec.Struct, array_like=True, frozen=True, gc=False):
     event_id: Any = None
 
 
+class _SearchStart(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The first fields of `_Search`; reading passes over the others."""
+
+    level: str | int
+    http_status: int | None
+
+
 class _Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
     error_type: str
     message: str
@@ -160,6 +167,7 @@ _xxh3_128 = xxhash.xxh3_128_intdigest
 _pack = msgspec.msgpack.Encoder().encode
 _read_dims = msgspec.msgpack.Decoder(_Dims).decode
 _read_search = msgspec.msgpack.Decoder(_Search).decode
+_read_search_start = msgspec.msgpack.Decoder(_SearchStart).decode
 _read_rest = msgspec.msgpack.Decoder(_Rest).decode
 _algorithm_number = {name: number for number, name in enumerate(ALGORITHMS)}
 _environment_number = {name: number for number, name in enumerate(ENVIRONMENTS)}.get
@@ -320,7 +328,7 @@ def traits(body: bytes, place: Dims, dictionary_of: DictionaryOf) -> Traits:
     codec = read_codec(body)
     search_at = _search_at(body, codec)
     rest_at = search_at + codec.search_bytes
-    search = _decoded(_read_search, body[search_at:rest_at])
+    search = _decoded(_read_search_start, body[search_at:rest_at])
     if codec.flags & VERSION_IS_RELEASE:
         version = place.release
     elif codec.flags & HAS_NO_VERSION:
