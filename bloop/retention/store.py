@@ -1,8 +1,8 @@
 """Saves the retention policy and records clean-ups. Call inside a transaction.
 
-PURGE-1  At most one clean-up is unfinished: a request joins it instead of waiting for a second one that would find
+CLEAN-UP-1  At most one clean-up is unfinished: a request joins it instead of waiting for a second one that would find
     nothing.
-PURGE-2  The counts of a clean-up are added to its row in the transaction that deletes.
+CLEAN-UP-2  The counts of a clean-up are added to its row in the transaction that deletes.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def save_policy(
 
 
 def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
-    """The unfinished clean-up, created if there is none (PURGE-1). `asked_by` is None for the schedule."""
+    """The unfinished clean-up, created if there is none (CLEAN-UP-1). `asked_by` is None for the schedule."""
     unfinished = open_run(db)
     if unfinished is None:
         ((run_id,),) = list(db.execute(_INSERT_RUN, {"asked_by": asked_by, "now_ms": now_ms}))
@@ -83,7 +83,7 @@ def set_due(db: Db, run_id: int, due: int) -> None:
 def add_deleted(
     db: Db, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
 ) -> None:
-    """Add deleted rows to the counts of the clean-up (PURGE-2)."""
+    """Add deleted rows to the counts of the clean-up (CLEAN-UP-2)."""
     counts = {"raw_events": raw_events, "hours": hours, "others": others, "bytes_freed": bytes_freed}
     if any(counts.values()):
         db.execute(_ADD, counts | {"run_id": run_id})

@@ -1,8 +1,8 @@
 """A test of a rule: a message to each of its channels, and the answers.
 
-TRIAL-1  It takes the path of every message, through the delivery log and the alerts process, so it also shows whether
+SEND-TEST-1  It takes the path of every message, through the delivery log and the alerts process, so it also shows whether
          that process runs.
-TRIAL-2  It is tried once. Deliveries that did not arrive are dismissed: the user who tested has the answer, and no
+SEND-TEST-2  It is tried once. Deliveries that did not arrive are dismissed: the user who tested has the answer, and no
          other user should be bothered.
 """
 
@@ -91,7 +91,7 @@ def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[Deliver
 
 
 def end(db: Db, firing_id: int) -> None:
-    """Dismiss what did not arrive (TRIAL-2). Call inside a transaction."""
+    """Dismiss what did not arrive (SEND-TEST-2). Call inside a transaction."""
     for row in deliveries_of(db, firing_id):
         if row.state is not DeliveryState.SENT:
             alert_log.dismiss(db, row.id)

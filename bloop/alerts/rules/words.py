@@ -1,7 +1,7 @@
 """Rules, channels and answers as text: sentences of the list, values of the form. Pure.
 
-WORDS-1  A form shows a stored rule and submitted input alike: both map field names to text.
-WORDS-2  Users enter minutes, the database stores seconds. Windows are whole minutes, a cooldown may have a fraction.
+RULE-WORDS-1  A form shows a stored rule and submitted input alike: both map field names to text.
+RULE-WORDS-2  Users enter minutes, the database stores seconds. Windows are whole minutes, a cooldown may have a fraction.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def describe_answer(last_error: str | None, last_status: int | None) -> str:
 
 
 def form_values(rule: RuleRow) -> dict[str, str]:
-    """The form values of a rule (WORDS-1)."""
+    """The form values of a rule (RULE-WORDS-1)."""
     config: dict[str, Any] = rule.config
     values = {field: str(-(-config[key] // 60)) for field, key in MINUTES.items() if config.get(key) is not None}
     values |= {name: f"{config[name]:.15g}" for name in NUMBERS if config.get(name) is not None}
