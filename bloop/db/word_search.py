@@ -1,10 +1,10 @@
 """The full-text index over issues, SQLite's FTS5. The searchable text of an issue never changes after its first event.
 
-WORD-SEARCH-1  The index only proposes: the search joins its results with `issues`, so a row left behind by a deleted issue
-    is never shown. REPLACE, because SQLite may give the id of a deleted newest issue again.
-WORD-SEARCH-2  One statement per batch, after the batch's issues are inserted. FTS5 collects its texts in memory until a
-    savepoint, and inserting an issue, which fires a trigger, is one. Measured on texts of 200 characters: 50 µs of CPU
-    for an issue in a batch of 200, and 130 more when issues and their texts take turns. 700 bytes on disk.
+WORD-SEARCH-1  The index only proposes: the search joins its results with `issues`, so a row left behind by a deleted
+    issue is never shown. REPLACE, because SQLite may give the id of a deleted newest issue again.
+WORD-SEARCH-2  One statement per batch, after the batch's issues are inserted. FTS5 collects its texts in memory until
+    a savepoint, and inserting an issue, which fires a trigger, is one. Measured on texts of 200 characters: 50 µs of
+    CPU for an issue in a batch of 200, and 130 more when issues and their texts take turns. 700 bytes on disk.
 """
 
 from __future__ import annotations

@@ -1,10 +1,11 @@
 """Removes the rows of a deleted project in small batches.
 
-PROJECT-PURGE-1  One call removes at most about `rows_max` rows, in the caller's transaction: the writer waits for a call, not
-         for a project.
-PROJECT-PURGE-2  Each call finds the remaining rows in the tables themselves, so an interrupted purge simply continues.
-PROJECT-PURGE-3  Every table with rows of a project declares how to purge them, or why they outlive it (`bloop.db.tables`; a
-         test reads the schema).
+PROJECT-PURGE-1  One call removes at most about `rows_max` rows, in the caller's transaction: the writer waits for a
+    call, not for a project.
+PROJECT-PURGE-2  Each call finds the remaining rows in the tables themselves, so an interrupted purge simply
+    continues.
+PROJECT-PURGE-3  Every table with rows of a project declares how to purge them, or why they outlive it
+    (`bloop.db.tables`; a test reads the schema).
 """
 
 from __future__ import annotations

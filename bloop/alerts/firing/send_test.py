@@ -1,9 +1,9 @@
 """A test of a rule: a message to each of its channels, and the answers.
 
-SEND-TEST-1  It takes the path of every message, through the delivery log and the alerts process, so it also shows whether
-         that process runs.
-SEND-TEST-2  It is tried once. Deliveries that did not arrive are dismissed: the user who tested has the answer, and no
-         other user should be bothered.
+SEND-TEST-1  It takes the path of every message, through the delivery log and the alerts process, so it also shows
+    whether that process runs.
+SEND-TEST-2  It is tried once. Deliveries that did not arrive are dismissed: the user who tested has the answer, and
+    no other user should be bothered.
 """
 
 from __future__ import annotations

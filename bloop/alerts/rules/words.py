@@ -1,7 +1,8 @@
 """Rules, channels and answers as text: sentences of the list, values of the form. Pure.
 
 RULE-WORDS-1  A form shows a stored rule and submitted input alike: both map field names to text.
-RULE-WORDS-2  Users enter minutes, the database stores seconds. Windows are whole minutes, a cooldown may have a fraction.
+RULE-WORDS-2  Users enter minutes, the database stores seconds. Windows are whole minutes, a cooldown may have a
+    fraction.
 """
 
 from __future__ import annotations
