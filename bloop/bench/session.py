@@ -155,7 +155,7 @@ class Session:
         self.say("comparing what was accepted with what is stored", 0.0)
         accounts.ledger = difference(before, self.place.counted())
         if accounts.ledger is None:
-            accounts.note = "not compared with what is stored: that needs --token, with the scope errors:read"
+            accounts.note = "not compared with what is stored: that needs --token-file, with the scope errors:read"
         if self._broken:
             accounts.breaches.append(self._broken)
         return reconcile(accounts, alone=self._is_whole and self.place.instance is not None)
