@@ -83,8 +83,11 @@ class Supervisor:
 
         return Child(name, lambda: process.guard(name, self._settings, main), closes)
 
-    def run(self, *, quiet: bool) -> None:
+    def run(self, *, quiet: bool, is_first_start: bool) -> None:
         """Start everything and keep it running until asked to stop.
+
+        The first start prints the default project's key; later ones say how to read it, because output is kept in
+        journals and container logs.
 
         Raises:
             CannotStart: after stopping the children that were started.
@@ -94,7 +97,7 @@ class Supervisor:
         try:
             self._start()
             if not self._stopping:
-                self._announce_ready(quiet=quiet)
+                self._announce_ready(quiet=quiet, is_first_start=is_first_start)
             while not self._stopping:
                 self._tend(process.unit.ping_every_s or None)
         finally:
@@ -119,10 +122,11 @@ class Supervisor:
             self._wait_until(dashboard.answered, "the dashboard")
         self._was_ready = not self._stopping
 
-    def _announce_ready(self, *, quiet: bool) -> None:
+    def _announce_ready(self, *, quiet: bool, is_first_start: bool) -> None:
         if not quiet:
             config_flags = ["--config", self._config] if self._config else []
-            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *config_flags]
+            key_flags = [] if is_first_start else ["--without-key"]
+            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *config_flags, *key_flags]
             self._greeting = greeting = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             self._wait_until(lambda: greeting.poll() is not None, "the welcome")
             greeting.wait()
@@ -255,8 +259,9 @@ def main(settings: Settings, flags: process.Flags) -> None:
     process.adopt_orphans()
     try:
         _clear(settings)
+        is_first_start = not settings.database_path.exists()
         with open_port(settings) as port:
-            Supervisor(settings, flags, port).run(quiet=flags.quiet)
+            Supervisor(settings, flags, port).run(quiet=flags.quiet, is_first_start=is_first_start)
     finally:
         _clear(settings)
         instance.release()

@@ -224,6 +224,13 @@ class TestSignIn:
         assert "/auth/login?token=" in said
         assert "curl -X POST http://localhost:5332/v1/ingest" in said
 
+    def test_welcome_of_a_later_start_says_how_to_read_the_key(self, run: Run, database: config.Settings):
+        said = run("welcome", "--without-key").stdout
+
+        assert SECRET not in said
+        assert "curl" not in said
+        assert f"  BLOOP__DATABASE__PATH={database.database_path} bloop welcome\n" in said
+
     def test_once_somebody_has_an_account_links_are_for_one_person(
         self, run: Run, database: config.Settings, people: dict[str, str], db: apsw.Connection
     ):
