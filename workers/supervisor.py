@@ -28,10 +28,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, ConfigError, RingError
-from bloop.base.pid_file import Instance
+from bloop.base.pid_file import PID_FILE, Instance
 from bloop.ring.segment import Segment
 from workers import alerts, dashboard, ingest, process, retention, serving, writer
 from workers.child import Child
@@ -253,7 +254,7 @@ def main(settings: Settings, flags: process.Flags) -> None:
     try:
         settings.database_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        instance = Instance.claim(run_dir / "bloop.pid")
+        instance = Instance.claim(run_dir / PID_FILE)
     except OSError as error:
         raise ConfigError("database.path", f"cannot use {error.filename}: {error.strerror}") from error
     process.adopt_orphans()
@@ -261,6 +262,7 @@ def main(settings: Settings, flags: process.Flags) -> None:
         _clear(settings)
         is_first_start = not settings.database_path.exists()
         with open_port(settings) as port:
+            instance.publish(published_settings(settings))
             Supervisor(settings, flags, port).run(quiet=flags.quiet, is_first_start=is_first_start)
     finally:
         _clear(settings)
@@ -269,9 +271,20 @@ def main(settings: Settings, flags: process.Flags) -> None:
             run_dir.rmdir()
 
 
+def published_settings(settings: Settings) -> dict[str, Any]:
+    """What commands need to reach this bloop, although they may not see its environment or settings file."""
+    return {
+        "server.host": settings.server.host,
+        "server.port": settings.server.port,
+        "auth.rp_id": settings.auth.rp_id,
+        "auth.rp_origin": settings.auth.rp_origin,
+        "ring.name": settings.ring_name,
+    }
+
+
 def _clear(settings: Settings) -> None:
     """Remove the sockets and pid files that killed children left. Call while no child runs."""
-    for name in (f"{settings.handoff_path.name}*", f"{settings.dashboard_path.name}*", alerts.PID_FILE):
+    for name in (f"{settings.handoff_path.name}*", f"{settings.dashboard_path.name}*", alerts.PID_FILE, "probe-*"):
         for leftover in settings.run_dir.glob(name):
             leftover.unlink()
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import click
 
 from bloop.bench.bodies import Body
 from bloop.bench.profiles import Options, Profile
+from bloop.cli_kit.context import read_credential
 
 RATE = 1000.0
 _CREDENTIAL = click.Path(path_type=Path, dir_okay=False)
@@ -65,21 +65,8 @@ def bench(
     chosen = Profile(profile)
     length = seconds or (minutes or 0) * 60 or SECONDS[chosen]
     options = Options(chosen, rate, length, batch, Body(body), factor, connections, readers)
-    key, secret = _credential(key_file, "BLOOP_BENCH_KEY"), _credential(secret_file, "BLOOP_BENCH_SECRET")
-    token = _credential(token_file, "BLOOP_BENCH_TOKEN")
+    key, secret = read_credential(key_file, "BLOOP_BENCH_KEY"), read_credential(secret_file, "BLOOP_BENCH_SECRET")
+    token = read_credential(token_file, "BLOOP_BENCH_TOKEN")
     if readers and url and not token:
         raise click.UsageError("--readers needs --token-file or BLOOP_BENCH_TOKEN")
     run(options, Where(url, key, secret, token, really, folder), report, is_json=is_json)
-
-
-def _credential(file: Path | None, variable: str) -> str:
-    """A credential from a file or the environment; empty where neither has one."""
-    if file is None:
-        return os.environ.get(variable, "").strip()
-    try:
-        value = file.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}") from error
-    if not value:
-        raise click.UsageError(f"{file} is empty")
-    return value
