@@ -38,7 +38,7 @@ class Session:
     say: Callable[[str, float], None]
     findings: Findings = field(init=False)
     _loads: list[tuple[Load, LoadResult]] = field(default_factory=list)
-    _began: float = 0.0
+    _began: float = field(init=False)  # time.monotonic()
     _broken: str = ""  # what is missing in the load that ended the run
     _is_whole: bool = True  # every load that was begun is in the accounts
 
