@@ -21,7 +21,7 @@ from bloop.db import connection
 from bloop.projects.read import project_keys
 from bloop.projects.tokens.read import find_grant
 from bloop.ring import Producer, Segment, Spill
-from tests.unit.cli.conftest import SECRET, Run
+from tests.integration.cli.conftest import SECRET, Run
 
 
 @pytest.fixture
