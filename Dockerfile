@@ -1,4 +1,4 @@
-# bloop in a container:  docker build -t bloop .  &&  docker run -p 5332:5332 -v bloop:/data bloop
+# bloop in a container:  docker build -t bloop .  &&  docker run -p 127.0.0.1:5332:5332 -v bloop:/data bloop
 # Everything it keeps is in /data, the generated secret included. docs/deploy.md has the rest.
 
 FROM python:3.11-slim-bookworm AS build

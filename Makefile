@@ -42,7 +42,8 @@ endef
 help: ## This list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
-run: $(RUNNABLE) ## Start bloop on http://localhost:5332; data and a generated secret live in ./data
+run: export BLOOP__SERVER__HOST ?= 127.0.0.1
+run: $(RUNNABLE) ## Start bloop on http://localhost:5332, for this machine; data and a generated secret live in ./data
 	@exec $(BIN)/bloop up --data data $(ARGS)
 
 test: $(DEV) $(AXE) tools chromium lint ## Lint, type check and every test

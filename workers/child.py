@@ -59,7 +59,7 @@ class Child:
         self.exit_code: int | None = None  # of the last run; negative: the signal that killed it
         self._main, self._closes = main, closes
         self._backoff = backoff or Backoff()
-        self._started_at = 0.0
+        self._started_at = float("-inf")  # monotonic
 
     @property
     def running(self) -> bool:

@@ -28,10 +28,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, ConfigError, RingError
-from bloop.base.pid_file import Instance
+from bloop.base.pid_file import PID_FILE, Instance
 from bloop.ring.segment import Segment
 from workers import alerts, dashboard, ingest, process, retention, serving, writer
 from workers.child import Child
@@ -83,8 +84,11 @@ class Supervisor:
 
         return Child(name, lambda: process.guard(name, self._settings, main), closes)
 
-    def run(self, *, quiet: bool) -> None:
+    def run(self, *, quiet: bool, is_first_start: bool) -> None:
         """Start everything and keep it running until asked to stop.
+
+        The first start prints the default project's key; later ones say how to read it, because output is kept in
+        journals and container logs.
 
         Raises:
             CannotStart: after stopping the children that were started.
@@ -94,7 +98,7 @@ class Supervisor:
         try:
             self._start()
             if not self._stopping:
-                self._announce_ready(quiet=quiet)
+                self._announce_ready(quiet=quiet, is_first_start=is_first_start)
             while not self._stopping:
                 self._tend(process.unit.ping_every_s or None)
         finally:
@@ -119,10 +123,11 @@ class Supervisor:
             self._wait_until(dashboard.answered, "the dashboard")
         self._was_ready = not self._stopping
 
-    def _announce_ready(self, *, quiet: bool) -> None:
+    def _announce_ready(self, *, quiet: bool, is_first_start: bool) -> None:
         if not quiet:
             config_flags = ["--config", self._config] if self._config else []
-            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *config_flags]
+            key_flags = [] if is_first_start else ["--without-key"]
+            command = [sys.executable, "-P", "-m", "bloop.cli.main", "welcome", *config_flags, *key_flags]
             self._greeting = greeting = subprocess.Popen(command, stdin=subprocess.DEVNULL)
             self._wait_until(lambda: greeting.poll() is not None, "the welcome")
             greeting.wait()
@@ -249,14 +254,16 @@ def main(settings: Settings, flags: process.Flags) -> None:
     try:
         settings.database_path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         run_dir.mkdir(mode=0o750, parents=True, exist_ok=True)
-        instance = Instance.claim(run_dir / "bloop.pid")
+        instance = Instance.claim(run_dir / PID_FILE)
     except OSError as error:
         raise ConfigError("database.path", f"cannot use {error.filename}: {error.strerror}") from error
     process.adopt_orphans()
     try:
         _clear(settings)
+        is_first_start = not settings.database_path.exists()
         with open_port(settings) as port:
-            Supervisor(settings, flags, port).run(quiet=flags.quiet)
+            instance.publish(published_settings(settings))
+            Supervisor(settings, flags, port).run(quiet=flags.quiet, is_first_start=is_first_start)
     finally:
         _clear(settings)
         instance.release()
@@ -264,9 +271,20 @@ def main(settings: Settings, flags: process.Flags) -> None:
             run_dir.rmdir()
 
 
+def published_settings(settings: Settings) -> dict[str, Any]:
+    """What commands need to reach this bloop, although they may not see its environment or settings file."""
+    return {
+        "server.host": settings.server.host,
+        "server.port": settings.server.port,
+        "auth.rp_id": settings.auth.rp_id,
+        "auth.rp_origin": settings.auth.rp_origin,
+        "ring.name": settings.ring_name,
+    }
+
+
 def _clear(settings: Settings) -> None:
     """Remove the sockets and pid files that killed children left. Call while no child runs."""
-    for name in (f"{settings.handoff_path.name}*", f"{settings.dashboard_path.name}*", alerts.PID_FILE):
+    for name in (f"{settings.handoff_path.name}*", f"{settings.dashboard_path.name}*", alerts.PID_FILE, "probe-*"):
         for leftover in settings.run_dir.glob(name):
             leftover.unlink()
 

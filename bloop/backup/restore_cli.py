@@ -14,7 +14,7 @@ from bloop.backup.restore import restore as restore_backup
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, RingError
-from bloop.base.pid_file import Instance
+from bloop.base.pid_file import PID_FILE, Instance
 from bloop.cli_kit.context import as_json, print_json, with_settings
 from bloop.ring import Segment
 
@@ -66,7 +66,7 @@ def _exclude_bloop(settings: Settings) -> Iterator[None]:
     except PermissionError:  # systemd creates it with the first unit, so none runs; the database's lock guards the rest
         yield
         return
-    instance = Instance.claim(run_dir / "bloop.pid", leftovers_wait_s=0.0)
+    instance = Instance.claim(run_dir / PID_FILE, leftovers_wait_s=0.0)
     try:
         yield
     finally:

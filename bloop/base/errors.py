@@ -35,6 +35,8 @@ Messages are safe to show to the client that caused them. Status codes live in `
 
 from __future__ import annotations
 
+LINE_CHARS_MAX = 600  # of a ConfigError
+
 
 class BloopError(Exception):
     """Base of the tree; catch it only where every expected error gets the same answer."""
@@ -48,7 +50,10 @@ class ConfigError(BloopError):
         self.key, self.reason = key, reason
 
     def __str__(self) -> str:
-        return f"{self.key}: {self.reason}"
+        """One line, and not a long one, whatever the settings hold: it is printed to terminals and logs."""
+        text = f"{self.key}: {self.reason}"
+        line = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:LINE_CHARS_MAX])
+        return line if len(text) <= LINE_CHARS_MAX else f"{line}…"
 
 
 class WireError(BloopError):

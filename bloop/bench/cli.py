@@ -8,8 +8,10 @@ import click
 
 from bloop.bench.bodies import Body
 from bloop.bench.profiles import Options, Profile
+from bloop.cli_kit.context import read_credential
 
 RATE = 1000.0
+_CREDENTIAL = click.Path(path_type=Path, dir_okay=False)
 SECONDS = {Profile.STEADY: 20.0, Profile.RAMP: 5.0, Profile.BURST: 40.0, Profile.SOAK: 600.0}
 
 
@@ -24,9 +26,9 @@ SECONDS = {Profile.STEADY: 20.0, Profile.RAMP: 5.0, Profile.BURST: 40.0, Profile
 @click.option("--connections", type=click.IntRange(2, 1000), default=16, show_default=True)
 @click.option("--readers", type=click.IntRange(0, 50), default=0, show_default=True, help="Concurrent API readers.")
 @click.option("--url", help="URL of a running bloop (default: a temporary one).")
-@click.option("--key", default="", envvar="BLOOP_BENCH_KEY", help="Key of the project to send to, with --url.")
-@click.option("--secret", default="", envvar="BLOOP_BENCH_SECRET", help="Secret of the default project, with --url.")
-@click.option("--token", default="", envvar="BLOOP_BENCH_TOKEN", help="API token, to compare with the stored counts.")
+@click.option("--key-file", type=_CREDENTIAL, help="File with the key of the project to send to, with --url.")
+@click.option("--secret-file", type=_CREDENTIAL, help="File with the secret of the default project, with --url.")
+@click.option("--token-file", type=_CREDENTIAL, help="File with an API token, to compare with the stored counts.")
 @click.option("--yes-really", "really", default="", metavar="HOST", help="Confirm a host other than this machine.")
 @click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="For the data.")
 @click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with charts here.")
@@ -42,9 +44,9 @@ def bench(
     connections: int,
     readers: int,
     url: str | None,
-    key: str,
-    secret: str,
-    token: str,
+    key_file: Path | None,
+    secret_file: Path | None,
+    token_file: Path | None,
     really: str,
     folder: Path | None,
     report: Path | None,
@@ -54,12 +56,17 @@ def bench(
 
     PROFILE is steady (the default), ramp (find the highest rate that is held), burst (calm, --factor times the rate,
     calm) or soak (ten minutes, or --minutes). Ctrl-C ends it and reports the results so far.
+
+    Credentials come from files or from BLOOP_BENCH_KEY, BLOOP_BENCH_SECRET and BLOOP_BENCH_TOKEN: every user of a
+    machine can read the command lines of its processes.
     """
     from bloop.bench.run import Where, run
 
     chosen = Profile(profile)
     length = seconds or (minutes or 0) * 60 or SECONDS[chosen]
     options = Options(chosen, rate, length, batch, Body(body), factor, connections, readers)
+    key, secret = read_credential(key_file, "BLOOP_BENCH_KEY"), read_credential(secret_file, "BLOOP_BENCH_SECRET")
+    token = read_credential(token_file, "BLOOP_BENCH_TOKEN")
     if readers and url and not token:
-        raise click.UsageError("--readers needs --token")
+        raise click.UsageError("--readers needs --token-file or BLOOP_BENCH_TOKEN")
     run(options, Where(url, key, secret, token, really, folder), report, is_json=is_json)

@@ -13,6 +13,7 @@ DRIVER-4  The generator shares the machine with the measured server, so a reques
 from __future__ import annotations
 
 import ctypes
+import math
 import select
 import socket
 import time
@@ -48,8 +49,8 @@ class Answers:
     latency_s: array[float] = field(default_factory=lambda: array("d"))
     answered_at: array[float] = field(default_factory=lambda: array("d"))  # time.monotonic()
     index: array[int] = field(default_factory=lambda: array("L"))
-    started_at: float = 0.0
-    ended_at: float = 0.0
+    started_at: float = math.nan  # time.monotonic(), as is the end
+    ended_at: float = math.nan
     cpu_s: float = 0.0
 
 

@@ -104,7 +104,7 @@ def find_target(url: str, *, key: str, secret: str, really: str) -> Target:
     if parts.scheme != "http" or not parts.hostname or parts.path.strip("/"):
         raise BloopError(f"{url}: must be http://HOST:PORT; for https, use the port behind the proxy")
     if not (key or secret):
-        raise BloopError("give a project's --key, or the --secret of the default project")
+        raise BloopError("give a project's key (--key-file), or the secret of the default project (--secret-file)")
     try:
         found = socket.getaddrinfo(parts.hostname, parts.port or 80, socket.AF_INET, socket.SOCK_STREAM)
     except OSError as error:

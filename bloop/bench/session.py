@@ -38,7 +38,7 @@ class Session:
     say: Callable[[str, float], None]
     findings: Findings = field(init=False)
     _loads: list[tuple[Load, LoadResult]] = field(default_factory=list)
-    _began: float = 0.0
+    _began: float = field(init=False)  # time.monotonic()
     _broken: str = ""  # what is missing in the load that ended the run
     _is_whole: bool = True  # every load that was begun is in the accounts
 
@@ -155,7 +155,7 @@ class Session:
         self.say("comparing what was accepted with what is stored", 0.0)
         accounts.ledger = difference(before, self.place.counted())
         if accounts.ledger is None:
-            accounts.note = "not compared with what is stored: that needs --token, with the scope errors:read"
+            accounts.note = "not compared with what is stored: that needs --token-file, with the scope errors:read"
         if self._broken:
             accounts.breaches.append(self._broken)
         return reconcile(accounts, alone=self._is_whole and self.place.instance is not None)

@@ -151,7 +151,7 @@ def clock_is_right(settings: Settings) -> Iterator[Finding]:
 def port(settings: Settings) -> Iterator[Finding]:
     number = settings.server.port
     members = {member.pid: member.name for member in find_processes(settings)}
-    is_open, owners = _listening(number)
+    is_open, owners = listening(number)
     if owners & members.keys():
         yield ok("port", f"{number} is bloop's")
     elif is_open and not owners and members:  # systemd holds it and passed it to ingest
@@ -251,7 +251,7 @@ def _can_listen(settings: Settings) -> Iterator[Finding]:
             yield ok("port", f"{settings.server.port} is free; bloop is not running")
 
 
-def _listening(number: int) -> tuple[bool, set[int]]:
+def listening(number: int) -> tuple[bool, set[int]]:
     """Whether a process accepts connections on this port, and the pids that this user may see."""
     sockets = []
     with contextlib.suppress(psutil.AccessDenied):

@@ -11,12 +11,18 @@ from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError
 from bloop.cli.checks import Finding, ok, warning, wrong
+from bloop.cli.instance import instance_info
 from bloop.cli.processes import KINDS, find_processes
 from bloop.db import connection
 from bloop.db import errors as db_errors
 
 BACKUP_OLD_MS = 2 * DAY_MS  # a night was missed
 OPTIONAL = frozenset({"supervisor"})  # absent where each process is a unit of its own
+
+
+def instance(settings: Settings) -> Iterator[Finding]:
+    """Which bloop all other findings are about."""
+    yield ok("instance", str(instance_info(settings, find_processes(settings))))
 
 
 def processes(settings: Settings) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ import click
 
 from bloop.base.config import Settings
 from bloop.cli.checks import LOCAL, Finding, Verdict
-from bloop.cli.checks_running import backups, processes
+from bloop.cli.checks_running import backups, instance, processes
 from bloop.cli_kit.context import as_json, print_json, with_settings
 
 _MARKS = {Verdict.OK: "ok     ", Verdict.WARNING: "WARNING", Verdict.WRONG: "WRONG  "}
@@ -29,7 +29,7 @@ def doctor(settings: Settings, as_json: bool, offline: bool) -> None:
     from bloop.cli.checks_online import public_address  # here, because every other command would wait for its imports
 
     findings: list[Finding] = []
-    local_checks = (*LOCAL, processes, backups)
+    local_checks = (instance, *LOCAL, processes, backups)
     for check in local_checks if offline else (*local_checks, public_address):
         for finding in check(settings):
             findings.append(finding)

@@ -1,6 +1,6 @@
 """`bloop status`: one screen that shows whether bloop is healthy, for a person or (`--json`) a script.
 
-Exit codes: 0 healthy, 1 degraded while events are still accepted, 2 down.
+Exit codes: 0 healthy, 1 degraded while events are still accepted, 2 down or no bloop there.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from bloop.base.config import Settings
 from bloop.base.durations import elapsed
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
+from bloop.cli.instance import instance_info
 from bloop.cli.overview import EXIT_CODES, WINDOWS, BackupState, Overview, overview
-from bloop.cli_kit.context import as_json, print_json, print_table, with_settings
+from bloop.cli_kit.context import Refusal, as_json, no_database, print_json, print_table, with_settings
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -35,27 +36,34 @@ REMEDIES = {
 _HEADLINES = {"well": "bloop is healthy", "degraded": "bloop is degraded", "down": "bloop is down"}
 
 
+class NothingThere(Refusal):
+    """There is nothing to report the state of: misuse, not an outage."""
+
+    exit_code = 2
+
+
 @click.command()
 @as_json
 @with_settings
 def status(settings: Settings, as_json: bool) -> None:
     """Show whether bloop is healthy.
 
-    Lists processes, events, buffer, disk, backup and alerts. Exit codes: 0 healthy, 1 degraded, 2 down.
+    Lists processes, events, buffer, disk, backup and alerts. Exit codes: 0 healthy, 1 degraded, 2 down or not found.
     """
     now_ms = clock.now_ms()
     current = overview(settings, now_ms)
+    if current.ring is None and not current.processes and not settings.database_path.exists():
+        raise NothingThere(f"{no_database(settings)}, and no bloop runs on it; --config or --data name another")
+    instance = instance_info(settings, current.processes)
     if as_json:
-        print_json(_as_json(current, now_ms))
+        print_json({"instance": instance._asdict()} | _as_json(current, now_ms))
     else:
+        click.echo(f"{_HEADLINES[current.state]}\n  {instance}")
         _print(current, now_ms)
-        if not settings.database_path.exists():
-            click.echo(f"\nThere is no database {settings.database_path}: is this the right --config or --data?")
     sys.exit(EXIT_CODES[current.state])
 
 
 def _print(current: Overview, now_ms: int) -> None:
-    click.echo(_HEADLINES[current.state])
     for reason in current.reasons:
         click.echo(f"  {reason}: {REMEDIES[reason]}")
     if current.processes:

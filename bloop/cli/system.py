@@ -19,7 +19,8 @@ from bloop.db import migrate as migrations
 def up(settings: Settings, quiet: bool) -> None:
     """Run all of bloop: ingest, writer, dashboard, alerts, retention.
 
-    Ctrl-C stops it without losing a record. With --data, a missing folder and signing secret are created.
+    Ctrl-C stops it without losing a record. With --data, a missing folder and signing secret are created. The first
+    start prints the key of the project `default`; later, `bloop welcome` prints it.
     """
     command = worker_command(settings, "supervisor", *(["--quiet"] if quiet else []))
     # Replaces this process: the supervisor keeps our pid and terminal, and none of our imports.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import os
 import shlex
 
 import click
@@ -12,17 +13,18 @@ import click
 from bloop.accounts.people.read import has_users
 from bloop.accounts.sign_ins.cli import SIGN_IN_PATH, make_link, minutes_words
 from bloop.base import clock
-from bloop.base.config import Settings
+from bloop.base.config import NO_FILE, Settings
 from bloop.base.errors import NotFound
-from bloop.cli_kit.context import change, database, with_settings
+from bloop.cli_kit.context import DATABASE_NAME, DATABASE_VARIABLE, change, database, with_settings
 from bloop.db.engine import Db
 from bloop.projects.read import project_keys
 from bloop.projects.store import DEFAULT
 
 
 @click.command()
+@click.option("--without-key", is_flag=True, help="Print how to read the key instead of the key.")
 @with_settings
-def welcome(settings: Settings) -> None:
+def welcome(settings: Settings, without_key: bool) -> None:
     """Print the address, the set-up link, the default project's key and a command that sends a first event."""
     with database(settings) as db:
         key, is_set_up = _default_key(db), has_users(db)
@@ -31,9 +33,11 @@ def welcome(settings: Settings) -> None:
     else:
         link = change(settings, lambda db: make_link(settings, db, None))
         way_in = f"Set up your account, once, within {minutes_words(settings.auth.login_link_ttl_secs)}:\n  {link}"
+    click.echo(f"bloop: {settings.auth.rp_origin}\n\n{way_in}\n")
+    if without_key:
+        click.echo(f"Print the key of the project {DEFAULT!r}:\n  {_command(settings)}\n")
+        return
     click.echo(
-        f"bloop: {settings.auth.rp_origin}\n\n"
-        f"{way_in}\n\n"
         f"Key of the project {DEFAULT!r}:\n  {key}\n\n"
         f"Send a first event:\n  {first_event(settings.server.port, key, clock.now_ms())}\n"
     )
@@ -54,6 +58,16 @@ def first_event(port: int, key: str, now_ms: int) -> str:
     headers = ("Content-Type: application/json", f"X-Project-Key: {key}", f"X-Signature: {signature}")
     arguments = [part for header in headers for part in ("-H", header)]
     return shlex.join(["curl", "-X", "POST", f"http://localhost:{port}/v1/ingest", *arguments, "-d", body])
+
+
+def _command(settings: Settings) -> str:
+    """This command as it finds the same bloop from any folder."""
+    path = settings.database_path
+    if settings.source != NO_FILE:
+        return shlex.join(["bloop", "welcome", "--config", os.path.abspath(settings.source)])
+    if path.name == DATABASE_NAME:
+        return shlex.join(["bloop", "welcome", "--data", str(path.parent)])
+    return f"{DATABASE_VARIABLE}={shlex.quote(str(path))} bloop welcome"
 
 
 def _default_key(db: Db) -> str:

@@ -4,6 +4,9 @@ COMMAND-1  Results go to stdout, messages to stderr. Exit codes: 0 done, 1 faile
 COMMAND-2  Expected trouble is one line that names the setting or object; a traceback means a bug.
 COMMAND-3  If no setting names a database, commands use the one in the data folder: `--data`, or `./data` if it has one.
     If no setting has a secret, it is read from the file `secret` beside the database.
+COMMAND-4  A command works on the bloop of that data folder and no other. Settings that nobody gave it (port, address,
+    ring) are those of the `bloop up` that runs on the data, by its pid file. A command that nobody told which data to
+    use says which it uses.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Callable, Iterator, MutableMapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -23,6 +26,7 @@ import click
 from bloop.base import config
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingMissing, StorageError
+from bloop.base.pid_file import find_running
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
@@ -78,7 +82,11 @@ def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[
     @functools.wraps(command)
     def run(*args: Any, config_path: str | None, data: str | None, **kwargs: Any) -> T:
         with errors_as_refusals():
-            settings = find_settings(config_path, data, os.environ, make_secret=make_secret and data is not None)
+            environ = os.environ
+            is_named = data is not None or _names_database(config_path, environ)
+            settings = find_settings(config_path, data, environ, make_secret=make_secret and data is not None)
+            if not is_named and settings.database_path.exists():
+                click.echo(f"bloop: using {settings.database_path}", err=True)
             return command(settings, *args, **kwargs)
 
     return run
@@ -103,8 +111,16 @@ def find_settings(
     """
     folder = Path(data) if data else DATA_FOLDER
     is_given = data or os.path.exists(folder / DATABASE_NAME)  # not Path.exists: it raises where we may not look
-    defaults = {"database": {"path": str(folder / DATABASE_NAME)}} if is_given else {}
+    defaults: dict[str, dict[str, Any]] = {}
+    if is_given:
+        defaults["database"] = {"path": str(folder / DATABASE_NAME)}
     settings = config.load(config_path, environ, secret_required=False, defaults=defaults)
+    running = find_running(settings.run_dir)
+    if running is not None:
+        for key, value in running.settings.items():
+            section, _, name = key.partition(".")
+            defaults.setdefault(section, {})[name] = value
+        settings = config.load(config_path, environ, secret_required=False, defaults=defaults)
     environ[DATABASE_VARIABLE] = str(settings.database_path)
     if settings.auth.hmac_secret:
         return settings
@@ -114,7 +130,20 @@ def find_settings(
     if not secret_file.exists():
         return settings
     environ[SECRET_VARIABLE] = str(secret_file)
-    return config.load(config_path, environ)
+    return config.load(config_path, environ, defaults=defaults)
+
+
+def no_database(settings: Settings) -> str:
+    """Where a database was looked for and not found."""
+    places = [settings.database_path]
+    if not settings.is_set("database.path"):
+        places.insert(0, (DATA_FOLDER / DATABASE_NAME).absolute())
+    return f"there is no database {' or '.join(map(str, places))}"
+
+
+def _names_database(config_path: str | None, environ: Mapping[str, str]) -> bool:
+    """Whether the settings file or the environment says which database to use."""
+    return config.load(config_path, environ, secret_required=False).is_set("database.path")
 
 
 def generate_secret(path: Path) -> None:
@@ -127,12 +156,28 @@ def generate_secret(path: Path) -> None:
     temporary_path.rename(path)
 
 
+def read_credential(file: Path | None, variable: str) -> str:
+    """A credential from a file or an environment variable; empty where neither has one.
+
+    No command takes one as an argument: every user of a machine can read the command lines of its processes.
+    """
+    if file is None:
+        return os.environ.get(variable, "").strip()
+    try:
+        value = file.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"cannot read {file}: {getattr(error, 'strerror', None) or 'not text'}") from error
+    if not value:
+        raise click.UsageError(f"{file} is empty")
+    return value
+
+
 @contextlib.contextmanager
 def database(settings: Settings) -> Iterator[Db]:
     """The control connection to an existing, up-to-date database."""
     path = settings.database_path
     if not path.exists():
-        raise StorageError(f"there is no database {path}: `bloop up` creates it, --config or --data name another")
+        raise StorageError(f"{no_database(settings)}: `bloop up` creates it, --config or --data name another")
     with contextlib.closing(connection.open_control(path)) as db:
         if migrate.pending(db):
             raise StorageError(f"the database {path} is from an older bloop: run `bloop migrate` first")

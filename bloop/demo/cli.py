@@ -1,7 +1,8 @@
 """`bloop demo`: stores a month of a small company's errors, to show the dashboard in use.
 
 The events take the path of real ones: through a lane of the ring, stored by the writer, counted in the ledger. When
-bloop is not running, the command starts a writer for itself.
+bloop is not running, the command starts a writer for itself. They are booked when they happened, in the ledger as in
+every count, so that all pages agree: at the end, what the writer saw arriving now is moved to the minutes of receipt.
 """
 
 from __future__ import annotations
@@ -10,15 +11,17 @@ import contextlib
 import os
 import subprocess
 import time
-from collections import deque
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict, deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
 
 import click
 
 from bloop.base import clock
+from bloop.base.clock import minute_of
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, RingError
+from bloop.base.outcomes import Outcome
 from bloop.cli_kit.context import as_json, change, database, print_json, with_settings_and_secret, worker_command
 from bloop.db import connection
 from bloop.db.engine import Db
@@ -29,6 +32,8 @@ from bloop.ingest.limits import Limits
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.store import change_status
+from bloop.ledger.read import totals
+from bloop.ledger.store import move_received
 from bloop.projects.read import get_project
 from bloop.projects.store import create_project
 from bloop.ring import Producer, Segment
@@ -73,6 +78,8 @@ class Feed:
 
         self._project_ids = change(self._settings, lambda db: _ensure_projects(db, now_ms))
         changes = deque(demo_changes(now_ms))
+        started_ms, received_before = minute_of(clock.now_ms()), self._received_by_project()
+        received: dict[int, Counter[int]] = defaultdict(Counter)  # project id → minute → events
         pushed = 0
         with contextlib.closing(Producer.claim(self._segment)) as lane, database(self._settings) as db:
             for slug, body, received_at_ms in _with_progress(demo_events(now_ms, issues, events, seed), events):
@@ -81,18 +88,32 @@ class Feed:
                     self._apply(db, changes.popleft())
                 if pushed % _PUSHES_PER_LOOK == 0:
                     self._make_room(lane)
-                self._push(lane, self._project_ids[slug], body, received_at_ms)
+                if self._push(lane, self._project_ids[slug], body, received_at_ms):
+                    received[self._project_ids[slug]][minute_of(received_at_ms)] += 1
                 pushed += 1
             self._wait(lambda: self._waiting(lane) == 0)
+            self._wait(lambda: self._is_booked(received, received_before))
+            with connection.immediate(db):
+                for project_id, minutes in received.items():
+                    move_received(db, project_id, started_ms, minutes)
             for late_change in changes:
                 self._apply(db, late_change)
             with connection.immediate(db):
                 store_alerts(db, self._project_ids, self._settings.auth.rp_origin, now_ms)
-        return pushed
+        return sum(minutes.total() for minutes in received.values())
 
-    def _push(self, lane: Producer, project_id: int, body: dict[str, Any], received_at_ms: int) -> None:
+    def _received_by_project(self) -> dict[int, int]:
+        with database(self._settings) as db:
+            return {i: totals(db, [i]).get(Outcome.RECEIVED, 0) for i in self._project_ids.values()}
+
+    def _is_booked(self, received: Mapping[int, Counter[int]], before: Mapping[int, int]) -> bool:
+        """Whether the writer has taken over everything that the lane counted."""
+        now = self._received_by_project()
+        return all(now[i] - before[i] >= minutes.total() for i, minutes in received.items())
+
+    def _push(self, lane: Producer, project_id: int, body: dict[str, Any], received_at_ms: int) -> bool:
         record = accept_event(*parse_event(body, self._limits, received_at_ms))
-        take_in(lane, project_id, received_at_ms, record)
+        return take_in(lane, project_id, received_at_ms, record)
 
     def _make_room(self, lane: Producer) -> None:
         if self._waiting(lane) > self._segment.lane_bytes // 2:

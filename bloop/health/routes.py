@@ -1,4 +1,4 @@
-"""Routes of health, readiness, metrics and the system page."""
+"""Routes of health, readiness, metrics, probes and the system page."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from bloop.auth.access import METRICS, OPEN, PAGE
 from bloop.health.api import Health
 from bloop.health.metrics import Metrics
 from bloop.health.pages import SYSTEM_PATH
+from bloop.health.probe import PATH as PROBE_PATH
+from bloop.health.probe import ClientProbe
 from bloop.health.views import System
 from bloop.site.deps import Deps
 from bloop.site.routes import Routes
@@ -15,5 +17,6 @@ def mount(routes: Routes, deps: Deps) -> None:
     health = Health(deps)
     routes.add("/health", health, GET=OPEN)
     routes.add("/ready", health, suffix="ready", GET=OPEN)
+    routes.add(PROBE_PATH, ClientProbe(deps), GET=OPEN)
     routes.add("/metrics", Metrics(deps), GET=METRICS)
     routes.add(SYSTEM_PATH, System(deps), GET=PAGE)

@@ -49,7 +49,10 @@ def test_a_temporary_bloop_is_measured_and_removed(make_server: Make, folder: Pa
 
 
 def test_a_running_bloop_is_measured_from_outside_and_compared_by_token(server: BloopServer) -> None:
-    address = ("--url", f"http://127.0.0.1:{server.port}", "--secret", server.secret, "--token", server.token())
+    secret, token = server.folder / "bench-secret", server.folder / "bench-token"
+    secret.write_text(server.secret + "\n")
+    token.write_text(server.token() + "\n")
+    address = ("--url", f"http://127.0.0.1:{server.port}", "--secret-file", str(secret), "--token-file", str(token))
 
     done = server.cli("bench", "--seconds", "1", "--rate", "200", *address)
 

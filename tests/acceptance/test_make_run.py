@@ -12,6 +12,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.acceptance.harness import BloopServer, sign_in_link
@@ -49,6 +50,11 @@ def make_run(tmp_path: Path) -> Iterator[Callable[[str], MadeServer]]:
         server.remove_traces()
 
 
+def listening_addresses(server: MadeServer) -> set[str]:
+    listeners = [c for p in server.family() for c in p.net_connections("tcp") if c.status == psutil.CONN_LISTEN]
+    return {listener.laddr.ip for listener in listeners}
+
+
 def pasted_curl(output: str) -> str:
     curl = re.search(r"^  (curl .*)$", output, re.MULTILINE)
     assert curl, output
@@ -72,6 +78,15 @@ def test_pasted_curl_stores_an_event_and_ctrl_c_ends_every_process(make_run: Cal
     assert server.leftovers() == []
 
 
+def test_it_listens_on_this_machine_only_unless_told_otherwise(make_run: Callable[[str], MadeServer]):
+    own, everywhere = make_run("a"), make_run("b")
+    everywhere.env["BLOOP__SERVER__HOST"] = "0.0.0.0"
+
+    addresses = [listening_addresses(server.start()) for server in (own, everywhere)]
+
+    assert addresses == [{"127.0.0.1"}, {"0.0.0.0"}]
+
+
 def test_second_start_keeps_the_key_and_finds_the_events(make_run: Callable[[str], MadeServer]):
     server = make_run("a").start()
     curl, key = pasted_curl(server.output), server.secret_path.read_text()
@@ -82,6 +97,9 @@ def test_second_start_keeps_the_key_and_finds_the_events(make_run: Callable[[str
     server.start()
 
     assert server.secret_path.read_text() == key
+    assert key.strip() not in server.output
+    assert f"Print the key of the project 'default':\n  bloop welcome --data {server.folder}\n" in server.output
+    assert key.strip() in server.cli("welcome", "--data", str(server.folder)).stdout
     done = subprocess.run(["bash", "-c", curl], capture_output=True, text=True, timeout=20)
     assert json.loads(done.stdout) == {"status": "accepted"}
     (row,) = until(lambda: server.errors(server.token()), "the issue")

@@ -170,6 +170,9 @@ class Client:
         self.ingest.close()
         self.dashboard.close()
 
+    def sign_in_again(self) -> None:
+        self._cookie = self.server.session()
+
     def make_rule(self) -> None:
         """Create the rule of the document's examples."""
         body = {"name": "An example", "config": {"type": "new_issue"}}

@@ -18,8 +18,8 @@ from bloop.retention import cleaner, disk, prune, steps
 from bloop.retention import store as retention
 from bloop.retention.read import RetentionRunRow, get_run, last_run, open_run
 from bloop.retention.sizes import last_sample
+from tests.integration.retention.cleaning import counters, expected, settle, stored
 from tests.seed import NOW_MS, Seed
-from tests.unit.retention.cleaning import counters, expected, settle, stored
 from tests.waiting import until
 from workers import retention as worker
 from workers.retention import PruneJob

@@ -1,24 +1,23 @@
+"""What holds for unit tests: none opens a SQLite file. Tests that need one are in tests/integration, in a folder of the
+same name.
+"""
+
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import apsw
 import pytest
 
-from bloop.db import connection
-from tests.seed import Seed
+
+def refuse_files(db: apsw.Connection) -> None:
+    """Called by apsw with every new connection. A database in memory has no file name."""
+    if db.filename:
+        pytest.fail(f"a unit test opens the SQLite file {db.filename}: move it to tests/integration")
 
 
-@pytest.fixture
-def seed(tmp_path: Path) -> Iterator[Seed]:
-    made = Seed(tmp_path / "bloop.db")
-    yield made
-    made.close()
-
-
-@pytest.fixture
-def db(seed: Seed) -> Iterator[apsw.Connection]:
-    reader = connection.open_reader(seed.path)
-    yield reader
-    reader.close()
+@pytest.fixture(autouse=True, scope="package")  # ends with this folder: other tests may follow in the same process
+def no_sqlite_files() -> Iterator[None]:
+    apsw.connection_hooks.append(refuse_files)
+    yield
+    apsw.connection_hooks.remove(refuse_files)

@@ -12,18 +12,16 @@ import apsw
 import pytest
 
 from bloop import features
-from bloop.db import connection, migrate
 from bloop.db.tables import PurgeBy
+from tests.schema import schema_in_memory
 
 FTS_SHADOWS = ("_data", "_idx", "_content", "_docsize", "_config")  # sqlite.org/fts5.html, section 9
 OF_MIGRATIONS = {"schema_migrations"}  # made by bloop/db itself before anything else
 
 
 @pytest.fixture(scope="module")
-def db(tmp_path_factory: pytest.TempPathFactory) -> Iterator[apsw.Connection]:
-    path = tmp_path_factory.mktemp("features") / "bloop.db"
-    migrate.migrate(path, 1)
-    with closing(connection.open_control(path)) as opened:
+def db() -> Iterator[apsw.Connection]:
+    with closing(schema_in_memory()) as opened:
         yield opened
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import graphlib
+import re
 import subprocess
 import sys
 from collections import Counter, defaultdict
@@ -212,6 +213,22 @@ def test_only_settings_read_the_environment():
 
     # The commands hand `os.environ` on: to the settings, and to the processes they start.
     assert readers <= {"bloop.base.config.loading", "bloop.cli_kit.context", "bloop.cli.system"}
+
+
+def test_no_moment_of_the_monotonic_clock_starts_at_zero():
+    """On a machine that just booted the clock is near zero: what never happened would have happened just now."""
+    moment = re.compile(r"(^|_)(at|since|began|until)(_s)?$")
+    zeros = {
+        f"{module}:{node.lineno}"
+        for module, path in MODULES.items()
+        if "monotonic" in (text := path.read_text(encoding="utf-8"))
+        for node in ast.walk(ast.parse(text))
+        if isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Constant)
+        for target in (node.targets if isinstance(node, ast.Assign) else [node.target])
+        if node.value.value == 0 and moment.search(ast.unparse(target))
+    }
+
+    assert zeros == set()
 
 
 def test_no_public_class_has_the_name_of_another():

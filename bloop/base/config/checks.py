@@ -5,9 +5,12 @@ Each refuses with the key to change and what would be accepted. No error shows a
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
+from collections.abc import Callable
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from bloop.base.config.sections import Alerting, Auth, Smtp
@@ -19,6 +22,7 @@ SECRET_LENGTH_MIN = 32
 PLACEHOLDER_SECRETS = ("change-me-in-production", "your-secret-here", "your-hmac-secret")
 UNIX_PATH_BYTES_MAX = 107  # sun_path less its terminator
 HOST_NAME = re.compile(r"(\*\.)?[a-z0-9_]([a-z0-9_.-]{0,251}[a-z0-9_])?", re.IGNORECASE)
+LISTEN_NAME = re.compile(r"(?=.{1,253}\Z)[a-z0-9_-]{1,63}(\.[a-z0-9_-]{1,63})*\.?", re.IGNORECASE)
 SENDER = re.compile(r"[^<>@\x00-\x1f]*<{0}>|{0}".format("[!-;=?A-~]+@[!-;=?A-~]+"))  # with and without a name
 RING_NAME = re.compile(r"/[A-Za-z0-9_][A-Za-z0-9._-]{0,199}")  # a file name below /dev/shm, with room for suffixes
 
@@ -29,6 +33,7 @@ def check_across(settings: Settings) -> None:
     _check_choice("server.log_level", settings.server.log_level, ("debug", "info", "warning", "error"))
     policies = ("none", "metadata_only", "full")
     _check_choice("llm_tracing.default_content_storage", settings.llm_tracing.default_content_storage, policies)
+    _check_host(settings.server.host)
     _check_origin(settings.auth)
     _check_largest_event(settings)
     for network in settings.server.trusted_proxies:
@@ -63,6 +68,12 @@ def _check_largest_event(settings: Settings) -> None:
         raise ConfigError("ingest.channel_capacity", f"must be at least {needed} {why}")
 
 
+def _check_host(host: str) -> None:
+    """An empty one listens everywhere, as `0.0.0.0` does."""
+    if host and not _is_address(host) and not LISTEN_NAME.fullmatch(host):
+        raise ConfigError("server.host", f"{host!r} is not an address or host name")
+
+
 def _check_origin(auth: Auth) -> None:
     """WebAuthn fails without a word in the browser when these two do not fit each other, so say it here."""
     try:
@@ -92,6 +103,14 @@ def _check_alerting(alerting: Alerting, smtp: Smtp) -> None:
             raise ConfigError(f"alerting.{key}", "must be a URL such as https://hooks.example.com/abc")
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _is_network(text: str) -> bool:
     try:
         ipaddress.ip_network(text, strict=False)
@@ -103,15 +122,31 @@ def _is_network(text: str) -> bool:
 def _check_paths(settings: Settings) -> None:
     if not settings.database.path:
         raise ConfigError("database.path", "must name a file")
-    try:
-        socket_path = settings.dashboard_path
-        is_folder = settings.database_path.is_dir()
-    except (OSError, RuntimeError, ValueError) as error:  # an unknown ~user, a loop of links, a NUL byte
-        raise ConfigError("database.path", f"cannot be used: {error}") from error
-    if is_folder:
+    paths = {
+        "database.path": lambda: settings.database_path,
+        "server.run_dir": lambda: settings.run_dir,
+        "backup.directory": lambda: settings.backup_dir,
+        "ingest.spill_dir": lambda: settings.spill_folder,
+    }
+    for key, path_of in paths.items():
+        _check_path(key, path_of)
+    if settings.database_path.is_dir():
         raise ConfigError("database.path", f"{settings.database_path} is a folder; name a file in it")
+    socket_path = settings.dashboard_path
     if len(os.fsencode(socket_path)) > UNIX_PATH_BYTES_MAX:
         raise ConfigError("server.run_dir", f"{settings.run_dir} is too long for Unix sockets; name a shorter folder")
+
+
+def _check_path(key: str, path_of: Callable[[], Path]) -> None:
+    """Refuse what no path can be: an unknown ~user, a loop of links, a NUL byte, a name that is too long."""
+    try:
+        path = path_of()
+        with contextlib.suppress(FileNotFoundError, PermissionError, NotADirectoryError):
+            path.stat()
+    except OSError as error:
+        raise ConfigError(key, f"cannot be used: {error.strerror}") from error
+    except (RuntimeError, ValueError) as error:
+        raise ConfigError(key, f"cannot be used: {error}") from error
 
 
 def _check_choice(label: str, value: str, choices: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ as `Text`, to be read by the type that its key declares, so a secret made only o
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,8 @@ SHORT_VARIABLES = {
     for suffix in ("", "_FILE")
 }
 
+_DIGITS = re.compile(r"[0-9A-Fa-f_]+")
+
 Values = dict[str, dict[str, Any]]  # section → key → value
 
 
@@ -36,12 +39,14 @@ def read_file(path: str | os.PathLike[str] | None, in_environ: str) -> tuple[Val
     """What the settings file says, and which one it was; one that nobody named may be missing."""
     file = Path(path or in_environ or "config.toml")
     try:
-        raw = tomllib.loads(file.read_text(encoding="utf-8"))
+        raw = _parse_toml(file.read_text(encoding="utf-8"))
     except FileNotFoundError:
         if path is not None or in_environ:
             raise ConfigError(FILE_VARIABLE if path is None else "--config", f"{file} does not exist") from None
         return {}, NO_FILE
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except OSError as error:
+        raise ConfigError(str(file), f"cannot be read: {error.strerror}") from error
+    except ValueError as error:  # not TOML, not UTF-8, or a NUL in the file's name
         raise ConfigError(str(file), f"cannot be read: {error}") from error
     for name, section in raw.items():
         if name not in SECTIONS:
@@ -49,6 +54,24 @@ def read_file(path: str | os.PathLike[str] | None, in_environ: str) -> tuple[Val
         if not isinstance(section, dict):
             raise ConfigError(name, "must be a [section]")
     return raw, str(file)
+
+
+def _parse_toml(text: str) -> dict[str, Any]:
+    """The document. Raises ValueError for everything that is wrong with it; tomllib also raises other errors."""
+    try:
+        return tomllib.loads(text)
+    except RecursionError:
+        lines = text.splitlines()
+        deepest = max(range(len(lines)), key=lambda index: sum(map(lines[index].count, "[{.")))
+        raise ValueError(f"arrays or tables nested too deeply (at line {deepest + 1})") from None
+    except tomllib.TOMLDecodeError:
+        raise
+    except ValueError as error:  # int() refuses, and does not know where the number is
+        longest = max(_DIGITS.finditer(text), key=lambda match: len(match[0]), default=None)
+        if longest is None:
+            raise
+        line = text.count("\n", 0, longest.start()) + 1
+        raise ValueError(f"a number has {len(longest[0])} digits (at line {line})") from error
 
 
 def overlay_environment(values: Values, environ: Mapping[str, str]) -> None:
@@ -70,5 +93,5 @@ def overlay_environment(values: Values, environ: Mapping[str, str]) -> None:
 def _read_value(label: str, path: str) -> str:
     try:
         return Path(path).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:
         raise ConfigError(label, f"cannot read {path}: {error}") from error

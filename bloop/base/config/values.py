@@ -17,6 +17,7 @@ from bloop.base.config.settings import SECTIONS
 from bloop.base.config.sources import Text
 from bloop.base.errors import ConfigError
 
+SHOWN_CHARS_MAX = 80
 _KIND_NAMES = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
 
 
@@ -40,18 +41,34 @@ def build_section(name: str, given: Mapping[str, Any]) -> Any:
     return kind(**values)
 
 
+def shorten(value: Any) -> str:
+    """The value as an error message shows it: on one line, and never long."""
+    try:
+        text = repr(value)
+    except (RecursionError, ValueError):  # nested too deeply, or too many digits to print
+        return "a value too long to show"
+    return text if len(text) <= SHOWN_CHARS_MAX else f"{text[:SHOWN_CHARS_MAX]}…"
+
+
 def _convert(label: str, value: Any, kind: Any) -> Any:
     if isinstance(value, Text):
         return _parse(label, str(value), kind)
     if kind is float and type(value) in (int, float):
-        return float(value)
+        return _as_float(label, value)
     if isinstance(kind, types.GenericAlias):
         if isinstance(value, list) and all(isinstance(v, str) for v in value):
             return tuple(value)
         raise ConfigError(label, "must be a list of strings")
     if type(value) is not kind:
-        raise ConfigError(label, f"must be {_KIND_NAMES[kind]}, not {value!r}")
+        raise ConfigError(label, f"must be {_KIND_NAMES[kind]}, not {shorten(value)}")
     return value
+
+
+def _as_float(label: str, value: float) -> float:
+    try:
+        return float(value)
+    except OverflowError:  # a whole number above 1e308
+        raise ConfigError(label, "must be a finite number") from None
 
 
 def _parse(label: str, text: str, kind: Any) -> Any:
@@ -64,11 +81,11 @@ def _parse(label: str, text: str, kind: Any) -> Any:
             return True
         if text.strip().lower() in ("false", "0", "no", "off"):
             return False
-        raise ConfigError(label, f"must be true or false, not {text!r}")
+        raise ConfigError(label, f"must be true or false, not {shorten(text)}")
     try:
         return kind(text.strip())
     except ValueError:
-        raise ConfigError(label, f"must be {_KIND_NAMES[kind]}, not {text!r}") from None
+        raise ConfigError(label, f"must be {_KIND_NAMES[kind]}, not {shorten(text)}") from None
 
 
 def _in_range(label: str, value: Any, f: Field[Any]) -> Any:
@@ -76,7 +93,7 @@ def _in_range(label: str, value: Any, f: Field[Any]) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         raise ConfigError(label, f"must be a finite number, not {value}")
     if low is not None and value < low:
-        raise ConfigError(label, f"must be at least {low}, not {value}")
+        raise ConfigError(label, f"must be at least {low}, not {shorten(value)}")
     if high is not None and value > high:
-        raise ConfigError(label, f"must be at most {high}, not {value}")
+        raise ConfigError(label, f"must be at most {high}, not {shorten(value)}")
     return value

@@ -112,6 +112,7 @@ EXPECTED = {
     "POST /settings/alerts/deliveries/{delivery_id:int}/retry": MY_PAGE,
     "POST /settings/alerts/deliveries/{delivery_id:int}/dismiss": MY_PAGE,
     "GET /health": OPEN,
+    "GET /v1/probe/{probe_id}": OPEN,
     "GET /ready": OPEN,
     "GET /metrics": METRICS,
     "GET /auth/login": OPEN,

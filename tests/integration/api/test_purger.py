@@ -49,7 +49,7 @@ def test_a_woken_purger_clears_up_in_steps_between_which_others_write(seed: Seed
     purger.stop()
 
     assert seed.value("SELECT count(*) FROM issues") == 0
-    assert writes > 10  # how many rows a step may remove: tests/unit/projects/test_purge.py
+    assert writes > 10  # how many rows a step may remove: tests/integration/projects/test_purge.py
     seed.close()
 
 

@@ -17,8 +17,8 @@ from bloop.retention import sizes as storage
 from bloop.retention import store as retention
 from bloop.retention.read import last_run, revision
 from tests.integration.api.conftest import Server
+from tests.integration.retention.cleaning import add_events, steps
 from tests.seed import NOW_MS, Seed
-from tests.unit.retention.cleaning import add_events, steps
 
 PATH = "/v1/admin/retention"
 OURS = {"Origin": "https://errors.example.com"}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bloop.base.pid_file import AlreadyRunning, Instance
+from bloop.base.pid_file import AlreadyRunning, Instance, RunningInstance, find_running
 
 HOLD = """
 import sys, os
@@ -55,6 +55,38 @@ def test_claim_writes_the_pid_and_release_removes_the_file(path: Path):
     instance.release()
 
     assert not path.exists()
+
+
+def test_running_bloop_is_found_with_what_it_published_until_it_ends(path: Path):
+    with holder(path, "instance.publish({'server.port': 7000})\nprint(flush=True)\n" + WAIT) as bloop:
+        assert bloop.stdout is not None
+        bloop.stdout.readline()
+        bloop.stdout.readline()
+
+        assert find_running(path.parent) == RunningInstance(bloop.pid, {"server.port": 7000})
+
+    assert path.exists(), "a killed bloop leaves its file"
+    assert find_running(path.parent) is None
+
+
+@pytest.mark.parametrize("text", ["", "x", "\xff", "12\n{", "12\n[]", "12\n" + "[" * 9000])
+def test_file_without_a_running_bloop_is_never_believed(path: Path, text: str):
+    path.write_text(text)
+
+    assert find_running(path.parent) is None
+
+
+def test_looking_for_a_bloop_makes_no_file_and_takes_no_lock(path: Path):
+    assert find_running(path.parent) is None
+    assert find_running(path.parent / "nowhere") is None
+    assert list(path.parent.iterdir()) == []
+
+    with holder(path, WAIT) as bloop:
+        assert bloop.stdout is not None
+        bloop.stdout.readline()
+        assert find_running(path.parent) == RunningInstance(bloop.pid, {})
+        with pytest.raises(AlreadyRunning):
+            Instance.claim(path)
 
 
 def test_second_bloop_is_refused_at_once_by_name(path: Path):

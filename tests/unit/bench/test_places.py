@@ -35,7 +35,7 @@ def test_another_machine_needs_its_name_once_more(really: str) -> None:
         ("https://localhost", "k", "http://HOST:PORT"),
         ("localhost:5332", "k", "http://HOST:PORT"),
         ("http://localhost:5332/v1", "k", "http://HOST:PORT"),
-        ("http://localhost:5332", "", "--key"),
+        ("http://localhost:5332", "", "--key-file"),
     ],
 )
 def test_what_cannot_be_a_target_is_said(url: str, key: str, said: str) -> None:

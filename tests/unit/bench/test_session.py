@@ -35,7 +35,7 @@ def test_a_ramp_goes_down_from_a_rate_at_which_something_is_dropped() -> None:
     assert found.accounts is not None
     assert found.accounts.dropped == 80
     assert found.accounts.sent == found.accounts.accepted + 80
-    assert "--token" in found.accounts.note
+    assert "--token-file" in found.accounts.note
     assert found.passed
     assert "200 events/s" in said
 

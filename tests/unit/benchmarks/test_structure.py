@@ -1,4 +1,4 @@
-"""A trace counts the server's functions, each once; and what is traced is the real thing."""
+"""A trace counts the server's functions, each once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks.structure import Trace, measure_traces, trace
+from benchmarks.structure import Trace, trace
 from benchmarks.trees import ROOT
 
 
@@ -51,15 +51,6 @@ def test_whoever_profiled_before_goes_on_after_a_trace_that_failed(tmp_path: Pat
         assert sys.getprofile() is profile
     finally:
         sys.setprofile(None)
-
-
-def test_what_is_traced_still_is_where_it_is_looked_for() -> None:
-    traces = measure_traces()
-
-    by_server, by_app, stored, page = traces.values()
-    assert by_server.functions > by_app.functions > 20
-    assert min(stored.functions, page.functions) > 20
-    assert all(1 < found.files <= found.functions for found in traces.values())
 
 
 def test_imports_are_counted_without_importing_the_server() -> None:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
+from contextlib import closing
 
 import pytest
 
-from bloop.db import connection
 from bloop.db.portable import to_postgres
-from tests.seed import Seed
+from tests.schema import schema_in_memory
 from tests.unit.db.portability import problems
 from tests.unit.db.statements import Statement, rendered, written
 
@@ -23,12 +22,9 @@ def test_postgres_reads_every_statement() -> None:
     assert _refused(statement for statement in found if not statement.path.startswith(ENGINE)) == {}
 
 
-def test_postgres_reads_every_composed_statement(tmp_path: Path) -> None:
-    seed = Seed(tmp_path / "bloop.db")
-    reader = connection.open_reader(seed.path)
-    found = {statement.sql: statement for statement in rendered(reader) if " MATCH " not in statement.sql}
-    reader.close()
-    seed.close()
+def test_postgres_reads_every_composed_statement() -> None:
+    with closing(schema_in_memory()) as db:
+        found = {statement.sql: statement for statement in rendered(db) if " MATCH " not in statement.sql}
 
     assert len(found) > 100
     assert _refused(found.values()) == {}

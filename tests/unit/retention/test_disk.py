@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.retention import disk
 from bloop.retention.disk import PAGE_BYTES, WAL_PAGES_MIN, Sizes, UsedSpace
-from tests.seed import NOW_MS, Seed
+from tests.seed import NOW_MS
 
 MIB = 1024 * 1024
 GIB = 1024 * MIB
@@ -85,18 +85,6 @@ def test_what_does_not_grow_is_never_full() -> None:
 
     assert [disk.days_left(now, growth, 0) for growth in (None, 0, -MIB, 1000)] == [None] * 4
     assert disk.days_left(now._replace(disk_free_bytes=None), MIB, 0) is None
-
-
-def test_sizes_are_those_of_the_database(tmp_path: Path) -> None:
-    seed = Seed(tmp_path / "bloop.db")
-    seed.project("shop")
-
-    seen = disk.sizes(seed.db, seed.path)
-
-    assert seen.database_bytes == seed.value("PRAGMA page_count") * PAGE_BYTES
-    assert seen.wal_bytes == seed.path.with_name("bloop.db-wal").stat().st_size
-    assert seen.disk_free_bytes is not None
-    seed.close()
 
 
 def test_hours_apart_is_no_day() -> None:

@@ -190,3 +190,50 @@ def test_no_key_ends_like_a_file_variable():
     keys = [key for key, _, _ in config.describe(load())]
 
     assert not [key for key in keys if key.endswith("_file")]
+
+
+class TestMalformedFile:
+    """Whatever a file holds: one line that names the file and line, or the setting; never a traceback."""
+
+    @pytest.mark.parametrize(
+        ("toml", "said"),
+        [
+            (
+                "x = " + "[" * 2000 + "]" * 2000,
+                "given.toml: cannot be read: arrays or tables nested too deeply (at line 1)",
+            ),
+            ("[server]\nport = " + "{a=" * 2000 + "1" + "}" * 2000, "nested too deeply (at line 2)"),
+            ("[server]\nport = " + "9" * 5000, "given.toml: cannot be read: a number has 5000 digits (at line 2)"),
+            ("[server]\nport = 0x" + "f" * 5000, "server.port: must be at most 65535, not a value too long to show"),
+            ("[rate_limit]\nper_second = " + "9" * 400, "rate_limit.per_second: must be a finite number"),
+            ('[server]\nport = "' + "a" * 100_000 + '"', "server.port: must be a whole number, not 'aaa"),
+            ("[server]\nport = " + "[" * 300 + "]" * 300, "server.port: must be a whole number, not [[["),
+            ('["a\\nb"]\nx = 1', r"a\nb: unknown section in given.toml"),
+            ('[server]\n"\\u001b[31mred" = 1', r"server.\x1b[31mred: unknown setting"),
+            ("[[server]]\nport = 1", "server: must be a [section]"),
+            ('[server]\nhost = "a\\u0000b"', "server.host: 'a\\x00b' is not an address or host name"),
+            ('[server]\nhost = "a..b"', "server.host: 'a..b' is not an address or host name"),
+            ('[ingest]\nspill_dir = "a\\u0000b"', "ingest.spill_dir: cannot be used"),
+            ('[backup]\ndirectory = "~no-such-user/x"', "backup.directory: cannot be used"),
+            ('[server]\nrun_dir = "a\\u0000b"', "server.run_dir: cannot be used"),
+            ('[database]\npath = "' + "a" * 5000 + '"', "database.path: cannot be used: File name too long"),
+        ],
+    )
+    def test_it_is_refused_in_one_short_line(self, toml: str, said: str):
+        line = refusal(toml)
+
+        assert said in line
+        assert line.isprintable()
+        assert len(line) <= 601
+
+    def test_bytes_that_are_not_utf8_are_refused_in_one_line(self):
+        Path("config.toml").write_bytes(b"[server]\nhost = '\xff'")
+
+        with pytest.raises(ConfigError, match=r"^config\.toml: cannot be read: "):
+            config.load(None, {})
+
+    def test_folder_in_place_of_a_file_is_refused_in_one_line(self):
+        Path("config.toml").mkdir()
+
+        with pytest.raises(ConfigError, match=r"^config\.toml: cannot be read: Is a directory$"):
+            config.load(None, {})

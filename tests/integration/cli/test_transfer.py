@@ -27,7 +27,7 @@ from bloop.retention.store import save_policy
 from bloop.transfer.document import Document, parse, render
 from bloop.transfer.export import export
 from bloop.transfer.importing import apply
-from tests.unit.cli.conftest import SECRET, Run
+from tests.integration.cli.conftest import SECRET, Run
 
 NOW_MS = 1_800_000_000_000
 SLACK = {"webhook_url": "https://hooks.slack.com/services/T0/B0/verysecret"}

@@ -13,9 +13,9 @@ from bloop.processes.read import RETENTION
 from bloop.processes.store import store_heartbeat
 from bloop.retention import cli as command
 from bloop.retention.read import last_run
+from tests.integration.cli.conftest import Run
+from tests.integration.retention.cleaning import settle, steps, stored
 from tests.seed import NOW_MS, Seed
-from tests.unit.cli.conftest import Run
-from tests.unit.retention.cleaning import settle, steps, stored
 
 
 @pytest.fixture

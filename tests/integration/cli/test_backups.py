@@ -15,7 +15,7 @@ from bloop.base import config
 from bloop.base.pid_file import Instance
 from bloop.db import connection, migrate
 from bloop.ring import Consumer, Producer, Segment
-from tests.unit.cli.conftest import Run
+from tests.integration.cli.conftest import Run
 
 
 def events_in(path: Path) -> object:

@@ -14,7 +14,7 @@ from bloop.accounts.people.store import create_user
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection, word_search
-from tests.unit.cli.conftest import Run
+from tests.integration.cli.conftest import Run
 
 _INSERT = """
 INSERT INTO issues (project_id, fingerprint, fingerprint_algorithm, short_number, status, error_type, message, source,

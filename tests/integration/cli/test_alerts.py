@@ -10,8 +10,8 @@ import pytest
 from bloop.alerts.deliveries import store as deliveries
 from bloop.base import clock, config
 from bloop.processes.store import store_heartbeat
+from tests.integration.cli.conftest import Run
 from tests.seed import Seed
-from tests.unit.cli.conftest import Run
 
 
 @pytest.fixture

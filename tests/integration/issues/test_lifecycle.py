@@ -24,7 +24,7 @@ from bloop.issues.status.store import change_status
 from bloop.pipeline.store import Store
 from bloop.projects import store as projects
 from bloop.records.record import EVENT_FORM, encode_event
-from tests.unit.pipeline.test_store import PLAIN, RING, T0, Event, rows
+from tests.integration.pipeline.test_store import PLAIN, RING, T0, Event, rows
 
 ADA = Actor("u1", "api", "192.0.2.0/24")
 

@@ -17,7 +17,7 @@ from bloop.cli.overview import overall_state
 from bloop.cli.processes import ProcessInfo
 from bloop.db import connection
 from bloop.ring import Consumer, Producer, Segment, Spill, WriterState
-from tests.unit.cli.conftest import Run
+from tests.integration.cli.conftest import Run
 
 WORKER = ProcessInfo("ingest worker", 1, 0.0, 0.0, None)
 HOUR_MS = 3_600_000

@@ -21,7 +21,7 @@ from bloop.db import connection
 from bloop.projects.read import project_keys
 from bloop.projects.tokens.read import find_grant
 from bloop.ring import Producer, Segment, Spill
-from tests.unit.cli.conftest import SECRET, Run
+from tests.integration.cli.conftest import SECRET, Run
 
 
 @pytest.fixture
@@ -223,6 +223,13 @@ class TestSignIn:
         assert SECRET in said
         assert "/auth/login?token=" in said
         assert "curl -X POST http://localhost:5332/v1/ingest" in said
+
+    def test_welcome_of_a_later_start_says_how_to_read_the_key(self, run: Run, database: config.Settings):
+        said = run("welcome", "--without-key").stdout
+
+        assert SECRET not in said
+        assert "curl" not in said
+        assert f"  BLOOP__DATABASE__PATH={database.database_path} bloop welcome\n" in said
 
     def test_once_somebody_has_an_account_links_are_for_one_person(
         self, run: Run, database: config.Settings, people: dict[str, str], db: apsw.Connection

@@ -17,8 +17,8 @@ from bloop.backup.restore import exclusive_access, restore
 from bloop.backup.watch import Watch
 from bloop.base.errors import BackupError, SchemaTooNew
 from bloop.db import connection, migrate
+from tests.integration.backup.test_create_and_verify import damage, damage_table
 from tests.seed import NOW_MS, Seed
-from tests.unit.backup.test_create_and_verify import damage, damage_table
 
 LATER_MS = NOW_MS + 5000
 HOLD = """

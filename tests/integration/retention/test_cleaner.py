@@ -16,10 +16,10 @@ from bloop.db import connection
 from bloop.retention import cleaner as cleaner_module
 from bloop.retention import steps as steps_module
 from bloop.retention import store as retention
+from tests.integration.retention.cleaning import add_events, clean, counters, expected, settle, steps, stored
 from tests.noise import noise
 from tests.seed import NOW_MS, Seed
 from tests.stored import request_ids
-from tests.unit.retention.cleaning import add_events, clean, counters, expected, settle, steps, stored
 
 NOISE = noise(3000)
 
