@@ -6,7 +6,7 @@ one; `gunicorn -c gunicorn.conf.py` works too and reads the settings itself. The
 
 from bloop.base.config import load
 from bloop.http.ingest_worker import make_ingest_worker
-from bloop.http.limits import HttpLimits
+from bloop.http.limits import MIB, HttpLimits
 from bloop.ingest.registry import METERS
 from workers import ingest, serving
 
@@ -21,9 +21,17 @@ workers = settings.ingest_workers
 worker_class = make_ingest_worker(
     is_ours=ingest.is_ours,
     handoff_path=str(settings.handoff_path),
-    limits=HttpLimits(connections_max=settings.ingest.connections_max),
+    limits=HttpLimits(
+        connections_max=settings.ingest.connections_max,
+        # A client with thousands of devices behind one address, or a load test, keeps this many open; the rest is for
+        # everybody else.
+        address_connections_max=ingest.address_connections_max(settings),
+        address_held_bytes_max=8 * MIB,  # two of the largest bodies at once
+    ),
     meters=METERS,
     report=ingest.report,
+    trusted_proxies=settings.server.trusted_proxies,
+    https=settings.https,
 )
 graceful_timeout = ingest.GRACEFUL_S
 proc_name = "bloop-ingest"

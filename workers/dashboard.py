@@ -1,7 +1,7 @@
 """The dashboard server, `python -m workers.dashboard [--config PATH]`: pages, API and streams, on threads.
 
 D1  Connections come from the ingest workers through the hand-off socket, or from a reverse proxy through a Unix socket
-    of its own. It has no TCP port.
+    of its own. It has no TCP port. Both ways end in the same loop and parser that ingest has (bloop/http/).
 D2  One worker process: its threads share the read connections, the caches and one lane of the ring, for requests to the
     ingest routes that arrive on a connection it already has.
 """
@@ -9,6 +9,7 @@ D2  One worker process: its threads share the read connections, the caches and o
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import sys
 import threading
 
@@ -17,6 +18,8 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.rate_limit import RateLimiter
 from bloop.db.pool import DatabasePool
+from bloop.health.routes import PROBE_PATHS
+from bloop.http.dashboard_server import DashboardApp
 from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
 from bloop.ingest.app import make_sender, mount_ingest
 from bloop.ingest.keys import ProjectKeys
@@ -29,11 +32,13 @@ from bloop.site.app import App, create_dashboard_app
 from bloop.site.deps import Deps, Hooks, RingSample
 from bloop.site.render import Renderer
 from workers import process, serving
+from workers.ingest import is_ours
 
+PROBE_TIMEOUT_MS = 1000  # who asks for health gives up soon
 GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow queries, and they have a limit of their own
 
 
-def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
+def build(settings: Settings, handles: contextlib.ExitStack) -> DashboardApp:
     """The app of the worker. Runs after the fork."""
     segment, lane = serving.join_ring(settings, handles)
     keys = serving.make_keys(settings, segment)
@@ -42,7 +47,7 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
 
 def assemble(
     settings: Settings, *, segment: Segment, sink: Sink, keys: ProjectKeys, handles: contextlib.ExitStack
-) -> App:
+) -> DashboardApp:
     """The app of one worker process, after the fork; what it opens is closed with `handles`."""
     database = DatabasePool(
         settings.database_path,
@@ -50,6 +55,8 @@ def assemble(
         query_timeout_ms=settings.database.query_timeout_ms,
     )
     handles.callback(database.close)
+    probe_database = DatabasePool(settings.database_path, pool_size=1, query_timeout_ms=PROBE_TIMEOUT_MS)
+    handles.callback(probe_database.close)
 
     def ring_stat() -> RingStat | None:
         return segment.stat() if segment.is_current else None
@@ -74,6 +81,7 @@ def assemble(
         now_ms=clock.now_ms,
         hooks=Hooks.resolve(features.hooks()),
         wake_purger=purger.wake,
+        probe_database=probe_database,
         send_signed=make_sender(sink=shared_sink, keys=keys, limits=limits),
     )
     limit = settings.rate_limit
@@ -88,8 +96,13 @@ def assemble(
             trusted_proxies=settings.server.trusted_proxies,
         )
 
-    app, _ = create_dashboard_app(deps, features.mounts(), mount_signed)
-    return app
+    app, routes = create_dashboard_app(deps, features.mounts(), mount_signed)
+
+    def body_bytes_max(method: str, path: bytes) -> int:
+        route_max = routes.body_bytes_max(method, path.decode("utf-8", "replace"))
+        return DASHBOARD_LIMITS.body_bytes_max if route_max and is_ours(path) else route_max
+
+    return DashboardApp(app, body_bytes_max, PROBE_PATHS)
 
 
 class SharedSink:
@@ -113,9 +126,14 @@ def prepare(settings: Settings) -> serving.Application:
     options = serving.common_options(settings) | {
         "bind": f"unix:{settings.dashboard_path}",
         "workers": 1,
-        "threads": settings.tuning.dashboard_threads,
-        "keepalive": int(DASHBOARD_LIMITS.keepalive_timeout_s),  # an idle connection costs no thread
-        "worker_class": make_dashboard_worker(handoff_path=str(settings.handoff_path)),
+        "worker_class": make_dashboard_worker(
+            str(settings.handoff_path),
+            dataclasses.replace(DASHBOARD_LIMITS, address_connections_max=settings.server.address_connections_max),
+            threads=settings.tuning.dashboard_threads,
+            spool_folder=settings.database_path.parent,
+            trusted_proxies=settings.server.trusted_proxies,
+            https=settings.https,
+        ),
         "graceful_timeout": GRACEFUL_S,
         "proc_name": "bloop-dashboard",
     }

@@ -99,6 +99,12 @@ def app() -> serving.WsgiApp:
     return serving.build_in_worker(config.load(), build)
 
 
+def address_connections_max(settings: Settings) -> int:
+    """How many connections one client address may have to a worker: a part of all, and never less than pages allow."""
+    allowed = settings.server.address_connections_max
+    return max(allowed, settings.ingest.connections_max // 4) if allowed else 0
+
+
 def bind_address(settings: Settings) -> str:
     host = settings.server.host
     return f"[{host}]:{settings.server.port}" if ":" in host else f"{host}:{settings.server.port}"

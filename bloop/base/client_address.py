@@ -42,6 +42,10 @@ class ClientAddresses:
         peer: str = env.get("REMOTE_ADDR", "")
         return self._behind_proxy(env, peer) if self._is_trusted_peer(peer) else peer
 
+    def is_proxy(self, peer: str) -> bool:
+        """Whether forwarding headers from this peer are believed: a trusted proxy, or `""`, a Unix socket."""
+        return self._is_trusted_peer(peer)
+
     def _judge_peer(self, peer: str) -> bool:
         if not peer:
             return True

@@ -1,6 +1,8 @@
 """GET /health (the process runs, and its problems: always 200) and GET /ready (it can take traffic: 200 or 503).
 
-Both answer without credentials, so they return codes and ratios, never names, paths or counts.
+Both answer without credentials, so they return codes and ratios, never names, paths or counts. The dashboard's
+server keeps a thread for them (routes.PROBE_PATHS), and they read over a connection of their own
+(`Deps.probe_database`), so slow pages delay neither.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import orjson
 from bloop.base.errors import BloopError
 from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.db import errors as db_errors
+from bloop.db.pool import DatabasePool
 from bloop.health.model import Vitals, list_reasons
 from bloop.health.read import check_database
 from bloop.processes.read import process_states, troubles
@@ -25,10 +28,10 @@ CONNECTION_WAIT_S = 1.0  # a probe should not wait longer
 log = logging.getLogger(__name__)
 
 
-def read_vitals(deps: Deps) -> Vitals:
-    """Check the database, the disk and the ring. Never raises."""
+def read_vitals(deps: Deps, database: DatabasePool | None = None) -> Vitals:
+    """Check the database (over `database` instead of the one for pages), the disk and the ring. Never raises."""
     ring = deps.ring_stat()
-    background = _background(deps)
+    background = _background(deps, database or deps.database)
     return Vitals(
         db_ok=background is not None,
         background=background or (),
@@ -60,15 +63,15 @@ class Health:
         _send(resp, {"ready": not problems, "reasons": problems})
 
     def _check(self) -> tuple[Vitals, list[Reason]]:
-        vitals = read_vitals(self._deps)
+        vitals = read_vitals(self._deps, self._deps.probe_database)
         minimum = self._deps.settings.database.disk_free_bytes_min
         return vitals, list_reasons(vitals, now_ms=self._deps.now_ms(), disk_free_bytes_min=minimum)
 
 
-def _background(deps: Deps) -> tuple[Reason, ...] | None:
+def _background(deps: Deps, database: DatabasePool) -> tuple[Reason, ...] | None:
     """The problems that background processes report; None when the database does not respond."""
     try:
-        with deps.database.reader(wait_s=CONNECTION_WAIT_S) as db:
+        with database.reader(wait_s=CONNECTION_WAIT_S) as db:
             check_database(db)
             return tuple(troubles(process_states(db), deps.now_ms()))
     except (BloopError, db_errors.Error) as error:

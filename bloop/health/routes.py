@@ -12,6 +12,8 @@ from bloop.health.views import System
 from bloop.site.deps import Deps
 from bloop.site.routes import Routes
 
+PROBE_PATHS = frozenset({"/health", "/ready"})  # answered whatever pages do: a thread and a connection of their own
+
 
 def mount(routes: Routes, deps: Deps) -> None:
     health = Health(deps)

@@ -7,11 +7,10 @@ complete, then the bytes after it; `stream` is the body so far; `bytes_held` is 
 from __future__ import annotations
 
 import re
-from io import BytesIO
 
-from bloop.base.errors import BodyTooLarge
 from bloop.http.limits import KIB
-from bloop.http.refusal import Refused
+from bloop.http.refusal import Refused, body_refusal
+from bloop.http.spool import MemoryStore, Store
 
 _SIZE_LINE_BYTES_MAX = 1 * KIB  # a few hex digits, and extensions that no known client sends
 _TRAILER_BYTES_MAX = 8 * KIB
@@ -22,13 +21,13 @@ _TRAILER_LINE = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+:[\t\x20-\x7e\x80-\xff
 class SizedBody:
     """A body of `length` bytes, as Content-Length announced it."""
 
-    def __init__(self, length: int) -> None:
-        self.stream = BytesIO()
+    def __init__(self, length: int, store: Store | None = None) -> None:
+        self.stream = MemoryStore() if store is None else store
         self._missing = length
 
     @property
     def bytes_held(self) -> int:
-        return self.stream.tell()
+        return self.stream.memory_bytes
 
     def feed(self, data: bytes) -> bytes | None:
         missing = self._missing
@@ -44,8 +43,8 @@ class SizedBody:
 class ChunkedBody:
     """A chunked body (RFC 9112 section 7.1), at most `bytes_max` once decoded. Extensions and trailers are dropped."""
 
-    def __init__(self, bytes_max: int) -> None:
-        self.stream = BytesIO()
+    def __init__(self, bytes_max: int, store: Store | None = None) -> None:
+        self.stream = MemoryStore() if store is None else store
         self._bytes_max = bytes_max
         self._unread = b""
         self._chunk_missing = 0  # data bytes of the current chunk still to come
@@ -55,7 +54,7 @@ class ChunkedBody:
 
     @property
     def bytes_held(self) -> int:
-        return self.stream.tell() + len(self._unread)
+        return self.stream.memory_bytes + len(self._unread)
 
     def feed(self, data: bytes) -> bytes | None:
         data = self._unread + data if self._unread else data
@@ -94,7 +93,7 @@ class ChunkedBody:
             raise Refused(400, "malformed chunk size")
         size = int(match[1], 16)
         if self.stream.tell() + size > self._bytes_max:
-            raise Refused(413, str(BodyTooLarge(self._bytes_max)))
+            raise body_refusal(self._bytes_max)
         self._chunk_missing = size
         self._chunk_is_open = size > 0
         self._is_last = size == 0

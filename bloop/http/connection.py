@@ -18,12 +18,12 @@ import socket
 from io import BytesIO
 from typing import TYPE_CHECKING
 
-from bloop.base.errors import BodyTooLarge
 from bloop.http.body import Body, ChunkedBody, SizedBody
 from bloop.http.limits import RECV_BYTES
-from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, QUEUED, WRITING, Peer
-from bloop.http.refusal import Refused
+from bloop.http.peer import BODY, CLOSED, HEAD, IDLE, LINGERING, QUEUED, WORKING, WRITING, Peer
+from bloop.http.refusal import Refused, body_refusal
 from bloop.http.request import Environ, RequestLine, incomplete_head_fault, skip_empty_lines, wants_keep_alive
+from bloop.http.spool import MemoryStore, Spool, Store
 
 if TYPE_CHECKING:
     from bloop.http.server import HttpServer
@@ -32,15 +32,16 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Connection(Peer):
-    """Driven by its server's loop: `on_event`, `on_turn` and `expire` are the only ways in."""
+    """Driven by its server's loop: `on_event`, `take`, `on_turn` and `expire` are the only ways in."""
 
-    __slots__ = ("_address", "_pending", "_port")
+    __slots__ = ("_address", "_peer_share", "_pending", "_port")
 
     def __init__(self, server: HttpServer, sock: socket.socket, address: object) -> None:
-        super().__init__(server, sock)
         self._address, self._port = "", ""  # a Unix-socket client has none
         if isinstance(address, tuple):
             self._address, self._port = address[0], str(address[1])
+        self._peer_share = server.shares.of_peer(self._address)
+        super().__init__(server, sock, self._peer_share)
         self._pending: tuple[RequestLine, Environ, Body] | None = None  # the request whose body is awaited
 
     # -- ways in -------------------------------------------------------------------------------------------------
@@ -51,7 +52,7 @@ class Connection(Peer):
         if phase == WRITING:
             self._flush()
             return
-        if phase in (QUEUED, CLOSED):
+        if phase in (QUEUED, WORKING, CLOSED):
             return
         try:
             data = self.sock.recv(RECV_BYTES)
@@ -68,6 +69,10 @@ class Connection(Peer):
         elif phase != LINGERING:
             self._serve(self.buffer + data if self.buffer else data)
 
+    def take(self, data: bytes) -> None:
+        """Continue with bytes that another worker has read."""
+        self._serve(data)
+
     def on_turn(self) -> None:
         """Continue a queued connection: its turn has come again."""
         if self.phase == QUEUED:
@@ -78,16 +83,23 @@ class Connection(Peer):
         """The deadline passed: answer an unfinished request with 408, close in any other phase."""
         if self.phase in (HEAD, BODY):
             self.refuse(Refused(408, "request took too long"))
+        elif self.phase == WRITING:
+            self.abort()
         else:
             self.close()
 
     def close(self) -> None:
-        self._pending = None
+        self._drop_body()
         super().close()
 
     def refuse(self, refused: Refused) -> None:
-        self._pending = None
+        self._drop_body()
         super().refuse(refused)
+
+    def _drop_body(self) -> None:
+        if self._pending is not None:
+            self._pending[2].stream.close()
+            self._pending = None
 
     # -- requests ------------------------------------------------------------------------------------------------
 
@@ -126,7 +138,7 @@ class Connection(Peer):
             raise fault
         self.buffer = data
         if not self._hold(len(data)):
-            raise _memory_refusal()
+            raise memory_refusal()
         if self.phase != HEAD:  # the deadline counts from the first byte; later bytes do not extend it
             self._enter(HEAD, self._server.limits.header_timeout_s)
 
@@ -136,16 +148,16 @@ class Connection(Peer):
         announced = environ.get("CONTENT_LENGTH")
         if announced is None and "HTTP_TRANSFER_ENCODING" not in environ:
             return self._answer(line, environ, BytesIO(), data)
-        bytes_max = self._server.limits.body_bytes_max
+        bytes_max = line.body_bytes_max
         if announced is None:
             # The app gets the decoded body with its length, as if the client had sent Content-Length.
             check_transfer_encoding(environ.pop("HTTP_TRANSFER_ENCODING"), line)
-            return self._await_body(line, environ, ChunkedBody(bytes_max), data)
+            return self._await_body(line, environ, ChunkedBody(bytes_max, self._store()), data)
         length = int(announced)
         if length > bytes_max:
-            raise Refused(413, str(BodyTooLarge(bytes_max)))
+            raise body_refusal(bytes_max)
         if len(data) < length:
-            return self._await_body(line, environ, SizedBody(length), data)
+            return self._await_body(line, environ, SizedBody(length, self._store()), data)
         return self._answer(line, environ, BytesIO(data[:length]), data[length:])
 
     def _await_body(self, line: RequestLine, environ: Environ, body: Body, data: bytes) -> bytes | None:
@@ -157,6 +169,7 @@ class Connection(Peer):
                 return None
         self._pending = (line, environ, body)
         self.buffer = b""
+        self._count_for_client(environ)
         self._enter(BODY, self._server.limits.body_timeout_s)
         return self._feed(data)
 
@@ -176,16 +189,31 @@ class Connection(Peer):
         rest = body.feed(data)
         if rest is None:
             if not self._hold(body.bytes_held):
-                raise _memory_refusal()
+                raise memory_refusal()
+            self._extend(len(data), self._server.limits.body_timeout_s)
             return None
-        self._pending = None
-        self._hold(0)
-        self.phase = IDLE
         environ["CONTENT_LENGTH"] = str(body.stream.tell())
         body.stream.seek(0)
+        self._pending = None
+        self._hold(0)
+        if self.share is not self._peer_share:
+            self._count_for(self._peer_share)
+        self.phase = IDLE
         return self._answer(line, environ, body.stream, rest)
 
-    def _answer(self, line: RequestLine, environ: Environ, body: BytesIO, rest: bytes) -> bytes | None:
+    def _store(self) -> Store:
+        """Where a body that is not complete yet is kept."""
+        return MemoryStore()
+
+    def _count_for_client(self, environ: Environ) -> None:
+        """Count a request that came through a proxy for the client it names (SHARES-2). Raises Refused."""
+        if self._peer_share is self._server.shares.unbounded:
+            environ["REMOTE_ADDR"] = self._address
+            self._count_for(self._server.shares.of_request(environ))
+            if self.share.is_over:
+                raise crowd_refusal()
+
+    def _answer(self, line: RequestLine, environ: Environ, body: BytesIO | Spool, rest: bytes) -> bytes | None:
         """Call the app and send its answer; `rest`, or None when the connection waits (keeping `rest`) or closes."""
         server = self._server
         environ["wsgi.input"] = body
@@ -229,5 +257,9 @@ def check_transfer_encoding(coding: str, line: RequestLine) -> None:
         raise Refused(501, "transfer coding not implemented")
 
 
-def _memory_refusal() -> Refused:
+def crowd_refusal() -> Refused:
+    return Refused(429, "too many connections from your address", retry_after_s=1)
+
+
+def memory_refusal() -> Refused:
     return Refused(503, "too many unfinished requests", retry_after_s=1)

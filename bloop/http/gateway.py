@@ -1,7 +1,8 @@
 """Calls the WSGI app and turns its answer into the bytes of one response.
 
 GATEWAY-1  Every call gives exactly one well-framed response: the app's, or a 500 that closes the connection.
-GATEWAY-2  A response is complete before its first byte is sent. Endless streams belong to the dashboard.
+GATEWAY-2  A response is complete before its first byte is sent, so no app waits for a peer. Endless answers of the
+    dashboard go on elsewhere (dashboard_server.py).
 
 Most answers have the same status and headers, so encoded heads are cached by value; a cached head has passed every
 check.
@@ -19,7 +20,7 @@ from typing import Any, NamedTuple
 
 from bloop.base.meters import ANSWER_BOUNDS_NS, RouteMeters, Tally
 from bloop.http.limits import HttpLimits
-from bloop.http.refusal import Refused, refusal_bytes
+from bloop.http.refusal import Refused, fixed_lines, refusal_bytes
 from bloop.http.request import Environ, RequestLine
 
 logger = logging.getLogger(__name__)
@@ -52,13 +53,17 @@ class ResponseHead(NamedTuple):
 class Gateway:
     """One per worker; the app is called inline, so one response at a time."""
 
-    def __init__(self, app: WsgiApp, limits: HttpLimits, meters: RouteMeters = NO_METERS) -> None:
+    def __init__(
+        self, app: WsgiApp, limits: HttpLimits, meters: RouteMeters = NO_METERS, *, https: bool = False
+    ) -> None:
+        """`https`: the installation is reached over https, which refusals say to browsers."""
         self._app = app
         self._response_bytes_max = limits.response_bytes_max
         self._heads: dict[tuple[str, tuple[tuple[str, str], ...]], ResponseHead] = {}
         self._status: str | None = None
         self._headers: Headers = []
         self._written: list[bytes] = []
+        self._refusal_lines = fixed_lines(https=https)
         self.tally = Tally(meters)
         self.date_line = b""
         self.announces_close = False  # set, possibly by a signal handler, to close connections after their answer
@@ -68,7 +73,7 @@ class Gateway:
 
     def refuse(self, refused: Refused) -> bytes:
         self.tally.note_refusal(refused.status)
-        return refusal_bytes(refused, self.date_line)
+        return refusal_bytes(refused, self._refusal_lines + self.date_line)
 
     def call(self, environ: Environ, line: RequestLine, keep_alive: bool) -> tuple[bytes, bool]:
         """The response to one request, and whether the connection may carry another."""
@@ -145,13 +150,17 @@ class Gateway:
             self._heads[key] = head
         return head
 
-    def _join(self, head: ResponseHead, body: bytes, line: RequestLine, keep_alive: bool) -> bytes:
+    def _join(
+        self, head: ResponseHead, body: bytes, line: RequestLine, keep_alive: bool, *, is_endless: bool = False
+    ) -> bytes:
         length = head.content_length
         extra = self.date_line
         if head.forbids_body or line.is_head:
             if length is None and body and not head.forbids_length:
                 extra += b"Content-Length: %d\r\n" % len(body)
             body = b""
+        elif is_endless:
+            pass  # it ends with the connection
         elif length is None:
             extra += b"Content-Length: %d\r\n" % len(body)
         elif length != len(body):

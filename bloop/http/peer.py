@@ -9,27 +9,44 @@ PEER-3  Every phase has a deadline.
 
 from __future__ import annotations
 
+import contextlib
 import select
 import socket
+import struct
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 from bloop.http.refusal import Refused
+from bloop.http.shares import AddressShare
 
 if TYPE_CHECKING:
     from bloop.http.server import HttpServer
 
 # Plain integers: enum members cost a lookup on every event.
-FRESH, IDLE, HEAD, BODY, QUEUED, WRITING, LINGERING, CLOSED = range(8)
+FRESH, IDLE, HEAD, BODY, WORKING, QUEUED, WRITING, LINGERING, CLOSED = range(9)
+
+_DROP_UNSENT = struct.pack("ii", 1, 0)  # linger: on, for no time
 
 
 class Peer(ABC):
     """The sending and closing half of a connection; `Connection` adds the requests."""
 
-    __slots__ = ("_bytes_held", "_closes", "_lingers", "_server", "_unsent", "buffer", "deadline_s", "phase", "sock")
+    __slots__ = (
+        "_bytes_held",
+        "_closes",
+        "_lingers",
+        "_server",
+        "_unsent",
+        "buffer",
+        "deadline_s",
+        "phase",
+        "share",
+        "sock",
+    )
 
-    def __init__(self, server: HttpServer, sock: socket.socket) -> None:
+    def __init__(self, server: HttpServer, sock: socket.socket, share: AddressShare) -> None:
         self.sock = sock
+        self.share = server.shares.join(share, self)
         self.phase = FRESH
         self.deadline_s = server.now_s + server.limits.header_timeout_s
         self.buffer = b""  # read and not yet used
@@ -52,7 +69,14 @@ class Peer(ABC):
         self._unsent = None
         self.buffer = b""
         self._hold(0)
+        self._server.shares.leave(self.share, self)
         self.sock.close()
+
+    def abort(self) -> None:
+        """Close, and have the kernel drop what the peer has not taken: a peer that does not read costs nothing more."""
+        with contextlib.suppress(OSError):
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _DROP_UNSENT)
+        self.close()
 
     def refuse(self, refused: Refused) -> None:
         """Answer with an error and close, after reading and dropping what the peer sends during `linger_timeout_s`.
@@ -97,6 +121,7 @@ class Peer(ABC):
             return
         if sent < len(self._unsent):
             self._unsent = self._unsent[sent:]
+            self._extend(sent, self._server.limits.write_timeout_s)
             return
         self._unsent = None
         self._hold(0)
@@ -136,9 +161,26 @@ class Peer(ABC):
         self.phase = phase
         self.deadline_s = self._server.now_s + for_s
 
+    def _extend(self, byte_count: int, timeout_s: float) -> None:
+        """Give a peer that made progress more time (`HttpLimits.bytes_per_s_min`), `timeout_s` ahead at most."""
+        bytes_per_s = self._server.limits.bytes_per_s_min
+        if bytes_per_s:
+            self.deadline_s = min(self.deadline_s + byte_count / bytes_per_s, self._server.now_s + timeout_s)
+
     def _hold(self, byte_count: int) -> bool:
-        """Account for what is kept between events (PEER-2); False when the worker as a whole keeps too much."""
-        server = self._server
-        server.bytes_held += byte_count - self._bytes_held
+        """Account for what is kept between events (PEER-2); False when the worker as a whole, or the address of this
+        peer, keeps too much."""
+        server, share = self._server, self.share
+        more = byte_count - self._bytes_held
+        server.bytes_held += more
+        share.bytes_held += more
         self._bytes_held = byte_count
-        return server.bytes_held <= server.limits.held_bytes_max
+        return server.bytes_held <= server.limits.held_bytes_max and share.bytes_held <= share.bytes_max
+
+    def _count_for(self, share: AddressShare) -> None:
+        """Count this peer, and what is kept for it, for another address."""
+        shares, byte_count = self._server.shares, self._bytes_held
+        self.share.bytes_held -= byte_count
+        shares.leave(self.share, self)
+        share.bytes_held += byte_count
+        self.share = shares.join(share, self)

@@ -4,6 +4,8 @@ REQUEST-1  A head that two servers could read differently is refused: conflictin
     headers, spaces before a colon, a second Host. llhttp, in its strict mode, does most of that.
 REQUEST-2  A header name with an underscore never reaches the environ, where it could pass for the one with a dash.
 REQUEST-3  Both caches are bounded for every possible input.
+REQUEST-4  Whose request it is, is decided by the decoded path that the app gets too. Deciding by another spelling would
+    let `/v1/%69ngest` reach a second process, with a second rate limit.
 
 SDKs send the same request lines again and again, so a line is looked up before it is parsed: the entry carries a ready
 environ to copy. Each head gets a parser of its own (0.4 µs): nothing of one request can leak into the next, and bodies
@@ -23,8 +25,10 @@ from bloop.http.limits import HttpLimits
 from bloop.http.refusal import Refused
 
 Environ = dict[str, Any]
+BodyBytesMax = Callable[[str, bytes], int]  # of a method and a path, as `is_ours` sees it
 
 _LINES_CACHED_MAX = 256
+_LINE_CACHED_BYTES_MAX = 512  # an entry holds a line about four times; SDKs send short ones
 _NAMES_CACHED_MAX = 512
 
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -56,11 +60,18 @@ class RequestLine(NamedTuple):
     is_http_10: bool
     is_head: bool
     is_ours: bool  # False: the request belongs to the dashboard
+    body_bytes_max: int  # that the route takes, 0 = none
     cells: dict[str, list[int]]  # status line → the counters of such answers (bloop/base/meters.py)
 
 
-def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[bytes], bool]) -> RequestLine:
-    """Read `METHOD target HTTP/x.y`; `is_ours` sees the raw path without query, repeated slashes collapsed."""
+def parse_request_line(
+    raw: bytes,
+    base_environ: Environ,
+    is_ours: Callable[[bytes], bool],
+    body_bytes_max: BodyBytesMax = lambda method, path: HttpLimits().body_bytes_max,
+) -> RequestLine:
+    """Read `METHOD target HTTP/x.y`. `is_ours` and `body_bytes_max` see the path as the app will: without the query,
+    decoded, and with repeated slashes collapsed (REQUEST-4)."""
     match = _REQUEST_LINE.fullmatch(raw)
     if match is None:
         raise Refused(400, "malformed request line")
@@ -70,16 +81,18 @@ def parse_request_line(raw: bytes, base_environ: Environ, is_ours: Callable[[byt
     if method == b"CONNECT":
         raise Refused(501, "method not implemented")
     path, _, query = _origin_form(method, target).partition(b"?")
+    method_name, decoded = method.decode("ascii"), unquote_to_bytes(path)
     environ = base_environ | {
-        "REQUEST_METHOD": method.decode("ascii"),
-        "PATH_INFO": unquote_to_bytes(path).decode("latin-1"),
+        "REQUEST_METHOD": method_name,
+        "PATH_INFO": decoded.decode("latin-1"),
         "QUERY_STRING": query.decode("latin-1"),
         "RAW_URI": target.decode("latin-1"),
         "REQUEST_URI": target.decode("latin-1"),
         "SERVER_PROTOCOL": "HTTP/" + version.decode("ascii"),
     }
-    route = _SLASHES.sub(b"/", path) if b"//" in path else path
-    return RequestLine(environ, version == b"1.0", method == b"HEAD", is_ours(route), {})
+    route = _SLASHES.sub(b"/", decoded) if b"//" in decoded else decoded
+    bytes_max = body_bytes_max(method_name, route)
+    return RequestLine(environ, version == b"1.0", method == b"HEAD", is_ours(route), bytes_max, {})
 
 
 def _origin_form(method: bytes, target: bytes) -> bytes:
@@ -98,10 +111,18 @@ def _origin_form(method: bytes, target: bytes) -> bytes:
 class HeadReader:
     """Turns heads into environs for one worker; its own caches, no locks, one thread."""
 
-    def __init__(self, base_environ: Environ, is_ours: Callable[[bytes], bool], limits: HttpLimits) -> None:
+    def __init__(
+        self,
+        base_environ: Environ,
+        is_ours: Callable[[bytes], bool],
+        limits: HttpLimits,
+        body_bytes_max: BodyBytesMax | None = None,
+    ) -> None:
+        """`body_bytes_max` is asked for each request; without it, every route takes `limits.body_bytes_max`."""
         self._base_environ = base_environ
         self._is_ours = is_ours
         self._limits = limits
+        self._body_bytes_max = body_bytes_max or (lambda method, path: limits.body_bytes_max)
         self.lines: dict[bytes, RequestLine] = {}  # read directly on the hot path; filled by line()
         self._keys: dict[bytes, str] = {}
         self._environ: Environ = {}
@@ -110,7 +131,9 @@ class HeadReader:
         """Parse a request line and cache the result."""
         if len(raw) > self._limits.request_line_bytes_max:
             raise Refused(414, "request line too long")
-        line = parse_request_line(raw, self._base_environ, self._is_ours)
+        line = parse_request_line(raw, self._base_environ, self._is_ours, self._body_bytes_max)
+        if len(raw) > _LINE_CACHED_BYTES_MAX:
+            return line
         if len(self.lines) >= _LINES_CACHED_MAX:
             self.lines.clear()
         self.lines[raw] = line
@@ -203,7 +226,7 @@ def wants_keep_alive(environ: Environ, line: RequestLine) -> bool:
 
 
 def path_matcher(*patterns: str) -> Callable[[bytes], bool]:
-    """A predicate on raw paths; `{name}` in a pattern stands for one segment. `path_matcher("/v1/traces/{id}")`."""
+    """A predicate on paths; `{name}` in a pattern stands for one segment. `path_matcher("/v1/traces/{id}")`."""
     alternatives = (re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(pattern)) for pattern in patterns)
     regex = re.compile("|".join(alternatives).encode("ascii"))
     return lambda path: regex.fullmatch(path) is not None

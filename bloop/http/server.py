@@ -1,8 +1,8 @@
-"""The epoll loop of an ingest worker: accepts, dispatches, expires, stops.
+"""The epoll loop of a worker: accepts, dispatches, expires, stops. The dashboard's adds to it (dashboard_server.py).
 
 SERVER-1  One thread. Nothing here or below blocks, except the app while it answers.
 SERVER-2  At `connections_max` the connection that has been idle longest is closed for a new one; if none is idle, the
-    new one is refused.
+    new one is refused. The same holds for one client address and its share (shares.py).
 SERVER-3  When descriptors run out, accepting pauses for a second instead of spinning.
 SERVER-4  Deadlines are checked once per `serve` call (about a second): no timer per request.
 
@@ -23,15 +23,17 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from bloop.http.connection import Connection
+from bloop.base.client_address import ClientAddresses
+from bloop.http.connection import Connection, crowd_refusal
 from bloop.http.gateway import Gateway
 from bloop.http.handoff import HandoffSender
 from bloop.http.limits import HttpLimits
-from bloop.http.peer import FRESH, IDLE, Peer
+from bloop.http.peer import FRESH, HEAD, IDLE, Peer
 from bloop.http.refusal import Refused
 from bloop.http.request import HeadReader
+from bloop.http.shares import AddressShare, AddressShares
 
 logger = logging.getLogger(__name__)
 
@@ -56,12 +58,14 @@ class HttpServer:
         limits: HttpLimits,
         wake_fd: int,
         shares_listeners: bool = False,
+        trusted_proxies: Iterable[str] = (),
     ) -> None:
         self.gateway, self.heads, self.handoff, self.limits = gateway, heads, handoff, limits
         self.now_s = time.monotonic()
         self.bytes_held = 0
         self.request_count = 0
         self.ready: deque[Peer] = deque()
+        self.shares = AddressShares(limits, ClientAddresses(trusted_proxies))
         self.connections: dict[int, Connection] = {}
         descriptors_max = _raise_descriptor_limit(limits.connections_max)
         self.connections_max = min(limits.connections_max, descriptors_max - _SPARE_DESCRIPTORS)
@@ -111,7 +115,7 @@ class HttpServer:
     def stop(self) -> None:
         """Accept no more connections; answer requests that have arrived, and close idle connections.
 
-        A client that has just connected is about to send its request: it gets _FRESH_GRACE_S for the first byte.
+        A client that has just connected is about to send its request: it gets _FRESH_GRACE_S for the whole head.
         """
         self._set_accepting(False)
         self._listeners.clear()
@@ -120,7 +124,7 @@ class HttpServer:
         for connection in list(self.connections.values()):
             if connection.phase == IDLE:
                 connection.close()
-            elif connection.phase == FRESH:
+            elif connection.phase in (FRESH, HEAD):
                 connection.deadline_s = min(connection.deadline_s, self.now_s + _FRESH_GRACE_S)
 
     def close(self) -> None:
@@ -138,6 +142,9 @@ class HttpServer:
 
     def unwatch(self, peer: Peer) -> None:
         self._epoll.unregister(peer.sock.fileno())
+
+    def watch_again(self, peer: Peer) -> None:
+        self._epoll.register(peer.sock.fileno(), select.EPOLLIN)
 
     def forget(self, peer: Peer) -> None:
         self.connections.pop(peer.sock.fileno(), None)
@@ -179,17 +186,30 @@ class HttpServer:
         self._set_accepting(True)
         return wait_s
 
-    def _open(self, sock: socket.socket, address: object) -> None:
+    def _open(self, sock: socket.socket, address: object) -> Connection | None:
+        """Add a connection; None when it was refused."""
         is_crowded = len(self.connections) >= self.connections_max and not self._evict()
         if is_crowded and len(self.connections) >= self.connections_max + _REFUSED_MAX:
             sock.close()
-            return
-        sock.setblocking(False)  # TCP_NODELAY is inherited from the listener
-        connection = Connection(self, sock, address)
-        self.connections[sock.fileno()] = connection
-        self._epoll.register(sock.fileno(), select.EPOLLIN)
+            return None
+        connection = self._add(sock, address)
         if is_crowded:
             connection.refuse(Refused(503, "too many connections", retry_after_s=1))
+            return None
+        if connection.share.is_over and not self._evict_from(connection.share):
+            connection.refuse(crowd_refusal())
+            return None
+        return connection
+
+    def _add(self, sock: socket.socket, address: object) -> Connection:
+        sock.setblocking(False)  # TCP_NODELAY is inherited from the listener
+        connection = self._connect(sock, address)
+        self.connections[sock.fileno()] = connection
+        self._epoll.register(sock.fileno(), select.EPOLLIN)
+        return connection
+
+    def _connect(self, sock: socket.socket, address: object) -> Connection:
+        return Connection(self, sock, address)
 
     def _evict(self) -> bool:
         """Close some of the connections that have been idle longest; False when none is idle."""
@@ -197,6 +217,13 @@ class HttpServer:
         evicted_count = len(idle) // _EVICTED_SHARE + 1
         for connection in heapq.nsmallest(evicted_count, idle, key=lambda connection: connection.deadline_s):
             connection.close()
+        return bool(idle)
+
+    def _evict_from(self, share: AddressShare) -> bool:
+        """Close the connection of an address that has been idle longest; False when none is idle."""
+        idle = [peer for peer in share.members if peer.phase == IDLE]
+        if idle:
+            min(idle, key=lambda peer: peer.deadline_s).close()
         return bool(idle)
 
     def _drop(self, peer: Peer) -> None:

@@ -45,9 +45,11 @@ class StreamChannel(Protocol):
 class _Client:
     """A connected socket, the bytes still to be written to it, and the channel that gives more."""
 
-    def __init__(self, sock: socket.socket, channel: StreamChannel) -> None:
-        self.sock, self.channel = sock, channel
-        self.out = bytearray()
+    def __init__(
+        self, sock: socket.socket, channel: StreamChannel, first: bytes, on_closed: Callable[[], None]
+    ) -> None:
+        self.sock, self.channel, self.on_closed = sock, channel, on_closed
+        self.out = bytearray(first)
 
     def __repr__(self) -> str:
         return f"<client on descriptor {self.sock.fileno()}>"
@@ -56,9 +58,7 @@ class _Client:
 class Streams:
     """Only the thread that made it calls `add` and `close`; only the thread it starts touches the clients."""
 
-    def __init__(self, on_closed: Callable[[], None]) -> None:
-        """`on_closed` is called in the writing thread for every client that is gone."""
-        self._on_closed = on_closed
+    def __init__(self) -> None:
         self._added: collections.deque[_Client] = collections.deque()
         self._clients: set[_Client] = set()
         self._selector = selectors.DefaultSelector()
@@ -67,16 +67,20 @@ class Streams:
         self._stopping = False
         self._thread: threading.Thread | None = None
 
-    def add(self, sock: socket.socket, channel: StreamChannel) -> None:
-        """Take over both: write the bytes of `channel` to `sock` until one of them ends."""
-        self._added.append(_Client(sock, channel))
+    def add(self, sock: socket.socket, channel: StreamChannel, first: bytes, on_closed: Callable[[], None]) -> None:
+        """Take over the socket and the channel: write `first` and then the bytes of `channel` until one of them ends.
+        `on_closed` is called in the writing thread, last."""
+        assert not self._stopping
+        self._added.append(_Client(sock, channel, first, on_closed))
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="streams", daemon=True)
             self._thread.start()
         self._wake()
 
     def close(self) -> None:
-        """End every answer and the thread."""
+        """End every answer and the thread. Idempotent."""
+        if self._stopping:
+            return
         self._stopping = True
         if self._thread is not None:
             self._wake()
@@ -142,8 +146,8 @@ class Streams:
         if data is None or (data and len(client.out) >= OUT_BYTES_MAX):
             self._end(client)
             return
-        if data:
-            client.out += data
+        client.out += data
+        if client.out:
             self._write(client)
 
     def _write(self, client: _Client) -> None:
@@ -171,4 +175,4 @@ class Streams:
             self._selector.unregister(client.sock)
         client.sock.close()
         client.channel.closed()
-        self._on_closed()
+        client.on_closed()

@@ -116,4 +116,4 @@ class IngestResource:
 
 def _sloppy(path: str) -> re.Pattern[str]:
     segments = (f"(?P<{part[1:-1]}>[^/]+)" if part.startswith("{") else re.escape(part) for part in path.split("/"))
-    return re.compile("/+".join(segments) + "/*$")
+    return re.compile("/+".join(segments) + r"/*\Z")  # `$` also matches before a line feed

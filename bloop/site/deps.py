@@ -74,6 +74,7 @@ class Deps:
     send_signed: Callable[[str, bytes], bool] | None = None  # (key, event) → accepted, as an SDK sends
     sample_ring: Callable[[], RingSample | None] = lambda: None
     answered: AnswerMeter = field(default_factory=AnswerMeter)  # of this process
+    probe_database: DatabasePool | None = None  # for health checks, which must not wait for pages; None: `database`
     gauges: dict[str, Callable[[], int]] = field(default_factory=dict)  # of features, for /metrics
 
     def shell(self, db: Db, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:

@@ -16,21 +16,9 @@ import falcon
 import falcon.routing
 
 from bloop.auth.access import Door
+from bloop.base.security_headers import security_headers
 from bloop.site.routes import Routes
 
-CONTENT_SECURITY_POLICY = (
-    "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
-)
-_SECURITY_HEADERS = {
-    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "same-origin",  # why not no-referrer: site/origin.py
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
-# Once on https, browsers use only https for a year. Not for subdomains: those are not ours.
-_HTTPS_ONLY = {"Strict-Transport-Security": "max-age=31536000"}
 _CORS_METHODS = "GET, POST, PUT, DELETE, OPTIONS"
 _CORS_HEADERS = "Content-Type, Cookie, Authorization"
 _CORS_MAX_AGE_S = 600
@@ -71,7 +59,7 @@ class SecurityHeaders:
     """Adds the security headers (MIDDLEWARE-3)."""
 
     def __init__(self, https: bool) -> None:
-        self._headers = _SECURITY_HEADERS | (_HTTPS_ONLY if https else {})
+        self._headers = security_headers(https=https)
 
     def process_response(self, req: falcon.Request, resp: falcon.Response, resource: Any, succeeded: bool) -> None:
         for name, value in self._headers.items():

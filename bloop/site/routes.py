@@ -16,7 +16,9 @@ import falcon
 from falcon.routing import CompiledRouter
 
 from bloop.auth.access import Need
+from bloop.site.bodies import JSON_BYTES_MAX
 
+_NO_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 _AUTOMATIC = ("OPTIONS",)  # Falcon answers it where a resource does not
 
 
@@ -40,10 +42,21 @@ class Routes:
         self._router = ListedRouter()
         self.app: falcon.App[Any, Any] = falcon.App(router=self._router)
         self._needs: dict[tuple[str, str], Need] = {}
+        self._body_bytes_max: dict[str, int] = {}
 
-    def add(self, template: str, resource: object, *, suffix: str | None = None, **needs: Need) -> None:
-        """Mount `resource` at `template`; `needs` maps each method it answers to its need (`GET=PAGE`)."""
+    def add(
+        self,
+        template: str,
+        resource: object,
+        *,
+        suffix: str | None = None,
+        body_bytes_max: int = JSON_BYTES_MAX,
+        **needs: Need,
+    ) -> None:
+        """Mount `resource` at `template`; `needs` maps each method it answers to its need (`GET=PAGE`). The server
+        refuses longer bodies than `body_bytes_max` before the resource is asked; an upload needs more than usual."""
         self.app.add_route(template, resource, suffix=suffix)
+        self._body_bytes_max[template] = body_bytes_max
         for method, need in needs.items():
             self._needs[template, method] = need
             if method == "GET":
@@ -56,6 +69,13 @@ class Routes:
 
     def need(self, template: str, method: str) -> Need | None:
         return self._needs.get((template, method))
+
+    def body_bytes_max(self, method: str, path: str) -> int:
+        """The longest body that a request may have; 0 for methods that have none. Any thread."""
+        if method in _NO_BODY:
+            return 0
+        found = self._router.find(path)
+        return JSON_BYTES_MAX if found is None else self._body_bytes_max.get(found[-1] or "", JSON_BYTES_MAX)
 
     def methods(self, template: str) -> list[str]:
         """The methods of a route, for the Allow header."""

@@ -86,7 +86,7 @@ INGEST_WORKER_LOADS = {
     "base": (
         "client_address clock config config.checks config.loading config.sections config.settings "
         "config.sources config.values credentials errors json_body log machine memory meters outcomes "
-        "rate_limit systemd timestamps tuning"
+        "rate_limit security_headers systemd timestamps tuning"
     ),
     "db": "connection engine errors",
     "grouping": "normalize fingerprint_v1",

@@ -32,6 +32,13 @@ class Server:
     threads: int = setting(8, "threads of the dashboard process; 4 where memory is short", low=1, high=256)
     run_dir: str = setting("", "folder for Unix sockets; empty = `run` beside the database file")
     trusted_proxies: tuple[str, ...] = setting((), "addresses or networks whose X-Forwarded-For is believed")
+    address_connections_max: int = setting(
+        256,
+        "open connections of one client address to the dashboard, and to an ingest worker if that is more than a "
+        "quarter of `ingest.connections_max`; a trusted proxy has no limit; 0 = none",
+        low=0,
+        high=1_000_000,
+    )
     log_format: str = setting("text", "`text` for people and journald, `json` for collectors")
     log_level: str = setting("info", "`debug`, `info`, `warning` or `error`")
     own_errors: bool = setting(True, "record bloop's own unexpected errors, in a project made for them")

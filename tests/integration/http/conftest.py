@@ -36,10 +36,9 @@ workers = {workers}
 _DASHBOARD = """
 from dataclasses import replace
 from bloop.http.dashboard_worker import DASHBOARD_LIMITS, make_dashboard_worker
-worker_class = make_dashboard_worker({handoff_path!r}, replace(DASHBOARD_LIMITS, {limits}))
-threads = 3
-keepalive = 5
-limit_request_line = 8190
+worker_class = make_dashboard_worker(
+    {handoff_path!r}, replace(DASHBOARD_LIMITS, {limits}), threads=3, spool_folder={folder!r}
+)
 """
 
 
@@ -131,7 +130,7 @@ def start_dashboard(folder: Path) -> Iterator[Start]:
     servers: list[Gunicorn] = []
 
     def start(limits: str = "", extra: str = "", handoff: str = "handoff.sock") -> Gunicorn:
-        settings = _DASHBOARD.format(limits=limits, handoff_path=str(folder / handoff))
+        settings = _DASHBOARD.format(limits=limits, handoff_path=str(folder / handoff), folder=str(folder))
         servers.append(Gunicorn(folder, f"dashboard{len(servers)}", settings, extra))
         with servers[-1].wire() as wire:
             assert wire.get("/page").status == 200

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import signal
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from queue import SimpleQueue
@@ -91,29 +92,39 @@ def in_flight(environ: Environ, start_response: Callable[..., Any]) -> Iterable[
     return echo(environ, start_response)
 
 
-def stream(environ: Environ, start_response: Callable[..., Any]) -> Iterator[bytes]:
-    """An endless stream that ends when the worker says it is stopping."""
-    start_response("200 OK", [("Content-Type", "text/event-stream")])
-    is_stopping = environ["bloop.is_stopping"]
-    pace = Event()  # never set: only the timeout ends a wait
+class Counting:
+    """A channel that counts up."""
+
     number = 0
-    while not is_stopping():
-        yield b"data: %d\n\n" % number
-        number += 1
-        pace.wait(0.02)
-    yield b"data: end\n\n"
+
+    def pull(self) -> bytes:
+        self.number += 1
+        return b"data: %d\n\n" % self.number
+
+    def closed(self) -> None:
+        pass
 
 
-def read_or_gone(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Reads the body and writes to disk how the read ended."""
-    outcome = "read"
-    try:
-        environ["wsgi.input"].read()
-    except ConnectionError:
-        outcome = "gone"
-    with open(environ["HTTP_X_NOTE"] + ".part", "w") as note:
-        note.write(outcome)
-    os.rename(environ["HTTP_X_NOTE"] + ".part", environ["HTTP_X_NOTE"])
+def stream(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """A stream that goes on without its thread."""
+    start_response("200 OK", [("Content-Type", "text/event-stream")])
+    environ["bloop.stream"](Counting())
+    return [b"data: 0\n\n"]
+
+
+def until_stopping(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Works until the worker says it is stopping."""
+    Path(environ["QUERY_STRING"]).touch()
+    deadline_s = time.monotonic() + PATIENCE_S
+    pace = Event()  # never set: only the timeout ends a wait
+    while not environ["bloop.is_stopping"]() and time.monotonic() < deadline_s:
+        pace.wait(0.01)
+    return echo(environ, start_response)
+
+
+def note(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """Writes to disk that it was called."""
+    Path(environ["HTTP_X_NOTE"]).touch()
     start_response("200 OK", [("Content-Length", "0")])
     return []
 
@@ -129,5 +140,6 @@ ROUTES: dict[str, Callable[..., Iterable[bytes]]] = {
     "empty": empty,
     "in-flight": in_flight,
     "stream": stream,
-    "read-or-gone": read_or_gone,
+    "until-stopping": until_stopping,
+    "note": note,
 }

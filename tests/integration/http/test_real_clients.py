@@ -50,7 +50,7 @@ def test_httpx_posts_streams_and_reads_pages(base: str):
         assert client.post("/v1/echo", content=pieces()).json()["body_bytes"] == 11
         assert client.head("/v1/echo").status_code == 200
         assert client.options("/v1/echo").status_code == 200
-        assert client.get("/page").json()["SERVER_SOFTWARE"].startswith("gunicorn")
+        assert client.get("/page").json()["SERVER_SOFTWARE"] == "bloop-dashboard"
 
 
 def test_urllib3_retries_nothing_and_pools(base: str):

@@ -78,11 +78,9 @@ class Wire:
         assert self._read(2) == b"\r\n"
         return body
 
-    def chunk(self) -> bytes:
-        """One chunk of a chunked stream that goes on."""
-        data = self._read(int(self._read_until(b"\r\n"), 16))
-        assert self._read(2) == b"\r\n"
-        return data
+    def frame(self) -> bytes:
+        """One event of a stream that goes on."""
+        return self._read_until(b"\n\n")
 
     def head(self) -> str:
         """The head of an answer whose body is a stream."""

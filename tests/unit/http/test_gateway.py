@@ -141,9 +141,8 @@ def test_fault_of_the_app_is_logged_and_becomes_a_500_that_closes(app, caplog):
         response, keep_alive = call(app)
 
     assert response.startswith(b"HTTP/1.1 500 Internal Server Error\r\n")
-    assert response.endswith(
-        b'\r\nConnection: close\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n{"error": "internal error"}'
-    )
+    assert b"\r\nConnection: close\r\n" in response
+    assert response.endswith(b'\r\nDate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\n{"error": "internal error"}')
     assert not keep_alive
     assert len(caplog.records) == 1
 

@@ -50,12 +50,22 @@ def test_target_becomes_path_and_query(target, path, query):
     assert environ["RAW_URI"] == target.decode()
 
 
-def test_owner_is_asked_with_slashes_collapsed_and_without_the_query():
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [
+        (b"///v1//x?//q", b"/v1/x"),
+        (b"/v1/%69ngest", b"/v1/ingest"),
+        (b"/v1%2Fingest", b"/v1/ingest"),
+        (b"/v1/ingest%0a", b"/v1/ingest\n"),
+        (b"http://host/v1/%69ngest", b"/v1/ingest"),
+    ],
+)
+def test_owner_is_asked_for_the_path_that_the_app_gets(target, path):
     asked = []
 
-    parse_request_line(b"GET ///v1//x%2F?//q HTTP/1.1", {}, lambda path: asked.append(path) or False)
+    parse_request_line(b"GET " + target + b" HTTP/1.1", {}, lambda path: asked.append(path) or False)
 
-    assert asked == [b"/v1/x%2F"]
+    assert asked == [path]
 
 
 def test_request_line_is_parsed_once(reader):

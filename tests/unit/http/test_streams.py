@@ -69,23 +69,34 @@ def ended() -> list[int]:
 @pytest.fixture
 def running(
     pair: Callable[[], tuple[socket.socket, socket.socket]], ended: list[int], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Streams]:
+) -> Iterator[RecordedStreams]:
     """Ends before `pair`: what was added belongs to its thread, and nobody else may close it before that is over."""
     monkeypatch.setattr(streams, "TICK_S", 0.01)
-    running_streams = Streams(on_closed=lambda: ended.append(1))
+    running_streams = RecordedStreams(ended)
     yield running_streams
     running_streams.close()
+
+
+class RecordedStreams(Streams):
+    """Streams that note in `ended` when a client is gone."""
+
+    def __init__(self, ended: list[int]) -> None:
+        super().__init__()
+        self._ended = ended
+
+    def follow(self, sock: socket.socket, channel: ScriptedChannel, first: bytes = b"") -> None:
+        self.add(sock, channel, first, lambda: self._ended.append(1))
 
 
 Pair = Callable[[], tuple[socket.socket, socket.socket]]
 
 
-def test_one_thread_sends_every_client_the_bytes_of_its_channel(running: Streams, pair: Pair) -> None:
+def test_one_thread_sends_every_client_the_bytes_of_its_channel(running: RecordedStreams, pair: Pair) -> None:
     before = threading.active_count()
     clients = [pair() for _ in range(20)]
 
     for number, (server_end, _) in enumerate(clients):
-        running.add(server_end, ScriptedChannel(b"%d " % number, b"", b"end"))
+        running.follow(server_end, ScriptedChannel(b"%d " % number, b"", b"end"))
 
     for number, (_, client_end) in enumerate(clients):
         got = b""
@@ -95,10 +106,10 @@ def test_one_thread_sends_every_client_the_bytes_of_its_channel(running: Streams
     assert threading.active_count() == before + 1
 
 
-def test_without_clients_nothing_runs(running: Streams, pair: Pair) -> None:
+def test_without_clients_nothing_runs(running: RecordedStreams, pair: Pair) -> None:
     server_end, client_end = pair()
     channel = ScriptedChannel()
-    running.add(server_end, channel)
+    running.follow(server_end, channel)
     until(lambda: channel.pulls > 2, "a few pulls")
 
     client_end.close()
@@ -114,12 +125,12 @@ def test_without_clients_nothing_runs(running: Streams, pair: Pair) -> None:
 
 
 def test_a_client_that_reads_nothing_is_dropped_and_the_others_are_not(
-    running: Streams, pair: Pair, ended: list[int]
+    running: RecordedStreams, pair: Pair, ended: list[int]
 ) -> None:
     (slow, _sleeper), (server_end, client_end) = pair(), pair()
     flood, channel = Flood(), ScriptedChannel()
-    running.add(slow, flood)
-    running.add(server_end, channel)
+    running.follow(slow, flood)
+    running.follow(server_end, channel)
 
     until(lambda: flood.ends, "the flood to be dropped")
 
@@ -129,11 +140,11 @@ def test_a_client_that_reads_nothing_is_dropped_and_the_others_are_not(
     assert (flood.ends, channel.ends, ended) == (1, 0, [1])
 
 
-def test_a_slow_client_gets_all_waiting_bytes_in_order(running: Streams, pair: Pair) -> None:
+def test_a_slow_client_gets_all_waiting_bytes_in_order(running: RecordedStreams, pair: Pair) -> None:
     server_end, client_end = pair()
     server_end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
     channel = ScriptedChannel(*[b"%05d" % n * 400 for n in range(20)])
-    running.add(server_end, channel)
+    running.follow(server_end, channel)
     until(lambda: not channel.chunks, "all of it to be pulled")
 
     got = b""
@@ -143,11 +154,11 @@ def test_a_slow_client_gets_all_waiting_bytes_in_order(running: Streams, pair: P
 
 
 def test_a_channel_that_ends_or_breaks_closes_its_client_alone(
-    running: Streams, pair: Pair, ended: list[int], caplog: pytest.LogCaptureFixture
+    running: RecordedStreams, pair: Pair, ended: list[int], caplog: pytest.LogCaptureFixture
 ) -> None:
     clients = [(pair(), channel) for channel in (ScriptedChannel(b"bye", None), Broken(), ScriptedChannel())]
     for (server_end, _), channel in clients:
-        running.add(server_end, channel)
+        running.follow(server_end, channel)
 
     (_, bye), (_, broken), (_, open_) = (sockets for sockets, _ in clients)
     assert bye.recv(100) == b"bye"
@@ -161,13 +172,13 @@ def test_a_channel_that_ends_or_breaks_closes_its_client_alone(
 
 
 def test_a_client_that_closed_before_it_was_added_is_counted_out(
-    running: Streams, pair: Pair, ended: list[int]
+    running: RecordedStreams, pair: Pair, ended: list[int]
 ) -> None:
     server_end, _ = pair()
     server_end.close()
     channel = ScriptedChannel()
 
-    running.add(server_end, channel)
+    running.follow(server_end, channel)
 
     until(lambda: ended, "it to be counted out")
     assert channel.ends == 1
@@ -183,12 +194,12 @@ class Vanishing(socket.socket):
 
 
 def test_a_client_that_vanishes_during_a_write_ends_only_its_own_stream(
-    running: Streams, pair: Pair, ended: list[int]
+    running: RecordedStreams, pair: Pair, ended: list[int]
 ) -> None:
     (doomed, _), (ours, theirs) = pair(), pair()
     vanishing, channel = ScriptedChannel(b"more than one byte"), ScriptedChannel()
-    running.add(ours, channel)
-    running.add(Vanishing(fileno=doomed.detach()), vanishing)
+    running.follow(ours, channel)
+    running.follow(Vanishing(fileno=doomed.detach()), vanishing)
 
     until(lambda: vanishing.ends, "it to be counted out")
 
@@ -199,11 +210,11 @@ def test_a_client_that_vanishes_during_a_write_ends_only_its_own_stream(
 
 def test_closing_ends_every_client_and_keeps_no_descriptor(pair: Pair, ended: list[int]) -> None:
     before = len(os.listdir("/proc/self/fd"))
-    streams = Streams(on_closed=lambda: ended.append(1))
+    streams = RecordedStreams(ended)
     clients = [pair() for _ in range(3)]
     channels = [ScriptedChannel() for _ in clients]
     for (server_end, _), channel in zip(clients, channels, strict=True):
-        streams.add(server_end, channel)
+        streams.follow(server_end, channel)
     until(lambda: all(channel.pulls for channel in channels), "every channel to be pulled")
 
     streams.close()
