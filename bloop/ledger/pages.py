@@ -45,6 +45,7 @@ _OUTCOMES = {
     Outcome.INTERRUPTED: ("Interrupted", "The worker was killed before it answered.", "lost"),
     Outcome.DEAD_LETTER: ("Not storable", "Accepted, but could not be stored. Kept with the reason.", "lost"),
     Outcome.DISCARDED: ("Project deleted", "The project was deleted while they were queued.", "refused"),
+    Outcome.OVER_LIMIT: ("Over the limit", "The project reached limits.bytes_per_day. The sender was told.", "refused"),
     Outcome.RATE_LIMITED: ("Rate limited", "One client address exceeded rate_limit.", "refused"),
     Outcome.BAD_SIGNATURE: ("Bad signature", "Not signed, or not with the given key.", "refused"),
     Outcome.UNKNOWN_KEY: ("Unknown key", "No project has this key: mistyped, rotated or deleted.", "refused"),

@@ -6,6 +6,7 @@ from collections.abc import Container, Sequence
 
 import msgspec
 
+from bloop.base.config import ProjectLimits
 from bloop.base.outcomes import Category
 from bloop.db.engine import Db
 from bloop.pipeline.signals import Signal
@@ -28,7 +29,7 @@ class NoteStore:
     is_counted = False
     unsettled = 0
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, limits: ProjectLimits) -> None:
         self._db = db
 
     def decode(self, payload: bytes, version: int) -> Rejection:

@@ -33,8 +33,9 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
-from bloop.pipeline import dead_letters, signals
+from bloop.pipeline import day_bytes, dead_letters, signals
 from bloop.pipeline import ledger_lines as ledger
+from bloop.pipeline.day_bytes import DayTotal
 from bloop.pipeline.kinds import KindStore, Record
 from bloop.pipeline.ring_account import Account, LaneCount, RingAccount, SpillOrphan
 from bloop.pipeline.signals import Signal
@@ -57,6 +58,7 @@ class BatchResult:
     discarded: int = 0
     signals: int = 0
     received: Counter[int] = field(default_factory=Counter)  # ms → records received then, for how long they waited
+    day_totals: list[DayTotal] = field(default_factory=list)  # bytes of the projects and days it had records of
 
 
 @dataclass(slots=True)
@@ -164,6 +166,7 @@ class Store:
                 signals.append(self._db, batch.signals)
                 self._bury(batch, now_ms)
                 received = self._settle_ledger(batch, cells, now_ms)
+                day_totals = self._count_bytes(batch)
                 self._account.save_positions(positions)
         except BaseException:
             for kind in kinds:
@@ -173,7 +176,9 @@ class Store:
         for kind in kinds:
             kind.commit(is_settled=settle)
         self._account.commit()
-        return BatchResult(received.total(), len(batch.dead), len(batch.discarded), len(batch.signals), received)
+        return BatchResult(
+            received.total(), len(batch.dead), len(batch.discarded), len(batch.signals), received, day_totals
+        )
 
     def _sort(self, records: Sequence[RingRecord]) -> _Batch:
         batch = _Batch(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
@@ -262,6 +267,13 @@ class Store:
         ledger.add_outcomes(self._db, ((*line, count) for line, count in lines.items()))
         self._account.fold(cells, batch.drained, now_ms)
         return received
+
+    def _count_bytes(self, batch: _Batch) -> list[DayTotal]:
+        sums: Counter[tuple[int, int]] = Counter()
+        for kind, decoded in batch.by_kind.items():
+            if self._kinds[kind].is_counted and decoded.records:
+                sums += day_bytes.add_up(decoded.records, decoded.payloads)
+        return day_bytes.add(self._db, sums)
 
     def _category_of(self, kind: int) -> int:
         """Also of kinds without a store here: a release that has one counted them."""

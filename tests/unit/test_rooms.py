@@ -32,7 +32,7 @@ SPINE: dict[str, set[str]] = {
     "grouping": {"base", "records"},
     "ingest": {"base", "records", "grouping", "ring"},
     "pipeline": {"base", "db", "records"},
-    "features": {"db", "pipeline"},
+    "features": {"base", "db", "pipeline"},
     "site": {"base", "db", "auth", "ring"},
     "cli_kit": {"base", "db", "ring"},
 }
@@ -94,7 +94,7 @@ INGEST_WORKER_LOADS = {
         "admit app body compose credentials dialect dialects dialects.native dialects.native_event hmac_signature keys "
         "limits parsed refusal_notes registry"
     ),
-    "pipeline": "dictionaries",
+    "pipeline": "day_bytes dictionaries",
     "projects": "read store write_keys write_keys.read",
     "records": "dictionary event event_record record",
     "ring": (
@@ -115,11 +115,14 @@ WRITER_LOADS = {
     "grouping": "normalize fingerprint_v1",
     "ingest": "compose dialects dialects.native_event limits parsed",
     "issues": (
-        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind status status.audit "
+        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind limits "
+        "limits.combinations limits.model limits.names limits.sketch limits.store limits.users status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
-    "pipeline": "dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store",
+    "pipeline": (
+        "day_bytes dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store"
+    ),
     "projects": "read store",
     "records": "dictionary error_record event event_record record",
     "releases": "model read",
