@@ -21,8 +21,8 @@ from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey
 from bloop.issues.limits import combinations
 from bloop.issues.limits.names import Names
-from bloop.issues.limits.store import add_overflows
 from bloop.pipeline import dictionaries
+from bloop.pipeline.ledger_lines import add_overflows
 from bloop.pipeline.signals import Signal
 from bloop.records import error_record
 from bloop.records.dictionary import current

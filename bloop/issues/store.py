@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from bloop.base.clock import hour_of
 from bloop.base.config import ProjectLimits
+from bloop.base.limits import Limit
 from bloop.db import word_search
 from bloop.db.engine import Db
 from bloop.issues.counts.fold import CountedEvent, Totals, seen
@@ -17,9 +18,10 @@ from bloop.issues.events.store import IncomingEvent, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey, Owner
 from bloop.issues.limits import users as issue_users
-from bloop.issues.limits.model import BY_LIMITS, OVERFLOW_FINGERPRINT, Limit, describe_overflow
-from bloop.issues.limits.store import IssueBudget, add_overflows
+from bloop.issues.limits.model import BY_LIMITS, OVERFLOW_FINGERPRINT, describe_overflow
+from bloop.issues.limits.store import IssueBudget
 from bloop.issues.status import follow as lifecycle
+from bloop.pipeline.ledger_lines import add_overflows
 from bloop.pipeline.signals import Signal, SignalKind
 from bloop.records.event_record import DictionaryOf, EventRecord, decode, fingerprint_number, number_text
 

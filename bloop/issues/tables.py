@@ -96,17 +96,6 @@ DELETE FROM new_issue_counts WHERE (project_id, hour_ms) IN (
      WHERE n.project_id = p.id AND n.hour_ms < :before_ms
      LIMIT :rows_max)
 """
-_PURGE_OVERFLOW_COUNTS = """
-DELETE FROM overflow_counts WHERE (project_id, hour_ms, kind) IN (
-    SELECT project_id, hour_ms, kind FROM overflow_counts WHERE project_id = :project_id LIMIT :rows_max)
-"""
-_PRUNE_OVERFLOW_COUNTS = """
-DELETE FROM overflow_counts WHERE (project_id, hour_ms, kind) IN (
-    SELECT o.project_id, o.hour_ms, o.kind
-      FROM projects AS p CROSS JOIN overflow_counts AS o
-     WHERE o.project_id = p.id AND o.hour_ms < :before_ms
-     LIMIT :rows_max)
-"""
 _PURGE_EVENT_DIMS = """
 DELETE FROM event_dims WHERE id IN (SELECT id FROM event_dims WHERE project_id = :project_id LIMIT :rows_max)
 """
@@ -183,7 +172,6 @@ TABLES = (
     ),
     Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
-    Table(name="overflow_counts", purge=(_PURGE_OVERFLOW_COUNTS,), keep=Keep.LEDGER, prune=_PRUNE_OVERFLOW_COUNTS),
     Table(name="settled"),
     Table(name="deleted_issues"),
     Table(name="dictionaries", is_missed=True),

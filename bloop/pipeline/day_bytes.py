@@ -42,13 +42,16 @@ class DayTotal(NamedTuple):
     byte_count: int
 
 
-def add_up(records: Sequence[_Head], payloads: Sequence[bytes]) -> Counter[tuple[int, int]]:
-    """Day and project → bytes. Nearly every batch has one of each, which needs no look at each record."""
-    projects = {record.project_id for record in records}
-    first_ms = min(record.received_at_ms for record in records)
-    last_ms = max(record.received_at_ms for record in records)
-    if len(projects) == 1 and day_of(first_ms) == day_of(last_ms):
-        return Counter({(day_of(first_ms), projects.pop()): sum(map(len, payloads))})
+def add_up(
+    places: Iterable[tuple[int, int]], records: Sequence[_Head], payloads: Sequence[bytes]
+) -> Counter[tuple[int, int]]:
+    """Day and project → bytes. `places` are the records' times of receipt and projects, each once.
+
+    Nearly every batch has one day and one project, and then no record is looked at by itself.
+    """
+    days = {(day_of(at_ms), project_id) for at_ms, project_id in places}
+    if len(days) == 1:
+        return Counter({days.pop(): sum(map(len, payloads))})
     sums: Counter[tuple[int, int]] = Counter()
     for record, payload in zip(records, payloads, strict=True):
         sums[day_of(record.received_at_ms), record.project_id] += len(payload)

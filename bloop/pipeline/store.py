@@ -165,8 +165,7 @@ class Store:
                         batch.signals += kind.settle(batch.projects)
                 signals.append(self._db, batch.signals)
                 self._bury(batch, now_ms)
-                received = self._settle_ledger(batch, cells, now_ms)
-                day_totals = self._count_bytes(batch)
+                received, day_totals = self._settle_ledger(batch, cells, now_ms)
                 self._account.save_positions(positions)
         except BaseException:
             for kind in kinds:
@@ -247,10 +246,16 @@ class Store:
                 payload=payload,
             )
 
-    def _settle_ledger(self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int) -> Counter[int]:
-        """Book the outcomes of the batch, and the growth of the lanes' counters; stored records by ms of receipt."""
+    def _settle_ledger(
+        self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int
+    ) -> tuple[Counter[int], list[DayTotal]]:
+        """Book the outcomes and bytes of the batch, and the growth of the lanes' counters.
+
+        Returns the stored records by ms of receipt, and what the days they were received in hold now.
+        """
         lines: Counter[tuple[int, int, int, int]] = Counter()
         received: Counter[int] = Counter()
+        sizes: Counter[tuple[int, int]] = Counter()  # day and project → bytes
         for kind, decoded in batch.by_kind.items():
             if not self._kinds[kind].is_counted:
                 continue
@@ -259,6 +264,8 @@ class Store:
             for (at_ms, project_id), count in stored.items():  # a millisecond has several; a minute very many
                 lines[minute_of(at_ms), project_id, category, Outcome.STORED] += count
                 received[at_ms] += count
+            if stored:
+                sizes.update(day_bytes.add_up(stored, decoded.records, decoded.payloads))
         minute = minute_of(now_ms)
         for kind, _, project_id, _ in batch.dead:
             lines[minute, project_id, self._category_of(kind), Outcome.DEAD_LETTER] += 1
@@ -266,14 +273,7 @@ class Store:
             lines[minute, project_id, self._category_of(kind), Outcome.DISCARDED] += 1
         ledger.add_outcomes(self._db, ((*line, count) for line, count in lines.items()))
         self._account.fold(cells, batch.drained, now_ms)
-        return received
-
-    def _count_bytes(self, batch: _Batch) -> list[DayTotal]:
-        sums: Counter[tuple[int, int]] = Counter()
-        for kind, decoded in batch.by_kind.items():
-            if self._kinds[kind].is_counted and decoded.records:
-                sums += day_bytes.add_up(decoded.records, decoded.payloads)
-        return day_bytes.add(self._db, sums)
+        return received, day_bytes.add(self._db, sizes)
 
     def _category_of(self, kind: int) -> int:
         """Also of kinds without a store here: a release that has one counted them."""

@@ -20,7 +20,7 @@ APPLIED = {
     "0009_backups": "f19a9a1acae3c8c282e7c22a21ad4b5f399a2e8f8d485b7fb6b140daa9f470e5",
     "0010_categories": "f89370b184731712fae6048ba554049b06b46ddd73a78831b64f56f7a0fea6ec",
     "0011_rows": "5752788a5a76ad4deb7733dcd7eef160da1207088842af8f1dda79680ebe54bb",
-    "0012_limits": "76cd8567b4db8c2ca34ae9a5aa783737fecd42c77a95c17004337a172c44ddec",
+    "0012_limits": "7a2b8ae2d5a446626590d1d1d55f9bab9f9efc7b1cf37e903a7138fb37316e86",
     "0013_key_rotation": "a1fd401c23e9a2580e6b133e0c4fbb8db6c8dafdd47f54d85e96ce44872fc2df",
     "0014_project_options": "812aa90757f1c4f9fe650c890ad5d3e5dbc7ab24813cdf523c6581e53680fda9",
     "0015_issue_retention": "812f735955995cbc3fc507a1e9c35974fd087d8e2ebff8b2f96e5e442dcf7c54",

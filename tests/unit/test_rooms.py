@@ -70,6 +70,7 @@ READS: dict[tuple[str, str], str] = {
     ("backup", "projects"): "and its projects",
     ("health", "alerts"): "/metrics counts deliveries",
     ("health", "backup"): "/metrics says when the last good backup was",
+    ("health", "issues"): "which project is near a limit",
     ("health", "processes"): "whether background processes answer",
     ("onboarding", "issues"): "whether a first event has arrived",
     ("onboarding", "projects"): "of which project",
@@ -107,7 +108,7 @@ WRITER_LOADS = {
     "auth": "principal scopes",
     "base": (
         "clock config config.checks config.loading config.sections config.settings config.sources "
-        "config.values credentials errors json_body log machine memory meters outcomes pid_file systemd "
+        "config.values credentials errors json_body limits log machine memory meters outcomes pid_file systemd "
         "timestamps tuning"
     ),
     "db": "checkpoint connection engine errors migrate sizes tables word_search",

@@ -4,7 +4,7 @@
 -- The names that the counters know. The rest are counted as '(overflow)'.
 CREATE TABLE project_names (
     project_id INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
-    kind       INTEGER NOT NULL,                        -- bloop/issues/limits/model.py: 3 release … 6 source
+    kind       INTEGER NOT NULL,                        -- bloop/base/limits.py: 3 release … 6 source
     name       TEXT    NOT NULL,
     PRIMARY KEY (project_id, kind, name)
 ) WITHOUT ROWID;
@@ -30,9 +30,8 @@ END;
 CREATE TRIGGER project_names_counted_on_delete AFTER DELETE ON project_names BEGIN
     UPDATE kept_counts SET row_count = row_count - 1 WHERE project_id = old.project_id AND kind = old.kind;
 END;
-CREATE TRIGGER aggregates_counted_on_insert AFTER INSERT ON aggregates BEGIN
-    INSERT INTO kept_counts VALUES (new.project_id, 7, 1) ON CONFLICT DO UPDATE SET row_count = row_count + 1;
-END;
+-- Rows of aggregates are counted by the writer when it has made them (bloop/issues/counts/store.py): a trigger would make
+-- each of its upserts a statement that must be undone by itself, and there are thousands a second.
 CREATE TRIGGER aggregates_counted_on_delete AFTER DELETE ON aggregates BEGIN
     UPDATE kept_counts SET row_count = row_count - 1 WHERE project_id = old.project_id AND kind = 7;
 END;

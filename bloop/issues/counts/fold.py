@@ -12,9 +12,9 @@ from operator import itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from bloop.base.clock import MINUTE_MS, hour_of
+from bloop.base.limits import Limit
 from bloop.issues.events.store import Uncounted
 from bloop.issues.fingerprints.store import Owner
-from bloop.issues.limits.model import Limit
 from bloop.issues.limits.names import AdmittedDims, DimsKey
 from bloop.records.event_record import NO_USER, Dims
 

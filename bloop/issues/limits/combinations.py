@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from bloop.base.limits import OVERFLOW_NAME, Limit
 from bloop.db.engine import Db
 from bloop.issues.counts.fold import Totals, widen
 from bloop.issues.fingerprints.store import Owner
-from bloop.issues.limits.model import OVERFLOW_NAME, Limit
 from bloop.issues.limits.names import count_of
 
 _SELECT = "SELECT 1 FROM aggregates WHERE fingerprint_id = ? AND release = ? AND environment = ?"

@@ -11,63 +11,20 @@ LIMITS-3  What a project has already stays what it is: a lower limit only refuse
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from enum import IntEnum
 
 from bloop.base.clock import HOUR_MS, hour_of
-from bloop.base.config import ProjectLimits
+from bloop.base.limits import Limit
 
 OVERFLOW_FINGERPRINT = "overflow"
-OVERFLOW_NAME = "(overflow)"
 BY_LIMITS = "limits"  # issues.fingerprint_algorithm of the issue that bloop makes for OVERFLOW_FINGERPRINT
 
 
-class Limit(IntEnum):
-    """What is limited. Codes are stored: append, never renumber."""
-
-    NEW_ISSUES = 1
-    ISSUES = 2
-    RELEASES = 3
-    ROUTES = 4
-    ENVIRONMENTS = 5
-    SOURCES = 6
-    COMBINATIONS = 7
-    BYTES = 8
-
-    @property
-    def key(self) -> str:
-        """Its setting in [limits], which is also its name in the API."""
-        return _KEYS[self]
-
-    @property
-    def words(self) -> str:
-        """As in "10,000 releases"."""
-        return _WORDS[self]
-
-    def of(self, limits: ProjectLimits) -> int:
-        """The number that is set; 0 for no limit."""
-        return int(getattr(limits, self.key))
-
-
-_KEYS = {
-    Limit.NEW_ISSUES: "new_issues_per_hour",
-    Limit.ISSUES: "issues",
-    Limit.RELEASES: "releases",
-    Limit.ROUTES: "routes",
-    Limit.ENVIRONMENTS: "environments",
-    Limit.SOURCES: "sources",
-    Limit.COMBINATIONS: "combinations",
-    Limit.BYTES: "bytes_per_day",
-}
-_WORDS = {
-    Limit.NEW_ISSUES: "new issues this hour",
-    Limit.ISSUES: "issues",
-    Limit.RELEASES: "releases",
-    Limit.ROUTES: "routes",
-    Limit.ENVIRONMENTS: "environments",
-    Limit.SOURCES: "sources",
-    Limit.COMBINATIONS: "combinations of issue, release and environment",
-    Limit.BYTES: "bytes today",
-}
+def describe_users(count: int, *, is_estimate: bool) -> str:
+    """`812`, `9,431`, or `about 12,400`: an estimate has three digits worth saying."""
+    if not is_estimate:
+        return f"{count:,}"
+    unit = 10 ** max(0, len(str(count)) - 3)
+    return f"about {(count + unit // 2) // unit * unit:,}"
 
 
 def describe_overflow(limit: Limit, number: int, received_at_ms: int) -> str:

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping
 from typing import NamedTuple
 
 from bloop.base.config import ProjectLimits
+from bloop.base.limits import OVERFLOW_NAME, Limit
 from bloop.db.engine import Db
-from bloop.issues.limits.model import OVERFLOW_NAME, Limit
 from bloop.records.event_record import Dims, decode_dims
 
 CACHE_MAX = 25_000  # dims by project and bytes, about 8 MB; past it the oldest half goes

@@ -1,14 +1,13 @@
-"""New issues that a project may still have, and the counts of events that a limit put elsewhere."""
+"""New issues that a project may still have."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 
 from bloop.base.clock import hour_of
 from bloop.base.config import ProjectLimits
+from bloop.base.limits import Limit
 from bloop.db.engine import Db
-from bloop.issues.limits.model import Limit
 
 # Both served by their primary keys; the triggers of `issues` keep the first.
 _SELECT_ISSUES = "SELECT coalesce(sum(issue_count), 0) FROM status_counts WHERE project_id = ?"
@@ -17,13 +16,6 @@ _ADD_NEW_ISSUES = """
 INSERT INTO new_issue_counts VALUES (?, ?, ?)
     ON CONFLICT (project_id, hour_ms) DO UPDATE SET issue_count = new_issue_counts.issue_count + excluded.issue_count
 """
-_ADD_OVERFLOWS = """
-INSERT INTO overflow_counts VALUES (?, ?, ?, ?)
-    ON CONFLICT (project_id, hour_ms, kind) DO UPDATE
-   SET event_count = overflow_counts.event_count + excluded.event_count
-"""
-
-Overflows = Mapping[tuple[int, int, Limit], int]  # project, hour, limit → events
 
 
 class IssueBudget:
@@ -57,13 +49,3 @@ class IssueBudget:
         """Store how many were made in which hour."""
         if self._made:
             self._db.executemany(_ADD_NEW_ISSUES, [(*hour, count) for hour, count in self._made.items()])
-
-
-def add_overflows(db: Db, overflows: Overflows) -> None:
-    """Count events that were stored under `overflow` or counted under `(overflow)`."""
-    if overflows:
-        db.executemany(_ADD_OVERFLOWS, _rows(overflows))
-
-
-def _rows(overflows: Overflows) -> Iterable[tuple[int, int, int, int]]:
-    return ((project_id, hour_ms, int(limit), count) for (project_id, hour_ms, limit), count in overflows.items())

@@ -12,9 +12,9 @@ import pytest
 
 from bloop.base.clock import DAY_MS, HOUR_MS, day_of
 from bloop.base.config import NO_LIMITS, ProjectLimits
+from bloop.base.limits import OVERFLOW_NAME, Limit
 from bloop.db import connection, migrate, word_search
 from bloop.features import make_kinds
-from bloop.issues.limits.model import OVERFLOW_NAME, Limit
 from bloop.issues.limits.sketch import Sketch
 from bloop.pipeline import day_bytes
 from bloop.pipeline.store import RingRecord, Store
