@@ -16,6 +16,7 @@ import msgspec
 
 from bloop.accounts.links import store as login_links
 from bloop.base.clock import DAY_MS, now_ms
+from bloop.base.config import NO_LIMITS
 from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.bench.instance import SECRET
@@ -113,7 +114,7 @@ def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str
 
 
 def _store(db: apsw.Connection, project_id: int, events: int, issues: int, span_ms: int) -> None:
-    store = Store(db, 1, make_kinds(db))
+    store = Store(db, 1, make_kinds(db, NO_LIMITS))
     batch: list[RingRecord] = []
     batches = 0
     for record in _records(project_id, events, issues, span_ms):

@@ -29,10 +29,10 @@ from benchmarks.queries import connect, sign_in
 from benchmarks.ratios import Figures, Ratio, compare_sides, table_of
 from benchmarks.report import RESULTS, commit_name
 from benchmarks.run import OTHERS_CORES_MAX, OtherPrograms
-from benchmarks.trees import ROOT, checked_out, environ_of, prepare, python_for, short_name
+from benchmarks.trees import ROOT, checked_out, environ_of, has_limits, prepare, python_for, short_name
 from bloop.bench.about import machine
 from bloop.bench.background import BackgroundLoad
-from bloop.bench.instance import BenchInstance, check_on_disk, spent
+from bloop.bench.instance import NO_LIMITS_ENVIRON, BenchInstance, check_on_disk, spent
 from bloop.bench.load import LoadResult, run_load
 from bloop.bench.measure import CountError
 from bloop.bench.percentiles import summary_ms
@@ -166,7 +166,8 @@ def measure_side(
     """One run of one side: all scenarios, or those named, on one bloop that is made for it."""
     figures: dict[str, float] = {}
     say("starting")
-    with BenchInstance(folder, side.python, **environ_of(side.tree)) as instance:
+    environ = environ_of(side.tree) | (NO_LIMITS_ENVIRON if has_limits(side.tree) else {})
+    with BenchInstance(folder, side.python, **environ) as instance:
         side_run = SideRun(instance, scale, warn)
         side_run.send(side_run.closed_loop("warm", scale.warm_up_events))
         for name in only or SCENARIOS:

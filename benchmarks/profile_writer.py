@@ -20,6 +20,7 @@ import apsw
 
 from benchmarks.stopwatch import Steps
 from bloop.base.clock import now_ms
+from bloop.base.config import NO_LIMITS
 from bloop.base.json_body import decode_json
 from bloop.bench.corpus import Corpus
 from bloop.db import connection, migrate
@@ -130,7 +131,7 @@ class WalMeter:
 def run_store(records: list[RingRecord], batch: int, *, by_step: bool) -> StoreRun:
     """Store every record in batches of `batch`; with `by_step` the run is slower by the cost of the stopwatch."""
     with fresh_database() as (db, _):
-        subject = Store(db, 1, make_kinds(db))
+        subject = Store(db, 1, make_kinds(db, NO_LIMITS))
         meter = WalMeter(db)
         warm = min(WARM_UP, len(records) // 4)
         _store_all(subject, records[:warm], batch, meter)

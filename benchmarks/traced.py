@@ -17,7 +17,7 @@ from benchmarks.profile_writer import encoded_records, fresh_database
 from bloop import features
 from bloop.accounts.sign_ins.store import create_sign_in
 from bloop.base.clock import now_ms
-from bloop.base.config import Auth, Settings
+from bloop.base.config import NO_LIMITS, Auth, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.bench import rendering
 from bloop.bench.corpus import Corpus
@@ -71,7 +71,7 @@ def store_record() -> Iterator[Work]:
     """From one record to rows, committed. Every call stores another record, of a new issue."""
     records = iter(encoded_records(3))
     with fresh_database() as (db, _):
-        event_store = Store(db, 1, make_kinds(db))
+        event_store = Store(db, 1, make_kinds(db, NO_LIMITS))
         position = 0
 
         def store() -> None:
@@ -87,7 +87,7 @@ def store_record() -> Iterator[Work]:
 def open_issue_page() -> Iterator[Work]:
     """The page of an issue with events of several releases, as a signed-in browser gets it."""
     with fresh_database() as (db, path):
-        Store(db, 1, make_kinds(db)).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())
+        Store(db, 1, make_kinds(db, NO_LIMITS)).store(encoded_records(EVENTS_OF_PAGE), {}, (), now_ms=now_ms())
         with db:
             cookie = create_sign_in(db, None, now_ms=now_ms(), ttl_s=SIGN_IN_TTL_S)
         (fingerprint,) = db.execute(_HOTTEST).fetchone() or ("",)

@@ -17,6 +17,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent  # the working tree
 REQUIREMENTS = Path("requirements") / "runtime.txt"
+LIMITS = Path("bloop") / "issues" / "limits"
 INSTALL_WITHIN_S = 600.0
 _PRINT_FILES = "import bloop, workers; print(bloop.__file__, workers.__file__, sep='\\n')"
 
@@ -53,6 +54,11 @@ def short_name(commit: str) -> str:
 def environ_of(tree: Path) -> dict[str, str]:
     """Variables that make a process run the code of a tree (TREE-2)."""
     return {"PYTHONPATH": str(tree)}
+
+
+def has_limits(tree: Path) -> bool:
+    """Whether the bloop of a tree knows the section [limits]; an older one refuses to start with it."""
+    return (tree / LIMITS).exists()
 
 
 def python_for(tree: Path, folder: Path) -> Path:

@@ -12,9 +12,12 @@ from functools import cache
 from pkgutil import resolve_name
 from typing import Any
 
+from bloop.base.config import ProjectLimits
 from bloop.db.engine import Db
 from bloop.db.tables import Table
 from bloop.pipeline.kinds import KindStore
+
+DEFAULT_LIMITS = ProjectLimits()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +26,7 @@ class Feature:
 
     name: str
     tables: str = ""  # tuple[bloop.db.tables.Table, ...]
-    kinds: tuple[str, ...] = ()  # classes that implement bloop.pipeline.kinds.KindStore, made with a connection
+    kinds: tuple[str, ...] = ()  # classes that implement bloop.pipeline.kinds.KindStore, made with Db and limits
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
@@ -101,9 +104,9 @@ def table(name: str) -> Table:
     return next(table for table in tables() if table.name == name)
 
 
-def make_kinds(db: Db) -> list[KindStore]:
-    """The stores of every kind of record, for one writer."""
-    return [resolve_name(kind)(db) for feature in FEATURES for kind in feature.kinds]
+def make_kinds(db: Db, limits: ProjectLimits = DEFAULT_LIMITS) -> list[KindStore]:
+    """The stores of every kind of record, for one writer; `limits` are those of each project."""
+    return [resolve_name(kind)(db, limits) for feature in FEATURES for kind in feature.kinds]
 
 
 def mounts() -> list[Any]:

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from bloop.base import clock
-from bloop.base.config import Settings
+from bloop.base.config import ProjectLimits, Settings
 from bloop.base.errors import ConfigError, RingError
 from bloop.db.engine import Db
 from bloop.pipeline import lost_rings
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 _DRAIN_RECORDS = 1000
 _DRAIN_BYTES = 4 * 1024 * 1024
 
-MakeKinds = Callable[[Db], Iterable[KindStore]]
+MakeKinds = Callable[[Db, ProjectLimits], Iterable[KindStore]]
 
 
 class WriterRing(NamedTuple):
@@ -61,7 +61,7 @@ def open_ring(settings: Settings, db: Db, make_kinds: MakeKinds, handles: ExitSt
     handles.callback(consumer.close)
     if fd is not None:
         _lock(fd, folder)  # only now: a second writer of this ring is to be told so
-    store = Store(db, segment.ring_id, make_kinds(db), orphans=consumer.orphans)
+    store = Store(db, segment.ring_id, make_kinds(db, settings.limits), orphans=consumer.orphans)
     consumer.resume(store.positions())
     spill.sync_folder(folder)  # before positions in it are forgotten
     return WriterRing(segment, consumer, store)
@@ -85,7 +85,7 @@ def _create(settings: Settings, db: Db, make_kinds: MakeKinds) -> Segment:
             stat = old.stat()
             is_in_use = stat.consumer_claimed or any(lane.claimed for lane in stat.lanes)
             if not is_in_use and not old.is_laid_out(**geometry):
-                _drain(old, db, make_kinds)
+                _drain(old, db, make_kinds(db, settings.limits))
     return Segment.create(settings.ring_name, **geometry)
 
 
@@ -97,11 +97,11 @@ def _attach_existing(name: str) -> Segment | None:
         return None
 
 
-def _drain(old: Segment, db: Db, make_kinds: MakeKinds) -> None:
+def _drain(old: Segment, db: Db, kinds: Iterable[KindStore]) -> None:
     """Store what is in its lanes, exactly once. What it has spilled becomes an orphan of it, for later (RINGS-1)."""
     log.info("storing %d records of the ring as it was", old.stat().pending_records, extra={"action": "ring_drained"})
     with closing(Consumer.claim(old)) as consumer:
-        store = Store(db, old.ring_id, make_kinds(db))
+        store = Store(db, old.ring_id, kinds)
         consumer.resume(store.positions())
         while (batch := consumer.read(_DRAIN_RECORDS, _DRAIN_BYTES)).positions:
             store.store(batch.records, batch.positions, consumer.cells(), now_ms=clock.now_ms())

@@ -26,12 +26,13 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
 from gunicorn.errors import HaltServer
 
+from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import BloopError, LaneUnavailable, RingMissing
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.ingest.keys import ProjectKey, ProjectKeys, WriteKey
-from bloop.pipeline import dictionaries
+from bloop.pipeline import day_bytes, dictionaries
 from bloop.projects import store as projects
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
@@ -204,8 +205,18 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
             return [WriteKey(row.project_id, row.kind, row.key) for row in list_valid_write_keys(db)]
 
-    secret = settings.auth.hmac_secret
-    return ProjectKeys(load, lambda: segment.generation, secret, default_project_id, load_write_keys=load_write_keys)
+    def load_spent() -> Mapping[int, int]:
+        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            return day_bytes.spent_until(db, clock.now_ms(), settings.limits.bytes_per_day)
+
+    return ProjectKeys(
+        load,
+        lambda: segment.generation,
+        settings.auth.hmac_secret,
+        default_project_id,
+        load_write_keys=load_write_keys,
+        load_spent=load_spent,
+    )
 
 
 def _pack_with_newest(db: Db) -> None:

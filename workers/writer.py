@@ -25,6 +25,7 @@ from bloop.db.checkpoint import checkpoint, empty_log, on_commit
 from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.pipeline import dictionaries
+from bloop.pipeline.day_bytes import Spending
 from bloop.pipeline.store import BatchResult
 from bloop.projects import store as projects
 from bloop.retention import disk
@@ -70,6 +71,7 @@ class Writer:
         self._leftovers = Leftovers()
         self._wal_pages = 0
         self._wal_pages_max = CHECKPOINT_WAL_PAGES
+        self._spending = Spending(settings.limits.bytes_per_day)
         on_commit(db, self._note_wal_pages)
 
     def run(self, stop: StopFlag) -> bool:
@@ -109,6 +111,8 @@ class Writer:
             self._enter_trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
+        if self._spending.is_news(done.day_totals):
+            self._segment.bump_generation()  # ingest workers look again whose day is spent
         if batch.records:
             self._measure(done, time.perf_counter_ns() - started_ns)
         self._is_behind = batch.full

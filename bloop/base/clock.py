@@ -22,3 +22,8 @@ def minute_of(at_ms: int) -> int:
 def hour_of(at_ms: int) -> int:
     """The start of the hour `at_ms` falls in, in ms; bloop's `hour_bucket`."""
     return at_ms - at_ms % HOUR_MS
+
+
+def day_of(at_ms: int) -> int:
+    """The start of the day (UTC) `at_ms` falls in, in ms."""
+    return at_ms - at_ms % DAY_MS

@@ -41,6 +41,7 @@ class Outcome(IntEnum):
     INTERRUPTED = 11  # its worker was killed before it was in the ring, or the machine stopped before it was stored
     DEAD_LETTER = 12  # in the ring but not storable; kept in dead_letters with the reason
     DISCARDED = 13  # its project was deleted while it waited
+    OVER_LIMIT = 14  # its project has spent the bytes of the day; the client got "dropped"
 
     @property
     def label(self) -> str:

@@ -18,6 +18,7 @@ class Reason(StrEnum):
     RETENTION_STALE = "retention_stale"
     DELIVERIES_FAILING = "deliveries_failing"
     BACKUP_FAILING = "backup_failing"
+    LIMIT_MET = "limit_met"  # a project keeps as much as [limits] allows
 
 
 STOPS_SERVICE = frozenset(

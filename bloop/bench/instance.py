@@ -15,6 +15,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple
@@ -53,6 +54,10 @@ class Memory(NamedTuple):
     files: int  # code
 
 
+# A benchmark measures bloop, not the limits of [limits]. Another tree's bloop may not know these settings.
+NO_LIMITS_ENVIRON = {f"BLOOP__LIMITS__{f.name.upper()}": "0" for f in fields(config.ProjectLimits)}
+
+
 class BenchInstance:
     """One run. Use as a context manager; `folder` may already hold a database at `database`.
 
@@ -73,6 +78,7 @@ class BenchInstance:
             "BLOOP__AUTH__HMAC_SECRET": SECRET,
             "BLOOP__AUTH__RP_ORIGIN": f"http://localhost:{self.port}",
             "BLOOP__RATE_LIMIT__PER_SECOND": "0",
+            **(NO_LIMITS_ENVIRON if python is None else {}),
             **environ,
         }
         self.settings = config.load(None, self._environ)

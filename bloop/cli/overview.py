@@ -24,6 +24,7 @@ from bloop.db import errors as db_errors
 from bloop.db.checkpoint import log_path
 from bloop.health.model import Vitals, list_reasons
 from bloop.health.read import check_database
+from bloop.issues.limits.read import LimitUsage, list_usages
 from bloop.ledger.read import all_project_ids, outcomes_since
 from bloop.processes.read import process_states, troubles
 from bloop.ring import Segment, WriterState
@@ -57,6 +58,7 @@ class StoredState(NamedTuple):
     """The part of the overview that comes from the database."""
 
     background: tuple[Reason, ...]
+    limits: tuple[LimitUsage, ...]
     counts: Counts
     backup: BackupState
     deliveries: DeliveryCounts
@@ -85,6 +87,7 @@ def overview(settings: Settings, now_ms: int) -> Overview:
         writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
         writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
         background=database.background if database else (),
+        limits=database.limits if database else (),
     )
     problems = list_reasons(vitals, now_ms=now_ms, disk_free_bytes_min=settings.database.disk_free_bytes_min)
     path = settings.database_path
@@ -119,6 +122,7 @@ def _read_database(settings: Settings, now_ms: int) -> StoredState | None:
             projects, good = all_project_ids(db), backups.last_good(db)
             return StoredState(
                 background=tuple(troubles(process_states(db), now_ms)),
+                limits=tuple(list_usages(db, settings.limits, now_ms)),
                 counts={
                     name: outcomes_since(db, projects, minute_of(now_ms) - length_ms)
                     for name, length_ms in WINDOWS.items()

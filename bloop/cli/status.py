@@ -32,6 +32,7 @@ REMEDIES = {
     Reason.RETENTION_STALE: "restart the retention process: nothing is deleted or backed up meanwhile",
     Reason.DELIVERIES_FAILING: "check the delivery log: a receiver refuses its messages",
     Reason.BACKUP_FAILING: "check the storage page: the last backup failed",
+    Reason.LIMIT_MET: "open /system: it names the project and the limit in [limits]",
 }
 _HEADLINES = {"well": "bloop is healthy", "degraded": "bloop is degraded", "down": "bloop is down"}
 

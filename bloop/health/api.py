@@ -19,6 +19,7 @@ from bloop.db import errors as db_errors
 from bloop.db.pool import DatabasePool
 from bloop.health.model import Vitals, list_reasons
 from bloop.health.read import check_database
+from bloop.issues.limits.read import LimitUsage, list_usages
 from bloop.processes.read import process_states, troubles
 from bloop.ring.segment import WriterState
 from bloop.site.deps import Deps
@@ -31,10 +32,11 @@ log = logging.getLogger(__name__)
 def read_vitals(deps: Deps, database: DatabasePool | None = None) -> Vitals:
     """Check the database (over `database` instead of the one for pages), the disk and the ring. Never raises."""
     ring = deps.ring_stat()
-    background = _background(deps, database or deps.database)
+    background, limits = _read_database(deps, database or deps.database)
     return Vitals(
         db_ok=background is not None,
         background=background or (),
+        limits=limits,
         disk_free_bytes=_disk_free_bytes(deps),
         ring_fill=None if ring is None else ring.fill,
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
@@ -68,15 +70,17 @@ class Health:
         return vitals, list_reasons(vitals, now_ms=self._deps.now_ms(), disk_free_bytes_min=minimum)
 
 
-def _background(deps: Deps, database: DatabasePool) -> tuple[Reason, ...] | None:
-    """The problems that background processes report; None when the database does not respond."""
+def _read_database(deps: Deps, database: DatabasePool) -> tuple[tuple[Reason, ...] | None, tuple[LimitUsage, ...]]:
+    """The problems that background processes report, None when the database does not respond; limits nearly met."""
+    now_ms = deps.now_ms()
     try:
         with database.reader(wait_s=CONNECTION_WAIT_S) as db:
             check_database(db)
-            return tuple(troubles(process_states(db), deps.now_ms()))
+            reported = tuple(troubles(process_states(db), now_ms))
+            return reported, tuple(list_usages(db, deps.settings.limits, now_ms))
     except (BloopError, db_errors.Error) as error:
         log.warning("the database does not respond: %s", error, extra={"action": "db_unreachable"})
-        return None
+        return None, ()
 
 
 def _disk_free_bytes(deps: Deps) -> int | None:

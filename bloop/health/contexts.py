@@ -16,6 +16,7 @@ class Condition:
     title: str
     is_active: bool
     meaning: str
+    facts: tuple[str, ...]  # what it is about now, such as the projects
     steps: tuple[str, ...]
 
 

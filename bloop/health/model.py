@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bloop.base.reasons import Reason
+from bloop.issues.limits.read import LimitUsage
 
 WRITER_STALE_MS = 10_000  # its heartbeat comes at least every two seconds, also while it waits for disk or lock
 
@@ -19,6 +20,7 @@ class Vitals(NamedTuple):
     writer_disk_full: bool = False
     writer_busy: bool = False
     background: tuple[Reason, ...] = ()  # problems that background processes report, or their silence
+    limits: tuple[LimitUsage, ...] = ()  # that projects are near or have met, the fullest first
 
 
 def list_reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> list[Reason]:
@@ -30,6 +32,7 @@ def list_reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> li
         Reason.RING_MISSING: vitals.ring_fill is None,
         Reason.WRITER_STALE: vitals.ring_fill is not None and now_ms - (vitals.writer_seen_ms or 0) > WRITER_STALE_MS,
         Reason.WRITER_BUSY: vitals.writer_busy,
+        Reason.LIMIT_MET: any(usage.is_met for usage in vitals.limits),
     }
     is_active |= dict.fromkeys(vitals.background, True)
     return [reason for reason in Reason if is_active.get(reason)]

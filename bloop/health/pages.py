@@ -8,11 +8,14 @@ from typing import NamedTuple
 from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.health.contexts import Condition, SystemPage
 from bloop.health.model import Vitals
+from bloop.issues.limits.read import LimitUsage
 from bloop.site.contexts import RING_FILL_HIGH, Banner, Shell
 from bloop.site.settings_nav import ALERTS
 
 SYSTEM_PATH = "/system"
 RING_PRESSURE = "ring_pressure"  # not a reason of `/ready`: events are still accepted
+LIMIT_NEAR = "limit_near"  # not a reason either: so far everything is counted where it belongs
+USAGES_MAX = 10  # limits named on `/system`, the fullest first
 
 
 class _ConditionText(NamedTuple):
@@ -104,6 +107,26 @@ _TEXTS = {
             "Most often there is no space for a second copy of the database. Set backup.directory to another disk.",
         ),
     ),
+    Reason.LIMIT_MET: _ConditionText(
+        "A project has reached a limit.",
+        "Projects are within their limits",
+        "A project's key is public, so what it can make bloop keep is limited. Events are still stored, but new issues "
+        "and names are counted under overflow. Only the bytes of a day are refused, until midnight UTC.",
+        (
+            "Check the ledger: it shows how many events each limit affected.",
+            "If the key is abused, rotate it. Delete the issues that should not be there.",
+            "If the traffic is real, raise the limit in [limits].",
+        ),
+    ),
+    LIMIT_NEAR: _ConditionText(
+        "A project is close to a limit.",
+        "No project is close to a limit",
+        "From 80 % of a limit on, this is shown, so that there is time to act.",
+        (
+            "If the traffic is real, raise the limit in [limits].",
+            "If names contain ids or times, remove them in the client.",
+        ),
+    ),
     RING_PRESSURE: _ConditionText(
         "The buffer is filling up: events arrive faster than they are stored.",
         "Buffer has space",
@@ -118,7 +141,7 @@ _TEXTS = {
 }
 # Banners link to the page that fixes the problem, where there is one.
 _BANNER_HREFS: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{ALERTS.href}/deliveries?state=failed"}
-_MILD = frozenset({RING_PRESSURE}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
+_MILD = frozenset({RING_PRESSURE, LIMIT_NEAR}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
 
 
 def list_problems(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:
@@ -126,17 +149,40 @@ def list_problems(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:
     problems: list[str] = list(reasons)
     if (vitals.ring_fill or 0.0) > RING_FILL_HIGH:
         problems.append(RING_PRESSURE)
+    if any(not usage.is_met for usage in vitals.limits):
+        problems.append(LIMIT_NEAR)
     return problems
 
 
-def make_banners(problems: Sequence[str]) -> tuple[Banner, ...]:
+def make_banners(problems: Sequence[str], vitals: Vitals) -> tuple[Banner, ...]:
     return tuple(
-        Banner(_TEXTS[name].banner, _BANNER_HREFS.get(name, f"{SYSTEM_PATH}#{name}"), name not in _MILD)
+        Banner(_banner_text(name, vitals), _BANNER_HREFS.get(name, f"{SYSTEM_PATH}#{name}"), name not in _MILD)
         for name in problems
     )
 
 
-def system_page(shell: Shell, problems: Sequence[str]) -> SystemPage:
+def _banner_text(name: str, vitals: Vitals) -> str:
+    usages = _usages_of(name, vitals)
+    if not usages:
+        return _TEXTS[name].banner
+    verb = "has reached" if name == Reason.LIMIT_MET else "is close to"
+    more = f" and {len(usages) - 1} more" if len(usages) > 1 else ""
+    return f"{usages[0].project_name} {verb} a limit: {_describe(usages[0])}{more}."
+
+
+def _usages_of(name: str, vitals: Vitals) -> list[LimitUsage]:
+    """The limits that a condition is about."""
+    if name not in (Reason.LIMIT_MET, LIMIT_NEAR):
+        return []
+    return [usage for usage in vitals.limits if usage.is_met == (name == Reason.LIMIT_MET)]
+
+
+def _describe(usage: LimitUsage) -> str:
+    """`8,412 of 10,000 releases`."""
+    return f"{usage.used:,} of {usage.allowed:,} {usage.limit.words}"
+
+
+def system_page(shell: Shell, problems: Sequence[str], vitals: Vitals) -> SystemPage:
     """Existing problems come first."""
     ordered = [*problems, *(name for name in _TEXTS if name not in problems)]
     return SystemPage(
@@ -148,6 +194,10 @@ def system_page(shell: Shell, problems: Sequence[str]) -> SystemPage:
                 title=_TEXTS[name].banner if name in problems else _TEXTS[name].title,
                 is_active=name in problems,
                 meaning=_TEXTS[name].meaning,
+                facts=tuple(
+                    f"{usage.project_name}: {_describe(usage)} (limits.{usage.limit.key})"
+                    for usage in _usages_of(name, vitals)[:USAGES_MAX]
+                ),
                 steps=_TEXTS[name].steps,
             )
             for name in ordered

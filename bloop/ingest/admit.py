@@ -7,7 +7,9 @@ INTAKE-2  Every record that reaches a worker is counted RECEIVED once, in its ca
     push, so a worker killed in between leaves a difference the writer can see.
 INTAKE-3  A refusal is booked to the project the request names, proven or not, so its owner sees it; 0 when it names
     none. It leaves a note for people who look for these records, one for each request.
-INTAKE-4  Nothing here waits: no database, no lock held across I/O. A full lane is not an error, but a count.
+INTAKE-4  A project that has spent the bytes of its day gets the answer of a full lane. Its requests are checked and
+    parsed as before: what is wrong with them is answered first, and each record is counted.
+INTAKE-5  Nothing here waits: no database, no lock held across I/O. A full lane is not an error, but a count.
 """
 
 from __future__ import annotations
@@ -31,6 +33,7 @@ from bloop.base.rate_limit import RateLimiter
 from bloop.ingest.compose import take_in
 from bloop.ingest.credentials import CredentialStrategy
 from bloop.ingest.dialect import Endpoint
+from bloop.ingest.keys import ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ingest.parsed import Accept, Reject, RejectAll
 from bloop.ingest.refusal_notes import Rejections
@@ -54,11 +57,13 @@ class Intake:
         self,
         *,
         sink: Sink,
+        keys: ProjectKeys,
         limits: Limits,
         rate_limit: RateLimiter,
         addresses: ClientAddresses,
         now_ms: Callable[[], int],
     ) -> None:
+        self.keys = keys
         self.sink, self.limits, self.rate_limit, self.addresses = sink, limits, rate_limit, addresses
         self.now_ms, self.rejections = now_ms, Rejections(sink, addresses)
 
@@ -72,7 +77,7 @@ class Admission:
         # Looked up once, for the hot path.
         self._spend, self._address_of, self._now_ms = intake.rate_limit.take, intake.addresses.of, intake.now_ms
         self._open, self._parse, self._answer = credential.open, endpoint.parse, endpoint.answer
-        self._sink, self._limits = intake.sink, intake.limits
+        self._sink, self._limits, self._keys = intake.sink, intake.limits, intake.keys
 
     def admit(self, env: dict[str, Any], path_values: Mapping[str, str]) -> bytes:
         """Take in what the request holds; the answer's body.
@@ -94,16 +99,24 @@ class Admission:
         if isinstance(parsed, RejectAll):
             self._refuse(env, project_id, parsed.outcome, parsed.error, parsed.records)
             raise parsed.error
-        if len(parsed) == 1 and isinstance(record := parsed[0], Accept):  # what most requests are, without the sums
+        if self._keys.spent and self._keys.is_spent(project_id, received_at_ms):
+            dropped = self._take_in(env, project_id, received_at_ms, parsed, is_over_limit=True)
+        elif len(parsed) == 1 and isinstance(record := parsed[0], Accept):  # what most requests are, without the sums
             dropped = 0 if take_in(self._sink, project_id, received_at_ms, record) else 1
         else:
             dropped = self._take_in(env, project_id, received_at_ms, parsed)
         return self._answer(parsed, dropped)
 
     def _take_in(
-        self, env: dict[str, Any], project_id: int, received_at_ms: int, parsed: Sequence[Accept | Reject]
+        self,
+        env: dict[str, Any],
+        project_id: int,
+        received_at_ms: int,
+        parsed: Sequence[Accept | Reject],
+        *,
+        is_over_limit: bool = False,
     ) -> int:
-        """Push what is accepted, count everything; how many records found no room."""
+        """Push what is accepted, unless the project is over its limit; count everything; how many found no room."""
         push, count = self._sink.push, self._sink.count
         received: dict[int, int] = {}
         for record in parsed:
@@ -116,10 +129,12 @@ class Admission:
         for record in parsed:
             if isinstance(record, Accept):
                 codec = record.codec
-                if push(codec.form, codec.encode(project_id, received_at_ms, record.value, record.grouping)):
+                if not is_over_limit and push(
+                    codec.form, codec.encode(project_id, received_at_ms, record.value, record.grouping)
+                ):
                     continue
                 dropped += 1
-                key = codec.category, Outcome.RING_FULL
+                key = codec.category, Outcome.OVER_LIMIT if is_over_limit else Outcome.RING_FULL
             else:
                 if not is_noted:
                     self._note(env, project_id, record.outcome, record.reason)
@@ -128,6 +143,8 @@ class Admission:
             lost[key] = lost.get(key, 0) + 1
         for (category, outcome), n in lost.items():
             count(project_id, category, outcome, n)
+        if is_over_limit and dropped:
+            self._note(env, project_id, Outcome.OVER_LIMIT, "the project has stored its bytes of this day (UTC)")
         return dropped
 
     def _refuse(self, env: dict[str, Any], project_id: int, outcome: Outcome, error: BloopError, n: int = 1) -> None:

@@ -50,7 +50,12 @@ def mount_ingest(
     only when no route matched, so well-formed paths pay nothing for it.
     """
     intake = Intake(
-        sink=sink, limits=limits, rate_limit=rate_limit, addresses=ClientAddresses(trusted_proxies), now_ms=now_ms
+        sink=sink,
+        keys=keys,
+        limits=limits,
+        rate_limit=rate_limit,
+        addresses=ClientAddresses(trusted_proxies),
+        now_ms=now_ms,
     )
     by_path: dict[str, dict[str, Admission]] = {}
     for dialect in dialects:
@@ -72,7 +77,14 @@ def make_sender(
     It is called with a project's key and a body, says whether the record was taken (False: the ring is full), and
     raises what the route would refuse the body with.
     """
-    intake = Intake(sink=sink, limits=limits, rate_limit=RateLimiter(0, 1), addresses=ClientAddresses(), now_ms=now_ms)
+    intake = Intake(
+        sink=sink,
+        keys=keys,
+        limits=limits,
+        rate_limit=RateLimiter(0, 1),
+        addresses=ClientAddresses(),
+        now_ms=now_ms,
+    )
     admission = Admission(native.SINGLE, native.DIALECT.credential(keys), intake)
 
     def send(key: str, body: bytes) -> bool:

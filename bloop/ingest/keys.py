@@ -3,6 +3,8 @@
 KEYS-1  The control-plane generation is looked at on every call, so a rotated key stops working with the next request.
 KEYS-2  A load that fails keeps the keys of the last good one and is tried again at most once a second.
 KEYS-3  Every digest comparison is constant-time, and an empty secret verifies nothing.
+KEYS-4  A project whose day is spent is refused from the load on that says so until the next day begins (UTC), which
+    takes no further load.
 
 What a request may show:
 
@@ -16,6 +18,9 @@ What a request may show:
 The last line costs one HMAC per project. It is bounded by KEYS_TRIED_MAX and by HASHED_BYTES_MAX per request, and the
 key that matched last is tried first; that order tells an onlooker which project was busy, never anything of a key.
 
+With the keys comes which projects have spent the bytes of their day (KEYS-4). They are loaded together, because both
+change seldom and one number says that either did.
+
 A write-only key is looked up as it is. It is the whole proof, and it only allows sending.
 """
 
@@ -25,7 +30,7 @@ import hmac
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -78,6 +83,7 @@ class ProjectKeys:
         legacy_secret: `auth.hmac_secret`; empty switches that way in off.
         default_project_id: where requests signed with the legacy secret go; None when there is no such project.
         load_write_keys: every write-only key that works.
+        load_spent: projects that have spent the bytes of their day, and the ms when it ends.
     """
 
     def __init__(
@@ -88,10 +94,12 @@ class ProjectKeys:
         default_project_id: Callable[[], int | None],
         *,
         load_write_keys: Callable[[], Sequence[WriteKey]] = tuple,
+        load_spent: Callable[[], Mapping[int, int]] = dict,
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._load, self._generation, self._default_project_id = load, generation, default_project_id
-        self._load_write_keys = load_write_keys
+        self._load_write_keys, self._load_spent = load_write_keys, load_spent
+        self.spent: Mapping[int, int] = {}  # project → ms; replaced as a whole, and empty nearly always
         self._legacy_secret = legacy_secret.encode()
         self._legacy_signing = SigningKey(self._legacy_secret)
         self._monotonic = monotonic
@@ -129,6 +137,10 @@ class ProjectKeys:
         if not self._is_legacy_key(claimed) or snapshot.default_project_id is None:
             raise UnknownKey("invalid project key")
         return snapshot.default_project_id if self._legacy_signing.matches(signature, body) else None
+
+    def is_spent(self, project_id: int, now_ms: int) -> bool:
+        """Whether the project's records are to be refused until the next day (KEYS-4)."""
+        return now_ms < self.spent.get(project_id, 0)
 
     def find_write_key(self, kind: str, key: str | None) -> int | None:
         """As `find`, for a write-only key."""
@@ -178,6 +190,7 @@ class ProjectKeys:
                 try:
                     by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in self._load()}
                     by_write_key = {(row.kind, row.key): row.project_id for row in self._load_write_keys()}
+                    self.spent = self._load_spent()
                     self._snapshot = snapshot = _Snapshot(generation, by_key, self._default_project_id(), by_write_key)
                     self._retry_at = float("-inf")
                 except Exception:  # the loader is injected: whatever it raises, yesterday's keys beat none

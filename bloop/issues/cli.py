@@ -14,6 +14,7 @@ from bloop.cli_kit.times import Instant, SpanParam
 from bloop.db.engine import Db
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
 from bloop.issues.detail.markdown import plain
+from bloop.issues.limits.model import describe_users
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.search.terms import parse
 from bloop.issues.status import read as trail
@@ -97,7 +98,7 @@ def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
         ("status", state(row)),
         ("assigned to", row.assignee_username or "nobody"),
         ("events", row.event_count),
-        ("users", row.user_count),
+        ("users", describe_users(row.user_count, is_estimate=bool(row.users_are_estimated))),
         ("first seen", f"{exact(row.first_seen_ms)}, {plain(row.first_release)}"),
         ("last seen", f"{exact(row.last_seen_ms)}, {plain(row.last_release)}"),
         ("fingerprint", plain(row.fingerprint)),

@@ -58,6 +58,7 @@ def public(row: IssueRow) -> dict[str, Any]:
         "message": row.message,
         "event_count": row.event_count,
         "user_count": row.user_count,
+        "user_count_is_estimate": bool(row.users_are_estimated),
         "first_seen_ms": row.first_seen_ms,
         "last_seen_ms": row.last_seen_ms,
         "last_release": row.last_release,

@@ -71,6 +71,7 @@ class IssueLine:
     release: str
     event_count: int
     user_count: int
+    users: str  # the same in words: `about 12,400`
     first_seen_ms: int
     last_seen_ms: int
     spark: str
@@ -200,7 +201,7 @@ class IssueHead:
     where: str
     event_count: int
     stored_count: int | None
-    user_count: int
+    users: str  # `9,431`, or `about 12,400`
     first_seen_ms: int
     last_seen_ms: int
     first_release: str

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from bloop.base.config import ProjectLimits
 from bloop.base.errors import UnreadableRecord
 from bloop.base.outcomes import Category
 from bloop.db.engine import Db
@@ -18,7 +19,10 @@ from bloop.issues.events import store as events
 from bloop.issues.events.store import DimsIds, IncomingEvent, Uncounted
 from bloop.issues.fingerprints import store as fingerprints
 from bloop.issues.fingerprints.store import FingerprintIds, FingerprintKey
+from bloop.issues.limits import combinations
+from bloop.issues.limits.names import Names
 from bloop.pipeline import dictionaries
+from bloop.pipeline.ledger_lines import add_overflows
 from bloop.pipeline.signals import Signal
 from bloop.records import error_record
 from bloop.records.dictionary import current
@@ -49,12 +53,13 @@ class EventStore:
     category = Category.EVENT
     is_counted = True
 
-    def __init__(self, db: Db) -> None:
-        self._db = db
+    def __init__(self, db: Db, limits: ProjectLimits) -> None:
+        self._db, self._limits = db, limits
         self._dictionary_of = dictionaries.dictionary_of(db)
         self._dictionary_ids = dictionaries.ids(db)
         self._dims = DimsIds(db)
         self._ids = FingerprintIds(db)
+        self._names = Names(db, limits)
         self._unsettled = events.unsettled(db)
         self._fresh: list[Uncounted] = []  # of the transaction that is open
 
@@ -88,8 +93,16 @@ class EventStore:
             if key not in known:
                 new.setdefault(key, []).append(event)
         try:
-            signals = issues.locate(self._db, self._ids, new, dictionary_of=self._dictionary_of, culprit_of=culprit_of)
-            self._fresh += events.append(self._db, self._dims, [known[key] for key in keys], records)
+            signals, overflowed = issues.locate(
+                self._db,
+                self._ids,
+                new,
+                limits=self._limits,
+                dictionary_of=self._dictionary_of,
+                culprit_of=culprit_of,
+            )
+            ids = [overflowed[key] if key in overflowed else known[key] for key in keys] if overflowed else None
+            self._fresh += events.append(self._db, self._dims, ids or [known[key] for key in keys], records)
         except BaseException:
             self._ids.rollback()
             self._dims.rollback()
@@ -109,9 +122,12 @@ class EventStore:
         owners = {key: owner for key, owner in owners.items() if owner.project_id in projects}
         counted = [event for event in uncounted if event[0] in owners]
         events.delete(self._db, [event[2] for event in uncounted if event[0] not in owners])
-        totals = fold.add_up(counted, owners)
+        totals = fold.add_up(counted, owners, self._names.admit)
+        combinations.cap(self._db, totals, owners, self._limits.combinations)
+        add_overflows(self._db, totals.overflows)
         counters.add_releases(self._db, totals)
-        statuses, signals = issues.count(self._db, totals, counted, owners)
+        users_max = self._limits.users_per_issue
+        statuses, signals = issues.count(self._db, totals, counted, owners, users_max=users_max)
         counters.add(self._db, totals, owners, statuses)
         events.add_keys(self._db, counted)
         events.mark_settled(self._db)
@@ -120,12 +136,14 @@ class EventStore:
     def commit(self, *, is_settled: bool) -> None:
         self._ids.commit()
         self._dims.commit()
+        self._names.commit()
         self._unsettled = [] if is_settled else self._unsettled + self._fresh
         self._fresh = []
 
     def rollback(self) -> None:
         self._ids.rollback()
         self._dims.rollback()
+        self._names.rollback()
         self._fresh = []
 
     def recover(self) -> None:

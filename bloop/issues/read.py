@@ -101,6 +101,7 @@ class IssueRow(NamedTuple):
     muted_until_ms: int | None = None  # at most one of these three: what the mute ends with
     muted_events: int | None = None
     muted_per_hour: int | None = None
+    users_are_estimated: int = 0  # `user_count` is about right: there are more than are counted exactly
 
 
 class Plan(NamedTuple):
@@ -171,7 +172,8 @@ SELECT i.id, i.project_id, p.public_id, p.slug, p.name, p.short_prefix || '-' ||
        i.fingerprint, i.fingerprint_algorithm, i.kind, i.level, i.status, i.error_type, i.message, i.source,
        i.route, i.screen, i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms,
        i.first_release, i.last_release, i.times_regressed, i.resolved_at_ms, i.resolved_in_release, i.assignee,
-       u.username, u.display_name, i.resolved_in_next, i.is_firing, i.muted_until_ms, i.muted_events, i.muted_per_hour
+       u.username, u.display_name, i.resolved_in_next, i.is_firing, i.muted_until_ms, i.muted_events, i.muted_per_hour,
+       i.users_are_estimated
 """
 _SELECT_BY_IDS = f"""{_COLUMNS}
   FROM json_each(:ids) AS wanted

@@ -34,6 +34,10 @@ DELETE FROM issue_users WHERE (fingerprint_id, user_key) IN (
       JOIN issue_users AS u ON u.fingerprint_id = f.id
      LIMIT :rows_max)
 """
+_PURGE_USER_SKETCHES = """
+DELETE FROM user_sketches WHERE fingerprint_id IN (
+    SELECT f.id FROM json_each(:ids) AS i JOIN fingerprints AS f ON f.issue_id = i.value)
+"""
 _PURGE_HOURLY_COUNTS = """
 DELETE FROM hourly_counts WHERE (fingerprint_id, hour_ms, release, environment, source) IN (
     SELECT h.fingerprint_id, h.hour_ms, h.release, h.environment, h.source
@@ -76,6 +80,22 @@ _PURGE_ROUTE_COUNTS = """
 DELETE FROM route_counts WHERE (project_id, route) IN (
     SELECT project_id, route FROM route_counts WHERE project_id = :project_id LIMIT :rows_max)
 """
+_PURGE_PROJECT_NAMES = """
+DELETE FROM project_names WHERE (project_id, kind, name) IN (
+    SELECT project_id, kind, name FROM project_names WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PURGE_KEPT_COUNTS = "DELETE FROM kept_counts WHERE project_id = :project_id"
+_PURGE_NEW_ISSUE_COUNTS = """
+DELETE FROM new_issue_counts WHERE (project_id, hour_ms) IN (
+    SELECT project_id, hour_ms FROM new_issue_counts WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_NEW_ISSUE_COUNTS = """
+DELETE FROM new_issue_counts WHERE (project_id, hour_ms) IN (
+    SELECT n.project_id, n.hour_ms
+      FROM projects AS p CROSS JOIN new_issue_counts AS n
+     WHERE n.project_id = p.id AND n.hour_ms < :before_ms
+     LIMIT :rows_max)
+"""
 _PURGE_EVENT_DIMS = """
 DELETE FROM event_dims WHERE id IN (SELECT id FROM event_dims WHERE project_id = :project_id LIMIT :rows_max)
 """
@@ -107,6 +127,7 @@ TABLES = (
         purge=(_PURGE_ISSUE_USERS,),
         purge_by=PurgeBy.ISSUE,
     ),
+    Table(name="user_sketches", is_missed=True, purge=(_PURGE_USER_SKETCHES,), purge_by=PurgeBy.ISSUE),
     Table(
         name="hourly_counts",
         label="Counts per hour and issue",
@@ -143,6 +164,14 @@ TABLES = (
     Table(name="status_counts", purge=(_PURGE_STATUS_COUNTS,)),
     Table(name="firing_counts", purge=(_PURGE_FIRING_COUNTS,)),
     Table(name="event_dims", is_missed=True, purge=(_PURGE_EVENT_DIMS,)),
+    Table(
+        name="project_names",
+        label="Names of releases, routes, environments and sources",
+        is_missed=True,
+        purge=(_PURGE_PROJECT_NAMES,),
+    ),
+    Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
+    Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
     Table(name="settled"),
     Table(name="deleted_issues"),
     Table(name="dictionaries", is_missed=True),

@@ -49,6 +49,7 @@ class LedgerApi:
             project_ids = accounted_projects(db, principal_of(req), req.get_param("project_id"))
             totals = ledger.totals(db, project_ids)
             counts = ledger.buckets_since(db, project_ids, since_ms, bucket_ms=bucket.ms)
+            overflows = ledger.overflows_since(db, project_ids, since_ms)
         buckets: dict[int, dict[str, int]] = {}
         for start_ms, outcome, count in counts:
             buckets.setdefault(start_ms, {})[outcome.label] = count
@@ -59,6 +60,7 @@ class LedgerApi:
                 "in_flight": in_flight(totals),
                 "bucket": bucket.value,
                 "buckets": [{"start": start_ms, **outcomes} for start_ms, outcomes in buckets.items()],
+                "overflowed": {limit.key: count for limit, count in overflows.items()},
             },
         )
 

@@ -28,6 +28,15 @@ class OutcomeLine:
 
 
 @dataclass(frozen=True, slots=True)
+class OverflowLine:
+    """Stored events that a limit put under `overflow` or counted under `(overflow)`."""
+
+    label: str
+    setting: str
+    recent: int
+
+
+@dataclass(frozen=True, slots=True)
 class LedgerBar:
     """One hour or day; heights in px from the base line up, stored below, the others on top."""
 
@@ -84,5 +93,6 @@ class LedgerPage(Page):
     in_flight: int
     balance: Balance
     outcomes: tuple[OutcomeLine, ...]
+    overflows: tuple[OverflowLine, ...]
     chart: LedgerChart
     rejections: tuple[RejectionLine, ...]

@@ -7,8 +7,9 @@ from enum import StrEnum
 from urllib.parse import urlencode
 
 from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.limits import Limit
 from bloop.base.outcomes import Outcome
-from bloop.ledger.contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, RejectionLine
+from bloop.ledger.contexts import Balance, LedgerBar, LedgerChart, LedgerPage, OutcomeLine, OverflowLine, RejectionLine
 from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.projects.read import ProjectRow
 from bloop.site import charts
@@ -45,6 +46,7 @@ _OUTCOMES = {
     Outcome.INTERRUPTED: ("Interrupted", "The worker was killed before it answered.", "lost"),
     Outcome.DEAD_LETTER: ("Not storable", "Accepted, but could not be stored. Kept with the reason.", "lost"),
     Outcome.DISCARDED: ("Project deleted", "The project was deleted while they were queued.", "refused"),
+    Outcome.OVER_LIMIT: ("Over the limit", "The project reached limits.bytes_per_day. The sender was told.", "refused"),
     Outcome.RATE_LIMITED: ("Rate limited", "One client address exceeded rate_limit.", "refused"),
     Outcome.BAD_SIGNATURE: ("Bad signature", "Not signed, or not with the given key.", "refused"),
     Outcome.UNKNOWN_KEY: ("Unknown key", "No project has this key: mistyped, rotated or deleted.", "refused"),
@@ -68,6 +70,7 @@ def ledger_page(
     span: LedgerSpan,
     totals: Mapping[Outcome, int],
     buckets: Iterable[BucketCount],
+    overflows: Mapping[Limit, int],
     waiting: int,
     rejections: Sequence[RejectionRow],
     now_ms: int,
@@ -98,6 +101,10 @@ def ledger_page(
             OutcomeLine(*_OUTCOMES[outcome], recent=recent.get(outcome, 0), total=totals.get(outcome, 0))
             for outcome in _OUTCOMES
             if totals.get(outcome, 0) or outcome in _LINES_ALWAYS
+        ),
+        overflows=tuple(
+            OverflowLine(limit.overflow_words, f"limits.{limit.key}", count)
+            for limit, count in sorted(overflows.items(), key=lambda line: -line[1])
         ),
         chart=_chart(buckets, span, now_ms),
         rejections=tuple(_rejection(row) for row in rejections),

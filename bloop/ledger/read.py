@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from bloop.base.limits import Limit
 from bloop.base.outcomes import NO_PROJECT, Category, Outcome
 from bloop.db.engine import Db, ids_json
 
@@ -64,6 +65,13 @@ SELECT r.id, r.rejected_at_ms, p.public_id, p.name, r.outcome, r.detail, r.key_p
  ORDER BY r.id DESC
  LIMIT :limit
 """
+# Served by the primary key (project_id, hour_ms, kind).
+_SELECT_OVERFLOWS = """
+SELECT o.kind, sum(o.event_count)
+  FROM json_each(:project_ids) AS wanted
+  JOIN overflow_counts AS o ON o.project_id = wanted.value AND o.hour_ms >= :since_ms
+ GROUP BY o.kind
+"""
 
 
 def outcomes_since(
@@ -93,6 +101,12 @@ def buckets_since(
     bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms, "category": category}
     rows = db.execute(_SELECT_BUCKETS, bindings | {"bucket_ms": bucket_ms})
     return [BucketCount(start_ms, Outcome(code), count) for start_ms, code, count in rows]
+
+
+def overflows_since(db: Db, project_ids: Sequence[int], since_ms: int) -> dict[Limit, int]:
+    """Events by the limit that put them elsewhere, in the hours that start at `since_ms` or later."""
+    bindings = {"project_ids": ids_json(project_ids), "since_ms": since_ms}
+    return {Limit(kind): count for kind, count in db.execute(_SELECT_OVERFLOWS, bindings)}
 
 
 def all_project_ids(db: Db) -> tuple[int, ...]:

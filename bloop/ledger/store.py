@@ -9,6 +9,7 @@ from collections.abc import Container, Mapping, Sequence
 
 import msgspec
 
+from bloop.base.config import ProjectLimits
 from bloop.base.outcomes import Category, Outcome
 from bloop.db.engine import Db
 from bloop.pipeline.signals import Signal
@@ -64,7 +65,7 @@ class NoteStore:
     is_counted = False
     unsettled = 0
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, limits: ProjectLimits) -> None:
         self._db = db
 
     def decode(self, payload: bytes, version: int) -> Rejection:

@@ -40,6 +40,7 @@ class LedgerView:
                 span=span,
                 totals=ledger.totals(db, project_ids),
                 buckets=ledger.buckets_since(db, project_ids, since_ms, bucket_ms=span.bucket_ms),
+                overflows=ledger.overflows_since(db, project_ids, since_ms),
                 waiting=ring.pending_records if ring else 0,
                 rejections=list_rejections(db, project_ids, REJECTIONS_MAX),
                 now_ms=now_ms,

@@ -33,8 +33,9 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.errors import OPERATIONAL_ERRORS
-from bloop.pipeline import dead_letters, signals
+from bloop.pipeline import day_bytes, dead_letters, signals
 from bloop.pipeline import ledger_lines as ledger
+from bloop.pipeline.day_bytes import DayTotal
 from bloop.pipeline.kinds import KindStore, Record
 from bloop.pipeline.ring_account import Account, LaneCount, RingAccount, SpillOrphan
 from bloop.pipeline.signals import Signal
@@ -57,6 +58,7 @@ class BatchResult:
     discarded: int = 0
     signals: int = 0
     received: Counter[int] = field(default_factory=Counter)  # ms → records received then, for how long they waited
+    day_totals: list[DayTotal] = field(default_factory=list)  # bytes of the projects and days it had records of
 
 
 @dataclass(slots=True)
@@ -163,7 +165,7 @@ class Store:
                         batch.signals += kind.settle(batch.projects)
                 signals.append(self._db, batch.signals)
                 self._bury(batch, now_ms)
-                received = self._settle_ledger(batch, cells, now_ms)
+                received, day_totals = self._settle_ledger(batch, cells, now_ms)
                 self._account.save_positions(positions)
         except BaseException:
             for kind in kinds:
@@ -173,7 +175,9 @@ class Store:
         for kind in kinds:
             kind.commit(is_settled=settle)
         self._account.commit()
-        return BatchResult(received.total(), len(batch.dead), len(batch.discarded), len(batch.signals), received)
+        return BatchResult(
+            received.total(), len(batch.dead), len(batch.discarded), len(batch.signals), received, day_totals
+        )
 
     def _sort(self, records: Sequence[RingRecord]) -> _Batch:
         batch = _Batch(projects=frozenset(row[0] for row in self._db.execute(_SELECT_PROJECT_IDS)))
@@ -242,10 +246,16 @@ class Store:
                 payload=payload,
             )
 
-    def _settle_ledger(self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int) -> Counter[int]:
-        """Book the outcomes of the batch, and the growth of the lanes' counters; stored records by ms of receipt."""
+    def _settle_ledger(
+        self, batch: _Batch, cells: Sequence[LaneCount], now_ms: int
+    ) -> tuple[Counter[int], list[DayTotal]]:
+        """Book the outcomes and bytes of the batch, and the growth of the lanes' counters.
+
+        Returns the stored records by ms of receipt, and what the days they were received in hold now.
+        """
         lines: Counter[tuple[int, int, int, int]] = Counter()
         received: Counter[int] = Counter()
+        sizes: Counter[tuple[int, int]] = Counter()  # day and project → bytes
         for kind, decoded in batch.by_kind.items():
             if not self._kinds[kind].is_counted:
                 continue
@@ -254,6 +264,8 @@ class Store:
             for (at_ms, project_id), count in stored.items():  # a millisecond has several; a minute very many
                 lines[minute_of(at_ms), project_id, category, Outcome.STORED] += count
                 received[at_ms] += count
+            if stored:
+                sizes.update(day_bytes.add_up(stored, decoded.records, decoded.payloads))
         minute = minute_of(now_ms)
         for kind, _, project_id, _ in batch.dead:
             lines[minute, project_id, self._category_of(kind), Outcome.DEAD_LETTER] += 1
@@ -261,7 +273,7 @@ class Store:
             lines[minute, project_id, self._category_of(kind), Outcome.DISCARDED] += 1
         ledger.add_outcomes(self._db, ((*line, count) for line, count in lines.items()))
         self._account.fold(cells, batch.drained, now_ms)
-        return received
+        return received, day_bytes.add(self._db, sizes)
 
     def _category_of(self, kind: int) -> int:
         """Also of kinds without a store here: a release that has one counted them."""

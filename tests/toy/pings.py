@@ -13,6 +13,7 @@ from markupsafe import escape
 
 from bloop.auth.access import OPEN
 from bloop.base.clock import minute_of
+from bloop.base.config import ProjectLimits
 from bloop.base.errors import UnreadableRecord
 from bloop.base.meters import Route
 from bloop.base.outcomes import Category, Outcome
@@ -84,7 +85,7 @@ class PingStore:
 
     kind, category, is_counted = KIND, Category.SESSION, True
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, limits: ProjectLimits) -> None:
         self._db, self.unsettled, self._fresh = db, self._count(db), 0
 
     def decode(self, payload: bytes, version: int) -> Ping:

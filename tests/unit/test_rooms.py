@@ -33,7 +33,7 @@ SPINE: dict[str, set[str]] = {
     "grouping": {"base", "records"},
     "ingest": {"base", "records", "grouping", "ring"},
     "pipeline": {"base", "db", "records"},
-    "features": {"db", "pipeline"},
+    "features": {"base", "db", "pipeline"},
     "site": {"base", "db", "auth", "ring"},
     "cli_kit": {"base", "db", "ring"},
 }
@@ -71,6 +71,7 @@ READS: dict[tuple[str, str], str] = {
     ("backup", "projects"): "and its projects",
     ("health", "alerts"): "/metrics counts deliveries",
     ("health", "backup"): "/metrics says when the last good backup was",
+    ("health", "issues"): "which project is near a limit",
     ("health", "processes"): "whether background processes answer",
     ("onboarding", "issues"): "whether a first event has arrived",
     ("onboarding", "projects"): "of which project",
@@ -95,7 +96,7 @@ INGEST_WORKER_LOADS = {
         "admit app body compose credentials dialect dialects dialects.native dialects.native_event hmac_signature keys "
         "limits parsed refusal_notes registry"
     ),
-    "pipeline": "dictionaries",
+    "pipeline": "day_bytes dictionaries",
     "projects": "read store write_keys write_keys.read",
     "records": "dictionary event event_record record",
     "ring": (
@@ -108,7 +109,7 @@ WRITER_LOADS = {
     "auth": "principal scopes",
     "base": (
         "clock config config.checks config.loading config.sections config.settings config.sources "
-        "config.values credentials errors json_body log machine memory meters outcomes pid_file systemd "
+        "config.values credentials errors json_body limits log machine memory meters outcomes pid_file systemd "
         "timestamps tuning"
     ),
     "db": "checkpoint connection engine errors migrate sizes tables word_search",
@@ -116,11 +117,14 @@ WRITER_LOADS = {
     "grouping": "normalize fingerprint_v1",
     "ingest": "compose dialects dialects.native_event limits parsed",
     "issues": (
-        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind status status.audit "
+        "counts counts.fold counts.store events events.store fingerprints fingerprints.store kind limits "
+        "limits.combinations limits.model limits.names limits.sketch limits.store limits.users status status.audit "
         "status.follow status.model status.mutes status.regression store"
     ),
     "ledger": "store",
-    "pipeline": "dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store",
+    "pipeline": (
+        "day_bytes dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store"
+    ),
     "projects": "read store",
     "records": "dictionary error_record event event_record record",
     "releases": "model read",

@@ -17,6 +17,7 @@ Unknown sections and keys are errors: a typing mistake must not silently mean th
 from bloop.base.config.checks import check_secret
 from bloop.base.config.loading import load, told_by_systemd
 from bloop.base.config.sections import (
+    NO_LIMITS,
     Alerting,
     Analytics,
     Auth,
@@ -25,6 +26,7 @@ from bloop.base.config.sections import (
     Ingest,
     LlmTracing,
     Pipeline,
+    ProjectLimits,
     RateLimit,
     Retention,
     Ring,
@@ -36,6 +38,7 @@ from bloop.base.config.settings import EVENT_REST_BYTES_MAX, NO_FILE, Settings, 
 __all__ = [
     "EVENT_REST_BYTES_MAX",
     "NO_FILE",
+    "NO_LIMITS",
     "Alerting",
     "Analytics",
     "Auth",
@@ -44,6 +47,7 @@ __all__ = [
     "Ingest",
     "LlmTracing",
     "Pipeline",
+    "ProjectLimits",
     "RateLimit",
     "Retention",
     "Ring",

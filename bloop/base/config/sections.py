@@ -128,6 +128,30 @@ class RateLimit:
 
 
 @dataclass(frozen=True, slots=True)
+class ProjectLimits:
+    """What one project may make bloop keep: its key is public in every browser and phone. 0 = no limit."""
+
+    new_issues_per_hour: int = setting(
+        5000, "new issues of a project in an hour; events of further ones go to its issue `overflow`", low=0
+    )
+    issues: int = setting(200_000, "issues of a project; events of further ones go to its issue `overflow`", low=0)
+    releases: int = setting(10_000, "releases of a project; further ones are counted as `(overflow)`", low=0)
+    routes: int = setting(10_000, "routes of a project; further ones are counted as `(overflow)`", low=0)
+    environments: int = setting(500, "environments of a project; further ones are counted as `(overflow)`", low=0)
+    sources: int = setting(500, "sources of a project; further ones are counted as `(overflow)`", low=0)
+    combinations: int = setting(
+        1_000_000, "combinations of issue, release and environment that a project's events are counted by", low=0
+    )
+    users_per_issue: int = setting(10_000, "users of an issue that are counted exactly; more are estimated", low=0)
+    bytes_per_day: int = setting(
+        5_000_000_000, "bytes of records stored for a project in a day (UTC); ingest refuses more as `dropped`", low=0
+    )
+
+
+NO_LIMITS = ProjectLimits(**dict.fromkeys((f.name for f in fields(ProjectLimits)), 0))  # for measurements
+
+
+@dataclass(frozen=True, slots=True)
 class Alerting:
     cooldown_secs: int = setting(900, "seconds a rule stays quiet about one issue after firing", low=0, high=604_800)
     slack_webhook_url: str = setting("", "Slack webhook told where a rule has no channels; empty = none", secret=True)

@@ -18,6 +18,7 @@ from bloop.base.config.sections import (
     Ingest,
     LlmTracing,
     Pipeline,
+    ProjectLimits,
     RateLimit,
     Retention,
     Ring,
@@ -44,6 +45,7 @@ class Settings:
     backup: Backup = field(default_factory=Backup)
     auth: Auth = field(default_factory=Auth)
     rate_limit: RateLimit = field(default_factory=RateLimit)
+    limits: ProjectLimits = field(default_factory=ProjectLimits)
     alerting: Alerting = field(default_factory=Alerting)
     smtp: Smtp = field(default_factory=Smtp)
     analytics: Analytics = field(default_factory=Analytics)

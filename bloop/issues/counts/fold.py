@@ -7,17 +7,20 @@ which there are few. A count that lies in one minute, as nearly all do, is never
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
 
 from bloop.base.clock import MINUTE_MS, hour_of
+from bloop.base.limits import Limit
 from bloop.issues.events.store import Uncounted
 from bloop.issues.fingerprints.store import Owner
-from bloop.records.event_record import NO_USER, Dims, decode_dims
+from bloop.issues.limits.names import AdmittedDims, DimsKey
+from bloop.records.event_record import NO_USER, Dims
 
 Place: TypeAlias = tuple[int, bytes]  # fingerprint, dims
 Span: TypeAlias = list[int]  # count, first ms, last ms
+Admit: TypeAlias = Callable[[Collection[DimsKey]], AdmittedDims]
 
 _Key = TypeVar("_Key")
 _FINGERPRINT = itemgetter(0)
@@ -53,6 +56,8 @@ class Totals(NamedTuple):
     project_hours: dict[tuple[int, int, str, str, str], int]  # project, hour, release, environment, source
     routes: dict[tuple[int, str], int]  # project, route
     releases: dict[tuple[int, str, str], Span]  # project, release, environment
+    overflows: dict[tuple[int, int, Limit], int]  # project, hour, limit: events that are counted under other names
+    dims: Mapping[DimsKey, Dims]  # the names that all of these were counted by
 
 
 class _PlaceTotal:
@@ -64,32 +69,37 @@ class _PlaceTotal:
         self.count, self.first_ms, self.last_ms, self.last_id = 1, at_ms, at_ms, event_id
 
 
-def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner]) -> Totals:
-    """Of events whose fingerprints are all in `owners`."""
+def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner], admit: Admit) -> Totals:
+    """Of events whose fingerprints are all in `owners`, under the names that `admit` gives."""
     # In the order of the tables' pages: neighbours are updated together.
     places = dict(sorted(_by_place(events).items(), key=_FINGERPRINT))
+    keys = {place: (owners[place[0]].project_id, place[1]) for place in places}
+    dims_of, beyond = admit(dict.fromkeys(keys.values()))
     users = {(event[0], event[4]) for event in events if event[4] != NO_USER}
-    totals = Totals({}, sorted(users), {}, {}, {}, {}, {}, {})
-    dims_of = {dims: decode_dims(dims) for dims in {dims for _, dims in places}}
-    _add_issues(totals, places, dims_of, owners)
-    for (fingerprint_id, encoded), place in places.items():
-        release, environment, _, _ = dims_of[encoded]
-        span = [place.count, place.first_ms, place.last_ms]
-        _widen(totals.aggregates, (fingerprint_id, release, environment), span)
-        _widen(totals.releases, (owners[fingerprint_id].project_id, release, environment), span)
-    for (fingerprint_id, encoded), minute_ms, count in _by_minute(events, places):
-        release, environment, source, route = dims_of[encoded]
-        project_id, hour_ms = owners[fingerprint_id].project_id, hour_of(minute_ms)
+    totals = Totals({}, sorted(users), {}, {}, {}, {}, {}, {}, {}, dims_of)
+    _add_issues(totals, places, owners)
+    for place, counted in places.items():
+        release, environment, _, _ = dims_of[keys[place]]
+        span = [counted.count, counted.first_ms, counted.last_ms]
+        widen(totals.aggregates, (place[0], release, environment), span)
+        widen(totals.releases, (keys[place][0], release, environment), span)
+    for place, minute_ms, count in _by_minute(events, places):
+        fingerprint_id, key = place[0], keys[place]
+        release, environment, source, route = dims_of[key]
+        project_id, hour_ms = key[0], hour_of(minute_ms)
         _add(totals.minutes, (fingerprint_id, minute_ms, environment, source), count)
         _add(totals.hours, (fingerprint_id, hour_ms, release, environment, source), count)
         _add(totals.project_hours, (project_id, hour_ms, release, environment, source), count)
         if route is not None:
             _add(totals.routes, (project_id, route), count)
+        if key in beyond:
+            for limit in beyond[key]:
+                _add(totals.overflows, (project_id, hour_ms, limit), count)
     return totals
 
 
-def seen(event: Uncounted, owner: Owner) -> CountedEvent:
-    return CountedEvent(owner.issue_id, owner.project_id, event[3], *decode_dims(event[5]))
+def seen(event: Uncounted, owner: Owner, dims_of: Mapping[DimsKey, Dims]) -> CountedEvent:
+    return CountedEvent(owner.issue_id, owner.project_id, event[3], *dims_of[owner.project_id, event[5]])
 
 
 def _by_place(events: Iterable[Uncounted]) -> dict[Place, _PlaceTotal]:
@@ -125,7 +135,6 @@ def _by_minute(events: Iterable[Uncounted], places: Mapping[Place, _PlaceTotal])
 def _add_issues(
     totals: Totals,
     places: Mapping[Place, _PlaceTotal],
-    dims_of: Mapping[bytes, Dims],
     owners: Mapping[int, Owner],
 ) -> None:
     numbers: dict[int, int] = {}
@@ -137,7 +146,8 @@ def _add_issues(
         if issue_id not in last or latest > last[issue_id]:
             last[issue_id] = latest
     for issue_id, (at_ms, _, (fingerprint_id, encoded)) in last.items():
-        event = CountedEvent(issue_id, owners[fingerprint_id].project_id, at_ms, *dims_of[encoded])
+        project_id = owners[fingerprint_id].project_id
+        event = CountedEvent(issue_id, project_id, at_ms, *totals.dims[project_id, encoded])
         totals.issues[issue_id] = IssueTotal(numbers[issue_id], event)
 
 
@@ -145,7 +155,8 @@ def _add(counts: dict[_Key, int], key: _Key, count: int) -> None:
     counts[key] = counts.get(key, 0) + count
 
 
-def _widen(spans: dict[tuple[int, str, str], Span], key: tuple[int, str, str], by: Span) -> None:
+def widen(spans: dict[tuple[int, str, str], Span], key: tuple[int, str, str], by: Span) -> None:
+    """Add a count, and the times of its first and last event, to those of `key`."""
     span = spans.get(key)
     if span is None:
         spans[key] = [*by]

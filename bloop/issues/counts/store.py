@@ -17,6 +17,14 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
        last_seen_ms  = max(aggregates.last_seen_ms, excluded.last_seen_ms)
 """
 
+# New rows have ids above all that were there. Of most batches there are none.
+_SELECT_LAST_AGGREGATE = "SELECT coalesce(max(id), 0) FROM aggregates"
+_COUNT_NEW_AGGREGATES = """
+INSERT INTO kept_counts (project_id, kind, row_count)
+SELECT project_id, 7, count(*) FROM aggregates WHERE id > ? GROUP BY project_id
+    ON CONFLICT (project_id, kind) DO UPDATE SET row_count = kept_counts.row_count + excluded.row_count
+"""
+
 _UPSERT_MINUTE = """
 INSERT INTO minute_counts (project_id, minute_ms, fingerprint_id, environment, source, event_count)
 VALUES (?, ?, ?, ?, ?, ?)
@@ -56,6 +64,7 @@ VALUES (?, ?, ?, ?, ?, ?)
 
 def add(db: Db, totals: Totals, owners: Mapping[int, Owner], statuses: Mapping[int, str]) -> None:
     """Increase everything that hangs on fingerprints and projects; `statuses` are those of the issues."""
+    last_id = db.execute(_SELECT_LAST_AGGREGATE).get
     db.executemany(
         _UPSERT_AGGREGATE,
         (
@@ -63,6 +72,7 @@ def add(db: Db, totals: Totals, owners: Mapping[int, Owner], statuses: Mapping[i
             for key, span in totals.aggregates.items()
         ),
     )
+    db.execute(_COUNT_NEW_AGGREGATES, (last_id,))
     db.executemany(
         _UPSERT_MINUTE,
         ((owners[k[0]].project_id, k[1], k[0], k[2], k[3], count) for k, count in totals.minutes.items()),

@@ -171,6 +171,7 @@ def issue_json(row: IssueRow, url: str) -> dict[str, Any]:
         "screen": row.screen,
         "event_count": row.event_count,
         "user_count": row.user_count,
+        "user_count_is_estimate": bool(row.users_are_estimated),
         "first_seen": row.first_seen_ms,
         "last_seen": row.last_seen_ms,
         "first_release": row.first_release,

@@ -115,7 +115,7 @@ def _issue_blocks(
 def _numbers(issue: IssueRow, url: str) -> Iterator[str]:
     yield f"Status: {issue.status}"
     yield f"Events: {issue.event_count}"
-    yield f"Users: {issue.user_count}"
+    yield f"Users: {'about ' if issue.users_are_estimated else ''}{issue.user_count}"
     yield f"First seen: {iso(issue.first_seen_ms)}"
     yield f"Last seen: {iso(issue.last_seen_ms)}"
     if issue.times_regressed:

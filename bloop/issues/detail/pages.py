@@ -28,6 +28,7 @@ from bloop.issues.contexts import (
 from bloop.issues.counts.read import HourCount
 from bloop.issues.culprit import where_of
 from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours
+from bloop.issues.limits.model import describe_users
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssueRow, Tab
 from bloop.issues.status import words as history
@@ -111,7 +112,7 @@ def _head(issue: IssueRow, href: str, around: Neighbours | None, now_ms: int) ->
         where=where_of(issue),
         event_count=issue.event_count,
         stored_count=total if total <= POSITION_MAX else None,
-        user_count=issue.user_count,
+        users=describe_users(issue.user_count, is_estimate=bool(issue.users_are_estimated)),
         first_seen_ms=issue.first_seen_ms,
         last_seen_ms=issue.last_seen_ms,
         first_release=issue.first_release,

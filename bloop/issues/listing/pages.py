@@ -23,6 +23,7 @@ from bloop.issues.contexts import (
 )
 from bloop.issues.counts.read import HourCount
 from bloop.issues.culprit import where_of
+from bloop.issues.limits.model import describe_users
 from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
 from bloop.issues.read import Tab
 from bloop.issues.status.model import OPEN
@@ -195,6 +196,7 @@ def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, messag
         release=issue.last_release,
         event_count=issue.event_count,
         user_count=issue.user_count,
+        users=describe_users(issue.user_count, is_estimate=bool(issue.users_are_estimated)),
         first_seen_ms=issue.first_seen_ms,
         last_seen_ms=issue.last_seen_ms,
         spark=charts.sparkline(spark, now_ms),

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from bloop.base.clock import HOUR_MS
+from bloop.base.limits import Limit
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
-from bloop.health.pages import RING_PRESSURE, system_page
+from bloop.health.model import Vitals
+from bloop.health.pages import LIMIT_NEAR, RING_PRESSURE, system_page
+from bloop.issues.limits.read import LimitUsage
 from bloop.ledger.pages import LedgerSpan, ledger_page
 from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.onboarding.pages import setup_page
@@ -59,8 +62,10 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
             problem="full",
         )  # fmt: skip
     yield from _ledger(shell, say, rows)
-    yield system_page(shell, [])
-    yield system_page(shell, [*Reason, RING_PRESSURE])
+    usages = (LimitUsage(say("project name"), Limit.ISSUES, 200_000, 200_000), LimitUsage("b", Limit.ROUTES, 9, 10))
+    vitals = Vitals(True, None, None, None, limits=usages)
+    yield system_page(shell, [], vitals)
+    yield system_page(shell, [*Reason, RING_PRESSURE, LIMIT_NEAR], vitals)
 
 
 def _tokens(shell: Shell, say: Text, rows: list[ProjectRow], people: dict[str, str]) -> Iterator[Page]:
@@ -93,9 +98,19 @@ def _ledger(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
         (None, LedgerSpan.WEEK, 0),
     ):
         yield ledger_page(
-            shell, rows, chosen=chosen, span=span, totals=totals, buckets=buckets, waiting=waiting,
+            shell, rows, chosen=chosen, span=span, totals=totals, buckets=buckets,
+            overflows={Limit.ISSUES: 7, Limit.ROUTES: 3}, waiting=waiting,
             rejections=rejections, now_ms=NOW_MS,
         )  # fmt: skip
     yield ledger_page(
-        shell, rows, chosen=None, span=LedgerSpan.DAY, totals={}, buckets=[], waiting=0, rejections=[], now_ms=NOW_MS
+        shell,
+        rows,
+        chosen=None,
+        span=LedgerSpan.DAY,
+        totals={},
+        buckets=[],
+        overflows={},
+        waiting=0,
+        rejections=[],
+        now_ms=NOW_MS,
     )
