@@ -10,11 +10,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bloop.db.engine import Db
 from bloop.db.tables import Table
 from bloop.pipeline.kinds import KindStore
+
+if TYPE_CHECKING:
+    from bloop.db.clean_up import FeatureCleanUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Feature:
 
     name: str
     tables: str = ""  # tuple[bloop.db.tables.Table, ...]
+    clean_up: str = ""  # bloop.db.clean_up.FeatureCleanUp: its part of a clean-up, beyond what its tables say
     kinds: tuple[str, ...] = ()  # classes that implement bloop.pipeline.kinds.KindStore, made with a connection
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
@@ -34,6 +38,7 @@ FEATURES = (
     Feature(
         name="issues",
         tables="bloop.issues.tables:TABLES",
+        clean_up="bloop.issues.deletion.clean_up:CLEAN_UP",
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
         hooks={"shell": "bloop.issues.shell:read_shell"},
@@ -99,6 +104,11 @@ def tables() -> tuple[Table, ...]:
 def table(name: str) -> Table:
     """One of them."""
     return next(table for table in tables() if table.name == name)
+
+
+def clean_ups() -> Iterator[FeatureCleanUp]:
+    """What features have cleaned up beyond what their tables say."""
+    return _parts("clean_up")
 
 
 def make_kinds(db: Db) -> list[KindStore]:
