@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bloop.base.config import ProjectLimits
 from bloop.db.engine import Db
@@ -18,6 +18,8 @@ from bloop.db.tables import Table
 from bloop.pipeline.kinds import KindStore
 
 DEFAULT_LIMITS = ProjectLimits()
+if TYPE_CHECKING:
+    from bloop.db.clean_up import FeatureCleanUp
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,7 @@ class Feature:
 
     name: str
     tables: str = ""  # tuple[bloop.db.tables.Table, ...]
+    clean_up: str = ""  # bloop.db.clean_up.FeatureCleanUp: its part of a clean-up, beyond what its tables say
     kinds: tuple[str, ...] = ()  # classes that implement bloop.pipeline.kinds.KindStore, made with Db and limits
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
@@ -37,6 +40,7 @@ FEATURES = (
     Feature(
         name="issues",
         tables="bloop.issues.tables:TABLES",
+        clean_up="bloop.issues.deletion.clean_up:CLEAN_UP",
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
         hooks={"shell": "bloop.issues.shell:read_shell"},
@@ -107,6 +111,11 @@ def table(name: str) -> Table:
 def make_kinds(db: Db, limits: ProjectLimits = DEFAULT_LIMITS) -> list[KindStore]:
     """The stores of every kind of record, for one writer; `limits` are those of each project."""
     return [resolve_name(kind)(db, limits) for feature in FEATURES for kind in feature.kinds]
+
+
+def clean_ups() -> Iterator[FeatureCleanUp]:
+    """What features have cleaned up beyond what their tables say."""
+    return _parts("clean_up")
 
 
 def mounts() -> list[Any]:

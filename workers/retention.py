@@ -20,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+from bloop import features
 from bloop.accounts import expiry as sweep
 from bloop.base import clock
 from bloop.base.config import Settings
@@ -130,11 +131,14 @@ class PruneJob:
                     retention.set_error(self._db, run.id, f"{type(error).__name__}: {error}")
 
     def _is_due(self) -> bool:
-        """Whether a purge was requested, was interrupted by a kill, is scheduled now, or the disk is low."""
+        """Whether a purge was requested or interrupted, issues were deleted, it is time, or the disk is low."""
         now_s = self._monotonic()
-        if open_run(self._db) is not None or now_s >= self._due_at:
+        if open_run(self._db) is not None or now_s >= self._due_at or self._is_anything_waiting():
             return True
         return now_s >= self._low_disk_at and self._disk_is_low()
+
+    def _is_anything_waiting(self) -> bool:
+        return any(clean_up.is_waiting(self._db) for clean_up in features.clean_ups())
 
     def _clean_up(self) -> Iterator[float]:
         """One clean-up, on a connection that is open only for it."""
@@ -160,10 +164,20 @@ class PruneJob:
 
     def _log_done(self, run_id: int, held_s_max: float) -> None:
         run = get_run(self._db, run_id)
-        if run is None or not (run.raw_events_deleted or run.hourly_counts_deleted or run.others_deleted):
+        if run is None or not (
+            run.raw_events_deleted or run.hourly_counts_deleted or run.others_deleted or run.issues_deleted
+        ):
             return
-        message = "deleted %d events, %d hourly counts, %d other rows; %d bytes freed; lock held %.0f ms at most"
-        counts = (run.raw_events_deleted, run.hourly_counts_deleted, run.others_deleted, run.bytes_freed)
+        message = (
+            "deleted %d issues, %d events, %d hourly counts, %d other rows; %d bytes freed; lock held %.0f ms at most"
+        )
+        counts = (
+            run.issues_deleted,
+            run.raw_events_deleted,
+            run.hourly_counts_deleted,
+            run.others_deleted,
+            run.bytes_freed,
+        )
         log.info(message, *counts, held_s_max * 1000, extra={"action": "pruned"})
 
 

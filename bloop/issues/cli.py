@@ -1,8 +1,9 @@
-"""`bloop issue`: list, show, resolve, ignore, mute, unresolve, assign. Issues go by short id or fingerprint."""
+"""`bloop issue`: list, show, resolve, ignore, mute, unresolve, assign, delete. Issues go by short id or fingerprint."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import click
 
@@ -11,8 +12,11 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import Instant, SpanParam
+from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
+from bloop.issues.deletion.actions import delete_ids
+from bloop.issues.deletion.read import count_events, matching_ids
 from bloop.issues.detail.markdown import plain
 from bloop.issues.limits.model import describe_users
 from bloop.issues.read import IssueFilter, list_issues
@@ -26,6 +30,8 @@ from bloop.issues.status.regression import NOW, Resolution
 from bloop.issues.status.store import change_status
 from bloop.issues.status.words import place, sentence, who
 from bloop.site.filters import exact, relative
+
+T = TypeVar("T")
 
 ROWS_MAX = 200
 HISTORY_MAX = 20
@@ -182,6 +188,51 @@ def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username
         assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
 
     _change(settings, ids, slug, run, f"assigned to {username}" if username else "assigned to nobody")
+
+
+@issue.command()
+@click.argument("ids", nargs=-1)
+@in_project
+@click.option("--all-matching", "query", metavar="QUERY", help='What `list` takes; "" is every issue of the project.')
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@as_json
+@with_settings
+def delete(
+    settings: Settings, ids: tuple[str, ...], slug: str | None, query: str | None, yes: bool, as_json: bool
+) -> None:
+    """Delete issues with their events and history, by ID or all that match a search.
+
+    It cannot be undone. An event that comes later makes a new issue. The retention process removes the rows.
+    """
+    if bool(ids) == (query is not None):
+        raise click.UsageError("name issues, or use --all-matching QUERY")
+    if query is not None and slug is None:
+        raise click.UsageError("--all-matching needs --project: a search deletes in one project at a time")
+    now_ms = clock.now_ms()
+    with database(settings) as db:
+        projects = projects_of(db, slug)
+        if query is None:
+            rows = named_issues(db, ids, slug)
+            issue_ids, subject = [row.id for row in rows], " ".join(row.short_id for row in rows)
+        else:
+            issue_ids = [*matching_ids(db, projects, IssueFilter(query=parse(query), now_ms=now_ms))]
+            subject = query
+        if not yes and issue_ids:
+            counted = f"{len(issue_ids)} issue{'s' * (len(issue_ids) != 1)}, {count_events(db, issue_ids)} events"
+            click.confirm(f"Delete {counted}?", abort=True, err=True)
+
+        def change_here(action: Callable[[Db], T]) -> T:
+            with connection.immediate(db):
+                return action(db)
+
+        project_id = projects[0] if slug else None
+        deletion = delete_ids(change_here, issue_ids, subject, project_id=project_id, actor=OPERATOR, now_ms=now_ms)
+    deleted = deletion.deleted
+    if as_json:
+        print_json({"deleted": deleted.issues, "events": deleted.events})
+        return
+    later = "; the retention process continues in the background" if deletion.is_waiting else ""
+    click.echo(f"{deleted.issues} issue{'s' * (deleted.issues != 1)} deleted, {deleted.events} events{later}")
 
 
 def _set(

@@ -124,7 +124,9 @@ class IssueListPage(Page):
 
     `rows` is empty exactly when `empty` says why; `setup` is there when nothing has ever arrived. `older_href` and
     `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
-    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of.
+    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `deleting`
+    counts deleted issues that background work still removes, at least so many if `deleting_is_more`; `delete_href` asks
+    about all that match.
     """
 
     template: ClassVar[str] = "issues/issues.html"
@@ -146,8 +148,32 @@ class IssueListPage(Page):
     rows: tuple[IssueLine, ...]
     empty: Empty | None
     setup: Setup | None
+    deleting: int
+    deleting_is_more: bool
+    delete_href: str
     older_href: str
     newer_href: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePage(Page):
+    """`/issues/delete`: asks before issues are deleted, those in `references` or all of a list.
+
+    `query` describes the list, `filters` and `tab` say it in words. `count` is exact unless `is_more`; `events` is None
+    where it was not counted.
+    """
+
+    template: ClassVar[str] = "issues/delete.html"
+
+    shell: Shell
+    references: tuple[str, ...]
+    count: int
+    is_more: bool
+    events: int | None
+    filters: tuple[tuple[str, str], ...]
+    tab: str
+    query: str
+    back_href: str
 
 
 # One issue ----------------------------------------------------------------------------------------------------------

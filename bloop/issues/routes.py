@@ -5,6 +5,7 @@ from __future__ import annotations
 from bloop.auth.access import PAGE, credential
 from bloop.auth.scopes import Scope
 from bloop.issues.counts.api import StatsApi
+from bloop.issues.deletion.views import DeleteForms
 from bloop.issues.detail.api import IssueApi, Trends
 from bloop.issues.detail.documents import IssueDocument, ListDocument
 from bloop.issues.detail.views import IssueResource
@@ -31,7 +32,7 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
     lists, issue = Errors(deps, pager), IssueApi(deps, pager)
     routes.add("/v1/errors", lists, GET=_READ)
     routes.add("/v1/releases/{release:ref}/errors", lists, suffix="release", GET=_READ)
-    routes.add("/v1/errors/{fingerprint:ref}", issue, GET=_READ)
+    routes.add("/v1/errors/{fingerprint:ref}", issue, GET=_READ, DELETE=_WRITE)
     for name in ("occurrences", "trend", "history"):
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, GET=_READ)
     for name in ("resolve", "ignore", "mute", "unresolve", "assign"):
@@ -48,6 +49,9 @@ def _mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add("/issues/{ref}/events/{event_id:int}", issue, suffix="event", GET=PAGE)
     routes.add("/issues/{ref}/status", forms, suffix="status", POST=PAGE)
     routes.add("/issues/{ref}/assign", forms, suffix="assign", POST=PAGE)
+    delete = DeleteForms(deps)
+    routes.add("/issues/delete", delete, GET=PAGE, POST=PAGE)
+    routes.add("/issues/{ref}/delete", delete, suffix="issue", POST=PAGE)
     routes.add("/issues/bulk", BulkForm(deps), GET=PAGE, POST=PAGE)
 
 

@@ -31,11 +31,14 @@ _TAKE_NUMBER = """
 UPDATE projects SET next_short_number = next_short_number + 1 WHERE id = ? RETURNING next_short_number - 1
 """
 
+# An id above all that there are and all that were deleted: what outlives an issue never meets another one.
 _INSERT = """
-INSERT INTO issues (project_id, fingerprint, fingerprint_algorithm, short_number, level, status, error_type, message,
-                    source, route, screen, culprit, first_seen_ms, last_seen_ms, first_release, last_release)
-VALUES (:project_id, :fingerprint, :algorithm, :short_number, :level, 'unresolved', :error_type, :message,
-        :source, :route, :screen, :culprit, :first_seen_ms, :first_seen_ms, :release, :release)
+INSERT INTO issues (id, project_id, fingerprint, fingerprint_algorithm, short_number, level, status, error_type,
+                    message, source, route, screen, culprit, first_seen_ms, last_seen_ms, first_release, last_release)
+SELECT max(d.issue_id, coalesce((SELECT max(id) FROM issues), 0)) + 1, :project_id, :fingerprint, :algorithm,
+       :short_number, :level, 'unresolved', :error_type, :message, :source, :route, :screen, :culprit, :first_seen_ms,
+       :first_seen_ms, :release, :release
+  FROM deleted_issues AS d
 RETURNING id
 """
 

@@ -76,6 +76,17 @@ DELETE FROM project_hourly_counts WHERE (project_id, hour_ms, release, environme
      WHERE h.project_id = p.id AND h.hour_ms < :before_ms
      LIMIT :rows_max)
 """
+_PURGE_PROJECT_HOURS = """
+DELETE FROM project_hours WHERE (project_id, hour_ms, source) IN (
+    SELECT project_id, hour_ms, source FROM project_hours WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_PROJECT_HOURS = """
+DELETE FROM project_hours WHERE (project_id, hour_ms, source) IN (
+    SELECT h.project_id, h.hour_ms, h.source
+      FROM projects AS p CROSS JOIN project_hours AS h
+     WHERE h.project_id = p.id AND h.hour_ms < :before_ms
+     LIMIT :rows_max)
+"""
 _PURGE_ROUTE_COUNTS = """
 DELETE FROM route_counts WHERE (project_id, route) IN (
     SELECT project_id, route FROM route_counts WHERE project_id = :project_id LIMIT :rows_max)
@@ -160,6 +171,7 @@ TABLES = (
         keep=Keep.HOURS,
         prune=_PRUNE_PROJECT_HOURLY_COUNTS,
     ),
+    Table(name="project_hours", purge=(_PURGE_PROJECT_HOURS,), keep=Keep.HOURS, prune=_PRUNE_PROJECT_HOURS),
     Table(name="route_counts", purge=(_PURGE_ROUTE_COUNTS,)),
     Table(name="status_counts", purge=(_PURGE_STATUS_COUNTS,)),
     Table(name="firing_counts", purge=(_PURGE_FIRING_COUNTS,)),
@@ -174,5 +186,7 @@ TABLES = (
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
     Table(name="settled"),
     Table(name="deleted_issues"),
+    Table(name="issues_to_delete"),
+    Table(name="issue_deletions", outlives_project="who deleted what is known after the project is gone"),
     Table(name="dictionaries", is_missed=True),
 )

@@ -32,7 +32,7 @@ SELECT s.id, s.kind, s.project_id, p.public_id, p.slug, s.issue_id, p.short_pref
        i.fingerprint, i.status, s.at_ms, s.data
   FROM signals AS s
   JOIN projects AS p ON p.id = s.project_id AND p.deleted_at_ms IS NULL
-  LEFT JOIN issues AS i ON i.id = s.issue_id
+  LEFT JOIN issues AS i ON i.id = s.issue_id AND i.project_id = s.project_id
  WHERE s.id > :after_id
  ORDER BY s.id
  LIMIT :limit

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import falcon
 
@@ -30,6 +31,7 @@ PURGE_PATH = "/v1/admin/retention/purge"
 WAIT_S = 5.0
 LOOK_EVERY_S = 0.05
 DAYS_OF = ("raw_events_days", "hourly_counts_days")
+ISSUES_DAYS = "issues_days"  # 0: issues stay
 DELETED = ("raw_events_deleted", "hourly_counts_deleted")
 RUN_ID_MAX = 2**63 - 1
 
@@ -48,7 +50,13 @@ class RetentionApi:
         body = read_json(req, PUT_BYTES_MAX)
         raw_events, hourly_counts = (checked_days(body.get(name), name) for name in DAYS_OF)
         own = _own_days(body.get("per_project"))
-        save(self._deps, raw_events_days=raw_events, hourly_counts_days=hourly_counts, own=own)
+        save(
+            self._deps,
+            raw_events_days=raw_events,
+            hourly_counts_days=hourly_counts,
+            issues_days=checked_days(body.get(ISSUES_DAYS), ISSUES_DAYS, low=0),
+            own=own,
+        )
         answer_json(resp, {"status": "ok"})
 
     def on_post_purge(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -84,6 +92,17 @@ class RetentionApi:
         return run
 
 
+class OwnDays(NamedTuple):
+    """What a project sets for itself. Raw events: 0 days remove its own retention, None leaves it as it is. Issues, if
+    `sets_issues`: 0 days keep them for ever, None removes its own retention."""
+
+    path: str  # of the field that names the project, for a problem with it
+    project: str
+    raw_events: int | None = None
+    issues: int | None = None
+    sets_issues: bool = False
+
+
 # Shared with the page ------------------------------------------------------------------------------------------------
 
 
@@ -101,23 +120,37 @@ def checked_days(value: object, path: str, *, low: int = DAYS_MIN) -> int | None
 
 
 def save(
-    deps: Deps, *, raw_events_days: int | None, hourly_counts_days: int | None, own: list[tuple[str, str, int]]
+    deps: Deps,
+    *,
+    raw_events_days: int | None = None,
+    hourly_counts_days: int | None = None,
+    issues_days: int | None = None,
+    own: Sequence[OwnDays] = (),
 ) -> None:
-    """Save the policy. `own` are (path of the field, project, days), 0 days to remove a project's own retention.
+    """Save the policy; None leaves a value as it is.
 
     Raises:
         InvalidField: an unknown project; nothing was changed.
     """
 
     def change(db: Db) -> None:
-        overrides = []
-        for path, reference, days in own:
-            project = get_project(db, reference)
+        overrides: list[tuple[int, int]] = []
+        issue_overrides: list[tuple[int, int | None]] = []
+        for days in own:
+            project = get_project(db, days.project)
             if project is None:
-                raise InvalidField(path, "project not found")
-            overrides.append((project.id, days))
+                raise InvalidField(days.path, "project not found")
+            if days.raw_events is not None:
+                overrides.append((project.id, days.raw_events))
+            if days.sets_issues:
+                issue_overrides.append((project.id, days.issues))
         retention.save_policy(
-            db, raw_events_days=raw_events_days, hourly_counts_days=hourly_counts_days, overrides=overrides
+            db,
+            raw_events_days=raw_events_days,
+            hourly_counts_days=hourly_counts_days,
+            issues_days=issues_days,
+            overrides=overrides,
+            issue_overrides=issue_overrides,
         )
 
     deps.database.change(change)
@@ -135,13 +168,14 @@ def show(run: RetentionRunRow) -> dict[str, Any]:
         "status": status,
         "raw_events_deleted": run.raw_events_deleted,
         "hourly_counts_deleted": run.hourly_counts_deleted,
+        "issues_deleted": run.issues_deleted,
         "raw_events_due": run.raw_events_due,
         "bytes_freed": run.bytes_freed,
         "error": run.error,
     }
 
 
-def _own_days(value: object) -> list[tuple[str, str, int]]:
+def _own_days(value: object) -> list[OwnDays]:
     if value is None:
         return []
     if not isinstance(value, list):
@@ -155,7 +189,8 @@ def _own_days(value: object) -> list[tuple[str, str, int]]:
         if not isinstance(reference, str) or not reference:
             raise InvalidField(f"{path}.project_id", "project_id must be a string")
         days = checked_days(item.get("raw_events_days"), f"{path}.raw_events_days", low=0)
-        if days is None:
+        if days is None and ISSUES_DAYS not in item:
             raise InvalidField(f"{path}.raw_events_days", "raw_events_days is required")
-        own.append((f"{path}.project_id", reference, days))
+        issues = checked_days(item.get(ISSUES_DAYS), f"{path}.{ISSUES_DAYS}", low=0)
+        own.append(OwnDays(f"{path}.project_id", reference, days, issues, sets_issues=ISSUES_DAYS in item))
     return own

@@ -13,6 +13,7 @@ from typing import TypeVar
 
 from bloop import features
 from bloop.base.config import Retention
+from bloop.db.clean_up import CleanUpRun
 from bloop.db.engine import Db
 from bloop.db.sizes import count_pages, shrink_file
 from bloop.db.tables import Keep, Table
@@ -20,6 +21,7 @@ from bloop.projects import read as projects
 from bloop.retention import prune, read
 from bloop.retention import store as book
 from bloop.retention.policy import Policy, load_policy
+from bloop.retention.read import RetentionRunRow
 from bloop.retention.shrink import pages_to_free
 from bloop.retention.steps import Hold, Steps
 
@@ -60,6 +62,8 @@ class Cleaner:
         self._measure = measure  # before the run is called finished: who waits for that wants new numbers
         self._steps = Steps(db, disk_is_low=disk_is_low)
         self._revision: int | None = None
+        self._is_resumed = False
+        self._pages_freed = 0  # by deleting issues: new events need not fill that space soon
 
     @property
     def held_s_max(self) -> float:
@@ -68,6 +72,8 @@ class Cleaner:
 
     def work(self) -> Rests[None]:
         """Do it; yields how many seconds to rest. The caller may stop for good after any step."""
+        run = read.get_run(self._db, self._run_id)
+        self._is_resumed = run is not None and run.started_at_ms is not None
         with self._step():
             book.begin_run(self._db, self._run_id, self._now_ms())
         yield self._steps.rest_s()
@@ -85,6 +91,7 @@ class Cleaner:
 
     def _old_rows(self, policy: Policy, now_ms: int) -> Rests[None]:
         cutoffs = policy.cutoffs(now_ms)
+        yield from self._features(policy, now_ms)
         yield from self._events(policy, now_ms)
         yield from self._hours(cutoffs.of(Keep.HOURS))
         for table in features.tables():
@@ -97,6 +104,23 @@ class Cleaner:
             if self._revision is not None and self._revision != read.revision(self._db):
                 raise _PolicyChanged
             yield hold
+
+    def _features(self, policy: Policy, now_ms: int) -> Rests[None]:
+        """What features clean up themselves: first, because people may be waiting for it. The file shrinks by the space
+        this frees."""
+        free_before = count_pages(self._db).free
+        run = CleanUpRun(
+            db=self._db,
+            step=self._step,
+            rest_s=self._steps.rest_s,
+            add_deleted=lambda issues, events: book.add_deleted(
+                self._db, self._run_id, issues=issues, raw_events=events
+            ),
+            issues_before_ms=policy.issues_before_ms(projects.project_ids(self._db), now_ms),
+        )
+        for clean_up in features.clean_ups():
+            yield from clean_up.work(run)
+        self._pages_freed += max(0, count_pages(self._db).free - free_before)
 
     # Events
 
@@ -175,11 +199,16 @@ class Cleaner:
 
     # Room
 
+    def _is_lost(self, run: RetentionRunRow) -> bool:
+        """Whether a kill has made this run forget how much space its deletions had freed."""
+        return self._is_resumed and run.issues_deleted > 0
+
     def _give_room_back(self) -> Rests[None]:
         run = read.get_run(self._db, self._run_id)
-        everything = self._steps.disk_is_low() or (run is not None and run.asked_by is not None)
+        everything = self._steps.disk_is_low() or (run is not None and (run.asked_by is not None or self._is_lost(run)))
         pages = count_pages(self._db)
-        left = wanted = pages_to_free(pages.total, pages.free, pages.page_bytes, everything=everything)
+        wanted = pages_to_free(pages.total, pages.free, pages.page_bytes, everything=everything)
+        left = wanted = max(wanted, min(self._pages_freed, pages.free))
         while left > 0:
             with self._step() as hold:
                 before = count_pages(self._db).total

@@ -25,6 +25,7 @@ from bloop.retention.read import RetentionRunRow, get_run, overrides
 
 ASKED_BY = "cli"
 LOOK_EVERY_S = 0.1
+NEVER = "for ever"
 
 Days = click.IntRange(DAYS_MIN, DAYS_MAX)
 
@@ -47,8 +48,10 @@ def show(settings: Settings, as_json: bool) -> None:
     days, stored = current["global"], current["storage"]
     lines: list[tuple[str, object, object]] = [
         ("raw events", days["raw_events_days"], stored["raw_events_count"]),
-        *((f"  {row.slug}", row.raw_events_days, "") for row in own),
+        *((f"  {row.slug}", row.raw_events_days, "") for row in own if row.raw_events_days is not None),
         ("hourly counts", days["hourly_counts_days"], stored["hourly_counts_count"]),
+        ("issues not seen", days["issues_days"] or NEVER, ""),
+        *((f"  {row.slug}", row.issues_days or NEVER, "") for row in own if row.issues_days is not None),
     ]
     print_table(("WHAT", "DAYS", "ROWS"), lines)
     click.echo(f"the database has {stored['db_size_bytes'] / 2**20:.1f} MiB", err=True)
@@ -64,18 +67,39 @@ def show(settings: Settings, as_json: bool) -> None:
     metavar="SLUG=DAYS",
     help="Days to keep one project's raw events; SLUG=default removes it. May be repeated.",
 )
+@click.option("--issues", type=click.IntRange(0, DAYS_MAX), help="Days to keep issues not seen; 0 keeps them for ever.")
+@click.option(
+    "--project-issues",
+    "own_issues",
+    multiple=True,
+    metavar="SLUG=DAYS",
+    help="The same for one project; SLUG=default removes it. May be repeated.",
+)
 @with_settings
-def set_(settings: Settings, events: int | None, hours: int | None, own: Sequence[str]) -> None:
-    """Change the retention. Values that are not given stay unchanged."""
-    if events is None and hours is None and not own:
-        raise click.UsageError("name what to set: --events, --hours or --project")
+def set_(
+    settings: Settings,
+    events: int | None,
+    hours: int | None,
+    own: Sequence[str],
+    issues: int | None,
+    own_issues: Sequence[str],
+) -> None:
+    """Change the retention. Values that are not given stay unchanged.
+
+    Issues that somebody is assigned to always stay.
+    """
+    if events is None and hours is None and issues is None and not (own or own_issues):
+        raise click.UsageError("name what to set: --events, --hours, --issues, --project or --project-issues")
     project_days = [_own_days(text) for text in own]
+    project_issues_days = [_own_issues_days(text) for text in own_issues]
     with database(settings) as db, connection.immediate(db):
         storage.save_policy(
             db,
             raw_events_days=events,
             hourly_counts_days=hours,
+            issues_days=issues,
             overrides=[(find_project(db, slug).id, days) for slug, days in project_days],
+            issue_overrides=[(find_project(db, slug).id, days) for slug, days in project_issues_days],
         )
     click.echo("saved; the next clean-up, or `bloop retention purge`, deletes data that is now too old", err=True)
 
@@ -94,6 +118,8 @@ def purge(settings: Settings, yes: bool, as_json: bool) -> None:
             days = overview(db, settings.retention)["global"]
             events, hours = days["raw_events_days"], days["hourly_counts_days"]
             question = f"Delete raw events of more than {events}, hourly counts of more than {hours} days?"
+            if days["issues_days"]:
+                question = f"{question[:-1]}, and issues not seen for {days['issues_days']} days?"
             click.confirm(question, abort=True, err=True)
         with connection.immediate(db):
             run = storage.ask_for_run(db, asked_by=ASKED_BY, now_ms=clock.now_ms())
@@ -112,6 +138,15 @@ def _own_days(text: str) -> tuple[str, int]:
         return slug, 0
     if not slug or not (days.isascii() and days.isdigit()) or not DAYS_MIN <= int(days) <= DAYS_MAX:
         raise click.BadParameter(f"{text}: must be SLUG=DAYS, {DAYS_MIN} to {DAYS_MAX} days, or SLUG=default")
+    return slug, int(days)
+
+
+def _own_issues_days(text: str) -> tuple[str, int | None]:
+    slug, _, days = text.rpartition("=")
+    if days == "default" and slug:
+        return slug, None
+    if not slug or not (days.isascii() and days.isdigit()) or int(days) > DAYS_MAX:
+        raise click.BadParameter(f"{text}: must be SLUG=DAYS, 0 to {DAYS_MAX} days, or SLUG=default")
     return slug, int(days)
 
 

@@ -30,11 +30,12 @@ class TableLine:
 
 @dataclass(frozen=True, slots=True)
 class OwnTime:
-    """A project with its own retention."""
+    """A project with its own retention; None: as the others. 0 days of issues: they stay."""
 
     name: str
     slug: str
-    days: int
+    days: int | None
+    issues_days: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class CleanUp:
     due: int | None
     events: int
     hours: int
+    issues: int
     freed_bytes: int
     error: str
 
@@ -63,11 +65,13 @@ class StoragePage(SettingsPage):
     project_problem: str
     events_days: str
     hours_days: str
-    defaults: tuple[int, int]  # days of events and of hourly counts in the settings file
+    issues_days: str
+    defaults: tuple[int, int, int]  # days of events, of hourly counts and of issues in the settings file
     samples: int
     own: tuple[OwnTime, ...]
     project_options: tuple[Option, ...]  # projects without their own retention
     project_days: str
+    project_issues_days: str
     figures: tuple[Figure, ...]
     tables: tuple[TableLine, ...]
     counted_at_ms: int | None

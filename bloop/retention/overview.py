@@ -15,9 +15,18 @@ from bloop.retention.sizes import stored_events, stored_hours
 def overview(db: Db, defaults: Retention) -> dict[str, Any]:
     policy = load_policy(db, defaults)
     return {
-        "global": {"raw_events_days": policy.raw_events_days, "hourly_counts_days": policy.hourly_counts_days},
+        "global": {
+            "raw_events_days": policy.raw_events_days,
+            "hourly_counts_days": policy.hourly_counts_days,
+            "issues_days": policy.issues_days,
+        },
         "per_project": [
-            {"project_id": row.public_id, "project_name": row.name, "raw_events_days": row.raw_events_days}
+            {
+                "project_id": row.public_id,
+                "project_name": row.name,
+                "raw_events_days": row.raw_events_days,
+                "issues_days": row.issues_days,
+            }
             for row in overrides(db)
         ],
         "storage": {

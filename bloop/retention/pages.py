@@ -23,10 +23,10 @@ DAYS_LEFT_MANY = 730
 
 
 class StorageFacts(NamedTuple):
-    """What the page shows. Days are those of raw events and of hourly counts; `days` are in force."""
+    """What the page shows. Days are those of raw events, hourly counts and issues; `days` are in force."""
 
-    days: tuple[int, int]
-    defaults: tuple[int, int]
+    days: tuple[int, int, int]
+    defaults: tuple[int, int, int]
     samples: int
     own: Sequence[OverrideRow]
     projects: Sequence[ProjectRow]
@@ -54,7 +54,7 @@ def storage_page(
     notice: str,
     now_ms: int,
 ) -> StoragePage:
-    typed, (events_days, hours_days) = form.typed, facts.days
+    typed, (events_days, hours_days, issues_days) = form.typed, facts.days
     overridden = {row.project_id for row in facts.own}
     free = sorted((p for p in facts.projects if p.id not in overridden), key=lambda p: p.name.casefold())
     return StoragePage(
@@ -66,11 +66,13 @@ def storage_page(
         project_problem=form.project_problem,
         events_days=typed.get("raw_events_days", str(events_days)),
         hours_days=typed.get("hourly_counts_days", str(hours_days)),
+        issues_days=typed.get("issues_days", str(issues_days)),
         defaults=facts.defaults,
         samples=facts.samples,
-        own=tuple(OwnTime(row.name, row.slug, row.raw_events_days) for row in facts.own),
+        own=tuple(OwnTime(row.name, row.slug, row.raw_events_days, row.issues_days) for row in facts.own),
         project_options=tuple(Option(p.slug, p.name, p.slug == typed.get("project")) for p in free),
         project_days=typed.get("days", ""),
+        project_issues_days=typed.get("issues_days", "") if "project" in typed else "",
         figures=tuple(facts.figures),
         tables=_tables(facts.sample, facts.event_count),
         counted_at_ms=facts.sample.sampled_at_ms if facts.sample else None,
@@ -142,6 +144,7 @@ def _clean_up(run: RetentionRunRow, progress_path: str) -> CleanUp:
         due=run.raw_events_due,
         events=run.raw_events_deleted,
         hours=run.hourly_counts_deleted,
+        issues=run.issues_deleted,
         freed_bytes=run.bytes_freed,
         error=run.error or "",
     )

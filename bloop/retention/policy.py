@@ -6,8 +6,8 @@ POLICY-2  Cut-offs come from one reading of the clock. If the clock goes back, l
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from bloop.base.clock import DAY_MS, hour_of
 from bloop.base.config import Retention
@@ -28,10 +28,18 @@ class Policy:
     hourly_counts_days: int
     overrides: Mapping[int, int]  # project → days of its raw events
     revision: int  # of the saved policy: a change means to start over
+    issues_days: int = 0  # 0: issues stay
+    issue_overrides: Mapping[int, int] = field(default_factory=dict)  # project → days of its issues, 0: they stay
 
     def events_before_ms(self, project_id: int, now_ms: int) -> int:
         """Events of this project received earlier are old."""
         return now_ms - self.overrides.get(project_id, self.raw_events_days) * DAY_MS
+
+    def issues_before_ms(self, project_ids: Iterable[int], now_ms: int) -> dict[int, int]:
+        """Project → the time before which its issues were last seen too long ago; projects whose issues stay are left
+        out."""
+        days_of = {project_id: self.issue_overrides.get(project_id, self.issues_days) for project_id in project_ids}
+        return {project_id: now_ms - days * DAY_MS for project_id, days in days_of.items() if days}
 
     def cutoffs(self, now_ms: int) -> Cutoffs:
         return Cutoffs(
@@ -58,10 +66,12 @@ class Cutoffs:
 
 def load_policy(db: Db, defaults: Retention) -> Policy:
     """What is in force: what people have set, and the settings file where they have not."""
-    row = retention.policy_row(db)
+    row, own_days = retention.policy_row(db), retention.overrides(db)
     return Policy(
         raw_events_days=row.raw_events_days or defaults.raw_events_days,
         hourly_counts_days=row.hourly_counts_days or defaults.hourly_counts_days,
-        overrides={override.project_id: override.raw_events_days for override in retention.overrides(db)},
+        issues_days=defaults.issues_days if row.issues_days is None else row.issues_days,
+        overrides={own.project_id: own.raw_events_days for own in own_days if own.raw_events_days is not None},
+        issue_overrides={own.project_id: own.issues_days for own in own_days if own.issues_days is not None},
         revision=row.revision,
     )

@@ -12,15 +12,19 @@ class PolicyRow(NamedTuple):
 
     raw_events_days: int | None
     hourly_counts_days: int | None
+    issues_days: int | None  # 0: issues stay
     revision: int
 
 
 class OverrideRow(NamedTuple):
+    """Days that a project has set for itself; None: as the others."""
+
     project_id: int
     public_id: str
     slug: str
     name: str
-    raw_events_days: int
+    raw_events_days: int | None
+    issues_days: int | None = None  # 0: its issues stay
 
 
 class RetentionRunRow(NamedTuple):
@@ -37,19 +41,22 @@ class RetentionRunRow(NamedTuple):
     hourly_counts_deleted: int
     others_deleted: int
     bytes_freed: int
+    issues_deleted: int = 0
 
 
-_SELECT_POLICY = "SELECT raw_events_days, hourly_counts_days, revision FROM retention_policy"
+_SELECT_POLICY = "SELECT raw_events_days, hourly_counts_days, issues_days, revision FROM retention_policy"
 _SELECT_REVISION = "SELECT revision FROM retention_policy"
 _SELECT_OVERRIDES = """
-SELECT p.id, p.public_id, p.slug, p.name, o.raw_events_days
-  FROM retention_overrides AS o
-  JOIN projects AS p ON p.id = o.project_id AND p.deleted_at_ms IS NULL
+SELECT p.id, p.public_id, p.slug, p.name, o.raw_events_days, i.issues_days
+  FROM projects AS p
+  LEFT JOIN retention_overrides AS o ON o.project_id = p.id
+  LEFT JOIN retention_issue_overrides AS i ON i.project_id = p.id
+ WHERE p.deleted_at_ms IS NULL AND coalesce(o.project_id, i.project_id) IS NOT NULL
  ORDER BY p.created_at_ms, p.id
 """
 _RUN = """
 SELECT id, asked_by, asked_at_ms, started_at_ms, finished_at_ms, error, raw_events_due, raw_events_deleted,
-       hourly_counts_deleted, others_deleted, bytes_freed
+       hourly_counts_deleted, others_deleted, bytes_freed, issues_deleted
   FROM retention_runs
 """
 _SELECT_OPEN = f"{_RUN} WHERE finished_at_ms IS NULL ORDER BY id LIMIT 1"  # served by retention_runs_open

@@ -17,13 +17,19 @@ RUNS_KEPT = 100
 _UPDATE_POLICY = """
 UPDATE retention_policy
    SET raw_events_days = coalesce(:raw_events_days, raw_events_days),
-       hourly_counts_days = coalesce(:hourly_counts_days, hourly_counts_days), revision = revision + 1
+       hourly_counts_days = coalesce(:hourly_counts_days, hourly_counts_days),
+       issues_days = coalesce(:issues_days, issues_days), revision = revision + 1
 """
 _UPSERT_OVERRIDE = """
 INSERT INTO retention_overrides (project_id, raw_events_days) VALUES (?, ?)
     ON CONFLICT (project_id) DO UPDATE SET raw_events_days = excluded.raw_events_days
 """
 _DELETE_OVERRIDE = "DELETE FROM retention_overrides WHERE project_id = ?"
+_UPSERT_ISSUE_OVERRIDE = """
+INSERT INTO retention_issue_overrides (project_id, issues_days) VALUES (?, ?)
+    ON CONFLICT (project_id) DO UPDATE SET issues_days = excluded.issues_days
+"""
+_DELETE_ISSUE_OVERRIDE = "DELETE FROM retention_issue_overrides WHERE project_id = ?"
 
 _INSERT_RUN = "INSERT INTO retention_runs (asked_by, asked_at_ms) VALUES (:asked_by, :now_ms) RETURNING id"
 _JOIN_RUN = "UPDATE retention_runs SET asked_by = coalesce(asked_by, :asked_by) WHERE id = :run_id"
@@ -33,7 +39,8 @@ _SET_DUE = "UPDATE retention_runs SET raw_events_due = raw_events_deleted + :due
 _ADD = """
 UPDATE retention_runs
    SET raw_events_deleted = raw_events_deleted + :raw_events, hourly_counts_deleted = hourly_counts_deleted + :hours,
-       others_deleted = others_deleted + :others, bytes_freed = bytes_freed + :bytes_freed
+       others_deleted = others_deleted + :others, bytes_freed = bytes_freed + :bytes_freed,
+       issues_deleted = issues_deleted + :issues
  WHERE id = :run_id
 """
 _SET_ERROR = "UPDATE retention_runs SET error = :error WHERE id = :run_id AND finished_at_ms IS NULL"
@@ -45,15 +52,24 @@ def save_policy(
     *,
     raw_events_days: int | None = None,
     hourly_counts_days: int | None = None,
+    issues_days: int | None = None,
     overrides: Iterable[tuple[int, int]] = (),
+    issue_overrides: Iterable[tuple[int, int | None]] = (),
 ) -> None:
-    """Change the given values; None leaves one unchanged. `overrides` are (project id, days), 0 days remove one."""
-    db.execute(_UPDATE_POLICY, {"raw_events_days": raw_events_days, "hourly_counts_days": hourly_counts_days})
-    for project_id, days in overrides:
-        if days:
-            db.execute(_UPSERT_OVERRIDE, (project_id, days))
+    """Change the given values; None leaves one unchanged. `overrides` are (project id, days), 0 days remove one.
+    `issue_overrides` are (project id, days): 0 days keep the project's issues for ever, None removes one."""
+    days = {"raw_events_days": raw_events_days, "hourly_counts_days": hourly_counts_days, "issues_days": issues_days}
+    db.execute(_UPDATE_POLICY, days)
+    for project_id, event_days in overrides:
+        if event_days:
+            db.execute(_UPSERT_OVERRIDE, (project_id, event_days))
         else:
             db.execute(_DELETE_OVERRIDE, (project_id,))
+    for project_id, own_days in issue_overrides:
+        if own_days is None:
+            db.execute(_DELETE_ISSUE_OVERRIDE, (project_id,))
+        else:
+            db.execute(_UPSERT_ISSUE_OVERRIDE, (project_id, own_days))
 
 
 def ask_for_run(db: Db, *, asked_by: str | None, now_ms: int) -> RetentionRunRow:
@@ -81,10 +97,23 @@ def set_due(db: Db, run_id: int, due: int) -> None:
 
 
 def add_deleted(
-    db: Db, run_id: int, *, raw_events: int = 0, hours: int = 0, others: int = 0, bytes_freed: int = 0
+    db: Db,
+    run_id: int,
+    *,
+    raw_events: int = 0,
+    hours: int = 0,
+    others: int = 0,
+    bytes_freed: int = 0,
+    issues: int = 0,
 ) -> None:
     """Add deleted rows to the counts of the clean-up (CLEAN-UP-2)."""
-    counts = {"raw_events": raw_events, "hours": hours, "others": others, "bytes_freed": bytes_freed}
+    counts = {
+        "raw_events": raw_events,
+        "hours": hours,
+        "others": others,
+        "bytes_freed": bytes_freed,
+        "issues": issues,
+    }
     if any(counts.values()):
         db.execute(_ADD, counts | {"run_id": run_id})
 

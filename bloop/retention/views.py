@@ -16,7 +16,7 @@ from bloop.base.errors import InvalidField
 from bloop.db.engine import Db
 from bloop.projects import read as projects
 from bloop.retention import disk, read
-from bloop.retention.api import DAYS_OF, PURGE_PATH, ask_for_purge, checked_days, save
+from bloop.retention.api import DAYS_OF, ISSUES_DAYS, PURGE_PATH, OwnDays, ask_for_purge, checked_days, save
 from bloop.retention.disk import UsedSpace
 from bloop.retention.pages import StorageFacts, StorageForm, storage_figures, storage_page
 from bloop.retention.policy import DAYS_MIN, load_policy
@@ -42,7 +42,8 @@ class StorageView:
         form = read_form(req)
         try:
             raw_events, hourly_counts = (_days(form, name) for name in DAYS_OF)
-            save(self._deps, raw_events_days=raw_events, hourly_counts_days=hourly_counts, own=[])
+            issues = _days(form, ISSUES_DAYS, low=0) if ISSUES_DAYS in form else None
+            save(self._deps, raw_events_days=raw_events, hourly_counts_days=hourly_counts, issues_days=issues)
         except InvalidField as error:
             resp.status = errors.status_of(error)
             self._show(req, resp, StorageForm(form, problem=str(error)))
@@ -52,13 +53,7 @@ class StorageView:
     def on_post_project(self, req: falcon.Request, resp: falcon.Response) -> None:
         form = read_form(req)
         try:
-            days = _days(form, "days", low=0)
-            save(
-                self._deps,
-                raw_events_days=None,
-                hourly_counts_days=None,
-                own=[("project", form.get("project", ""), days)],
-            )
+            save(self._deps, own=[_own_days(form)])
         except InvalidField as error:
             resp.status = errors.status_of(error)
             self._show(req, resp, StorageForm(form, project_problem=str(error)))
@@ -88,8 +83,12 @@ class StorageView:
         minimum = settings.database.disk_free_bytes_min
         now, growth = disk.sizes(db, settings.database_path), _growth(db, self._deps.now_ms())
         return StorageFacts(
-            days=(policy.raw_events_days, policy.hourly_counts_days),
-            defaults=(settings.retention.raw_events_days, settings.retention.hourly_counts_days),
+            days=(policy.raw_events_days, policy.hourly_counts_days, policy.issues_days),
+            defaults=(
+                settings.retention.raw_events_days,
+                settings.retention.hourly_counts_days,
+                settings.retention.issues_days,
+            ),
             samples=settings.pipeline.sample_reservoir_size,
             own=read.overrides(db),
             projects=projects.list_projects(db),
@@ -112,6 +111,14 @@ class StorageView:
 def _growth(db: Db, now_ms: int) -> int | None:
     samples = samples_since(db, now_ms - disk.GROWTH_DAYS * DAY_MS)
     return disk.growth_per_day([UsedSpace(s.sampled_at_ms, s.database_bytes - s.reusable_bytes) for s in samples])
+
+
+def _own_days(form: Mapping[str, str]) -> OwnDays:
+    """A project's own days, at least one of the two; an empty field follows the others. Raises: InvalidField."""
+    has_issues = bool(form.get(ISSUES_DAYS, "").strip())
+    issues = _days(form, ISSUES_DAYS, low=0) if has_issues else None
+    events = 0 if has_issues and not form.get("days", "").strip() else _days(form, "days", low=0)
+    return OwnDays("project", form.get("project", ""), events, issues, sets_issues=True)
 
 
 def _days(form: Mapping[str, str], name: str, *, low: int = DAYS_MIN) -> int:

@@ -107,7 +107,7 @@ SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_p
          GROUP BY page.id) AS counts
   JOIN alert_firings AS f ON f.id = counts.id
   LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
-  LEFT JOIN issues AS i ON i.id = f.issue_id
+  LEFT JOIN issues AS i ON i.id = f.issue_id AND i.project_id = f.project_id
  ORDER BY f.id DESC
 """
 # The innermost subquery of _FIRINGS is served by alert_firings_by_rule.
@@ -123,7 +123,7 @@ SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
   LEFT JOIN projects AS owner ON owner.id = r.project_id
   LEFT JOIN alert_channels AS c ON c.id = d.channel_id
   LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
-  LEFT JOIN issues AS i ON i.id = f.issue_id
+  LEFT JOIN issues AS i ON i.id = f.issue_id AND i.project_id = f.project_id
 """
 _ONE = "WHERE d.id = :id"
 _OF_FIRING = "WHERE d.firing_id = :firing_id ORDER BY d.id"

@@ -122,7 +122,7 @@ SELECT s.id, s.kind, s.project_id, s.issue_id, CASE WHEN p.id IS NOT NULL THEN i
        coalesce(s.data ->> 'source', i.source), coalesce(s.data ->> 'release', i.last_release), s.at_ms
   FROM signals AS s
   LEFT JOIN projects AS p ON p.id = s.project_id AND p.deleted_at_ms IS NULL
-  LEFT JOIN issues AS i ON i.id = s.issue_id
+  LEFT JOIN issues AS i ON i.id = s.issue_id AND i.project_id = s.project_id
 """
 _AFTER = "WHERE s.id > :after_id ORDER BY s.id LIMIT :limit"
 _BETWEEN = "WHERE s.at_ms BETWEEN :since_ms AND :until_ms ORDER BY s.id DESC LIMIT :limit"
@@ -136,7 +136,7 @@ SELECT i.id, p.id, p.public_id, p.slug, p.name, i.fingerprint, p.short_prefix ||
        i.message, i.source, i.level, coalesce(a.environment, ''), coalesce(a.release, i.last_release), i.route,
        i.culprit, i.event_count, i.user_count, i.first_seen_ms, i.last_seen_ms
   FROM issues AS i
-  JOIN projects AS p ON p.id = i.project_id
+  JOIN projects AS p ON p.id = i.project_id AND p.deleted_at_ms IS NULL
   LEFT JOIN aggregates AS a ON a.id = (SELECT id FROM aggregates WHERE issue_id = i.id
                                         ORDER BY last_seen_ms DESC, id DESC LIMIT 1)
  WHERE i.id IN (SELECT value FROM json_each(:issue_ids))

@@ -32,7 +32,8 @@ _COUNTED = """
   FROM projects AS p
  CROSS JOIN minute_counts AS m
  CROSS JOIN fingerprints AS f
- WHERE m.project_id = p.id AND f.id = m.fingerprint_id AND m.minute_ms BETWEEN :first_ms AND :last_ms
+ WHERE m.project_id = p.id AND f.id = m.fingerprint_id AND f.project_id = p.id
+   AND m.minute_ms BETWEEN :first_ms AND :last_ms
    AND p.deleted_at_ms IS NULL AND (CAST(:project_id AS INTEGER) IS NULL OR p.id = :project_id)
    AND f.issue_id NOT IN (SELECT id FROM issues WHERE status IN ('ignored', 'muted'))
    AND (CAST(:environment AS TEXT) IS NULL OR m.environment = :environment)

@@ -98,6 +98,9 @@ class Retention:
     hourly_counts_days: int = setting(
         90, "days counts per hour are kept, until the storage page says otherwise", low=1, high=3650
     )
+    issues_days: int = setting(
+        0, "days an issue that nobody is assigned to stays after it was last seen; 0 = for ever", low=0, high=3650
+    )
     prune_interval_secs: int = setting(3600, "seconds between clean-ups", low=10, high=604_800)
 
 

@@ -17,6 +17,7 @@ from bloop.base.errors import InvalidParameter, NotFound
 from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues.counts import read as counts
+from bloop.issues.deletion.actions import delete_named
 from bloop.issues.detail import show
 from bloop.issues.events import read as events
 from bloop.issues.read import IssueRow, find_issues
@@ -69,6 +70,18 @@ class IssueApi:
         with self._deps.database.reader() as db:
             changes = history.history(db, _ids(_find(db, req, fingerprint)))
         _send(resp, [*map(show.change, changes)])
+
+    def on_delete(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
+        result = delete_named(
+            self._deps,
+            principal_of(req),
+            [fingerprint],
+            project=req.get_param("project_id"),
+            actor=self._actors.of(req),
+        )
+        if not result.deleted.issues:
+            raise NotFound(f"no errors with fingerprint {fingerprint}")
+        _send(resp, {"deleted": result.deleted.issues, "events": result.deleted.events})
 
     def on_post_resolve(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         self._change(req, resp, fingerprint, choice_of(Status.RESOLVED, read_optional_json(req), self._deps.now_ms()))

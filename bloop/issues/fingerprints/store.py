@@ -14,8 +14,12 @@ FingerprintKey: TypeAlias = tuple[int, int | bytes]
 
 # Served by the unique index; the text decides between fingerprints that share a number.
 _SELECT_ID = "SELECT id FROM fingerprints WHERE project_id = ? AND hash = ? AND fingerprint = ?"
+# An id above all that there are and all that were deleted: events that are not counted yet name fingerprints by it.
 _INSERT = """
-INSERT INTO fingerprints (project_id, hash, fingerprint, algorithm, issue_id) VALUES (?, ?, ?, ?, ?) RETURNING id
+INSERT INTO fingerprints (id, project_id, hash, fingerprint, algorithm, issue_id)
+SELECT max(d.fingerprint_id, coalesce((SELECT max(id) FROM fingerprints), 0)) + 1, ?, ?, ?, ?, ?
+  FROM deleted_issues AS d
+RETURNING id
 """
 _SELECT_OWNERS = """
 SELECT f.id, f.issue_id, f.project_id

@@ -23,6 +23,7 @@ from bloop.issues.contexts import (
 )
 from bloop.issues.counts.read import HourCount
 from bloop.issues.culprit import where_of
+from bloop.issues.deletion.model import DeletionProgress
 from bloop.issues.limits.model import describe_users
 from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
 from bloop.issues.read import Tab
@@ -73,6 +74,7 @@ class ListRows(NamedTuple):
     signal_id: int = 0
     releases: Sequence[tuple[str, int]] = ()  # first seen within TREND_HOURS
     firing_count: int = 0
+    deleting: DeletionProgress = DeletionProgress(0, 0)
 
 
 class ListMessages(NamedTuple):
@@ -116,6 +118,9 @@ def page(
         rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms, messages) for issue in rows.page.rows),
         empty=empty,
         setup=setup if empty is Empty.NEVER else None,
+        deleting=rows.deleting.waiting + rows.deleting.purging,
+        deleting_is_more=rows.deleting.is_more,
+        delete_href=f"/issues/delete?{view.at(None).query_string}" if rows.page.rows else "",
         older_href=view.at(rows.page.next).href if rows.page.next else "",
         newer_href=view.at(rows.before).href if view.before else "",
     )

@@ -14,6 +14,7 @@ from bloop.db.engine import Db
 from bloop.db.walk import PageKey
 from bloop.issues import read as issues
 from bloop.issues.counts import read as counts
+from bloop.issues.deletion import read as deletion
 from bloop.issues.listing import neighbours as pages
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
@@ -94,6 +95,7 @@ def _list_rows(
         options=_filter_options(db, project_ids, now_ms),
         before=_page_above(db, project_ids, view, issue_filter, page.rows),
         signal_id=signals.last_id(db),
+        deleting=deletion.progress(db),
     )
 
 

@@ -8,20 +8,23 @@ BULK-2  At most REFERENCES_MAX references. What can be changed is, in one transa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 from urllib.parse import parse_qs, parse_qsl
 
 import falcon
 
-from bloop.auth.principal import Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.errors import BodyTooLarge, Declined, InvalidParameter, NotFound, StorageError
 from bloop.db.engine import Db
+from bloop.issues.deletion.actions import delete_matching, delete_named
+from bloop.issues.deletion.model import Deleted
 from bloop.issues.listing.notice import count_sentence, leave_notice
 from bloop.issues.listing.pages import ListMessages
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.views import show_list
-from bloop.issues.read import IssueRow, find_issues
+from bloop.issues.read import IssueFilter, IssueRow, find_issues
+from bloop.issues.search import terms
 from bloop.issues.status.actor import API, DASHBOARD, Actors
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.choices import StatusChoice, choice_in_form, choice_of, status_of
@@ -37,6 +40,7 @@ REFERENCES_MAX = 200
 REFERENCE_CHARS_MAX = 256
 FORM_BYTES_MAX = 65_536
 UNKNOWN = "no issue has this id"
+DELETE = "delete"  # the action of POST /v1/errors/bulk that is no status
 
 
 class BulkResult(NamedTuple):
@@ -84,8 +88,11 @@ class BulkApi:
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         body = read_json(req)
+        if "action" in body:
+            self._act(req, resp, body)
+            return
         principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
-        references = _references(body.get("ids"))
+        references = references_of(body.get("ids"))
         choice = choice_of(status_of(text_in(body, "status")), body, now_ms)
         project = req.get_param("project_id")
         result = self._deps.database.change(
@@ -105,6 +112,42 @@ class BulkApi:
             },
         )
 
+    def _act(self, req: falcon.Request, resp: falcon.Response, body: Mapping[str, Any]) -> None:
+        """`{"action": "delete"}` beside `ids` or `query`: what a search takes, "" for every issue of the project."""
+        if body["action"] != DELETE:
+            raise InvalidParameter("action", f"must be {DELETE}")
+        if ("ids" in body) == ("query" in body):
+            raise InvalidParameter("query", "must be given, or ids, but not both")
+        if "ids" in body:
+            self._delete_named(req, resp, references_of(body["ids"]))
+        else:
+            self._delete_matching(req, resp, body["query"])
+
+    def _delete_named(self, req: falcon.Request, resp: falcon.Response, references: list[str]) -> None:
+        project, actor = req.get_param("project_id"), self._actors.of(req)
+        result = delete_named(self._deps, principal_of(req), references, project=project, actor=actor)
+        if not result.deleted.issues:
+            raise NotFound("none of these ids names an issue")
+        failed = [{"id": reference, "error": UNKNOWN} for reference in result.unknown]
+        answer_deleted(resp, result.deleted, is_waiting=result.is_waiting, failed=failed)
+
+    def _delete_matching(self, req: falcon.Request, resp: falcon.Response, text: object) -> None:
+        principal, project = principal_of(req), req.get_param("project_id")
+        if not isinstance(text, str):  # null is a mistake in a script, and "" deletes everything
+            raise InvalidParameter("query", "must be text")
+        if principal.kind is not PrincipalKind.TOKEN and not project:
+            raise InvalidParameter("project_id", "must name a project: a search deletes in one at a time")
+        issue_filter = IssueFilter(query=terms.parse(text), now_ms=self._deps.now_ms())
+        actor = self._actors.of(req)
+        result = delete_matching(self._deps, principal, issue_filter, text, project=project, actor=actor)
+        answer_deleted(resp, result.deleted, is_waiting=result.is_waiting)
+
+
+def answer_deleted(resp: falcon.Response, deleted: Deleted, *, is_waiting: bool, **more: Any) -> None:
+    """200 when the issues are gone, 202 when background work removes them."""
+    resp.status = falcon.HTTP_202 if is_waiting else falcon.HTTP_200
+    answer_json(resp, {"deleted": deleted.issues, "events": deleted.events, **more})
+
 
 class BulkForm:
     """POST /issues/bulk: the rows ticked in the list.
@@ -121,17 +164,17 @@ class BulkForm:
         raise falcon.HTTPSeeOther("/")
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        form = _form(req)
+        form = form_of(req)
         principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
-        choice, view = choice_in_form({"status": _last(form, "status")}, now_ms), _view(_last(form, "back"))
+        choice, view = choice_in_form({"status": last_value(form, "status")}, now_ms), view_of(last_value(form, "back"))
         status = choice.status
-        ticked = _last(form, "shown").split() if "all" in form else form.get("issue", [])
+        ticked = last_value(form, "shown").split() if "all" in form else form.get("issue", [])
         if not ticked:
             self._show_again(
                 req, resp, view, ListMessages(notice=Notice("Tick the issues it is about first.", failed=True))
             )
             return
-        ticked = _references(ticked)
+        ticked = references_of(ticked)
         try:
             result = self._deps.database.change(
                 lambda db: change_many(db, principal, ticked, choice, project=None, actor=actor, now_ms=now_ms)
@@ -169,7 +212,7 @@ def _messages(result: BulkResult, status: Status, why: str) -> ListMessages:
     )
 
 
-def _references(given: object) -> list[str]:
+def references_of(given: object) -> list[str]:
     if not isinstance(given, list) or not given or not all(isinstance(one, str) and one for one in given):
         raise InvalidParameter("ids", "must be a list of ids")
     if len(given) > REFERENCES_MAX:
@@ -179,7 +222,7 @@ def _references(given: object) -> list[str]:
     return given
 
 
-def _view(query: str) -> IssueView:
+def view_of(query: str) -> IssueView:
     """The list that the form was on. One it cannot have been on is the list of everything."""
     try:
         return IssueView.from_params(dict(parse_qsl(query)))
@@ -187,11 +230,11 @@ def _view(query: str) -> IssueView:
         return IssueView()
 
 
-def _last(form: dict[str, list[str]], name: str) -> str:
+def last_value(form: dict[str, list[str]], name: str) -> str:
     return form.get(name, [""])[-1]
 
 
-def _form(req: falcon.Request) -> dict[str, list[str]]:
+def form_of(req: falcon.Request) -> dict[str, list[str]]:
     body = req.bounded_stream.read(FORM_BYTES_MAX + 1)
     if len(body) > FORM_BYTES_MAX:
         raise BodyTooLarge(FORM_BYTES_MAX)

@@ -72,7 +72,7 @@ def test_the_policy_and_the_sizes_are_answered(server: Server, seed: Seed, admin
     answer = server.get(PATH, cookie=admin)
 
     assert answer == {
-        "global": {"raw_events_days": 7, "hourly_counts_days": 90},
+        "global": {"raw_events_days": 7, "hourly_counts_days": 90, "issues_days": 0},
         "per_project": [],
         "storage": {
             "db_size_bytes": seed.value("PRAGMA page_count") * 4096,
@@ -98,8 +98,10 @@ def test_a_put_changes_only_the_given_fields(server: Server, seed: Seed, admin: 
     )
     answer = server.get(PATH, cookie=admin)
 
-    assert answer["global"] == {"raw_events_days": 14, "hourly_counts_days": 3650}
-    assert answer["per_project"] == [{"project_id": "id-of-shop", "project_name": "Shop", "raw_events_days": 30}]
+    assert answer["global"] == {"raw_events_days": 14, "hourly_counts_days": 3650, "issues_days": 0}
+    assert answer["per_project"] == [
+        {"project_id": "id-of-shop", "project_name": "Shop", "raw_events_days": 30, "issues_days": None}
+    ]
 
 
 @pytest.mark.parametrize(
@@ -254,7 +256,8 @@ def test_the_form_saves_and_confirms(server: Server, seed: Seed, admin: str) -> 
     done = post(server, admin, "", raw_events_days="21", hourly_counts_days="200")
 
     assert (done.status_code, done.headers["Location"]) == (303, "/settings/storage?done=saved")
-    assert server.get(PATH, cookie=admin)["global"] == {"raw_events_days": 21, "hourly_counts_days": 200}
+    days = {"raw_events_days": 21, "hourly_counts_days": 200, "issues_days": 0}
+    assert server.get(PATH, cookie=admin)["global"] == days
     text = page(server, admin, "/settings/storage?done=saved")
     assert 'value="21"' in text
     assert "Saved." in text
@@ -360,3 +363,27 @@ def test_the_cost_of_reading_does_not_grow_with_the_events(server: Server, seed:
         assert "LIMIT :rows_max" in statement
     plan = "\n".join(row[3] for row in seed.db.execute(f"EXPLAIN QUERY PLAN {storage._SELECT_OLDEST_EVENT}"))
     assert "USE TEMP B-TREE" not in plan
+
+
+def test_issues_have_a_retention_which_projects_may_set_for_themselves(server: Server, admin: str, shop: int) -> None:
+    own = [{"project_id": "shop", "issues_days": 0}]
+
+    assert put(server, admin, {"issues_days": 90, "per_project": own}).json == {"status": "ok"}
+    answer = server.get(PATH, cookie=admin)
+
+    assert answer["global"]["issues_days"] == 90
+    assert [(row["raw_events_days"], row["issues_days"]) for row in answer["per_project"]] == [(None, 0)]
+    put(server, admin, {"issues_days": 0, "per_project": [{"project_id": "shop", "issues_days": None}]})
+    assert server.get(PATH, cookie=admin)["per_project"] == []
+    refused = put(server, admin, {"issues_days": 3651})
+    assert (refused.status_code, "between 0 and 3650" in refused.text) == (400, True)
+
+
+def test_the_page_sets_the_days_of_issues(server: Server, admin: str, shop: int) -> None:
+    form = {"raw_events_days": "7", "hourly_counts_days": "90"}
+
+    assert post(server, admin, "", **form, issues_days="30").status_code == 303
+    assert post(server, admin, "/projects", project="shop", days="", issues_days="0").status_code == 303
+    assert "issues not seen: for ever" in page(server, admin)
+    assert server.get(PATH, cookie=admin)["global"]["issues_days"] == 30
+    assert post(server, admin, "", **form, issues_days="x").status_code == 400

@@ -151,3 +151,38 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
     assert said in done.stderr
     assert state(db) == ("unresolved", None, 0, None, None)
     assert db.execute("SELECT * FROM status_changes").fetchall() == []
+
+
+def titles(db: apsw.Connection) -> list[Any]:
+    return [row[0] for row in db.execute("SELECT fingerprint FROM issues WHERE project_id > 0 ORDER BY id")]
+
+
+def test_issues_are_deleted_by_name_and_by_search_after_a_yes(run: Run, db: apsw.Connection) -> None:
+    assert run("issue", "delete", "f1").exit_code == 1
+    assert titles(db) == ["f1", "f2", "f3"]
+
+    assert run("issue", "delete", "f1", "--yes").stdout == "1 issue deleted, 3 events\n"
+    matching = ("issue", "delete", "--all-matching", "is:resolved", "--project", "default", "--yes", "--json")
+    assert json.loads(run(*matching).stdout) == {"deleted": 1, "events": 3}
+    assert json.loads(run(*matching).stdout) == {"deleted": 0, "events": 0}
+
+    assert titles(db) == ["f2"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((), 2, "name issues, or use --all-matching"),
+        (("f1", "--all-matching", "is:open", "--project", "default"), 2, "name issues, or use --all-matching"),
+        (("--all-matching", "is:open"), 2, "--all-matching needs --project"),
+        (("--all-matching", "is:closed", "--project", "default"), 1, "is: takes open"),
+        (("nope",), 1, "issue nope not found"),
+    ],
+)
+def test_a_deletion_that_is_unclear_deletes_nothing(
+    run: Run, db: apsw.Connection, arguments: tuple[str, ...], code: int, said: str
+) -> None:
+    done = run("issue", "delete", *arguments, "--yes")
+
+    assert (done.exit_code, said in done.stderr) == (code, True)
+    assert titles(db) == ["f1", "f2", "f3"]

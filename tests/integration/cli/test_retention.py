@@ -57,9 +57,29 @@ def test_show_says_what_is_kept_and_how_much_there_is(run: Run, seed: Seed) -> N
         ["raw", "events", "14", "0"],
         ["shop", "30"],
         ["hourly", "counts", "180", "0"],
+        ["issues", "not", "seen", "for", "ever"],
     ]
-    assert found["global"] == {"raw_events_days": 14, "hourly_counts_days": 180}
-    assert found["per_project"] == [{"project_id": "id-of-shop", "project_name": "Shop", "raw_events_days": 30}]
+    assert found["global"] == {"raw_events_days": 14, "hourly_counts_days": 180, "issues_days": 0}
+    assert found["per_project"] == [
+        {"project_id": "id-of-shop", "project_name": "Shop", "raw_events_days": 30, "issues_days": None}
+    ]
+
+
+def test_issues_get_a_time_and_projects_a_time_of_their_own(run: Run, seed: Seed) -> None:
+    for slug in ("shop", "blog", "docs"):
+        seed.project(slug)
+    run("retention", "set", "--issues", "90", "--project-issues", "shop=0", "--project-issues", "blog=7")
+    run("retention", "set", "--project-issues", "blog=default", "--project-issues", "docs=30")
+
+    lines = [line.split() for line in run("retention", "show").stdout.splitlines()]
+    found = json.loads(run("retention", "show", "--json").stdout)
+
+    assert lines[-3:] == [["issues", "not", "seen", "90"], ["shop", "for", "ever"], ["docs", "30"]]
+    assert found["global"]["issues_days"] == 90
+    assert [(row["project_name"], row["raw_events_days"], row["issues_days"]) for row in found["per_project"]] == [
+        ("Shop", None, 0),
+        ("Docs", None, 30),
+    ]
 
 
 def test_set_changes_what_is_named_and_takes_a_time_of_its_own_away(run: Run, seed: Seed) -> None:
@@ -69,7 +89,8 @@ def test_set_changes_what_is_named_and_takes_a_time_of_its_own_away(run: Run, se
     run("retention", "set", "--events", "3", "--project", "shop=default")
 
     found = json.loads(run("retention", "show", "--json").stdout)
-    assert (found["global"], found["per_project"]) == ({"raw_events_days": 3, "hourly_counts_days": 10}, [])
+    days = {"raw_events_days": 3, "hourly_counts_days": 10, "issues_days": 0}
+    assert (found["global"], found["per_project"]) == (days, [])
 
 
 @pytest.mark.parametrize(
@@ -81,6 +102,9 @@ def test_set_changes_what_is_named_and_takes_a_time_of_its_own_away(run: Run, se
         (("--project", "shop"), 2, "must be SLUG=DAYS"),
         (("--project", "shop=0"), 2, "must be SLUG=DAYS"),
         (("--project", "=3"), 2, "must be SLUG=DAYS"),
+        (("--issues", "3651"), 2, "is not in the range"),
+        (("--project-issues", "shop=-1"), 2, "must be SLUG=DAYS"),
+        (("--project-issues", "nobody=3"), 1, "project 'nobody' not found"),
         (("--project", "nobody=3"), 1, "project 'nobody' not found"),
     ],
 )

@@ -30,10 +30,10 @@ BACKED_UP = BackupRunRow(
 
 def a_storage_page(shell: Shell, say: Text, run: RetentionRunRow | None, **changes: object) -> StoragePage:
     values: dict[str, object] = {
-        "days": (7, 90),
-        "defaults": (7, 90),
+        "days": (7, 90, 0),
+        "defaults": (7, 90, 0),
         "samples": 5,
-        "own": [OverrideRow(1, "id-shop", "shop", say("Shop"), 30)],
+        "own": [OverrideRow(1, "id-shop", "shop", say("Shop"), 30, 90)],
         "projects": [
             ProjectRow(1, "id-shop", "shop", say("Shop"), "SHOP", 0, None),
             ProjectRow(2, "id-blog", "blog", say("Blog"), "BLOG", 0, None),

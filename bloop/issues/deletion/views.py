@@ -1,0 +1,101 @@
+"""The pages that ask before issues are deleted, and do it: /issues/delete and /issues/{ref}/delete.
+
+ASK-1  A GET, and a POST without `confirm`, only shows what would go and how many. A POST with `confirm` deletes and
+    answers 303 to the list, which says how many went.
+"""
+
+from __future__ import annotations
+
+import falcon
+
+from bloop.base.errors import InvalidParameter
+from bloop.issues.contexts import DeletePage
+from bloop.issues.deletion.actions import delete_matching, delete_named
+from bloop.issues.deletion.model import COUNTED_MAX
+from bloop.issues.deletion.read import count_events, matching_ids
+from bloop.issues.listing.notice import leave_deleted_notice
+from bloop.issues.listing.state import IssueView
+from bloop.issues.listing.views import params_of
+from bloop.issues.read import find_issue
+from bloop.issues.status.actor import DASHBOARD, Actors
+from bloop.issues.status.bulk import form_of, last_value, references_of, view_of
+from bloop.projects.read import visible_projects
+from bloop.site.bodies import read_form
+from bloop.site.deps import Deps
+from bloop.site.html import send_page
+from bloop.site.principal import principal_of
+
+
+class DeleteForms:
+    def __init__(self, deps: Deps) -> None:
+        self._deps, self._actors = deps, Actors(deps, DASHBOARD)
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """Ask about all issues of the list that the query describes."""
+        self._ask(req, resp, IssueView.from_params(params_of(req)), [])
+
+    def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """The ticked rows, `issue` once per row or `all` with those in `shown`; or, with `matching`, the whole list."""
+        form = form_of(req)
+        view = view_of(last_value(form, "back"))
+        references = [] if "matching" in form else _ticked(form)
+        if not references and "matching" not in form:
+            raise InvalidParameter("issue", "must be ticked at least once")
+        if "confirm" not in form:
+            self._ask(req, resp, view, references)
+            return
+        principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
+        if references:
+            named = delete_named(self._deps, principal, references, project=None, actor=actor)
+            leave_deleted_notice(resp, named.deleted.issues, is_waiting=named.is_waiting)
+        else:
+            result = delete_matching(
+                self._deps,
+                principal,
+                view.issue_filter(now_ms),
+                view.query_string or "tab=open",
+                project=view.project or None,
+                actor=actor,
+            )
+            leave_deleted_notice(resp, result.deleted.issues, is_waiting=result.is_waiting)
+        resp.status, resp.location = falcon.HTTP_303, IssueView(project=view.project, tab=view.tab).href
+
+    def on_post_issue(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
+        """Delete one issue; its page has asked."""
+        read_form(req)
+        principal = principal_of(req)
+        with self._deps.database.reader() as db:
+            issue = find_issue(db, principal, ref)
+        deletion = delete_named(
+            self._deps, principal, [issue.short_id], project=issue.project_slug, actor=self._actors.of(req)
+        )
+        leave_deleted_notice(resp, deletion.deleted.issues, is_waiting=False)
+        resp.status, resp.location = falcon.HTTP_303, IssueView(project=issue.project_slug).href
+
+    def _ask(self, req: falcon.Request, resp: falcon.Response, view: IssueView, references: list[str]) -> None:
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            shell = self._deps.shell(db, principal, view.project, lambda slug: view.in_project(slug).href)
+            count, events = len(references), None
+            if not references:
+                project_ids = visible_projects(db, principal, view.project)
+                ids = matching_ids(db, project_ids, view.issue_filter(now_ms), rows_max=COUNTED_MAX + 1)
+                count = len(ids)
+                events = count_events(db, ids) if count <= COUNTED_MAX else None
+        page = DeletePage(
+            shell=shell,
+            references=tuple(references),
+            count=min(count, COUNTED_MAX),
+            is_more=count > COUNTED_MAX,
+            events=events,
+            filters=tuple(view.filters.items()),
+            tab=view.shown_tab.value if view.shown_tab else "",
+            query=view.query_string,
+            back_href=view.href,
+        )
+        send_page(self._deps, req, resp, page)
+
+
+def _ticked(form: dict[str, list[str]]) -> list[str]:
+    ticked = last_value(form, "shown").split() if "all" in form else form.get("issue", [])
+    return references_of(ticked) if ticked else []
