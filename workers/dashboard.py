@@ -28,7 +28,7 @@ from bloop.ring.segment import RingStat, Segment
 from bloop.site.app import App, create_dashboard_app
 from bloop.site.deps import Deps, Hooks, RingSample
 from bloop.site.render import Renderer
-from workers import process, serving
+from workers import ingest, process, serving
 
 GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow queries, and they have a limit of their own
 
@@ -85,6 +85,7 @@ def assemble(
             keys=keys,
             limits=limits,
             rate_limit=RateLimiter(limit.per_second, limit.burst_size),
+            work=ingest.work_budget(limit),
             trusted_proxies=settings.server.trusted_proxies,
         )
 

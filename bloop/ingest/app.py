@@ -15,7 +15,7 @@ import falcon
 
 from bloop.base import clock
 from bloop.base.client_address import ClientAddresses
-from bloop.base.rate_limit import RateLimiter
+from bloop.base.rate_limit import RateLimiter, WorkBudget
 from bloop.ingest import registry
 from bloop.ingest.admit import Admission, Intake
 from bloop.ingest.dialect import Dialect
@@ -41,6 +41,7 @@ def mount_ingest(
     limits: Limits,
     rate_limit: RateLimiter,
     trusted_proxies: Iterable[str],
+    work: WorkBudget | None = None,
     now_ms: Callable[[], int] = clock.now_ms,
     dialects: Iterable[Dialect] = registry.DIALECTS,
 ) -> None:
@@ -50,7 +51,13 @@ def mount_ingest(
     only when no route matched, so well-formed paths pay nothing for it.
     """
     intake = Intake(
-        sink=sink, limits=limits, rate_limit=rate_limit, addresses=ClientAddresses(trusted_proxies), now_ms=now_ms
+        sink=sink,
+        limits=limits,
+        rate_limit=rate_limit,
+        addresses=ClientAddresses(trusted_proxies),
+        now_ms=now_ms,
+        work=work,
+        is_trimming=keys.is_trimming,
     )
     by_path: dict[str, dict[str, Admission]] = {}
     for dialect in dialects:
@@ -72,7 +79,14 @@ def make_sender(
     It is called with a project's key and a body, says whether the record was taken (False: the ring is full), and
     raises what the route would refuse the body with.
     """
-    intake = Intake(sink=sink, limits=limits, rate_limit=RateLimiter(0, 1), addresses=ClientAddresses(), now_ms=now_ms)
+    intake = Intake(
+        sink=sink,
+        limits=limits,
+        rate_limit=RateLimiter(0, 1),
+        addresses=ClientAddresses(),
+        now_ms=now_ms,
+        is_trimming=keys.is_trimming,
+    )
     admission = Admission(native.SINGLE, native.DIALECT.credential(keys), intake)
 
     def send(key: str, body: bytes) -> bool:

@@ -45,6 +45,7 @@ class ProjectKey(NamedTuple):
 
     project_id: int
     key: str
+    is_trimming: bool = False  # the project's `oversize` setting
 
 
 class WriteKey(NamedTuple):
@@ -67,6 +68,7 @@ class _Snapshot(NamedTuple):
     by_key: dict[str, _Secret]
     default_project_id: int | None
     by_write_key: dict[tuple[str, str], int]  # kind and key → project id
+    trimming: frozenset[int]  # ids of projects that want what is too long cut, not refused
 
 
 class ProjectKeys:
@@ -130,6 +132,10 @@ class ProjectKeys:
             raise UnknownKey("invalid project key")
         return snapshot.default_project_id if self._legacy_signing.matches(signature, body) else None
 
+    def is_trimming(self, project_id: int) -> bool:
+        """Whether a project that was just authenticated wants fields that are too long cut."""
+        return self._snapshot is not None and project_id in self._snapshot.trimming
+
     def find_write_key(self, kind: str, key: str | None) -> int | None:
         """As `find`, for a write-only key."""
         return self._snapshot.by_write_key.get((kind, key)) if key and self._snapshot is not None else None
@@ -176,9 +182,14 @@ class ProjectKeys:
             if (snapshot is None or snapshot.generation != generation) and now >= self._retry_at:
                 self._retry_at = now + RELOAD_INTERVAL_S
                 try:
-                    by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in self._load()}
+                    rows = self._load()
+                    by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in rows}
                     by_write_key = {(row.kind, row.key): row.project_id for row in self._load_write_keys()}
-                    self._snapshot = snapshot = _Snapshot(generation, by_key, self._default_project_id(), by_write_key)
+                    trimming = frozenset(row.project_id for row in rows if row.is_trimming)
+                    default_project_id = self._default_project_id()
+                    self._snapshot = snapshot = _Snapshot(
+                        generation, by_key, default_project_id, by_write_key, trimming
+                    )
                     self._retry_at = float("-inf")
                 except Exception:  # the loader is injected: whatever it raises, yesterday's keys beat none
                     log.warning("project keys not reloaded", extra={"action": "keys_reload_failed"}, exc_info=True)

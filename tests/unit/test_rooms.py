@@ -92,7 +92,7 @@ INGEST_WORKER_LOADS = {
     "http": "limits refusal request",
     "ingest": (
         "admit app body compose credentials dialect dialects dialects.native dialects.native_event hmac_signature keys "
-        "limits parsed refusal_notes registry"
+        "limits parsed refusal_notes registry trim"
     ),
     "pipeline": "dictionaries",
     "projects": "read store write_keys write_keys.read",
