@@ -50,6 +50,16 @@ Build = Callable[[Settings, contextlib.ExitStack], WsgiApp]
 log = logging.getLogger(__name__)
 
 
+# How Gunicorn's messages begin that go on with bytes of a request, and what the log says instead (LOG-2).
+_ABOUT_REQUESTS = {
+    "Invalid request": "refused a malformed request",
+    "Error handling request": "a request failed",
+    "Ignored premature client disconnection": "a client left early",
+    "Closing connection": "closing a connection",
+    "HTTP/2": "trouble with HTTP/2",
+}
+
+
 class GunicornLog(glogging.Logger):
     """Sends Gunicorn's warnings and errors to bloop's log; bloop logs starts and stops itself."""
 
@@ -60,6 +70,38 @@ class GunicornLog(glogging.Logger):
         self.error_log.propagate = True
         self.error_log.setLevel(logging.DEBUG if logging.root.level <= logging.DEBUG else logging.WARNING)
         self._access_log_enabled = False
+
+    # Each passes on where it was called from, because bloop's log bounds lines by the place they come from (LOG-3).
+
+    def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.CRITICAL, msg, *args, **kwargs)
+
+    def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.ERROR, msg, *args, **kwargs)
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.WARNING, msg, *args, **kwargs)
+
+    def info(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.INFO, msg, *args, **kwargs)
+
+    def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.DEBUG, msg, *args, **kwargs)
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.ERROR, msg, *args, exc_info=True, **kwargs)
+
+    def log(self, lvl: Any, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(lvl if isinstance(lvl, int) else logging.INFO, msg, *args, **kwargs)
+
+    def _pass_on(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
+        for start, instead in _ABOUT_REQUESTS.items():
+            if str(msg).startswith(start):
+                kwargs["extra"] = {"action": "request_refused" if level < logging.ERROR else "request_failed"}
+                msg, args = instead, ()
+        if level <= logging.DEBUG and args:  # methods, paths and what was wrong with them
+            msg, args = "%s", (msg,)
+        self.error_log.log(level, msg, *args, stacklevel=3, **kwargs)
 
 
 class GunicornMaster(Arbiter):

@@ -85,7 +85,7 @@ INGEST_WORKER_LOADS = {
     "base": (
         "client_address clock config config.checks config.loading config.sections config.settings "
         "config.sources config.values credentials errors json_body log machine memory meters outcomes "
-        "rate_limit systemd timestamps tuning"
+        "rate_limit redact systemd timestamps tuning"
     ),
     "db": "connection engine errors",
     "grouping": "normalize fingerprint_v1",
@@ -107,7 +107,7 @@ WRITER_LOADS = {
     "auth": "principal scopes",
     "base": (
         "clock config config.checks config.loading config.sections config.settings config.sources "
-        "config.values credentials errors json_body log machine memory meters outcomes pid_file systemd "
+        "config.values credentials errors json_body log machine memory meters outcomes pid_file redact systemd "
         "timestamps tuning"
     ),
     "db": "checkpoint connection engine errors migrate sizes tables word_search",
