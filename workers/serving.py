@@ -33,6 +33,7 @@ from bloop.db.engine import Db
 from bloop.ingest.keys import ProjectKey, ProjectKeys, WriteKey
 from bloop.pipeline import dictionaries
 from bloop.projects import store as projects
+from bloop.projects.model import Oversize
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
 from bloop.projects.write_keys.read import list_valid_write_keys
@@ -237,7 +238,7 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
             return project_keys(db)
 
     def load() -> Sequence[ProjectKey]:
-        return [ProjectKey(row.id, row.api_key) for row in rows()]
+        return [ProjectKey(row.id, row.api_key, row.oversize == Oversize.TRIM) for row in rows()]
 
     def default_project_id() -> int | None:
         return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
