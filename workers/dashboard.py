@@ -31,8 +31,7 @@ from bloop.ring.segment import RingStat, Segment
 from bloop.site.app import App, create_dashboard_app
 from bloop.site.deps import Deps, Hooks, RingSample
 from bloop.site.render import Renderer
-from workers import process, serving
-from workers.ingest import is_ours
+from workers import ingest, process, serving
 
 PROBE_TIMEOUT_MS = 1000  # who asks for health gives up soon
 GRACEFUL_S = 5  # streams end at once when asked; what is left then are slow queries, and they have a limit of their own
@@ -93,6 +92,7 @@ def assemble(
             keys=keys,
             limits=limits,
             rate_limit=RateLimiter(limit.per_second, limit.burst_size),
+            work=ingest.work_budget(limit),
             trusted_proxies=settings.server.trusted_proxies,
         )
 
@@ -100,7 +100,7 @@ def assemble(
 
     def body_bytes_max(method: str, path: bytes) -> int:
         route_max = routes.body_bytes_max(method, path.decode("utf-8", "replace"))
-        return DASHBOARD_LIMITS.body_bytes_max if route_max and is_ours(path) else route_max
+        return DASHBOARD_LIMITS.body_bytes_max if route_max and ingest.is_ours(path) else route_max
 
     return DashboardApp(app, body_bytes_max, PROBE_PATHS)
 

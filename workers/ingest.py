@@ -21,9 +21,9 @@ from typing import Any
 import falcon
 
 from bloop.base import clock, config
-from bloop.base.config import Settings
+from bloop.base.config import RateLimit, Settings
 from bloop.base.meters import Tally
-from bloop.base.rate_limit import RateLimiter
+from bloop.base.rate_limit import RateLimiter, WorkBudget
 from bloop.base.systemd import FIRST_LISTEN_FD
 from bloop.http.request import path_matcher
 from bloop.ingest import registry
@@ -58,6 +58,7 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
         keys=serving.make_keys(settings, segment),
         limits=Limits.of(settings.ingest),
         rate_limit=RateLimiter(limit.per_second, limit.burst_size, share=1 / settings.ingest_workers),
+        work=work_budget(limit, share=1 / settings.ingest_workers),
         trusted_proxies=settings.server.trusted_proxies,
     )
 
@@ -69,6 +70,7 @@ def create_ingest_app(
     limits: Limits,
     rate_limit: RateLimiter,
     trusted_proxies: Iterable[str],
+    work: WorkBudget | None = None,
     now_ms: Callable[[], int] = clock.now_ms,
     dialects: Iterable[Dialect] = registry.DIALECTS,
 ) -> falcon.App[Any, Any]:
@@ -82,10 +84,16 @@ def create_ingest_app(
         limits=limits,
         rate_limit=rate_limit,
         trusted_proxies=trusted_proxies,
+        work=work,
         now_ms=now_ms,
         dialects=dialects,
     )
     return app
+
+
+def work_budget(limit: RateLimit, *, share: float = 1.0) -> WorkBudget:
+    """Whoever limits no requests limits none of their work."""
+    return WorkBudget(limit.bytes_per_second if limit.per_second else 0, limit.burst_bytes, share=share)
 
 
 def report(tally: Tally) -> None:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 import bloop
 from bloop.base.config import Settings
 from bloop.base.errors import RingError, StorageError
+from bloop.base.redact import STRUCK, strike_quotations, strike_secrets
 from bloop.db.errors import OPERATIONAL_ERRORS
 from bloop.ingest.limits import ERROR_TYPE_BYTES_MAX
 
@@ -33,10 +34,6 @@ SAME_EVERY_MS = 60_000
 WINDOW_MS = 3_600_000
 PER_WINDOW_MAX = 60
 
-_STRUCK = "[…]"
-_SECRETS = re.compile(r"bloop_[A-Za-z0-9_-]{6,}|\b[0-9A-Fa-f]{32,}\b|(?i:bearer|basic) +[^\s'\"]+")
-_URL_PATH = re.compile(r"(\b[a-z][a-z0-9+.-]*://[^\s/?#'\"]+)[/?#][^\s'\"]*", re.IGNORECASE)
-_QUOTED = re.compile(rf"'[^'\n]{{{QUOTED_CHARS_MAX + 1},}}'|\"[^\"\n]{{{QUOTED_CHARS_MAX + 1},}}\"")
 _CODE_LINE = re.compile(r'  +File "')
 
 
@@ -128,9 +125,8 @@ def event_body(report: ErrorReport, *, left_out: int) -> dict[str, Any]:
 def clean(text: str, secrets: Iterable[str]) -> str:
     """Strike out secrets and long quotations (REPORT-2)."""
     for secret in secrets:
-        text = text.replace(secret, _STRUCK)
-    text = _SECRETS.sub(_STRUCK, _URL_PATH.sub(rf"\1/{_STRUCK}", text))
-    return _QUOTED.sub(lambda match: match[0][0] + _STRUCK + match[0][0], text)
+        text = text.replace(secret, STRUCK)
+    return strike_quotations(strike_secrets(text), longer_than=QUOTED_CHARS_MAX)
 
 
 def secrets_of(settings: Settings) -> list[str]:

@@ -34,6 +34,7 @@ from bloop.db.engine import Db
 from bloop.ingest.keys import ProjectKey, ProjectKeys, WriteKey
 from bloop.pipeline import day_bytes, dictionaries
 from bloop.projects import store as projects
+from bloop.projects.model import Oversize
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
 from bloop.projects.write_keys.read import list_valid_write_keys
@@ -51,6 +52,16 @@ Build = Callable[[Settings, contextlib.ExitStack], WsgiApp]
 log = logging.getLogger(__name__)
 
 
+# How Gunicorn's messages begin that go on with bytes of a request, and what the log says instead (LOG-2).
+_ABOUT_REQUESTS = {
+    "Invalid request": "refused a malformed request",
+    "Error handling request": "a request failed",
+    "Ignored premature client disconnection": "a client left early",
+    "Closing connection": "closing a connection",
+    "HTTP/2": "trouble with HTTP/2",
+}
+
+
 class GunicornLog(glogging.Logger):
     """Sends Gunicorn's warnings and errors to bloop's log; bloop logs starts and stops itself."""
 
@@ -61,6 +72,38 @@ class GunicornLog(glogging.Logger):
         self.error_log.propagate = True
         self.error_log.setLevel(logging.DEBUG if logging.root.level <= logging.DEBUG else logging.WARNING)
         self._access_log_enabled = False
+
+    # Each passes on where it was called from, because bloop's log bounds lines by the place they come from (LOG-3).
+
+    def critical(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.CRITICAL, msg, *args, **kwargs)
+
+    def error(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.ERROR, msg, *args, **kwargs)
+
+    def warning(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.WARNING, msg, *args, **kwargs)
+
+    def info(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.INFO, msg, *args, **kwargs)
+
+    def debug(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.DEBUG, msg, *args, **kwargs)
+
+    def exception(self, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(logging.ERROR, msg, *args, exc_info=True, **kwargs)
+
+    def log(self, lvl: Any, msg: Any, *args: Any, **kwargs: Any) -> None:
+        self._pass_on(lvl if isinstance(lvl, int) else logging.INFO, msg, *args, **kwargs)
+
+    def _pass_on(self, level: int, msg: Any, *args: Any, **kwargs: Any) -> None:
+        for start, instead in _ABOUT_REQUESTS.items():
+            if str(msg).startswith(start):
+                kwargs["extra"] = {"action": "request_refused" if level < logging.ERROR else "request_failed"}
+                msg, args = instead, ()
+        if level <= logging.DEBUG and args:  # methods, paths and what was wrong with them
+            msg, args = "%s", (msg,)
+        self.error_log.log(level, msg, *args, stacklevel=3, **kwargs)
 
 
 class GunicornMaster(Arbiter):
@@ -196,7 +239,7 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
             return project_keys(db)
 
     def load() -> Sequence[ProjectKey]:
-        return [ProjectKey(row.id, row.api_key) for row in rows()]
+        return [ProjectKey(row.id, row.api_key, row.oversize == Oversize.TRIM) for row in rows()]
 
     def default_project_id() -> int | None:
         return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)

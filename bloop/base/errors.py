@@ -9,6 +9,7 @@
     │       └── UnknownKey     a key that no project has
     ├── Forbidden              a valid credential without the scope, role or project
     ├── InvalidEvent           JSON that breaks the event contract; names the field
+    │   └── FieldTooLarge      a field that would fit if it were cut; refused unless its project wants it cut
     ├── InvalidParameter       a query or path parameter that cannot be read; names it
     │   └── InvalidField       a field of a form or a JSON body; its reason is a whole sentence
     ├── Declined               a request refused with the text its clients know
@@ -99,6 +100,10 @@ class InvalidEvent(BloopError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class FieldTooLarge(InvalidEvent):
+    """A field of the event is longer than its bound, and nothing else is known to be wrong with it."""
 
 
 class InvalidParameter(BloopError):

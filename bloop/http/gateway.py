@@ -91,9 +91,7 @@ class Gateway:
             cell[-1] += took_ns
             return response, keep_alive
         except Exception:
-            request = line.environ
-            action = {"action": "request_failed"}
-            logger.exception("%s %s failed", request["REQUEST_METHOD"], request["PATH_INFO"], extra=action)
+            logger.exception("a request failed", extra={"action": "request_failed"})  # never its path (LOG-2)
             return self.refuse(Refused(500, "internal error")), False
         finally:
             self._status = None

@@ -10,11 +10,14 @@ INTAKE-3  A refusal is booked to the project the request names, proven or not, s
 INTAKE-4  A project that has spent the bytes of its day gets the answer of a full lane. Its requests are checked and
     parsed as before: what is wrong with them is answered first, and each record is counted.
 INTAKE-5  Nothing here waits: no database, no lock held across I/O. A full lane is not an error, but a count.
+INTAKE-6  A large or packed body is only opened for an address within its budget of work, and charged to it whatever
+    comes of it. Bodies up to FREE_BYTES cost nothing there: the rate of requests bounds them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from bloop.base.client_address import ClientAddresses
@@ -29,7 +32,8 @@ from bloop.base.errors import (
     UnknownKey,
 )
 from bloop.base.outcomes import NO_PROJECT, Outcome
-from bloop.base.rate_limit import RateLimiter
+from bloop.base.rate_limit import RateLimiter, WorkBudget
+from bloop.ingest.body import content_encoding
 from bloop.ingest.compose import take_in
 from bloop.ingest.credentials import CredentialStrategy
 from bloop.ingest.dialect import Endpoint
@@ -38,6 +42,8 @@ from bloop.ingest.limits import Limits
 from bloop.ingest.parsed import Accept, Reject, RejectAll
 from bloop.ingest.refusal_notes import Rejections
 from bloop.records.record import Sink
+
+FREE_BYTES = 64 * 1024
 
 # StorageError: no key was ever loaded, so every key is unknown to us; the answer is 503 all the same.
 _OUTCOMES: dict[type[BloopError], Outcome] = {
@@ -62,9 +68,11 @@ class Intake:
         rate_limit: RateLimiter,
         addresses: ClientAddresses,
         now_ms: Callable[[], int],
+        work: WorkBudget | None = None,
     ) -> None:
         self.keys = keys
         self.sink, self.limits, self.rate_limit, self.addresses = sink, limits, rate_limit, addresses
+        self.work = work or WorkBudget(0, 1)
         self.now_ms, self.rejections = now_ms, Rejections(sink, addresses)
 
 
@@ -78,6 +86,8 @@ class Admission:
         self._spend, self._address_of, self._now_ms = intake.rate_limit.take, intake.addresses.of, intake.now_ms
         self._open, self._parse, self._answer = credential.open, endpoint.parse, endpoint.answer
         self._sink, self._limits, self._keys = intake.sink, intake.limits, intake.keys
+        self._trimming_limits = replace(intake.limits, is_trimming=True)
+        self._is_large = self._bytes_max > FREE_BYTES
 
     def admit(self, env: dict[str, Any], path_values: Mapping[str, str]) -> bytes:
         """Take in what the request holds; the answer's body.
@@ -87,15 +97,19 @@ class Admission:
             InvalidEvent: the body is too long, or refused as a whole. Whatever is raised is counted.
         """
         try:
-            self._spend(self._address_of(env))
-            project_id, body = self._open(env, self._bytes_max)
+            self._spend(address := self._address_of(env))
+            if self._is_large or "HTTP_CONTENT_ENCODING" in env:
+                project_id, body = self._open_within_budget(env, address)
+            else:
+                project_id, body = self._open(env, self._bytes_max)
         except BloopError as error:
             self._refuse(env, self._credential.find(env) or NO_PROJECT, _OUTCOMES[type(error)], error)
-            if isinstance(error, BodyTooLarge):  # the contract's words for it, and its 400
-                raise InvalidEvent("", "failed to read body") from error
+            if isinstance(error, BodyTooLarge):  # 400 as the contract has it, not 413
+                raise InvalidEvent("", str(error)) from error
             raise
         received_at_ms = self._now_ms()
-        parsed = self._parse(body, self._limits, received_at_ms, path_values)
+        limits = self._trimming_limits if self._keys.is_trimming(project_id) else self._limits
+        parsed = self._parse(body, limits, received_at_ms, path_values)
         if isinstance(parsed, RejectAll):
             self._refuse(env, project_id, parsed.outcome, parsed.error, parsed.records)
             raise parsed.error
@@ -106,6 +120,19 @@ class Admission:
         else:
             dropped = self._take_in(env, project_id, received_at_ms, parsed)
         return self._answer(parsed, dropped)
+
+    def _open_within_budget(self, env: dict[str, Any], address: str) -> tuple[int, bytes]:
+        """As `_open` (INTAKE-6). A packed body is charged as sent and as inflated, at its bound where that failed."""
+        work, is_packed = self._intake.work, content_encoding(env) != ""
+        work.check(address)
+        bytes_worked = self._bytes_max if is_packed else 0
+        try:
+            project_id, body = self._open(env, self._bytes_max)
+            bytes_worked = 2 * len(body) if is_packed else len(body)
+        finally:
+            if bytes_worked > FREE_BYTES:
+                work.spend(address, bytes_worked)
+        return project_id, body
 
     def _take_in(
         self,

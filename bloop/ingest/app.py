@@ -15,7 +15,7 @@ import falcon
 
 from bloop.base import clock
 from bloop.base.client_address import ClientAddresses
-from bloop.base.rate_limit import RateLimiter
+from bloop.base.rate_limit import RateLimiter, WorkBudget
 from bloop.ingest import registry
 from bloop.ingest.admit import Admission, Intake
 from bloop.ingest.dialect import Dialect
@@ -41,6 +41,7 @@ def mount_ingest(
     limits: Limits,
     rate_limit: RateLimiter,
     trusted_proxies: Iterable[str],
+    work: WorkBudget | None = None,
     now_ms: Callable[[], int] = clock.now_ms,
     dialects: Iterable[Dialect] = registry.DIALECTS,
 ) -> None:
@@ -56,6 +57,7 @@ def mount_ingest(
         rate_limit=rate_limit,
         addresses=ClientAddresses(trusted_proxies),
         now_ms=now_ms,
+        work=work,
     )
     by_path: dict[str, dict[str, Admission]] = {}
     for dialect in dialects:

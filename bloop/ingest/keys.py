@@ -50,6 +50,7 @@ class ProjectKey(NamedTuple):
 
     project_id: int
     key: str
+    is_trimming: bool = False  # the project's `oversize` setting
 
 
 class WriteKey(NamedTuple):
@@ -72,6 +73,7 @@ class _Snapshot(NamedTuple):
     by_key: dict[str, _Secret]
     default_project_id: int | None
     by_write_key: dict[tuple[str, str], int]  # kind and key → project id
+    trimming: frozenset[int]  # ids of projects that want what is too long cut, not refused
 
 
 class ProjectKeys:
@@ -142,6 +144,10 @@ class ProjectKeys:
         """Whether the project's records are to be refused until the next day (KEYS-4)."""
         return now_ms < self.spent.get(project_id, 0)
 
+    def is_trimming(self, project_id: int) -> bool:
+        """Whether a project that was just authenticated wants fields that are too long cut."""
+        return self._snapshot is not None and project_id in self._snapshot.trimming
+
     def find_write_key(self, kind: str, key: str | None) -> int | None:
         """As `find`, for a write-only key."""
         return self._snapshot.by_write_key.get((kind, key)) if key and self._snapshot is not None else None
@@ -188,10 +194,15 @@ class ProjectKeys:
             if (snapshot is None or snapshot.generation != generation) and now >= self._retry_at:
                 self._retry_at = now + RELOAD_INTERVAL_S
                 try:
-                    by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in self._load()}
+                    rows = self._load()
+                    by_key = {row.key: _Secret(row.project_id, SigningKey(row.key.encode())) for row in rows}
                     by_write_key = {(row.kind, row.key): row.project_id for row in self._load_write_keys()}
                     self.spent = self._load_spent()
-                    self._snapshot = snapshot = _Snapshot(generation, by_key, self._default_project_id(), by_write_key)
+                    trimming = frozenset(row.project_id for row in rows if row.is_trimming)
+                    default_project_id = self._default_project_id()
+                    self._snapshot = snapshot = _Snapshot(
+                        generation, by_key, default_project_id, by_write_key, trimming
+                    )
                     self._retry_at = float("-inf")
                 except Exception:  # the loader is injected: whatever it raises, yesterday's keys beat none
                     log.warning("project keys not reloaded", extra={"action": "keys_reload_failed"}, exc_info=True)

@@ -1,7 +1,8 @@
 """Every bound on what a client may send. All are inclusive and in UTF-8 bytes unless the name says otherwise.
 
-Nothing is cut to size: what is too long is refused with the field's name, so a client never stores less than it sent.
-Together the bounds also keep one record of a batch below a single request's size; elements are not measured again.
+What is too long is refused with the field's name, so that a client never stores less than it sent without knowing,
+unless its project chose `oversize = "trim"`: then trim.py cuts the field and the event lists what was cut. Together the
+bounds also keep one record of a batch below a single request's size; elements are not measured again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bloop.base.config import Ingest
-from bloop.base.errors import InvalidEvent
+from bloop.base.errors import FieldTooLarge
 
 SOURCE_CHARS_MAX = 32
 ENVIRONMENT_BYTES_MAX = 256
@@ -33,6 +34,7 @@ class Limits:
     metadata_bytes_max: int = 4096
     message_bytes_max: int = 2048
     batch_events_max: int = 50
+    is_trimming: bool = False  # of the event's project: cut what is too long instead of refusing it
 
     @classmethod
     def of(cls, settings: Ingest) -> Limits:
@@ -43,6 +45,11 @@ class Limits:
             message_bytes_max=settings.max_message_bytes,
             batch_events_max=settings.max_batch_size,
         )
+
+    @property
+    def values_max(self) -> int:
+        """JSON values in one event of a batch that is longer than one sent alone may be; those hold fewer anyway."""
+        return self.payload_bytes_max // 2
 
     @property
     def batch_bytes_max(self) -> int:
@@ -56,6 +63,6 @@ class Limits:
 
 
 def check_bytes(path: str, text: str, bytes_max: int) -> None:
-    """Raise InvalidEvent naming `path` when `text` is longer than `bytes_max`."""
+    """Raise FieldTooLarge naming `path` when `text` is longer than `bytes_max`."""
     if (len(text) if text.isascii() else len(text.encode())) > bytes_max:
-        raise InvalidEvent(path, f"{path} exceeds {bytes_max} bytes")
+        raise FieldTooLarge(path, f"{path} exceeds {bytes_max} bytes")

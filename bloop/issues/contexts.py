@@ -314,6 +314,7 @@ class EventView:
     facts: tuple[Fact, ...]
     metadata: Any
     metadata_facts: tuple[Fact, ...]
+    cut: tuple[str, ...] = ()  # paths of what was cut to store it
 
     @property
     def repeats_heading(self) -> bool:

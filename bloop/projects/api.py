@@ -47,8 +47,8 @@ class ProjectsApi:
         with self._deps.database.reader() as db:
             require_managed_project(db, principal, slug)  # before validating, so that forbidden callers always get 403
         body = read_json(req)
-        name = None if body.get("name") is None else text_in(body, "name")
-        answer_json(resp, project_json(rename(self._deps, principal, slug, name)))
+        name, oversize = (None if body.get(key) is None else text_in(body, key) for key in ("name", "oversize"))
+        answer_json(resp, project_json(change(self._deps, principal, slug, name=name, oversize=oversize)))
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         delete(self._deps, principal_of(req), slug)
@@ -73,16 +73,23 @@ def create(deps: Deps, principal: Principal, name: str, slug: str) -> tuple[Proj
     return created
 
 
-def rename(deps: Deps, principal: Principal, slug: str, name: str | None) -> ProjectRow:
-    """Raises: NotFound, Forbidden, InvalidField."""
+def change(
+    deps: Deps, principal: Principal, slug: str, *, name: str | None = None, oversize: str | None = None
+) -> ProjectRow:
+    """Change what is given, all of it or nothing. Raises: NotFound, Forbidden, InvalidField."""
 
-    def change(db: Db) -> ProjectRow:
+    def apply(db: Db) -> ProjectRow:
         project = require_managed_project(db, principal, slug)
         if name is not None:
             projects.rename_project(db, project.id, name)
+        if oversize is not None:
+            projects.set_oversize(db, project.id, oversize)
         return require_project(db, slug)
 
-    return deps.database.change(change)
+    changed = deps.database.change(apply)
+    if oversize is not None:
+        deps.bump_generation()
+    return changed
 
 
 def rotate(deps: Deps, principal: Principal, slug: str, made_at_ms: int | None = None) -> tuple[ProjectRow, str]:
@@ -131,4 +138,5 @@ def project_json(project: ProjectRow) -> dict[str, Any]:
         "slug": project.slug,
         "created_at": project.created_at_ms // 1000,
         "created_by": project.created_by,
+        "oversize": project.oversize,
     }

@@ -1,4 +1,4 @@
-"""`bloop project`: list, create, rotate-key. A key is printed once, when it is created."""
+"""`bloop project`: list, create, set, rotate-key. A key is printed once, when it is created."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from bloop.base.config import Settings
 from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import day
 from bloop.projects import store as projects
+from bloop.projects.model import Oversize
 from bloop.projects.read import find_project, list_projects
 
 
@@ -27,7 +28,7 @@ def list_(settings: Settings, as_json: bool) -> None:
     with database(settings) as db:
         rows = list_projects(db)
     if as_json:
-        fields = ("public_id", "slug", "name", "created_at_ms")
+        fields = ("public_id", "slug", "name", "created_at_ms", "oversize")
         print_json([{"id" if f == "public_id" else f: getattr(row, f) for f in fields} for row in rows])
     else:
         print_table(("SLUG", "NAME", "CREATED"), [(row.slug, row.name, day(row.created_at_ms)) for row in rows])
@@ -43,6 +44,21 @@ def create(settings: Settings, name: str, slug: str | None, as_json: bool) -> No
     slug = slug or re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")
     row, key = change(settings, lambda db: projects.create_project(db, name=name, slug=slug, now_ms=clock.now_ms()))
     _print_key(row.slug, key, as_json=as_json)
+
+
+@project.command("set")
+@click.argument("slug")
+@click.option(
+    "--oversize",
+    type=click.Choice([choice.value for choice in Oversize]),
+    required=True,
+    help="Refuse events with a field that is too long, or cut the field and store them.",
+)
+@with_settings
+def set_(settings: Settings, slug: str, oversize: str) -> None:
+    """Change what a project does with its events."""
+    change(settings, lambda db: projects.set_oversize(db, find_project(db, slug).id, oversize))
+    click.echo(f"{slug}: oversize = {oversize}")
 
 
 @project.command()

@@ -59,6 +59,7 @@ class ProjectView:
     created_by: str
     key_made_at_ms: int
     key_note: str
+    is_trimming: bool
     can_be_deleted: bool
 
 

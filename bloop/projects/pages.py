@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
 from bloop.projects.contexts import ProjectCounts, ProjectLine, ProjectPage, ProjectsPage, ProjectView
+from bloop.projects.model import Oversize
 from bloop.projects.read import ProjectContents, ProjectRow
 from bloop.site.contexts import Shell
 from bloop.site.links import setup_href
@@ -14,6 +15,7 @@ from bloop.site.settings_nav import PROJECTS, TOKENS, settings_nav
 DEFAULT = "default"
 NOTICES = {
     "renamed": "Project renamed.",
+    "options": "Saved. It holds from the next event on.",
     "deleted": "Project deleted. Its events are being removed in the background.",
 }
 _KEY_NOTE = "The old key stops working at once. Update the apps that use it first."
@@ -84,6 +86,7 @@ def project_page(
         created_by=people.get(project.created_by or "", ""),
         key_made_at_ms=project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms,
         key_note=_KEY_NOTE_DEFAULT if project.public_id == DEFAULT else _KEY_NOTE,
+        is_trimming=project.oversize == Oversize.TRIM,
         can_be_deleted=project.public_id != DEFAULT,
     )
     return ProjectPage(

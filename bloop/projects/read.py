@@ -11,6 +11,7 @@ from typing import NamedTuple
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
+from bloop.projects.model import Oversize
 
 
 class ProjectRow(NamedTuple):
@@ -22,6 +23,7 @@ class ProjectRow(NamedTuple):
     created_at_ms: int
     created_by: str | None
     key_made_at_ms: int | None = None  # None: created with the project
+    oversize: str = Oversize.REJECT
 
 
 class ProjectContents(NamedTuple):
@@ -38,30 +40,31 @@ class ProjectKeyRow(NamedTuple):
     public_id: str
     slug: str
     api_key: str
+    oversize: str
 
 
 _SELECT_ALL = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms, oversize
   FROM projects
  WHERE deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 _SELECT_BY_IDS = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms, oversize
   FROM projects
  WHERE id IN (SELECT value FROM json_each(:ids)) AND deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 # Served by the UNIQUE indexes of public_id and slug. The public id wins where both match.
 _SELECT_BY_REFERENCE = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms, oversize
   FROM projects
  WHERE (public_id = :reference OR slug = :reference) AND deleted_at_ms IS NULL
  ORDER BY public_id = :reference DESC
  LIMIT 1
 """
 _SELECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
-_SELECT_KEYS = "SELECT id, public_id, slug, api_key FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+_SELECT_KEYS = "SELECT id, public_id, slug, api_key, oversize FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
 _SELECT_KEY = "SELECT api_key FROM projects WHERE id = :project_id"
 # Served by projects_to_purge.
 _SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"

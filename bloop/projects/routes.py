@@ -30,6 +30,7 @@ def _mount_pages(routes: Routes, deps: Deps) -> None:
     projects, project, tokens = ProjectsSettings(deps), ProjectSettings(deps), TokenSettings(deps)
     routes.add(PROJECTS.href, projects, GET=PAGE, POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}", project, GET=PAGE, POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/options", project, suffix="options", POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/rotate", project, suffix="rotate", POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/delete", project, suffix="delete", POST=PAGE)
     routes.add(TOKENS.href, tokens, GET=PAGE, POST=PAGE)

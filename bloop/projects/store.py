@@ -14,6 +14,7 @@ import re
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidField, NotFound
 from bloop.db.engine import Db
+from bloop.projects.model import Oversize
 from bloop.projects.read import ProjectRow, get_project
 
 DEFAULT = "default"
@@ -27,6 +28,7 @@ INSERT INTO projects (public_id, slug, name, api_key, short_prefix, created_at_m
 VALUES (:public_id, :slug, :name, :api_key, :short_prefix, :created_at_ms, :created_by)
 """
 _UPDATE_NAME = "UPDATE projects SET name = :name WHERE id = :id RETURNING id"
+_UPDATE_OVERSIZE = "UPDATE projects SET oversize = :oversize WHERE id = :id RETURNING id"
 _UPDATE_KEY = "UPDATE projects SET api_key = :api_key, key_made_at_ms = :now_ms WHERE id = :id RETURNING id"
 # The key is replaced too, by one that was never shown, so that the old one cannot start to verify again by mistake.
 _MARK_DELETED = """
@@ -99,6 +101,14 @@ def ensure_own_project(db: Db, now_ms: int) -> int:
 def rename_project(db: Db, project_id: int, name: str) -> None:
     """Raises: InvalidField, NotFound."""
     if not list(db.execute(_UPDATE_NAME, {"id": project_id, "name": _validate_name(name)})):
+        raise NotFound("project not found")
+
+
+def set_oversize(db: Db, project_id: int, oversize: str) -> None:
+    """Holds as soon as the ring's generation is bumped. Raises: InvalidField, NotFound."""
+    if oversize not in [*Oversize]:
+        raise InvalidField("oversize", f"oversize must be one of: {', '.join(Oversize)}")
+    if not list(db.execute(_UPDATE_OVERSIZE, {"id": project_id, "oversize": oversize})):
         raise NotFound("project not found")
 
 

@@ -78,11 +78,20 @@ class ProjectSettings:
     def on_post(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         form = self._form(req, slug)
         try:
-            projects.rename(self._deps, principal_of(req), slug, form.get("name", ""))
+            projects.change(self._deps, principal_of(req), slug, name=form.get("name", ""))
         except InvalidField as error:
             self._show_problem(req, resp, slug, error)
             return
         back_to(resp, project_pages.project_href(slug), "renamed")
+
+    def on_post_options(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
+        form = self._form(req, slug)
+        try:
+            projects.change(self._deps, principal_of(req), slug, oversize=form.get("oversize", ""))
+        except InvalidField as error:
+            self._show_problem(req, resp, slug, error)
+            return
+        back_to(resp, project_pages.project_href(slug), "options")
 
     def on_post_rotate(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         made = self._form(req, slug).get("made", "")

@@ -79,8 +79,8 @@ def answer_unexpected(req: falcon.Request, resp: falcon.Response, error: Excepti
 
 
 def _log(req: falcon.Request, error: Exception) -> None:
-    route = f"{req.method} {req.uri_template or NO_ROUTE}"
-    log.error("%s %s failed", req.method, req.path, exc_info=error, extra={"action": "request_failed", "route": route})
+    route = f"{req.method} {req.uri_template or NO_ROUTE}"  # never the path: it may hold a token (LOG-2)
+    log.error("%s failed", route, exc_info=error, extra={"action": "request_failed", "route": route})
 
 
 def _answer(resp: falcon.Response, status: Any, body: dict[str, str]) -> None:

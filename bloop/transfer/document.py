@@ -30,6 +30,7 @@ class ProjectDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     id: str | None = None
     raw_events_days: int | None = None
     api_key: str | None = None
+    oversize: str | None = None
 
 
 class ChannelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -37,6 +37,7 @@ def _projects(db: Db, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
             id=row.public_id,
             raw_events_days=days.get(row.id),
             api_key=keys.get(row.id) if with_keys else None,
+            oversize=row.oversize,
         )
         for row in list_projects(db)
     )

@@ -110,6 +110,9 @@ def _apply_project(db: Db, wanted: ProjectDocument, report: ImportReport, now_ms
         projects.rename_project(db, row.id, wanted.name)
         report.changes.append(f"project {row.slug}: renamed to {wanted.name.strip()}")
     _replace_key(db, row, wanted, report, now_ms)
+    if wanted.oversize is not None and wanted.oversize != row.oversize:
+        projects.set_oversize(db, row.id, wanted.oversize)
+        report.changes.append(f"project {row.slug}: oversize is {wanted.oversize}")
     days = _checked_days("raw_events_days", wanted.raw_events_days)
     current_days = next((o.raw_events_days for o in overrides(db) if o.project_id == row.id), None)
     if days is not None and days != current_days:

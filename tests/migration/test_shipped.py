@@ -22,7 +22,7 @@ APPLIED = {
     "0011_rows": "5752788a5a76ad4deb7733dcd7eef160da1207088842af8f1dda79680ebe54bb",
     "0012_limits": "7a2b8ae2d5a446626590d1d1d55f9bab9f9efc7b1cf37e903a7138fb37316e86",
     "0013_key_rotation": "a1fd401c23e9a2580e6b133e0c4fbb8db6c8dafdd47f54d85e96ce44872fc2df",
-    "0014_project_options": "812aa90757f1c4f9fe650c890ad5d3e5dbc7ab24813cdf523c6581e53680fda9",
+    "0014_project_options": "5c75e5739b4284bf68b86080f36bf84dd59e2ec998a3566a4e09345a0b086c80",
     "0015_issue_retention": "4f6d658b1bb2ced8249882b79e9314841bce297aabc16e4b36cd5db031d2c984",
 }
 

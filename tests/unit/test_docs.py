@@ -165,7 +165,7 @@ def test_api_document_knows_the_words_of_the_code() -> None:
     assert API["info"]["version"] == bloop.__version__
     assert schemas["Status"]["enum"] == list(SETTABLE)
     assert set(schemas["Reasons"]["items"]["enum"]) == set(Reason)
-    assert fields_of_event["level"]["enum"][:-2] == list(event.LEVELS)
+    assert fields_of_event["level"]["anyOf"][0]["enum"][:-2] == list(event.LEVELS)
     assert fields_of_event["environment"]["maxLength"] == limits.ENVIRONMENT_BYTES_MAX
     assert fields_of_event["message"]["maxLength"] == limits.Limits().message_bytes_max
     assert fields_of_event["stack"]["maxLength"] == limits.Limits().stack_bytes_max

@@ -87,17 +87,17 @@ INGEST_WORKER_LOADS = {
     "base": (
         "client_address clock config config.checks config.loading config.sections config.settings "
         "config.sources config.values credentials errors json_body log machine memory meters outcomes "
-        "rate_limit security_headers systemd timestamps tuning"
+        "rate_limit redact security_headers systemd timestamps tuning"
     ),
     "db": "connection engine errors",
     "grouping": "normalize fingerprint_v1",
     "http": "limits refusal request",
     "ingest": (
         "admit app body compose credentials dialect dialects dialects.native dialects.native_event hmac_signature keys "
-        "limits parsed refusal_notes registry"
+        "limits parsed refusal_notes registry trim"
     ),
     "pipeline": "day_bytes dictionaries",
-    "projects": "read store write_keys write_keys.read",
+    "projects": "model read store write_keys write_keys.read",
     "records": "dictionary event event_record record",
     "ring": (
         "consumer cursor lane_reader layout locks mapping backoff producer segment spill spill_reader spill_writer"
@@ -109,7 +109,7 @@ WRITER_LOADS = {
     "auth": "principal scopes",
     "base": (
         "clock config config.checks config.loading config.sections config.settings config.sources "
-        "config.values credentials errors json_body limits log machine memory meters outcomes pid_file systemd "
+        "config.values credentials errors json_body limits log machine memory meters outcomes pid_file redact systemd "
         "timestamps tuning"
     ),
     "db": "checkpoint connection engine errors migrate sizes tables word_search",
@@ -125,7 +125,7 @@ WRITER_LOADS = {
     "pipeline": (
         "day_bytes dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store"
     ),
-    "projects": "read store",
+    "projects": "model read store",
     "records": "dictionary error_record event event_record record",
     "releases": "model read",
     "retention": "disk",

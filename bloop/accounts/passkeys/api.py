@@ -25,7 +25,7 @@ from bloop.accounts.passkeys import webauthn as passkeys
 from bloop.accounts.passkeys.challenges import Challenge, Purpose, new_challenge, seal, unseal
 from bloop.accounts.passkeys.read import challenge_key, find_passkey, has_passkeys, list_passkeys
 from bloop.accounts.passkeys.store import NAME_LENGTH_MAX, add_passkey, mark_suspect, spend_challenge, use_passkey
-from bloop.accounts.passkeys.webauthn import CopiedPasskey, NewPasskey, NotVerified, RelyingParty
+from bloop.accounts.passkeys.webauthn import CopiedPasskey, NewPasskey, NotVerified, RelyingParty, reason_of
 from bloop.accounts.people.read import get_user, has_users
 from bloop.accounts.people.store import create_user, require_free_username, validate_username
 from bloop.accounts.sign_ins.browser import agent_of
@@ -74,7 +74,7 @@ class Ceremony:
         try:
             return passkeys.verify_registration(self._rp, challenge, _credential(body))
         except NotVerified as error:
-            log.warning("registration failed: %s", error, extra={"action": "registration_failed"})
+            log.warning("registration failed: %s", reason_of(error), extra={"action": "registration_failed"})
             raise Declined(NOT_REGISTERED) from error
 
     def _spend(self, db: Db, challenge: Challenge) -> None:
@@ -197,7 +197,7 @@ class Login(Ceremony):
         try:
             use = passkeys.verify_sign_in(self._rp, challenge, answer, passkey)
         except NotVerified as error:
-            log.warning("sign-in failed: %s", error, extra={"action": "sign_in_failed"})
+            log.warning("sign-in failed: %s", reason_of(error), extra={"action": "sign_in_failed"})
             if isinstance(error, CopiedPasskey):
                 self._deps.database.change(lambda db: mark_suspect(db, passkey.id, now_ms))
             raise Unauthorized(FAILED) from error

@@ -23,6 +23,7 @@ from urllib.parse import urlsplit
 
 from bloop.accounts.passkeys.challenges import CHALLENGE_TTL_S, Challenge
 from bloop.accounts.passkeys.read import PasskeyRow
+from bloop.base.redact import strike_from_quotation
 
 RP_NAME = "bloop"
 HANDLE_BYTES_MAX = 64
@@ -109,6 +110,11 @@ def request_options(rp: RelyingParty, challenge: Challenge) -> dict[str, Any]:
         "allowCredentials": [],
         "userVerification": "required",
     }
+
+
+def reason_of(error: NotVerified) -> str:
+    """Why, for the log: up to where the library quotes what the browser sent."""
+    return strike_from_quotation(str(error).partition(":")[0])
 
 
 def verify_registration(rp: RelyingParty, challenge: Challenge, answer: Mapping[str, Any]) -> NewPasskey:

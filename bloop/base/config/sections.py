@@ -126,6 +126,10 @@ class Auth:
 class RateLimit:
     per_second: float = setting(100, "ingest requests per second and client address; 0 = no limit", low=0)
     burst_size: int = setting(200, "ingest requests an address may send at once", low=1)
+    bytes_per_second: int = setting(
+        16_777_216, "bytes of large or packed bodies inflated and parsed per second and address; 0 = no limit", low=0
+    )
+    burst_bytes: int = setting(67_108_864, "bytes of such bodies an address may send at once", low=1)
     auth_per_second: float = setting(5, "sign-in requests per second and address; 0 = no limit", low=0)
     auth_burst_size: int = setting(10, "sign-in requests an address may send at once", low=1)
 

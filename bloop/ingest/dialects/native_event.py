@@ -2,8 +2,9 @@
 
 NATIVE-1  Past here every field has its type and is within its bound; no later code checks again.
 NATIVE-2  What a careless client can send by accident is mended, not refused: a missing or empty `release` is "unknown",
-    empty optional strings count as absent, `metadata` may be JSON text, unknown fields are ignored, and a clock that
-    stands at zero or more than a minute in the future gives way to the time of receipt.
+    a missing or empty `message` is the error's type (many exceptions have none), empty optional strings count as
+    absent, `level` may be a word or number of another logger, `metadata` may be JSON text, unknown fields are ignored,
+    and a clock that stands at zero or more than a minute in the future gives way to the time of receipt.
 NATIVE-3  Everything else is refused. Of several faults, types of the required fields are named first, then the
     documented checks in their documented order, then the optional fields.
 """
@@ -15,8 +16,8 @@ from typing import Any
 
 import orjson
 
-from bloop.base.errors import InvalidEvent
-from bloop.base.json_body import decode_json
+from bloop.base.errors import FieldTooLarge, InvalidEvent
+from bloop.base.json_body import decode_exactly, decode_json
 from bloop.base.timestamps import to_ms
 from bloop.ingest import limits as bounds
 from bloop.ingest.limits import Limits, check_bytes
@@ -25,20 +26,46 @@ from bloop.records.event import Event
 UNKNOWN_RELEASE = "unknown"
 LEVELS = ("fatal", "error", "warning", "info", "debug")
 DEFAULT_LEVEL = "error"
+_LEVEL_WORDS = {word: word for word in LEVELS} | {
+    # syslog(3), log4j, java.util.logging, .NET, Python, Rust and the loggers of JavaScript
+    "emerg": "fatal",
+    "emergency": "fatal",
+    "alert": "fatal",
+    "crit": "fatal",
+    "critical": "fatal",
+    "err": "error",
+    "severe": "error",
+    "warn": "warning",
+    "notice": "info",
+    "information": "info",
+    "informational": "info",
+    "trace": "debug",
+    "verbose": "debug",
+}
+_SYSLOG = ("fatal", "fatal", "fatal", "error", "warning", "info", "info", "debug")  # by severity, 0 to 7
+_LOGGER_STEPS = ("debug", "info", "warning", "error", "fatal", "fatal")  # Python's 10 to 50, and 60 as in JavaScript
 INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 HTTP_STATUS_MAX = 65535
 
 _KNOWN_SOURCES = frozenset({"api", "ios", "android", "python", "ruby", "rust"})
 _SOURCE = re.compile(rf"[a-z0-9._-]{{1,{bounds.SOURCE_CHARS_MAX}}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+# How orjson writes what was an integer beyond 64 bits, or at least so large a number: as a value, not within text.
+_BEYOND_64_BITS = re.compile(rb"(?:^|[:,\[])-?\d(?:\.\d+)?e\+?(?:19|[2-9]\d|\d{3})")
 _UTF8_BYTES_MAX = 4  # of one character: text of a quarter of its bound need not be measured
 
 
-def parse_event(data: Any, limits: Limits, received_at_ms: int) -> tuple[Event, str | None]:
+class NumbersAltered(Exception):
+    """Metadata may have held an integer beyond 64 bits, which `data` has as a float: read the body again, exactly."""
+
+
+def parse_event(data: Any, limits: Limits, received_at_ms: int, *, is_exact: bool = True) -> tuple[Event, str | None]:
     """The event in `data` and the fingerprint its client chose, None when bloop is to compute one.
 
     Raises:
         InvalidEvent: `path` is the wire's name of the field, empty when `data` is not an object.
+        FieldTooLarge: as before, and cutting the fields to size would help (bloop/ingest/trim.py).
+        NumbersAltered: `is_exact` is false, and reading the body with `decode_exactly` would give other metadata.
     """
     if not isinstance(data, dict):
         raise InvalidEvent("", "event must be a JSON object")
@@ -52,10 +79,9 @@ def parse_event(data: Any, limits: Limits, received_at_ms: int) -> tuple[Event, 
 
     check_bytes("message", message, limits.message_bytes_max)
     stack = _optional("stack", get("stack"), limits.stack_bytes_max)
-    metadata = _metadata(get("metadata"), limits.metadata_bytes_max)
+    metadata = _metadata(get("metadata"), limits, is_exact)
     _check_present("environment", environment, bounds.ENVIRONMENT_BYTES_MAX)
     _check_present("error_type", error_type, bounds.ERROR_TYPE_BYTES_MAX)
-    _check_present("message", message, limits.message_bytes_max)
 
     event = Event(
         timestamp_ms,
@@ -63,7 +89,7 @@ def parse_event(data: Any, limits: Limits, received_at_ms: int) -> tuple[Event, 
         environment,
         _optional("release", release, bounds.RELEASE_BYTES_MAX) or UNKNOWN_RELEASE,
         error_type,
-        message,
+        message or error_type,
         stack,
         _optional("route_or_procedure", get("route_or_procedure"), bounds.ROUTE_BYTES_MAX),
         _optional("screen", get("screen"), bounds.SCREEN_BYTES_MAX),
@@ -134,33 +160,49 @@ def _http_status(value: Any) -> int | None:
     return value
 
 
-def _metadata(value: Any, bytes_max: int) -> str | None:
+def _metadata(value: Any, limits: Limits, is_exact: bool) -> str | None:
     """Compact JSON text. A string that spells a JSON object is that object: one SDK encodes its metadata twice."""
     if type(value) is str and value.lstrip().startswith("{"):
-        value = _object_in(value)
+        value = _object_in(value, limits.payload_bytes_max, is_exact)
     if value is None or value == {} or value == "":
         return None
     try:
         encoded = orjson.dumps(value)
     except orjson.JSONEncodeError as error:  # all that can fail on decoded JSON is its depth, 254 levels
         raise InvalidEvent("metadata", "metadata is nested too deeply") from error
-    if len(encoded) > bytes_max:
-        raise InvalidEvent("metadata", f"metadata exceeds {bytes_max} bytes")
+    if not is_exact and _BEYOND_64_BITS.search(encoded):
+        raise NumbersAltered
+    if len(encoded) > limits.metadata_bytes_max:
+        raise FieldTooLarge("metadata", f"metadata exceeds {limits.metadata_bytes_max} bytes")
     return encoded.decode()
 
 
-def _object_in(text: str) -> Any:
+def _object_in(text: str, bytes_max: int, is_exact: bool) -> Any:
+    """The object, or the text itself when it holds none or is longer than a whole event may be."""
+    if len(text) > bytes_max:
+        return text
     try:
-        return decode_json(text.encode())
+        value = decode_json(text.encode())
+        return decode_exactly(text.encode()) if is_exact else value
     except InvalidEvent:
         return text
 
 
 def _level(value: Any) -> str:
+    """One of LEVELS, of a word of any logger, a syslog severity (0 to 7) or a number of Python's steps (10 to 60)."""
     if value is None or value == "":
         return DEFAULT_LEVEL
-    if type(value) is str and value.lower() in LEVELS:
-        return value.lower()
+    if type(value) is str:
+        word = value.strip().lower()
+        if word in _LEVEL_WORDS:
+            return _LEVEL_WORDS[word]
+        if word.isascii() and word.isdigit() and len(word) <= 2:
+            value = int(word)
+    if type(value) is int:
+        if 0 <= value < len(_SYSLOG):
+            return _SYSLOG[value]
+        if 10 <= value <= 60:
+            return _LOGGER_STEPS[value // 10 - 1]
     raise InvalidEvent("level", f"level must be one of {', '.join(LEVELS)}")
 
 

@@ -15,7 +15,10 @@ from collections.abc import Iterator, Sequence
 
 import orjson
 
+from bloop.base.errors import InvalidEvent
+from bloop.base.json_body import decode_exactly
 from bloop.issues.aggregates import AggregateRow
+from bloop.issues.detail.show import cut_fields
 from bloop.issues.events.read import EventRow
 from bloop.issues.read import IssueRow
 from bloop.issues.status.read import StatusChangeRow
@@ -98,6 +101,8 @@ def _issue_blocks(
             yield f"### Message\n\n{fence(event.message)}"
         if event.stack:
             yield f"### Stack trace\n\n{fence(event.stack)}"
+        if cut := cut_fields(event):
+            yield f"Cut, because the event was too long: {fence(', '.join(cut))}"
         if event.metadata:
             yield f"### Metadata\n\n{fence(_pretty(event.metadata), 'json')}"
     if aggregates:
@@ -153,8 +158,8 @@ def _line(text: str, chars_max: int) -> str:
 
 def _pretty(json: str) -> str:
     try:
-        return orjson.dumps(orjson.loads(json), option=orjson.OPT_INDENT_2).decode()
-    except orjson.JSONDecodeError:
+        return orjson.dumps(decode_exactly(json.encode()), option=orjson.OPT_INDENT_2).decode()
+    except InvalidEvent:
         return json  # stored by a version that checked less
 
 

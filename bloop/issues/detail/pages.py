@@ -12,6 +12,8 @@ import orjson
 
 from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
+from bloop.base.errors import InvalidEvent
+from bloop.base.json_body import decode_exactly
 from bloop.grouping import frames
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.contexts import (
@@ -27,6 +29,7 @@ from bloop.issues.contexts import (
 )
 from bloop.issues.counts.read import HourCount
 from bloop.issues.culprit import where_of
+from bloop.issues.detail.show import cut_fields
 from bloop.issues.events.read import POSITION_MAX, EventRow, Neighbours
 from bloop.issues.limits.model import describe_users
 from bloop.issues.listing.state import IssueView
@@ -160,6 +163,7 @@ def _event(event: EventRow, issue: IssueRow) -> EventView:
         facts=tuple(_facts(event)),
         metadata=metadata,
         metadata_facts=tuple(_metadata_facts(metadata)),
+        cut=tuple(cut_fields(event)),
     )
 
 
@@ -205,8 +209,8 @@ def _json(text: str | None) -> Any:
     if not text:
         return None
     try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return decode_exactly(text.encode())
+    except InvalidEvent:
         return text  # stored by a version that checked less; shown as it is
 
 

@@ -72,8 +72,19 @@ def _what_happened(row: EventRow) -> dict[str, Any]:
         "device_id_hash": row.device_id_hash,
         "app_version": row.app_version,
         "build_number": row.build_number,
-        "metadata": None if row.metadata is None else orjson.loads(row.metadata),
-    }
+        "metadata": None if row.metadata is None else _verbatim(row.metadata),
+    } | ({"cut": cut} if (cut := cut_fields(row)) else {})
+
+
+def cut_fields(row: EventRow) -> list[str]:
+    """Paths of what was cut to store the event, in the order of its fields."""
+    return (row.parts.cut or []) if row.parts is not None else []
+
+
+def _verbatim(stored: str) -> Any:
+    """Stored JSON as it is: read into values, an integer beyond 64 bits would come out as another number."""
+    orjson.loads(stored)
+    return orjson.Fragment(stored)
 
 
 def change(row: StatusChangeRow) -> dict[str, Any]:

@@ -66,6 +66,7 @@ EXPECTED = {
     "POST /settings/projects": PAGE,
     "GET /settings/projects/{slug}": PAGE,
     "POST /settings/projects/{slug}": MY_PAGE,
+    "POST /settings/projects/{slug}/options": MY_PAGE,
     "POST /settings/projects/{slug}/rotate": MY_PAGE,
     "POST /settings/projects/{slug}/delete": MY_PAGE,
     "GET /settings/tokens": PAGE,

@@ -8,6 +8,7 @@ import pytest
 
 from bloop.base.clock import HOUR_MS, hour_of, minute_of
 from bloop.base.outcomes import Outcome
+from bloop.records.event import Parts
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed, many_issues
 
@@ -232,6 +233,24 @@ def test_detail_shows_aggregates_and_the_newest_samples(server: Server, seed: Se
         "build_number": None,
         "metadata": {"n": 1},
     }
+
+
+def test_what_was_cut_is_listed_and_large_integers_are_verbatim_everywhere(server: Server, seed: Seed) -> None:
+    large = 2**70
+    cut = ["stack", "metadata.request"]
+    seed.event(seed.issue(seed.project("shop"), "f00d"), metadata=f'{{"n": {large}}}', parts=Parts(cut=cut))
+    cookie = seed.session()
+
+    for path in ("/v1/errors/f00d/occurrences", "/v1/errors/f00d", "/issues/SHOP-1.json"):
+        text = server.call("GET", path, cookie=cookie).text
+        assert f'"metadata":{{"n": {large}}}' in text
+        assert '"cut":["stack","metadata.request"]' in text
+    shown = server.call("GET", "/issues/SHOP-1", cookie=cookie, headers={"Accept": "text/html"}).text
+    document = server.call("GET", "/issues/SHOP-1.md", cookie=cookie).text
+    for text in (shown, document):
+        assert str(large) in text
+        assert "metadata.request" in text
+    assert "Trimmed: <code><bdi>stack</bdi></code>, " in shown
 
 
 @pytest.mark.parametrize("reference", ["f00d", "SHOP-1", "shop-1"])

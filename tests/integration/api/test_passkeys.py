@@ -275,6 +275,23 @@ def test_signing_in_before_anybody_registered(server: Server) -> None:
     assert (result.status_code, result.json) == (400, {"error": "no credentials registered"})
 
 
+FORGED = 'x"\n2026-01-01T00:00:00Z writer[1] info all is well\r\n" planted-7f3a'
+
+
+@pytest.mark.parametrize("bent", [{"origin": FORGED}, {"type": FORGED}], ids=lambda bent: next(iter(bent)))
+def test_nothing_a_browser_sent_is_in_the_log(
+    server: Server, seed: Seed, ada: Person, bent: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert Person(server, ada.device).sign_in(**bent).status_code == 401
+    begun = ada.start("/auth/passkeys/start")
+    answer = ada.device.create(begun["publicKey"], **bent)
+    assert ada.post("/auth/passkeys/finish", challenge_id=begun["challenge_id"], credential=answer).status_code == 400
+
+    said = [record.getMessage() for record in caplog.records]
+    assert [message.partition(":")[0] for message in said] == ["sign-in failed", "registration failed"]
+    assert not any("planted" in message or "\n" in message for message in said)
+
+
 @pytest.mark.parametrize(
     "bent",
     [

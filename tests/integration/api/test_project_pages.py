@@ -125,6 +125,22 @@ def test_the_default_project_offers_no_deletion(server: Server, seed: Seed) -> N
     assert post(server, "/settings/projects/default/delete", cookie, confirm="default").status_code == 400
 
 
+def test_a_project_is_told_to_trim_events_and_the_page_shows_it(server: Server, seed: Seed) -> None:
+    seed.project("shop", created_by=seed.user("maker"))
+    cookie, path = seed.session(), "/settings/projects/shop"
+    assert re.search(r'value="reject" checked', page(server, path, cookie).text)
+
+    saved = post(server, f"{path}/options", cookie, oversize="trim")
+
+    assert (saved.status_code, saved.headers["Location"]) == (303, f"{path}?done=options")
+    shown = page(server, f"{path}?done=options", cookie).text
+    assert re.search(r'value="trim" checked', shown)
+    assert "Saved." in shown
+    assert "trimmed and stored" in page(server, path, seed.session(seed.user("other"))).text
+    assert post(server, f"{path}/options", cookie, oversize="both").status_code == 400
+    assert seed.value("SELECT oversize FROM projects") == "trim"
+
+
 def test_another_user_sees_a_project_without_its_buttons(server: Server, seed: Seed) -> None:
     seed.project("shop", created_by=seed.user("maker"))
     cookie = seed.session(seed.user("other"))

@@ -58,11 +58,38 @@ def test_anybody_signed_in_makes_a_project_and_sees_its_key_this_once(
         "slug": "mobile",
         "created_at": NOW_MS // 1000,
         "created_by": seed.value("SELECT id FROM webauthn_users WHERE username = 'other'"),
+        "oversize": "reject",
     }
     assert answer(server, "GET", "/v1/projects/mobile", people.maker) == (200, summary)
     status, listed = answer(server, "GET", "/v1/projects", people.maker)
     assert [row["slug"] for row in listed] == ["shop", "mobile"]
     assert "key" not in str(listed).replace("key-of", "")
+
+
+def test_a_project_chooses_what_becomes_of_events_that_are_too_long(server: Server, seed: Seed, people: People) -> None:
+    generations: list[int] = []
+    server.on_generation = lambda: generations.append(1)
+
+    changed = answer(server, "PUT", "/v1/projects/shop", people.maker, {"oversize": "trim"})
+    kept = answer(server, "PUT", "/v1/projects/shop", people.maker, {"name": "Store", "oversize": None})
+
+    assert (changed[0], changed[1]["oversize"]) == (200, "trim")
+    assert (kept[1]["name"], kept[1]["oversize"]) == ("Store", "trim")
+    assert [(row.slug, row.oversize) for row in project_keys(seed.db)] == [("shop", "trim")]
+    assert len(generations) == 1, "the workers learn of it at once"
+
+
+@pytest.mark.parametrize("oversize", ["cut", "", "Trim", 1, True])
+def test_an_unknown_choice_changes_nothing(server: Server, seed: Seed, people: People, oversize: Any) -> None:
+    body = {"name": "Store", "oversize": oversize}
+
+    status, said = answer(server, "PUT", "/v1/projects/shop", people.maker, body)
+
+    assert status == 400
+    assert "oversize" in said["error"]
+    assert seed.rows("SELECT name, oversize FROM projects")[0][1] == "reject"
+    assert seed.rows("SELECT name FROM projects")[0][0] != "Store"
+    assert answer(server, "PUT", "/v1/projects/shop", people.other, body)[0] == 403
 
 
 def test_rows_created_by_the_operator_have_no_creator(server: Server, people: People) -> None:

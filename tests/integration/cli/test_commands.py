@@ -76,6 +76,17 @@ class TestProject:
         assert [row["slug"] for row in listed] == ["default", "other"]
         assert SECRET not in table + str(listed)
 
+    def test_project_is_told_to_trim_and_the_workers_learn_of_it(self, run: Run, db: apsw.Connection, ring: Segment):
+        before = ring.generation
+
+        done = run("project", "set", "default", "--oversize", "trim")
+
+        assert (done.exit_code, done.stdout) == (0, "default: oversize = trim\n")
+        assert [row["oversize"] for row in json.loads(run("project", "list", "--json").stdout)] == ["trim"]
+        assert ring.generation != before
+        assert run("project", "set", "default", "--oversize", "cut").exit_code == 2
+        assert run("project", "set", "nope", "--oversize", "trim").exit_code == 1
+
     def test_rotated_key_replaces_the_old_one_and_tells_the_workers(self, run: Run, db: apsw.Connection, ring: Segment):
         before = ring.generation
 

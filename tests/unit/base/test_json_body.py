@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.base.errors import InvalidEvent
-from bloop.base.json_body import decode_json
+from bloop.base.json_body import LENIENT_VALUES_MAX, decode_exactly, decode_json
 
 json_values = st.recursive(
     st.none()
@@ -71,12 +71,41 @@ def test_what_is_not_json_is_refused_with_the_place(body):
         b"[" * 100_000,
         b"[" * 5000 + b"]" * 5000,
         b'{"a":' * 5000 + b"1" + b"}" * 5000,
-        b"[" * 990 + rb'"\u0000"' + b"]" * 990,
     ],
 )
 def test_bottomless_nesting_is_refused(body):
     with pytest.raises(InvalidEvent, match="nested too deeply"):
         decode_json(body)
+
+
+def test_replacing_needs_no_more_depth_than_reading():
+    value = decode_json(b"[" * 990 + rb'"\u0000"' + b"]" * 990)
+
+    for _ in range(990):
+        (value,) = value
+    assert value == "\ufffd"
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e400", "-1e400"])
+def test_number_json_does_not_have_costs_only_itself_where_nothing_may_be_lost(number):
+    value = decode_exactly(f'{{"a":{{"b":[1,{number}]}},"c":"{number}"}}'.encode())
+
+    assert value == {"a": {"b": [1, None]}, "c": number}
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 2**70, int("9" * 400)])
+def test_large_integer_is_written_as_it_was_sent(number):
+    value = decode_exactly(f'{{"n":{number},"d":-0.5}}'.encode())
+
+    assert orjson.dumps(value) == f'{{"n":{number},"d":-0.5}}'.encode()
+
+
+def test_lenient_reader_looks_at_the_size_before_it_builds_anything():
+    fitting = b"[NaN" + b",[]" * (LENIENT_VALUES_MAX // 2 - 2) + b"]"
+
+    assert len(decode_exactly(fitting)) == LENIENT_VALUES_MAX // 2 - 1
+    with pytest.raises(InvalidEvent, match="more than 100000 values"):
+        decode_exactly(fitting[:-1] + b",[],[]]")
 
 
 @given(json_values)
@@ -96,6 +125,7 @@ def test_any_bytes_give_a_value_that_can_be_stored_or_a_typed_error(body):
     except InvalidEvent:
         return
     orjson.dumps(value)
+    orjson.dumps(decode_exactly(body))
 
 
 @given(st.text(st.characters(categories=["Cs", "Lu", "Cc"]), max_size=10))

@@ -9,7 +9,7 @@ from typing import Any
 from falcon import testing
 
 from bloop.base.outcomes import Category, Outcome
-from bloop.base.rate_limit import RateLimiter
+from bloop.base.rate_limit import RateLimiter, WorkBudget
 from bloop.ingest.hmac_signature import sign
 from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
@@ -75,6 +75,7 @@ class Ingest:
         rate_limit: RateLimiter | None = None,
         trusted_proxies: tuple[str, ...] = (),
         keys: ProjectKeys | None = None,
+        work: WorkBudget | None = None,
     ) -> None:
         self.sink = RecordingSink()
         self.app = create_ingest_app(
@@ -83,6 +84,7 @@ class Ingest:
             limits=limits or Limits(),
             rate_limit=rate_limit or RateLimiter(0, 1),
             trusted_proxies=trusted_proxies,
+            work=work,
             now_ms=lambda: NOW_MS,
         )
         self.client = testing.TestClient(self.app)

@@ -199,7 +199,7 @@ def test_a_body_that_is_too_long_is_refused_and_booked_to_the_project_of_the_key
 
     result = toy.send(body=b"[" + b" " * BYTES_MAX + b"]")
 
-    assert (result.status_code, result.json) == (400, {"error": "failed to read body"})
+    assert (result.status_code, result.json) == (400, {"error": f"body exceeds {BYTES_MAX} bytes"})
     assert toy.sink.counts[PROJECT, Category.TRACE, Outcome.TOO_LARGE] == 1
 
 

@@ -229,7 +229,7 @@ def test_of_several_faults_the_first_in_the_documented_order_is_named():
     nobody, zeros = "bloop_nobody", "00" * 32
     assert post(too_large, X_Project_Key=nobody) == (401, {"error": "missing X-Signature header"})
     assert post(too_large, X_Project_Key=nobody, X_Signature="zz") == (401, {"error": "invalid signature encoding"})
-    assert post(too_large, X_Project_Key=nobody, X_Signature=zeros) == (400, {"error": "failed to read body"})
+    assert post(too_large, X_Project_Key=nobody, X_Signature=zeros) == (400, {"error": "body exceeds 32768 bytes"})
     assert post(b"[}", X_Project_Key=nobody, X_Signature=zeros) == (401, {"error": "invalid project key"})
     assert post(b"[}", X_Project_Key=KEY, X_Signature=zeros) == (401, {"error": "invalid signature"})
     status, body = post(b"[}", X_Project_Key=KEY, X_Signature=sign(KEY.encode(), b"[}").hex())
@@ -248,7 +248,7 @@ def padded(size: int) -> bytes:
 
 def test_body_bound_is_inclusive(ingest):
     assert ingest.send(padded(32768)).json == ACCEPTED
-    assert refusal(ingest.send(padded(32769))) == (400, {"error": "failed to read body"})
+    assert refusal(ingest.send(padded(32769))) == (400, {"error": "body exceeds 32768 bytes"})
     assert ingest.sink.counts[PROJECT_ID, Outcome.TOO_LARGE] == 1
 
 
@@ -296,7 +296,7 @@ def test_bomb_is_refused_as_too_large(ingest, coding, secret):
 
     result = ingest.send(bomb, secret=secret, headers={"Content-Encoding": coding})
 
-    assert refusal(result) == (400, {"error": "failed to read body"})
+    assert refusal(result) == (400, {"error": "body exceeds 32768 bytes"})
     assert Outcome.TOO_LARGE in {outcome for _, outcome in ingest.sink.counts}
     assert ingest.sink.balance() == 0
 
@@ -328,14 +328,14 @@ def test_batch_of_good_events(ingest):
 
 
 def test_bad_elements_cost_only_themselves(ingest):
-    events = [event(), event(message=""), event(timestamp="now"), event(source="no such"), "text", None, event()]
+    events = [event(), event(environment=""), event(timestamp="now"), event(source="no such"), "text", None, event()]
 
     result = ingest.send_batch(events)
 
     assert result.status_code == 200
     assert (result.json["accepted"], result.json["dropped"]) == (2, 0)
     assert result.json["errors"] == [
-        {"index": 1, "error": "validation error: message is required", "path": "events[1].message"},
+        {"index": 1, "error": "validation error: environment is required", "path": "events[1].environment"},
         {"index": 2, "error": "validation error: timestamp must be an integer", "path": "events[2].timestamp"},
         {
             "index": 3,
@@ -351,7 +351,7 @@ def test_bad_elements_cost_only_themselves(ingest):
 def test_lane_that_fills_up_within_a_batch(ingest):
     ingest.sink.room = 2
 
-    result = ingest.send_batch([event()] * 3 + [event(message="")] + [event()])
+    result = ingest.send_batch([event()] * 3 + [event(environment="")] + [event()])
 
     assert (result.json["accepted"], result.json["dropped"], len(result.json["errors"])) == (2, 2, 1)
     assert ingest.sink.counts == {
@@ -374,7 +374,7 @@ def test_python_and_ruby_batches_of_a_hundred_are_taken(ingest):
 def test_batch_beyond_the_tolerance_is_refused_whole_and_every_element_counted(ingest):
     assert refusal(ingest.send_batch([event()] * 101)) == (
         400,
-        {"error": "batch exceeds max size of 50", "path": "events"},
+        {"error": "batch exceeds max size of 100", "path": "events"},
     )
     assert ingest.only(Outcome.TOO_LARGE, n=101)
     assert ingest.sink.payloads == []
@@ -391,7 +391,7 @@ def test_batch_body_bound_is_that_of_a_full_batch_of_full_events():
     assert ingest.send(body + b" " * (4096 - len(body)), "/v1/ingest/batch").status_code == 200
     assert refusal(ingest.send(body + b" " * (4097 - len(body)), "/v1/ingest/batch")) == (
         400,
-        {"error": "failed to read body"},
+        {"error": "body exceeds 4096 bytes"},
     )
 
 

@@ -33,10 +33,10 @@ def test_a_wrong_signature_is_noted_with_what_helps_to_find_its_sender() -> None
 def test_every_way_to_be_refused_leaves_one_note_with_what_the_client_was_told() -> None:
     cases = [
         (lambda i: i.send(encode(event()), key="bloop_nobody"), Outcome.UNKNOWN_KEY, "invalid project key"),
-        (lambda i: i.send_event(message=""), Outcome.INVALID, "message is required"),
+        (lambda i: i.send_event(environment=""), Outcome.INVALID, "environment is required"),
         (lambda i: i.send(b"{"), Outcome.INVALID, "JSON"),
         (lambda i: i.send(b"x" * 40_000), Outcome.TOO_LARGE, "body exceeds 32768 bytes"),
-        (lambda i: i.send_batch([{}] * 101), Outcome.TOO_LARGE, "batch exceeds max size of 50"),
+        (lambda i: i.send_batch([{}] * 101), Outcome.TOO_LARGE, "batch exceeds max size of 100"),
         (lambda i: i.send(b"[]", "/v1/ingest/batch"), Outcome.INVALID, "batch must be a JSON object"),
         (lambda i: i.send_batch([event(), {}, {}]), Outcome.INVALID, "is required"),
     ]
@@ -129,5 +129,5 @@ def test_a_full_ring_forgets_the_note_and_answers_as_ever() -> None:
     ingest = Ingest()
     ingest.sink.push = FullSink().push  # type: ignore[method-assign]
 
-    assert ingest.send_event(message="").status_code == 400
+    assert ingest.send_event(environment="").status_code == 400
     assert ingest.sink.balance() == 0
