@@ -86,6 +86,7 @@ FEATURES = (
     Feature(
         name="projects",
         tables="bloop.projects.tables:TABLES",
+        kinds=("bloop.projects.key_uses:KeyUseStore",),
         routes="bloop.projects.routes:mount",
         hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},

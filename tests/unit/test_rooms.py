@@ -95,7 +95,7 @@ INGEST_WORKER_LOADS = {
         "limits parsed refusal_notes registry"
     ),
     "pipeline": "dictionaries",
-    "projects": "read store write_keys write_keys.read",
+    "projects": "old_keys old_keys.read old_keys.store read store write_keys write_keys.read",
     "records": "dictionary event event_record record",
     "ring": (
         "consumer cursor lane_reader layout locks mapping backoff producer segment spill spill_reader spill_writer"
@@ -120,7 +120,7 @@ WRITER_LOADS = {
     ),
     "ledger": "store",
     "pipeline": "dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store",
-    "projects": "read store",
+    "projects": "key_uses old_keys old_keys.read old_keys.store read store",
     "records": "dictionary error_record event event_record record",
     "releases": "model read",
     "retention": "disk",

@@ -68,6 +68,7 @@ BODIES: list[tuple[str, str, dict[str, Any]]] = [
     ("POST", "/v1/alerts/preview", RULE | {"config": RULE["config"] | {"threshold": "N"}}),
     ("POST", "/v1/alerts/1/channels", {"channel_type": "telegram", "config": {"bot_token": "1:a", "chat_id": "N"}}),
     ("POST", "/v1/projects", {"name": "N", "slug": "N"}),
+    ("POST", "/v1/projects/shop/rotate-key", {"keep_days": "N"}),
     ("PUT", "/v1/retention", {"raw_events_days": "N"}),
     ("PUT", "/v1/projects/shop/retention", {"raw_events_days": "N"}),
 ]

@@ -87,6 +87,26 @@ class TestProject:
         assert done.stdout.strip() == keys(db)["default"] != SECRET
         assert ring.generation != before
 
+    def test_an_old_key_is_kept_listed_and_ended(self, run: Run, db: apsw.Connection):
+        first = run("project", "create", "Shop").stdout.strip()
+
+        second = run("project", "rotate-key", "shop", "--keep", "3").stdout.strip()
+
+        listed = json.loads(run("project", "keys", "shop", "--json").stdout)
+        assert [(key["start"], key["state"]) for key in listed] == [(second[:12], "current"), (first[:12], "old")]
+        assert listed[1]["ends_at_ms"] - listed[1]["replaced_at_ms"] == 3 * 86_400_000
+        assert [line.split()[2] for line in run("project", "keys", "shop").stdout.splitlines()[1:]] == [
+            "current",
+            "old",
+        ]
+        assert run("project", "end-key", "shop", str(listed[1]["id"])).exit_code == 0
+        assert db.execute("SELECT count(*) FROM old_keys WHERE key IS NOT NULL").get == 0
+        again = run("project", "end-key", "shop", str(listed[1]["id"]))
+        assert (again.exit_code, again.stderr) == (1, "bloop: old key not found or already ended\n")
+        for days in ("31", "-1"):
+            assert run("project", "rotate-key", "shop", "--keep", days).exit_code == 2
+        assert run("project", "end-key", "shop", str(2**63)).exit_code == 2
+
     def test_key_can_be_rotated_while_nothing_runs(self, run: Run, db: apsw.Connection):
         assert run("project", "rotate-key", "default").exit_code == 0
 

@@ -12,7 +12,7 @@ from bloop.ledger.pages import LedgerSpan, ledger_page
 from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.onboarding.pages import setup_page
 from bloop.projects.pages import project_page, projects_page
-from bloop.projects.read import ProjectContents, ProjectRow
+from bloop.projects.read import KeyState, KeySummary, ProjectContents, ProjectRow
 from bloop.projects.tokens.contexts import FreshToken
 from bloop.projects.tokens.pages import TokenForm, TokenRows, tokens_page
 from bloop.projects.tokens.read import TokenRow
@@ -48,6 +48,15 @@ def a_token(say: Text, token_id: str = "t1", **changes: object) -> TokenRow:
     return row._replace(**changes)  # type: ignore[arg-type]
 
 
+def some_keys(say: Text, slug: str) -> list[KeySummary]:
+    start = "" if slug == "default" else say("bloop_3f81a2")
+    return [
+        KeySummary(NOW_MS - 9, start, KeyState.CURRENT, None, None, None),
+        KeySummary(NOW_MS - 99, start, KeyState.OLD, NOW_MS - 9, NOW_MS + 9, NOW_MS - 10),
+        KeySummary(NOW_MS - 999, start, KeyState.ENDED, NOW_MS - 99, NOW_MS - 9, None),
+    ]
+
+
 def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     people = {"u1": say("Ada")}
     rows = [a_project(say), a_project(say, "default", id=2, public_id="default", created_by=None)]
@@ -60,7 +69,8 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     )  # fmt: skip
     for row, may_manage in ((rows[0], True), (rows[1], True), (rows[0], False)):
         yield project_page(
-            shell, row, ProjectContents(1, 2, 3, 4), people, may_manage=may_manage, is_admin=True, notice="renamed",
+            shell, row, ProjectContents(1, 2, 3, 4), some_keys(say, row.slug), people,
+            may_manage=may_manage, is_admin=True, notice="renamed",
             problem=say("No"), now_ms=NOW_MS,
         )  # fmt: skip
     yield from _tokens(shell, say, rows)
