@@ -116,13 +116,13 @@ def test_a_new_key_is_asked_for_and_the_old_one_is_kept_as_chosen(server: Server
     assert post(server, "/settings/projects/shop/rotate", cookie, **fields, keep_days="7").status_code == 200
 
     shown = page(server, "/settings/projects/shop", cookie).text
-    assert shown.count("<li data-key>") == 2
+    assert shown.count("<li data-project-key>") == 2
     assert "<code>bloop_ababab…</code>" in shown
     assert ("used " in shown, "no use noted" in shown) == (True, True)
     assert KEY.findall(shown) == []
     ended = post(server, f"/settings/projects/shop/keys/{NOW_MS}/end", cookie)
     assert (ended.status_code, ended.headers["Location"]) == (303, "/settings/projects/shop?done=key-ended")
-    assert page(server, "/settings/projects/shop", cookie).text.count("<li data-key>") == 1
+    assert page(server, "/settings/projects/shop", cookie).text.count("<li data-project-key>") == 1
 
 
 def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_lists_the_loss(server: Server, seed: Seed) -> None:
