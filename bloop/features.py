@@ -33,6 +33,7 @@ class Feature:
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
+    belongings: str = ""  # bloop.accounts.people.model.Belongings: rows that have an owner
 
 
 # In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
@@ -45,6 +46,7 @@ FEATURES = (
         routes="bloop.issues.routes:mount",
         hooks={"shell": "bloop.issues.shell:read_shell"},
         commands={"issue": "bloop.issues.cli:issue"},
+        belongings="bloop.issues.status.removal:ASSIGNED",
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
     Feature(
@@ -52,6 +54,7 @@ FEATURES = (
         tables="bloop.alerts.tables:TABLES",
         routes="bloop.alerts.routes:mount",
         commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
+        belongings="bloop.alerts.rules.removal:RULES",
     ),
     Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
     Feature(
@@ -90,9 +93,11 @@ FEATURES = (
     Feature(
         name="projects",
         tables="bloop.projects.tables:TABLES",
+        kinds=("bloop.projects.key_uses:KeyUseStore",),
         routes="bloop.projects.routes:mount",
         hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
+        belongings="bloop.projects.tokens.removal:TOKENS",
     ),
 )
 
@@ -131,6 +136,11 @@ def hooks() -> dict[str, str]:
 def commands() -> dict[str, str]:
     """The features' commands, by name; each is imported when somebody asks for it."""
     return {command: name for feature in FEATURES for command, name in feature.commands.items()}
+
+
+def belongings() -> list[Any]:
+    """What accounts own, feature by feature (`bloop.accounts.people.model.Belongings`)."""
+    return list(_parts("belongings"))
 
 
 def _parts(name: str) -> Iterator[Any]:

@@ -3,7 +3,8 @@
 BACKGROUND-1  A job that fails is logged and tried again after a back-off; the other jobs continue. A full disk, a
     locked database and a receiver that is down are expected.
 BACKGROUND-2  The process records a few times a minute that it is alive and which troubles it has (processes/store.py).
-    `/health` and the banners report a missing heartbeat, so a process that hangs is noticed like one that died.
+    `/health` and the banners report a missing heartbeat, so a process that hangs is noticed like one that died. A job
+    that met a damaged page is such a trouble, until it runs well.
 BACKGROUND-3  SIGTERM ends the loop between two jobs. A job that takes long checks `stopping` itself.
 BACKGROUND-4  The process may start before the writer has created or migrated the database, and waits for that.
 """
@@ -24,6 +25,7 @@ from bloop.base.reasons import Reason
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
+from bloop.db.errors import DAMAGE_ERRORS
 from bloop.processes.read import SEEN_EVERY_S
 from bloop.processes.store import store_heartbeat
 from workers import process
@@ -50,6 +52,7 @@ class Job:
     finish: Callable[[], None] = lambda: None
     due_at: float = float("-inf")  # monotonic: at once
     failures: int = field(default=0)
+    is_damaged: bool = field(default=False)  # the last run met a damaged page of the database
 
 
 class BackgroundProcess:
@@ -102,17 +105,20 @@ class BackgroundProcess:
         try:
             wait_s = job.run()
         except EXPECTED as error:
+            job.is_damaged = isinstance(error, DAMAGE_ERRORS)
             wait_s = min(BACKOFF_FIRST_S * 2.0**job.failures, BACKOFF_MAX_S)
             job.failures = min(job.failures + 1, 16)
             message = "%s failed, next try in %.0f s: %s: %s"
             log.warning(message, job.name, wait_s, type(error).__name__, error, extra={"action": "job_failed"})
         else:
-            job.failures = 0
+            job.failures, job.is_damaged = 0, False
         job.due_at = time.monotonic() + wait_s
 
     def _say_alive(self, db: Db, jobs: Sequence[Job]) -> None:
         """Record at once when the troubles have changed, else every SEEN_EVERY_S; ignore a database that refuses."""
         troubles = frozenset(reason for job in jobs for reason in job.troubles())
+        if any(job.is_damaged for job in jobs):
+            troubles |= {Reason.DB_DAMAGED}
         if troubles == self._recorded_troubles and time.monotonic() - self._recorded_at < SEEN_EVERY_S:
             return
         with contextlib.suppress(db_errors.Error):

@@ -67,6 +67,7 @@ def assemble(
         return RingSample(segment.meters(), min((at_ms for at_ms in received if at_ms is not None), default=None))
 
     shared_sink, limits = SharedSink(sink), Limits.of(settings.ingest)
+    keys.report_uses_to(shared_sink.push)
     purger = Purger(settings.database_path, clock.now_ms)
     purger.start()
     handles.callback(purger.stop)

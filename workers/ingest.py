@@ -53,9 +53,11 @@ def build(settings: Settings, handles: contextlib.ExitStack) -> serving.WsgiApp:
     _lanes.append(lane)
     handles.callback(_lanes.clear)
     limit = settings.rate_limit
+    keys = serving.make_keys(settings, segment)
+    keys.report_uses_to(lane.push)
     return create_ingest_app(
         sink=lane,
-        keys=serving.make_keys(settings, segment),
+        keys=keys,
         limits=Limits.of(settings.ingest),
         rate_limit=RateLimiter(limit.per_second, limit.burst_size, share=1 / settings.ingest_workers),
         work=work_budget(limit, share=1 / settings.ingest_workers),

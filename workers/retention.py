@@ -3,7 +3,7 @@
     prune        at the start, every `retention.prune_interval_secs`, when asked, and while the disk is full
     mutes        twice a minute: ends the mutes that are over
     measure      hourly: sizes and row counts for the storage page
-    sweep        hourly: deletes expired sign-ins, challenges, links and invites
+    sweep        hourly: deletes expired sign-ins, challenges, links and invites, and ended project keys but their hash
     statistics   daily: of tables that have grown, for SQLite's planner
     dictionary   daily: whether one made of the own events would pack them better
     backup       nightly, or when asked (workers/backups.py)
@@ -31,6 +31,7 @@ from bloop.db.statistics import refresh
 from bloop.issues.events.train_dictionary import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.processes.read import RETENTION
+from bloop.projects.old_keys.store import forget_ended
 from bloop.retention import disk, samples
 from bloop.retention import store as retention
 from bloop.retention.cleaner import Cleaner
@@ -68,6 +69,7 @@ def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
     def sweep_job() -> float:
         with connection.immediate(db):
             sweep.sweep(db, clock.now_ms())
+            forget_ended(db, clock.now_ms())
         return SWEEP_EVERY_S
 
     backups = BackupJob(settings, db)

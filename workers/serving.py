@@ -35,9 +35,10 @@ from bloop.ingest.keys import ProjectKey, ProjectKeys, WriteKey
 from bloop.pipeline import day_bytes, dictionaries
 from bloop.projects import store as projects
 from bloop.projects.model import Oversize
+from bloop.projects.old_keys.read import OldKeyRow, list_all_old_keys
 from bloop.projects.read import ProjectKeyRow as KeyRow
 from bloop.projects.read import project_keys
-from bloop.projects.write_keys.read import list_valid_write_keys
+from bloop.projects.write_keys.read import list_all_write_keys
 from bloop.records.dictionary import current, use
 from bloop.ring import Producer, Segment, Spill
 from workers import process
@@ -238,25 +239,41 @@ def make_keys(settings: Settings, segment: Segment) -> ProjectKeys:
             _pack_with_newest(db)
             return project_keys(db)
 
+    def old_keys() -> list[OldKeyRow]:
+        with contextlib.closing(connection.open_reader(settings.database_path)) as db:
+            return list_all_old_keys(db)
+
     def load() -> Sequence[ProjectKey]:
-        return [ProjectKey(row.id, row.api_key, row.oversize == Oversize.TRIM) for row in rows()]
+        kept = [ProjectKey(row.project_id, row.key, row.made_at_ms, row.ends_at_ms) for row in old_keys() if row.key]
+        current = [
+            ProjectKey(row.id, row.api_key, row.made_at_ms, is_trimming=row.oversize == Oversize.TRIM) for row in rows()
+        ]
+        return current + kept
+
+    def load_ended() -> Mapping[str, int]:
+        return {row.key_hash: row.project_id for row in old_keys()}
 
     def default_project_id() -> int | None:
         return next((row.id for row in rows() if row.public_id == projects.DEFAULT), None)
 
     def load_write_keys() -> Sequence[WriteKey]:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
-            return [WriteKey(row.project_id, row.kind, row.key) for row in list_valid_write_keys(db)]
+            return [
+                WriteKey(row.project_id, row.kind, row.key, is_revoked=row.revoked_at_ms is not None)
+                for row in list_all_write_keys(db)
+            ]
 
     def load_spent() -> Mapping[int, int]:
         with contextlib.closing(connection.open_reader(settings.database_path)) as db:
             return day_bytes.spent_until(db, clock.now_ms(), settings.limits.bytes_per_day)
 
+    secret = settings.auth.hmac_secret
     return ProjectKeys(
         load,
         lambda: segment.generation,
-        settings.auth.hmac_secret,
+        secret,
         default_project_id,
+        load_ended=load_ended,
         load_write_keys=load_write_keys,
         load_spent=load_spent,
     )

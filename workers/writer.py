@@ -6,6 +6,8 @@ WRITER-3  Trouble with the database (full, locked, read-only) never ends the pro
     state word says why, and storing continues by itself when the trouble is over.
 WRITER-4  SIGTERM drains what is in the ring and then stops. It is stopped after the producers, so that is everything,
     unless so much has spilled that it takes longer than DRAIN_AT_STOP_S: the next start continues with that.
+WRITER-5  A database that is damaged where the start reads it ends the process for good, with one line and
+    EXIT_CANNOT_START: another start would fail too. Damage met later is trouble as in WRITER-3, and `/health` names it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 from bloop.db.checkpoint import checkpoint, empty_log, on_commit
 from bloop.db.engine import Db
-from bloop.db.errors import OPERATIONAL_ERRORS
+from bloop.db.errors import DAMAGE_ERRORS, OPERATIONAL_ERRORS
 from bloop.pipeline import dictionaries
 from bloop.pipeline.day_bytes import Spending
 from bloop.pipeline.store import BatchResult
@@ -107,8 +109,7 @@ class Writer:
             cells, settle = self._consumer.cells(), self._is_time_to_settle(len(batch.records))
             done = self._store.store(batch.records, batch.positions, cells, now_ms=clock.now_ms(), settle=settle)
         except OPERATIONAL_ERRORS as error:
-            full = isinstance(error, db_errors.FullError)
-            self._enter_trouble(WriterState.DISK_FULL if full else WriterState.BUSY, f"{type(error).__name__}: {error}")
+            self._enter_trouble(_state_for(error), f"{type(error).__name__}: {error}")
             return None
         self._consumer.release(batch)
         if self._spending.is_news(done.day_totals):
@@ -224,19 +225,28 @@ class Writer:
         self._consumer.heartbeat(clock.now_ms(), WriterState.RUNNING)
 
 
+def _state_for(error: Exception) -> WriterState:
+    """What `/health` is to say while the database refuses a batch with this error."""
+    if isinstance(error, db_errors.FullError):
+        return WriterState.DISK_FULL
+    return WriterState.DAMAGED if isinstance(error, DAMAGE_ERRORS) else WriterState.BUSY
+
+
 def main(settings: config.Settings, stop: StopFlag) -> int:
     """Open everything, drain until told to stop, close everything. EXIT_FAILED when counts are left in the ring.
 
     Raises:
         BloopError: something this process cannot start without; `process.guard` turns it into the exit code.
     """
-    migrate.migrate(settings.database_path, clock.now_ms())
+    path = settings.database_path
     with contextlib.ExitStack() as cleanup:
-        db = connection.open_writer(settings.database_path, cache_kib=settings.tuning.writer_cache_kib)
-        cleanup.callback(db.close)
-        dictionaries.ensure_shipped(db, clock.now_ms())  # before anybody packs with it
-        projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
-        ring = rings.open_ring(settings, db, features.make_kinds, cleanup)
+        with connection.damage_named(path):  # WRITER-5
+            migrate.migrate(path, clock.now_ms())
+            db = connection.open_writer(path, cache_kib=settings.tuning.writer_cache_kib)
+            cleanup.callback(db.close)
+            dictionaries.ensure_shipped(db, clock.now_ms())  # before anybody packs with it
+            projects.ensure_default_project(db, settings.auth.hmac_secret, clock.now_ms())
+            ring = rings.open_ring(settings, db, features.make_kinds, cleanup)
         log.info("ready, %d records waiting", ring.consumer.pending(), extra={"action": "ready"})
         process.unit.ready("storing")
         is_settled = Writer(settings, db, ring).run(stop)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from bloop.accounts.people.model import Removal
 from bloop.accounts.people.read import UserRow, get_user_by_name, list_people
-from bloop.accounts.people.store import delete_user, set_role
+from bloop.accounts.people.removal import remove_account
+from bloop.accounts.people.store import set_role
+from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import day_of_s
@@ -74,16 +77,38 @@ def demote(settings: Settings, name: str) -> None:
 
 @user.command()
 @click.argument("name")
+@click.option(
+    "--tokens",
+    type=click.Choice(["revoke", "keep"]),
+    default="revoke",
+    show_default=True,
+    help="What becomes of the API tokens that the person created.",
+)
+@click.option("--to", "heir_name", metavar="NAME", help="Account that gets alert rules, assigned issues, kept tokens.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_settings
-def remove(settings: Settings, name: str, yes: bool) -> None:
-    """Remove an account with its passkeys and sign-ins; what the person created stays. Never the last admin."""
+def remove(settings: Settings, name: str, tokens: str, heir_name: str | None, yes: bool) -> None:
+    """Remove an account with its passkeys, sign-ins and unused invitations. Never the last admin.
+
+    Without --to, assigned issues are assigned to nobody, and alert rules and kept tokens have no owner.
+    """
     with database(settings) as db:
         account = get_user_by_name(db, name)
+        heir = get_user_by_name(db, heir_name) if heir_name else None
+    if heir is not None and heir.id == account.id:
+        raise click.UsageError("--to must name another account")
     if not yes:
-        click.confirm(f"Remove {account.username}?", abort=True, err=True)
-    change(settings, lambda db: delete_user(db, account.id))
+        click.confirm(f"Remove {account.username} and {tokens} their API tokens?", abort=True, err=True)
+    keeps = tokens == "keep"
+    removal = Removal(account.id, heir, "operator", "cli", clock.now_ms(), keeps_tokens=keeps)
+    settled = change(settings, lambda db: remove_account(db, removal))
     click.echo(f"Removed {account.username}", err=True)
+    given = f"given to {heir.username}" if heir else "left without an owner"
+    fates = {"tokens": ("API token", given if keeps else "revoked"), "rules": ("alert rule", given)}
+    fates["issues"] = ("assigned issue", given if heir else "assigned to nobody")
+    for name, (thing, fate) in fates.items():
+        if count := settled[name]:
+            click.echo(f"{count} {thing}{'s' if count != 1 else ''} {fate}", err=True)
 
 
 def _change_role(settings: Settings, name: str, *, is_admin: bool) -> UserRow:

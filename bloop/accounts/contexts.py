@@ -98,7 +98,10 @@ class AccountPage(SettingsPage):
 
 @dataclass(frozen=True, slots=True)
 class PersonLine:
-    """An account as an admin sees it. Admins cannot change their own account here."""
+    """An account as an admin sees it. Admins cannot change their own account here.
+
+    `inheritance` says what becomes the admin's when the account is removed; empty when nothing does.
+    """
 
     href: str
     username: str
@@ -107,6 +110,8 @@ class PersonLine:
     passkey_count: int
     created_at_ms: int
     last_seen_at_ms: int | None
+    token_count: int
+    inheritance: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from bloop.accounts.contexts import AccountPage, FreshLink, InviteLine, PasskeyLine, PeoplePage, PersonLine, SignInLine
 from bloop.accounts.invites.read import InviteRow
@@ -21,7 +21,10 @@ NOTICES = {
     "sign-in-ended": "Signed out that browser.",
     "sign-ins-ended": "Signed out all other browsers.",
     "role": "Role changed, effective immediately.",
-    "removed": "Account removed. Everything the person created stays.",
+    "removed": "Account removed and its API tokens revoked. Its alert rules and assigned issues are now yours: check "
+    "where the rules send.",
+    "removed-tokens-kept": "Account removed. Its API tokens, alert rules and assigned issues are now yours: check who "
+    "has a copy of the tokens, and where the rules send.",
     "invite-removed": "Invitation revoked.",
 }
 UNKNOWN_AGENT = "Unknown browser"
@@ -59,6 +62,7 @@ def account_page(
 def people_page(
     shell: Shell,
     people: Sequence[Person],
+    belongings: Mapping[str, Mapping[str, int]],
     invites: Sequence[InviteRow],
     *,
     my_id: str,
@@ -72,7 +76,7 @@ def people_page(
         now_ms=now_ms,
         notice=NOTICES.get(notice, ""),
         fresh=fresh,
-        people=tuple(_person(person, my_id) for person in people),
+        people=tuple(_person(person, belongings.get(person.user.id, {}), my_id) for person in people),
         invites=tuple(_invite(row, now_ms) for row in invites),
     )
 
@@ -99,7 +103,7 @@ def _sign_in(row: SignInSummary, this_sign_in: str) -> SignInLine:
     )
 
 
-def _person(person: Person, my_id: str) -> PersonLine:
+def _person(person: Person, belongings: Mapping[str, int], my_id: str) -> PersonLine:
     user = person.user
     return PersonLine(
         href=f"{PEOPLE.href}/{user.id}",
@@ -109,7 +113,20 @@ def _person(person: Person, my_id: str) -> PersonLine:
         passkey_count=person.passkey_count,
         created_at_ms=user.created_at * 1000,
         last_seen_at_ms=_ms(person.last_seen_at),
+        token_count=belongings.get("tokens", 0),
+        inheritance=_inheritance(belongings.get("rules", 0), belongings.get("issues", 0)),
     )
+
+
+def _inheritance(rules: int, issues: int) -> str:
+    """What the admin gets who removes the account; empty for nothing."""
+    parts = [
+        f"{rules} alert rule{'s' if rules != 1 else ''} with the channels and webhooks" if rules else "",
+        f"{issues} assigned issue{'s' if issues != 1 else ''}" if issues else "",
+    ]
+    given = " and ".join(filter(None, parts))
+    becomes = "become yours" if rules + issues > 1 else "becomes yours"
+    return f"{given} {becomes}." if given else ""
 
 
 def _invite(row: InviteRow, now_ms: int) -> InviteLine:

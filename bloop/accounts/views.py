@@ -21,6 +21,7 @@ from bloop.accounts.passkeys import store as passkeys
 from bloop.accounts.passkeys.read import list_passkeys
 from bloop.accounts.people import api as administration
 from bloop.accounts.people.read import get_user, has_users, list_people
+from bloop.accounts.people.removal import count_belongings
 from bloop.accounts.sign_ins import store as sign_ins
 from bloop.accounts.sign_ins.read import list_sign_ins
 from bloop.auth.principal import PrincipalKind
@@ -57,7 +58,7 @@ class Account:
                 user,
                 list_passkeys(db, principal.id),
                 list_sign_ins(db, principal.id, now_ms),
-                this_sign_in=_handle(req),
+                this_sign_in=_handle(req, self._deps),
                 is_admin=principal.is_admin,
                 origin=self._deps.settings.auth.rp_origin.rstrip("/"),
                 notice=req.get_param("done") or req.get_param("by") or "",
@@ -88,7 +89,7 @@ class Account:
         self._change(req, resp, "sign-in-ended", lambda db, me: sign_ins.end_sign_in(db, me, handle))
 
     def on_post_end_others(self, req: falcon.Request, resp: falcon.Response) -> None:
-        this = sign_in_cookie(req) or ""
+        this = sign_in_cookie(req, https=self._deps.settings.https) or ""
         self._change(req, resp, "sign-ins-ended", lambda db, me: sign_ins.end_other_sign_ins(db, me, this))
 
     def _change(self, req: falcon.Request, resp: falcon.Response, done: str, do: Callable[[Db, str], object]) -> None:
@@ -117,9 +118,16 @@ class People:
         back_to(resp, PEOPLE.href, "role")
 
     def on_post_remove(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
-        principal = principal_of(req)
-        self._deps.database.change(lambda db: administration.remove_person(db, principal, user_id))
-        back_to(resp, PEOPLE.href, "removed")
+        principal, now_ms = principal_of(req), self._deps.now_ms()
+        keeps = administration.read_keeps_tokens(read_form(req).get("tokens"))
+
+        def remove(db: Db) -> object:
+            return administration.remove_person(
+                db, principal, user_id, keeps_tokens=keeps, via=administration.DASHBOARD, now_ms=now_ms
+            )
+
+        self._deps.database.change(remove)
+        back_to(resp, PEOPLE.href, "removed-tokens-kept" if keeps else "removed")
 
     def on_post_link(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
@@ -151,6 +159,7 @@ class People:
             page = account.people_page(
                 self._deps.shell(db, principal),
                 list_people(db),
+                count_belongings(db),
                 list_invites(db),
                 my_id=principal.id,
                 fresh=fresh,
@@ -165,6 +174,7 @@ class People:
         resp.text = self._deps.render(page.template, context_of(page))
 
 
-def _handle(req: falcon.Request) -> str:
+def _handle(req: falcon.Request, deps: Deps) -> str:
     """The handle of this request's sign-in in the list of sign-ins."""
-    return credentials.token_hash(sign_in_cookie(req) or "")[: sign_ins.HANDLE_LENGTH]
+    cookie = sign_in_cookie(req, https=deps.settings.https)
+    return credentials.token_hash(cookie or "")[: sign_ins.HANDLE_LENGTH]

@@ -12,6 +12,7 @@ import uuid
 
 API_TOKEN_PREFIX = "bloop_tk_"  # noqa: S105
 TOKEN_PREFIX_LENGTH = 16  # characters of an API token stored in clear, to recognise it
+KEY_START_LENGTH = 12  # characters of a project key that are shown: six of them random
 PROJECT_KEY_PATTERN = re.compile(r"bloop_[0-9a-f]{64}")
 
 
@@ -26,6 +27,11 @@ def new_api_token() -> str:
 
 def new_project_key() -> str:
     return "bloop_" + secrets.token_hex(32)
+
+
+def key_start(key: str) -> str:
+    """Enough of a project key to recognise it by; empty for anything that bloop did not make, perhaps a secret."""
+    return key[:KEY_START_LENGTH] if PROJECT_KEY_PATTERN.fullmatch(key) else ""
 
 
 def new_id() -> str:

@@ -26,6 +26,7 @@
     │   └── Unreachable        no address, no connection, no answer in time, no TLS: worth another try
     └── StorageError           the database refuses to open, migrate or answer
         ├── BackupError        a backup cannot be made, or is not what its manifest says
+        ├── DatabaseDamaged    parts of the file are not what SQLite wrote
         ├── SchemaTooNew       written by a later bloop
         ├── QueryTimeout       a read ran longer than its limit
         └── DatabaseBusy       no connection or no write lock within the time allowed
@@ -185,6 +186,10 @@ class StorageError(BloopError):
 
 class BackupError(StorageError):
     """A backup cannot be made, or does not match its manifest."""
+
+
+class DatabaseDamaged(StorageError):
+    """Parts of the file are not what SQLite wrote: a restored backup helps, trying again does not."""
 
 
 class SchemaTooNew(StorageError):

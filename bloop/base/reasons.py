@@ -9,6 +9,7 @@ class Reason(StrEnum):
     """Why bloop is unhealthy; stable names, worst first."""
 
     DB_UNREACHABLE = "db_unreachable"
+    DB_DAMAGED = "db_damaged"  # a process met a damaged page
     DISK_FULL = "disk_full"
     RING_MISSING = "ring_missing"
     WRITER_STALE = "writer_stale"
@@ -22,5 +23,12 @@ class Reason(StrEnum):
 
 
 STOPS_SERVICE = frozenset(
-    {Reason.DB_UNREACHABLE, Reason.DISK_FULL, Reason.RING_MISSING, Reason.WRITER_STALE, Reason.WRITER_BUSY}
+    {
+        Reason.DB_UNREACHABLE,
+        Reason.DB_DAMAGED,
+        Reason.DISK_FULL,
+        Reason.RING_MISSING,
+        Reason.WRITER_STALE,
+        Reason.WRITER_BUSY,
+    }
 )  # while one of these holds, `/ready` answers 503

@@ -86,6 +86,7 @@ def overview(settings: Settings, now_ms: int) -> Overview:
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
         writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
         writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
+        db_damaged=ring is not None and ring.writer_state is WriterState.DAMAGED,
         background=database.background if database else (),
         limits=database.limits if database else (),
     )

@@ -23,6 +23,7 @@ MIB = 1024 * 1024
 GIB = 1024 * MIB
 
 REMEDIES = {
+    Reason.DB_DAMAGED: "the database file is damaged: stop bloop and run `bloop restore`",
     Reason.DB_UNREACHABLE: "the database cannot be read: run `bloop doctor` to see why",
     Reason.DISK_FULL: "free space on the disk of the database; storing then continues by itself",
     Reason.RING_MISSING: "bloop is not running, or its writer does not start: check its log",

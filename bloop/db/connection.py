@@ -6,6 +6,10 @@ Connections are opened after fork, one set per process, and used by one thread a
     control  short `immediate` transactions on control-plane rows (projects, tokens, status changes)
     cleaner  deletes old rows; a power cut may undo its last deletions, and it then repeats them
     reader   read-only, with a limit on how long one statement may run
+
+CONNECTION-1  Another program's database is never changed, not even its journal mode: `application_id` says whose a file
+    is (sqlite.org/pragma.html#pragma_application_id), and is looked at before anything else. Files from before bloop
+    set it are known by their table of migrations.
 """
 
 from __future__ import annotations
@@ -17,8 +21,9 @@ from pathlib import Path
 
 import apsw
 
-from bloop.base.errors import QueryTimeout, StorageError
+from bloop.base.errors import DatabaseDamaged, QueryTimeout, StorageError
 from bloop.db.engine import Db
+from bloop.db.errors import DAMAGE_ERRORS
 
 BUSY_TIMEOUT_MS = 5000
 PROGRESS_OPS = 2000  # virtual machine steps between checks of the clock: about 50 µs
@@ -27,7 +32,12 @@ CLEANER_CACHE_KIB = 4 * 1024
 CACHE_KIB = 2 * 1024  # of all other roles, several in a process; twice as much makes no page faster
 WAL_PAGES_MAX = 4096  # pages before the writer asks for a passive checkpoint: 16 MiB of WAL
 
+APPLICATION_ID = int.from_bytes(b"bloo", "big")
 AUTO_VACUUM_INCREMENTAL = 2  # sqlite.org/pragma.html#pragma_auto_vacuum
+
+_HAS_TABLES = "SELECT EXISTS (SELECT 1 FROM sqlite_schema)"
+_MIGRATION_COLUMNS = "PRAGMA table_info(schema_migrations)"  # other programs have a table of that name, too
+_OUR_MIGRATION_COLUMNS = {"version", "name", "sha256", "applied_at_ms"}
 
 CREATE_FLAGS = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
 
@@ -141,6 +151,31 @@ def sqlite(db: Db) -> apsw.Connection:
     return db
 
 
+def is_marked(db: Db) -> bool:
+    """Whether the file says that it is bloop's."""
+    return bool(sqlite(db).pragma("application_id") == APPLICATION_ID)
+
+
+def mark(db: Db) -> None:
+    """Have the file say that it is bloop's (CONNECTION-1)."""
+    sqlite(db).pragma("application_id", APPLICATION_ID)
+
+
+@contextmanager
+def damage_named(path: Path | str) -> Iterator[None]:
+    """Turn errors about a damaged file into one that names it and says what helps.
+
+    Raises:
+        DatabaseDamaged: from inside the block.
+    """
+    try:
+        yield
+    except DAMAGE_ERRORS as error:
+        raise DatabaseDamaged(
+            f"the database {path} is damaged ({error}): stop bloop and restore a backup with `bloop restore`"
+        ) from error
+
+
 def engine_version() -> str:
     """The version of the SQLite library, such as 3.51.0."""
     return apsw.sqlite_lib_version()
@@ -168,12 +203,38 @@ def _open(path: Path | str, flags: int) -> apsw.Connection:
         db.pragma("schema_version")  # reads the header: fails here if the file is no database
     except (apsw.CantOpenError, apsw.NotADBError, apsw.CorruptError) as error:
         raise StorageError(f"cannot open the database {path}: {error}") from error
+    try:
+        with damage_named(path):
+            _check_is_ours(db, path)
+    except BaseException:
+        db.close()
+        raise
     db.pragma("foreign_keys", True)
     db.pragma("temp_store", "MEMORY")
     db.pragma("trusted_schema", False)
     db.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)  # "text" in double quotes is a column or an error, never a string
     db.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
     return db
+
+
+def _check_is_ours(db: apsw.Connection, path: Path | str) -> None:
+    """Return for bloop's files, and for empty ones. Changes nothing (CONNECTION-1).
+
+    Raises:
+        StorageError: it is another program's.
+    """
+    application_id = db.pragma("application_id")
+    if application_id == APPLICATION_ID:
+        return
+    if application_id == 0:
+        has_tables = bool(db.execute(_HAS_TABLES).get)
+        columns = {row[1] for row in db.execute(_MIGRATION_COLUMNS)}
+        if not has_tables or columns == _OUR_MIGRATION_COLUMNS:
+            return
+    raise StorageError(
+        f"{path} is the database of another program (application_id {application_id}): "
+        "set database.path to a file of bloop's own"
+    )
 
 
 def _set_up_wal(db: apsw.Connection) -> None:
@@ -183,3 +244,5 @@ def _set_up_wal(db: apsw.Connection) -> None:
     mode = db.pragma("journal_mode", "wal")
     if mode != "wal":  # a network filesystem, or a file system without shared memory
         raise StorageError(f"SQLite refuses WAL mode (it answers {mode!r}); is the database on a network filesystem?")
+    if not is_marked(db) and not db.execute(_HAS_TABLES).get:  # a new file; old ones are marked with a migration
+        mark(db)

@@ -26,6 +26,9 @@ NoMemError = apsw.NoMemError
 CorruptError = apsw.CorruptError
 NotADBError = apsw.NotADBError
 
+# Errors that mean that the file is damaged: trying again changes nothing, restoring a backup does.
+DAMAGE_ERRORS = (CorruptError, NotADBError)
+
 # Errors that mean "not now" for the database rather than "not this" for a record. READONLY is here because a file
 # system that ran into trouble is often remounted read-only.
 OPERATIONAL_ERRORS = (

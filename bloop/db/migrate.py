@@ -6,7 +6,8 @@ Data that SQL cannot move is moved by a function of the feature that owns it: th
 MIGRATE-1  The migrations of one upgrade and their rows in `schema_migrations` are one transaction: all ran, or none.
 MIGRATE-2  Two processes that migrate at once do it one after the other; the second has nothing to do.
 MIGRATE-3  A file that already ran never changes: its SHA-256 is compared at every start.
-MIGRATE-4  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
+MIGRATE-4  Another program's database is refused before anything in it is changed (CONNECTION-1).
+MIGRATE-5  Before a database that holds data is migrated, it is copied to `<name>.before-<version>` beside it.
 """
 
 from __future__ import annotations
@@ -99,7 +100,7 @@ def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = 
     _create_private(Path(path))
     db = connection.open_control(path)
     try:
-        if not pending(db, migrations):
+        if not pending(db, migrations) and connection.is_marked(db):
             return []
         with connection.immediate(db):  # other processes that migrate wait here, and then have nothing to do
             todo = pending(db, migrations)
@@ -107,6 +108,7 @@ def migrate(path: Path | str, now_ms: int, migrations: list[Migration] | None = 
                 _back_up(Path(path), todo[0].version)
             for migration in todo:
                 _apply(db, migration, now_ms)
+            connection.mark(db)  # one from before files were marked
     finally:
         db.close()
     for migration in todo:

@@ -19,9 +19,10 @@ from typing import TypeVar
 
 import apsw
 
-from bloop.base.errors import DatabaseBusy, StorageError
+from bloop.base.errors import DatabaseBusy, DatabaseDamaged, StorageError
 from bloop.db import connection
 from bloop.db.engine import Db
+from bloop.db.errors import DAMAGE_ERRORS
 
 T = TypeVar("T")
 
@@ -41,6 +42,7 @@ class DatabasePool:
             self._connections.put(None)
         self._control: apsw.Connection | None = None
         self._control_lock = threading.Lock()
+        self.is_damaged = False  # a statement met a damaged page; a restored backup comes with a new process
 
     @contextlib.contextmanager
     def reader(self, *, wait_s: float = WAIT_S) -> Iterator[Db]:
@@ -49,6 +51,7 @@ class DatabasePool:
         Raises:
             QueryTimeout: the block's statements ran longer than the limit.
             DatabaseBusy: every connection is in use and none became free in time.
+            DatabaseDamaged: a statement met a damaged page.
         """
         try:
             db = self._connections.get(timeout=wait_s)
@@ -60,6 +63,8 @@ class DatabasePool:
                 yield db
         except apsw.BusyError as error:  # rare for a reader: the log is being recovered after a crash
             raise DatabaseBusy("the database is busy; try again") from error
+        except DAMAGE_ERRORS as error:
+            raise self._damaged(error) from error
         finally:
             self._connections.put(db)
 
@@ -68,7 +73,7 @@ class DatabasePool:
 
         Raises:
             DatabaseBusy: another process or thread held the write lock for too long.
-            StorageError: the disk is full or fails.
+            StorageError: the disk is full or fails, or the file is damaged.
         """
         if not self._control_lock.acquire(timeout=WAIT_S if wait else 0):
             raise DatabaseBusy("the database is busy; try again")
@@ -83,8 +88,15 @@ class DatabasePool:
         except (apsw.FullError, apsw.IOError) as error:
             log.error("a change was not stored: %s", error, extra={"action": "change_failed"})
             raise StorageError("the database cannot be written right now; is the disk full?") from error
+        except DAMAGE_ERRORS as error:
+            raise self._damaged(error) from error
         finally:
             self._control_lock.release()
+
+    def _damaged(self, error: Exception) -> DatabaseDamaged:
+        log.error("the database is damaged: %s", error, extra={"action": "db_damaged"})
+        self.is_damaged = True
+        return DatabaseDamaged("the database is damaged; an operator must restore a backup")
 
     def close(self) -> None:
         """Close every connection that is not in use."""

@@ -42,6 +42,7 @@ def read_vitals(deps: Deps, database: DatabasePool | None = None) -> Vitals:
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
         writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
         writer_busy=ring is not None and ring.writer_state is WriterState.BUSY,
+        db_damaged=deps.database.is_damaged or (ring is not None and ring.writer_state is WriterState.DAMAGED),
     )
 
 

@@ -19,6 +19,7 @@ class Vitals(NamedTuple):
     writer_seen_ms: int | None
     writer_disk_full: bool = False
     writer_busy: bool = False
+    db_damaged: bool = False  # as the writer or this process met it; `background` has what the others met
     background: tuple[Reason, ...] = ()  # problems that background processes report, or their silence
     limits: tuple[LimitUsage, ...] = ()  # that projects are near or have met, the fullest first
 
@@ -28,6 +29,7 @@ def list_reasons(vitals: Vitals, *, now_ms: int, disk_free_bytes_min: int) -> li
     free = vitals.disk_free_bytes
     is_active = {
         Reason.DB_UNREACHABLE: not vitals.db_ok,
+        Reason.DB_DAMAGED: vitals.db_damaged,
         Reason.DISK_FULL: vitals.writer_disk_full or (free is not None and free < disk_free_bytes_min),
         Reason.RING_MISSING: vitals.ring_fill is None,
         Reason.WRITER_STALE: vitals.ring_fill is not None and now_ms - (vitals.writer_seen_ms or 0) > WRITER_STALE_MS,

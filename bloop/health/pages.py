@@ -38,6 +38,16 @@ _TEXTS = {
             "If the file is damaged, stop bloop and restore the newest backup.",
         ),
     ),
+    Reason.DB_DAMAGED: _ConditionText(
+        "The database file is damaged.",
+        "Database is intact",
+        "A process read a part of the file that is not what SQLite wrote. Some pages fail, and events that cannot be "
+        "stored wait in the buffer.",
+        (
+            "Check the disk: the logs of bloop say which process met the damage, those of the system often why.",
+            "Stop bloop, and restore the newest backup with bloop restore.",
+        ),
+    ),
     Reason.DISK_FULL: _ConditionText(
         "The disk is full: events are queued but not being saved.",
         "Disk has space",

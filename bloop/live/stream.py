@@ -163,7 +163,7 @@ def _credential(req: falcon.Request, principal: Principal, deps: Deps) -> tuple[
     if principal.kind is PrincipalKind.TOKEN:
         secret, find = bearer_token(req) or "", deps.hooks.by_bearer
     else:
-        secret, find = sign_in_cookie(req) or "", deps.hooks.by_cookie
+        secret, find = sign_in_cookie(req, https=deps.settings.https) or "", deps.hooks.by_cookie
 
     def is_still_valid() -> bool:
         try:

@@ -11,8 +11,9 @@ from bloop.auth.principal import Principal
 from bloop.base.errors import Conflict, Forbidden, InvalidField
 from bloop.db.engine import Db
 from bloop.projects import store as projects
-from bloop.projects.read import ProjectRow, key_created_at_ms, list_projects, require_project
-from bloop.site.bodies import answer_json, read_json, text_in
+from bloop.projects.old_keys.store import KEEP_DAYS_MAX, end_old_key
+from bloop.projects.read import KeySummary, ProjectRow, key_created_at_ms, list_keys, list_projects, require_project
+from bloop.site.bodies import answer_json, read_json, read_optional_json, text_in
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
@@ -55,8 +56,22 @@ class ProjectsApi:
         answer_json(resp, {"deleted": True})
 
     def on_post_rotate_key(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
-        project, key = rotate(self._deps, principal_of(req), slug)
+        principal = principal_of(req)
+        with self._deps.database.reader() as db:
+            require_managed_project(db, principal, slug)  # as above
+        keep_days = _read_keep_days(read_optional_json(req).get("keep_days"))
+        project, key = rotate(self._deps, principal, slug, keep_days=keep_days)
         answer_json(resp, project_json(project) | {"api_key": key})
+
+    def on_get_keys(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
+        with self._deps.database.reader() as db:
+            project = require_managed_project(db, principal_of(req), slug)
+            keys = list_keys(db, project, self._deps.now_ms())
+        answer_json(resp, [*map(_key_json, keys)])
+
+    def on_delete_key(self, req: falcon.Request, resp: falcon.Response, slug: str, key_id: int) -> None:
+        end_key(self._deps, principal_of(req), slug, key_id)
+        answer_json(resp, {"ended": key_id})
 
 
 # Changes that the settings pages make too -----------------------------------------------------------------------------
@@ -92,26 +107,37 @@ def change(
     return changed
 
 
-def rotate(deps: Deps, principal: Principal, slug: str, made_at_ms: int | None = None) -> tuple[ProjectRow, str]:
-    """A new key; the old one is refused by every worker from its next request on.
+def rotate(
+    deps: Deps, principal: Principal, slug: str, *, keep_days: int, made_at_ms: int | None = None
+) -> tuple[ProjectRow, str]:
+    """A new key. The old one works `keep_days` longer; with 0, every worker refuses it from its next request on.
 
     `made_at_ms` is when the key to replace was created, as the page showed it: a form sent twice rotates once.
 
     Raises:
         NotFound, Forbidden: no such project, or not the caller's to manage.
-        Conflict: the key has been rotated since.
+        InvalidField: `keep_days` is out of range.
+        Conflict: the key has been rotated since, or too many old keys still work.
     """
 
     def change(db: Db) -> tuple[ProjectRow, str]:
         project = require_managed_project(db, principal, slug)
         if made_at_ms is not None and made_at_ms != key_created_at_ms(project):
             raise Conflict("the key was rotated since this page was opened")
-        key = projects.rotate_key(db, project.id, deps.now_ms())
+        key = projects.rotate_key(db, project.id, deps.now_ms(), keep_days=keep_days)
         return require_project(db, slug), key
 
     rotated = deps.database.change(change)
     deps.bump_generation()
     return rotated
+
+
+def end_key(deps: Deps, principal: Principal, slug: str, made_at_ms: int) -> None:
+    """End an old key before its time. Raises: NotFound, Forbidden."""
+    deps.database.change(
+        lambda db: end_old_key(db, require_managed_project(db, principal, slug).id, made_at_ms, deps.now_ms())
+    )
+    deps.bump_generation()
 
 
 def delete(deps: Deps, principal: Principal, slug: str) -> None:
@@ -129,6 +155,31 @@ def require_managed_project(db: Db, principal: Principal, slug: str) -> ProjectR
     if not may_manage(principal, project.created_by):
         raise Forbidden(NOT_YOURS)
     return project
+
+
+def _read_keep_days(value: Any) -> int:
+    """0 when absent. Raises: InvalidField, also for what `rotate_key` would refuse."""
+    if value is None:
+        return 0
+    if type(value) is not int or not 0 <= value <= KEEP_DAYS_MAX:  # bool is an int
+        raise InvalidField("keep_days", f"keep_days must be a whole number from 0 to {KEEP_DAYS_MAX}")
+    return value
+
+
+def _key_json(key: KeySummary) -> dict[str, Any]:
+    return {
+        "id": key.made_at_ms,
+        "start": key.start,
+        "state": key.state.value,
+        "created_at": key.made_at_ms // 1000,
+        "replaced_at": _seconds(key.replaced_at_ms),
+        "ends_at": _seconds(key.ends_at_ms),
+        "last_used_at": _seconds(key.used_at_ms),
+    }
+
+
+def _seconds(at_ms: int | None) -> int | None:
+    return None if at_ms is None else at_ms // 1000
 
 
 def project_json(project: ProjectRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`bloop project`: list, create, set, rotate-key. A key is printed once, when it is created."""
+"""`bloop project`: list, create, set, rotate-key, keys, end-key. A key is printed once, when it is created."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import day
+from bloop.db.engine import Db
 from bloop.projects import store as projects
 from bloop.projects.model import Oversize
-from bloop.projects.read import find_project, list_projects
+from bloop.projects.old_keys import store as old_keys
+from bloop.projects.read import find_project, list_keys, list_projects
 
 
 @click.group()
@@ -63,12 +65,64 @@ def set_(settings: Settings, slug: str, oversize: str) -> None:
 
 @project.command()
 @click.argument("slug")
+@click.option(
+    "--keep",
+    "keep_days",
+    type=click.IntRange(0, old_keys.KEEP_DAYS_MAX),
+    default=0,
+    metavar="DAYS",
+    help=f"Days the old key keeps working, up to {old_keys.KEEP_DAYS_MAX}.",
+)
 @as_json
 @with_settings
-def rotate_key(settings: Settings, slug: str, as_json: bool) -> None:
-    """Replace a project's key and print the new one. The old key stops working at once."""
-    key = change(settings, lambda db: projects.rotate_key(db, find_project(db, slug).id, clock.now_ms()))
-    _print_key(slug, key, as_json=as_json)
+def rotate_key(settings: Settings, slug: str, keep_days: int, as_json: bool) -> None:
+    """Replace a project's key and print the new one.
+
+    Without --keep, the old key and all older ones stop working at once.
+    """
+
+    def rotate(db: Db) -> str:
+        return projects.rotate_key(db, find_project(db, slug).id, clock.now_ms(), keep_days=keep_days)
+
+    _print_key(slug, change(settings, rotate), as_json=as_json)
+
+
+@project.command()
+@click.argument("slug")
+@as_json
+@with_settings
+def keys(settings: Settings, slug: str, as_json: bool) -> None:
+    """List a project's keys, the current one first: when each was last used, and when old ones end."""
+    with database(settings) as db:
+        rows = list_keys(db, find_project(db, slug), clock.now_ms())
+    if as_json:
+        names = {"made_at_ms": "id", "used_at_ms": "last_used_at_ms"}
+        print_json([{names.get(name, name): value for name, value in row._asdict().items()} for row in rows])
+        return
+    print_table(
+        ("ID", "STARTS WITH", "STATE", "CREATED", "ENDS", "LAST USED"),
+        [
+            (
+                row.made_at_ms,
+                row.start or "(auth.hmac_secret)",
+                row.state.value,
+                day(row.made_at_ms),
+                "" if row.ends_at_ms is None else day(row.ends_at_ms),
+                "not noted" if row.used_at_ms is None else day(row.used_at_ms),
+            )
+            for row in rows
+        ],
+    )
+
+
+@project.command()
+@click.argument("slug")
+@click.argument("key_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
+@with_settings
+def end_key(settings: Settings, slug: str, key_id: int) -> None:
+    """End an old key before its time, given its id in `keys`."""
+    change(settings, lambda db: old_keys.end_old_key(db, find_project(db, slug).id, key_id, clock.now_ms()))
+    click.echo(f"Ended an old key of {slug}", err=True)
 
 
 def _print_key(slug: str, key: str, *, as_json: bool) -> None:

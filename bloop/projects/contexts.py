@@ -64,6 +64,18 @@ class ProjectView:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyLine:
+    """A key that works. `start` is empty for the configured secret, `ends_at_ms` None for the current key."""
+
+    end_href: str
+    start: str
+    is_current: bool
+    created_at_ms: int
+    ends_at_ms: int | None
+    used_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class ProjectPage(SettingsPage):
     """`/settings/projects/{slug}`. Without `may_manage` it is read-only."""
 
@@ -72,4 +84,5 @@ class ProjectPage(SettingsPage):
     problem: str
     project: ProjectView
     contents: ProjectCounts
+    keys: tuple[KeyLine, ...]
     may_manage: bool

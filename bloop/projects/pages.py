@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode
 
-from bloop.projects.contexts import ProjectCounts, ProjectLine, ProjectPage, ProjectsPage, ProjectView
+from bloop.projects.contexts import KeyLine, ProjectCounts, ProjectLine, ProjectPage, ProjectsPage, ProjectView
 from bloop.projects.model import Oversize
-from bloop.projects.read import ProjectContents, ProjectRow
+from bloop.projects.read import KeyState, KeySummary, ProjectContents, ProjectRow
 from bloop.site.contexts import Shell
 from bloop.site.links import setup_href
 from bloop.site.settings_nav import PROJECTS, TOKENS, settings_nav
@@ -16,9 +16,10 @@ DEFAULT = "default"
 NOTICES = {
     "renamed": "Project renamed.",
     "options": "Saved. It holds from the next event on.",
+    "key-ended": "Old key ended. It no longer works.",
     "deleted": "Project deleted. Its events are being removed in the background.",
 }
-_KEY_NOTE = "The old key stops working at once. Update the apps that use it first."
+_KEY_NOTE = "The new key is shown once. Update the apps that use the old key before it ends."
 _KEY_NOTE_DEFAULT = (
     "This project also accepts events signed with auth.hmac_secret. Rotating the key does not change that secret; "
     "change it in the configuration."
@@ -65,6 +66,7 @@ def project_page(
     shell: Shell,
     project: ProjectRow,
     contents: ProjectContents,
+    keys: Sequence[KeySummary],
     people: Mapping[str, str],
     *,
     may_manage: bool,
@@ -97,7 +99,19 @@ def project_page(
         problem=problem,
         project=view,
         contents=ProjectCounts(*contents),
+        keys=tuple(_key(key, project.slug) for key in keys if key.state is not KeyState.ENDED),
         may_manage=may_manage,
+    )
+
+
+def _key(key: KeySummary, slug: str) -> KeyLine:
+    return KeyLine(
+        end_href=f"{project_href(slug)}/keys/{key.made_at_ms}/end",
+        start=key.start,
+        is_current=key.state is KeyState.CURRENT,
+        created_at_ms=key.made_at_ms,
+        ends_at_ms=key.ends_at_ms,
+        used_at_ms=key.used_at_ms,
     )
 
 

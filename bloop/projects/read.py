@@ -6,12 +6,15 @@ PROJECT-READ-1  Only `list_projects_to_purge` returns deleted projects; their ro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from bloop.auth.principal import Principal, PrincipalKind
+from bloop.base import credentials
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.projects.model import Oversize
+from bloop.projects.old_keys.read import list_old_keys
 
 
 class ProjectRow(NamedTuple):
@@ -23,7 +26,25 @@ class ProjectRow(NamedTuple):
     created_at_ms: int
     created_by: str | None
     key_made_at_ms: int | None = None  # None: created with the project
+    key_used_at_ms: int | None = None  # to the minute; None: never, or before bloop noted it
     oversize: str = Oversize.REJECT
+
+
+class KeyState(StrEnum):
+    CURRENT = "current"
+    OLD = "old"  # replaced, and works until it ends
+    ENDED = "ended"  # works no more; refused requests with it are booked to the project
+
+
+class KeySummary(NamedTuple):
+    """A key without the key. `made_at_ms` names it within its project; `start` is empty for the configured secret."""
+
+    made_at_ms: int
+    start: str
+    state: KeyState
+    replaced_at_ms: int | None
+    ends_at_ms: int | None
+    used_at_ms: int | None  # to the minute; None: never, or before bloop noted it
 
 
 class ProjectContents(NamedTuple):
@@ -40,31 +61,40 @@ class ProjectKeyRow(NamedTuple):
     public_id: str
     slug: str
     api_key: str
+    made_at_ms: int
     oversize: str
 
 
 _SELECT_ALL = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms, oversize
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms,
+       key_used_at_ms, oversize
   FROM projects
  WHERE deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 _SELECT_BY_IDS = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms, oversize
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms,
+       key_used_at_ms, oversize
   FROM projects
  WHERE id IN (SELECT value FROM json_each(:ids)) AND deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 # Served by the UNIQUE indexes of public_id and slug. The public id wins where both match.
 _SELECT_BY_REFERENCE = """
-SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms, oversize
+SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms,
+       key_used_at_ms, oversize
   FROM projects
  WHERE (public_id = :reference OR slug = :reference) AND deleted_at_ms IS NULL
  ORDER BY public_id = :reference DESC
  LIMIT 1
 """
 _SELECT_IDS = "SELECT id FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
-_SELECT_KEYS = "SELECT id, public_id, slug, api_key, oversize FROM projects WHERE deleted_at_ms IS NULL ORDER BY id"
+_SELECT_KEYS = """
+SELECT id, public_id, slug, api_key, coalesce(key_made_at_ms, created_at_ms), oversize
+  FROM projects
+ WHERE deleted_at_ms IS NULL
+ ORDER BY id
+"""
 _SELECT_KEY = "SELECT api_key FROM projects WHERE id = :project_id"
 # Served by projects_to_purge.
 _SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"
@@ -112,6 +142,24 @@ def signing_key(db: Db, project_id: int) -> str:
     row = db.execute(_SELECT_KEY, {"project_id": project_id}).fetchone()
     assert row is not None, "the caller found the project"
     return str(row[0])
+
+
+def list_keys(db: Db, project: ProjectRow, now_ms: int) -> list[KeySummary]:
+    """The current key, then the old ones, newest first."""
+    start = credentials.key_start(signing_key(db, project.id))
+    current = KeySummary(key_created_at_ms(project), start, KeyState.CURRENT, None, None, project.key_used_at_ms)
+    old = [
+        KeySummary(
+            row.made_at_ms,
+            row.key_start,
+            KeyState.OLD if row.ends_at_ms > now_ms else KeyState.ENDED,
+            row.replaced_at_ms,
+            row.ends_at_ms,
+            row.used_at_ms,
+        )
+        for row in list_old_keys(db, project.id)
+    ]
+    return [current, *old]
 
 
 def list_projects_to_purge(db: Db) -> list[int]:

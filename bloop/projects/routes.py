@@ -22,6 +22,8 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
     routes.add("/v1/projects", projects, GET=SESSION, POST=SESSION)
     routes.add("/v1/projects/{slug}", projects, suffix="one", GET=SESSION, PUT=SESSION, DELETE=SESSION)
     routes.add("/v1/projects/{slug}/rotate-key", projects, suffix="rotate_key", POST=SESSION)
+    routes.add("/v1/projects/{slug}/keys", projects, suffix="keys", GET=SESSION)
+    routes.add("/v1/projects/{slug}/keys/{key_id:int}", projects, suffix="key", DELETE=SESSION)
     routes.add("/v1/tokens", tokens, GET=SESSION, POST=SESSION)
     routes.add("/v1/tokens/{token_id}", tokens, suffix="one", DELETE=SESSION)
 
@@ -32,6 +34,7 @@ def _mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add(f"{PROJECTS.href}/{{slug}}", project, GET=PAGE, POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/options", project, suffix="options", POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/rotate", project, suffix="rotate", POST=PAGE)
+    routes.add(f"{PROJECTS.href}/{{slug}}/keys/{{key_id:int}}/end", project, suffix="end_key", POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/delete", project, suffix="delete", POST=PAGE)
     routes.add(TOKENS.href, tokens, GET=PAGE, POST=PAGE)
     routes.add(f"{TOKENS.href}/{{token_id}}/revoke", tokens, suffix="revoke", POST=PAGE)

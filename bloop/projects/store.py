@@ -2,7 +2,7 @@
 
 PROJECT-1  There is a project `default`. Unless its key was rotated it is the configured legacy secret, so that a secret
            changed in the configuration stops working everywhere. It cannot be deleted.
-PROJECT-2  The transaction that marks a project deleted removes its key, tokens and name for all users. Its rows follow
+PROJECT-2  The transaction that marks a project deleted removes its keys, tokens and name for all users. Its rows follow
            in small batches (projects/purge.py); its slug is free at once, its number is never reused.
 PROJECT-3  bloop's own errors have a project of their own, created when first needed, also after it was deleted.
 """
@@ -15,6 +15,7 @@ from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidField, NotFound
 from bloop.db.engine import Db
 from bloop.projects.model import Oversize
+from bloop.projects.old_keys import store as old_keys
 from bloop.projects.read import ProjectRow, get_project
 
 DEFAULT = "default"
@@ -29,7 +30,9 @@ VALUES (:public_id, :slug, :name, :api_key, :short_prefix, :created_at_ms, :crea
 """
 _UPDATE_NAME = "UPDATE projects SET name = :name WHERE id = :id RETURNING id"
 _UPDATE_OVERSIZE = "UPDATE projects SET oversize = :oversize WHERE id = :id RETURNING id"
-_UPDATE_KEY = "UPDATE projects SET api_key = :api_key, key_made_at_ms = :now_ms WHERE id = :id RETURNING id"
+_UPDATE_KEY = """
+UPDATE projects SET api_key = :api_key, key_made_at_ms = :made_at_ms, key_used_at_ms = NULL WHERE id = :id
+"""
 # The key is replaced too, by one that was never shown, so that the old one cannot start to verify again by mistake.
 _MARK_DELETED = """
 UPDATE projects
@@ -38,7 +41,7 @@ UPDATE projects
  WHERE id = :id AND deleted_at_ms IS NULL
 RETURNING id
 """
-_DELETE_TOKENS = "DELETE FROM api_tokens WHERE project_id = :id"
+_DELETE_ACCESS = "DELETE FROM api_tokens WHERE project_id = :id; DELETE FROM old_keys WHERE project_id = :id"
 _SELECT_DEFAULT_KEY = "SELECT id, api_key FROM projects WHERE public_id = 'default'"
 
 
@@ -85,7 +88,7 @@ def ensure_default_project(db: Db, legacy_secret: str, now_ms: int) -> bool:
     project_id, api_key = row
     if api_key == legacy_secret or credentials.PROJECT_KEY_PATTERN.fullmatch(api_key):
         return False
-    db.execute(_UPDATE_KEY, {"id": project_id, "api_key": legacy_secret, "now_ms": now_ms})
+    replace_key(db, project_id, legacy_secret, now_ms)
     return True
 
 
@@ -112,22 +115,38 @@ def set_oversize(db: Db, project_id: int, oversize: str) -> None:
         raise NotFound("project not found")
 
 
-def rotate_key(db: Db, project_id: int, now_ms: int) -> str:
-    """Replace the key and return the new one. The old one stops working as soon as the ring's generation is bumped.
+def rotate_key(db: Db, project_id: int, now_ms: int, *, keep_days: int = 0) -> str:
+    """Replace the key and return the new one. The old one works `keep_days` longer.
+
+    With 0 the new key is the only one that works, as soon as the ring's generation is bumped: keys that were kept
+    before end too.
 
     Raises:
         NotFound: no such project.
+        InvalidField: `keep_days` is out of range.
+        Conflict: too many old keys still work (`old_keys.KEPT_MAX`).
     """
+    if not 0 <= keep_days <= old_keys.KEEP_DAYS_MAX:
+        raise InvalidField("keep_days", f"keep_days must be a whole number from 0 to {old_keys.KEEP_DAYS_MAX}")
     api_key = credentials.new_project_key()
-    if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
-        raise NotFound("project not found")
+    if keep_days == 0:
+        old_keys.end_all(db, project_id, now_ms)
+    _set_key(db, project_id, api_key, now_ms, keep_days=keep_days)
     return api_key
 
 
 def replace_key(db: Db, project_id: int, api_key: str, now_ms: int) -> None:
-    """Set another installation's key, so that its clients can send here. Raises: NotFound."""
-    if not list(db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "now_ms": now_ms})):
-        raise NotFound("project not found")
+    """Set a key that exists already: another installation's, so that its clients can send here, or the secret.
+
+    Raises:
+        NotFound: no such project.
+    """
+    _set_key(db, project_id, api_key, now_ms)
+
+
+def _set_key(db: Db, project_id: int, api_key: str, now_ms: int, *, keep_days: int = 0) -> None:
+    made_at_ms = old_keys.replace_current(db, project_id, api_key, now_ms, keep_days=keep_days)
+    db.execute(_UPDATE_KEY, {"id": project_id, "api_key": api_key, "made_at_ms": made_at_ms})
 
 
 def delete_project(db: Db, project: ProjectRow, now_ms: int) -> None:
@@ -142,7 +161,7 @@ def delete_project(db: Db, project: ProjectRow, now_ms: int) -> None:
     bindings = {"id": project.id, "now_ms": now_ms, "api_key": credentials.new_project_key()}
     if not list(db.execute(_MARK_DELETED, bindings)):
         raise NotFound("project not found")
-    db.execute(_DELETE_TOKENS, {"id": project.id})
+    db.execute(_DELETE_ACCESS, {"id": project.id})
 
 
 def _validate_name(name: str) -> str:

@@ -17,7 +17,7 @@ from bloop.auth.access import may_manage
 from bloop.base.errors import BloopError, Conflict, InvalidField
 from bloop.projects import api as projects
 from bloop.projects import pages as project_pages
-from bloop.projects.read import list_projects, project_contents, require_project
+from bloop.projects.read import list_keys, list_projects, project_contents, require_project
 from bloop.site import errors
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
@@ -94,14 +94,18 @@ class ProjectSettings:
         back_to(resp, project_pages.project_href(slug), "options")
 
     def on_post_rotate(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
-        made = self._form(req, slug).get("made", "")
-        made_at_ms = int(made) if made.isascii() and made.isdigit() and len(made) <= MS_DIGITS_MAX else -1
+        form = self._form(req, slug)
+        made_at_ms, keep_days = _whole_number(form.get("made", "")), _whole_number(form.get("keep_days", "0"))
         try:
-            _, key = projects.rotate(self._deps, principal_of(req), slug, made_at_ms)
-        except Conflict as error:
+            _, key = projects.rotate(self._deps, principal_of(req), slug, keep_days=keep_days, made_at_ms=made_at_ms)
+        except (Conflict, InvalidField) as error:
             self._show_problem(req, resp, slug, error)
             return
         self._deps.hooks.show_key(self._deps, req, resp, slug, key)
+
+    def on_post_end_key(self, req: falcon.Request, resp: falcon.Response, slug: str, key_id: int) -> None:
+        projects.end_key(self._deps, principal_of(req), slug, key_id)
+        back_to(resp, project_pages.project_href(slug), "key-ended")
 
     def on_post_delete(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         if self._form(req, slug).get("confirm", "").strip() != slug:
@@ -133,6 +137,7 @@ class ProjectSettings:
                 self._deps.shell(db, principal),
                 project,
                 project_contents(db, project.id, now_ms),
+                list_keys(db, project, now_ms),
                 display_names(db),
                 may_manage=may_manage(principal, project.created_by),
                 is_admin=principal.is_admin,
@@ -141,3 +146,8 @@ class ProjectSettings:
                 now_ms=now_ms,
             )
         send_page(self._deps, req, resp, page)
+
+
+def _whole_number(text: str) -> int:
+    """-1 for anything else: no key was made then, and no number of days is below 0."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MS_DIGITS_MAX else -1

@@ -35,6 +35,7 @@ class Kind(IntEnum):
     SESSION = 3
     TRACE = 5
     NOTE = 7  # about a refused request: the ledger does not count it
+    KEY_USE = 8  # a project's key was used: not counted either
 
 
 # What the ledger counts records of a kind as.
@@ -84,12 +85,21 @@ class Rejection(msgspec.Struct, array_like=True, frozen=True, gc=False):
         return self.rejected_at_ms
 
 
+class KeyUse(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A project's key was used. `key_made_at_ms` says which of its keys."""
+
+    project_id: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    received_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+    key_made_at_ms: Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
+
+
 EVENT_FORM = form(Kind.EVENT, event_record.VERSION)
 
 _START = struct.Struct("<qq")
 _MARK = bytes([event_record.MARK])
 _encode = msgspec.msgpack.Encoder().encode
 _decode_rejection = msgspec.msgpack.Decoder(Rejection).decode
+_decode_key_use = msgspec.msgpack.Decoder(KeyUse).decode
 
 
 def encode_event(project_id: int, received_at_ms: int, fingerprint: str, algorithm: str, event: Event) -> bytes:
@@ -137,3 +147,22 @@ def decode_rejection(payload: bytes, version: int = 0) -> Rejection:
         return _decode_rejection(payload)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UnreadableRecord(f"rejection does not decode: {error}") from error
+
+
+def encode_key_use(use: KeyUse) -> bytes:
+    """The payload of a `Kind.KEY_USE` record."""
+    return _encode(use)
+
+
+def decode_key_use(payload: bytes, version: int = 0) -> KeyUse:
+    """The report back.
+
+    Raises:
+        UnreadableRecord: another release wrote it in a way this one does not know.
+    """
+    if version != 0:
+        raise UnreadableRecord(f"key use of version {version} is not known to this release")
+    try:
+        return _decode_key_use(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise UnreadableRecord(f"key use does not decode: {error}") from error

@@ -22,6 +22,7 @@ class WriterState(IntEnum):
     RUNNING = 1
     DISK_FULL = 2
     BUSY = 3
+    DAMAGED = 4  # the database is
 
 
 class LaneStat(NamedTuple):

@@ -60,12 +60,13 @@ class Access:
         by_bearer: FindCredential,
         by_cookie: FindCredential,
         rp_origin: str,
+        https: bool,
         now_ms: Callable[[], int],
         auth_limit: RateLimiter,
         addresses: ClientAddresses,
     ) -> None:
         self._routes, self._database, self._rp_origin, self._now_ms = routes, database, rp_origin, now_ms
-        self._by_bearer, self._by_cookie = by_bearer, by_cookie
+        self._by_bearer, self._by_cookie, self._https = by_bearer, by_cookie, https
         self._auth_limit, self._addresses = auth_limit, addresses
 
     def process_resource(self, req: falcon.Request, resp: falcon.Response, resource: Any, params: Any) -> None:
@@ -105,7 +106,7 @@ class Access:
         token = bearer_token(req)
         if token is not None:
             return self._principal(self._by_bearer, token, "invalid or expired token")
-        cookie = sign_in_cookie(req)
+        cookie = sign_in_cookie(req, https=self._https)
         return ANONYMOUS if cookie is None else self._principal(self._by_cookie, cookie, "invalid or expired session")
 
     def _principal(self, find: FindCredential, secret: str, refusal: str) -> Principal:

@@ -23,7 +23,7 @@ from bloop.site.assets_route import AssetFiles
 from bloop.site.deps import Deps
 from bloop.site.html import answer_errors_with_pages
 from bloop.site.metered import MeterAnswers
-from bloop.site.middleware import Cors, NormalizeRequest, ReferenceConverter, SecurityHeaders
+from bloop.site.middleware import Cors, NormalizeRequest, ReferenceConverter, RowIdConverter, SecurityHeaders
 from bloop.site.routes import Routes
 
 App = falcon.App[Any, Any]
@@ -39,6 +39,7 @@ def create_dashboard_app(
     app: App = routes.app
     app.req_options.strip_url_path_trailing_slash = True
     app.router_options.converters["ref"] = ReferenceConverter
+    app.router_options.converters["int"] = RowIdConverter
     errors.install(app)
     limit, origin = deps.settings.rate_limit, deps.settings.auth.rp_origin
     access = Access(
@@ -47,6 +48,7 @@ def create_dashboard_app(
         by_bearer=deps.hooks.by_bearer,
         by_cookie=deps.hooks.by_cookie,
         rp_origin=origin,
+        https=deps.settings.https,
         now_ms=deps.now_ms,
         auth_limit=RateLimiter(limit.auth_per_second, limit.auth_burst_size),
         addresses=ClientAddresses(deps.settings.server.trusted_proxies),

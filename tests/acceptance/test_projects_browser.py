@@ -92,14 +92,21 @@ def test_from_a_new_project_to_its_first_event_a_new_key_and_a_token(visit: Visi
     page.get_by_role("link", name="See the newest issue").click()
     expect(page.locator("h1")).to_contain_text("TestError")
 
-    # Rotate: another key, the old one is refused.
+    # Rotate: another key, the old one works until it is ended.
     assert bloop.send(event(), key=key).status == 200
     page.goto(f"http://localhost:{bloop.port}/settings/projects/web-shop")
     assert key not in page.content()
-    page.get_by_role("button", name="Create new key").click()
+    page.locator("summary", has_text="Create new key").click()
+    page.get_by_label("Days the old key keeps working").fill("2")
+    page.get_by_role("button", name="Replace key").click()
     rotated = page.locator("#project-key").inner_text()
     assert rotated != key
-    assert bloop.send(event(), key=rotated).status == 200
+    assert [bloop.send(event(), key=each).status for each in (rotated, key)] == [200, 200]
+    page.goto(f"http://localhost:{bloop.port}/settings/projects/web-shop")
+    page.locator("[data-project-key]", has_text=key[:12]).locator("summary", has_text="End now").click()
+    page.get_by_role("button", name="End old key").click()
+    expect(page.get_by_role("status")).to_have_text("Old key ended. It no longer works.")
+    expect(page.locator("[data-project-key]")).to_have_count(1)
     assert (bloop.send(event(), key=key).status, bloop.send(event(), key=key).json) == (
         401,
         {"error": "invalid project key"},

@@ -9,8 +9,10 @@ import socket
 import stat
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
+import apsw
 import psutil
 import pytest
 
@@ -390,6 +392,37 @@ class TestRefusals:
 
         assert server.wait_ended(5) == 78
         assert "server.host: cannot listen on 192.0.2.1" in server.log
+
+    def test_a_database_damaged_behind_its_first_page_stops_bloop_with_one_line(self, make_server: Make):
+        server = make_server().start()
+        server.send(event())
+        assert server.stop() == 0
+        data = bytearray(server.database_path.read_bytes())
+        data[4096:] = os.urandom(len(data) - 4096)  # the header is good
+        server.database_path.write_bytes(data)
+
+        server.start(wait=False)
+
+        assert server.wait_ended(10) == 78
+        (line,) = [line for line in server.log.splitlines() if "damaged" in line]
+        assert f"cannot start: the database {server.database_path} is damaged" in line
+        assert "restore a backup with `bloop restore`" in line
+        assert "Traceback" not in server.log
+        assert "starting it again" not in server.log
+        assert server.leftovers() == []
+
+    def test_another_programs_database_stops_bloop_and_stays_as_it_is(self, make_server: Make):
+        server = make_server()
+        server.folder.mkdir()
+        with closing(apsw.Connection(str(server.database_path))) as db:
+            db.execute("CREATE TABLE places (url); INSERT INTO places VALUES ('https://example.com')")
+        before = server.database_path.read_bytes()
+
+        server.start(wait=False)
+
+        assert server.wait_ended(10) == 78
+        assert f"{server.database_path} is the database of another program" in server.log
+        assert server.database_path.read_bytes() == before
 
     def test_a_child_that_cannot_start_stops_bloop_with_its_message(self, make_server: Make):
         server = make_server()

@@ -54,6 +54,28 @@ def test_a_job_that_fails_does_not_stop_the_next_one(settings: config.Settings) 
     assert run_in_child(settings, [Job("fails", fail), Job("stops", ask_to_stop)]) == 0
 
 
+def test_a_job_that_meets_a_damaged_page_is_a_problem_until_it_runs_well(
+    settings: config.Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(background, "BACKOFF_FIRST_S", 0.01)
+    errors = iter([apsw.CorruptError("malformed"), apsw.NotADBError("not a database")])
+
+    def stored_troubles() -> list[str]:
+        with closing(connection.open_reader(settings.database_path)) as db:
+            return [trouble for state in process_states(db) for trouble in state.troubles]
+
+    def prune() -> float:
+        with (tmp_path / "seen").open("a", encoding="ascii") as file:
+            print(*stored_troubles(), file=file)
+        if error := next(errors, None):
+            raise error
+        return 0.01 if stored_troubles() else ask_to_stop()
+
+    assert run_in_child(settings, [Job("prune", prune)]) == 0
+
+    assert (tmp_path / "seen").read_text().splitlines() == ["", "db_damaged", "db_damaged", ""]
+
+
 def test_problems_of_the_jobs_are_stored(settings: config.Settings) -> None:
     jobs = [Job("unhealthy", lambda: 60.0, lambda: [Reason.BACKUP_FAILING]), Job("stops", ask_to_stop)]
     assert run_in_child(settings, jobs) == 0

@@ -16,7 +16,7 @@ import pytest
 
 from bloop.base.errors import ConfigError, RingMismatch
 from bloop.base.outcomes import Outcome
-from bloop.ring import Producer, Segment, spill
+from bloop.ring import Producer, Segment, WriterState, spill
 from tests.integration.ring.processes import Board, Processes, sleep_for_ever
 from tests.integration.writer_machine import T0, Machine, stopping
 from tests.waiting import until
@@ -57,6 +57,34 @@ def test_a_writer_stores_spilled_records_and_leaves_no_file(spilled: Machine):
     assert spilled.stored == spilled.sent
     assert spill.files(spilled.settings.spill_folder) == []
     spilled.assert_balanced()
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (apsw.CorruptError("malformed"), WriterState.DAMAGED),
+        (apsw.NotADBError("not a database"), WriterState.DAMAGED),
+        (apsw.FullError("full"), WriterState.DISK_FULL),
+        (apsw.BusyError("locked"), WriterState.BUSY),
+    ],
+)
+def test_a_batch_that_the_database_refuses_waits_and_the_ring_says_why(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, error: apsw.Error, state: WriterState
+):
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    with machine.writer() as writer, closing(Segment.attach(machine.settings.ring_name)) as segment:
+        machine.take_in(3)
+        with monkeypatch.context() as patch:
+            patch.setattr(writer._store, "store", refuse)
+            assert writer.drain_once() is None
+        assert (segment.writer_state, segment.stat().pending_records) == (state, 3)
+
+        assert writer.drain_once() == 3
+
+        assert segment.writer_state is WriterState.RUNNING
+    assert machine.stored == machine.sent
 
 
 def test_spilled_records_are_stored_after_the_machine_restarted(spilled: Machine):

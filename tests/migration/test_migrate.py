@@ -1,4 +1,4 @@
-"""Invariants MIGRATE-1 to MIGRATE-4 of bloop/db/migrate.py."""
+"""Invariants MIGRATE-1 to MIGRATE-5 of bloop/db/migrate.py, and CONNECTION-1 of bloop/db/connection.py."""
 
 from __future__ import annotations
 
@@ -40,6 +40,7 @@ def test_a_new_database_is_private_and_gets_every_migration(path):
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert query(path, "PRAGMA journal_mode") == [("wal",)]
     assert query(path, "PRAGMA auto_vacuum") == [(2,)]
+    assert query(path, "PRAGMA application_id") == [(int.from_bytes(b"bloo", "big"),)]
 
 
 def test_a_second_run_finds_nothing_to_do(path):
@@ -140,3 +141,55 @@ def test_listing_what_is_pending_never_writes(path):
     finally:
         reader.close()
     assert query(path, "SELECT version FROM schema_migrations") == [(1,)]
+
+
+OTHER_PROGRAMS = {
+    "with an id of its own": "PRAGMA application_id = 0x42; CREATE TABLE t (a)",
+    "an id and nothing yet": "PRAGMA application_id = 0x42",
+    "without an id": "CREATE TABLE t (a); INSERT INTO t VALUES (1)",
+    "with migrations of its own": "CREATE TABLE schema_migrations (version TEXT PRIMARY KEY)",
+}
+
+
+@pytest.mark.parametrize("sql", OTHER_PROGRAMS.values(), ids=OTHER_PROGRAMS.keys())
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda path: migrate.migrate(path, 1),
+        migrate.pending_at,
+        connection.open_writer,
+        connection.open_control,
+        connection.open_cleaner,
+        connection.open_reader,
+    ],
+    ids=["migrate", "pending_at", "writer", "control", "cleaner", "reader"],
+)
+def test_another_programs_database_is_refused_and_stays_as_it_is(tmp_path, sql, use):
+    path = tmp_path / "other.db"
+    with contextlib.closing(apsw.Connection(str(path))) as db:
+        db.execute(sql)
+    before = path.read_bytes()
+
+    with pytest.raises(StorageError, match=r"is the database of another program .*set database.path"):
+        use(path)
+
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["other.db"]
+
+
+def unmark(path):
+    """As bloop left its files before it marked them."""
+    with contextlib.closing(apsw.Connection(str(path))) as db:
+        db.pragma("application_id", 0)
+
+
+@pytest.mark.parametrize("later", [[FIRST], [FIRST, SECOND]], ids=["up to date", "to be migrated"])
+def test_a_database_from_before_files_were_marked_is_known_by_its_migrations(path, later):
+    migrate.migrate(path, 1, [FIRST])
+    unmark(path)
+    connection.open_reader(path).close()  # other processes may be there before the writer
+
+    assert migrate.migrate(path, 2, later) == later[1:]
+
+    assert query(path, "PRAGMA application_id") == [(connection.APPLICATION_ID,)]
+    assert migrate.migrate(path, 3, later) == []

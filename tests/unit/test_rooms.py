@@ -97,7 +97,7 @@ INGEST_WORKER_LOADS = {
         "limits parsed refusal_notes registry trim"
     ),
     "pipeline": "day_bytes dictionaries",
-    "projects": "model read store write_keys write_keys.read",
+    "projects": "model old_keys old_keys.read old_keys.store read store write_keys write_keys.read",
     "records": "dictionary event event_record record",
     "ring": (
         "consumer cursor lane_reader layout locks mapping backoff producer segment spill spill_reader spill_writer"
@@ -125,7 +125,7 @@ WRITER_LOADS = {
     "pipeline": (
         "day_bytes dead_letters dictionaries kinds ledger_lines lost_rings ring_account ring_state signals store"
     ),
-    "projects": "model read store",
+    "projects": "key_uses model old_keys old_keys.read old_keys.store read store",
     "records": "dictionary error_record event event_record record",
     "releases": "model read",
     "retention": "disk",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import falcon
@@ -9,12 +10,14 @@ import falcon
 from bloop.accounts.invites.read import list_invites
 from bloop.accounts.invites.store import NewInvite, create_invite, revoke_invite
 from bloop.accounts.links.store import create_login_link
+from bloop.accounts.people.model import Removal
 from bloop.accounts.people.read import UserRow, get_user, list_users
-from bloop.accounts.people.store import delete_all_users, delete_user, set_role
+from bloop.accounts.people.removal import remove_account, remove_all_accounts
+from bloop.accounts.people.store import set_role
 from bloop.accounts.sign_ins.cookie import SignInCookie
 from bloop.auth.access import creator_id
 from bloop.auth.principal import Principal
-from bloop.base.errors import Declined, NotFound
+from bloop.base.errors import Declined, InvalidParameter, NotFound
 from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import answer_json, read_json
@@ -22,6 +25,8 @@ from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
 ROLES = {"admin": True, "user": False}
+REVOKE, KEEP = "revoke", "keep"  # what becomes of a removed person's API tokens
+API, DASHBOARD = "api", "dashboard"  # the door of a change, for the audit trail
 
 
 class Users:
@@ -36,9 +41,13 @@ class Users:
         answer_json(resp, [_user(row) for row in rows])
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
-        principal = principal_of(req)
-        self._deps.database.change(lambda db: remove_person(db, principal, user_id))
-        answer_json(resp, {"status": "ok"})
+        principal, keeps, now_ms = principal_of(req), read_keeps_tokens(req.get_param("tokens")), self._deps.now_ms()
+
+        def remove(db: Db) -> Mapping[str, int]:
+            return remove_person(db, principal, user_id, keeps_tokens=keeps, via=API, now_ms=now_ms)
+
+        settled = self._deps.database.change(remove)
+        answer_json(resp, {"status": "ok", "tokens": KEEP if keeps else REVOKE, "settled": settled})
 
     def on_put_role(self, req: falcon.Request, resp: falcon.Response, user_id: str) -> None:
         principal, is_admin = principal_of(req), _read_role(read_json(req))
@@ -87,7 +96,7 @@ class Invites:
 
 
 class Reset:
-    """POST /v1/admin/reset: remove all accounts; what people created stays."""
+    """POST /v1/admin/reset: remove all accounts, and revoke their API tokens; everything else stays."""
 
     def __init__(self, deps: Deps) -> None:
         self._deps, self._cookie = deps, SignInCookie(deps.settings)
@@ -95,7 +104,11 @@ class Reset:
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         if read_json(req).get("confirm") is not True:
             raise Declined('send {"confirm": true} to remove every account')
-        self._deps.database.change(delete_all_users)
+        actor_id, now_ms = principal_of(req).id, self._deps.now_ms()
+        keeps = read_keeps_tokens(req.get_param("tokens"))
+        self._deps.database.change(
+            lambda db: remove_all_accounts(db, actor_id=actor_id, via=API, now_ms=now_ms, keeps_tokens=keeps)
+        )
         self._cookie.clear_cookie(resp)
         answer_json(resp, {"status": "ok"})
 
@@ -110,11 +123,27 @@ def change_role(db: Db, principal: Principal, user_id: str, *, is_admin: bool) -
     set_role(db, user_id, is_admin=is_admin)
 
 
-def remove_person(db: Db, principal: Principal, user_id: str) -> None:
-    """Raises: Declined for your own account, Conflict for the last admin."""
+def remove_person(
+    db: Db, principal: Principal, user_id: str, *, keeps_tokens: bool, via: str, now_ms: int
+) -> Mapping[str, int]:
+    """How many rows of each kind were settled; what stays becomes the admin's (REMOVAL-2).
+
+    Raises:
+        Declined: it is your own account.
+        Conflict: it is the last admin.
+    """
     if user_id == principal.id:
         raise Declined("cannot delete yourself")
-    delete_user(db, user_id)
+    return remove_account(
+        db, Removal(user_id, get_user(db, principal.id), principal.id, via, now_ms, keeps_tokens=keeps_tokens)
+    )
+
+
+def read_keeps_tokens(text: str | None) -> bool:
+    """From `tokens=revoke`, which an absent one means, or `tokens=keep`. Raises: InvalidParameter."""
+    if text and text not in (REVOKE, KEEP):
+        raise InvalidParameter("tokens", f"must be {REVOKE} or {KEEP}")
+    return text == KEEP
 
 
 def recovery_link(deps: Deps, db: Db, principal: Principal, user_id: str, now_ms: int) -> str:

@@ -2,9 +2,9 @@
 
 USER-1  Once there is an account there is an admin: the last one can be neither demoted nor removed, also when two
         admins demote each other at the same moment, because the check runs under the write lock.
-USER-2  Removing an account removes its passkeys, sign-ins and links; what the person created and did stays. Removal
-        and demotion also delete the invites and links the person created that are still unused, so that they cannot
-        be used to come back.
+USER-2  Deleting an account deletes its passkeys, sign-ins and links. Deletion and demotion also delete the invites and
+        links the person created that are still unused, so that they cannot be used to come back. What becomes of
+        everything else the person owns: `removal.py`, which is the way to remove an account.
 USER-3  The first account is an admin, and ends every sign-in that was opened without an account.
 """
 
@@ -90,29 +90,30 @@ def set_role(db: Db, user_id: str, *, is_admin: bool) -> None:
         Conflict: it is the last admin (USER-1).
     """
     if not is_admin:
-        _ensure_not_last_admin(db, user_id)
+        ensure_not_last_admin(db, user_id)
         db.execute(_REVOKE_UNUSED, {"id": user_id})
     if not list(db.execute(_SET_ROLE, {"id": user_id, "is_admin": is_admin})):
         raise NotFound("user not found")
 
 
 def delete_user(db: Db, user_id: str) -> None:
-    """Remove the account (USER-2); an unknown id is no error.
+    """Delete the account (USER-2); an unknown id is no error.
 
     Raises:
         Conflict: it is the last admin (USER-1).
     """
-    _ensure_not_last_admin(db, user_id)
+    ensure_not_last_admin(db, user_id)
     db.execute(_REVOKE_UNUSED, {"id": user_id})
     db.execute(_DELETE, {"id": user_id})
 
 
 def delete_all_users(db: Db) -> None:
-    """Delete all accounts, sign-ins, links and invites; what people created stays."""
+    """Delete all accounts, sign-ins, links and invites."""
     db.execute(_RESET)
 
 
-def _ensure_not_last_admin(db: Db, user_id: str) -> None:
+def ensure_not_last_admin(db: Db, user_id: str) -> None:
+    """Raises: Conflict (USER-1)."""
     (is_last,) = db.execute(_SELECT_IS_LAST_ADMIN, {"id": user_id}).fetchone() or (0,)
     if is_last:
         raise Conflict("there must be an admin: promote somebody else first")

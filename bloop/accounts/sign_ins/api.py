@@ -75,7 +75,7 @@ class SignIn:
         resp.status, resp.location = falcon.HTTP_303, next_path if link.user_id is None else ACCOUNT_PATH
 
     def on_post_logout(self, req: falcon.Request, resp: falcon.Response) -> None:
-        cookie = sign_in_cookie(req)
+        cookie = sign_in_cookie(req, https=self._deps.settings.https)
         if cookie is not None:
             self._deps.database.change(lambda db: delete_sign_in(db, cookie))
         self._cookie.clear_cookie(resp)

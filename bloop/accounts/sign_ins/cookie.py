@@ -9,7 +9,7 @@ from bloop.accounts.sign_ins.store import Browser, create_sign_in, delete_sign_i
 from bloop.base.client_address import ClientAddresses, client_network
 from bloop.base.config import Settings
 from bloop.db.engine import Db
-from bloop.site.cookie import COOKIE, SECURE_COOKIE, sign_in_cookie
+from bloop.site.cookie import cookie_name, sign_in_cookie
 
 
 class SignInCookie:
@@ -22,7 +22,7 @@ class SignInCookie:
     def open(self, db: Db, req: falcon.Request, user_id: str | None, now_ms: int) -> str:
         """Start a sign-in and return its cookie value; the browser's former sign-in ends."""
         sweep_sign_ins(db, now_ms)
-        former = sign_in_cookie(req)
+        former = sign_in_cookie(req, https=self._https)
         if former is not None:
             delete_sign_in(db, former)
         browser = Browser(agent_of(req.user_agent), client_network(self._addresses.of(req.env)))
@@ -36,5 +36,5 @@ class SignInCookie:
 
     def _append(self, resp: falcon.Response, value: str, max_age_s: int) -> None:
         # Not Falcon's set_cookie: it omits Max-Age=0, which is what clears a cookie.
-        name, secure = (SECURE_COOKIE, "; Secure") if self._https else (COOKIE, "")
+        name, secure = cookie_name(self._https), "; Secure" if self._https else ""
         resp.append_header("Set-Cookie", f"{name}={value}; HttpOnly; SameSite=Lax; Path=/; Max-Age={max_age_s}{secure}")

@@ -137,6 +137,8 @@ def _token_json(row: TokenRow) -> dict[str, Any]:
         "token_prefix": row.token_prefix,
         "project_id": row.project_public_id,
         "scopes": row.scopes.split(),
+        "created_by": row.created_by,
+        "created_by_name": row.created_by_name,
         "created_at": row.created_at,
         "expires_at": row.expires_at,
         "last_used_at": row.last_used_at,

@@ -35,7 +35,7 @@ def list_(settings: Settings, slug: str | None, as_json: bool) -> None:
         print_json([_token_json(row, slugs[row.project_id]) for row in rows])
         return
     print_table(
-        ("ID", "NAME", "STARTS WITH", "PROJECT", "SCOPES", "EXPIRES", "LAST USED"),
+        ("ID", "NAME", "STARTS WITH", "PROJECT", "SCOPES", "OWNER", "EXPIRES", "LAST USED"),
         [
             (
                 row.id,
@@ -43,6 +43,7 @@ def list_(settings: Settings, slug: str | None, as_json: bool) -> None:
                 row.token_prefix,
                 slugs[row.project_id],
                 row.scopes.replace(" ", ","),
+                row.created_by_name or "-",
                 "revoked" if row.revoked_at else day_of_s(row.expires_at, "never"),
                 day_of_s(row.last_used_at, "never"),
             )

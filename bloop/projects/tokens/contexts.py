@@ -11,7 +11,7 @@ from bloop.site.settings_nav import SettingsPage
 
 @dataclass(frozen=True, slots=True)
 class TokenLine:
-    """`state` is open, expired or revoked. Times are None for never."""
+    """`state` is open, expired or revoked. Times are None for never. `owner` is empty for a token without one."""
 
     href: str
     name: str
@@ -19,7 +19,7 @@ class TokenLine:
     project_name: str
     scopes: tuple[str, ...]
     created_at_ms: int
-    created_by: str
+    owner: str
     expires_at_ms: int | None
     last_used_at_ms: int | None
     state: str

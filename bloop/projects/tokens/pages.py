@@ -35,7 +35,6 @@ class TokenRows(NamedTuple):
     tokens: Sequence[tuple[TokenRow, bool]] = ()
     managed: Sequence[ProjectRow] = ()
     names: Mapping[int, str] = {}
-    people: Mapping[str, str] = {}
 
 
 class TokenForm(NamedTuple):
@@ -60,7 +59,7 @@ def tokens_page(
         notice=NOTICES.get(notice, ""),
         problem=form.problem,
         fresh=form.fresh,
-        tokens=tuple(_token(row, may_revoke, rows.names, rows.people, now_ms) for row, may_revoke in rows.tokens),
+        tokens=tuple(_token(row, may_revoke, rows.names, now_ms) for row, may_revoke in rows.tokens),
         options=tuple(Option(p.slug, p.name, p.slug == selected_slug) for p in rows.managed),
         scopes=tuple(
             ScopeBox(name, description, name in values if values else name == "errors:read")
@@ -79,9 +78,7 @@ def fresh_token(token: NewToken, project_name: str, origin: str) -> FreshToken:
     return FreshToken(f"Token “{token.name}”", note, token.token, example)
 
 
-def _token(
-    row: TokenRow, may_revoke: bool, names: Mapping[int, str], people: Mapping[str, str], now_ms: int
-) -> TokenLine:
+def _token(row: TokenRow, may_revoke: bool, names: Mapping[int, str], now_ms: int) -> TokenLine:
     state = "open"
     if row.revoked_at is not None:
         state = "revoked"
@@ -94,7 +91,7 @@ def _token(
         project_name=names.get(row.project_id, ""),
         scopes=tuple(row.scopes.split()),
         created_at_ms=row.created_at * 1000,
-        created_by=people.get(row.created_by or "", ""),
+        owner=row.created_by_name or "",
         expires_at_ms=_ms(row.expires_at),
         last_used_at_ms=_ms(row.last_used_at),
         state=state,

@@ -16,7 +16,8 @@ class TokenRow(NamedTuple):
     project_id: int
     project_public_id: str
     scopes: str  # space separated
-    created_by: str | None
+    created_by: str | None  # None: made on the command line, or its owner is gone
+    created_by_name: str | None
     created_at: int
     expires_at: int | None
     last_used_at: int | None
@@ -40,10 +41,11 @@ SELECT id, name, project_id, scopes, last_used_at
  WHERE token_hash = :token_hash AND revoked_at IS NULL AND (expires_at IS NULL OR expires_at >= :now_s)
 """
 _COLUMNS = """
-SELECT t.id, t.name, t.token_prefix, t.project_id, p.public_id, t.scopes, t.created_by, t.created_at, t.expires_at,
-       t.last_used_at, t.revoked_at
+SELECT t.id, t.name, t.token_prefix, t.project_id, p.public_id, t.scopes, t.created_by, u.username, t.created_at,
+       t.expires_at, t.last_used_at, t.revoked_at
   FROM api_tokens AS t
   JOIN projects AS p ON p.id = t.project_id
+  LEFT JOIN webauthn_users AS u ON u.id = t.created_by
 """
 _SELECT_BY_PROJECT = f"{_COLUMNS} WHERE t.project_id = :project_id ORDER BY t.created_at DESC"
 _SELECT_ALL = f"{_COLUMNS} ORDER BY t.created_at DESC, t.id DESC"

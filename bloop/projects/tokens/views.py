@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import falcon
 
-from bloop.accounts.people.read import display_names
 from bloop.auth.access import may_manage, may_revoke
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidField
@@ -68,7 +67,6 @@ class TokenSettings:
                     _visible_tokens(db, principal, rows, project_id),
                     list(managed.values()),
                     {row.id: row.name for row in rows},
-                    display_names(db),
                 ),
                 form,
                 chosen=chosen,

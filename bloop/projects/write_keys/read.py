@@ -1,4 +1,4 @@
-"""Write-only keys: a project's list, and the valid ones for the ingest workers' cache."""
+"""Write-only keys: a project's list, and all of them for the ingest workers' cache."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ SELECT id, project_id, key, kind, name, created_at_ms, revoked_at_ms
  WHERE project_id = :project_id
  ORDER BY id DESC
 """
-_SELECT_VALID = """
+_SELECT_ALL = """
 SELECT w.id, w.project_id, w.key, w.kind, w.name, w.created_at_ms, w.revoked_at_ms
   FROM write_keys AS w
   JOIN projects AS p ON p.id = w.project_id
- WHERE w.revoked_at_ms IS NULL AND p.deleted_at_ms IS NULL
+ WHERE p.deleted_at_ms IS NULL
 """
 
 
@@ -37,6 +37,6 @@ def list_write_keys(db: Db, project_id: int) -> list[WriteKeyRow]:
     return [WriteKeyRow(*row) for row in db.execute(_SELECT_OF_PROJECT, {"project_id": project_id})]
 
 
-def list_valid_write_keys(db: Db) -> list[WriteKeyRow]:
-    """Keys that are not revoked, of all projects that are not deleted."""
-    return [WriteKeyRow(*row) for row in db.execute(_SELECT_VALID)]
+def list_all_write_keys(db: Db) -> list[WriteKeyRow]:
+    """Of all projects that are not deleted, revoked ones included: whoever still shows one is booked to its project."""
+    return [WriteKeyRow(*row) for row in db.execute(_SELECT_ALL)]

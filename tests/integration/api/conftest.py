@@ -21,6 +21,7 @@ from bloop.ingest.keys import ProjectKey, ProjectKeys
 from bloop.ingest.limits import Limits
 from bloop.ring.segment import RingStat, WriterState
 from bloop.site.app import App, create_dashboard_app
+from bloop.site.cookie import cookie_name
 from bloop.site.deps import Deps, Hooks, RingSample
 from bloop.site.render import Renderer
 from bloop.site.routes import Routes
@@ -121,7 +122,7 @@ class Server:
         if token is not None:
             sent["Authorization"] = f"Bearer {token}"
         if cookie is not None:
-            sent["Cookie"] = f"bloop_session={cookie}"
+            sent["Cookie"] = f"{cookie_name(self.settings.https)}={cookie}"
         return self.client.simulate_request(method, path, headers=sent, **options)
 
     def get(self, path: str, **options: Any) -> Any:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import falcon
 import falcon.inspect
 import pytest
 
 from bloop.auth.access import Door
 from bloop.auth.scopes import Scope
-from tests.integration.api.conftest import Server
+from bloop.base.config import Auth
+from tests.integration.api.conftest import Server, settings_for
 from tests.seed import NOW_MS, Seed
 
 # What is answered to: nobody · a reading token · a writing token · a person · an admin · the operator.
@@ -68,6 +71,7 @@ EXPECTED = {
     "POST /settings/projects/{slug}": MY_PAGE,
     "POST /settings/projects/{slug}/options": MY_PAGE,
     "POST /settings/projects/{slug}/rotate": MY_PAGE,
+    "POST /settings/projects/{slug}/keys/{key_id:int}/end": MY_PAGE,
     "POST /settings/projects/{slug}/delete": MY_PAGE,
     "GET /settings/tokens": PAGE,
     "POST /settings/tokens": PAGE,
@@ -85,6 +89,8 @@ EXPECTED = {
     "PUT /v1/projects/{slug}": MINE,
     "DELETE /v1/projects/{slug}": MINE,
     "POST /v1/projects/{slug}/rotate-key": MINE,
+    "GET /v1/projects/{slug}/keys": MINE,
+    "DELETE /v1/projects/{slug}/keys/{key_id:int}": MINE,
     "GET /v1/tokens": SESSION,
     "POST /v1/tokens": SESSION,
     "DELETE /v1/tokens/{token_id}": MINE,
@@ -264,9 +270,8 @@ def test_a_route_without_a_declared_need_admits_no_request(server: Server, seed:
         ({"Authorization": "Basic dTpw"}, "authentication required"),
         ({"Authorization": "Bearer"}, "invalid or expired token"),
         ({"Authorization": "Bearer bloop_tk_wrong"}, "invalid or expired token"),
-        ({"Cookie": "bloop_session=wrong"}, "invalid or expired session"),
-        ({"Cookie": "session=wrong"}, "invalid or expired session"),
-        ({"Cookie": "bloop_session="}, "authentication required"),
+        ({"Cookie": "__Host-bloop_session=wrong"}, "invalid or expired session"),
+        ({"Cookie": "__Host-bloop_session="}, "authentication required"),
     ],
 )
 def test_refusals_use_the_words_clients_know(server: Server, headers: dict[str, str], error: str) -> None:
@@ -283,12 +288,43 @@ def test_a_wrong_token_is_refused_even_beside_a_good_cookie(server: Server, seed
     assert server.call("GET", "/v1/errors", cookie=cookie, token="wrong").json == {"error": "invalid or expired token"}
 
 
-def test_the_scheme_is_read_in_any_case_and_the_cookie_under_its_alias(server: Server, seed: Seed) -> None:
-    token, cookie = seed.token(seed.project("shop"), "errors:read"), seed.session()
+def test_the_scheme_is_read_in_any_case(server: Server, seed: Seed) -> None:
+    token = seed.token(seed.project("shop"), "errors:read")
 
-    for headers in ({"Authorization": f"bearer {token}"}, {"Authorization": f"BEARER  {token}"},
-                    {"Cookie": f"session={cookie}"}, {"Cookie": f"other=1; bloop_session={cookie}"}):  # fmt: skip
-        assert server.call("GET", "/v1/errors", headers=headers).status_code == 200
+    for header in (f"bearer {token}", f"BEARER  {token}"):
+        assert server.call("GET", "/v1/errors", headers={"Authorization": header}).status_code == 200
+
+
+def test_on_https_only_the_name_that_no_other_site_can_set_is_read(server: Server, seed: Seed) -> None:
+    cookie = seed.session()
+    planted = [f"bloop_session={cookie}", f"session={cookie}", f"bloop_session={cookie}; __Host-bloop_session="]
+
+    answers = [server.call("GET", "/v1/errors", headers={"Cookie": header}) for header in planted]
+
+    assert [answer.json for answer in answers] == [{"error": "authentication required"}] * 3
+    for header in (f"__Host-bloop_session={cookie}", f"bloop_session=planted; __Host-bloop_session={cookie}"):
+        assert server.call("GET", "/v1/errors", headers={"Cookie": header}).status_code == 200
+    server.call("POST", "/auth/logout", headers={"Cookie": f"bloop_session={cookie}"})
+    assert server.call("GET", "/v1/errors", cookie=cookie).status_code == 200
+
+
+def test_on_http_the_cookie_has_its_plain_name_and_the_alias(seed: Seed) -> None:
+    auth = Auth(hmac_secret="s" * 40, rp_origin="http://errors.lan:5332", rp_id="errors.lan")
+    server, cookie = Server(seed, settings_for(seed.path, auth=auth)), seed.session()
+
+    with contextlib.closing(server.database):
+        for header in (f"session={cookie}", f"other=1; bloop_session={cookie}"):
+            assert server.call("GET", "/v1/errors", headers={"Cookie": header}).status_code == 200
+
+
+def test_on_https_a_page_over_plain_http_changes_nothing(server: Server, seed: Seed) -> None:
+    project, cookie = {"name": "Planted", "slug": "planted"}, seed.session()
+    headers = {"Origin": "http://errors.example.com", "Host": "errors.example.com"}
+
+    refused = server.call("POST", "/v1/projects", cookie=cookie, json=project, headers=headers)
+
+    assert (refused.status_code, refused.json) == (403, {"error": "this request comes from another site"})
+    assert seed.rows("SELECT 1 FROM projects WHERE slug = 'planted'") == []
 
 
 def test_revoking_and_expiring_take_effect_with_the_next_request(server: Server, seed: Seed) -> None:

@@ -57,7 +57,7 @@ def test_the_next_page_reports_the_change_once(server: Server, seed: Seed, shop:
     left = post(server, cookie, issue=["SHOP-1", "SHOP-3"]).cookies["bloop_done"]
 
     def page(value: str) -> testing.Result:
-        return server.call("GET", "/", headers={"Cookie": f"bloop_session={cookie}; bloop_done={value}"})
+        return server.call("GET", "/", headers={"Cookie": f"__Host-bloop_session={cookie}; bloop_done={value}"})
 
     said = page(left.value)
     assert '<p class="notice" role="status"><bdi>2 issues resolved.</bdi></p>' in said.text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
 import pytest
@@ -100,7 +100,11 @@ def test_what_an_admin_cannot_do(server: Server, seed: Seed, grace: str, ada: st
     assert ask("POST", "users/nobody/link") == (404, {"error": "user not found"})
     assert ask("DELETE", "invites/none") == (404, {"error": "invite not found or already used"})
     assert ask("POST", "reset", json={})[0] == 400
-    assert ask("DELETE", "users/nobody") == (200, {"status": "ok"})
+    nothing = {"issues": 0, "rules": 0, "tokens": 0}
+    assert ask("DELETE", "users/nobody") == (200, {"status": "ok", "tokens": "revoke", "settled": nothing})
+    assert ask("DELETE", "users/nobody?tokens=") == (200, {"status": "ok", "tokens": "revoke", "settled": nothing})
+    refusal = {"error": "tokens: must be revoke or keep", "path": "tokens"}
+    assert ask("DELETE", "users/nobody?tokens=burn") == (400, refusal)
 
 
 def test_the_last_admin_stays_one_even_for_the_operator(server: Server, seed: Seed, grace: str, ada: str) -> None:
@@ -116,29 +120,99 @@ def test_the_last_admin_stays_one_even_for_the_operator(server: Server, seed: Se
     assert server.call("DELETE", f"/v1/admin/users/{grace}", cookie=operator).status_code == 200
 
 
-def test_removing_an_account_keeps_the_rows_that_the_user_created(
+class Leaving(NamedTuple):
+    """What an account has when it is removed: a cookie, a token, an issue, and rows that have an owner."""
+
+    cookie: str
+    token: str
+    issue: int
+
+
+def leave(seed: Seed, user_id: str) -> Leaving:
+    project = seed.project("shop", created_by=user_id)
+    issue = seed.issue(project, "f00d", assignee=user_id)
+    cookie, token = seed.session(user_id), seed.token(project, "errors:read", created_by=user_id)
+    passkey(seed, user_id)
+    seed.rule(project, created_by=user_id)
+    seed.rule(created_by=user_id)
+    return Leaving(cookie, token, issue)
+
+
+def test_a_removed_person_has_no_access_left_and_the_admin_owns_what_stays(
     server: Server, seed: Seed, grace: str, ada: str
 ) -> None:
-    project = seed.project("shop")
-    issue = seed.issue(project, "f00d")
-    cookie, token = seed.session(ada), seed.token(project, "errors:read", created_by=ada)
-    passkey(seed, ada)
-    seed.db.execute("UPDATE projects SET created_by = ?", (ada,))
-    seed.db.execute("UPDATE issues SET assignee = ?", (ada,))
-    server.call("POST", "/v1/errors/f00d/resolve", cookie=cookie)
+    hers = leave(seed, ada)
+    others = seed.token(1, "errors:read", created_by=grace)
+    server.call("POST", "/v1/errors/f00d/resolve", cookie=hers.cookie)
 
     result = server.call("DELETE", f"/v1/admin/users/{ada}", cookie=seed.session(grace))
 
-    assert (result.status_code, result.json) == (200, {"status": "ok"})
-    assert server.call("GET", "/v1/stats", cookie=cookie).status_code == 401
-    assert server.call("GET", "/v1/stats", token=token).status_code == 200
-    assert seed.rows("SELECT created_by FROM projects UNION ALL SELECT created_by FROM api_tokens") == [
-        (None,),
-        (None,),
-    ]
-    assert seed.rows("SELECT changed_by FROM status_changes WHERE issue_id = ?", issue) == [(ada,)]
+    settled = {"issues": 1, "rules": 2, "tokens": 1}
+    assert (result.status_code, result.json) == (200, {"status": "ok", "tokens": "revoke", "settled": settled})
+    assert server.call("GET", "/v1/stats", cookie=hers.cookie).status_code == 401
+    assert server.call("GET", "/v1/stats", token=hers.token).status_code == 401
+    assert server.call("GET", "/v1/stats", token=others).status_code == 200
+    assert seed.value("SELECT count(*) FROM alert_rules WHERE created_by = ?", grace) == 2
+    assert seed.rows("SELECT assignee FROM issues") == [(grace,)]
+    history = seed.rows("SELECT action, changed_by, changed_via FROM status_changes WHERE issue_id = ?", hers.issue)
+    assert history == [("status", ada, "api"), ("assigned", grace, "api")]
+    assert seed.rows("SELECT kind FROM signals ORDER BY id") == [("issue.resolved",), ("issue.assigned",)]
+    assert seed.rows("SELECT created_by FROM projects") == [(None,)]
     assert seed.value("SELECT count(*) FROM passkeys") == 0
     assert seed.rows("PRAGMA foreign_key_check") == []
+
+
+def test_tokens_that_are_kept_are_the_admins_and_the_list_says_so(
+    server: Server, seed: Seed, grace: str, ada: str
+) -> None:
+    hers, cookie = leave(seed, ada), seed.session(grace)
+    before = server.get("/v1/tokens?project_id=shop", cookie=cookie)
+
+    result = server.call("DELETE", f"/v1/admin/users/{ada}?tokens=keep", cookie=cookie)
+
+    assert (result.json["tokens"], result.json["settled"]["tokens"]) == ("keep", 1)
+    assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
+    after = server.get("/v1/tokens?project_id=shop", cookie=cookie)
+    owners = [(token["created_by"], token["created_by_name"]) for token in (*before, *after)]
+    assert owners == [(ada, "ada"), (grace, "grace")]
+    assert "owner <bdi>grace</bdi>" in server.call("GET", "/settings/tokens", cookie=cookie).text
+
+
+def test_the_operator_removes_a_person_and_nobody_owns_what_stays(
+    server: Server, seed: Seed, grace: str, ada: str
+) -> None:
+    hers = leave(seed, ada)
+
+    result = server.call("DELETE", f"/v1/admin/users/{ada}?tokens=keep", cookie=seed.session())
+
+    assert result.json["settled"] == {"issues": 1, "rules": 2, "tokens": 1}
+    assert seed.rows("SELECT assignee FROM issues") == [(None,)]
+    assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
+    assert "no owner" in server.call("GET", "/settings/tokens", cookie=seed.session(grace)).text
+
+
+def test_an_admin_who_cannot_be_removed_keeps_everything(server: Server, seed: Seed, grace: str) -> None:
+    hers = leave(seed, grace)
+
+    assert server.call("DELETE", f"/v1/admin/users/{grace}", cookie=seed.session()).status_code == 409
+
+    assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
+    assert seed.rows("SELECT assignee FROM issues") == [(grace,)]
+
+
+def test_the_page_asks_what_becomes_of_the_tokens(server: Server, seed: Seed, grace: str, ada: str) -> None:
+    cookie = seed.session(grace)
+    assert 'name="tokens"' not in server.call("GET", "/settings/people", cookie=cookie).text
+    hers = leave(seed, ada)
+
+    page = server.call("GET", "/settings/people", cookie=cookie).text
+
+    assert "2 alert rules with the channels and webhooks and 1 assigned issue become yours." in page
+    assert "<legend>1 API token</legend>" in page
+    assert '<input type="radio" name="tokens" value="revoke" checked>' in page
+    kept = submit(server, f"/settings/people/{ada}/remove", cookie, tokens="keep")
+    assert kept.headers["Location"] == "/settings/people?done=removed-tokens-kept"
+    assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
 
 
 @pytest.mark.parametrize("how", ["demoted", "removed"])
@@ -197,18 +271,23 @@ def test_invites_are_listed_newest_first_and_forgotten_in_the_end(server: Server
     assert [row["id"] for row in server.get("/v1/admin/invites", cookie=cookie)] == [newest]
 
 
-def test_a_reset_removes_every_account_and_nothing_else(server: Server, seed: Seed, grace: str, ada: str) -> None:
+@pytest.mark.parametrize(("query", "status"), [("", 401), ("?tokens=keep", 200)])
+def test_a_reset_removes_every_account_and_its_access(
+    server: Server, seed: Seed, grace: str, ada: str, query: str, status: int
+) -> None:
     project = seed.project("shop")
     seed.db.execute("UPDATE projects SET created_by = ?", (grace,))
     cookie, token = seed.session(grace), seed.token(project, "errors:read", created_by=ada)
+    operators = seed.token(project, "errors:read")
     server.call("POST", "/v1/admin/invites", cookie=cookie)
 
-    result = server.call("POST", "/v1/admin/reset", cookie=cookie, json={"confirm": True})
+    result = server.call("POST", f"/v1/admin/reset{query}", cookie=cookie, json={"confirm": True})
 
     assert (result.status_code, result.json) == (200, {"status": "ok"})
     assert "Max-Age=0" in result.headers["Set-Cookie"]
     assert server.get("/auth/status") == {"setup_complete": False}
-    assert server.call("GET", "/v1/stats", token=token).status_code == 200
+    assert server.call("GET", "/v1/stats", token=token).status_code == status
+    assert server.call("GET", "/v1/stats", token=operators).status_code == 200
     tables = ("webauthn_users", "passkeys", "sign_ins", "invites", "login_links")
     assert [seed.value(f"SELECT count(*) FROM {table}") for table in tables] == [0] * 5
 

@@ -8,12 +8,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+import apsw
 import falcon
 import pytest
 
 from bloop.base.config import Database as DatabaseSettings
+from bloop.base.reasons import Reason
 from bloop.db import connection
 from bloop.health.model import WRITER_STALE_MS
+from bloop.processes.read import RETENTION
+from bloop.processes.store import store_heartbeat
 from bloop.ring.segment import WriterState
 from bloop.site.middleware import CONTENT_SECURITY_POLICY
 from tests.integration.api.conftest import RP_ORIGIN, WELL, Server, settings_for
@@ -32,6 +36,7 @@ def test_a_healthy_process_answers_ok(server: Server) -> None:
         (WELL._replace(heartbeat_ms=NOW_MS - WRITER_STALE_MS - 1), "writer_stale"),
         (WELL._replace(writer_state=WriterState.DISK_FULL), "disk_full"),
         (WELL._replace(writer_state=WriterState.BUSY), "writer_busy"),
+        (WELL._replace(writer_state=WriterState.DAMAGED), "db_damaged"),
     ],
 )
 def test_every_reason_is_named_and_only_ready_refuses(server: Server, ring: Any, reason: str) -> None:
@@ -51,6 +56,32 @@ def test_a_database_that_cannot_be_read_degrades_health(server: Server, seed: Se
 
     assert (health.status_code, health.json["status"], health.json["db_ok"]) == (200, "degraded", False)
     assert server.call("GET", "/ready").json["reasons"] == ["db_unreachable"]
+
+
+def test_a_damaged_page_that_any_request_meets_degrades_health(server: Server, seed: Seed) -> None:
+    project, cookie = seed.project("shop"), seed.session()
+    for n in range(50):
+        seed.issue(project, f"f{n}")
+    root = int(seed.value("SELECT rootpage FROM sqlite_schema WHERE name = 'status_changes'"))
+    seed.db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+    with seed.path.open("r+b") as file:
+        file.seek((root - 1) * 4096)
+        file.write(b"\xaa" * 4096)
+    assert server.get("/health")["status"] == "ok"
+
+    failed = server.call("GET", "/v1/errors/f1/history", cookie=cookie)
+
+    refusal = {"error": "the database is damaged; an operator must restore a backup"}
+    assert (failed.status_code, failed.json) == (503, refusal)
+    health = server.get("/health")
+    assert (health["status"], health["db_ok"], health["reasons"]) == ("degraded", True, ["db_damaged"])
+    assert "The database file is damaged." in server.call("GET", "/settings/projects", cookie=cookie).text
+
+
+def test_damage_that_a_background_process_met_degrades_health(server: Server, seed: Seed) -> None:
+    store_heartbeat(seed.db, RETENTION, started_at_ms=1, now_ms=NOW_MS, troubles=[Reason.DB_DAMAGED])
+
+    assert server.get("/health")["reasons"] == ["db_damaged"]
 
 
 def test_a_disk_that_is_nearly_full_is_reported_before_the_writer_stops(seed: Seed) -> None:

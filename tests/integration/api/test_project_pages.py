@@ -98,6 +98,33 @@ def test_a_rotation_that_is_sent_twice_happens_once(server: Server, seed: Seed) 
         assert post(server, "/settings/projects/shop/rotate", cookie, made=wrong).status_code == 409
 
 
+def test_a_new_key_is_asked_for_and_the_old_one_is_kept_as_chosen(server: Server, seed: Seed) -> None:
+    seed.project("shop", api_key="bloop_" + "ab" * 32, key_used_at_ms=NOW_MS - 3_600_000)
+    cookie = seed.session()
+    for path in ("/settings/projects/shop", "/projects/shop/setup"):
+        form = re.search(r"<details.*?>Create new key</summary>.*?</details>", page(server, path, cookie).text, re.S)
+        assert form is not None, "a click alone must not replace the key"
+        assert 'name="keep_days" type="number" min="0" max="30"' in form[0]
+    server.now_ms += 1000
+    fields = {"made": str(NOW_MS)}
+    for wrong in ("31", "-1", "x", "9" * 40):
+        body = urlencode({**fields, "keep_days": wrong}, safe="")
+        refused = server.call("POST", "/settings/projects/shop/rotate", cookie=cookie, headers={"Accept": "text/html"},
+                              body=body)  # fmt: skip
+        assert (refused.status_code, "keep_days must be a whole number" in refused.text) == (400, True)
+
+    assert post(server, "/settings/projects/shop/rotate", cookie, **fields, keep_days="7").status_code == 200
+
+    shown = page(server, "/settings/projects/shop", cookie).text
+    assert shown.count("<li data-project-key>") == 2
+    assert "<code>bloop_ababab…</code>" in shown
+    assert ("used " in shown, "no use noted" in shown) == (True, True)
+    assert KEY.findall(shown) == []
+    ended = post(server, f"/settings/projects/shop/keys/{NOW_MS}/end", cookie)
+    assert (ended.status_code, ended.headers["Location"]) == (303, "/settings/projects/shop?done=key-ended")
+    assert page(server, "/settings/projects/shop", cookie).text.count("<li data-project-key>") == 1
+
+
 def test_a_project_is_deleted_only_by_typing_its_slug_and_the_page_lists_the_loss(server: Server, seed: Seed) -> None:
     project = seed.project("shop")
     seed.event(seed.issue(project, "a"))

@@ -146,7 +146,13 @@ def test_makers_and_admins_rename_rotate_and_delete(server: Server, seed: Seed, 
 
 @pytest.mark.parametrize(
     ("method", "path"),
-    [("PUT", "/v1/projects/shop"), ("DELETE", "/v1/projects/shop"), ("POST", "/v1/projects/shop/rotate-key")],
+    [
+        ("PUT", "/v1/projects/shop"),
+        ("DELETE", "/v1/projects/shop"),
+        ("POST", "/v1/projects/shop/rotate-key"),
+        ("GET", "/v1/projects/shop/keys"),
+        ("DELETE", "/v1/projects/shop/keys/1"),
+    ],
 )
 def test_others_do_none_of_it(server: Server, seed: Seed, people: People, method: str, path: str) -> None:
     before = seed.rows("SELECT * FROM projects")
@@ -214,7 +220,8 @@ def test_a_token_is_made_as_documented_and_works(server: Server, seed: Seed, peo
     assert server.call("GET", "/v1/errors", token=made["token"]).status_code == 200
     status, listed = answer(server, "GET", "/v1/tokens?project_id=shop", people.maker)
     shown = {name: value for name, value in made.items() if name != "token"}
-    assert (status, listed) == (200, [shown | {"last_used_at": now_s, "revoked_at": None}])
+    owner = {"created_by": people.maker_id, "created_by_name": "maker"}
+    assert (status, listed) == (200, [shown | owner | {"last_used_at": now_s, "revoked_at": None}])
     assert made["token"] not in str(seed.rows("SELECT * FROM api_tokens"))
 
 
@@ -295,3 +302,48 @@ def test_deleting_a_project_ends_its_tokens(server: Server, seed: Seed, people: 
     answer(server, "DELETE", "/v1/projects/shop", people.maker)
 
     assert server.call("GET", "/v1/errors", token=token).status_code == 401
+
+
+def test_a_key_is_kept_as_long_as_asked_and_ended_by_its_id(server: Server, seed: Seed, people: People) -> None:
+    seed.db.execute("UPDATE projects SET api_key = ?, key_used_at_ms = ?", ("bloop_" + "ab" * 32, NOW_MS))
+    bumps: list[int] = []
+    server.on_generation = lambda: bumps.append(1)
+    server.now_ms += 5000
+
+    assert answer(server, "POST", "/v1/projects/shop/rotate-key", people.maker, {"keep_days": 7})[0] == 200
+
+    now_s = NOW_MS // 1000
+    current, old = answer(server, "GET", "/v1/projects/shop/keys", people.maker)[1]
+    assert current == {
+        "id": NOW_MS + 5000,
+        "start": key_of(seed, "shop")[:12],
+        "state": "current",
+        "created_at": now_s + 5,
+        "replaced_at": None,
+        "ends_at": None,
+        "last_used_at": None,
+    }
+    assert old == {
+        "id": NOW_MS,
+        "start": "bloop_ababab",
+        "state": "old",
+        "created_at": now_s,
+        "replaced_at": now_s + 5,
+        "ends_at": now_s + 5 + 7 * 86_400,
+        "last_used_at": now_s,
+    }
+    end = f"/v1/projects/shop/keys/{old['id']}"
+    assert answer(server, "DELETE", end, people.maker) == (200, {"ended": NOW_MS})
+    assert answer(server, "DELETE", end, people.maker)[0] == 404
+    states = [key["state"] for key in answer(server, "GET", "/v1/projects/shop/keys", people.maker)[1]]
+    assert (states, len(bumps)) == (["current", "ended"], 2)
+
+
+@pytest.mark.parametrize("days", [-1, 31, 1.5, "7", True, [], 2**70])
+def test_a_wrong_number_of_days_rotates_nothing(server: Server, seed: Seed, people: People, days: Any) -> None:
+    before = key_of(seed, "shop")
+
+    status, said = answer(server, "POST", "/v1/projects/shop/rotate-key", people.maker, {"keep_days": days})
+
+    assert (status, said["path"]) == (400, "keep_days")
+    assert key_of(seed, "shop") == before

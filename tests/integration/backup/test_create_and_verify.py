@@ -171,7 +171,7 @@ def test_another_programs_database_is_refused(tmp_path: Path, folder: Path) -> N
     with contextlib.closing(sqlite3.connect(tmp_path / "other.db")) as db:
         db.execute("CREATE TABLE t (x)")
 
-    with pytest.raises(BackupError, match="not a database of bloop"):
+    with pytest.raises(StorageError, match="is the database of another program"):
         create(tmp_path / "other.db", folder, NOW_MS)
 
 

@@ -15,11 +15,14 @@ import apsw
 import pytest
 
 from bloop.accounts.people.store import create_user
+from bloop.alerts.rules.store import RuleFields, create_rule
+from bloop.auth.scopes import Scope
 from bloop.base import config, credentials
 from bloop.cli.welcome import first_event
 from bloop.db import connection
 from bloop.projects.read import project_keys
 from bloop.projects.tokens.read import find_grant
+from bloop.projects.tokens.store import create_token
 from bloop.ring import Producer, Segment, Spill
 from tests.integration.cli.conftest import SECRET, Run
 
@@ -94,6 +97,26 @@ class TestProject:
 
         assert done.stdout.strip() == keys(db)["default"] != SECRET
         assert ring.generation != before
+
+    def test_an_old_key_is_kept_listed_and_ended(self, run: Run, db: apsw.Connection):
+        first = run("project", "create", "Shop").stdout.strip()
+
+        second = run("project", "rotate-key", "shop", "--keep", "3").stdout.strip()
+
+        listed = json.loads(run("project", "keys", "shop", "--json").stdout)
+        assert [(key["start"], key["state"]) for key in listed] == [(second[:12], "current"), (first[:12], "old")]
+        assert listed[1]["ends_at_ms"] - listed[1]["replaced_at_ms"] == 3 * 86_400_000
+        assert [line.split()[2] for line in run("project", "keys", "shop").stdout.splitlines()[1:]] == [
+            "current",
+            "old",
+        ]
+        assert run("project", "end-key", "shop", str(listed[1]["id"])).exit_code == 0
+        assert db.execute("SELECT count(*) FROM old_keys WHERE key IS NOT NULL").get == 0
+        again = run("project", "end-key", "shop", str(listed[1]["id"]))
+        assert (again.exit_code, again.stderr) == (1, "bloop: old key not found or already ended\n")
+        for days in ("31", "-1"):
+            assert run("project", "rotate-key", "shop", "--keep", days).exit_code == 2
+        assert run("project", "end-key", "shop", str(2**63)).exit_code == 2
 
     def test_key_can_be_rotated_while_nothing_runs(self, run: Run, db: apsw.Connection):
         assert run("project", "rotate-key", "default").exit_code == 0
@@ -212,8 +235,49 @@ class TestUser:
         assert names() == ["ada", "ben"]
         assert run("user", "remove", "ben", "--yes").stderr == "Removed ben\n"
         assert names() == ["ada"]
+        assert run("user", "remove", "ada", "--to", "ada", "--yes").exit_code == 2
         assert run("user", "remove", "eve", "--yes").stderr == "bloop: account 'eve' not found (accounts: ada)\n"
         assert "there must be an admin" in run("user", "remove", "ada", "--yes").stderr
+
+    @pytest.mark.parametrize(
+        ("flags", "said", "owner", "is_valid"),
+        [
+            ((), "1 API token revoked\n1 alert rule left without an owner\n", None, False),
+            (("--to", "ada"), "1 API token revoked\n1 alert rule given to ada\n", "ada", False),
+            (
+                ("--tokens", "keep", "--to", "ada"),
+                "1 API token given to ada\n1 alert rule given to ada\n",
+                "ada",
+                True,
+            ),
+        ],
+    )
+    def test_remove_settles_what_the_account_owned(
+        self,
+        run: Run,
+        database: config.Settings,
+        people: dict[str, str],
+        flags: tuple[str, ...],
+        said: str,
+        owner: str | None,
+        is_valid: bool,
+    ):
+        ben = people["ben"]
+        with closing(connection.open_control(database.database_path)) as db:
+            with connection.immediate(db):
+                made = create_token(
+                    db, name="ci", project_id=1, scopes=[Scope.ERRORS_READ], now_ms=1_700_000_000_000, created_by=ben
+                )
+                rule = RuleFields("new", "new_issue", {})
+                create_rule(db, rule, project_id=1, created_by=ben, now_ms=1_700_000_000_000)
+
+            done = run("user", "remove", "ben", "--yes", *flags)
+
+            assert done.stderr == f"Removed ben\n{said}"
+            owners = db.execute("SELECT created_by FROM alert_rules WHERE name = 'new'").fetchall()
+            assert owners == [(people.get(owner or ""),)]
+            grant = find_grant(db, credentials.token_hash(made.token), 1_700_000_000_000)
+            assert (grant is not None) is is_valid
 
 
 class TestSignIn:

@@ -50,6 +50,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 12, 0, 0)", (project,))
     seed.token(project, "errors:read")
     create_write_key(seed.db, project, WriteKeyKind.DSN, now_ms=0)
+    seed.db.execute("INSERT INTO old_keys VALUES (?, 0, 'hash', 'bloop_', NULL, 0, 0, NULL)", (project,))
     seed.db.execute(
         "INSERT INTO rejections (rejected_at_ms, project_id, outcome, detail, key_prefix, client, user_agent)"
         " VALUES (0, ?, 5, '', '', '', '')",

@@ -12,7 +12,7 @@ from bloop.base.errors import NotFound
 from bloop.db import connection
 from bloop.projects import read as read_projects
 from bloop.projects import store as projects
-from bloop.projects.write_keys.read import list_valid_write_keys, list_write_keys
+from bloop.projects.write_keys.read import list_all_write_keys, list_write_keys
 from bloop.projects.write_keys.store import WriteKeyKind, create_write_key, revoke_write_key
 from tests.seed import NOW_MS, Seed
 
@@ -25,7 +25,7 @@ def seed(tmp_path: Path) -> Iterator[Seed]:
 
 
 def working(seed: Seed) -> list[str]:
-    return [row.key for row in list_valid_write_keys(seed.db)]
+    return [row.key for row in list_all_write_keys(seed.db) if row.revoked_at_ms is None]
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,12 @@ import threading
 
 import pytest
 
+from bloop.base.credentials import token_hash
 from bloop.base.errors import StorageError, UnknownKey
 from bloop.ingest import keys as keys_module
 from bloop.ingest.hmac_signature import SigningKey, sign
-from bloop.ingest.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys
+from bloop.ingest.keys import HASHED_BYTES_MAX, KEYS_TRIED_MAX, ProjectKey, ProjectKeys, WriteKey
+from bloop.records.record import KeyUse, Kind, decode_key_use
 
 A, B = "bloop_" + "a" * 64, "bloop_" + "b" * 64
 SECRET = "the legacy secret"
@@ -24,6 +26,7 @@ class Control:
         self.generation, self.loads, self.now_s = 1, 0, 0.0
         self.trouble: Exception | None = None
         self.default_id: int | None = DEFAULT_ID
+        self.ended: dict[str, int] = {}
 
     def load(self) -> list[ProjectKey]:
         self.loads += 1
@@ -36,7 +39,13 @@ class Control:
 
     def keys(self, secret: str = SECRET) -> ProjectKeys:
         return ProjectKeys(
-            self.load, lambda: self.generation, secret, lambda: self.default_id, monotonic=lambda: self.now_s
+            self.load,
+            lambda: self.generation,
+            secret,
+            lambda: self.default_id,
+            load_ended=lambda: self.ended,
+            monotonic=lambda: self.now_s,
+            now_s=lambda: self.now_s,
         )
 
 
@@ -246,3 +255,84 @@ def test_threads_that_find_no_keys_wait_for_the_one_that_loads(control):
 
     assert answers == [7] * 4
     assert control.loads == 1
+
+
+# Old keys and the use of keys ----------------------------------------------------------------------------------------
+
+OLD = "bloop_" + "0" * 64
+
+
+def test_an_old_key_works_until_it_ends_and_ends_by_itself():
+    control = Control(ProjectKey(7, A), ProjectKey(7, OLD, made_at_ms=1, ends_at_ms=86_400_000))
+    keys = control.keys()
+    assert [keys.verify(claimed, by(claimed), BODY) for claimed in (A, OLD)] == [7, 7]
+    assert keys.verify(None, by(OLD), BODY) == 7
+    loads = control.loads
+
+    control.now_s = 86_399.999
+    assert keys.verify(OLD, by(OLD), BODY) == 7
+    control.now_s = 86_400.0
+
+    with pytest.raises(UnknownKey, match="invalid project key"):
+        keys.verify(OLD, by(OLD), BODY)
+    with pytest.raises(UnknownKey):  # whatever it is signed with
+        keys.verify(OLD, by(SECRET), BODY)
+    assert keys.verify(None, by(OLD), BODY) is None
+    assert keys.verify(A, by(A), BODY) == 7
+    assert control.loads == loads
+
+
+def test_a_key_that_is_current_somewhere_is_an_old_one_nowhere():
+    control = Control(ProjectKey(7, A, ends_at_ms=1), ProjectKey(8, A))
+    control.now_s = 5.0
+
+    assert control.keys().verify(A, by(A), BODY) == 8
+
+
+def test_a_key_that_has_ended_still_says_whose_refusals_they_are():
+    control = Control(ProjectKey(7, A), ProjectKey(7, OLD, ends_at_ms=1000))
+    control.ended = {token_hash(B): 8, token_hash(OLD): 7}
+    keys = control.keys()
+    assert keys.find(B) is None, "nothing is loaded for an attribution"
+    keys.verify(A, by(A), BODY)
+    control.now_s = 2.0
+
+    assert [keys.find(claimed) for claimed in (A, OLD, B, SECRET, "x", "\udcff", None)] == [7, 7, 8] + [None] * 4
+    with pytest.raises(UnknownKey):
+        keys.verify(B, by(B), BODY)
+
+
+def test_a_revoked_write_key_still_says_whose_refusals_they_are():
+    rows = [WriteKey(7, "capture", "good"), WriteKey(8, "capture", "revoked", is_revoked=True)]
+    keys = ProjectKeys(list, lambda: 1, "", lambda: None, load_write_keys=lambda: rows)
+
+    assert keys.authenticate_write_key("capture", "good") == 7
+    with pytest.raises(UnknownKey):
+        keys.authenticate_write_key("capture", "revoked")
+    assert [keys.find_write_key("capture", key) for key in ("good", "revoked", "other")] == [7, 8, None]
+
+
+def test_the_use_of_a_key_is_reported_once_a_minute():
+    control = Control(ProjectKey(7, A, made_at_ms=5), ProjectKey(8, B, made_at_ms=6))
+    keys, reports = control.keys(), []
+    keys.verify(B, by(B), BODY)  # nobody listens yet
+    keys.report_uses_to(lambda form, payload: reports.append((form, decode_key_use(payload))))
+
+    for now_s in (100.0, 100.5, 159.0, 160.0, 160.1):
+        control.now_s = now_s
+        keys.verify(A, by(A), BODY)
+        keys.verify(A, by(SECRET), BODY)
+        keys.verify(A, by("wrong"), BODY)
+        control.change(*control.rows)  # a reload forgets nothing
+
+    assert reports == [(Kind.KEY_USE, KeyUse(7, 100_000, 5)), (Kind.KEY_USE, KeyUse(7, 160_000, 5))]
+
+
+def test_the_use_of_a_key_by_a_client_that_does_not_name_it_is_reported_too():
+    control, reports = Control(ProjectKey(7, A, made_at_ms=5)), []
+    keys = control.keys()
+    keys.report_uses_to(lambda form, payload: reports.append(decode_key_use(payload)))
+
+    assert [keys.verify(None, by(A), BODY) for _ in range(2)] == [7, 7]
+
+    assert reports == [KeyUse(7, 0, 5)]

@@ -21,6 +21,7 @@ def test_kinds_keep_their_numbers():
         "SESSION": 3,
         "TRACE": 5,
         "NOTE": 7,
+        "KEY_USE": 8,
     }
 
 

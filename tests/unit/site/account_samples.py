@@ -50,5 +50,6 @@ def account_pages(shell: Shell, say: Text) -> Iterator[Page]:
         InviteRow("i3", "abcd1234", None, NOW_S - 90, NOW_S - 60, None, None),
     ]
     fresh = FreshLink(say("Invitation"), say("Shown once"), say(f"{ORIGIN}/auth/login?invite=x"))
-    yield people_page(shell, people, invites, my_id="u1", fresh=fresh, notice="role", now_ms=NOW_MS)
-    yield people_page(shell, [], [], my_id="operator", fresh=None, notice="", now_ms=NOW_MS)
+    belongings = {"u2": {"tokens": 2, "rules": 1, "issues": 3}}
+    yield people_page(shell, people, belongings, invites, my_id="u1", fresh=fresh, notice="role", now_ms=NOW_MS)
+    yield people_page(shell, [], {}, [], my_id="operator", fresh=None, notice="", now_ms=NOW_MS)

@@ -15,7 +15,7 @@ from bloop.ledger.pages import LedgerSpan, ledger_page
 from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.onboarding.pages import setup_page
 from bloop.projects.pages import project_page, projects_page
-from bloop.projects.read import ProjectContents, ProjectRow
+from bloop.projects.read import KeyState, KeySummary, ProjectContents, ProjectRow
 from bloop.projects.tokens.contexts import FreshToken
 from bloop.projects.tokens.pages import TokenForm, TokenRows, tokens_page
 from bloop.projects.tokens.read import TokenRow
@@ -35,9 +35,29 @@ def a_project(say: Text, slug: str = "shop", **changes: object) -> ProjectRow:
 
 def a_token(say: Text, token_id: str = "t1", **changes: object) -> TokenRow:
     row = TokenRow(
-        token_id, say("CI"), "bloop_tk_abcdefg", 1, "id-shop", "errors:read", "u1", NOW_S - 9, None, None, None
+        token_id,
+        say("CI"),
+        "bloop_tk_abcdefg",
+        1,
+        "id-shop",
+        "errors:read",
+        "u1",
+        say("ada"),
+        NOW_S - 9,
+        None,
+        None,
+        None,
     )
     return row._replace(**changes)  # type: ignore[arg-type]
+
+
+def some_keys(say: Text, slug: str) -> list[KeySummary]:
+    start = "" if slug == "default" else say("bloop_3f81a2")
+    return [
+        KeySummary(NOW_MS - 9, start, KeyState.CURRENT, None, None, None),
+        KeySummary(NOW_MS - 99, start, KeyState.OLD, NOW_MS - 9, NOW_MS + 9, NOW_MS - 10),
+        KeySummary(NOW_MS - 999, start, KeyState.ENDED, NOW_MS - 99, NOW_MS - 9, None),
+    ]
 
 
 def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
@@ -52,10 +72,11 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     )  # fmt: skip
     for row, may_manage in ((rows[0], True), (rows[1], True), (rows[0], False)):
         yield project_page(
-            shell, row, ProjectContents(1, 2, 3, 4), people, may_manage=may_manage, is_admin=True, notice="renamed",
+            shell, row, ProjectContents(1, 2, 3, 4), some_keys(say, row.slug), people,
+            may_manage=may_manage, is_admin=True, notice="renamed",
             problem=say("No"), now_ms=NOW_MS,
         )  # fmt: skip
-    yield from _tokens(shell, say, rows, people)
+    yield from _tokens(shell, say, rows)
     for key, arrived, may_manage in (("", "", True), (KEY, "", True), ("", "/issues/SHOP-1", False)):
         yield setup_page(
             shell, rows[0], key=key, key_made_at_ms=7, may_manage=may_manage, origin=ORIGIN, arrived_href=arrived,
@@ -68,15 +89,15 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     yield system_page(shell, [*Reason, RING_PRESSURE, LIMIT_NEAR], vitals)
 
 
-def _tokens(shell: Shell, say: Text, rows: list[ProjectRow], people: dict[str, str]) -> Iterator[Page]:
+def _tokens(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
     tokens = [
         (a_token(say, last_used_at=NOW_S), True),
         (a_token(say, "t2", expires_at=NOW_S - 99), True),
-        (a_token(say, "t3", revoked_at=NOW_S, created_by=None), True),
+        (a_token(say, "t3", revoked_at=NOW_S, created_by=None, created_by_name=None), True),
     ]
     fresh = FreshToken(say("Token"), say("Shown once"), "bloop_tk_x", say("curl"))
     yield tokens_page(
-        shell, TokenRows(tokens, rows, {1: say("Shop")}, people),
+        shell, TokenRows(tokens, rows, {1: say("Shop")}),
         TokenForm({"name": say("CI"), "errors:write": "on"}, say("No"), fresh),
         chosen="shop", is_admin=True, notice="revoked", now_ms=NOW_MS,
     )  # fmt: skip

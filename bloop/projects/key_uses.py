@@ -1,0 +1,60 @@
+"""Stores when a project's keys were last used, as the ingest workers report it: at most once a minute for each key."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Sequence
+
+from bloop.base.outcomes import Category
+from bloop.db.engine import Db
+from bloop.pipeline.signals import Signal
+from bloop.records.record import KeyUse, Kind, decode_key_use
+
+# A report may come late, from a spill: after newer ones, or for a key that was replaced meanwhile.
+_USED_CURRENT = """
+UPDATE projects
+   SET key_used_at_ms = max(coalesce(key_used_at_ms, 0), :used_at_ms)
+ WHERE id = :project_id AND coalesce(key_made_at_ms, created_at_ms) = :made_at_ms
+"""
+_USED_OLD = """
+UPDATE old_keys
+   SET used_at_ms = max(coalesce(used_at_ms, 0), :used_at_ms)
+ WHERE project_id = :project_id AND made_at_ms = :made_at_ms
+"""
+
+
+class KeyUseStore:
+    """A `bloop.pipeline.kinds.KindStore` without counters."""
+
+    kind = Kind.KEY_USE
+    category = Category.EVENT  # counted in no category
+    is_counted = False
+    unsettled = 0
+
+    def __init__(self, db: Db) -> None:
+        self._db = db
+
+    def decode(self, payload: bytes, version: int) -> KeyUse:
+        return decode_key_use(payload, version)
+
+    def insert(self, records: Sequence[KeyUse]) -> list[Signal]:
+        for use in records:
+            bindings = {
+                "project_id": use.project_id,
+                "made_at_ms": use.key_made_at_ms,
+                "used_at_ms": use.received_at_ms,
+            }
+            self._db.execute(_USED_CURRENT, bindings)
+            if not self._db.changes():
+                self._db.execute(_USED_OLD, bindings)
+        return []
+
+    def hold(self) -> None:
+        """Nothing is counted."""
+
+    def settle(self, projects: Container[int]) -> list[Signal]:
+        return []
+
+    def commit(self, *, is_settled: bool) -> None:
+        """Nothing is remembered."""
+
+    rollback = recover = hold

@@ -1,0 +1,1 @@
+"""Keys that a project had before its current one."""
