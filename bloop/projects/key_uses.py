@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Sequence
 
+from bloop.base.config import ProjectLimits
 from bloop.base.outcomes import Category
 from bloop.db.engine import Db
 from bloop.pipeline.signals import Signal
@@ -30,7 +31,7 @@ class KeyUseStore:
     is_counted = False
     unsettled = 0
 
-    def __init__(self, db: Db) -> None:
+    def __init__(self, db: Db, limits: ProjectLimits) -> None:
         self._db = db
 
     def decode(self, payload: bytes, version: int) -> KeyUse:
