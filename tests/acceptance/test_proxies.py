@@ -23,8 +23,11 @@ import pytest
 import trustme
 
 from tests.acceptance.harness import Answer, BloopServer, event, free_port, signed
+from tests.hostile.latency import Request, measure, worst_ratio
+from tests.hostile.ordinary import SETTLE_S, long_answer
+from tests.hostile.slow_clients import Kind, attacking, plan_of
 from tests.tools import tool
-from tests.waiting import until
+from tests.waiting import fastest, until
 
 ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "docs/proxies"
@@ -250,6 +253,27 @@ def test_live_events_pass_at_once_and_resume(proxy: Proxy):
     with closing(listen(first)) as sock:
         again = read_until(sock, "event: issue.new")
     assert f"id: {first}\nevent" not in again
+
+
+@pytest.mark.parametrize("kind", [Kind.SLEEPY_BODY, Kind.NEVER_READS, Kind.SLOW_INGEST], ids=lambda kind: kind.name)
+def test_slow_clients_delay_nobody_behind_the_proxy(proxy: Proxy, kind: Kind):
+    cookie = {"Cookie": f"bloop_session={proxy.server.session()}"}
+    raw = json.dumps(event()).encode()
+    requests: dict[str, Request] = {
+        "/health": lambda: proxy.request("GET", "/health").status,
+        "a page": lambda: proxy.request("GET", "/", headers=cookie).status,
+        "ingest": lambda: proxy.request("POST", "/v1/ingest", raw, signed(raw, proxy.server.secret)).status,
+    }
+    plan = plan_of(kind, long_answer(proxy.server))
+    measure(requests, 0.5)
+
+    def attempt() -> float:
+        before = measure(requests, 2.0)
+        with attacking(plan, 50, proxy.connect):
+            measure(requests, SETTLE_S)
+            return worst_ratio(before, measure(requests, 2.0))
+
+    assert fastest(attempt, within_s=2.0) <= 2.0
 
 
 @pytest.mark.faults
