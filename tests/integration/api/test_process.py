@@ -12,10 +12,10 @@ import falcon
 import pytest
 
 from bloop.base.config import Database as DatabaseSettings
+from bloop.base.security_headers import CONTENT_SECURITY_POLICY
 from bloop.db import connection
 from bloop.health.model import WRITER_STALE_MS
 from bloop.ring.segment import WriterState
-from bloop.site.middleware import CONTENT_SECURITY_POLICY
 from tests.integration.api.conftest import RP_ORIGIN, WELL, Server, settings_for
 from tests.seed import NOW_MS, Seed, many_issues
 
