@@ -23,6 +23,9 @@ import pytest
 import trustme
 
 from tests.acceptance.harness import Answer, BloopServer, event, free_port, signed
+from tests.hostile.latency import Request
+from tests.hostile.ordinary import long_answer
+from tests.hostile.slow_clients import WORSE_MAX, Kind, connector, plan_of, times_slower
 from tests.tools import tool
 from tests.waiting import until
 
@@ -55,6 +58,10 @@ class Proxy:
     def connect(self, source: str = CLIENT) -> ssl.SSLSocket:
         raw = socket.create_connection(("127.0.0.1", self.port), 10, (source, 0))
         return self._tls.wrap_socket(raw, server_hostname=NAME)
+
+    def connect_slowly(self, source: str) -> ssl.SSLSocket:
+        """With a small receive buffer."""
+        return self._tls.wrap_socket(connector(self.port)(source), server_hostname=NAME)
 
     def request(
         self, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
@@ -250,6 +257,19 @@ def test_live_events_pass_at_once_and_resume(proxy: Proxy):
     with closing(listen(first)) as sock:
         again = read_until(sock, "event: issue.new")
     assert f"id: {first}\nevent" not in again
+
+
+@pytest.mark.parametrize("kind", [Kind.SLEEPY_BODY, Kind.NEVER_READS, Kind.SLOW_INGEST], ids=lambda kind: kind.name)
+def test_slow_clients_delay_nobody_behind_the_proxy(proxy: Proxy, kind: Kind):
+    cookie = {"Cookie": f"bloop_session={proxy.server.session()}"}
+    raw = json.dumps(event()).encode()
+    requests: dict[str, Request] = {
+        "/health": lambda: proxy.request("GET", "/health").status,
+        "a page": lambda: proxy.request("GET", "/", headers=cookie).status,
+        "ingest": lambda: proxy.request("POST", "/v1/ingest", raw, signed(raw, proxy.server.secret)).status,
+    }
+
+    assert times_slower(requests, plan_of(kind, long_answer(proxy.server)), 50, proxy.connect_slowly) <= WORSE_MAX
 
 
 @pytest.mark.faults

@@ -13,8 +13,8 @@ import click
 
 from tests.acceptance.harness import BloopServer
 from tests.hostile.latency import measure, worst_ratio
-from tests.hostile.ordinary import SETTLE_S, long_answer, ordinary_requests
-from tests.hostile.slow_clients import Kind, attacking, connector, plan_of
+from tests.hostile.ordinary import long_answer, ordinary_requests
+from tests.hostile.slow_clients import SETTLE_S, Kind, attacking, connector, plan_of
 
 COUNTS = {kind: 1000 if kind is Kind.HALF_HEADS else 50 for kind in Kind}
 

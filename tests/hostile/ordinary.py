@@ -11,8 +11,6 @@ from contextlib import closing
 from tests.acceptance.harness import BloopServer, event, signed
 from tests.hostile.latency import FAILED_MS, Request
 
-SETTLE_S = 2.0  # an attack begins with work: as many answers as the kernel holds
-
 
 def long_answer(server: BloopServer) -> str:
     """The path of the stylesheet, 32 KB, which needs no credential."""

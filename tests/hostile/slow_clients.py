@@ -9,15 +9,21 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from enum import StrEnum
 from typing import NamedTuple
+
+from tests.hostile.latency import Request, measure, worst_ratio
+from tests.waiting import fastest
 
 Connect = Callable[[str], socket.socket]  # from a source address
 
 ADDRESSES = [f"127.0.9.{n}" for n in range(1, 9)]  # all of 127.0.0.0/8 is this machine; more than one, so no cap helps
 HOST = "errors.example.com"  # as the shipped proxies' configurations know it
 RENEWED_PER_S_MAX = 100  # an attacker that only connects measures the kernel
+WORSE_MAX = 2.0
+MEASURED_S = 2.0
+SETTLE_S = 2.0
 _LOOK_EVERY_S = 0.05
 _RECEIVE_BUFFER_BYTES = 4096
 
@@ -163,3 +169,16 @@ def attacking(plan: Plan, count: int, connect: Connect) -> Iterator[Attack]:
         yield attack
     finally:
         attack.stop()
+
+
+def times_slower(requests: Mapping[str, Request], plan: Plan, count: int, connect: Connect) -> float:
+    """The worst 99th percentile of ordinary requests while `count` slow clients are there, in terms of the undisturbed.
+
+    An attack begins with work that any client may ask for, as many answers as kernels and proxies hold; what counts is
+    how it is once that is done, and as long as the attack goes on.
+    """
+    measure(requests, 0.5)
+    before = measure(requests, MEASURED_S)
+    with attacking(plan, count, connect):
+        measure(requests, SETTLE_S)
+        return fastest(lambda: worst_ratio(before, measure(requests, MEASURED_S)), within_s=WORSE_MAX, tries_max=8)

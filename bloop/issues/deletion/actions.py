@@ -8,7 +8,7 @@ DELETION-2  Up to AT_ONCE_MAX issues are gone when the answer comes. More are pu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 from bloop.auth.principal import Principal
 from bloop.db.engine import Db
@@ -18,7 +18,9 @@ from bloop.issues.deletion.read import matching_ids
 from bloop.issues.read import IssueFilter, IssueRow, find_issues
 from bloop.issues.status.audit import Actor
 from bloop.projects.read import visible_projects
-from bloop.site.deps import Deps
+
+if TYPE_CHECKING:  # commands use this module too, without what only pages need
+    from bloop.site.deps import Deps
 
 T = TypeVar("T")
 

@@ -14,12 +14,12 @@ import pytest
 
 from bloop.base.config import Database as DatabaseSettings
 from bloop.base.reasons import Reason
+from bloop.base.security_headers import CONTENT_SECURITY_POLICY
 from bloop.db import connection
 from bloop.health.model import WRITER_STALE_MS
 from bloop.processes.read import RETENTION
 from bloop.processes.store import store_heartbeat
 from bloop.ring.segment import WriterState
-from bloop.site.middleware import CONTENT_SECURITY_POLICY
 from tests.integration.api.conftest import RP_ORIGIN, WELL, Server, settings_for
 from tests.seed import NOW_MS, Seed, many_issues
 

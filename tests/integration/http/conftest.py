@@ -45,7 +45,7 @@ worker_class = make_dashboard_worker(
 class Gunicorn:
     """One Gunicorn master with its workers. Its listening socket exists before it does, so clients never race it."""
 
-    def __init__(self, folder: Path, name: str, settings: str, extra: str = "") -> None:
+    def __init__(self, folder: Path, name: str, settings: str, extra: str = "", app: str = "app") -> None:
         self._config = folder / f"{name}.conf.py"
         self._log = folder / f"{name}.log"
         self._workers: list[psutil.Process] = []
@@ -53,7 +53,14 @@ class Gunicorn:
             self.port: int = listener.getsockname()[1]
             bind = f'bind = "fd://{listener.fileno()}"\n'
             self._config.write_text(_COMMON + bind + settings + extra)
-            command = [sys.executable, "-m", "gunicorn", "-c", str(self._config), "tests.integration.http.echo_app:app"]
+            command = [
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "-c",
+                str(self._config),
+                f"tests.integration.http.echo_app:{app}",
+            ]
             with self._log.open("ab") as log:
                 self._process = subprocess.Popen(
                     command, cwd=ROOT, pass_fds=[listener.fileno()], stdout=log, stderr=log, stdin=subprocess.DEVNULL
@@ -129,9 +136,9 @@ def start_dashboard(folder: Path) -> Iterator[Start]:
     """A function that starts a dashboard server and waits until clients can be handed to it."""
     servers: list[Gunicorn] = []
 
-    def start(limits: str = "", extra: str = "", handoff: str = "handoff.sock") -> Gunicorn:
+    def start(limits: str = "", extra: str = "", handoff: str = "handoff.sock", app: str = "app") -> Gunicorn:
         settings = _DASHBOARD.format(limits=limits, handoff_path=str(folder / handoff), folder=str(folder))
-        servers.append(Gunicorn(folder, f"dashboard{len(servers)}", settings, extra))
+        servers.append(Gunicorn(folder, f"dashboard{len(servers)}", settings, extra, app))
         with servers[-1].wire() as wire:
             assert wire.get("/page").status == 200
         return servers[-1]

@@ -14,6 +14,7 @@ from threading import Event
 from types import FrameType
 from typing import Any
 
+from bloop.http.dashboard_server import DashboardApp
 from tests.integration.http.wire import PATIENCE_S
 
 Environ = dict[str, Any]
@@ -113,11 +114,12 @@ def stream(environ: Environ, start_response: Callable[..., Any]) -> Iterable[byt
 
 
 def until_stopping(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-    """Works until the worker says it is stopping."""
-    Path(environ["QUERY_STRING"]).touch()
+    """Makes a file and works until that is removed, or the worker says it is stopping."""
+    file = Path(environ["QUERY_STRING"])
+    file.touch()
     deadline_s = time.monotonic() + PATIENCE_S
     pace = Event()  # never set: only the timeout ends a wait
-    while not environ["bloop.is_stopping"]() and time.monotonic() < deadline_s:
+    while file.exists() and not environ["bloop.is_stopping"]() and time.monotonic() < deadline_s:
         pace.wait(0.01)
     return echo(environ, start_response)
 
@@ -143,3 +145,10 @@ ROUTES: dict[str, Callable[..., Iterable[bytes]]] = {
     "until-stopping": until_stopping,
     "note": note,
 }
+
+
+def body_bytes_max(method: str, path: bytes) -> int:
+    return 0 if method == "GET" else 100_000
+
+
+dashboard = DashboardApp(app, body_bytes_max, probe_paths=frozenset({"/probe"}))
