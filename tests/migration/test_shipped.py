@@ -23,7 +23,7 @@ APPLIED = {
     "0012_limits": "272494b6dfa66a5bfe509f0865a40998a57616e731cefad759c0ea13a321307e",
     "0013_key_rotation": "a1fd401c23e9a2580e6b133e0c4fbb8db6c8dafdd47f54d85e96ce44872fc2df",
     "0014_project_options": "812aa90757f1c4f9fe650c890ad5d3e5dbc7ab24813cdf523c6581e53680fda9",
-    "0015_issue_retention": "4f6d658b1bb2ced8249882b79e9314841bce297aabc16e4b36cd5db031d2c984",
+    "0015_issue_retention": "7d139af09a9741f344706c0b466ca9991bd97defba6cb0e8163c015e4b9c3e6e",
 }
 
 
