@@ -14,6 +14,7 @@ from typing import NamedTuple
 import apsw
 import msgspec
 
+from benchmarks.names import add_names
 from bloop.accounts.links import store as login_links
 from bloop.base.clock import DAY_MS, now_ms
 from bloop.base.config import NO_LIMITS
@@ -68,11 +69,15 @@ class Dataset(NamedTuple):
     deep_place: tuple[int, str, int]  # last seen, status, id of the last issue of page 499
     release: str
     environment: str
+    crowded_fingerprint: str = ""  # of the issue with every release, where there are `names`
 
 
-def build(path: Path, events: int, issues: int, *, span_ms: int = SPAN_MS) -> Dataset:
+def build(
+    path: Path, events: int, issues: int, *, span_ms: int = SPAN_MS, names: int = 0, more_issues: int = 0
+) -> Dataset:
     """Make the database at `path`, which must not exist, and the credentials to read it with. Its events were received
-    over the last `span_ms`."""
+    over the last `span_ms`. With `names`, so many releases, environments and routes come on top, and `more_issues`
+    issues that name them (benchmarks/names.py)."""
     migrate.migrate(path, now_ms())
     with closing(connection.open_writer(path)) as db:
         projects.ensure_default_project(db, SECRET, now_ms())
@@ -86,9 +91,10 @@ def build(path: Path, events: int, issues: int, *, span_ms: int = SPAN_MS) -> Da
                 db, name="bench", project_id=project_id, scopes=("errors:read",), now_ms=now_ms()
             ).token
             login_token = login_links.create_login_link(db, now_ms=now_ms(), ttl_s=LINK_TTL_S)
+        crowded = add_names(db, project_id, names=names, issues=more_issues) if names else ""
         db.execute("PRAGMA optimize")
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        return _describe(db, project_id, token, login_token)
+        return _describe(db, project_id, token, login_token)._replace(crowded_fingerprint=crowded)
 
 
 def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str) -> Dataset:

@@ -64,7 +64,14 @@ def main() -> int:
     with tempfile.TemporaryDirectory(dir=arguments.folder) as name:
         folder = Path(name)
         console.print(f"building {arguments.events:,} events of {arguments.issues:,} issues")
-        data = dataset.build(folder / "bloop.db", arguments.events, arguments.issues)
+        data = dataset.build(
+            folder / "bloop.db",
+            arguments.events,
+            arguments.issues,
+            names=arguments.names,
+            more_issues=arguments.more_issues,
+        )
+        console.print("measuring")
         with BenchInstance(folder) as instance, closing(connect(instance.port)) as connection:
             headers = {"Cookie": sign_in(connection, data.login_token), "Accept": "text/html"}
             groups = {name: _measure(connection, paths, headers, arguments.repeats) for name, paths in _paths(data)}
@@ -88,7 +95,34 @@ def _paths(data: Dataset) -> Iterator[tuple[str, list[str]]]:
     )
     yield "issue page", [f"/issues/{hot}", f"/issues/{cold}"]
     yield "issue as Markdown", [f"/issues/{hot}.md", f"/issues/{cold}.md"]
+    if data.crowded_fingerprint:
+        yield from _paths_of_names(quote(data.crowded_fingerprint))
     yield "search", [IssueView(q=q, tab=tab).href for q in SEARCHES for tab in (Tab.OPEN, Tab.ALL)]
+
+
+def _paths_of_names(crowded: str) -> Iterator[tuple[str, list[str]]]:
+    """Pages and answers that read lists of names, or are about an issue with every release."""
+    yield "an issue with every release", [f"/issues/{crowded}", f"/issues/{crowded}.md"]
+    yield (
+        "filters by a name",
+        [
+            IssueView(tab=Tab.ALL, release="r77").href,
+            IssueView(tab=Tab.ALL, environment="e77").href,
+            IssueView(tab=Tab.ALL, route="/r/77").href,
+            IssueView(tab=Tab.ALL, release="r77", environment="e77").href,
+        ],
+    )
+    yield (
+        "lists of names",
+        [
+            "/v1/stats",
+            "/v1/trends?hours=72",
+            "/v1/errors?limit=50",
+            f"/v1/errors/{crowded}",
+            f"/v1/errors/{crowded}/trend",
+        ],
+    )
+    yield "other pages", ["/settings/alerts/new", "/settings/storage", "/issues/delete?tab=all"]
 
 
 def _measure(
@@ -126,6 +160,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.pages", description=__doc__.partition("\n")[0])
     parser.add_argument("--issues", type=int, default=100_000)
     parser.add_argument("--events", type=int, default=300_000)
+    parser.add_argument("--names", type=int, default=0, help="releases, environments and routes on top, of each")
+    parser.add_argument("--more-issues", type=int, default=1_000_000, help="issues on top, where there are --names")
     parser.add_argument("--repeats", type=int, default=20)
     parser.add_argument("--folder", type=Path, default=None, help="a folder on a disk; a temporary one by default")
     return parser.parse_args()

@@ -12,13 +12,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+import orjson
+
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
 from bloop.issues.status.model import Status
+from bloop.releases.read import list_releases
 
 ROWS_PER_ISSUE_MAX = 1000  # shown of one issue: the most recent releases
+ROWS_READ_MAX = 3000  # to choose them from
 
 
 class AggregateSort(StrEnum):
@@ -117,10 +121,22 @@ _SELECT_BY_IDS = f"""{_COLUMNS}
   JOIN issues AS i ON i.id = a.issue_id
   JOIN projects AS p ON p.id = i.project_id
 """
-# Served by the UNIQUE (issue_id, release, environment) index.
-_SELECT_OF_ISSUES = f"""{_COLUMNS}
+# Served by aggregates_by_issue (issue_id, release, environment).
+_SELECT_IDS_OF_ISSUES = """
+SELECT a.id FROM json_each(:issue_ids) AS wanted JOIN aggregates AS a ON a.issue_id = wanted.value LIMIT :rows_max
+"""
+_SELECT_IDS_OF_RELEASES = """
+SELECT a.id
   FROM json_each(:issue_ids) AS wanted
-  JOIN aggregates AS a ON a.issue_id = wanted.value
+ CROSS JOIN json_each(:names) AS n
+ CROSS JOIN aggregates AS a
+ WHERE a.issue_id = wanted.value AND a.release = n.value
+ LIMIT :rows_max
+"""
+_SELECT_PROJECT_IDS = "SELECT DISTINCT project_id FROM issues WHERE id IN (SELECT value FROM json_each(:issue_ids))"
+_SELECT_LATEST = f"""{_COLUMNS}
+  FROM json_each(:ids) AS wanted
+  JOIN aggregates AS a ON a.id = wanted.value
   JOIN issues AS i ON i.id = a.issue_id
   JOIN projects AS p ON p.id = i.project_id
  ORDER BY a.last_seen_ms DESC, a.id DESC
@@ -168,9 +184,19 @@ def list_aggregates(
 
 
 def of_issues(db: Db, issue_ids: Sequence[int]) -> list[AggregateRow]:
-    """The aggregates of these issues, last seen first, at most ROWS_PER_ISSUE_MAX."""
-    bindings = {"issue_ids": ids_json(issue_ids), "limit": ROWS_PER_ISSUE_MAX}
-    return [AggregateRow(*row) for row in db.execute(_SELECT_OF_ISSUES, bindings)]
+    """The aggregates of these issues, last seen first, at most ROWS_PER_ISSUE_MAX.
+
+    Of issues with more than ROWS_READ_MAX they are those of the releases that the project had last.
+    """
+    bindings = {"issue_ids": ids_json(issue_ids)}
+    ids = [row[0] for row in db.execute(_SELECT_IDS_OF_ISSUES, bindings | {"rows_max": ROWS_READ_MAX + 1})]
+    if len(ids) > ROWS_READ_MAX:
+        projects = [row[0] for row in db.execute(_SELECT_PROJECT_IDS, bindings)]
+        names = orjson.dumps(list_releases(db, projects)).decode()
+        wanted = bindings | {"names": names, "rows_max": ROWS_READ_MAX}
+        ids = [row[0] for row in db.execute(_SELECT_IDS_OF_RELEASES, wanted)] or ids
+    latest = db.execute(_SELECT_LATEST, {"ids": ids_json(ids), "limit": ROWS_PER_ISSUE_MAX})
+    return [AggregateRow(*row) for row in latest]
 
 
 def _conditions(aggregate_filter: AggregateFilter) -> tuple[list[str], dict[str, Any]]:

@@ -80,11 +80,12 @@ _PURGE_PROJECT_HOURS = """
 DELETE FROM project_hours WHERE (project_id, hour_ms, source) IN (
     SELECT project_id, hour_ms, source FROM project_hours WHERE project_id = :project_id LIMIT :rows_max)
 """
-_PRUNE_PROJECT_HOURS = """
-DELETE FROM project_hours WHERE (project_id, hour_ms, source) IN (
-    SELECT h.project_id, h.hour_ms, h.source
-      FROM projects AS p CROSS JOIN project_hours AS h
-     WHERE h.project_id = p.id AND h.hour_ms < :before_ms
+_PURGE_FINGERPRINT_HOURS = """
+DELETE FROM fingerprint_hours WHERE (fingerprint_id, hour_ms) IN (
+    SELECT h.fingerprint_id, h.hour_ms
+      FROM json_each(:ids) AS i
+      JOIN fingerprints AS f ON f.issue_id = i.value
+      JOIN fingerprint_hours AS h ON h.fingerprint_id = f.id
      LIMIT :rows_max)
 """
 _PURGE_ROUTE_COUNTS = """
@@ -146,6 +147,7 @@ TABLES = (
         purge=(_PURGE_HOURLY_COUNTS,),
         purge_by=PurgeBy.ISSUE,
     ),
+    Table(name="fingerprint_hours", purge=(_PURGE_FINGERPRINT_HOURS,), purge_by=PurgeBy.ISSUE),
     Table(
         name="aggregates",
         label="Issues by release and environment",
@@ -171,7 +173,7 @@ TABLES = (
         keep=Keep.HOURS,
         prune=_PRUNE_PROJECT_HOURLY_COUNTS,
     ),
-    Table(name="project_hours", purge=(_PURGE_PROJECT_HOURS,), keep=Keep.HOURS, prune=_PRUNE_PROJECT_HOURS),
+    Table(name="project_hours", purge=(_PURGE_PROJECT_HOURS,)),
     Table(name="route_counts", purge=(_PURGE_ROUTE_COUNTS,)),
     Table(name="status_counts", purge=(_PURGE_STATUS_COUNTS,)),
     Table(name="firing_counts", purge=(_PURGE_FIRING_COUNTS,)),

@@ -23,7 +23,7 @@ APPLIED = {
     "0012_limits": "7a2b8ae2d5a446626590d1d1d55f9bab9f9efc7b1cf37e903a7138fb37316e86",
     "0013_key_rotation": "73282a46062897b1aad5fe94726acf4f3752d035d4ea3fc606b9665f0c9d341d",
     "0014_project_options": "5c75e5739b4284bf68b86080f36bf84dd59e2ec998a3566a4e09345a0b086c80",
-    "0015_issue_retention": "4f6d658b1bb2ced8249882b79e9314841bce297aabc16e4b36cd5db031d2c984",
+    "0015_issue_retention": "7d139af09a9741f344706c0b466ca9991bd97defba6cb0e8163c015e4b9c3e6e",
 }
 
 

@@ -54,11 +54,13 @@ END;
 -- Lists of names read their newest, or those with the most events, and end there.
 CREATE INDEX releases_by_last_seen ON releases (project_id, last_seen_ms);
 CREATE INDEX releases_by_first_seen ON releases (project_id, first_seen_ms);
+CREATE INDEX releases_of_name ON releases (project_id, release, first_seen_ms);
 CREATE INDEX releases_by_environment ON releases (project_id, environment, last_seen_ms);
 CREATE INDEX route_counts_by_events ON route_counts (project_id, event_count);
 
--- Events of a project by hour and source, whatever releases and environments they named: a row for each source, where
--- project_hourly_counts has one for each of their names. Kept by the triggers, pruned with the hours.
+-- Trends, whatever releases and environments events named: a row per hour (and source) where hourly_counts and
+-- project_hourly_counts have one for each combination of names. Kept by the triggers. Retention and purging remove whole
+-- hours, so the first row that goes takes the sum along.
 CREATE TABLE project_hours (
     project_id  INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
     hour_ms     INTEGER NOT NULL,
@@ -75,4 +77,27 @@ END;
 CREATE TRIGGER project_hours_raised AFTER UPDATE OF event_count ON project_hourly_counts BEGIN
     UPDATE project_hours SET event_count = event_count + new.event_count - old.event_count
      WHERE project_id = new.project_id AND hour_ms = new.hour_ms AND source = new.source;
+END;
+CREATE TRIGGER project_hours_removed AFTER DELETE ON project_hourly_counts BEGIN
+    DELETE FROM project_hours WHERE project_id = old.project_id AND hour_ms = old.hour_ms AND source = old.source;
+END;
+
+CREATE TABLE fingerprint_hours (
+    fingerprint_id INTEGER NOT NULL,
+    hour_ms        INTEGER NOT NULL,
+    event_count    INTEGER NOT NULL,
+    PRIMARY KEY (fingerprint_id, hour_ms)
+) WITHOUT ROWID;
+INSERT INTO fingerprint_hours
+SELECT fingerprint_id, hour_ms, sum(event_count) FROM hourly_counts GROUP BY 1, 2 ORDER BY 1, 2;
+CREATE TRIGGER fingerprint_hours_added AFTER INSERT ON hourly_counts BEGIN
+    INSERT INTO fingerprint_hours VALUES (new.fingerprint_id, new.hour_ms, new.event_count)
+        ON CONFLICT DO UPDATE SET event_count = event_count + new.event_count;
+END;
+CREATE TRIGGER fingerprint_hours_raised AFTER UPDATE OF event_count ON hourly_counts BEGIN
+    UPDATE fingerprint_hours SET event_count = event_count + new.event_count - old.event_count
+     WHERE fingerprint_id = new.fingerprint_id AND hour_ms = new.hour_ms;
+END;
+CREATE TRIGGER fingerprint_hours_removed AFTER DELETE ON hourly_counts BEGIN
+    DELETE FROM fingerprint_hours WHERE fingerprint_id = old.fingerprint_id AND hour_ms = old.hour_ms;
 END;

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import orjson
+
 from bloop.base.clock import DAY_MS, minute_of
 from bloop.base.outcomes import Outcome
 from bloop.db.engine import Db, ids_json
@@ -16,6 +18,7 @@ from bloop.issues.status.model import OPEN
 from bloop.ledger.read import outcomes_since
 
 TOP_ROUTES = 10
+ROUTES_COMPARED = 50  # of each project
 
 
 class HourCount(NamedTuple):
@@ -35,12 +38,12 @@ class Stats(NamedTuple):
     top_routes: list[RouteCount]
 
 
-# Served by the primary key (fingerprint_id, hour_ms, …).
+# Served by the primary key (fingerprint_id, hour_ms): a row per hour, whatever releases events name.
 _SELECT_OF_ISSUES = """
 SELECT h.hour_ms, sum(h.event_count)
   FROM json_each(:issue_ids) AS wanted
   JOIN fingerprints AS f ON f.issue_id = wanted.value
-  JOIN hourly_counts AS h ON h.fingerprint_id = f.id AND h.hour_ms >= :since_ms
+  JOIN fingerprint_hours AS h ON h.fingerprint_id = f.id AND h.hour_ms >= :since_ms
  GROUP BY h.hour_ms
  ORDER BY h.hour_ms
 """
@@ -48,22 +51,32 @@ _SELECT_BY_ISSUE = """
 SELECT f.issue_id, h.hour_ms, sum(h.event_count)
   FROM json_each(:issue_ids) AS wanted
   JOIN fingerprints AS f ON f.issue_id = wanted.value
-  JOIN hourly_counts AS h ON h.fingerprint_id = f.id AND h.hour_ms >= :since_ms
+  JOIN fingerprint_hours AS h ON h.fingerprint_id = f.id AND h.hour_ms >= :since_ms
  GROUP BY f.issue_id, h.hour_ms
  ORDER BY f.issue_id, h.hour_ms
 """
-# Served by the primary key (project_id, hour_ms, …).
+# Served by the primary key (project_id, hour_ms, source): a row per source, whatever releases events name.
 _SELECT_OF_PROJECTS = """
 SELECT h.hour_ms, sum(h.event_count)
   FROM json_each(:project_ids) AS wanted
-  JOIN project_hourly_counts AS h ON h.project_id = wanted.value AND h.hour_ms >= :since_ms
+  JOIN project_hours AS h ON h.project_id = wanted.value AND h.hour_ms >= :since_ms
  GROUP BY h.hour_ms
  ORDER BY h.hour_ms
+"""
+# Clients invent routes, so only the first of each project are compared; served by route_counts_by_events.
+_SELECT_ROUTES = """
+SELECT route
+  FROM route_counts INDEXED BY route_counts_by_events
+ WHERE project_id = :project_id
+ ORDER BY event_count DESC, route DESC
+ LIMIT :limit
 """
 _SELECT_TOP_ROUTES = """
 SELECT r.route, sum(r.event_count) AS event_count
   FROM json_each(:project_ids) AS wanted
-  JOIN route_counts AS r ON r.project_id = wanted.value
+ CROSS JOIN json_each(:names) AS n
+ CROSS JOIN route_counts AS r
+ WHERE r.project_id = wanted.value AND r.route = n.value
  GROUP BY r.route
  ORDER BY event_count DESC, r.route
  LIMIT :limit
@@ -103,6 +116,18 @@ def stats(db: Db, project_ids: Sequence[int], now_ms: int) -> Stats:
 
 
 def top_routes(db: Db, project_ids: Sequence[int]) -> list[RouteCount]:
-    """The routes with the most events, at most TOP_ROUTES."""
-    bindings = {"project_ids": ids_json(project_ids), "limit": TOP_ROUTES}
+    """The routes with the most events, at most TOP_ROUTES.
+
+    A route of several projects is found if it is among the first ROUTES_COMPARED of one of them.
+    """
+    names = {
+        row[0]
+        for project_id in project_ids
+        for row in db.execute(_SELECT_ROUTES, {"project_id": project_id, "limit": ROUTES_COMPARED})
+    }
+    bindings = {
+        "project_ids": ids_json(project_ids),
+        "names": orjson.dumps(sorted(names)).decode(),
+        "limit": TOP_ROUTES,
+    }
     return [RouteCount(*row) for row in db.execute(_SELECT_TOP_ROUTES, bindings)]

@@ -102,7 +102,7 @@ def _list_rows(
 def _filter_options(db: Db, project_ids: tuple[int, ...], now_ms: int) -> issue_list.FilterOptions:
     return issue_list.FilterOptions(
         environments=releases.list_environments(db, project_ids),
-        releases=[row.release for row in releases.list_releases(db, project_ids)],
+        releases=releases.list_releases(db, project_ids),
         sources=releases.list_sources(db, project_ids, hour_of(now_ms - SOURCES_SINCE_MS)),
         routes=[row.route for row in counts.top_routes(db, project_ids)],
     )

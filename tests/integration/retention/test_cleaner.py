@@ -157,10 +157,10 @@ def test_hours_go_when_all_of_them_is_old_and_other_counters_stay(seed: Seed, sh
     run = clean(seed, hours_days=4)
 
     kept = [hour - days * DAY_MS for days in range(5)]
-    for table in ("hourly_counts", "project_hourly_counts", "project_hours"):
+    for table in ("hourly_counts", "project_hourly_counts", "fingerprint_hours", "project_hours"):
         assert sorted({row[0] for row in seed.rows(f"SELECT hour_ms FROM {table}")}, reverse=True) == kept
     assert counters(seed) == counted
-    assert (run.hourly_counts_deleted, run.others_deleted) == (len(of) * 3, 2 * 2 * 3)
+    assert (run.hourly_counts_deleted, run.others_deleted) == (len(of) * 3, 2 * 3)
 
 
 # Meanwhile

@@ -33,6 +33,7 @@ BELOW = (
     "events_by_fingerprint",
     "issue_users",
     "hourly_counts",
+    "fingerprint_hours",
     "aggregates",
     "status_changes",
     "issue_search",
