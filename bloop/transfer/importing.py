@@ -24,6 +24,7 @@ from bloop.base.config import Settings
 from bloop.base.errors import Conflict, InvalidField
 from bloop.db.engine import Db
 from bloop.projects import store as projects
+from bloop.projects.old_keys.read import list_all_old_keys
 from bloop.projects.read import ProjectRow, get_project, list_projects, project_keys
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.retention.read import overrides, policy_row
@@ -124,6 +125,8 @@ def _create_project(db: Db, wanted: ProjectDocument, report: ImportReport, now_m
     if wanted.slug == projects.DEFAULT:  # its key is the configured secret: only a start of bloop may create it
         report.notes.append("the project default is created when bloop starts; import again after that")
         return None
+    if wanted.api_key is not None and any(old.key == wanted.api_key for old in list_all_old_keys(db)):
+        raise InvalidField("api_key", "is the key of another project")
     public_id = wanted.id if wanted.id and get_project(db, wanted.id) is None else None
     row, _ = projects.create_project(
         db, name=wanted.name, slug=wanted.slug, now_ms=now_ms, public_id=public_id, api_key=wanted.api_key
@@ -138,11 +141,16 @@ def _replace_key(db: Db, row: ProjectRow, wanted: ProjectDocument, report: Impor
     if wanted.api_key is None:
         return
     keys = {key.api_key: key.id for key in project_keys(db)}
-    if keys.get(wanted.api_key, row.id) != row.id:
+    if keys.get(wanted.api_key, row.id) != row.id or _is_kept_elsewhere(db, row, wanted.api_key):
         raise InvalidField("api_key", "is the key of another project")
     if wanted.api_key not in keys:
         projects.replace_key(db, row.id, wanted.api_key, now_ms)
         report.changes.append(f"project {row.slug}: key replaced")
+
+
+def _is_kept_elsewhere(db: Db, row: ProjectRow, key: str) -> bool:
+    """Whether clients of another project still send with this key."""
+    return any(old.key == key and old.project_id != row.id for old in list_all_old_keys(db))
 
 
 # Alert rules

@@ -46,4 +46,4 @@ def test_a_key_works_from_the_next_generation_on_and_is_refused_from_the_one_of_
 
         with pytest.raises(UnknownKey):
             keys.authenticate_write_key("capture", key)
-        assert keys.find_write_key("capture", key) is None
+        assert keys.find_write_key("capture", key) == PROJECT, "refusals are booked to the project it belonged to"

@@ -175,6 +175,7 @@ EXPECTED = {
 }
 ANSWERS_OF_THEIR_OWN = ("POST /auth/login", "POST /auth/register/start")
 FIELDS = {
+    "{key_id:int}": "5",
     "{user_id}": "nobody",
     "{invite_id}": "none",
     "{passkey_id}": "none",

@@ -217,6 +217,24 @@ def test_the_key_of_another_project_is_refused(run: Run, filled: config.Settings
     assert done.stderr == "bloop: projects[0].api_key: is the key of another project\n"
 
 
+@pytest.mark.parametrize("slug", ["default", "new"])
+def test_the_kept_old_key_of_another_project_is_refused(run: Run, filled: config.Settings, tmp_path: Path, slug: str):
+    with closing(connection.open_control(filled.database_path)) as db, connection.immediate(db):
+        shop = get_project(db, "shop")
+        assert shop is not None
+        old = next(key.api_key for key in project_keys(db) if key.id == shop.id)
+        rotate_key(db, shop.id, NOW_MS, keep_days=9)
+
+    def claim(fields: dict[str, Any]) -> None:
+        fields["projects"] = [{"slug": slug, "name": slug.title(), "api_key": old}]
+
+    (tmp_path / "bad.json").write_bytes(changed(exported(filled, with_keys=True), claim))
+
+    done = run("import", str(tmp_path / "bad.json"))
+
+    assert done.stderr == "bloop: projects[0].api_key: is the key of another project\n"
+
+
 @pytest.mark.parametrize("raw", ["", "[]", "null", "nonsense", "[" * 50_000, '{"bloop_settings": true}'])
 def test_other_files_are_refused(run: Run, filled: config.Settings, tmp_path: Path, raw: str):
     (tmp_path / "x.json").write_text(raw)
