@@ -11,7 +11,7 @@ from bloop.base.outcomes import Outcome
 from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.cli.status import REMEDIES
 from bloop.health import pages as system
-from bloop.health.pages import RING_PRESSURE
+from bloop.health.pages import LIMIT_NEAR, RING_PRESSURE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
@@ -26,11 +26,11 @@ def explained(heading: str) -> list[str]:
 
 
 def test_every_reason_and_banner_is_explained_in_the_order_of_their_weight() -> None:
-    assert explained("Reasons and banners") == [*Reason, RING_PRESSURE]
-    assert set(system._TEXTS) == {*Reason, RING_PRESSURE}
+    assert explained("Reasons and banners") == [*Reason, LIMIT_NEAR, RING_PRESSURE]
+    assert set(system._TEXTS) == {*Reason, LIMIT_NEAR, RING_PRESSURE}
     assert set(REMEDIES) == set(Reason)
-    assert list(Reason)[:5] == [reason for reason in Reason if reason in STOPS_SERVICE], (
-        "the manual says: the first five"
+    assert list(Reason)[:6] == [reason for reason in Reason if reason in STOPS_SERVICE], (
+        "the manual says: the first six"
     )
 
 
