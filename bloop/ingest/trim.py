@@ -98,7 +98,7 @@ def _fit_object(value: dict[str, Any], bytes_max: int, path: str, cut: list[str]
     """All values up to some size stay whole; the larger ones share what room is left."""
     sizes = {key: _json_size(item) for key, item in value.items()}
     smallest_first = sorted(value, key=sizes.__getitem__)
-    room = bytes_max - 2
+    room = bytes_max - 1  # two braces, and one comma fewer than there are keys
     kept: list[str] = []
     for key in smallest_first:
         room -= _json_size(key) + 2  # a colon and a comma

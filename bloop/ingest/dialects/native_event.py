@@ -51,7 +51,7 @@ _KNOWN_SOURCES = frozenset({"api", "ios", "android", "python", "ruby", "rust"})
 _SOURCE = re.compile(rf"[a-z0-9._-]{{1,{bounds.SOURCE_CHARS_MAX}}}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 # How orjson writes what was an integer beyond 64 bits, or at least so large a number: as a value, not within text.
-_BEYOND_64_BITS = re.compile(rb"(?:^|[:,\[])-?\d(?:\.\d+)?e\+?(?:19|[2-9]\d|\d{3})")
+_BEYOND_64_BITS = re.compile(rb"(?:^|[:,\[])-?\d(?:\.\d+)?e\+(?:19|[2-9]\d|\d{3})")
 _UTF8_BYTES_MAX = 4  # of one character: text of a quarter of its bound need not be measured
 
 
@@ -170,7 +170,7 @@ def _metadata(value: Any, limits: Limits, is_exact: bool) -> str | None:
         encoded = orjson.dumps(value)
     except orjson.JSONEncodeError as error:  # all that can fail on decoded JSON is its depth, 254 levels
         raise InvalidEvent("metadata", "metadata is nested too deeply") from error
-    if not is_exact and _BEYOND_64_BITS.search(encoded):
+    if not is_exact and b"e+" in encoded and _BEYOND_64_BITS.search(encoded):  # the search alone takes 2 µs
         raise NumbersAltered
     if len(encoded) > limits.metadata_bytes_max:
         raise FieldTooLarge("metadata", f"metadata exceeds {limits.metadata_bytes_max} bytes")
