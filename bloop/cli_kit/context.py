@@ -85,7 +85,7 @@ def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[
             environ = os.environ
             is_named = data is not None or _names_database(config_path, environ)
             settings = find_settings(config_path, data, environ, make_secret=make_secret and data is not None)
-            if not is_named and settings.database_path.exists():
+            if not is_named and os.path.exists(settings.database_path):
                 click.echo(f"bloop: using {settings.database_path}", err=True)
             return command(settings, *args, **kwargs)
 
