@@ -100,8 +100,9 @@ def assemble(
     app, routes = create_dashboard_app(deps, features.mounts(), mount_signed)
 
     def body_bytes_max(method: str, path: bytes) -> int:
-        route_max = routes.body_bytes_max(method, path.decode("utf-8", "replace"))
-        return DASHBOARD_LIMITS.body_bytes_max if route_max and ingest.is_ours(path) else route_max
+        if ingest.is_ours(path):
+            return DASHBOARD_LIMITS.body_bytes_max
+        return routes.body_bytes_max(method, path.decode("utf-8", "replace"))
 
     return DashboardApp(app, body_bytes_max, PROBE_PATHS)
 

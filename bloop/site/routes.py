@@ -18,7 +18,7 @@ from falcon.routing import CompiledRouter
 from bloop.auth.access import Need
 from bloop.site.bodies import JSON_BYTES_MAX
 
-_NO_BODY = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+_NO_BODY = frozenset({"GET", "HEAD"})
 _AUTOMATIC = ("OPTIONS",)  # Falcon answers it where a resource does not
 
 
@@ -71,11 +71,13 @@ class Routes:
         return self._needs.get((template, method))
 
     def body_bytes_max(self, method: str, path: str) -> int:
-        """The longest body that a request may have; 0 for methods that have none. Any thread."""
-        if method in _NO_BODY:
-            return 0
+        """The longest body that a request may have: 0 where a route answers a method that has none, and enough for a
+        404 or 405 where no route answers. Any thread."""
         found = self._router.find(path)
-        return JSON_BYTES_MAX if found is None else self._body_bytes_max.get(found[-1] or "", JSON_BYTES_MAX)
+        template = "" if found is None else found[-1] or ""
+        if method in _NO_BODY and (template, method) in self._needs:
+            return 0
+        return self._body_bytes_max.get(template, JSON_BYTES_MAX)
 
     def methods(self, template: str) -> list[str]:
         """The methods of a route, for the Allow header."""
