@@ -25,24 +25,25 @@ class LimitUsage(NamedTuple):
         return self.used >= self.allowed
 
 
-# A dozen rows per project, each served by a primary key.
+# A dozen rows per project, each served by a primary key. CROSS JOIN keeps projects outside: new_issue_counts has a row
+# per hour, and only one of them is read.
 _SELECT_USED = """
 SELECT p.name, k.kind, k.row_count
-  FROM projects AS p JOIN kept_counts AS k ON k.project_id = p.id
- WHERE p.deleted_at_ms IS NULL
+  FROM projects AS p CROSS JOIN kept_counts AS k
+ WHERE k.project_id = p.id AND p.deleted_at_ms IS NULL
 UNION ALL
 SELECT p.name, 2, sum(s.issue_count)
-  FROM projects AS p JOIN status_counts AS s ON s.project_id = p.id
- WHERE p.deleted_at_ms IS NULL
+  FROM projects AS p CROSS JOIN status_counts AS s
+ WHERE s.project_id = p.id AND p.deleted_at_ms IS NULL
  GROUP BY p.id, p.name
 UNION ALL
 SELECT p.name, 1, n.issue_count
-  FROM projects AS p JOIN new_issue_counts AS n ON n.project_id = p.id AND n.hour_ms = :hour_ms
- WHERE p.deleted_at_ms IS NULL
+  FROM projects AS p CROSS JOIN new_issue_counts AS n
+ WHERE n.project_id = p.id AND n.hour_ms = :hour_ms AND p.deleted_at_ms IS NULL
 UNION ALL
 SELECT p.name, 8, b.byte_count
-  FROM day_bytes AS b JOIN projects AS p ON p.id = b.project_id
- WHERE b.day_ms = :day_ms AND p.deleted_at_ms IS NULL
+  FROM projects AS p CROSS JOIN day_bytes AS b
+ WHERE b.day_ms = :day_ms AND b.project_id = p.id AND p.deleted_at_ms IS NULL
 """
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bloop.base.clock import DAY_MS, HOUR_MS, hour_of
+from bloop.base.limits import Limit
 from bloop.base.outcomes import Outcome
 from tests.integration.api.conftest import Server
 from tests.seed import NOW_MS, Seed
@@ -47,7 +48,24 @@ def test_the_ledger_answers_received_events_and_outcomes_by_hour(server: Server,
             {"start": THIS_HOUR - HOUR_MS, "received": 5, "stored": 5},
             {"start": THIS_HOUR, "received": 10, "stored": 6, "rate_limited": 1},
         ],
+        "overflowed": {},
     }
+
+
+def test_events_beyond_a_limit_are_counted_by_setting_within_the_hours_asked_for(server: Server, seed: Seed) -> None:
+    shop, other = seed.project("shop"), seed.project("other")
+    for project, hour_ms, limit, count in (
+        (shop, THIS_HOUR, Limit.RELEASES, 3),
+        (shop, THIS_HOUR - HOUR_MS, Limit.RELEASES, 4),
+        (shop, THIS_HOUR, Limit.NEW_ISSUES, 5),
+        (shop, THIS_HOUR - 24 * HOUR_MS, Limit.RELEASES, 100),
+        (other, THIS_HOUR, Limit.RELEASES, 100),
+    ):
+        seed.db.execute("INSERT INTO overflow_counts VALUES (?, ?, ?, ?)", (project, hour_ms, limit, count))
+
+    found = server.get("/v1/ledger", token=seed.token(shop, "errors:read"))
+
+    assert found["overflowed"] == {"releases": 7, "new_issues_per_hour": 5}
 
 
 def test_days_are_utc_days_and_the_span_is_bounded(server: Server, seed: Seed) -> None:

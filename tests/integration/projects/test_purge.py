@@ -47,6 +47,10 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         )
     seed.db.execute("INSERT INTO event_dims (project_id, dims) VALUES (?, x'01')", (project,))
     seed.route(project, "/a", 1)
+    seed.db.execute("INSERT INTO project_names VALUES (?, 4, '/a')", (project,))  # a trigger adds to kept_counts
+    seed.db.execute("INSERT INTO new_issue_counts VALUES (?, 0, 5)", (project,))
+    seed.db.execute("INSERT INTO overflow_counts VALUES (?, 0, 2, 5)", (project,))
+    seed.db.execute("INSERT INTO user_sketches VALUES (?, 5, x'00')", (fingerprint_id(issue),))
     seed.db.execute("INSERT INTO releases VALUES (?, '1.0', 'production', 12, 0, 0)", (project,))
     seed.token(project, "errors:read")
     create_write_key(seed.db, project, WriteKeyKind.DSN, now_ms=0)
