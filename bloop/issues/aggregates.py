@@ -156,11 +156,7 @@ def list_aggregates(
 ) -> AggregatePage:
     """One page, highest sort value first. Continue with `before=page.next`."""
     assert 0 < limit <= ROWS_MAX
-    few = (
-        search.candidates(db, project_ids, search.hints(aggregate_filter.query))
-        if aggregate_filter.query.terms
-        else None
-    )
+    few = search.candidates(db, project_ids, _hints(aggregate_filter))
     filters, bindings = _conditions(aggregate_filter)
     asked = search.aggregate_conditions(
         aggregate_filter.query, aggregate_filter.now_ms, by_words=few is not None and few.by_words
@@ -197,6 +193,17 @@ def of_issues(db: Db, issue_ids: Sequence[int]) -> list[AggregateRow]:
         ids = [row[0] for row in db.execute(_SELECT_IDS_OF_RELEASES, wanted)] or ids
     latest = db.execute(_SELECT_LATEST, {"ids": ids_json(ids), "limit": ROWS_PER_ISSUE_MAX})
     return [AggregateRow(*row) for row in latest]
+
+
+def _hints(aggregate_filter: AggregateFilter) -> search.Hints:
+    """The hints of the search, and of the plain filters where the search has none."""
+    hints = search.hints(aggregate_filter.query)
+    release, environment, route = aggregate_filter.release, aggregate_filter.environment, aggregate_filter.route
+    return hints._replace(
+        releases=hints.releases or ((release,) if release is not None else ()),
+        environments=hints.environments or ((environment,) if environment is not None else ()),
+        routes=(route,) if route is not None else (),
+    )
 
 
 def _conditions(aggregate_filter: AggregateFilter) -> tuple[list[str], dict[str, Any]]:

@@ -305,6 +305,7 @@ def _hints(issue_filter: IssueFilter) -> search.Hints:
         hints.levels,
         hints.assignees,
         hints.is_firing or issue_filter.tab is Tab.FIRING,
+        (issue_filter.route,) if issue_filter.route is not None else (),
     )
 
 

@@ -13,8 +13,8 @@ RELEASES_MAX = 200
 RELEASES_COMPARED_MAX = 10_000  # to find the newest
 ENVIRONMENTS_MAX = 100
 SOURCES_MAX = 50
-ROWS_READ_MAX = 4000  # of a project's releases and environments, the newest, to list names
-ROWS_READ_MIN = 400  # where projects share ROWS_READ_MAX
+ROWS_READ_MAX = 1000  # of a project's releases and environments, the newest, to list names
+ROWS_READ_MIN = 200  # where projects share ROWS_READ_MAX
 
 
 class SeenRow(NamedTuple):

@@ -100,7 +100,7 @@ def storage_figures(
         _free(free_bytes, free_bytes_min),
         _growth(growth),
         _days_left(days_left, growth),
-        Figure("Oldest event", "the newest events of every issue are always kept", at_ms=oldest_ms, text="none"),
+        Figure("Oldest event", "the newest events stay as long as their issue", at_ms=oldest_ms, text="none"),
     ]
 
 

@@ -43,6 +43,11 @@ PLACES: dict[str, list[str]] = {
         "{firing android-app}",
     ],
     "/issues/{ref}/events/{event_id:int}": ["{event web-shop}"],
+    "/issues/delete": [
+        "/issues/delete?project=web-shop",
+        "/issues/delete?project=hostile&tab=all",
+        "/issues/delete?q=zz",
+    ],
     "/auth/login": ["/auth/login", "/auth/login?token=used", "{invite}", "{link}"],
     "/settings": ["/settings"],
     "/settings/account": ["/settings/account"],

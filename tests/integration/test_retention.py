@@ -14,6 +14,8 @@ import pytest
 from bloop.base import config
 from bloop.base.clock import DAY_MS, now_ms
 from bloop.db import connection
+from bloop.issues.deletion import clean_up as deleting
+from bloop.issues.deletion.store import delete_issues
 from bloop.retention import cleaner, disk, prune, steps
 from bloop.retention import store as retention
 from bloop.retention.read import RetentionRunRow, get_run, last_run, open_run
@@ -123,6 +125,51 @@ def test_repeated_kills_end_in_the_state_of_one_clean_up(
     assert counters(seed) == counted
     assert seed.value("PRAGMA integrity_check") == "ok"
     assert seed.value("SELECT count(*) FROM retention_runs") == 1
+
+
+def test_repeated_kills_while_issues_are_deleted_end_with_everything_gone_and_the_space_back(
+    seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(deleting, "PURGED_ROWS", 8)
+    monkeypatch.setattr(steps, "HOLD_S", 0.0)
+    monkeypatch.setattr(steps, "REST_S_MIN", 0.001)
+    many_events(seed)
+    kept = seed.value("SELECT max(id) FROM issues")
+    going = [row[0] for row in seed.rows("SELECT id FROM issues WHERE id <> ?", kept)]
+    with connection.immediate(seed.db):
+        assert delete_issues(seed.db, going).issues == len(going)
+
+    for kill in range(1, KILLS + 1):
+        pid = start(seed, settings)
+        until(
+            lambda: seed.value("SELECT coalesce(sum(raw_events_deleted), 0) FROM retention_runs") >= kill * 600,
+            "some deletions",
+        )
+        assert ended(pid, signal.SIGKILL) == -signal.SIGKILL
+        deleted = seed.value("SELECT sum(raw_events_deleted) FROM retention_runs")
+        assert deleted == EVENTS - seed.value("SELECT count(*) FROM events")
+    pid = start(seed, settings)
+    until(lambda: run_of(seed).finished_at_ms, "the clean-up to finish")
+    assert ended(pid, signal.SIGTERM) == 0
+
+    assert seed.rows("SELECT id FROM issues") == [(kept,)]
+    assert seed.value("SELECT sum(issues_deleted) FROM retention_runs") == len(going)
+    assert {row.issue_id for row in stored(seed)} == {kept}
+    assert seed.value("PRAGMA integrity_check") == "ok"
+    assert seed.value("PRAGMA freelist_count") == 0
+
+
+def test_issues_that_are_deleted_while_it_waits_go_soon(seed: Seed, settings: config.Settings) -> None:
+    pid = start(seed, settings)
+    until(lambda: last_run(seed.db) and run_of(seed).finished_at_ms, "the first clean-up")
+    many_events(seed, 600)
+
+    with connection.immediate(seed.db):
+        delete_issues(seed.db, [row[0] for row in seed.rows("SELECT id FROM issues")])
+    until(lambda: seed.value("SELECT count(*) FROM issues") == 0, "the issues to go")
+    assert ended(pid, signal.SIGTERM) == 0
+
+    assert seed.value("SELECT count(*) FROM events") == 0
 
 
 def test_it_cleans_up_and_measures_sizes_at_its_start(seed: Seed, settings: config.Settings) -> None:

@@ -20,6 +20,7 @@ from bloop.db.engine import Db, ids_json
 from bloop.db.word_search import WORD_CHARS_MIN
 from bloop.issues.search.terms import FIRING, NOBODY, STATUSES, Field, Query, Term
 
+ROWS_MAX = 20_000  # of aggregates, of which an issue may have many
 CANDIDATES_MAX = 5000  # measured: finding, joining and sorting as many takes 12 ms
 
 # Constant SQL, but for the number in the name of a binding and the column of ours it is about.
@@ -60,6 +61,13 @@ SELECT i.id
  WHERE i.source IN (SELECT value FROM json_each(:values))
  LIMIT :limit
 """
+_BY_ROUTE = """
+SELECT i.id
+  FROM json_each(:project_ids) AS wanted
+  JOIN issues AS i INDEXED BY issues_by_route ON i.project_id = wanted.value
+ WHERE i.route IN (SELECT value FROM json_each(:values))
+ LIMIT :limit
+"""
 _BY_LEVEL = """
 SELECT i.id
   FROM json_each(:project_ids) AS wanted
@@ -68,19 +76,20 @@ SELECT i.id
  LIMIT :limit
 """
 _BY_RELEASE = """
-SELECT DISTINCT a.issue_id
+SELECT a.issue_id
   FROM json_each(:project_ids) AS wanted
   JOIN aggregates AS a INDEXED BY aggregates_by_release ON a.project_id = wanted.value
  WHERE a.release IN (SELECT value FROM json_each(:values))
  LIMIT :limit
 """
 _BY_ENVIRONMENT = """
-SELECT DISTINCT a.issue_id
+SELECT a.issue_id
   FROM json_each(:project_ids) AS wanted
   JOIN aggregates AS a INDEXED BY aggregates_by_environment ON a.project_id = wanted.value
  WHERE a.environment IN (SELECT value FROM json_each(:values))
  LIMIT :limit
 """
+_OF_ROWS = (_BY_RELEASE, _BY_ENVIRONMENT)
 # These indexes hold only firing issues, and only assigned ones.
 _BY_FIRING = """
 SELECT i.id
@@ -114,6 +123,7 @@ class Hints(NamedTuple):
     levels: tuple[str, ...] = ()
     assignees: tuple[str, ...] = ()
     is_firing: bool = False
+    routes: tuple[str, ...] = ()
 
 
 class Candidates(NamedTuple):
@@ -188,13 +198,16 @@ def candidates(db: Db, project_ids: Sequence[int], hints: Hints) -> Candidates |
         (_BY_FIRING, (FIRING,) if hints.is_firing else ()),
         (_BY_ASSIGNEE, hints.assignees),
         (_BY_RELEASE, hints.releases),
+        (_BY_ROUTE, hints.routes),
         (_BY_SOURCE, hints.sources),
         (_BY_LEVEL, hints.levels),
         (_BY_ENVIRONMENT, hints.environments),
     ):
         if values:
-            found = _ids(db, statement, bindings | {"values": _json(values)})
-            if len(found) <= CANDIDATES_MAX:
+            rows_max = ROWS_MAX if statement in _OF_ROWS else CANDIDATES_MAX
+            rows = _ids(db, statement, bindings | {"values": _json(values), "limit": rows_max + 1})
+            found = list(dict.fromkeys(rows))
+            if len(rows) <= rows_max and len(found) <= CANDIDATES_MAX:
                 return Candidates(found, by_words=False)
     return None
 

@@ -63,7 +63,7 @@ def test_the_next_page_reports_the_change_once(server: Server, seed: Seed, shop:
     assert '<p class="notice" role="status"><bdi>2 issues resolved.</bdi></p>' in said.text
     assert said.cookies["bloop_done"].max_age == 0
     assert (left.http_only, left.same_site, left.max_age) == (True, "Lax", 30)
-    for value in ("deleted.2", "resolved.0", "resolved.<b>", "resolved.9999"):
+    for value in ("destroyed.2", "deleted.x", "resolved.0", "resolved.<b>", "resolved.9999"):
         assert 'class="notice' not in page(value).text
 
 

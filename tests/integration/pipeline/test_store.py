@@ -131,7 +131,7 @@ class TestIssues:
         hours = [(T0, "production", "api", 2), (T0, "staging", "ios", 1), (T0 + HOUR_MS, "production", "api", 1)]
         assert rows(db, "SELECT hour_ms, environment, source, event_count FROM hourly_counts") == hours
         assert rows(db, "SELECT hour_ms, environment, source, event_count FROM project_hourly_counts") == hours
-        assert rows(db, "SELECT route, event_count FROM route_counts") == [("/a", 2), ("/b", 1)]
+        assert rows(db, "SELECT route, event_count FROM route_counts ORDER BY 1") == [("/a", 2), ("/b", 1)]
         assert rows(db, "SELECT release, environment, event_count FROM releases") == [
             ("1", "production", 3),
             ("2", "staging", 1),
