@@ -40,15 +40,15 @@ class ReferenceConverter(falcon.routing.BaseConverter):
 
 
 class RowIdConverter(falcon.routing.BaseConverter):
-    """`{name:int}` in a route: the number of a row, 1 to 2⁶³-1. Any other segment is no route, hence 404.
+    """`{name:int}` in a route: the number of a row, up to 2⁶³-1. Any other segment is no route, hence 404.
 
     In place of Falcon's, which passes on whatever `int` reads: SQLite cannot hold all of it, and `-9` or `1_0` would be
     second spellings of an address.
     """
 
     def convert(self, value: str) -> int | None:
-        number = int(value) if _ROW_ID.fullmatch(value) else 0
-        return number if 0 < number <= ROW_ID_MAX else None
+        number = int(value) if _ROW_ID.fullmatch(value) else ROW_ID_MAX + 1
+        return number if number <= ROW_ID_MAX else None
 
 
 class NormalizeRequest:
