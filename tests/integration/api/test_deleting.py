@@ -10,6 +10,7 @@ import pytest
 from falcon import testing
 
 from bloop.issues.deletion.model import AT_ONCE_MAX, COUNTED_MAX
+from bloop.site.cookie import cookie_name
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import Seed
 
@@ -139,7 +140,7 @@ def test_the_page_asks_first_and_says_how_many(server: Server, seed: Seed, shop:
     assert (done.status_code, done.headers["location"]) == (303, "/?project=shop")
     assert left(seed) == [("shop", "c"), ("blog", "a")]
     value = done.cookies["bloop_done"].value
-    after = server.call("GET", "/", headers={"Cookie": f"bloop_session={cookie}; bloop_done={value}"})
+    after = server.call("GET", "/", headers={"Cookie": f"{cookie_name(https=True)}={cookie}; bloop_done={value}"})
     assert "2 issues deleted." in html.unescape(after.text)
 
 

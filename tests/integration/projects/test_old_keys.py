@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from bloop.base.clock import DAY_MS
+from bloop.base.config import ProjectLimits
 from bloop.base.credentials import token_hash
 from bloop.base.errors import Conflict, InvalidField, NotFound
 from bloop.projects import store as projects
@@ -131,7 +132,9 @@ def test_each_use_is_stored_with_the_key_it_was_of(seed: Seed, shop: int) -> Non
     projects.rotate_key(seed.db, shop, LATER_MS, keep_days=9)
     late_and_early = [KeyUse(shop, 700, NOW_MS), KeyUse(shop, 900, NOW_MS), KeyUse(shop, 800, NOW_MS)]
 
-    KeyUseStore(seed.db).insert([*late_and_early, KeyUse(shop, 1000, LATER_MS), KeyUse(shop, 5000, 77)])
+    KeyUseStore(seed.db, ProjectLimits()).insert(
+        [*late_and_early, KeyUse(shop, 1000, LATER_MS), KeyUse(shop, 5000, 77)]
+    )
     projects.rotate_key(seed.db, shop, LATER_MS + 5, keep_days=1)
 
     summaries = list_keys(seed.db, require_project(seed.db, "shop"), LATER_MS + 5)
