@@ -85,6 +85,7 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
             (firing_id, f"key-{firing_id}"),
         )
     seed.db.execute("INSERT INTO retention_overrides VALUES (?, 30)", (project,))
+    seed.db.execute("INSERT INTO retention_issue_overrides VALUES (?, 30)", (project,))
     seed.db.execute("INSERT INTO ledger_totals VALUES (?, 0, ?, 12)", (project, Outcome.STORED))
     return project
 
