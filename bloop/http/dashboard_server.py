@@ -120,9 +120,7 @@ class ThreadGateway(Gateway):
             payload = self._join(self._head(), body, line, keeps_alive, is_endless=channel is not None)
             return Response(payload, keeps_alive, channel)
         except Exception:
-            request = line.environ
-            action = {"action": "request_failed"}
-            logger.exception("%s %s failed", request["REQUEST_METHOD"], request["PATH_INFO"], extra=action)
+            logger.exception("a request failed", extra={"action": "request_failed"})  # never its path (LOG-2)
             if self._channel is not None:
                 self._channel.closed()
             return Response(self.refuse(Refused(500, "internal error")), keeps_alive=False)
