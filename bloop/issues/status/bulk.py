@@ -91,6 +91,8 @@ class BulkApi:
         if "action" in body:
             self._act(req, resp, body)
             return
+        if "query" in body:  # who sends one means more issues than those in `ids`
+            raise InvalidParameter("query", "goes with the action delete only")
         principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
         references = references_of(body.get("ids"))
         choice = choice_of(status_of(text_in(body, "status")), body, now_ms)
@@ -116,6 +118,8 @@ class BulkApi:
         """`{"action": "delete"}` beside `ids` or `query`: what a search takes, "" for every issue of the project."""
         if body["action"] != DELETE:
             raise InvalidParameter("action", f"must be {DELETE}")
+        if "status" in body:
+            raise InvalidParameter("status", "must not be given beside an action")
         if ("ids" in body) == ("query" in body):
             raise InvalidParameter("query", "must be given, or ids, but not both")
         if "ids" in body:
