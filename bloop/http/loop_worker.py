@@ -10,6 +10,7 @@ import gc
 import os
 import socket
 import time
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from gunicorn.http.wsgi import WSGIErrorsWrapper
@@ -25,7 +26,7 @@ from bloop.http.server import HttpServer
 _TICK_S = 1.0
 
 
-class LoopWorker(Worker):
+class LoopWorker(Worker, ABC):
     """Gunicorn creates one per process and calls `run` after the fork. A subclass makes the server."""
 
     limits: ClassVar[HttpLimits] = HttpLimits()
@@ -41,8 +42,9 @@ class LoopWorker(Worker):
         """Called by Gunicorn before the first fork."""
         refuse_tls(cfg)
 
+    @abstractmethod
     def make_server(self) -> HttpServer:
-        raise NotImplementedError
+        """The server of this process, with its listeners. Called once, after the fork."""
 
     def after_tick(self, server: HttpServer) -> None:
         """Called about once a second, and after the last tick."""
