@@ -5,13 +5,13 @@ The writer books what it stores itself (pipeline/ledger_lines.py).
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from bloop.base.config import ProjectLimits
 from bloop.base.outcomes import Category, Outcome
 from bloop.db.engine import Db
+from bloop.pipeline.kinds import UncountedStore
 from bloop.pipeline.signals import Signal
 from bloop.records.record import Kind, Rejection, decode_rejection
 
@@ -57,16 +57,8 @@ def move_received(db: Db, project_id: int, since_ms: int, minutes: Mapping[int, 
     db.execute(_DELETE_EMPTY, line | {"since_ms": since_ms})
 
 
-class NoteStore:
-    """A `bloop.pipeline.kinds.KindStore` without counters."""
-
+class NoteStore(UncountedStore):
     kind = Kind.NOTE
-    category = Category.EVENT  # counted in no category
-    is_counted = False
-    unsettled = 0
-
-    def __init__(self, db: Db, limits: ProjectLimits) -> None:
-        self._db = db
 
     def decode(self, payload: bytes, version: int) -> Rejection:
         return decode_rejection(payload, version)
@@ -75,14 +67,3 @@ class NoteStore:
         self._db.executemany(_INSERT, map(msgspec.structs.astuple, records))
         self._db.execute(_TRIM, {"rows_max": ROWS_MAX})
         return []
-
-    def hold(self) -> None:
-        """Nothing is counted."""
-
-    def settle(self, projects: Container[int]) -> list[Signal]:
-        return []
-
-    def commit(self, *, is_settled: bool) -> None:
-        """Nothing is remembered."""
-
-    rollback = recover = hold

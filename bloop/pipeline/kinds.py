@@ -10,6 +10,9 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from typing import Any, Protocol
 
+from bloop.base.config import ProjectLimits
+from bloop.base.outcomes import Category
+from bloop.db.engine import Db
 from bloop.pipeline.signals import Signal
 
 
@@ -81,3 +84,25 @@ class KindStore(Protocol):
     def recover(self) -> None:
         """Rows that this store believed in were deleted by another process: look again at everything remembered."""
         ...
+
+
+class UncountedStore:
+    """What a `KindStore` without counters has besides its rows: nothing to settle, nothing remembered."""
+
+    category = Category.EVENT  # counted in no category
+    is_counted = False
+    unsettled = 0
+
+    def __init__(self, db: Db, limits: ProjectLimits) -> None:
+        self._db = db
+
+    def hold(self) -> None:
+        """Nothing is counted."""
+
+    def settle(self, projects: Container[int]) -> list[Signal]:
+        return []
+
+    def commit(self, *, is_settled: bool) -> None:
+        """Nothing is remembered."""
+
+    rollback = recover = hold

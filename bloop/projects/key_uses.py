@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Sequence
+from collections.abc import Sequence
 
-from bloop.base.config import ProjectLimits
-from bloop.base.outcomes import Category
-from bloop.db.engine import Db
+from bloop.pipeline.kinds import UncountedStore
 from bloop.pipeline.signals import Signal
 from bloop.records.record import KeyUse, Kind, decode_key_use
 
@@ -23,16 +21,8 @@ UPDATE old_keys
 """
 
 
-class KeyUseStore:
-    """A `bloop.pipeline.kinds.KindStore` without counters."""
-
+class KeyUseStore(UncountedStore):
     kind = Kind.KEY_USE
-    category = Category.EVENT  # counted in no category
-    is_counted = False
-    unsettled = 0
-
-    def __init__(self, db: Db, limits: ProjectLimits) -> None:
-        self._db = db
 
     def decode(self, payload: bytes, version: int) -> KeyUse:
         return decode_key_use(payload, version)
@@ -48,14 +38,3 @@ class KeyUseStore:
             if not self._db.changes():
                 self._db.execute(_USED_OLD, bindings)
         return []
-
-    def hold(self) -> None:
-        """Nothing is counted."""
-
-    def settle(self, projects: Container[int]) -> list[Signal]:
-        return []
-
-    def commit(self, *, is_settled: bool) -> None:
-        """Nothing is remembered."""
-
-    rollback = recover = hold
