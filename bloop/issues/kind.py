@@ -123,6 +123,7 @@ class EventStore:
         counted = [event for event in uncounted if event[0] in owners]
         events.delete(self._db, [event[2] for event in uncounted if event[0] not in owners])
         totals = fold.add_up(counted, owners, self._names.admit)
+        self._dims.learn(totals.dims)  # all at once: they come in no order, so that each would rewrite a page by itself
         combinations.cap(self._db, totals, owners, self._limits.combinations)
         add_overflows(self._db, totals.overflows)
         counters.add_releases(self._db, totals)

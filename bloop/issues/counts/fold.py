@@ -6,7 +6,7 @@ which there are few. A count that lies in one minute, as nearly all do, is never
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias, TypeVar
@@ -49,7 +49,7 @@ class Totals(NamedTuple):
     """Everything events add up to. First and last are receive times in ms."""
 
     issues: dict[int, IssueTotal]
-    users: list[tuple[int, int]]  # fingerprint, user key; each once, in the order of the table's pages
+    users: dict[int, set[int]]  # fingerprint → user keys
     aggregates: dict[tuple[int, str, str], Span]  # fingerprint, release, environment
     minutes: dict[tuple[int, int, str, str], int]  # fingerprint, minute, environment, source
     hours: dict[tuple[int, int, str, str, str], int]  # fingerprint, hour, release, environment, source
@@ -75,8 +75,7 @@ def add_up(events: Sequence[Uncounted], owners: Mapping[int, Owner], admit: Admi
     places = dict(sorted(_by_place(events).items(), key=_FINGERPRINT))
     keys = {place: (owners[place[0]].project_id, place[1]) for place in places}
     dims_of, beyond = admit(dict.fromkeys(keys.values()))
-    users = {(event[0], event[4]) for event in events if event[4] != NO_USER}
-    totals = Totals({}, sorted(users), {}, {}, {}, {}, {}, {}, {}, dims_of)
+    totals = Totals({}, _users(events), {}, {}, {}, {}, {}, {}, {}, dims_of)
     _add_issues(totals, places, owners)
     for place, counted in places.items():
         release, environment, _, _ = dims_of[keys[place]]
@@ -116,6 +115,15 @@ def _by_place(events: Iterable[Uncounted]) -> dict[Place, _PlaceTotal]:
         elif at_ms < place.first_ms:
             place.first_ms = at_ms
     return places
+
+
+def _users(events: Iterable[Uncounted]) -> dict[int, set[int]]:
+    users: defaultdict[int, set[int]] = defaultdict(set)
+    for fingerprint_id, _, _, _, user_key, _ in events:
+        users[fingerprint_id].add(user_key)
+    for keys in users.values():
+        keys.discard(NO_USER)
+    return users
 
 
 def _by_minute(events: Iterable[Uncounted], places: Mapping[Place, _PlaceTotal]) -> Iterator[tuple[Place, int, int]]:

@@ -10,6 +10,7 @@ from bloop.db.engine import Db, ids_json
 from bloop.records.event_record import split_dims, user_key_of, with_dims
 
 _KEY = itemgetter(0, 1, 2)
+_FINGERPRINT = itemgetter(0)
 
 DIMS_MAX = 20_000  # rows of event_dims: 2 MB here and on the disk
 
@@ -62,16 +63,16 @@ class DimsIds:
         self._db = db
         self._count = int(db.execute(_COUNT_DIMS).get or 0)  # purging makes it too large until the next start
 
-    def learn(self, project_id: int, dims: bytes) -> None:
-        """Make them known, unless there are too many."""
-        key = (project_id, dims)
-        row = self._db.execute(_SELECT_DIMS, key).fetchone()
-        if row is None:
-            if self._count + len(self._fresh) >= DIMS_MAX:
-                return
-            row = (self._db.execute(_INSERT_DIMS, key).get,)
-        self.known[key] = row[0]
-        self._fresh.append(key)
+    def learn(self, keys: Iterable[tuple[int, bytes]]) -> None:
+        """Make them known, unless there are too many: events with these dims need not carry them any more."""
+        for key in sorted(key for key in keys if key not in self.known):  # in page order
+            row = self._db.execute(_SELECT_DIMS, key).fetchone()
+            if row is None:
+                if self._count + len(self._fresh) >= DIMS_MAX:
+                    continue
+                row = (self._db.execute(_INSERT_DIMS, key).get,)
+            self.known[key] = row[0]
+            self._fresh.append(key)
 
     def commit(self) -> None:
         if self._fresh:
@@ -90,8 +91,6 @@ def append(
     """Insert events, at least one, each under its fingerprint; ids rise in the order given."""
     projects, received, timestamps, _, users, _, dims, payloads, body_starts = zip(*events, strict=True)
     known = dims_ids.known
-    for key in {key for key in zip(projects, dims, strict=True) if key not in known}:
-        dims_ids.learn(*key)
     ids = [known.get(key, 0) for key in zip(projects, dims, strict=True)]
     bodies = [
         payload[body_at:] if dims_id else with_dims(payload)
@@ -104,8 +103,8 @@ def append(
 
 
 def add_keys(db: Db, events: Iterable[Uncounted]) -> None:
-    """Put settled events where pages find them. In the order of the table: neighbours share its pages."""
-    db.executemany(_INSERT_KEY, sorted(map(_KEY, events)))
+    """Put settled events where pages find them. By fingerprint, as the table is: neighbours share its pages."""
+    db.executemany(_INSERT_KEY, map(_KEY, sorted(events, key=_FINGERPRINT)))
 
 
 def delete(db: Db, event_ids: Sequence[int]) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import groupby
-from operator import itemgetter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import NamedTuple
 
 from bloop.db.engine import Db, ids_json
@@ -33,21 +32,20 @@ class NewUsers(NamedTuple):
     is_exact: bool  # False: it has a sketch, and `number` is what its estimate grew by
 
 
-def add(db: Db, users: Iterable[tuple[int, int]], *, limit: int) -> dict[int, NewUsers]:
-    """Remember who was hit, by fingerprint. `users` in key order, which is page order.
+def add(db: Db, users: Mapping[int, Collection[int]], *, limit: int) -> dict[int, NewUsers]:
+    """Remember who was hit: user keys by fingerprint.
 
     Counting changes fingerprint by fingerprint takes three fifths of the time of asking for every new row by RETURNING.
     """
-    groups = [(fingerprint_id, list(rows)) for fingerprint_id, rows in groupby(users, key=itemgetter(0))]
-    sketches = _sketches(db, [fingerprint_id for fingerprint_id, _ in groups])
+    sketches = _sketches(db, list(users))
     found = {}
-    for fingerprint_id, rows in groups:
+    for fingerprint_id, keys in sorted(users.items()):  # and each one's keys in order, as the table's pages are
         if fingerprint_id in sketches:
-            grown = _add_to_sketch(db, fingerprint_id, *sketches[fingerprint_id], (key for _, key in rows), limit)
+            grown = _add_to_sketch(db, fingerprint_id, *sketches[fingerprint_id], keys, limit)
             found[fingerprint_id] = NewUsers(grown, is_exact=False)
-        else:
+        elif keys:
             before = db.total_changes()
-            db.executemany(_INSERT, rows)
+            db.executemany(_INSERT, zip(repeat(fingerprint_id), sorted(keys)))
             found[fingerprint_id] = NewUsers(db.total_changes() - before, is_exact=True)
     return found
 
