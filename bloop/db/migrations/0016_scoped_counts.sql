@@ -1,0 +1,1 @@
+-- Reserved: 0016_scoped_counts.

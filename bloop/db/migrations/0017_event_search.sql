@@ -1,0 +1,1 @@
+-- Reserved: 0017_event_search.

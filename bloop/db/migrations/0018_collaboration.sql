@@ -1,0 +1,1 @@
+-- Reserved: 0018_collaboration.

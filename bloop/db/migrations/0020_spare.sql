@@ -1,0 +1,1 @@
+-- Reserved: 0020_spare.
