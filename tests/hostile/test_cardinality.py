@@ -6,14 +6,7 @@ from 30,000. Before there were limits each of them made rows for ever.
 
 from __future__ import annotations
 
-import contextlib
-import http.client
 import json
-import random
-import sqlite3
-import threading
-import time
-from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -21,13 +14,10 @@ from typing import Any
 import pytest
 
 from bloop.base.limits import OVERFLOW_NAME
-from tests.acceptance.harness import BloopServer, event, signed
+from tests.acceptance.harness import BloopServer, event
+from tests.hostile.cardinality import attack, counts
 from tests.waiting import until
 
-SECONDS = 10.0
-NAMES = 30_000
-BATCH = 50
-THREADS = 2
 MIB = 1024 * 1024
 
 
@@ -43,59 +33,6 @@ def make_server(tmp_path: Path) -> Iterator[Callable[..., BloopServer]]:
     yield make
     for server in servers:
         server.remove_traces()
-
-
-class Attacker(threading.Thread):
-    """Sends batches for SECONDS over one connection; `answers` counts events by what was said of them."""
-
-    def __init__(self, server: BloopServer, seed: int) -> None:
-        super().__init__(daemon=True)
-        self._server, self._random = server, random.Random(seed)
-        self.answers: Counter[str] = Counter()
-
-    def run(self) -> None:
-        until_s = time.monotonic() + SECONDS
-        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._server.port, timeout=30)) as client:
-            while time.monotonic() < until_s:
-                body = json.dumps({"events": [self._event() for _ in range(BATCH)]}).encode()
-                client.request("POST", "/v1/ingest/batch", body, signed(body, self._server.secret))
-                answer = json.loads(client.getresponse().read())
-                self.answers["accepted"] += answer["accepted"]
-                self.answers["sent"] += BATCH
-
-    def _event(self) -> dict[str, Any]:
-        def name(start: str) -> str:
-            return f"{start}{self._random.randrange(NAMES)}"
-
-        return event(
-            name("request-"),
-            fingerprint=name("fingerprint-"),
-            release=name("release-"),
-            route_or_procedure=name("/route/"),
-            environment=name("environment-"),
-            source=name("s"),
-            user_id_hash=name("user-"),
-            message=f"{self._random.getrandbits(800):0200x}",
-            stack="\n".join(f"    at f{self._random.getrandbits(64)} (app.js:{line}:7)" for line in range(20)),
-        )
-
-
-def attack(server: BloopServer) -> Counter[str]:
-    """All of it, and until everything that was taken in is stored and counted."""
-    attackers = [Attacker(server, seed) for seed in range(THREADS)]
-    for attacker in attackers:
-        attacker.start()
-    for attacker in attackers:
-        attacker.join(SECONDS + 60)
-        assert not attacker.is_alive()
-    answers = sum((attacker.answers for attacker in attackers), Counter())
-    until(lambda: sum(counts(server, "SELECT event_count FROM issues")) == answers["accepted"], "all counted", 60)
-    return answers
-
-
-def counts(server: BloopServer, sql: str) -> list[Any]:
-    with contextlib.closing(sqlite3.connect(server.database_path)) as db:
-        return [row[0] for row in db.execute(sql)]
 
 
 def ledger(server: BloopServer, token: str) -> Any:
