@@ -5,7 +5,7 @@ SHELL := /bin/bash
 MAKEFLAGS += --no-print-directory
 export PIP_ROOT_USER_ACTION := ignore
 .DEFAULT_GOAL := help
-.PHONY: help run test lint kill-test chaos bench bench-pages screenshots lock tools chromium clean
+.PHONY: help run test slow-test lint kill-test chaos bench bench-pages screenshots lock tools chromium clean
 
 # The distribution's interpreter first: it is built with profile-guided optimisation, most version managers' builds are
 # not, and bloop runs 1.6 times as fast on it (measured, 3.11).
@@ -13,6 +13,7 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys; sys.exit(sys.version_info < (
 	&& echo /usr/bin/python3 || echo python3)
 VENV := .venv
 BIN := $(VENV)/bin
+SLOW := tests/systemd tests/hostile
 KILLS ?= 60
 MINUTES ?= 5
 ARGS ?=
@@ -46,8 +47,11 @@ run: export BLOOP__SERVER__HOST ?= 127.0.0.1
 run: $(RUNNABLE) ## Start bloop on http://localhost:5332, for this machine; data and a generated secret live in ./data
 	@exec $(BIN)/bloop up --data data $(ARGS)
 
-test: $(DEV) $(AXE) tools chromium lint ## Lint, type check and every test
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: $(DEV) $(AXE) tools chromium lint ## Lint, type check and every test but the slow ones
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(addprefix --ignore ,$(SLOW)) $(ARGS)
+
+slow-test: $(DEV) tools ## What boots a machine, or attacks one: four minutes
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(SLOW) $(ARGS)
 
 lint: $(DEV)
 	@$(BIN)/ruff check --quiet .
