@@ -7,22 +7,24 @@ import resource
 import socket
 import threading
 from collections.abc import Iterator
+from itertools import cycle
 
 BYTE_EVERY_S = 0.05
 HEAD = b"POST /v1/ingest HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 400\r\n"
 HALF_HEAD = HEAD[:60]
 HALF_BODY = HEAD + b'X-Signature: 00\r\n\r\n{"timestamp":'
 DESCRIPTORS_SPARE = 256
+ADDRESSES = tuple(f"127.0.1.{host}" for host in range(1, 51))  # not the senders': one address has a bound
 
 
 @contextlib.contextmanager
 def connected(port: int, count: int, first_bytes: bytes = b"") -> Iterator[list[socket.socket]]:
-    """Open connections that sent `first_bytes`; fewer if this process may not open that many."""
+    """Open connections from ADDRESSES in turn that sent `first_bytes`; fewer if this process may not open that many."""
     clients: list[socket.socket] = []
     with _descriptors(count):
         try:
-            for _ in range(count):
-                client = socket.create_connection(("127.0.0.1", port), timeout=10)
+            for _, address in zip(range(count), cycle(ADDRESSES)):
+                client = socket.create_connection(("127.0.0.1", port), timeout=10, source_address=(address, 0))
                 clients.append(client)
                 if first_bytes:
                     client.sendall(first_bytes)
