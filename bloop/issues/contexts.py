@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Any, ClassVar
 
 from bloop.base.clock import DAY_MS
-from bloop.grouping.frames import Stack
+from bloop.grouping.stacks.model import Stack
 from bloop.issues.listing.state import IssueView
 from bloop.issues.status.model import OPEN, Status
 from bloop.site.charts import Chart

@@ -14,7 +14,7 @@ from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
 from bloop.base.errors import InvalidEvent
 from bloop.base.json_body import decode_exactly
-from bloop.grouping import frames
+from bloop.grouping.stacks.parse import parse
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.contexts import (
     NEW_MS,
@@ -159,7 +159,7 @@ def _event(event: EventRow, issue: IssueRow) -> EventView:
         same_as_issue=(event.error_type, event.message) == (issue.error_type, issue.message)
         and _is_short(event.message),
         stack_text=stack_text,
-        stack=frames.parse(stack_text),
+        stack=parse(stack_text),
         facts=tuple(_facts(event)),
         metadata=metadata,
         metadata_facts=tuple(_metadata_facts(metadata)),

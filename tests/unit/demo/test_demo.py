@@ -12,7 +12,7 @@ from bloop.base.config import Ingest
 from bloop.demo.faults import FAULTS
 from bloop.demo.month import SPAN_DAYS, demo_changes, demo_events
 from bloop.grouping import fingerprint_v1 as v1
-from bloop.grouping.frames import parse
+from bloop.grouping.stacks.parse import parse
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
 from bloop.records.event import Event

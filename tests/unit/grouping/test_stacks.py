@@ -1,11 +1,16 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bloop.grouping import frames
-from bloop.grouping.frames import Frame, Stack, parse
+from bloop.grouping.stacks import parse as stacks
+from bloop.grouping.stacks.model import Frame, Stack
+from bloop.grouping.stacks.parse import parse
 
 V8 = """\
 TypeError: Cannot read properties of undefined (reading 'id')
@@ -47,7 +52,7 @@ SWIFT = """\
 2   UIKitCore     0x00000001a2b3c4d5 -[UIApplication sendAction:to:from:forEvent:] + 100"""
 RUBY = """\
 app/jobs/invoice_job.rb:42:in 'InvoiceJob#perform': boom (RuntimeError)
-\tfrom app/jobs/invoice_job.rb:42:in 'InvoiceJob#perform'
+\tfrom app/jobs/invoice_job.rb:40:in 'InvoiceJob#run'
 \tfrom /usr/local/bundle/gems/sidekiq-7.2.0/lib/sidekiq/processor.rb:202:in `execute_job'"""
 GO = """\
 panic: runtime error: invalid memory address
@@ -87,7 +92,7 @@ def frame_count(stack: Stack) -> int:
         (PYTHON, "Python", [("pay", 20), ("connect", 10)]),
         (JAVA, "Java/Kotlin", [("com.acme.Home.onCreate", 17), ("com.acme.Repo.load", 3)]),
         (SWIFT, "Swift", [("CheckoutViewModel.apply(coupon:)", 88), ("$s6Wallet8CheckoutV3payyyF", None)]),
-        (RUBY, "Ruby", [("InvoiceJob#perform", 42)]),
+        (RUBY, "Ruby", [("InvoiceJob#perform", 42), ("InvoiceJob#run", 40)]),
         (GO, "Go", [("main.(*Server).handle", 42)]),
         (RUST, "Rust", [("ledger::post", 4)]),
         (DOTNET, ".NET", [("Acme.Orders.OrderService.Latest(Guid id)", 42)]),
@@ -126,7 +131,7 @@ def test_causes_become_sections_after_the_reported_exception() -> None:
 
 def test_lines_that_are_no_frames_become_headings_and_notes() -> None:
     assert parse(JAVA).sections[1].notes == ("... 12 more",)
-    assert parse(DOTNET).sections[0].notes == ("--- End of stack trace from previous location ---",)
+    assert parse(DOTNET).sections[0].notes == ()  # it only says that others follow
     assert parse(RUST).sections[0].heading == "thread 'main' panicked at src/main.rs:4:5:\nexplicit panic"
 
 
@@ -157,10 +162,10 @@ def test_a_stack_without_application_frames_says_so() -> None:
 
 def test_what_is_beyond_the_bounds_is_left_out_and_counted() -> None:
     line = "    at f (/srv/a.js:1:2)"
-    many = parse("\n".join([line] * (frames.LINES_MAX + 7)))
+    many = parse("\n".join([line] * (stacks.LINES_MAX + 7)))
     huge = parse("\n".join([line + " " * 5000] * 30))
 
-    assert (frame_count(many), many.lines_cut) == (frames.LINES_MAX, 7)
+    assert (frame_count(many), many.lines_cut) == (stacks.LINES_MAX, 7)
     assert huge.lines_cut > 0
     assert frame_count(huge) + huge.lines_cut == 30
 
@@ -179,3 +184,50 @@ def test_a_stack_cut_anywhere_is_read_without_an_error(text: str, length: int) -
     cut = parse(text[:length])
 
     assert frame_count(cut) <= frame_count(parse(text))
+
+
+STACKS = json.loads((Path(__file__).parents[2] / "vectors/stacks.json").read_text())
+
+
+@pytest.mark.parametrize("vector", STACKS, ids=[vector["name"] for vector in STACKS])
+def test_stacks_of_many_runtimes_show_the_applications_own_calls(vector: dict[str, Any]) -> None:
+    stack = parse(vector["text"])
+
+    def is_one_of(frames: list[Frame], function: str, location: str) -> bool:
+        return any(function in frame.function and location in frame.location for frame in frames)
+
+    frames = [frame for section in stack.sections for frame in section.frames]
+    own = [frame for frame in frames if frame.in_app]
+    assert stack.language == vector["language"]
+    assert stack.top_app_frame is not None
+    assert is_one_of([stack.top_app_frame], *vector["top"]), stack.top_app_frame
+    for function, location in vector["own"]:
+        assert is_one_of(own, function, location), (function, location, own)
+    for name in vector["folded"]:
+        assert not is_one_of(own, name, "")
+        assert any(name in frame.function or name in frame.location for frame in frames if not frame.in_app), name
+
+
+def test_members_of_an_exception_group_follow_it() -> None:
+    group = next(vector["text"] for vector in STACKS if vector["name"] == "pygroup")
+
+    sections = parse(group).sections
+
+    assert [(section.relation, section.heading) for section in sections] == [
+        ("", "ExceptionGroup: unhandled errors in a TaskGroup (2 sub-exceptions)"),
+        ("One of them", "ValueError: a"),
+        ("One of them", "KeyError: 'b'"),
+    ]
+
+
+def test_goroutines_are_told_apart() -> None:
+    panic = next(vector["text"] for vector in STACKS if vector["name"] == "go-panic")
+
+    relations = [(section.relation, section.heading.splitlines()[-1]) for section in parse(panic).sections]
+
+    assert relations == [("", "goroutine 6 [running]"), ("Another thread", "goroutine 1 [runnable]")]
+
+
+@pytest.mark.parametrize("text", ["Something went wrong at home\nand here: too", '{"at": "noon"}', "at", "at at at"])
+def test_prose_is_no_stack(text: str) -> None:
+    assert parse(text).sections == ()
