@@ -24,11 +24,6 @@ APPLIED = {
     "0013_key_rotation": "73282a46062897b1aad5fe94726acf4f3752d035d4ea3fc606b9665f0c9d341d",
     "0014_project_options": "5c75e5739b4284bf68b86080f36bf84dd59e2ec998a3566a4e09345a0b086c80",
     "0015_issue_retention": "7d139af09a9741f344706c0b466ca9991bd97defba6cb0e8163c015e4b9c3e6e",
-    "0016_scoped_counts": "36f10e0befda0284e2b1fd93c2c5f6e5939ac702547e71a2dd84d93053630926",
-    "0017_event_search": "a58115a3e8a536c51732cc08b06dd07675e36f230d0c697387c4bc4e01d1abc7",
-    "0018_collaboration": "a669e90a47248088fb7e3293cedace28f7562e84a7b7512b7af73cebb427ed24",
-    "0019_channels": "d02ea33d8a847327f0e6b19dc9adeee6842c8e5568ea6f2c563c9ce3e3863e06",
-    "0020_spare": "5ea9a0bc6cdefaf51f419d3fec6a5257eae1e0b273c89bdeebccaacee948f0b3",
 }
 
 

@@ -1,1 +1,0 @@
--- Reserved: 0016_scoped_counts.

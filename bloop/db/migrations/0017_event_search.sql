@@ -1,1 +1,0 @@
--- Reserved: 0017_event_search.

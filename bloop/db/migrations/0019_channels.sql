@@ -1,1 +1,0 @@
--- Reserved: 0019_channels.

@@ -1,1 +1,0 @@
--- Reserved: 0020_spare.
