@@ -9,8 +9,6 @@ from bloop.grouping.stacks.grammar import CERTAIN, THREAD, Grammar, number
 from bloop.grouping.stacks.model import Frame
 
 _FILE = re.compile(r"^\s+(?P<file>\S.*?\.(?:go|s)):(?P<line>\d+)(?: \+0x[0-9a-f]+)?(?: fp=\S+ sp=\S+ pc=\S+)?$")
-# A path of packages, then what is called in them, then arguments, which may hold brackets of their own.
-_CALL = re.compile(r"^(?:created by )?(?P<function>[\w./\-@~%]*[\w\])]?(?:\.[\w(*\[][^\s]*?)?)(?: in goroutine \d+)?$")
 _ARGUMENTS = re.compile(r"\((?:\{?0x|\.\.\.|\)|\{|0x|\d|-\d)[^\n]*$|\(\)$|\(\.\.\.\)$")
 _GOROUTINE = re.compile(r"^goroutine \d+(?: gp=\S+ m=\S+(?: mp=\S+)?)? \[[^\]]*\]:$")
 _HEADING = re.compile(r"^(?:panic: |fatal error: |\[signal |\[recovered|exit status )|^\tpanic: ")

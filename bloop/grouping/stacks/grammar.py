@@ -7,6 +7,7 @@ what is its own.
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from typing import ClassVar
 
 from bloop.grouping.stacks.model import Frame
@@ -26,20 +27,20 @@ MEMBER = "One of them"
 THREAD = "Another thread"
 
 
-class Grammar:
+class Grammar(ABC):
     """One language. The defaults are those of a language whose stack is a heading and frames, newest call first."""
 
     language: ClassVar[str]
     newest_first: ClassVar[bool] = True
     preamble: ClassVar[re.Pattern[str] | None] = None  # lines that say "here comes a stack" and nothing else
 
+    @abstractmethod
     def evidence(self, line: str) -> int:
         """How much this line speaks for the language; 0 where it says nothing."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frame(self, line: str) -> Frame | None:
         """The frame that begins on this line."""
-        raise NotImplementedError
 
     def extend(self, frame: Frame, line: str) -> Frame | None:
         """The frame before with what this line adds to it; None: the line is none of its own."""

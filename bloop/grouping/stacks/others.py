@@ -12,7 +12,6 @@ _PHP = re.compile(
 )
 _PHP_FILE = re.compile(r"^\s*#\d+ (?P<file>/\S+|[A-Za-z]:\\\S+)\((?P<line>\d+)\)$")
 _PHP_MAIN = re.compile(r"^\s*#\d+ \{main\}$")
-_PHP_THROWN = re.compile(r"^\s*(?:thrown )?in (?P<file>\S.*?)(?::| on line |\()(?P<line>\d+)\)?$")
 _PHP_LIBRARY = re.compile(r"[/\\]vendor[/\\]|^\[internal function\]$|phar://")
 _PHP_NEXT = re.compile(r"^Next (?P<heading>\S.*)$")
 _PHP_PREVIOUS = re.compile(r"^\s*(?:\[previous exception\]|Previous:?) ?(?P<heading>.*)$")

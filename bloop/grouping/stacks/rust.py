@@ -28,7 +28,6 @@ _RUNTIME = re.compile(
     r"|_start|start|main|clone3?|start_thread|<unknown>|_*BaseThreadInitThunk|RtlUserThreadStart)$"
 )
 _QUALIFIED = re.compile(rf"^<(?:[&*\[\]\w]{{0,12}}|[^:>]*) as (?:{_CRATES})::")
-_LINK = re.compile(r"^Caused by:$")
 
 
 class Rust(Grammar):
