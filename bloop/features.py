@@ -33,7 +33,7 @@ class Feature:
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
-    belongings: str = ""  # bloop.accounts.people.model.Belongings: rows that have an owner
+    belongings: tuple[str, ...] = ()  # bloop.accounts.people.model.Belongings: rows that have an owner
 
 
 # In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
@@ -44,9 +44,13 @@ FEATURES = (
         clean_up="bloop.issues.deletion.clean_up:CLEAN_UP",
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
-        hooks={"shell": "bloop.issues.shell:read_shell", "scope_names": "bloop.issues.shell:scope_names"},
-        commands={"issue": "bloop.issues.cli:issue"},
-        belongings="bloop.issues.status.removal:ASSIGNED",
+        hooks={
+            "shell": "bloop.issues.shell:read_shell",
+            "scope_names": "bloop.issues.shell:scope_names",
+            "toast": "bloop.issues.status.flash:take_flash",
+        },
+        commands={"issue": "bloop.issues.cli:issue", "undo": "bloop.issues.undo.cli:undo"},
+        belongings=("bloop.issues.status.removal:ASSIGNED", "bloop.issues.saved_views.removal:VIEWS"),
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
     Feature(
@@ -54,7 +58,7 @@ FEATURES = (
         tables="bloop.alerts.tables:TABLES",
         routes="bloop.alerts.routes:mount",
         commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
-        belongings="bloop.alerts.rules.removal:RULES",
+        belongings=("bloop.alerts.rules.removal:RULES",),
     ),
     Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
     Feature(
@@ -95,9 +99,12 @@ FEATURES = (
         tables="bloop.projects.tables:TABLES",
         kinds=("bloop.projects.key_uses:KeyUseStore",),
         routes="bloop.projects.routes:mount",
-        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
+        hooks={
+            "by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer",
+            "note_project": "bloop.projects.uses.views:note_project",
+        },
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
-        belongings="bloop.projects.tokens.removal:TOKENS",
+        belongings=("bloop.projects.tokens.removal:TOKENS", "bloop.projects.uses.removal:USES"),
     ),
 )
 
@@ -140,7 +147,7 @@ def commands() -> dict[str, str]:
 
 def belongings() -> list[Any]:
     """What accounts own, feature by feature (`bloop.accounts.people.model.Belongings`)."""
-    return list(_parts("belongings"))
+    return [resolve_name(part) for feature in FEATURES for part in feature.belongings]
 
 
 def _parts(name: str) -> Iterator[Any]:

@@ -114,6 +114,20 @@ DELETE FROM event_dims WHERE id IN (SELECT id FROM event_dims WHERE project_id =
 _PURGE_STATUS_COUNTS = "DELETE FROM status_counts WHERE project_id = :project_id"
 _PURGE_FIRING_COUNTS = "DELETE FROM firing_counts WHERE project_id = :project_id"
 
+_PURGE_UNDO_PARTS = """
+DELETE FROM undo_parts WHERE id IN (SELECT id FROM undo_parts WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_UNDO_PARTS = """
+DELETE FROM undo_parts WHERE id IN (
+    SELECT u.id
+      FROM projects AS p CROSS JOIN undo_parts AS u
+     WHERE u.project_id = p.id AND u.made_at_ms < :before_ms
+     LIMIT :rows_max)
+"""
+_PURGE_SAVED_VIEWS = """
+DELETE FROM saved_views WHERE id IN (SELECT id FROM saved_views WHERE project_id = :project_id LIMIT :rows_max)
+"""
+
 TABLES = (
     Table(
         name="events",
@@ -186,6 +200,14 @@ TABLES = (
     ),
     Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
+    Table(
+        name="undo_parts",
+        label="What undoes changes of issues",
+        purge=(_PURGE_UNDO_PARTS,),
+        keep=Keep.UNDOS,
+        prune=_PRUNE_UNDO_PARTS,
+    ),
+    Table(name="saved_views", is_missed=True, purge=(_PURGE_SAVED_VIEWS,)),
     Table(name="settled"),
     Table(name="deleted_issues", outlives_project="a counter, and the highest ids that are not given again"),
     Table(name="issues_to_delete", outlives_project="a list of ids; retention strikes off those that are gone"),
