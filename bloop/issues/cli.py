@@ -268,4 +268,5 @@ def _change(
         return [row.short_id for row in found], changed.undo_id
 
     short_ids, undo_id = change(settings, run)
-    click.echo(f"{', '.join(short_ids)}: {done}. To undo: bloop undo {undo_id}", err=True)
+    click.echo(f"{', '.join(short_ids)}: {done}", err=True)
+    click.echo(f"Undo with: bloop undo {undo_id}")

@@ -45,6 +45,7 @@ def undo(settings: Settings, undo_id: str, as_json: bool) -> None:
         print_json({"undone": result.undone, "skipped": skipped, "undo_id": result.undo_id})
         return
     subject = result.short_id or f"{result.undone} issues"
-    click.echo(f"{subject}: undone. To undo this: bloop undo {result.undo_id}", err=True)
+    click.echo(f"{subject}: undone", err=True)
     if result.skipped_count:
         click.echo(skipped_words(result.skipped, result.skipped_count), err=True)
+    click.echo(f"Redo with: bloop undo {result.undo_id}")
