@@ -271,7 +271,12 @@ def test_a_fingerprint_chosen_by_a_client_may_hold_anything(server: Server, seed
 
     assert server.get(f"/v1/errors/{path}/history", cookie=cookie) == []
     result = server.call("POST", f"/v1/errors/{path}/resolve", cookie=cookie)
-    assert result.json == {"fingerprint": fingerprint, "status": "resolved", "updated": 1, "undo_id": result.json["undo_id"]}
+    assert result.json == {
+        "fingerprint": fingerprint,
+        "status": "resolved",
+        "updated": 1,
+        "undo_id": result.json["undo_id"],
+    }
     assert len(server.get(f"/v1/errors/{path}/history", cookie=cookie)) == 1
 
 

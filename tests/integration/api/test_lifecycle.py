@@ -63,7 +63,12 @@ def test_the_api_takes_how(
 ) -> None:
     answer = post(server, seed, shop, action, json=body)
 
-    assert answer.json == {"fingerprint": "f00d", "status": expected[0], "updated": 1, "undo_id": answer.json["undo_id"]}
+    assert answer.json == {
+        "fingerprint": "f00d",
+        "status": expected[0],
+        "updated": 1,
+        "undo_id": answer.json["undo_id"],
+    }
     assert seed.rows(STATE) == [expected]
 
 
