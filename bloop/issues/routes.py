@@ -12,6 +12,7 @@ from bloop.issues.detail.views import IssueResource
 from bloop.issues.listing.api import Errors
 from bloop.issues.listing.views import IssueList
 from bloop.issues.saved_views.api import ViewsApi
+from bloop.issues.saved_views.views import SaveView, ViewsSettings
 from bloop.issues.status.bulk_api import BulkApi
 from bloop.issues.status.bulk_form import BulkForm
 from bloop.issues.status.forms import IssueForms
@@ -19,6 +20,7 @@ from bloop.issues.undo.views import UndoApi, UndoForm
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
 from bloop.site.routes import Routes
+from bloop.site.settings_nav import VIEWS
 
 _READ = credential(Scope.ERRORS_READ)
 _WRITE = credential(Scope.ERRORS_WRITE)
@@ -61,6 +63,13 @@ def _mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add("/issues/{ref}/delete", delete, suffix="issue", POST=PAGE)
     routes.add("/issues/bulk", BulkForm(deps), GET=PAGE, POST=PAGE)
     routes.add("/undo/{undo_id}", UndoForm(deps), POST=PAGE)
+    views = ViewsSettings(deps)
+    routes.add("/views", SaveView(deps), POST=PAGE)
+    routes.add(VIEWS.href, views, GET=PAGE)
+    routes.add(f"{VIEWS.href}/sort", views, suffix="sort", POST=PAGE)
+    routes.add(f"{VIEWS.href}/{{view_id:int}}", views, suffix="one", POST=PAGE)
+    routes.add(f"{VIEWS.href}/{{view_id:int}}/move", views, suffix="move", POST=PAGE)
+    routes.add(f"{VIEWS.href}/{{view_id:int}}/delete", views, suffix="delete", POST=PAGE)
 
 
 def _mount_documents(routes: Routes, deps: Deps) -> None:

@@ -38,6 +38,6 @@ def _mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add(f"{PROJECTS.href}/{{slug}}/rotate", project, suffix="rotate", POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/keys/{{key_id:int}}/end", project, suffix="end_key", POST=PAGE)
     routes.add(f"{PROJECTS.href}/{{slug}}/delete", project, suffix="delete", POST=PAGE)
-    routes.add("/projects/{slug}/pin", ProjectPins(deps), suffix="form", POST=PAGE)
+    routes.add("/projects/pin", ProjectPins(deps), suffix="form", POST=PAGE)
     routes.add(TOKENS.href, tokens, GET=PAGE, POST=PAGE)
     routes.add(f"{TOKENS.href}/{{token_id}}/revoke", tokens, suffix="revoke", POST=PAGE)

@@ -18,6 +18,7 @@ class SettingsSection(NamedTuple):
 
 ACCOUNT = SettingsSection("Account", "/settings/account", admin_only=False)
 APPEARANCE = SettingsSection("Appearance", "/settings/appearance", admin_only=False)
+VIEWS = SettingsSection("Saved views", "/settings/views", admin_only=False)
 PEOPLE = SettingsSection("People", "/settings/people", admin_only=True)
 
 PROJECTS = SettingsSection("Projects", "/settings/projects", admin_only=False)
@@ -26,7 +27,7 @@ ALERTS = SettingsSection("Alerts", "/settings/alerts", admin_only=False)
 
 STORAGE = SettingsSection("Storage", "/settings/storage", admin_only=True)
 
-SECTIONS = (ACCOUNT, APPEARANCE, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
+SECTIONS = (ACCOUNT, APPEARANCE, VIEWS, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ SHOWN_WITHIN_S = 30
 ASSIGNED, UNASSIGNED = "assigned", "unassigned"
 UNDONE = "undone"
 DELETED, DELETING = "deleted", "deleting"
+SAVED = "saved"  # a view
 _WORDS = {
     Status.RESOLVED: "resolved",
     Status.IGNORED: "ignored",
@@ -57,6 +58,8 @@ class Flash:
         """The sentence; empty for a verb that is none of ours."""
         if self.verb == UNDONE:
             return self._undone
+        if self.verb == SAVED:
+            return "View saved."
         if not self.count:
             return ""
         if self.verb == DELETING:

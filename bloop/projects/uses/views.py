@@ -32,9 +32,11 @@ class ProjectPins:
         self._set(req, slug, is_pinned=False)
         answer_json(resp, {"project": slug, "pinned": False})
 
-    def on_post_form(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
-        """`pinned=1` pins, anything else unpins; 303 back to the page with the switcher."""
-        self._set(req, slug, is_pinned=read_form(req).get("pinned") == "1")
+    def on_post_form(self, req: falcon.Request, resp: falcon.Response) -> None:
+        """`pin` or `unpin` with the slug of a project; 303 back to the page with the switcher."""
+        form = read_form(req)
+        slug = form.get("pin") or form.get("unpin", "")
+        self._set(req, slug, is_pinned="pin" in form)
         resp.status, resp.location = falcon.HTTP_303, page_before(req)
 
     def _set(self, req: falcon.Request, slug: str, *, is_pinned: bool) -> None:
