@@ -57,7 +57,8 @@ def parse_query(text: str) -> ListQuery:
         view, scope = IssueView.from_params(params), PageScope.from_params(params)
         view.query  # noqa: B018 - parsed to be checked
     except InvalidParameter as error:
-        raise InvalidField("query", f"query is no list of issues: {error.name} {error.reason}") from error
+        name = "q" if error.name == "query" else error.name  # as the address of a list calls it
+        raise InvalidField("query", f"query is no list of issues: {name} {error.reason}") from error
     kept = view.at(None).params() | scope.params()
     if scope.environment:
         kept.pop("environment", None)

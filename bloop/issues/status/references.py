@@ -44,7 +44,8 @@ def list_in_body(given: object) -> IssueView:
         view = IssueView.from_params(params)
         view.query  # noqa: B018 - parsed to be checked
     except InvalidParameter as error:
-        raise InvalidParameter(f"all_matching.{error.name}", error.reason) from error
+        name = "q" if error.name == "query" else error.name  # as the address of a list calls it
+        raise InvalidParameter(f"all_matching.{name}", error.reason) from error
     return view
 
 
