@@ -4,8 +4,8 @@ The formula is v1's; its parts are other ones: the message without ids, numbers 
 without ids and query, and the application's own call as the parser of stacks reads it (place.py). Of a stack in a form
 the parser does not know, the first line that is no header stands, generalized like a message.
 
-FINGERPRINT2-1  The same inputs give the same sixteen hex digits on every machine; tests/vectors/grouping.json holds values that
-    other implementations must reach too.
+FINGERPRINT2-1  The same inputs give the same sixteen hex digits on every machine; tests/vectors/grouping.json holds
+    values that other implementations must reach too.
 FINGERPRINT2-2  An absent route or stack counts like an empty one.
 """
 
