@@ -53,9 +53,8 @@ def make_checks(problems: Sequence[str], values: SystemValues) -> tuple[SystemCh
 
 
 def worst_state(checks: Sequence[SystemCheck]) -> CheckState:
-    """That of the first check; a value that is not known yet does not make bloop unhealthy."""
-    state = checks[0].state
-    return CheckState.GOOD if state is CheckState.UNKNOWN else state
+    """That of the first check."""
+    return checks[0].state
 
 
 class _Part(NamedTuple):

@@ -27,9 +27,12 @@ def system_page(
 
 def _summary(states: Sequence[CheckState]) -> str:
     """`bloop is healthy.`, or how many checks are not."""
-    failing, warned = states.count(CheckState.BAD), states.count(CheckState.WARN)
+    failing, warned, unknown = (states.count(state) for state in (CheckState.BAD, CheckState.WARN, CheckState.UNKNOWN))
     if failing:
         return f"bloop is degraded: {plural(failing + warned, 'check')} of {len(states)} failing."
     if warned:
         return f"bloop is running. {plural(warned, 'check')} of {len(states)} need{'s' * (warned == 1)} attention."
+    if unknown:
+        has = "has" if unknown == 1 else "have"
+        return f"No problems found. {plural(unknown, 'check')} of {len(states)} {has} no value yet."
     return "bloop is healthy."

@@ -6,7 +6,7 @@ import pytest
 
 from bloop.base.clock import DAY_MS
 from bloop.base.reasons import Reason
-from bloop.health.checks import PARTS, SystemValues, make_checks, worst_state
+from bloop.health.checks import PARTS, SystemValues, make_checks
 from bloop.health.contexts import CheckState, SystemCheck
 from bloop.health.model import Vitals
 from bloop.health.pages import system_page
@@ -100,5 +100,8 @@ def test_the_summary_says_how_many_checks_are_not_right(problems: list[str], sum
     assert page.state is state
 
 
-def test_a_value_that_is_not_known_does_not_make_bloop_unhealthy():
-    assert worst_state(make_checks([], NOTHING)) is CheckState.GOOD
+def test_a_summary_without_all_values_does_not_say_that_all_is_well():
+    page = system_page(a_shell(), [], NOTHING, (), is_admin=True)
+
+    assert page.summary == "No problems found. 9 checks of 9 have no value yet."
+    assert page.state is CheckState.UNKNOWN
