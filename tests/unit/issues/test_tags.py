@@ -36,7 +36,7 @@ def test_fields_come_first_and_then_metadata_by_how_many_events_have_it() -> Non
     keys = [summary.key for summary in found]
     assert keys[-2:] == ["tag.b", "tag.a"]
     assert keys[:3] == ["env", "release", "level"]
-    assert tag(found, "http").values == (TagValue("500", 1, False),)
+    assert tag(found, "http").values == (TagValue("500", 3, False),)
 
 
 def test_tags_are_text_numbers_and_truth_at_the_top_of_the_metadata() -> None:
