@@ -29,7 +29,7 @@ _ROW_ID = re.compile(r"[0-9]{1,19}")
 _REFERENCE_PATHS = (
     re.compile(
         r"(/v1/errors/)(.+?)"
-        r"(/(?:occurrences|trend|history|tags|comments(?:/[0-9]+)?|resolve|ignore|mute|unresolve|assign))?",
+        r"(/(?:occurrences|trend|history|tags|comments(?:/[^/]+)?|resolve|ignore|mute|unresolve|assign))?",
         re.DOTALL,
     ),
     re.compile(r"(/v1/releases/)(.+)(/errors)", re.DOTALL),
