@@ -187,6 +187,8 @@ TABLES = (
     Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
     Table(name="settled"),
+    Table(name="event_blocks"),  # triggers take out deleted events and remove what is empty
+    Table(name="event_columns"),
     Table(name="deleted_issues", outlives_project="a counter, and the highest ids that are not given again"),
     Table(name="issues_to_delete", outlives_project="a list of ids; retention strikes off those that are gone"),
     Table(name="issue_deletions", outlives_project="who deleted what is known after the project is gone"),

@@ -184,7 +184,7 @@ def hints(query: Query) -> Hints:
         words += [max(term.values[0].split("*"), key=len) for term in query.of(field) if len(term.values) == 1]
     return Hints(
         tuple(word for word in words if len(word) >= WORD_CHARS_MIN),
-        _exact(query.of(Field.RELEASE)) or _exact(query.of(Field.FIRST_RELEASE)),
+        _exact(query.of(Field.RELEASE)),
         _exact(query.of(Field.ENVIRONMENT)),
         tuple(value.lower() for value in _exact(query.of(Field.SOURCE))),  # as they are stored
         tuple(value.lower() for value in _exact(query.of(Field.LEVEL))),
