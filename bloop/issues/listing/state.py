@@ -19,7 +19,8 @@ from bloop.base.errors import InvalidParameter
 from bloop.db.walk import PageKey
 from bloop.issues.read import IssueFilter, Sort, Tab
 from bloop.issues.search import terms
-from bloop.issues.search.terms import Field, Query
+from bloop.issues.search.keys import Field
+from bloop.issues.search.terms import Query
 
 TEXT_CHARS_MAX = 200  # of one filter value
 SEARCH_CHARS_MAX = terms.TEXT_CHARS_MAX

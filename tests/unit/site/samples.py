@@ -259,7 +259,9 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield list_page(say, IssueView(), [])
     yield list_page(say, IssueView(tab=Tab.MUTED), [])
     yield list_page(say, IssueView(tab=Tab.FIRING), [an_issue(say, status="resolved", is_firing=1)])
-    yield list_page(say, IssueView(q=say("is:x")), [], messages=ListMessages(problem=say("is: takes open, not x")))
+    yield list_page(
+        say, IssueView(q=say("is:x")), [], messages=ListMessages(problem=say("Unknown status 'x'. Try open."))
+    )
     failed = Notice(say("1 not: no issue has this id"), failed=True)
     yield list_page(say, messages=ListMessages(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
     yield list_page(
