@@ -11,6 +11,7 @@ from bloop.issues.detail.documents import IssueDocument, ListDocument
 from bloop.issues.detail.views import IssueResource
 from bloop.issues.listing.api import Errors
 from bloop.issues.listing.views import IssueList
+from bloop.issues.search.api import EventsApi
 from bloop.issues.status.bulk import BulkApi, BulkForm
 from bloop.issues.status.forms import IssueForms
 from bloop.site.deps import Deps
@@ -38,6 +39,7 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
     for name in ("resolve", "ignore", "mute", "unresolve", "assign"):
         routes.add(f"/v1/errors/{{fingerprint:ref}}/{name}", issue, suffix=name, POST=_WRITE)
     routes.add("/v1/errors/bulk", BulkApi(deps), POST=_WRITE)
+    routes.add("/v1/events", EventsApi(deps), GET=_READ)
     routes.add("/v1/trends", Trends(deps), GET=_READ)
     routes.add("/v1/stats", StatsApi(deps), GET=_READ)
 
