@@ -39,6 +39,9 @@ SECRET_NAME = "secret"  # noqa: S105
 SECRET_VARIABLE = "BLOOP__AUTH__HMAC_SECRET_FILE"  # noqa: S105
 DATABASE_VARIABLE = "BLOOP__DATABASE__PATH"
 
+FILE = click.Path(readable=False)  # completed by the shell; whether it exists is the command's question
+FOLDER = click.Path(file_okay=False, readable=False)
+
 T = TypeVar("T")
 
 _NEGATED_TERM = re.compile(r"-[A-Za-z][^\s:]*:")
@@ -80,8 +83,10 @@ def with_settings_and_secret(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[..., T]:
-    @click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
-    @click.option("--data", metavar="DIR", help="Folder of database and secret if no setting names them.")
+    @click.option(
+        "-c", "--config", "config_path", type=FILE, metavar="PATH", help="Settings file (default: config.toml)."
+    )
+    @click.option("--data", type=FOLDER, metavar="DIR", help="Folder of database and secret if no setting names them.")
     @functools.wraps(command)
     def run(*args: Any, config_path: str | None, data: str | None, **kwargs: Any) -> T:
         with errors_as_refusals():

@@ -55,6 +55,7 @@ _OUTCOMES = {
     Outcome.DUPLICATE: ("Duplicate", "Sent twice with the same idempotency key.", "refused"),
     Outcome.FILTERED: ("Filtered", "Rejected by an inbound filter of the project.", "refused"),
 }
+LOST = frozenset(outcome for outcome, (_, _, kind) in _OUTCOMES.items() if kind == "lost")
 _LINES_ALWAYS = (Outcome.STORED,)
 
 
