@@ -46,7 +46,7 @@ FEATURES = (
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
         hooks={"shell": "bloop.issues.shell:read_shell", "scope_names": "bloop.issues.shell:scope_names"},
-        commands={"issue": "bloop.issues.cli:issue"},
+        commands={"issue": "bloop.issues.cli:issue", "event": "bloop.issues.search.cli:event"},
         belongings="bloop.issues.status.removal:ASSIGNED",
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),

@@ -10,7 +10,7 @@ import click
 from bloop.accounts.people.read import get_user_by_name
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.cli_kit.context import SearchCommand, as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import Instant, SpanParam
 from bloop.db import connection
 from bloop.db.engine import Db
@@ -46,7 +46,7 @@ def issue() -> None:
     """List, show, resolve, mute, assign and delete issues."""
 
 
-@issue.command("list")
+@issue.command("list", cls=SearchCommand)
 @click.argument("query", nargs=-1)
 @in_project
 @click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True, help="Issues to list.")

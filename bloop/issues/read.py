@@ -19,10 +19,12 @@ from bloop.auth.principal import Principal
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
+from bloop.issues.events.search import resolve
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
 from bloop.issues.status.model import Status
 from bloop.projects.read import visible_projects
+from bloop.site.scope import Window
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
 REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
@@ -64,6 +66,7 @@ class IssueFilter:
     until_ms: int | None = None
     query: Query = NO_QUERY
     now_ms: int = 0
+    window: Window | None = None  # in which the events that `query` is about were received
 
 
 class IssueRow(NamedTuple):
@@ -111,11 +114,13 @@ class Plan(NamedTuple):
     arms: Sequence[int]
     filters: list[str]
     bindings: dict[str, Any]
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 class IssueRows(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 _WALKS = {
@@ -243,19 +248,30 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None, way.is_complete)
 
 
 def plan(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort) -> Plan:
     """The list itself, walked once per project, or the few issues that an index finds."""
-    few = search.candidates(db, project_ids, _hints(issue_filter))
+    few, is_complete = _few(db, project_ids, issue_filter)
     filters, bindings = _conditions(issue_filter, by_words=few is not None and few.by_words)
     walk = _WALKS[sort]
     if few is None:
         return Plan(walk, project_ids, filters, bindings)
     select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
     bindings |= {"candidate_ids": ids_json(few.ids), "project_ids": ids_json(project_ids)}
-    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings)
+    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings, is_complete)
+
+
+def _few(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> tuple[search.Candidates | None, bool]:
+    """The issues that an index finds for the filter, if they are few or it is about single events; and whether those
+    are all of them."""
+    query = issue_filter.query
+    if not query.names_events:
+        return search.candidates(db, project_ids, _hints(issue_filter)), True
+    query = query.in_scope(issue_filter.environment, issue_filter.release)
+    found = resolve(db, project_ids, query, issue_filter.window, issue_filter.now_ms)
+    return search.Candidates(found.issue_ids, by_words=False), found.is_complete
 
 
 def by_ids(db: Db, ids: Sequence[int]) -> list[IssueRow]:
