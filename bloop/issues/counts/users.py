@@ -11,15 +11,7 @@ events_by_fingerprint (fingerprint_id, timestamp_ms, event_id): 100 ns an event.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any, NamedTuple
-
-from bloop.db.engine import Db, ids_json
-from bloop.ingest.limits import FUTURE_MS_MAX
-from bloop.issues.counts.scope import CountScope
-from bloop.issues.events import scoped as events
-from bloop.issues.events.scoped import EventScope
-from bloop.records.event_record import NO_USER, encode_dims
+from typing import NamedTuple
 
 EVENTS_MAX = 10_000
 SCAN_MAX = 20_000
