@@ -24,6 +24,7 @@ APPLIED = {
     "0013_key_rotation": "73282a46062897b1aad5fe94726acf4f3752d035d4ea3fc606b9665f0c9d341d",
     "0014_project_options": "5c75e5739b4284bf68b86080f36bf84dd59e2ec998a3566a4e09345a0b086c80",
     "0015_issue_retention": "7d139af09a9741f344706c0b466ca9991bd97defba6cb0e8163c015e4b9c3e6e",
+    "0016_issue_pages": "0f4d7d4c5d2dd8445adf18c3fd8aaa72ac78088669d77aa65c2f260c25b6155c",
 }
 
 
