@@ -16,8 +16,6 @@ from bloop.db.engine import Db, ids_json
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.search.conditions import Conditions
 
-AGGREGATES_MAX = 20_000  # rows read to find few issues
-
 _BEGAN_MS = DAY_MS  # an event may be stored hours after later ones, when its worker's lane waited
 
 _SEEN_SINCE = "i.last_seen_ms >= :scope_from_ms"
@@ -55,7 +53,7 @@ SELECT i.id
  LIMIT :limit
 """
 _SELECT_RECENT_BY_NAME = """
-SELECT a.issue_id
+SELECT DISTINCT a.issue_id
   FROM json_each(:project_ids) AS wanted
   JOIN aggregates AS a INDEXED BY aggregates_by_last_seen
     ON a.project_id = wanted.value AND a.last_seen_ms >= :from_ms
@@ -88,12 +86,12 @@ def in_scope(scope: CountScope, project_ids: Sequence[int]) -> Conditions:
 
 def few_in_scope(db: Db, project_ids: Sequence[int], scope: CountScope, ids_max: int) -> list[int] | None:
     """The issues that may be in scope, if an index finds that there are at most `ids_max`; else None."""
-    bindings = {"project_ids": ids_json(project_ids), "from_ms": scope.window.from_ms, **scope.names}
-    if scope.has_names:
-        rows = db.execute(_SELECT_RECENT_BY_NAME, bindings | {"limit": AGGREGATES_MAX + 1}).fetchall()
-        is_whole = len(rows) <= AGGREGATES_MAX
-    else:
-        rows = db.execute(_SELECT_RECENT, bindings | {"limit": ids_max + 1}).fetchall()
-        is_whole = len(rows) <= ids_max
-    ids = list(dict.fromkeys(row[0] for row in rows))
-    return ids if is_whole and len(ids) <= ids_max else None
+    bindings = {
+        "project_ids": ids_json(project_ids),
+        "from_ms": scope.window.from_ms,
+        "limit": ids_max + 1,
+        **scope.names,
+    }
+    statement = _SELECT_RECENT_BY_NAME if scope.has_names else _SELECT_RECENT
+    ids = [row[0] for row in db.execute(statement, bindings)]
+    return ids if len(ids) <= ids_max else None

@@ -165,7 +165,7 @@ class IssueView:
             return replace(self, tab=tab, before=None)
 
     def in_project(self, slug: str) -> IssueView:
-        """The same tab, order and range elsewhere. Filters stay behind: another project has other releases and routes."""
+        """The same tab, order and range elsewhere. Filters stay behind: another project has other names."""
         return IssueView(project=slug, t=self.t, tab=self.tab, sort=self.sort)
 
     def sorted_by(self, sort: Sort) -> IssueView:

@@ -9,34 +9,48 @@ from typing import Any
 from bloop.db.engine import Db, ids_json
 from bloop.issues import read as issues
 from bloop.issues.listing.model import IssueFilter, Sort, Tab
-from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, TabCount, few_of_tab
+from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount
 from bloop.issues.search.conditions import CANDIDATES_MAX
 
-_FEW = (
-    "FROM json_each(:candidate_ids) AS few CROSS JOIN issues AS i WHERE i.id = few.value"
-    " AND i.project_id IN (SELECT value FROM json_each(:project_ids))"
-)
-_RECENT = """
+# Where issues are counted from; conditions on `i` follow.
+_FROM_CANDIDATES = """
+  FROM json_each(:candidate_ids) AS few CROSS JOIN issues AS i
+ WHERE i.id = few.value AND i.project_id IN (SELECT value FROM json_each(:project_ids))
+"""
+_FROM_TAB = {
+    tab: f"""
+  FROM ({select}) AS few CROSS JOIN issues AS i
+ WHERE i.id = few.id AND i.project_id IN (SELECT value FROM json_each(:project_ids))
+"""  # noqa: S608 - constant fragments, as in the statements below
+    for tab, select in SELECT_FEW.items()
+}
+_FROM_SCOPE = """
   FROM json_each(:project_ids) AS wanted
  CROSS JOIN issues AS i INDEXED BY issues_by_last_seen
- WHERE i.project_id = wanted.value AND i.last_seen_ms >= :scope_from_ms
+ WHERE i.project_id = wanted.value
 """
-# The last seen of each project, which the conditions are then asked of.
-_SEARCHED = """
-  FROM (SELECT r.id FROM json_each(:project_ids) AS wanted
-         CROSS JOIN issues AS r INDEXED BY issues_by_last_seen
-         WHERE r.project_id = wanted.value AND r.last_seen_ms >= :scope_from_ms
-         ORDER BY r.last_seen_ms DESC
-         LIMIT :searched_max) AS recent
- CROSS JOIN issues AS i
- WHERE i.id = recent.id
-"""
-_COUNT_RECENT = """
-SELECT count(*) FROM (SELECT 1 FROM json_each(:project_ids) AS wanted
+_RECENT = """
+SELECT r.id
+  FROM json_each(:project_ids) AS wanted
  CROSS JOIN issues AS r INDEXED BY issues_by_last_seen
  WHERE r.project_id = wanted.value AND r.last_seen_ms >= :scope_from_ms
- LIMIT :searched_max) AS recent
+ ORDER BY r.last_seen_ms {order}
+ LIMIT :searched_max
 """
+# Of a window that is running the last seen are nearest, of one that is over those last seen when it began.
+_SEARCHED = {is_running: _RECENT.format(order="DESC" if is_running else "") for is_running in (True, False)}
+_FROM_SEARCHED = {
+    is_running: f"FROM ({select}) AS recent CROSS JOIN issues AS i WHERE i.id = recent.id"
+    for is_running, select in _SEARCHED.items()
+}
+_COUNT_SEARCHED = {
+    is_running: f"SELECT count(*) FROM ({select}) AS recent"  # noqa: S608
+    for is_running, select in _SEARCHED.items()
+}
+_COUNT_FEW = {
+    tab: f"SELECT count(*) FROM ({select}) AS few"  # noqa: S608
+    for tab, select in SELECT_FEW.items()
+}
 # Served by aggregates_by_last_seen, which has all of it.
 _COUNT_BY_NAME = """
 SELECT count(*) FROM (SELECT DISTINCT a.issue_id
@@ -57,53 +71,59 @@ def tab_counts(
     everything = replace(issue_filter, tab=Tab.ALL)
     way = issues.plan(db, project_ids, everything, Sort.EVENTS)
     if "candidate_ids" in way.bindings:
-        return _count_few(db, way, tabs)
-    return {tab: _count(db, project_ids, replace(issue_filter, tab=tab)) for tab in tabs}
+        return _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
+    filters, bindings = issues.conditions(everything, project_ids)
+    bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "few_max": CANDIDATES_MAX + 1}
+    few = [tab for tab in tabs if tab in SELECT_FEW]
+    many = [tab for tab in tabs if tab not in SELECT_FEW]
+    counts = {tab: _count_few(db, tab, filters, bindings) for tab in few}
+    return counts | _count_many(db, everything, filters, bindings, many)
 
 
-def _count_few(db: Db, way: issues.Plan, tabs: Sequence[Tab]) -> dict[Tab, TabCount]:
-    """All at once: few issues are looked at."""
-    sums = ", ".join(f"count(*) FILTER (WHERE {CONDITIONS.get(tab, 'i.id > 0')})" for tab in tabs)
-    row = db.execute(f"SELECT {sums} {_where(_FEW, way.filters)}", way.bindings).fetchone()
-    assert row is not None, "a sum has a row"
-    return {tab: TabCount(int(number)) for tab, number in zip(tabs, row, strict=True)}
+def _count_few(db: Db, tab: Tab, filters: Sequence[str], bindings: dict[str, Any]) -> TabCount:
+    """A tab with an index of its own, up to as many as may be looked at."""
+    counted = _sums(db, _FROM_TAB[tab], filters, bindings, [tab])[tab]
+    is_cut = int(db.execute(_COUNT_FEW[tab], bindings).get) > CANDIDATES_MAX
+    return TabCount(counted.number, is_cut)
 
 
-def _count(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> TabCount:
-    filters, bindings = issues.conditions(issue_filter, project_ids)
-    bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "searched_max": SEARCHED_MAX}
-    few = few_of_tab(db, project_ids, issue_filter, CANDIDATES_MAX)
-    if few is not None:
-        return _bounded(db, _where(_FEW, filters), bindings | {"candidate_ids": ids_json(few)})
-    has_names = issue_filter.scope is not None and issue_filter.scope.has_names
-    if _is_plain(issue_filter) and not has_names:
-        return _bounded(db, _where(_RECENT, filters), bindings)
-    if _is_plain(issue_filter) and issue_filter.tab in (Tab.OPEN, Tab.ALL):
-        is_open = int(issue_filter.tab is Tab.OPEN)
-        return _of(db.execute(_COUNT_BY_NAME, bindings | {"is_open": is_open}).get)
-    counted = _bounded(db, _where(_SEARCHED, filters), bindings)
-    if counted.is_more:
-        return counted
-    looked_at = int(db.execute(_COUNT_RECENT, bindings | {"searched_max": SEARCHED_MAX + 1}).get)
-    return counted._replace(is_more=looked_at > SEARCHED_MAX)
-
-
-def _is_plain(issue_filter: IssueFilter) -> bool:
-    """Whether it asks for nothing beside a tab and a scope that is running."""
-    scope = issue_filter.scope
+def _count_many(
+    db: Db, everything: IssueFilter, filters: Sequence[str], bindings: dict[str, Any], tabs: Sequence[Tab]
+) -> dict[Tab, TabCount]:
+    scope = everything.scope
     assert scope is not None
-    bare = replace(issue_filter, now_ms=0, me="", new_in="")
-    return scope.window.is_running and bare == IssueFilter(issue_filter.tab, scope)
+    is_running = scope.window.is_running
+    if is_running and replace(everything, now_ms=0, me="", new_in="") == IssueFilter(scope=scope):
+        if not scope.has_names:
+            return {tab: _bounded(db, filters, bindings, tab) for tab in tabs}
+        if set(tabs) <= {Tab.OPEN, Tab.ALL}:
+            return {tab: _of(db.execute(_COUNT_BY_NAME, bindings | {"is_open": tab is Tab.OPEN}).get) for tab in tabs}
+    bindings |= {"searched_max": SEARCHED_MAX}
+    counts = _sums(db, _FROM_SEARCHED[is_running], filters, bindings, tabs)
+    looked_at = int(db.execute(_COUNT_SEARCHED[is_running], bindings | {"searched_max": SEARCHED_MAX + 1}).get)
+    return {tab: TabCount(count.number, looked_at > SEARCHED_MAX) for tab, count in counts.items()}
 
 
-def _bounded(db: Db, what: str, bindings: dict[str, Any]) -> TabCount:
+def _bounded(db: Db, filters: Sequence[str], bindings: dict[str, Any], tab: Tab) -> TabCount:
+    """A tab whose condition is in the index of the scope."""
+    conditions = [*filters, *([CONDITIONS[tab]] if tab in CONDITIONS else [])]
+    what = _where(_FROM_SCOPE, conditions)
     statement = f"SELECT count(*) FROM (SELECT 1 {what} LIMIT :limit) AS counted"  # noqa: S608 - constant fragments
     return _of(db.execute(statement, bindings).get)
 
 
-def _of(number: object) -> TabCount:
-    counted = int(str(number))
-    return TabCount(min(counted, COUNTED_MAX), is_more=counted > COUNTED_MAX)
+def _sums(
+    db: Db, source: str, filters: Sequence[str], bindings: dict[str, Any], tabs: Sequence[Tab]
+) -> dict[Tab, TabCount]:
+    """All tabs at once, by looking at every issue of the source."""
+    sums = ", ".join(f"count(*) FILTER (WHERE {CONDITIONS.get(tab, 'i.id > 0')})" for tab in tabs)
+    row = db.execute(f"SELECT {sums} {_where(source, filters)}", bindings).fetchone()
+    assert row is not None, "a sum has a row"
+    return {tab: TabCount(int(number)) for tab, number in zip(tabs, row, strict=True)}
+
+
+def _of(number: Any) -> TabCount:
+    return TabCount(min(int(number), COUNTED_MAX), is_more=int(number) > COUNTED_MAX)
 
 
 def _where(source: str, filters: Sequence[str]) -> str:

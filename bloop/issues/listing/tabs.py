@@ -2,8 +2,8 @@
 
 TABS-1  A tab's number is how many issues the list has on it with the same scope and filters. Up to COUNTED_MAX it is
     exact, beyond it says so.
-TABS-2  Counting is bounded too: a search that no index narrows looks at SEARCHED_MAX issues, the last seen first, and
-    its numbers are then at least so many.
+TABS-2  Counting is bounded too: where no index has the answer, it looks at SEARCHED_MAX issues, those nearest to the
+    window first, and the number is then at least so many.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from bloop.db.engine import Db, ids_json
 from bloop.issues.listing.model import IssueFilter, Tab
 
 COUNTED_MAX = 10_000
-SEARCHED_MAX = 30_000
+SEARCHED_MAX = 10_000
 
 CONDITIONS = {
     Tab.OPEN: "i.status IN ('unresolved', 'regressed')",
@@ -35,31 +35,29 @@ class TabCount(NamedTuple):
     is_more: bool = False  # there are, or may be, more
 
 
-# Tabs that an index knows to hold few issues.
-_SELECT_FEW = {
+# Tabs that have an index of their own, and hold few issues as a rule.
+_FROM = {
     Tab.MINE: """
-SELECT i.id FROM issues AS i INDEXED BY issues_by_assignee WHERE i.assignee = :me LIMIT :limit
+  FROM issues AS t INDEXED BY issues_by_assignee
+ WHERE t.assignee = :me
 """,
     Tab.REGRESSED: """
-SELECT i.id
   FROM json_each(:project_ids) AS wanted
-  JOIN issues AS i INDEXED BY issues_regressed ON i.project_id = wanted.value AND i.status = 'regressed'
- LIMIT :limit
+ CROSS JOIN issues AS t INDEXED BY issues_regressed
+ WHERE t.project_id = wanted.value AND t.status = 'regressed'
 """,
     Tab.FIRING: """
-SELECT i.id
   FROM json_each(:project_ids) AS wanted
-  JOIN issues AS i INDEXED BY issues_firing ON i.project_id = wanted.value AND i.is_firing = 1
- LIMIT :limit
+ CROSS JOIN issues AS t INDEXED BY issues_firing
+ WHERE t.project_id = wanted.value AND t.is_firing = 1
 """,
     Tab.NEW: """
-SELECT i.id
   FROM json_each(:project_ids) AS wanted
-  JOIN issues AS i INDEXED BY issues_by_first_release ON i.project_id = wanted.value
- WHERE i.first_release = :new_in
- LIMIT :limit
+ CROSS JOIN issues AS t INDEXED BY issues_by_first_release
+ WHERE t.project_id = wanted.value AND t.first_release = :new_in
 """,
 }
+SELECT_FEW = {tab: f"SELECT t.id {source} LIMIT :few_max" for tab, source in _FROM.items()}
 
 
 def bindings_of(issue_filter: IssueFilter) -> dict[str, Any]:
@@ -69,9 +67,9 @@ def bindings_of(issue_filter: IssueFilter) -> dict[str, Any]:
 
 def few_of_tab(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, ids_max: int) -> list[int] | None:
     """The issues that may be on the tab, if an index finds that there are at most `ids_max`; else None."""
-    statement = _SELECT_FEW.get(issue_filter.tab)
+    statement = SELECT_FEW.get(issue_filter.tab)
     if statement is None:
         return None
-    bindings = bindings_of(issue_filter) | {"project_ids": ids_json(project_ids), "limit": ids_max + 1}
+    bindings = bindings_of(issue_filter) | {"project_ids": ids_json(project_ids), "few_max": ids_max + 1}
     ids = [row[0] for row in db.execute(statement, bindings)]
     return ids if len(ids) <= ids_max else None
