@@ -230,7 +230,7 @@ function withPlaces(keys) {
 }
 
 function makeHelp() {
-  const box = make("input", { type: "checkbox" });
+  const box = make("input", { type: "checkbox", className: "switch" });
   const dialog = make(
     "dialog",
     { className: "dialog keys" },
@@ -243,7 +243,7 @@ function makeHelp() {
         make("dl", {}, ...Object.entries(keys).map(([k, what]) => make("div", {}, make("dt", {}, ...caps(k)), make("dd", {}, what)))),
       ),
     ),
-    make("label", { className: "switch" }, box, "Shortcuts are on in this browser"),
+    make("label", { className: "line" }, box, "Shortcuts are on in this browser"),
     make("form", { method: "dialog" }, make("button", { className: "button" }, "Close")),
   );
   dialog.setAttribute("aria-labelledby", "keys-title");
