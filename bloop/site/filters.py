@@ -122,10 +122,12 @@ def percent(share: float) -> str:
 
 def visible(text: object) -> Markup:
     """Untrusted text, escaped, isolated, with hidden characters shown by name (FILTER-1, FILTER-2)."""
-    escaped = str(escape(text))
-    if _HIDDEN.search(escaped):
-        escaped = _HIDDEN.sub(_label, escaped)
-    return Markup(f"<bdi>{escaped}</bdi>")  # noqa: S704  (escaped two lines up)
+    return Markup(f"<bdi>{reveal(str(escape(text)))}</bdi>")  # noqa: S704
+
+
+def reveal(escaped: str) -> str:
+    """Text that is escaped already, with hidden characters shown by name (FILTER-2)."""
+    return _HIDDEN.sub(_label, escaped) if _HIDDEN.search(escaped) else escaped
 
 
 def headline(text: str) -> Markup:

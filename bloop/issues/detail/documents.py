@@ -20,6 +20,9 @@ from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
+from bloop.issues.comments import read as comments
+from bloop.issues.comments.api import comment_json
+from bloop.issues.comments.read import CommentRow
 from bloop.issues.counts import read as counts
 from bloop.issues.counts.read import HourCount
 from bloop.issues.detail import pages as issue_detail
@@ -40,6 +43,7 @@ from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
+COMMENTS_MAX = 50  # the newest
 MARKDOWN = "text/markdown; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 
@@ -55,6 +59,7 @@ class IssueDocumentData(NamedTuple):
     aggregates: list[AggregateRow]
     changes: list[StatusChangeRow]
     hours: list[HourCount]
+    comments: list[CommentRow]
 
 
 def choose_event(newest: Sequence[EventRow]) -> tuple[EventRow | None, str]:
@@ -94,7 +99,9 @@ class IssueDocument:
     def _markdown(self, resp: falcon.Response, data: IssueDocumentData) -> None:
         url = _url(self._deps, data.issue)
         resp.content_type = MARKDOWN
-        resp.text = issue_markdown(data.issue, data.event, data.chosen, data.aggregates, data.changes, url)
+        resp.text = issue_markdown(
+            data.issue, data.event, data.chosen, data.aggregates, data.changes, url, data.comments
+        )
 
     def _json(self, resp: falcon.Response, data: IssueDocumentData) -> None:
         body = {
@@ -105,6 +112,7 @@ class IssueDocument:
             "aggregates": [*map(show.aggregate, data.aggregates)],
             "trend": [*map(show.hour, data.hours)],
             "history": [*map(show.change, data.changes)],
+            "comments": [*map(comment_json, data.comments)],
         }
         answer_json(resp, body)
 
@@ -120,6 +128,7 @@ class IssueDocument:
                 aggregates.of_issues(db, [issue.id]),
                 status.history(db, [issue.id]),
                 counts.issue_trend(db, [issue.id], since_ms),
+                comments.list_comments(db, [issue.id], limit=COMMENTS_MAX),
             )
 
 
