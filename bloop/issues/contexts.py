@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -82,7 +82,16 @@ class IssueLine:
 
     @property
     def badges(self) -> tuple[Badge, ...]:
-        return badges_of(self.status, self.is_new, self.is_firing)
+        found = badges_of(self.status, self.is_new, self.is_firing)
+        # What is firing is resolved: the word for that alone says both.
+        return tuple(
+            replace(badge, kind=_LOOKS.get(badge.kind, ""))
+            for badge in found
+            if not (self.is_firing and badge.kind == Status.RESOLVED)
+        )
+
+
+_LOOKS = {Status.REGRESSED: "back", Status.RESOLVED: "good", "firing": "bad", "new": "new"}  # of badges, in the kit
 
 
 class Empty(StrEnum):

@@ -12,7 +12,7 @@ from bloop.issues.counts import scoped, users
 from bloop.issues.counts.membership import few_in_scope, in_scope
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.counts.scoped import ProjectSeries
-from bloop.issues.listing.tabs import COUNTED_MAX, TabCount
+from bloop.issues.listing.tabs import COUNTED_MAX, TabCount, bounded_count
 from bloop.ledger import read as ledger
 from bloop.releases import read as releases
 
@@ -24,12 +24,10 @@ LOST_MS_MAX = DAY_MS  # of a window for which losses are added up, minute by min
 LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
 
 # Served by issues_by_first_seen.
-_COUNT_NEW = """
-SELECT count(*) FROM (SELECT 1
+_NEW = """
   FROM json_each(:project_ids) AS wanted
  CROSS JOIN issues AS i INDEXED BY issues_by_first_seen
- WHERE i.project_id = wanted.value AND i.first_seen_ms >= :from_ms AND i.first_seen_ms < :to_ms {conditions}
- LIMIT :limit) AS counted
+ WHERE i.project_id = wanted.value AND i.first_seen_ms >= :from_ms AND i.first_seen_ms < :to_ms
 """
 
 
@@ -61,12 +59,12 @@ def _count_new(db: Db, project_ids: Sequence[int], scope: CountScope) -> TabCoun
     limit = NEW_BY_NAME_MAX if scope.has_names else COUNTED_MAX
     bindings: dict[str, Any] = {"project_ids": ids_json(project_ids), "limit": limit + 1}
     bindings |= {"from_ms": scope.window.from_ms, "to_ms": scope.window.to_ms}
-    conditions = ""
+    conditions = [_NEW]
     if scope.has_names:
         scoped_to = in_scope(scope, project_ids)
-        conditions = "".join(f" AND {fragment}" for fragment in scoped_to.fragments)
+        conditions += scoped_to.fragments
         bindings |= scoped_to.bindings
-    number = int(db.execute(_COUNT_NEW.format(conditions=conditions), bindings).get)
+    number = int(db.execute(bounded_count(" AND ".join(conditions)), bindings).get)
     return TabCount(min(number, limit), is_more=number > limit)
 
 

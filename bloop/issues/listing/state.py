@@ -46,7 +46,7 @@ _PLACE = re.compile(r"([0-9]{1,18})\.([a-z]+)\.([0-9]{1,18})(?:\.([0-9]{1,9}))?"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ListPlace:
     """Where a page of a list begins: strictly behind `key`, with `above` rows above it, as far as that is known."""
 
     key: PageKey
@@ -66,7 +66,7 @@ class IssueView:
     source: str = ""
     route: str = ""
     sort: Sort = Sort.LAST_SEEN
-    before: Place | None = None
+    before: ListPlace | None = None
 
     @classmethod
     def from_params(cls, params: Mapping[str, str]) -> IssueView:
@@ -179,11 +179,11 @@ class IssueView:
         return IssueView.from_params({n: v for n, v in self.params().items() if n not in (name, "before")})
 
     def at(self, key: PageKey | None, above: int = 0) -> IssueView:
-        return replace(self, before=None if key is None else Place(key, above))
+        return replace(self, before=None if key is None else ListPlace(key, above))
 
 
 def _text(value: object) -> str:
-    if not isinstance(value, Place):
+    if not isinstance(value, ListPlace):
         return str(value)
     key = value.key
     return f"{key.value}.{key.tie}.{key.id}" + (f".{value.above}" if value.above else "")
@@ -198,11 +198,11 @@ def _choice(kind: type[E], name: str, text: str) -> E | None:
         raise InvalidParameter(name, f"must be one of {', '.join(kind)}") from None
 
 
-def _place(name: str, text: str) -> Place | None:
+def _place(name: str, text: str) -> ListPlace | None:
     """As `_text` writes it; links of earlier releases say no number of rows."""
     if not text:
         return None
     match = _PLACE.fullmatch(text)
     if match is None:
         raise InvalidParameter(name, "must be a place that a page has linked to")
-    return Place(PageKey(int(match[1]), match[2], int(match[3])), int(match[4] or 0))
+    return ListPlace(PageKey(int(match[1]), match[2], int(match[3])), int(match[4] or 0))

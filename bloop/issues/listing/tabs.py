@@ -73,3 +73,8 @@ def few_of_tab(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, id
     bindings = bindings_of(issue_filter) | {"project_ids": ids_json(project_ids), "few_max": ids_max + 1}
     ids = [row[0] for row in db.execute(statement, bindings)]
     return ids if len(ids) <= ids_max else None
+
+
+def bounded_count(what: str) -> str:
+    """The statement that counts rows up to `:limit`; `what` is FROM and WHERE, constant fragments only."""
+    return " ".join(("SELECT", "count(*) FROM (SELECT 1", what, "LIMIT :limit) AS counted"))
