@@ -81,12 +81,18 @@ def when(at_ms: int, now_ms: int) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def age(at_ms: int, now_ms: int) -> Markup:
-    """A <time> for narrow columns: `12 min`, `3 d`, `now` for less than a minute. Its title is the exact time."""
-    distance_ms = max(0, now_ms - at_ms)
+def span(at_ms: int, now_ms: int) -> str:
+    """How long ago, for narrow columns: `12 min`, `3 d`, `now` for less than a minute or a time to come."""
+    distance_ms = now_ms - at_ms
+    if distance_ms < MINUTE_MS:
+        return "now"
     unit_ms, name = next((unit, name) for unit, below, name in _UNITS if distance_ms < below or name == "y")
-    words = f"{distance_ms // unit_ms} {name}" if distance_ms >= MINUTE_MS else "now"
-    return Markup(f'<time datetime="{iso(at_ms)}" title="{exact(at_ms)}">{words}</time>')  # noqa: S704
+    return f"{distance_ms // unit_ms} {name}"
+
+
+def age(at_ms: int, now_ms: int) -> Markup:
+    """The same as a <time>, which holds the exact time once; a script shows it on hover."""
+    return Markup(f'<time datetime="{iso(at_ms)}">{span(at_ms, now_ms)}</time>')  # noqa: S704
 
 
 def number(value: int) -> str:
@@ -189,6 +195,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "pretty_json": pretty_json,
     "relative": relative,
     "row_title": row_title,
+    "span": span,
     "visible": visible,
     "when": when,
 }

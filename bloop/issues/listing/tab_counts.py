@@ -29,16 +29,18 @@ _FROM_SCOPE = """
  CROSS JOIN issues AS i INDEXED BY issues_by_last_seen
  WHERE i.project_id = wanted.value
 """
-_RECENT = """
+# Of a window that is running the last seen are nearest, of one that is over those last seen when it began.
+_SEARCHED = {
+    is_running: f"""
 SELECT r.id
   FROM json_each(:project_ids) AS wanted
  CROSS JOIN issues AS r INDEXED BY issues_by_last_seen
  WHERE r.project_id = wanted.value AND r.last_seen_ms >= :scope_from_ms
- ORDER BY r.last_seen_ms {order}
+ ORDER BY r.last_seen_ms {"DESC" if is_running else "ASC"}
  LIMIT :searched_max
 """
-# Of a window that is running the last seen are nearest, of one that is over those last seen when it began.
-_SEARCHED = {is_running: _RECENT.format(order="DESC" if is_running else "") for is_running in (True, False)}
+    for is_running in (True, False)
+}
 _FROM_SEARCHED = {
     is_running: f"FROM ({select}) AS recent CROSS JOIN issues AS i WHERE i.id = recent.id"
     for is_running, select in _SEARCHED.items()
