@@ -78,7 +78,7 @@ class IssueLine:
 
     @property
     def mark_label(self) -> str:
-        return f"{self.status}, {self.level}"
+        return f"{self.status}, {self.level}{', not opened by you yet' if self.unseen else ''}"
 
     @property
     def badges(self) -> tuple[Badge, ...]:

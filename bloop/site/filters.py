@@ -19,7 +19,7 @@ from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIME_MS_MAX = 253_402_300_799_999  # the last millisecond datetime can hold: 9999-12-31
 TITLE_CHARS_MAX = 300  # of a message used as a title
-ROW_CHARS_MAX = 140  # of a message in a list row
+ROW_CHARS_MAX = 120  # of a message in a list row
 
 # Bidirectional controls, invisible characters and terminal escapes, by the short name Unicode gives them. The joiners
 # U+200C and U+200D stay as they are: Persian words and emoji families need them.

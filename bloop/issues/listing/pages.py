@@ -39,6 +39,7 @@ from bloop.site.links import issue_href
 from bloop.site.scope import PageScope
 from bloop.site.strip import make_strip, spark_path
 
+WHERE_CHARS_MAX = 80
 COLORS = 5  # of the dots that tell projects apart
 FILTER_LABELS = {"q": "Search", "source": "Source", "route": "Route"}
 _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
@@ -201,7 +202,7 @@ def _row(
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
-        where=where_of(issue),
+        where=where_of(issue)[:WHERE_CHARS_MAX],
         environment=environments[0] if shows_environment else "",
         more_environments=len(environments) - 1 if shows_environment else 0,
         color=None if view.project or len(shell.projects) == 1 else issue.project_id % COLORS + 1,

@@ -38,7 +38,7 @@ SELECT r.id
  WHERE r.project_id = wanted.value AND r.last_seen_ms >= :scope_from_ms
  ORDER BY r.last_seen_ms {"DESC" if is_running else "ASC"}
  LIMIT :searched_max
-"""
+"""  # noqa: S608
     for is_running in (True, False)
 }
 _FROM_SEARCHED = {
