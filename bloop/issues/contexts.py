@@ -142,9 +142,8 @@ class IssueListPage(Page):
     `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
     ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `place` says which
     rows these are: `1–30 of 1,322`; `matching` is the number of all of them where that is more than the page has.
-    `ranked` says among how many issues the order was made where that is not all of them. `deleting` counts deleted
-    issues that background work still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that
-    match.
+    `limits` says what is not on it because looking had to end. `deleting` counts deleted issues that background work
+    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match.
     """
 
     template: ClassVar[str] = "issues/issues.html"
@@ -166,7 +165,7 @@ class IssueListPage(Page):
     rows: tuple[IssueLine, ...]
     place: str
     matching: str
-    ranked: str
+    limits: str
     empty: EmptyState | None
     setup: Setup | None
     deleting: int

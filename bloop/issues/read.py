@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bloop.auth.principal import Principal
@@ -18,6 +19,7 @@ from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.counts.membership import few_in_scope, in_scope
+from bloop.issues.events.search import resolve
 from bloop.issues.listing.model import IssueFilter as IssueFilter
 from bloop.issues.listing.model import Sort as Sort
 from bloop.issues.listing.model import Tab as Tab
@@ -74,11 +76,13 @@ class Plan(NamedTuple):
     arms: Sequence[int]
     filters: list[str]
     bindings: dict[str, Any]
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 class IssueRows(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 _WALKS = {
@@ -194,20 +198,33 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None, way.is_complete)
 
 
 def plan(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort) -> Plan:
     """The list itself, walked once per project, or the few issues that an index finds."""
-    few = search.candidates(db, project_ids, _hints(issue_filter))
+    few, is_complete = _few(db, project_ids, issue_filter, sort)
     filters, bindings = conditions(issue_filter, project_ids, by_words=few is not None and few.by_words)
     walk = _WALKS[sort]
-    ids = few.ids if few is not None else _few(db, project_ids, issue_filter, sort)
-    if ids is None:
+    if few is None:
         return Plan(walk, project_ids, filters, bindings)
     select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
-    bindings |= {"candidate_ids": ids_json(ids), "project_ids": ids_json(project_ids)}
-    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings)
+    bindings |= {"candidate_ids": ids_json(few.ids), "project_ids": ids_json(project_ids)}
+    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings, is_complete)
+
+
+def matching_events(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> IssueFilter:
+    """The filter with the issues that its terms about single events find, so that lists made of it look for these once.
+
+    It is the same filter when it has no such terms.
+    """
+    query, scope = issue_filter.query, issue_filter.scope
+    if not query.names_events or issue_filter.found is not None:
+        return issue_filter
+    if scope is not None:
+        query = query.in_scope(scope.environment or None, scope.release or None)
+    found = resolve(db, project_ids, query, scope.window if scope else None, issue_filter.now_ms)
+    return replace(issue_filter, found=(tuple(found.issue_ids), found.is_complete))
 
 
 def conditions(
@@ -274,15 +291,23 @@ def firing_count(db: Db, project_ids: Sequence[int]) -> int:
     return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
 
 
-def _few(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort) -> list[int] | None:
-    """The issues that tab or scope leave, where these are few."""
+def _few(
+    db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort
+) -> tuple[search.Candidates | None, bool]:
+    """The issues that an index finds for the filter, if they are few or it is about single events; and whether those
+    are all of them."""
+    found = matching_events(db, project_ids, issue_filter).found
+    if found is not None:
+        return search.Candidates([*found[0]], by_words=False), found[1]
+    few = search.candidates(db, project_ids, _hints(issue_filter))
+    if few is not None:
+        return few, True
     ids = few_of_tab(db, project_ids, issue_filter, search.CANDIDATES_MAX)
     scope = issue_filter.scope
-    if ids is not None or scope is None:
-        return ids
-    if sort is Sort.LAST_SEEN and not scope.has_names:
-        return None  # they lie at the end of the walk
-    return few_in_scope(db, project_ids, scope, search.CANDIDATES_MAX)
+    is_at_end = sort is Sort.LAST_SEEN and scope is not None and not scope.has_names  # of the walk itself
+    if ids is None and scope is not None and not is_at_end:
+        ids = few_in_scope(db, project_ids, scope, search.CANDIDATES_MAX)
+    return (None if ids is None else search.Candidates(ids, by_words=False)), True
 
 
 def _hints(issue_filter: IssueFilter) -> search.Hints:

@@ -200,6 +200,8 @@ TABLES = (
     Table(name="issue_views", outlives_project="the newest of each person; ids of issues are not given again"),
     Table(name="issue_view_marks", outlives_project="a time for each person"),
     Table(name="settled"),
+    Table(name="event_blocks"),  # triggers take out deleted events and remove what is empty
+    Table(name="event_columns"),
     Table(name="deleted_issues", outlives_project="a counter, and the highest ids that are not given again"),
     Table(name="issues_to_delete", outlives_project="a list of ids; retention strikes off those that are gone"),
     Table(name="issue_deletions", outlives_project="who deleted what is known after the project is gone"),

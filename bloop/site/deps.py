@@ -18,7 +18,7 @@ token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 from bloop.site.scope import PageScope
 from bloop.site.scope_bar import make_scope_bar
+from bloop.site.settings_nav import SettingLine, SettingsRequest
 
 HrefOf = Callable[[str], str]
 
@@ -59,6 +60,7 @@ class Hooks:
     banners: Callable[[Deps], tuple[Banner, ...]]
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
     storage_panel: Callable[[Deps, Db], Panel]
+    setting_lines: Callable[[Deps, Db, SettingsRequest], Iterable[SettingLine]]
 
     @classmethod
     def resolve(cls, names: Mapping[str, str]) -> Hooks:

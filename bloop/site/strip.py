@@ -148,7 +148,7 @@ def spark_path(counts: Iterable[tuple[int, int]], window: Window) -> str:
 
 def _strokes(heights: Sequence[int], ground: int) -> str:
     """A stroke up from the ground for each height that is not 0, as steps from one to the next: 7 bytes a bar."""
-    found = []
+    found: list[str] = []
     place = height = 0
     for number, new in enumerate(heights):
         if new:

@@ -15,7 +15,8 @@ _FINGERPRINT = itemgetter(0)
 DIMS_MAX = 20_000  # rows of event_dims: 2 MB here and on the disk
 
 # Positional, in column order: the statement runs once per event, and named bindings cost twice as much to bind.
-_SELECT_NEWEST = "SELECT coalesce(max(id), 0) FROM events"
+# Ids up to `settled` are never given again, even if the newest events are deleted: the index relies on that.
+_SELECT_NEWEST = "SELECT max((SELECT coalesce(max(id), 0) FROM events), (SELECT event_id FROM settled))"
 _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
 _INSERT_KEY = "INSERT INTO events_by_fingerprint VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
@@ -32,7 +33,7 @@ SELECT e.id, e.fingerprint_id, e.timestamp_ms, e.received_at_ms, d.dims, e.body
  ORDER BY e.id
 """
 
-_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT coalesce(max(id), 0) FROM events)"
+_MARK_SETTLED = "UPDATE settled SET event_id = max(event_id, (SELECT coalesce(max(id), 0) FROM events))"
 
 
 class IncomingEvent(NamedTuple):

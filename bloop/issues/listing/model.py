@@ -51,5 +51,6 @@ class IssueFilter:
     until_ms: int | None = None
     query: Query = NO_QUERY
     now_ms: int = 0
+    found: tuple[tuple[int, ...], bool] | None = None  # issues that `query` finds by single events; whether all of them
     me: str = ""  # id of a user
     new_in: str = ""  # a release

@@ -37,7 +37,7 @@ def read_list(
     new_in = _new_in(db, project_ids, view)
     page, facts, counts, total = NO_ROWS, NO_FACTS, dict[Tab, TabCount](), NO_COUNT
     if is_readable:
-        issue_filter = view.issue_filter(now_ms, me, new_in)
+        issue_filter = issues.matching_events(db, project_ids, view.issue_filter(now_ms, me, new_in))
         page = _page(db, project_ids, view, issue_filter)
         facts = _facts(db, project_ids, page.rows, issue_filter, view.sort, me)
         counts, total = _counts(db, project_ids, view, issue_filter)
@@ -60,7 +60,12 @@ def read_list(
 
 def find_page(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int) -> ListPage:
     """The rows alone. Raises: InvalidParameter: the search cannot be understood."""
-    return _page(db, project_ids, view, view.issue_filter(now_ms, me, _new_in(db, project_ids, view)))
+    return _page(db, project_ids, view, filter_of(db, project_ids, view, me, now_ms))
+
+
+def filter_of(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int) -> IssueFilter:
+    """What the list of `view` holds for the user `me`. Raises: InvalidParameter: the search cannot be understood."""
+    return view.issue_filter(now_ms, me, _new_in(db, project_ids, view))
 
 
 def _page(db: Db, project_ids: tuple[int, ...], view: IssueView, issue_filter: IssueFilter) -> ListPage:

@@ -29,7 +29,7 @@ from bloop.issues.limits.model import describe_users
 from bloop.issues.listing import numbers, words
 from bloop.issues.listing.model import Sort, Tab
 from bloop.issues.listing.pulse import Pulse
-from bloop.issues.listing.ranked import DAMPING, EXAMINED_MAX
+from bloop.issues.listing.ranked import DAMPING
 from bloop.issues.listing.read import ListPage
 from bloop.issues.listing.state import MORE_TABS, SORT_LABELS, TABS, IssueView
 from bloop.issues.listing.tabs import TabCount
@@ -119,7 +119,7 @@ def page(
         rows=tuple(_row(issue, view, rows, shell, now_ms, messages) for issue in shown),
         place=words.place(start, len(shown), rows.total) if shown else "",
         matching=words.count(rows.total) if has_more and shown else "",
-        ranked="" if rows.page.is_complete else f"{EXAMINED_MAX:,}",
+        limits=words.limits(rows.page),
         empty=None if shown else _why_empty(view, rows, setup, messages.problem),
         setup=setup if is_setup else None,
         deleting=rows.deleting.waiting + rows.deleting.purging,

@@ -50,13 +50,15 @@ class Rank(NamedTuple):
 
 class RankedPage(NamedTuple):
     """A page, highest first. `start` is how many issues stand above it, `above` where the page above begins (None: at
-    the top), `is_complete` whether every issue was looked at that could be here (RANK-3)."""
+    the top), `is_complete` whether every issue was looked at that could be here (RANK-3), `has_all_found` whether the
+    search over single events found all issues."""
 
     keys: list[PageKey]
     next: PageKey | None
     above: PageKey | None
     start: int
     is_complete: bool
+    has_all_found: bool = True
 
 
 def trend_of(events: int, events_before: int) -> int:
@@ -80,13 +82,13 @@ def ranked(
     ranking = _Ranking(db, project_ids, issue_filter.scope, sort, issue_filter.now_ms, limit)
     if before is not None:
         ranking.start_behind(before, walk_sort)
+    is_settled = False
     for found in _walk(db, way):
         ranking.add(found)
-        if ranking.is_settled(found[-1].value):
-            return ranking.page(is_complete=True)
-        if ranking.is_cut:
-            return ranking.page(is_complete=False)
-    return ranking.page(is_complete=True)
+        is_settled = ranking.is_settled(found[-1].value)
+        if is_settled or ranking.is_cut:
+            break
+    return ranking.page(is_complete=is_settled or not ranking.is_cut)._replace(has_all_found=way.is_complete)
 
 
 def _walk(db: Db, way: Plan) -> Iterator[list[PageKey]]:

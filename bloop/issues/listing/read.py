@@ -18,7 +18,8 @@ class ListPage(NamedTuple):
     """The rows of a page. `next` and `above` are where the pages below and above begin, None at the ends.
 
     `start` is how many issues stand above the first row, None where that was not counted. Not `is_complete`: some
-    issues that could be here were not looked at (RANK-3).
+    issues that could be here were not looked at (RANK-3). Not `has_all_found`: older events than those searched may
+    match, too.
     """
 
     rows: list[IssueRow]
@@ -26,6 +27,7 @@ class ListPage(NamedTuple):
     above: PageKey | None = None
     start: int | None = 0
     is_complete: bool = True
+    has_all_found: bool = True
 
 
 NO_ROWS = ListPage([])
@@ -46,12 +48,12 @@ def list_page(
         page = ranked(db, project_ids, issue_filter, sort, limit=limit, before=before)
         rows = {row.id: row for row in issues.by_ids(db, [key.id for key in page.keys])}
         in_order = [rows[key.id] for key in page.keys]
-        return ListPage(in_order, page.next, page.above, page.start, page.is_complete)
+        return ListPage(in_order, page.next, page.above, page.start, page.is_complete, page.has_all_found)
     found = issues.list_issues(db, project_ids, issue_filter, sort=sort, limit=limit, before=before)
     if before is None or not found.rows:
-        return ListPage(found.rows, found.next)
+        return ListPage(found.rows, found.next, has_all_found=found.is_complete)
     above = page_before(db, project_ids, issue_filter, sort=sort, first=_place(found.rows[0], sort), limit=limit)
-    return ListPage(found.rows, found.next, above, None)
+    return ListPage(found.rows, found.next, above, None, has_all_found=found.is_complete)
 
 
 def _is_walked(issue_filter: IssueFilter, sort: Sort) -> bool:

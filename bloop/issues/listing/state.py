@@ -22,7 +22,8 @@ from bloop.db.walk import PageKey
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.listing.model import IssueFilter, Sort, Tab
 from bloop.issues.search import terms
-from bloop.issues.search.terms import Field, Query
+from bloop.issues.search.keys import Field
+from bloop.issues.search.terms import Query
 from bloop.site.scope import DEFAULT_RANGE, PageScope
 
 TEXT_CHARS_MAX = 200  # of one filter value

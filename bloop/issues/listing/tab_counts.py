@@ -73,7 +73,8 @@ def tab_counts(
     everything = replace(issue_filter, tab=Tab.ALL)
     way = issues.plan(db, project_ids, everything, Sort.EVENTS)
     if "candidate_ids" in way.bindings:
-        return _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
+        counts = _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
+        return {tab: TabCount(count.number, is_more=not way.is_complete) for tab, count in counts.items()}
     filters, bindings = issues.conditions(everything, project_ids)
     bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "few_max": CANDIDATES_MAX + 1}
     few = [tab for tab in tabs if tab in SELECT_FEW]

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from bloop.issues.contexts import Empty, EmptyState, WiderScope
+from bloop.issues.events.walk import SCANNED_MAX
 from bloop.issues.listing.model import Tab
-from bloop.issues.listing.ranked import TREND_UNIT
+from bloop.issues.listing.ranked import EXAMINED_MAX, TREND_UNIT
+from bloop.issues.listing.read import ListPage
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.tabs import TabCount
 
@@ -52,6 +54,16 @@ def trend(thousandths: int) -> str:
     """`4.2×`, `0.3×`, `120×`."""
     factor = thousandths / TREND_UNIT
     return f"{factor:,.0f}×" if factor >= 10 else f"{factor:.1f}×"
+
+
+def limits(page: ListPage) -> str:
+    """What bounds left out of a page; "" when it is whole."""
+    found = []
+    if not page.is_complete:
+        found.append(f"In the order of the first {EXAMINED_MAX:,} issues that were looked at.")
+    if not page.has_all_found:
+        found.append(f"More issues may match: the search looked at the newest {SCANNED_MAX:,} events.")
+    return " ".join(found)
 
 
 def time_range(view: IssueView) -> str:

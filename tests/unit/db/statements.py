@@ -100,6 +100,7 @@ def _of_value(path: Path, name: str, value: Any) -> Iterator[Statement]:
 # Every field, alone and with several values, exact and with a star, negated and not; and no search at all.
 _SEARCHES = (
     "timeout db is:unresolved,firing -is:muted assigned:ann release:1.0 env:prod source:api level:error first:7d",
+    "message:db,x* -message:y first-release:1,2* events:>3 -users:1..5 first-release:4",
     "type:*Error route:/a,/c* -route:/b project:shop last:24h -release:1.* env:p* assigned:nobody,b -assigned:c",
     "",
 )

@@ -11,6 +11,7 @@ import orjson
 
 from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db.walk import PageKey
 from bloop.issues.aggregates import AggregateRow
@@ -39,7 +40,8 @@ from bloop.site.kit_page import kit_samples
 from bloop.site.look import Look
 from bloop.site.scope import PageScope
 from bloop.site.scope_bar import make_scope_bar
-from bloop.site.settings_nav import APPEARANCE, settings_nav
+from bloop.site.settings_nav import APPEARANCE, LineState, SettingLine, SettingsGroup, settings_nav
+from bloop.site.settings_overview import overview_page
 from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
 from tests.unit.site.project_samples import project_pages
@@ -249,6 +251,20 @@ def appearance_page(say: Text = plain) -> Page:
     return AppearancePage(a_shell(say), nav, look_choices(Look(theme="dark")))
 
 
+def settings_overview(say: Text = plain) -> Page:
+    lines = [
+        SettingLine(SettingsGroup.YOU, 10, "user", "Account", say("ada, admin"), "/settings/account"),
+        SettingLine(
+            SettingsGroup.PROJECT, 10, "box", "General", say("Issues are named SHOP-1"), "/settings/projects/shop"
+        ),
+        SettingLine(SettingsGroup.SERVER, 20, "data", "Backups", say("failed"), "/settings/storage", LineState.BAD),
+        SettingLine(SettingsGroup.SERVER, 10, "disk", "Storage", say("full"), "/settings/storage", LineState.WARN),
+    ]
+    shell = a_shell(say)
+    user = Principal(PrincipalKind.USER, "u1", say("ada"), None, frozenset(), is_admin=True)
+    return overview_page(shell, user, shell.current, lines, Look())
+
+
 def kit_page(say: Text = plain) -> Page:
     return kit_samples(a_scoped_shell(say, "/kit"), PageScope().window(NOW_MS))
 
@@ -261,7 +277,9 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield list_page(say, IssueView(), [])
     yield list_page(say, IssueView(tab=Tab.MUTED), [])
     yield list_page(say, IssueView(tab=Tab.FIRING), [an_issue(say, status="resolved", is_firing=1)])
-    yield list_page(say, IssueView(q=say("is:x")), [], messages=ListMessages(problem=say("is: takes open, not x")))
+    yield list_page(
+        say, IssueView(q=say("is:x")), [], messages=ListMessages(problem=say("Unknown status 'x'. Try open."))
+    )
     failed = Notice(say("1 not: no issue has this id"), failed=True)
     yield list_page(say, messages=ListMessages(notice=failed, ticked=("SHOP-7",), failed={"SHOP-7": say("gone")}))
     yield list_page(
@@ -278,6 +296,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
     yield appearance_page(say)
+    yield settings_overview(say)
     yield kit_page(say)
     yield ErrorPage(404, "Not found", say("There is nothing here"))
 
