@@ -89,12 +89,19 @@ class Deps:
         link for a slug; by default the list of issues."""
         return self.hooks.shell(db, principal, slug, href_of)
 
-    def scoped_shell(self, db: Db, req: falcon.Request, scope: PageScope, href_of: HrefOf | None = None) -> Shell:
-        """The frame of a page that obeys `scope`: with a scope bar whose links keep the rest of the page's address."""
+    def scoped_shell(
+        self,
+        db: Db,
+        req: falcon.Request,
+        scope: PageScope,
+        href_of: HrefOf | None = None,
+        address: tuple[str, Mapping[str, str]] | None = None,
+    ) -> Shell:
+        """The frame of a page that obeys `scope`: with a scope bar whose links keep the rest of the page's address,
+        its path and query. That is the request's, unless a form's answer is another page."""
         principal = principal_of(req)
         environments, releases = self.hooks.scope_names(db, principal, scope.project)
-        bar = make_scope_bar(
-            scope, req.path, text_params(req), environments=environments, releases=releases, now_ms=self.now_ms()
-        )
+        path, params = address or (req.path, text_params(req))
+        bar = make_scope_bar(scope, path, params, environments=environments, releases=releases, now_ms=self.now_ms())
         in_project = href_of or (lambda slug: scope.in_project(slug).href("/"))
         return replace(self.shell(db, principal, scope.project, in_project), scope=bar)
