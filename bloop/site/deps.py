@@ -31,7 +31,7 @@ from bloop.db.engine import Db
 from bloop.db.pool import DatabasePool
 from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
-from bloop.site.contexts import Banner, Panel, Shell
+from bloop.site.contexts import Banner, Panel, Shell, Toast
 from bloop.site.metered import AnswerMeter
 from bloop.site.params import text_params
 from bloop.site.principal import principal_of
@@ -58,6 +58,8 @@ class Hooks:
     shell: Callable[[Db, Principal, str, HrefOf | None], Shell]
     scope_names: Callable[[Db, Principal, str], tuple[list[str], list[str]]]  # environments and releases of a project
     banners: Callable[[Deps], tuple[Banner, ...]]
+    toast: Callable[[falcon.Request, falcon.Response], Toast | None]  # what the action before a redirect did
+    note_project: Callable[[Deps, falcon.Request, Shell], None]  # who opened which project
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
     storage_panel: Callable[[Deps, Db], Panel]
     setting_lines: Callable[[Deps, Db, SettingsRequest], Iterable[SettingLine]]

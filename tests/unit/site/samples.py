@@ -46,6 +46,7 @@ from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
 from tests.unit.site.project_samples import project_pages
 from tests.unit.site.storage_samples import storage_pages
+from tests.unit.site.view_samples import saved_view_pages
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 STACK = """\
@@ -295,6 +296,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield from project_pages(a_shell(say), say)
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
+    yield from saved_view_pages(a_shell(say), say)
     yield appearance_page(say)
     yield settings_overview(say)
     yield kit_page(say)
