@@ -26,6 +26,10 @@ _PURGE_STATUS_CHANGES = """
 DELETE FROM status_changes WHERE id IN (
     SELECT c.id FROM json_each(:ids) AS i JOIN status_changes AS c ON c.issue_id = i.value LIMIT :rows_max)
 """
+_PURGE_COMMENTS = """
+DELETE FROM issue_comments WHERE id IN (
+    SELECT c.id FROM json_each(:ids) AS i JOIN issue_comments AS c ON c.issue_id = i.value LIMIT :rows_max)
+"""
 _PURGE_ISSUE_USERS = """
 DELETE FROM issue_users WHERE (fingerprint_id, user_key) IN (
     SELECT u.fingerprint_id, u.user_key
@@ -146,6 +150,13 @@ TABLES = (
         purge_by=PurgeBy.ISSUE,
     ),
     Table(
+        name="issue_comments",
+        label="Comments",
+        is_missed=True,
+        purge=(_PURGE_COMMENTS,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(
         name="issue_users",
         label="People per issue",
         note="so that they are counted once",
@@ -200,6 +211,8 @@ TABLES = (
     ),
     Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
+    Table(name="issue_views", outlives_project="the newest of each person; ids of issues are not given again"),
+    Table(name="issue_view_marks", outlives_project="a time for each person"),
     Table(
         name="undo_parts",
         label="What undoes changes of issues",
@@ -209,6 +222,8 @@ TABLES = (
     ),
     Table(name="saved_views", is_missed=True, purge=(_PURGE_SAVED_VIEWS,)),
     Table(name="settled"),
+    Table(name="event_blocks"),  # triggers take out deleted events and remove what is empty
+    Table(name="event_columns"),
     Table(name="deleted_issues", outlives_project="a counter, and the highest ids that are not given again"),
     Table(name="issues_to_delete", outlives_project="a list of ids; retention strikes off those that are gone"),
     Table(name="issue_deletions", outlives_project="who deleted what is known after the project is gone"),

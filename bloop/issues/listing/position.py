@@ -5,7 +5,7 @@ from __future__ import annotations
 from bloop.auth.principal import Principal
 from bloop.base.errors import InvalidParameter, NotFound, QueryTimeout
 from bloop.db.engine import Db
-from bloop.issues import read as issues
+from bloop.issues.listing.page_read import find_page
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
 from bloop.projects.read import visible_projects
 
@@ -18,9 +18,7 @@ def next_in_list(db: Db, principal: Principal, view: IssueView, issue_id: int, n
     """
     try:
         project_ids = visible_projects(db, principal, view.project or None)
-        page = issues.list_issues(
-            db, project_ids, view.issue_filter(now_ms), sort=view.sort, limit=PAGE_ROWS + 1, before=view.before
-        )
+        page = find_page(db, project_ids, view, principal.user_id, now_ms, rows_max=PAGE_ROWS + 1)
     except (InvalidParameter, NotFound, QueryTimeout):
         return ""
     ids = [row.id for row in page.rows]

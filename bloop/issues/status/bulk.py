@@ -17,6 +17,7 @@ from bloop.base import credentials
 from bloop.base.errors import StorageError
 from bloop.db.engine import Db
 from bloop.issues.deletion.read import matching_ids
+from bloop.issues.listing.page_read import filter_of
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.audit import Actor
@@ -91,7 +92,8 @@ def change_matching(
     now_ms, undo_id = deps.now_ms(), credentials.new_id()
     with deps.database.reader() as db:
         project_ids = visible_projects(db, principal, project)
-        ids = matching_ids(db, project_ids, view.issue_filter(now_ms), rows_max=MATCHING_MAX + 1)
+        issue_filter = filter_of(db, project_ids, view, principal.user_id, now_ms)
+        ids = matching_ids(db, project_ids, issue_filter, rows_max=MATCHING_MAX + 1)
         issue_ids = ids[:MATCHING_MAX]
         _check(db, issue_ids, request)
 

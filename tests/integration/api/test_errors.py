@@ -481,4 +481,4 @@ def test_a_search_that_cannot_be_read_is_refused_in_words(server: Server, seed: 
 
     assert answer.status_code == 400
     assert answer.json["path"] == "query"
-    assert answer.json["error"].startswith("query: is: takes open, unresolved")
+    assert answer.json["error"].startswith("query: Unknown status 'closed'. Try open")
