@@ -11,7 +11,6 @@ from bloop.issues.status.model import OPEN, Status
 from bloop.site.contexts import Badge, Option, Page, Shell, TabLink
 from bloop.site.strip import Strip
 
-
 ALERTS = "alerts"  # the icon of alerts in the activity
 
 
@@ -284,27 +283,26 @@ class IssuePage(Page):
 
 
 @dataclass(frozen=True, slots=True)
-class EventLine:
-    """A line of the table of events; `extra` are the values of its further columns."""
+class EventCell:
+    """A cell of the table of events; `kind` is its CSS class."""
 
+    value: str
+    kind: str
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
     href: str
     at_ms: int
-    message: str
-    request: str
-    user: str
-    route: str
-    release: str
-    environment: str
-    http_status: int | None
-    extra: tuple[str, ...]
+    cells: tuple[EventCell, ...]  # one for each column
 
 
 @dataclass(frozen=True, slots=True)
 class IssueEventsPage(Page):
     """`/issues/{ref}/events`: the events in scope as a table, filtered by the search `q`.
 
-    `words` say which part of the list this is. `problem` is what is wrong with the search. `columns` are the keys of
-    metadata that have a column. `everywhere_href` looks for the same in all issues.
+    `words` say which part of the list this is. `problem` is what is wrong with the search. `columns` stand beside the
+    time. `everywhere_href` looks for the same in all issues.
     """
 
     template: ClassVar[str] = "issues/issue_events.html"

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 from urllib.parse import urlencode
 
 from bloop.base.errors import InvalidParameter
 from bloop.issues.detail.address import IssueAddress
-from bloop.issues.detail.contexts import EventLine, IssueEventsPage
+from bloop.issues.detail.contexts import EventCell, EventLine, IssueEventsPage
 from bloop.issues.detail.facts import metadata_of
 from bloop.issues.detail.frame import IssueTab, issue_frame, wider_scopes
 from bloop.issues.detail.read import FrameRows
@@ -20,8 +20,28 @@ from bloop.site.contexts import Shell
 
 PAGE_ROWS = 50
 COLUMNS_MAX = 3  # of metadata
-CELL_CHARS_MAX = 60
+CELL_CHARS_MAX = 40
+ID_CHARS_MAX = 12
+MESSAGE = "Message"
 BEFORE = "before"
+
+
+class _Column(NamedTuple):
+    label: str
+    text: Callable[[EventRow], str]
+    chars_max: int
+    kind: str = ""
+
+
+_COLUMNS = (
+    _Column(MESSAGE, lambda row: row.message, 100, "full message"),
+    _Column("Request", lambda row: row.request_id or "", ID_CHARS_MAX, "mono"),
+    _Column("User", lambda row: row.user_id_hash or row.device_id_hash or "", ID_CHARS_MAX, "mono"),
+    _Column("Route", lambda row: row.route or "", CELL_CHARS_MAX),
+    _Column("HTTP", lambda row: "" if row.http_status is None else str(row.http_status), CELL_CHARS_MAX),
+    _Column("Release", lambda row: row.release, CELL_CHARS_MAX),
+    _Column("Environment", lambda row: row.environment, CELL_CHARS_MAX),
+)
 
 
 class EventTableRows(NamedTuple):
@@ -39,6 +59,7 @@ def events_page(
 ) -> IssueEventsPage:
     """The context of `/issues/{ref}/events`."""
     columns = _columns(table.rows)
+    labels = tuple(column.label for column in columns)
     path = f"{address.path}/events"
     scope = address.scope
     return IssueEventsPage(
@@ -49,7 +70,7 @@ def events_page(
         q=q,
         problem=table.problem,
         words=table.words,
-        columns=columns,
+        columns=labels,
         lines=tuple(_line(row, columns, address) for row in table.rows),
         newer_href="" if table.previous is None else address.events(q, table.previous),
         older_href=address.events(q, table.next) if table.next else "",
@@ -111,7 +132,17 @@ def _wider(address: IssueAddress, path: str, q: str) -> tuple[tuple[str, str], .
     )
 
 
-def _columns(rows: Sequence[EventRow]) -> tuple[str, ...]:
+def _columns(rows: Sequence[EventRow]) -> list[_Column]:
+    """The columns in which the rows have something to say: a message that all share stands at the top of the page."""
+    found = [
+        column
+        for column in _COLUMNS
+        if any(values := [column.text(row) for row in rows]) and (column.label != MESSAGE or len(set(values)) > 1)
+    ]
+    return [*found, *map(_metadata_column, _common_keys(rows))]
+
+
+def _common_keys(rows: Sequence[EventRow]) -> list[str]:
     """The keys of metadata that most of these events have and in which they differ least, at most COLUMNS_MAX."""
     having: Counter[str] = Counter()
     values: dict[str, set[str]] = {}
@@ -120,29 +151,22 @@ def _columns(rows: Sequence[EventRow]) -> tuple[str, ...]:
             having[key] += 1
             values.setdefault(key, set()).update(found)
     common = [key for key, count in having.items() if count * 2 >= len(rows)]
-    return tuple(sorted(common, key=lambda key: (len(values[key]), -having[key], key))[:COLUMNS_MAX])
+    return sorted(common, key=lambda key: (len(values[key]), -having[key], key))[:COLUMNS_MAX]
 
 
-def _line(row: EventRow, columns: Sequence[str], address: IssueAddress) -> EventLine:
-    found = dict(tag_values(metadata_of(row)))
-    return EventLine(
-        href=address.event(row.id),
-        at_ms=row.timestamp_ms,
-        message=_cut(row.message),
-        request=_cut(row.request_id or ""),
-        user=_cut(row.user_id_hash or ""),
-        route=_cut(row.route or ""),
-        release=_cut(row.release),
-        environment=_cut(row.environment),
-        http_status=row.http_status,
-        extra=tuple(_cut(", ".join(found.get(key, ()))) for key in columns),
-    )
+def _metadata_column(key: str) -> _Column:
+    return _Column(key, lambda row: ", ".join(dict(tag_values(metadata_of(row))).get(key, ())), CELL_CHARS_MAX)
 
 
-def _cut(text: str) -> str:
-    first: Iterator[str] = iter(text.splitlines())
-    line = next(first, "")
-    return line if len(line) <= CELL_CHARS_MAX else line[:CELL_CHARS_MAX] + "…"
+def _line(row: EventRow, columns: Sequence[_Column], address: IssueAddress) -> EventLine:
+    cells = tuple(EventCell(_cut(column.text(row), column.chars_max), column.kind) for column in columns)
+    return EventLine(address.event(row.id), row.timestamp_ms, cells)
+
+
+def _cut(text: str, chars_max: int) -> str:
+    """The first line, bounded."""
+    line = next(iter(text.splitlines()), "")
+    return line if len(line) <= chars_max else line[:chars_max] + "…"
 
 
 def _is_count(text: str) -> bool:

@@ -14,8 +14,10 @@ from bloop.issues.detail.contexts import Fact, TagList, TagShare, TagView
 from bloop.issues.events.read import EventRow
 from bloop.issues.search.keys import Field
 from bloop.issues.search.terms import TEXT_CHARS_MAX, quoted
-from bloop.issues.tags.model import FIELDS, TAG_PREFIX, TagSummary, tag_values
+from bloop.issues.tags.model import FIELDS, TAG_PREFIX, TAGS_MAX, TagSummary, tag_values
 
+_RANK_UNIQUE = 2
+_UNIQUE_MIN = 9  # values, below which few events differ by chance
 FACTS_MAX = 60  # keys of metadata shown as a table; the raw JSON has all of them
 VALUE_CHARS_MAX = 600
 TAG_LABELS = {
@@ -87,10 +89,18 @@ def metadata_facts(metadata: Any, href_of: HrefOf) -> Iterator[Fact]:
 def tag_list(
     summaries: Sequence[TagSummary], events: int, href_of: HrefOf, *, is_complete: bool, tags_max: int, href: str
 ) -> TagList:
-    """The tags of `events` events. A tag that differs in every event says nothing of the issue, and comes last."""
-    ordered = sorted(summaries, key=lambda tag: tag.key not in FIELDS and tag.distinct_count > max(1, events // 2))
-    shown = [_tag_view(summary, events, href_of) for summary in ordered[:tags_max]]
+    """The tags of `events` events: those that divide them first, then those that all share, at last those that differ
+    in nearly every event and so say nothing of the issue. Where not all are shown, the last are left out."""
+    ordered = sorted(summaries, key=lambda tag: _rank(tag, events))
+    kept = ordered if tags_max >= TAGS_MAX else [tag for tag in ordered if _rank(tag, events) < _RANK_UNIQUE]
+    shown = [_tag_view(summary, events, href_of) for summary in kept[:tags_max]]
     return TagList(events, is_complete, tuple(shown), len(ordered) - len(shown), href)
+
+
+def _rank(tag: TagSummary, events: int) -> int:
+    if tag.key not in FIELDS and tag.distinct_count > max(_UNIQUE_MIN, events // 2):
+        return _RANK_UNIQUE
+    return 0 if tag.distinct_count > 1 else 1
 
 
 def _tag_view(summary: TagSummary, events: int, href_of: HrefOf) -> TagView:

@@ -17,7 +17,7 @@ from bloop.issues.events.read import EventRow
 from bloop.issues.events.scoped import Around, EventKey, ScopedEvents
 from bloop.issues.read import IssueRow
 from bloop.issues.search.keys import Field
-from bloop.issues.tags.model import summarise
+from bloop.issues.tags.model import TAGS_MAX, summarise
 from bloop.site.contexts import Shell
 from bloop.site.scope import PageScope
 
@@ -68,7 +68,7 @@ def tags_page(
         shell=shell,
         now_ms=now_ms,
         frame=issue_frame(frame, address, IssueTab.TAGS, me, now_ms),
-        tags=_tags(tagged, frame.events, address, tags_max=len(tagged) * 100, values_max=VALUES_MAX),
+        tags=_tags(tagged, frame.events, address, tags_max=TAGS_MAX, values_max=VALUES_MAX),
         wider=() if tagged else wider_scopes(address, f"{address.path}/tags"),
     )
 
