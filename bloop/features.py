@@ -34,6 +34,7 @@ class Feature:
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
     belongings: str = ""  # bloop.accounts.people.model.Belongings: rows that have an owner
+    settings: str = ""  # bloop.site.settings_nav.SettingLines: its lines on the overview of the settings
 
 
 # In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
@@ -45,7 +46,7 @@ FEATURES = (
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
         hooks={"shell": "bloop.issues.shell:read_shell", "scope_names": "bloop.issues.shell:scope_names"},
-        commands={"issue": "bloop.issues.cli:issue"},
+        commands={"issue": "bloop.issues.cli:issue", "event": "bloop.issues.search.cli:event"},
         belongings="bloop.issues.status.removal:ASSIGNED",
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
@@ -55,6 +56,7 @@ FEATURES = (
         routes="bloop.alerts.routes:mount",
         commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
         belongings="bloop.alerts.rules.removal:RULES",
+        settings="bloop.alerts.setting_lines:setting_lines",
     ),
     Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
     Feature(
@@ -62,12 +64,14 @@ FEATURES = (
         tables="bloop.ledger.tables:TABLES",
         kinds=("bloop.ledger.store:NoteStore",),
         routes="bloop.ledger.routes:mount",
+        settings="bloop.ledger.setting_lines:setting_lines",
     ),
     Feature(
         name="retention",
         tables="bloop.retention.tables:TABLES",
         routes="bloop.retention.routes:mount",
         commands={"retention": "bloop.retention.cli:retention"},
+        settings="bloop.retention.setting_lines:setting_lines",
     ),
     Feature(
         name="backup",
@@ -75,9 +79,15 @@ FEATURES = (
         routes="bloop.backup.routes:mount",
         hooks={"storage_panel": "bloop.backup.views:load_panel"},
         commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
+        settings="bloop.backup.setting_lines:setting_lines",
     ),
     Feature(name="processes", tables="bloop.processes.tables:TABLES"),
-    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:current_banners"}),
+    Feature(
+        name="health",
+        routes="bloop.health.routes:mount",
+        hooks={"banners": "bloop.health.views:current_banners"},
+        settings="bloop.health.setting_lines:setting_lines",
+    ),
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",
@@ -89,6 +99,7 @@ FEATURES = (
         routes="bloop.accounts.routes:mount",
         hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_credential_by_cookie"},
         commands={"user": "bloop.accounts.cli:user", "login-link": "bloop.accounts.sign_ins.cli:login_link"},
+        settings="bloop.accounts.setting_lines:setting_lines",
     ),
     Feature(
         name="projects",
@@ -98,6 +109,7 @@ FEATURES = (
         hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
         belongings="bloop.projects.tokens.removal:TOKENS",
+        settings="bloop.projects.setting_lines:setting_lines",
     ),
 )
 
@@ -130,7 +142,8 @@ def mounts() -> list[Any]:
 
 def hooks() -> dict[str, str]:
     """What the kit of pages calls without knowing whose it is: names for `Hooks.resolve` (site/deps.py)."""
-    return {field: name for feature in FEATURES for field, name in feature.hooks.items()}
+    own = {field: name for feature in FEATURES for field, name in feature.hooks.items()}
+    return own | {"setting_lines": "bloop.features:setting_lines"}
 
 
 def commands() -> dict[str, str]:
@@ -141,6 +154,11 @@ def commands() -> dict[str, str]:
 def belongings() -> list[Any]:
     """What accounts own, feature by feature (`bloop.accounts.people.model.Belongings`)."""
     return list(_parts("belongings"))
+
+
+def setting_lines(*arguments: Any) -> list[Any]:
+    """The lines of every feature on the overview of the settings; takes the arguments of `SettingLines`."""
+    return [line for lines in _parts("settings") for line in lines(*arguments)]
 
 
 def _parts(name: str) -> Iterator[Any]:

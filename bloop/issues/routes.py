@@ -14,6 +14,7 @@ from bloop.issues.detail.documents import IssueDocument, ListDocument
 from bloop.issues.detail.views import IssueResource
 from bloop.issues.listing.api import Errors
 from bloop.issues.listing.views import IssueList
+from bloop.issues.search.api import EventsApi
 from bloop.issues.status.bulk import BulkApi, BulkForm
 from bloop.issues.status.forms import IssueForms
 from bloop.issues.tags.api import TagsApi
@@ -47,6 +48,7 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
     routes.add(one, comments, suffix="one", body_bytes_max=BODY_BYTES_MAX, PUT=_WRITE, DELETE=_WRITE)
     routes.add("/v1/errors/{fingerprint:ref}/tags", TagsApi(deps), GET=_READ)
     routes.add("/v1/errors/bulk", BulkApi(deps), POST=_WRITE)
+    routes.add("/v1/events", EventsApi(deps), GET=_READ)
     routes.add("/v1/trends", Trends(deps), GET=_READ)
     routes.add("/v1/stats", StatsApi(deps), GET=_READ)
 

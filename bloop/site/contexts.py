@@ -103,12 +103,23 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class TabLink:
-    """`count` is None where it would not match the rows behind the link (other filters are set)."""
+    """`count` is None where it would not match the rows behind the link; `is_more` when there are at least so many."""
 
     label: str
     href: str
     count: int | None
     current: bool
+    is_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PulseNumber:
+    """A number of a pulse: `note` beside it, red when `is_bad`."""
+
+    label: str
+    value: str
+    note: str = ""
+    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)

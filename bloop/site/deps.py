@@ -18,7 +18,7 @@ token.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
@@ -37,6 +37,7 @@ from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 from bloop.site.scope import PageScope
 from bloop.site.scope_bar import make_scope_bar
+from bloop.site.settings_nav import SettingLine, SettingsRequest
 
 HrefOf = Callable[[str], str]
 
@@ -59,6 +60,7 @@ class Hooks:
     banners: Callable[[Deps], tuple[Banner, ...]]
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
     storage_panel: Callable[[Deps, Db], Panel]
+    setting_lines: Callable[[Deps, Db, SettingsRequest], Iterable[SettingLine]]
 
     @classmethod
     def resolve(cls, names: Mapping[str, str]) -> Hooks:
@@ -87,12 +89,19 @@ class Deps:
         link for a slug; by default the list of issues."""
         return self.hooks.shell(db, principal, slug, href_of)
 
-    def scoped_shell(self, db: Db, req: falcon.Request, scope: PageScope, href_of: HrefOf | None = None) -> Shell:
-        """The frame of a page that obeys `scope`: with a scope bar whose links keep the rest of the page's address."""
+    def scoped_shell(
+        self,
+        db: Db,
+        req: falcon.Request,
+        scope: PageScope,
+        href_of: HrefOf | None = None,
+        address: tuple[str, Mapping[str, str]] | None = None,
+    ) -> Shell:
+        """The frame of a page that obeys `scope`: with a scope bar whose links keep the rest of the page's address,
+        its path and query. That is the request's, unless a form's answer is another page."""
         principal = principal_of(req)
         environments, releases = self.hooks.scope_names(db, principal, scope.project)
-        bar = make_scope_bar(
-            scope, req.path, text_params(req), environments=environments, releases=releases, now_ms=self.now_ms()
-        )
+        path, params = address or (req.path, text_params(req))
+        bar = make_scope_bar(scope, path, params, environments=environments, releases=releases, now_ms=self.now_ms())
         in_project = href_of or (lambda slug: scope.in_project(slug).href("/"))
         return replace(self.shell(db, principal, scope.project, in_project), scope=bar)

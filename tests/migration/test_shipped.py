@@ -26,6 +26,7 @@ APPLIED = {
     "0015_issue_retention": "7d139af09a9741f344706c0b466ca9991bd97defba6cb0e8163c015e4b9c3e6e",
     "0016_issue_pages": "0f4d7d4c5d2dd8445adf18c3fd8aaa72ac78088669d77aa65c2f260c25b6155c",
     "0017_event_index": "23bf84cc5f53fa94ac7535c41c1750ee34c8d71ebfe118a8160a2f12c489c822",
+    "0018_inbox_tabs": "98cbd4dc3fa41081321f5288c9aa5291474c280bfc400645f45662e820400ae7",
 }
 
 

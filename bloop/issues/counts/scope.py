@@ -1,9 +1,9 @@
 """The scope of a page, as counts know it: whole hours, and minutes at its edges. Pure.
 
-COUNTS-SCOPE-1  Hours and edges of a scope lie side by side: together they are its window, and no event is in two of them.
-COUNTS-SCOPE-2  No event is received later than now, so the hours of a window that is running include the current one.
-COUNTS-SCOPE-3  Counts of minutes are kept for days, by environment and not by release. A scope asks for none that are
-    not there: `Window` snaps to whole hours then, and so does `before`.
+COUNTS-1  Hours and edges of a scope lie side by side: together they are its window, and no event is in two of them.
+COUNTS-2  No event is received later than now, so the hours of a window that is running include the current one.
+COUNTS-3  Counts of minutes are kept for days, by environment and not by release. A scope asks for none that are not
+    there: `Window` snaps to whole hours then, and so does `before`.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from bloop.site.scope import Window
 
 SOUGHT_MAX = 50  # issues whose minutes are looked up one by one; of more, all minutes of the edges are read
 MINUTES_MAX = 120  # of a window whose series is made of minutes alone
-EVENTS_BY_MINUTE_MAX = 50_000  # of projects in a window, for a strip made of minutes: 5 ms
+EVENTS_BY_MINUTE_MAX = 20_000  # of projects in a window, for a strip made of minutes: 3 ms
 
 Series = list[tuple[int, int]]
 

@@ -6,6 +6,8 @@ ASK-1  A GET, and a POST without `confirm`, only shows what would go and how man
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import falcon
 
 from bloop.base.errors import InvalidParameter
@@ -14,7 +16,9 @@ from bloop.issues.deletion.actions import delete_matching, delete_named
 from bloop.issues.deletion.model import COUNTED_MAX
 from bloop.issues.deletion.read import count_events, matching_ids
 from bloop.issues.listing.notice import leave_deleted_notice
+from bloop.issues.listing.page_read import filter_of
 from bloop.issues.listing.state import IssueView
+from bloop.issues.listing.words import time_range
 from bloop.issues.read import find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.issues.status.bulk import form_of, last_value, references_of, view_of
@@ -49,16 +53,19 @@ class DeleteForms:
             named = delete_named(self._deps, principal, references, project=None, actor=actor)
             leave_deleted_notice(resp, named.deleted.issues, is_waiting=named.is_waiting)
         else:
+            with self._deps.database.reader() as db:
+                project_ids = visible_projects(db, principal, view.project)
+                issue_filter = filter_of(db, project_ids, view, principal.user_id, now_ms)
             result = delete_matching(
                 self._deps,
                 principal,
-                view.issue_filter(now_ms),
+                issue_filter,
                 view.query_string or "tab=open",
                 project=view.project or None,
                 actor=actor,
             )
             leave_deleted_notice(resp, result.deleted.issues, is_waiting=result.is_waiting)
-        resp.status, resp.location = falcon.HTTP_303, IssueView(project=view.project, tab=view.tab).href
+        resp.status, resp.location = falcon.HTTP_303, view.without_filters().href
 
     def on_post_issue(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
         """Delete one issue; its page has asked."""
@@ -79,7 +86,8 @@ class DeleteForms:
             count, events = len(references), None
             if not references:
                 project_ids = visible_projects(db, principal, view.project)
-                ids = matching_ids(db, project_ids, view.issue_filter(now_ms), rows_max=COUNTED_MAX + 1)
+                issue_filter = filter_of(db, project_ids, view, principal.user_id, now_ms)
+                ids = matching_ids(db, project_ids, issue_filter, rows_max=COUNTED_MAX + 1)
                 count = len(ids)
                 events = count_events(db, ids) if count <= COUNTED_MAX else None
         page = DeletePage(
@@ -88,12 +96,19 @@ class DeleteForms:
             count=min(count, COUNTED_MAX),
             is_more=count > COUNTED_MAX,
             events=events,
-            filters=tuple(view.filters.items()),
+            filters=tuple(_filters(view)),
             tab=view.shown_tab.value if view.shown_tab else "",
             query=view.query_string,
             back_href=view.href,
         )
         send_page(self._deps, req, resp, page)
+
+
+def _filters(view: IssueView) -> Iterator[tuple[str, str]]:
+    """What narrows the list besides its tab."""
+    yield from view.filters.items()
+    yield from ((name, value) for name, value in (("environment", view.env), ("release", view.release)) if value)
+    yield "events in", time_range(view)
 
 
 def _ticked(form: dict[str, list[str]]) -> list[str]:

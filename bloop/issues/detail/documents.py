@@ -18,7 +18,6 @@ from bloop.base.clock import DAY_MS
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db
 from bloop.issues import aggregates
-from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.comments import read as comments
 from bloop.issues.comments.api import comment_json
@@ -29,7 +28,8 @@ from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
-from bloop.issues.listing.state import PAGE_ROWS, IssueView
+from bloop.issues.listing.page_read import find_page
+from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
@@ -150,12 +150,10 @@ class ListDocument:
 
     def _find(self, req: falcon.Request, kind: str) -> tuple[list[IssueRow], str]:
         view = IssueView.from_params(text_params(req))
-        issue_filter = view.issue_filter(self._deps.now_ms())
+        principal = principal_of(req)
         with self._deps.database.reader() as db:
-            project_ids = visible_projects(db, principal_of(req), view.project)
-            page = issues.list_issues(
-                db, project_ids, issue_filter, sort=view.sort, limit=PAGE_ROWS, before=view.before
-            )
+            project_ids = visible_projects(db, principal, view.project)
+            page = find_page(db, project_ids, view, principal.user_id, self._deps.now_ms())
         if page.next is None:
             return page.rows, ""
         query = urlencode(view.at(page.next).params())

@@ -86,6 +86,12 @@ class Query:
         """The terms about these fields."""
         return Query(tuple(term for term in self.terms if term.field in fields))
 
+    def in_scope(self, environment: str | None, release: str | None) -> Query:
+        """The search, and an environment and a release beside it; None leaves one out."""
+        named = ((Field.ENVIRONMENT, environment), (Field.RELEASE, release))
+        terms = (Term(field, (value,), negated=False, source="") for field, value in named if value is not None)
+        return Query((*self.terms, *terms))
+
     def without(self, field: Field) -> str:
         """The text of this search without what it says about `field`."""
         return " ".join(term.source for term in self.terms if term.field is not field)

@@ -70,6 +70,7 @@ EXPECTED = {
     "GET /v1/errors/{fingerprint:ref}/tags": READ,
     "GET /v1/releases/{release:ref}/errors": READ,
     "POST /v1/errors/bulk": WRITE,
+    "GET /v1/events": READ,
     "GET /v1/stream": READ,
     "GET /v1/trends": READ,
     "GET /v1/stats": READ,

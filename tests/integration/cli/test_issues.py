@@ -128,7 +128,7 @@ def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection
     [
         (["resolve", "f1", "nope", "SHOP-9"], 1, "issue nope, SHOP-9 not found"),
         (["resolve", "f1", "--project", "nope"], 1, "project 'nope' not found"),
-        (["resolve", "f1", "--in", "1", "--next"], 2, "--in and --next cannot be said together"),
+        (["resolve", "f1", "--in", "1", "--next"], 2, "use either --in or --next"),
         (["mute", "f1", "--for", "1h", "--events", "5"], 2, "only one of"),
         (["mute", "f1", "--for", "soon"], 2, "'soon' is not a duration such as 30m"),
         (["mute", "f1", "--for", "9999w"], 2, "is not a duration such as"),
