@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from bloop.grouping.stacks.model import Stack
-from bloop.issues.contexts import MUTES, Action, actions_of, badges_of
+from bloop.issues.contexts import MUTES, Action, badges_of
 from bloop.issues.status.model import OPEN, Status
 from bloop.site.contexts import Badge, Option, Page, Shell, TabLink
 from bloop.site.strip import Strip
@@ -57,11 +57,6 @@ class IssueHead:
         status = "still firing" if self.is_firing else self.status
         assigned = f"assigned to {self.assignee}" if self.assignee else ""
         return ", ".join(part for part in (status, self.muted, assigned) if part)
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The next actions; the way back from every status that is not open."""
-        return actions_of(self.is_open)
 
     @property
     def mutes(self) -> tuple[Action, ...]:
