@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from bloop.alerts.deliveries.api import DeliveriesApi
 from bloop.alerts.deliveries.views import DeliveryLog
-from bloop.alerts.rules.api import ChannelsApi, FiringsApi, RulesApi
+from bloop.alerts.rules.api import FiringsApi, RuleChannelsApi, RulesApi
 from bloop.alerts.rules.pages import LOG_HREF, NEW_HREF
 from bloop.alerts.rules.views import RulePages, RuleSettings
+from bloop.alerts.saved_channels.api import SavedChannelsApi
 from bloop.auth.access import PAGE, credential
 from bloop.auth.scopes import Scope
 from bloop.site.deps import Deps
@@ -28,7 +29,7 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
     pager = Pager()
     rules, channels, firings, log = (
         RulesApi(deps),
-        ChannelsApi(deps),
+        RuleChannelsApi(deps),
         FiringsApi(deps, pager),
         DeliveriesApi(deps, pager),
     )
@@ -41,6 +42,10 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
     routes.add(f"{rule}/channels/{{channel_id:int}}", channels, suffix="one", DELETE=_WRITE)
     routes.add(f"{rule}/firings", firings, GET=_READ)
     routes.add("/v1/deliveries", log, GET=_READ)
+    saved = SavedChannelsApi(deps)
+    routes.add("/v1/channels", saved, GET=_READ, POST=_WRITE)
+    routes.add("/v1/channels/{channel_id:int}", saved, suffix="one", GET=_READ, PUT=_WRITE, DELETE=_WRITE)
+    routes.add("/v1/channels/{channel_id:int}/test", saved, suffix="test", POST=_WRITE)
     for name in ("retry", "dismiss"):
         routes.add(f"/v1/deliveries/{{delivery_id:int}}/{name}", log, suffix=name, POST=_WRITE)
 

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from bloop.alerts.channels import text
 from bloop.alerts.channels.delivery import Delivery
 from bloop.alerts.channels.fields import Fields
-from bloop.alerts.channels.results import REASON_CHARS_MAX, Result
+from bloop.alerts.channels.results import REASON_CHARS_MAX, Result, excerpt_of
 from bloop.alerts.message import AlertMessage
 from bloop.base.config import Settings
 from bloop.base.errors import InvalidField, OutboundRefused
@@ -59,12 +59,13 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
     sender = email.utils.parseaddr(smtp.from_)[1]
     letter = mail(message, smtp.from_, recipients, key=delivery.key, at_s=delivery.now_s())
     try:
-        refused = send_mail(delivery.out, server, letter, sender, recipients)
+        receipt = send_mail(delivery.out, server, letter, sender, recipients)
     except MailDeclined as error:
         detail = text.one_line(str(error), REASON_CHARS_MAX * 2)
-        return Result("retry" if error.is_temporary else "failed", detail, error.code)
-    left_out = f", who did not take it for {', '.join(refused)}" if refused else ""
-    return Result("sent", f"handed to {smtp.host}{left_out}", 250)
+        answer = excerpt_of(error.reply, ())
+        return Result("retry" if error.is_temporary else "failed", detail, error.code, answer=answer)
+    left_out = f", which refused it for {', '.join(receipt.refused)}" if receipt.refused else ""
+    return Result("sent", f"handed to {smtp.host}{left_out}", 250, answer=excerpt_of(receipt.reply, ()))
 
 
 def mail(message: AlertMessage, sender: str, recipients: list[str], *, key: str, at_s: float) -> Message:

@@ -46,7 +46,8 @@ class FiringRow(NamedTuple):
 
 
 class DeliveryRow(NamedTuple):
-    """Name and type of the rule are the firing's, so they remain; `can_be_sent`: rule and channel still exist.
+    """Name and type of the rule are the firing's, so they remain; `can_be_sent`: the rule still exists and
+    notifies the channel.
 
     `rule_project_*` are those of the rule's project: None over all projects, or when it is deleted.
     """
@@ -73,6 +74,8 @@ class DeliveryRow(NamedTuple):
     next_try_at_ms: int
     last_error: str | None
     last_status: int | None
+    last_answer: str | None  # of tests only: the beginning of the receiver's text
+    last_duration_ms: int | None
     created_at_ms: int
     sent_at_ms: int | None
 
@@ -113,15 +116,15 @@ SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_p
 # The innermost subquery of _FIRINGS is served by alert_firings_by_rule.
 _COLUMNS = """
 SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
-       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR c.id IS NOT NULL), f.rule_name, f.rule_type,
+       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR u.channel_id IS NOT NULL), f.rule_name, f.rule_type,
        f.is_test, p.public_id, p.slug, p.short_prefix || '-' || i.short_number, f.message ->> 'text', d.channel_id,
-       d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status, d.created_at_ms,
-       d.sent_at_ms
+       d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status, d.last_answer,
+       d.last_duration_ms, d.created_at_ms, d.sent_at_ms
   FROM deliveries AS d
   JOIN alert_firings AS f ON f.id = d.firing_id
   LEFT JOIN alert_rules AS r ON r.id = d.rule_id
   LEFT JOIN projects AS owner ON owner.id = r.project_id
-  LEFT JOIN alert_channels AS c ON c.id = d.channel_id
+  LEFT JOIN rule_channels AS u ON u.rule_id = d.rule_id AND u.channel_id = d.channel_id
   LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
   LEFT JOIN issues AS i ON i.id = f.issue_id AND i.project_id = f.project_id
 """

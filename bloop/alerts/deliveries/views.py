@@ -10,8 +10,8 @@ from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.api import dismiss, may_change_delivery, retry, state_in
 from bloop.alerts.deliveries.pages import deliveries_page
 from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, list_deliveries
-from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
+from bloop.alerts.rules.access import ID_MAX
 from bloop.alerts.rules.read import get_rule
 from bloop.db.engine import Db
 from bloop.db.walk import ROWS_MAX
@@ -30,8 +30,8 @@ class DeliveryLog:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, state = principal_of(req), state_in(req)
-        rule_id = params.integer(req, "rule_id", 0, low=0, high=alerting.ID_MAX) or None
-        before_id = params.integer(req, "before", 0, low=0, high=alerting.ID_MAX) or None
+        rule_id = params.integer(req, "rule_id", 0, low=0, high=ID_MAX) or None
+        before_id = params.integer(req, "before", 0, low=0, high=ID_MAX) or None
         with self._deps.database.reader() as db:
             rule = get_rule(db, rule_id) if rule_id else None
             rows = list_deliveries(

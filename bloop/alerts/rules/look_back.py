@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from bloop.alerts.firing import preview
 from bloop.alerts.message import AlertMessage
-from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.access import require_visible_rule
 from bloop.alerts.rules.bodies import fields_in, text_in
 from bloop.alerts.rules.model import Rule, parse_config
 from bloop.alerts.rules.read import RuleRow
@@ -45,7 +45,7 @@ def preview_rule(
     now_ms = deps.now_ms()
     since_ms = now_ms - DAYS * DAY_MS
     with deps.database.reader() as db:
-        kept = None if rule_id is None else alerting.require_visible_rule(db, principal, rule_id)
+        kept = None if rule_id is None else require_visible_rule(db, principal, rule_id)
         rule = _rule(db, deps, principal, body, kept)
         firings = preview.preview(db, rule, since_ms, now_ms)
         newest = preview.messages(db, rule, firings[-listed_max:], deps.settings.auth.rp_origin)

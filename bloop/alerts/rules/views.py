@@ -18,6 +18,8 @@ from bloop.alerts.contexts import Preview, PreviewLine
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, count_deliveries, deliveries_of, list_firings
 from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import pages as alert_pages
+from bloop.alerts.rules.access import ID_MAX, may_change, require_changeable_rule, require_visible_rule
+from bloop.alerts.rules.channels import attach, detach
 from bloop.alerts.rules.forms import body_from_form, channel_config, describe_error
 from bloop.alerts.rules.look_back import DAYS, preview_rule
 from bloop.alerts.rules.pages import ChannelSummary, RulePageData
@@ -56,7 +58,7 @@ class RulePages:
             rows = list_rules(db, principal.project_ids)
             page = alert_pages.alerts_page(
                 self._deps.shell(db, principal),
-                [(row, alerting.may_change(principal, row)) for row in rows],
+                [(row, may_change(principal, row)) for row in rows],
                 _channels(db, rows),
                 alerting.fallback_targets(self._deps.settings),
                 is_admin=principal.is_admin,
@@ -132,7 +134,7 @@ class RuleSettings:
         form = read_form(req, CHANNEL_FORM_BYTES_MAX)
         kind = form.get("type", "")
         try:
-            alerting.add_channel(self._deps, principal, rule_id, channel_config(form, _fields(kind)))
+            attach(self._deps, principal, rule_id, {"config": channel_config(form, _fields(kind))})
         except (InvalidField, Conflict) as error:
             resp.status = errors.status_of(error)
             show_rule(self._deps, req, resp, rule_id, form, channel_type=kind, channel_problem=_describe_problem(error))
@@ -140,13 +142,13 @@ class RuleSettings:
         back_to(resp, alert_pages.href_of(rule_id), "channel-added")
 
     def on_post_remove(self, req: falcon.Request, resp: falcon.Response, rule_id: int, channel_id: int) -> None:
-        alerting.delete_channel(self._deps, principal_of(req), rule_id, channel_id)
+        detach(self._deps, principal_of(req), rule_id, channel_id)
         back_to(resp, alert_pages.href_of(rule_id), "channel-removed")
 
     def _check_access(self, principal: Principal, rule_id: int) -> None:
         """Check permission before validating, so that forbidden callers always get 403."""
         with self._deps.database.reader() as db:
-            alerting.require_changeable_rule(db, principal, rule_id)
+            require_changeable_rule(db, principal, rule_id)
 
 
 def show_rule(
@@ -164,14 +166,14 @@ def show_rule(
     """Send the page of a rule, or of a new one; `form` is the submitted input, empty on a GET."""
     principal = principal_of(req)
     with deps.database.reader() as db:
-        rule = None if rule_id is None else alerting.require_visible_rule(db, principal, rule_id)
+        rule = None if rule_id is None else require_visible_rule(db, principal, rule_id)
         data = _page_data(db, deps, req, rule)
         page = alert_pages.alert_page(
             deps.shell(db, principal),
             rule,
             data,
             form,
-            may_change=bool(data.is_admin or data.projects) if rule is None else alerting.may_change(principal, rule),
+            may_change=bool(data.is_admin or data.projects) if rule is None else may_change(principal, rule),
             preview=preview,
             channel_type=channel_type,
             channel_problem=channel_problem,
@@ -211,7 +213,7 @@ def _page_data(db: Db, deps: Deps, req: falcon.Request, rule: RuleRow | None) ->
 
 def _test(db: Db, req: falcon.Request, rule: RuleRow) -> list[DeliveryRow]:
     """The deliveries of the test in the URL, if it is a test of this rule."""
-    firing_id = params.integer(req, "test", 0, low=0, high=alerting.ID_MAX)
+    firing_id = params.integer(req, "test", 0, low=0, high=ID_MAX)
     return [row for row in deliveries_of(db, firing_id) if row.is_test and row.rule_id == rule.id]
 
 

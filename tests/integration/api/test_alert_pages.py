@@ -183,7 +183,7 @@ def test_a_webhook_is_added_with_its_headers_and_shown_without_secrets(server: S
     added = post(server, "/settings/alerts/1/channels", cookie, type="webhook", **typed)
 
     assert added.headers["Location"] == "/settings/alerts/1?done=channel-added"
-    assert seed.value("SELECT config ->> 'headers' FROM alert_channels") == '{"X-Key":"secret one","X-Two":"b:c"}'
+    assert seed.value("SELECT config ->> 'headers' FROM channels") == '{"X-Key":"secret one","X-Two":"b:c"}'
     shown = page(server, "/settings/alerts/1", cookie)
     assert "Webhook hooks.example.com" in words(shown)
     assert "X-Key, X-Two" in words(shown)
@@ -192,7 +192,7 @@ def test_a_webhook_is_added_with_its_headers_and_shown_without_secrets(server: S
     )
     removed = post(server, "/settings/alerts/1/channels/1/remove", cookie)
     assert removed.headers["Location"] == "/settings/alerts/1?done=channel-removed"
-    assert seed.rows("SELECT * FROM alert_channels") == []
+    assert seed.rows("SELECT * FROM channels") == []
 
 
 @pytest.mark.parametrize(
@@ -213,7 +213,7 @@ def test_an_invalid_channel_shows_the_reason_and_no_secret(
     assert answer.status_code == 400
     assert said in words(answer)
     assert "s3cret" not in answer.text
-    assert seed.rows("SELECT * FROM alert_channels") == []
+    assert seed.rows("SELECT * FROM channels") == []
 
 
 def test_a_template_as_large_as_it_may_be_fits_the_form(server: Server, seed: Seed) -> None:
@@ -225,7 +225,7 @@ def test_a_template_as_large_as_it_may_be_fits_the_form(server: Server, seed: Se
     )  # fmt: skip
 
     assert added.status_code == 303, words(added)
-    assert seed.value("SELECT config ->> 'template' FROM alert_channels") == template
+    assert seed.value("SELECT config ->> 'template' FROM channels") == template
 
 
 def test_rules_without_channels_tell_the_fallbacks(server: Server, seed: Seed) -> None:

@@ -233,7 +233,7 @@ def test_secrets_of_a_channel_are_written_and_never_shown(server: Server, seed: 
     assert server.get("/v1/alerts/1/channels", **admin) == [made]
     for path in ("/v1/alerts", "/v1/alerts/1/channels", "/settings/alerts", "/settings/alerts/1"):
         assert "very-secret" not in server.call("GET", path, **admin).text
-    assert SECRET_URL in seed.value("SELECT config FROM alert_channels")
+    assert SECRET_URL in seed.value("SELECT config FROM channels")
     assert send(server, "DELETE", f"/v1/alerts/1/channels/{made['id']}", **admin) == {"deleted": made["id"]}
     assert refusal(server, "DELETE", f"/v1/alerts/1/channels/{made['id']}", **admin)[0] == 404
 
@@ -259,7 +259,7 @@ def test_a_channel_is_removed_through_its_own_rule_only(server: Server, seed: Se
     channel = seed.channel(1)
 
     assert refusal(server, "DELETE", f"/v1/alerts/2/channels/{channel}", **admin)[0] == 404
-    assert seed.value("SELECT count(*) FROM alert_channels") == 1
+    assert seed.value("SELECT count(*) FROM channels") == 1
 
 
 def test_the_numbers_of_channels_and_rules_are_bounded(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
@@ -311,7 +311,7 @@ def test_a_test_reports_the_answer_of_each_receiver(server: Server, seed: Seed, 
     with alerts_process(seed, answers):
         answer = send(server, "POST", "/v1/alerts/1/test", **admin)
         alone = {"sent": True, "results": [answer["results"][0]]}
-        seed.db.execute("DELETE FROM alert_channels WHERE id = ?", (ill,))
+        seed.db.execute("DELETE FROM channels WHERE id = ?", (ill,))
         assert send(server, "POST", "/v1/alerts/1/test", **admin) == alone
 
     shown = {"channel_type": "webhook", "channel": well, "target": "well.example"}

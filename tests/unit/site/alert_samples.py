@@ -79,6 +79,8 @@ def a_delivery(say: Text, state: DeliveryState = DeliveryState.FAILED, **changes
         next_try_at_ms=NOW_MS + 60_000,
         last_error=say("no answer"),
         last_status=503,
+        last_answer=say("no_service"),
+        last_duration_ms=412,
         created_at_ms=NOW_MS - 9,
         sent_at_ms=NOW_MS if state is DeliveryState.SENT else None,
     )
