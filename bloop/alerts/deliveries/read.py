@@ -12,8 +12,12 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bloop.alerts.rules import words
+from bloop.base.clock import DAY_MS
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX
+
+
+UNSEEN_MAX = 100
 
 
 class DeliveryState(StrEnum):
@@ -138,6 +142,12 @@ _OF_PROJECTS = "r.project_id IN (SELECT value FROM json_each(:project_ids))"
 _MOST = "d.state || '' = :state"
 _FEW = "d.state = :state"
 _NEWEST = "ORDER BY d.id DESC LIMIT :limit OFFSET :skip"
+# Served by deliveries_by_state: a failed delivery keeps in next_try_at_ms when it failed.
+_COUNT_FAILED_SINCE = """
+SELECT count(*)
+  FROM (SELECT 1 FROM deliveries WHERE state = 'failed' AND next_try_at_ms > :since_ms LIMIT :limit) AS newest
+"""
+_SELECT_VISIT = "SELECT visited_at_ms FROM delivery_log_visits WHERE user_id = :user_id"
 _COUNT = "SELECT count(*) FROM deliveries WHERE state = :state"
 # Served by alert_firings_by_issue; a handful of firings at most, thanks to their cooldown.
 _ANNOUNCED = """
@@ -198,6 +208,16 @@ def deliveries_of(db: Db, firing_id: int) -> list[DeliveryRow]:
 def count_deliveries(db: Db, state: DeliveryState) -> int:
     """By an index; for the states with few deliveries."""
     return int(db.execute(_COUNT, {"state": state.value}).get or 0)
+
+
+def count_unseen_failures(db: Db, user_id: str, now_ms: int) -> int:
+    """Deliveries that failed in the last day and since this person opened the delivery log, at most UNSEEN_MAX.
+
+    `user_id` is the principal's id. Two look-ups by index: the frame of every page asks.
+    """
+    visited_at_ms = db.execute(_SELECT_VISIT, {"user_id": user_id}).get or 0
+    since_ms = max(now_ms - DAY_MS, visited_at_ms)
+    return int(db.execute(_COUNT_FAILED_SINCE, {"since_ms": since_ms, "limit": UNSEEN_MAX}).get or 0)
 
 
 def announced(db: Db, issue_id: int, *, limit: int) -> list[AnnouncedRow]:

@@ -14,6 +14,7 @@ WINDOW_MINUTES_MAX = 1440
 NUMBER_LENGTH_MAX = 16
 # The form fields of each type; the others are ignored.
 _FIELDS = {
+    "regression": ("fingerprint",),
     "threshold": ("threshold", "window_minutes", "fingerprint", "route"),
     "spike": ("multiplier", "compare_minutes", "baseline_minutes", "min_count", "fingerprint", "route"),
 }

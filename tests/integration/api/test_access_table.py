@@ -219,7 +219,7 @@ def test_each_credential_gets_what_the_table_says(server: Server, seed: Seed, li
     seed.token(project, "errors:read")
     seed.db.execute("UPDATE api_tokens SET id = 'token-of-shop'")
     assert seed.rule(project) == 3
-    seed.delivery(seed.firing(3), channel_id=seed.channel(3))
+    seed.delivery(seed.firing(3), channel_id=seed.channel(3, project_id=project))
     credentials = [
         {},
         {"token": seed.token(project, "errors:read")},
@@ -253,7 +253,7 @@ SCOPES = {True: (Scope.ERRORS_READ, Scope.ALERTS_READ), False: (Scope.ERRORS_WRI
 def test_every_read_needs_a_scope_and_every_write_a_writing_one(server: Server) -> None:
     for (template, method), need in server.routes.table().items():
         if need.door is Door.CREDENTIAL:
-            is_about_alerts = template.startswith(("/v1/alerts", "/v1/deliveries"))
+            is_about_alerts = template.startswith(("/v1/alerts", "/v1/channels", "/v1/deliveries"))
             reads = method in ("GET", "HEAD") or template in READING_POSTS
             assert need.scope is SCOPES[reads][is_about_alerts], (method, template)
 

@@ -19,6 +19,7 @@ from tests.seed import NOW_MS, Seed
 
 NOW_S = NOW_MS // 1000
 SECRET_URL = "https://hooks.slack.com/services/T0000/B0000/very-secret-XyZ9"
+ATTEMPT = deliveries.Attempt(12, "upstream is away")
 THRESHOLD = {"type": "threshold", "threshold": 100, "window_secs": 300}
 
 
@@ -98,7 +99,7 @@ def test_the_rules_of_a_new_installation_show_every_member_of_their_config(
 
     assert [(rule["name"], rule["config"], rule["project_id"]) for rule in rules] == [
         ("New issues", {"type": "new_issue", "environment": None}, None),
-        ("Regressions", {"type": "regression", "environment": None}, None),
+        ("Regressions", {"type": "regression", "environment": None, "fingerprint": None}, None),
     ]
 
 
@@ -290,9 +291,11 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
                 ).fetchall():
                     status, error = answers[str(row[1])]
                     if error is None:
-                        deliveries.mark_sent(db, row[0], status=status, now_ms=NOW_MS)
+                        deliveries.mark_sent(db, row[0], status=status, now_ms=NOW_MS, attempt=ATTEMPT)
                     else:
-                        deliveries.schedule_retry(db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status)
+                        deliveries.schedule_retry(
+                            db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status, attempt=ATTEMPT
+                        )
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -314,7 +317,7 @@ def test_a_test_reports_the_answer_of_each_receiver(server: Server, seed: Seed, 
         seed.db.execute("DELETE FROM channels WHERE id = ?", (ill,))
         assert send(server, "POST", "/v1/alerts/1/test", **admin) == alone
 
-    shown = {"channel_type": "webhook", "channel": well, "target": "well.example"}
+    shown = {"channel_type": "webhook", "channel": well, "target": "well.example", "answer": "upstream is away", "duration_ms": 12}
     assert answer == {
         "sent": False,
         "results": [
