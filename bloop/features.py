@@ -53,7 +53,11 @@ FEATURES = (
         name="alerts",
         tables="bloop.alerts.tables:TABLES",
         routes="bloop.alerts.routes:mount",
-        commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
+        commands={
+            "alert": "bloop.alerts.cli:alert",
+            "channel": "bloop.alerts.saved_channels.cli:channel",
+            "delivery": "bloop.alerts.deliveries.cli:delivery",
+        },
         belongings="bloop.alerts.rules.removal:RULES",
     ),
     Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
