@@ -44,7 +44,7 @@ FEATURES = (
         clean_up="bloop.issues.deletion.clean_up:CLEAN_UP",
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
-        hooks={"shell": "bloop.issues.shell:read_shell"},
+        hooks={"shell": "bloop.issues.shell:read_shell", "scope_names": "bloop.issues.shell:scope_names"},
         commands={"issue": "bloop.issues.cli:issue"},
         belongings="bloop.issues.status.removal:ASSIGNED",
     ),

@@ -8,7 +8,8 @@ from bloop.auth.principal import Principal
 from bloop.db.engine import Db
 from bloop.issues.listing.state import IssueView
 from bloop.issues.read import open_counts
-from bloop.projects.read import ProjectRow, list_projects
+from bloop.projects.read import ProjectRow, list_projects, visible_projects
+from bloop.releases import read as releases
 from bloop.site.contexts import ProjectLink, Shell
 
 ALL_PROJECTS = "All projects"
@@ -20,6 +21,12 @@ def read_shell(db: Db, principal: Principal, slug: str, href_of: Callable[[str],
     projects = list_projects(db, principal.project_ids)
     counts = open_counts(db, [project.id for project in projects])
     return make_shell(principal.name, projects, counts, href_of or _list_href, slug)
+
+
+def scope_names(db: Db, principal: Principal, slug: str) -> tuple[list[str], list[str]]:
+    """The environments and releases of the project `slug`, of all visible ones for `""`; the last seen first."""
+    project_ids = visible_projects(db, principal, slug)
+    return releases.list_environments(db, project_ids), releases.list_releases(db, project_ids)
 
 
 def make_shell(

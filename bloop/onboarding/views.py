@@ -89,7 +89,7 @@ def show_setup(
             problem=problem,
         )
     if key:
-        send_secret_page(deps, resp, page)
+        send_secret_page(deps, req, resp, page)
     else:
         send_page(deps, req, resp, page)
 

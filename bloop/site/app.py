@@ -13,18 +13,22 @@ from typing import Any
 
 import falcon
 
-from bloop.auth.access import OPEN, SIGNED
+from bloop.auth.access import OPEN, PAGE, SIGNED
 from bloop.base.client_address import ClientAddresses
 from bloop.base.rate_limit import RateLimiter
 from bloop.site import errors
 from bloop.site.access import Access
+from bloop.site.appearance import Appearance
 from bloop.site.assets import Assets
 from bloop.site.assets_route import AssetFiles
 from bloop.site.deps import Deps
 from bloop.site.html import answer_errors_with_pages
+from bloop.site.kit_page import KitPage
+from bloop.site.look import ChangeLook
 from bloop.site.metered import MeterAnswers
 from bloop.site.middleware import Cors, NormalizeRequest, ReferenceConverter, RowIdConverter, SecurityHeaders
 from bloop.site.routes import Routes
+from bloop.site.settings_nav import APPEARANCE
 
 App = falcon.App[Any, Any]
 Mount = Callable[[Routes, Deps], None]  # the `mount` of a feature's routes.py
@@ -56,6 +60,10 @@ def create_dashboard_app(
     app.add_middleware(MeterAnswers(deps.answered))
     app.add_middleware([SecurityHeaders(deps.settings.https), Cors(routes, origin), NormalizeRequest(), access])
     routes.add("/assets/{name}", AssetFiles(Assets()), GET=OPEN)
+    routes.add("/look", ChangeLook(), POST=OPEN)
+    routes.add(APPEARANCE.href, Appearance(deps), GET=PAGE)
+    if deps.settings.server.kit_page:
+        routes.add("/kit", KitPage(deps), GET=PAGE)
     for mount in mounts:
         mount(routes, deps)
     answer_errors_with_pages(app, deps)

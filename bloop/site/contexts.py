@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bloop.site.scope_bar import ScopeBar
+
 RING_FILL_HIGH = 0.5  # of the ring: events arrive faster than they are stored
 
 
@@ -37,16 +39,50 @@ class Banner:
     text: str
     href: str
     is_severe: bool
+    word: str = "Needs attention"  # beside the health dot
+
+
+@dataclass(frozen=True, slots=True)
+class HealthDot:
+    """The health dot: `text` is `Healthy`, or the worst problem in a word or two."""
+
+    text: str
+    is_bad: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ViewLink:
+    """A saved view in the rail."""
+
+    name: str
+    href: str
+    current: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """The frame around a page: the user, the visible projects, the selected one."""
+    """The frame around a page: the user, the visible projects, the selected one; `scope` of a page that has one."""
 
     user_name: str
     projects: tuple[ProjectLink, ...]
     current: ProjectLink
     banners: tuple[Banner, ...] = ()  # set by `send_page`, the same on every page
+    scope: ScopeBar | None = None
+    views: tuple[ViewLink, ...] = ()
+    alerts_failed: int = 0  # deliveries that failed and that no admin has looked at
+
+    @property
+    def health(self) -> HealthDot:
+        return HealthDot(self.banners[0].word, is_bad=True) if self.banners else HealthDot("Healthy", is_bad=False)
+
+    @property
+    def issues_href(self) -> str:
+        """The list of issues in the scope of this page."""
+        return self.scope.scope.href("/") if self.scope else self.current.href
+
+    @property
+    def search_href(self) -> str:
+        return f"{self.issues_href}#search"
 
 
 @dataclass(frozen=True, slots=True)

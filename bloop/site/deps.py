@@ -19,7 +19,7 @@ token.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pkgutil import resolve_name
 from typing import Any, NamedTuple
 
@@ -33,6 +33,10 @@ from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
 from bloop.site.contexts import Banner, Panel, Shell
 from bloop.site.metered import AnswerMeter
+from bloop.site.params import text_params
+from bloop.site.principal import principal_of
+from bloop.site.scope import PageScope
+from bloop.site.scope_bar import make_scope_bar
 
 HrefOf = Callable[[str], str]
 
@@ -51,6 +55,7 @@ class Hooks:
     by_bearer: FindCredential
     by_cookie: FindCredential
     shell: Callable[[Db, Principal, str, HrefOf | None], Shell]
+    scope_names: Callable[[Db, Principal, str], tuple[list[str], list[str]]]  # environments and releases of a project
     banners: Callable[[Deps], tuple[Banner, ...]]
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
     storage_panel: Callable[[Deps, Db], Panel]
@@ -81,3 +86,13 @@ class Deps:
         """The frame of a page about the project `slug`, `""` for all or none. `href_of` gives the project switcher's
         link for a slug; by default the list of issues."""
         return self.hooks.shell(db, principal, slug, href_of)
+
+    def scoped_shell(self, db: Db, req: falcon.Request, scope: PageScope, href_of: HrefOf | None = None) -> Shell:
+        """The frame of a page that obeys `scope`: with a scope bar whose links keep the rest of the page's address."""
+        principal = principal_of(req)
+        environments, releases = self.hooks.scope_names(db, principal, scope.project)
+        bar = make_scope_bar(
+            scope, req.path, text_params(req), environments=environments, releases=releases, now_ms=self.now_ms()
+        )
+        in_project = href_of or (lambda slug: scope.in_project(slug).href("/"))
+        return replace(self.shell(db, principal, scope.project, in_project), scope=bar)

@@ -148,6 +148,13 @@ def plain(text: str) -> str:
     return " ".join(_HIDDEN.sub(" ", text).split())[:TITLE_CHARS_MAX]
 
 
+def initials(name: str) -> str:
+    """Two letters for an avatar: `Ada Larsen` → `AL`, `ada` → `AD`; `?` where a name has neither letters nor digits."""
+    words = re.findall(r"[^\W_]+", name)
+    letters = "".join(word[0] for word in words[:2]) if len(words) > 1 else "".join(words)[:2]
+    return letters.upper() or "?"
+
+
 def pretty_json(value: Any) -> str:
     """Indented JSON, keys in their order."""
     return orjson.dumps(value, option=orjson.OPT_INDENT_2).decode()
@@ -169,6 +176,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "exact": exact,
     "file_size": file_size,
     "headline": headline,
+    "initials": initials,
     "iso": iso,
     "number": number,
     "percent": percent,

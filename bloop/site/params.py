@@ -19,6 +19,11 @@ TEXT_LENGTH_MAX = 1024
 _INT64_MAX = 2**63 - 1
 
 
+def text_params(req: falcon.Request) -> dict[str, str]:
+    """All parameters as text; of a repeated one the last counts."""
+    return {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
+
+
 def text(req: falcon.Request, name: str) -> str | None:
     """The parameter as given.
 

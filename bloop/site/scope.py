@@ -64,7 +64,10 @@ class PageScope:
         Raises:
             InvalidParameter: `t` is no range.
         """
-        texts = {name: value.strip() for name, value in params.items() if name in (*PARAMS, "environment")}
+        names = (*PARAMS, "environment", "from", "to")
+        texts = {name: value.strip() for name, value in params.items() if name in names}
+        if "t" not in texts and texts.get("from") and texts.get("to"):  # a form of two fields
+            texts["t"] = f"{texts['from']}{_SEPARATOR}{texts['to']}"
         time_range = texts.get("t") or DEFAULT_RANGE
         if time_range not in RANGES_MS:
             time_range = _SEPARATOR.join(_written(at_ms) for at_ms in _custom(time_range))

@@ -17,6 +17,7 @@ class SettingsSection(NamedTuple):
 
 
 ACCOUNT = SettingsSection("Account", "/settings/account", admin_only=False)
+APPEARANCE = SettingsSection("Appearance", "/settings/appearance", admin_only=False)
 PEOPLE = SettingsSection("People", "/settings/people", admin_only=True)
 
 PROJECTS = SettingsSection("Projects", "/settings/projects", admin_only=False)
@@ -25,7 +26,7 @@ ALERTS = SettingsSection("Alerts", "/settings/alerts", admin_only=False)
 
 STORAGE = SettingsSection("Storage", "/settings/storage", admin_only=True)
 
-SECTIONS = (ACCOUNT, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
+SECTIONS = (ACCOUNT, APPEARANCE, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,8 +67,8 @@ class Device:
 
     def sign_out(self) -> None:
         self.goto("/")
-        self.page.locator(".topbar summary", has_text="Signed in as").click()
-        self.press("Sign out")
+        self.page.locator(".rail-you summary", has_text="Signed in as").click()
+        self.press("Sign out", inside=".rail")
         self.page.wait_for_url("**/auth/login")
 
     def sign_in(self) -> None:

@@ -51,6 +51,8 @@ PLACES: dict[str, list[str]] = {
     "/auth/login": ["/auth/login", "/auth/login?token=used", "{invite}", "{link}"],
     "/settings": ["/settings"],
     "/settings/account": ["/settings/account"],
+    "/settings/appearance": ["/settings/appearance"],
+    "/kit": ["/kit?t=7d"],
     "/settings/people": ["/settings/people"],
     "/settings/projects": ["/settings/projects"],
     "/settings/projects/{slug}": ["/settings/projects/hostile"],

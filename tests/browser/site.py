@@ -29,7 +29,7 @@ from bloop.alerts.saved_channels.store import attach_channel, create_channel
 from bloop.backup import store as backups
 from bloop.backup.create import create as create_backup
 from bloop.base import clock
-from bloop.base.config import Auth, RateLimit, Settings
+from bloop.base.config import Auth, RateLimit, Server, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
 from bloop.db.pool import DatabasePool
@@ -90,6 +90,7 @@ class Site:
             auth=Auth(hmac_secret="s" * 40, rp_origin=self.url),
             database=DatabaseSettings(path=str(path)),
             rate_limit=RateLimit(auth_per_second=0),
+            server=Server(kit_page=True),
         )
         deps = Deps(
             settings=settings,

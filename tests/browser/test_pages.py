@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
@@ -74,6 +76,7 @@ def test_colours_follow_the_system_until_the_toggle_says_otherwise(visit: Visit)
     assert lightness(page) > 0.8
     toggle = page.locator("[data-theme-toggle]")
 
+    page.locator(".rail-you summary").click()
     toggle.click()
     toggle.click()
 
@@ -94,8 +97,67 @@ def test_the_keyboard_finds_the_content_and_shows_exact_times(visit: Visit) -> N
 
     shown = page.locator("li.issue").first.locator("time").first.evaluate("e => getComputedStyle(e, '::after').content")
     assert "UTC" in shown
-    page.locator(".project-menu summary").focus()
+    page.locator(".rail-switch summary").focus()
     page.keyboard.press("Enter")
-    expect(page.locator(".project-menu .menu-list")).to_be_visible()
+    expect(page.locator(".rail-switch .pop")).to_be_visible()
     page.keyboard.press("Escape")
-    expect(page.locator(".project-menu .menu-list")).to_be_hidden()
+    expect(page.locator(".rail-switch .pop")).to_be_hidden()
+
+
+def test_a_part_of_a_chart_becomes_the_time_range(visit: Visit) -> None:
+    page = visit("/kit?t=7d&q=cart&before=9.x.9")
+    chart = page.locator(".pulse [data-brush]")
+    box = chart.bounding_box()
+    assert box is not None
+
+    page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 20)
+    page.mouse.up()
+
+    expect(page).to_have_url(re.compile(r"/kit\?t=\d{4}-\d\d-\d\dT\d\d%3A\d\d\.\.[^&]+&q=cart$"))
+    expect(page.get_by_role("region", name="Scope").get_by_text("–").first).to_be_visible()
+
+
+def test_a_collapsed_rail_stays_collapsed(visit: Visit) -> None:
+    page = visit("/kit")
+
+    page.keyboard.press("[")
+    page.reload()
+
+    assert page.evaluate("document.documentElement.dataset.rail") == "small"
+    page.keyboard.press("[")
+    expect(page.locator(".rail .label").first).to_be_visible()
+
+
+def test_the_look_needs_no_script(visit: Visit, site: Site) -> None:
+    page = visit("/settings/appearance", java_script_enabled=False)
+
+    page.get_by_text("Dark").click()
+    page.get_by_role("button", name="Save").click()
+
+    expect(page).to_have_url(f"{site.url}/settings/appearance")
+    expect(page.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_the_project_menu_is_narrowed_by_typing(visit: Visit) -> None:
+    page = visit("/kit")
+
+    page.keyboard.press("s")
+    expect(page.get_by_label("Filter projects")).to_be_focused()
+    page.keyboard.type("hostile")
+
+    lines = page.locator(".project-list li:visible")
+    expect(lines).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"project=hostile"))
+
+
+def test_a_question_comes_before_what_cannot_be_undone(visit: Visit) -> None:
+    page = visit("/kit")
+
+    page.get_by_role("button", name="Rotate key").click()
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+
+    expect(page.get_by_role("dialog")).to_have_count(0)

@@ -41,6 +41,7 @@ class Server:
     )
     log_format: str = setting("text", "`text` for people and journald, `json` for collectors")
     log_level: str = setting("info", "`debug`, `info`, `warning` or `error`")
+    kit_page: bool = setting(False, "show `/kit`, every part of the pages in every state, to people who develop bloop")
     own_errors: bool = setting(True, "record bloop's own unexpected errors, in a project made for them")
 
 

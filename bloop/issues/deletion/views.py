@@ -15,7 +15,6 @@ from bloop.issues.deletion.model import COUNTED_MAX
 from bloop.issues.deletion.read import count_events, matching_ids
 from bloop.issues.listing.notice import leave_deleted_notice
 from bloop.issues.listing.state import IssueView
-from bloop.issues.listing.views import params_of
 from bloop.issues.read import find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.issues.status.bulk import form_of, last_value, references_of, view_of
@@ -23,6 +22,7 @@ from bloop.projects.read import visible_projects
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
+from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
 
@@ -32,7 +32,7 @@ class DeleteForms:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         """Ask about all issues of the list that the query describes."""
-        self._ask(req, resp, IssueView.from_params(params_of(req)), [])
+        self._ask(req, resp, IssueView.from_params(text_params(req)), [])
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
         """The ticked rows, `issue` once per row or `all` with those in `shown`; or, with `matching`, the whole list."""

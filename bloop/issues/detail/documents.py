@@ -28,7 +28,6 @@ from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdow
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
 from bloop.issues.listing.state import PAGE_ROWS, IssueView
-from bloop.issues.listing.views import params_of
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
@@ -37,6 +36,7 @@ from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.filters import iso
 from bloop.site.links import issue_href
+from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
@@ -140,7 +140,7 @@ class ListDocument:
         answer_json(resp, {"notice": UNTRUSTED, "issues": found, "next": next_url or None})
 
     def _find(self, req: falcon.Request, kind: str) -> tuple[list[IssueRow], str]:
-        view = IssueView.from_params(params_of(req))
+        view = IssueView.from_params(text_params(req))
         issue_filter = view.issue_filter(self._deps.now_ms())
         with self._deps.database.reader() as db:
             project_ids = visible_projects(db, principal_of(req), view.project)

@@ -31,6 +31,7 @@ from bloop.site.charts import SPARK_HOURS
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
 from bloop.site.links import issue_href
+from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
 ASSET_MAX_AGE_S = 31_536_000
@@ -45,7 +46,7 @@ class IssueList:
         self._deps = deps
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
-        view = IssueView.from_params(params_of(req))
+        view = IssueView.from_params(text_params(req))
         notice = take_notice(req, resp)
         show_list(self._deps, req, resp, view, ListMessages(notice=notice) if notice else NO_MESSAGES)
 
@@ -70,11 +71,6 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
     hint = setup(target[0].slug, target[0].name, deps.settings.auth.rp_origin) if target else None
     numbers = issue_list.stats(rows.status_counts, outcomes, deps.ring_stat())
     send_page(deps, req, resp, issue_list.page(shell, view, rows, numbers, hint, now_ms, messages))
-
-
-def params_of(req: falcon.Request) -> dict[str, str]:
-    """Query parameters as text; of a repeated one the last counts."""
-    return {name: value[-1] if isinstance(value, list) else value for name, value in req.params.items()}
 
 
 def _list_rows(

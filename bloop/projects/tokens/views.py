@@ -77,7 +77,7 @@ class TokenSettings:
         if form.fresh is None:
             send_page(self._deps, req, resp, page)
         else:
-            send_secret_page(self._deps, resp, page)
+            send_secret_page(self._deps, req, resp, page)
 
 
 def _read_days(text: str) -> int | None:

@@ -165,6 +165,8 @@ EXPECTED = {
     "POST /v1/admin/reset": ADMIN,
     "GET /settings": PAGE,
     "GET /settings/account": PAGE,
+    "GET /settings/appearance": PAGE,
+    "POST /look": OPEN,
     "POST /settings/account/set-up": ADMIN_PAGE,
     "POST /settings/account/passkeys/{passkey_id}/name": PAGE,
     "POST /settings/account/passkeys/{passkey_id}/remove": PAGE,

@@ -346,7 +346,7 @@ def test_assets_are_found_under_their_hashed_name_and_kept_for_good(server: Serv
     login = server.call("GET", "/auth/login", headers=BROWSER).text
     found = re.findall(r'"(/assets/[^"]+)"', login)
 
-    assert len(found) == 6
+    assert len(found) == 7
     for path in found:
         plain = server.call("GET", path)
         packed = server.call("GET", path, headers={"Accept-Encoding": "br, gzip"})
@@ -354,7 +354,7 @@ def test_assets_are_found_under_their_hashed_name_and_kept_for_good(server: Serv
         assert "content-encoding" not in plain.headers
         if "content-encoding" in packed.headers:
             assert gzip.decompress(packed.content) == plain.content
-    assert server.call("GET", "/assets/app.css").status_code == 404
+    assert server.call("GET", "/assets/kit.css").status_code == 404
     assert server.call("GET", "/assets/..%2f..%2fbloop%2ferrors.py").status_code == 404
 
 

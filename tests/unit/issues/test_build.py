@@ -166,10 +166,10 @@ def test_the_setup_script_signs_the_body_it_sends() -> None:
 def test_assets_are_named_by_their_content_and_packed_when_it_pays() -> None:
     assets = Assets()
 
-    for name in ("app.css", "app.js", "theme.js", "icon.svg"):
+    for name in ("kit.css", "frame.js", "geist.woff2", "icon.svg"):
         url = assets.url(name)
         asset = assets[url.removeprefix("/assets/")]
         assert asset.url == url
         assert asset.gzipped is None or len(asset.gzipped) < len(asset.body)
-    assert assets.url("app.css") == Assets().url("app.css")
-    assert "app.css" not in assets
+    assert assets.url("kit.css") == Assets().url("kit.css")
+    assert "kit.css" not in assets

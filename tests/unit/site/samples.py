@@ -28,7 +28,13 @@ from bloop.issues.shell import make_shell
 from bloop.issues.status.read import StatusChangeRow
 from bloop.projects.read import ProjectRow
 from bloop.records.event_record import Traits
-from bloop.site.contexts import ErrorPage, Notice, Page, Shell
+from bloop.site.appearance import AppearancePage, look_choices
+from bloop.site.contexts import ErrorPage, Notice, Page, Shell, ViewLink
+from bloop.site.kit_page import kit_samples
+from bloop.site.look import Look
+from bloop.site.scope import PageScope
+from bloop.site.scope_bar import make_scope_bar
+from bloop.site.settings_nav import APPEARANCE, settings_nav
 from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
 from tests.unit.site.project_samples import project_pages
@@ -206,6 +212,29 @@ def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool
     return issue_detail.page(a_shell(say), rows, "u2", NOW_MS)
 
 
+def a_scoped_shell(say: Text = plain, path: str = "/") -> Shell:
+    scope = PageScope("shop", environment=say("production"), range="7d")
+    bar = make_scope_bar(
+        scope,
+        path,
+        {"q": say("route:/cart"), "before": "1.unresolved.1"},
+        environments=[say("staging")],
+        releases=[say("1.1.0")],
+        now_ms=NOW_MS,
+    )
+    views = (ViewLink(say("Checkout"), "/?q=checkout", current=False),)
+    return dataclasses.replace(a_shell(say), scope=bar, views=views, alerts_failed=2)
+
+
+def appearance_page(say: Text = plain) -> Page:
+    nav = settings_nav(APPEARANCE, is_admin=True)
+    return AppearancePage(a_shell(say), nav, look_choices(Look(theme="dark")))
+
+
+def kit_page(say: Text = plain) -> Page:
+    return kit_samples(a_scoped_shell(say, "/kit"), PageScope().window(NOW_MS))
+
+
 def every_page(say: Text = plain) -> Iterator[Page]:
     """Each page in each of its states."""
     yield list_page(say)
@@ -230,6 +259,8 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield from project_pages(a_shell(say), say)
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
+    yield appearance_page(say)
+    yield kit_page(say)
     yield ErrorPage(404, "Not found", say("There is nothing here"))
 
 

@@ -58,7 +58,7 @@ class Tags(HTMLParser):
         self.feed(html)
         self.close()
 
-    VOID = ("meta", "link", "input", "br", "img")
+    VOID = ("meta", "link", "input", "br", "img", "hr")
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.names.append(tag)
@@ -82,7 +82,8 @@ def variables_of(renderer: Renderer, template: str) -> set[str]:
     environment = renderer.environment
     assert environment.loader is not None
     tree = environment.parse(environment.loader.get_source(environment, template)[0])
-    imported = {name for statement in tree.find_all(nodes.FromImport) for name in statement.names}
+    imports = [name for statement in tree.find_all(nodes.FromImport) for name in statement.names]
+    imported = {name if isinstance(name, str) else name[1] for name in imports}
     found = meta.find_undeclared_variables(tree) - imported
     for other in meta.find_referenced_templates(tree):
         if other is None:
@@ -99,7 +100,8 @@ def test_a_template_uses_exactly_the_fields_of_its_context(renderer: Renderer, p
 
 def test_every_template_belongs_to_a_page() -> None:
     shipped = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("[!_]*.html")}
-    others = {f"kit/{name}.html" for name in ("app", "base", "card", "signed_out", "settings")} | {"bench/report.html"}
+    skeletons = ("app", "base", "card", "page", "signed_out", "settings")
+    others = {f"kit/{name}.html" for name in skeletons} | {"bench/report.html"}
 
     assert shipped - others == {page.template for page in PAGES}
 

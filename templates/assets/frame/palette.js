@@ -2,16 +2,15 @@
 //
 // It lists what the document already holds: menus, navigation, and elements with a shortcut. Nothing is fetched.
 
-const SOURCES =
-  ".project-menu a, .topbar-end .menu-list a, .topbar-end .menu-list button:not([hidden]), .settings-nav a, .tabs a, [data-key]";
-const NOT_PART_OF_A_NAME = "svg, input, select, .menu-count, .tab-count";
+const SOURCES = ".project-list a, .rail a, .rail .pop button:not([hidden]), .settings-nav a, .tabs a, [data-key]";
+const NOT_PART_OF_A_NAME = "svg, input, select, kbd, .hide, .count, .rail-count, .menu-count, .tab-count";
 
 function nameOf(element) {
   if (element.dataset.label) return element.dataset.label;
   const copy = (element.labels?.[0] ?? element).cloneNode(true);
   copy.querySelectorAll(NOT_PART_OF_A_NAME).forEach((part) => part.remove());
   const name = copy.textContent.replace(/\s+/g, " ").trim();
-  return element.closest(".project-menu") ? `Project: ${name}` : name;
+  return element.closest(".project-list") ? `Project: ${name}` : name;
 }
 
 function offered() {
@@ -92,6 +91,10 @@ function open() {
   dialog.showModal();
 }
 
+document.querySelectorAll("[data-palette-open]").forEach((button) => {
+  button.addEventListener("click", open);
+  button.hidden = false;
+});
 document.addEventListener("bloop:palette", (event) => {
   event.preventDefault(); // taken: the browser does nothing with it
   open();

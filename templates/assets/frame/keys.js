@@ -14,6 +14,9 @@ const HELP = {
     "?": "This help",
     "/": "Search",
     "Ctrl K": "Find a page or an action",
+    s: "Switch project",
+    t: "Time range",
+    "[": "Narrow or wide rail",
   },
   "In the list": {
     "j k": "Next, previous issue",
@@ -58,7 +61,7 @@ function store(storage, name, value) {
   }
 }
 
-const isOff = () => stored("localStorage", "bloop-keys") === "off";
+const isOff = () => document.documentElement.dataset.keys === "off" || stored("localStorage", "bloop-keys") === "off";
 
 // The cursor ----------------------------------------------------------------------------------------------------------
 
@@ -135,7 +138,7 @@ function restoreList() {
 
 function goUp() {
   const last = lastList();
-  const link = document.querySelector('[data-key="u"]');
+  const link = document.querySelector('a[data-key="u"]');
   if (!link) return false;
   const isFromList = last?.hrefs.some((href) => here() === href || here().startsWith(`${href}/`));
   if (isFromList) store("sessionStorage", LIST, JSON.stringify({ ...last, returns: true }));
@@ -160,7 +163,13 @@ function press(key) {
   return true;
 }
 
-const COMMANDS = { "?": showHelp, x: selectAtCursor, u: goUp };
+function undoOrGoUp() {
+  const undo = document.querySelector('[data-toast] [data-key="u"]');
+  undo?.click();
+  return Boolean(undo) || goUp();
+}
+
+const COMMANDS = { "?": showHelp, x: selectAtCursor, u: undoOrGoUp };
 let began = ""; // the first key of a sequence
 let beganAt = 0;
 
@@ -221,7 +230,7 @@ function withPlaces(keys) {
 }
 
 function makeHelp() {
-  const box = make("input", { type: "checkbox" });
+  const box = make("input", { type: "checkbox", className: "switch" });
   const dialog = make(
     "dialog",
     { className: "dialog keys" },
@@ -234,7 +243,7 @@ function makeHelp() {
         make("dl", {}, ...Object.entries(keys).map(([k, what]) => make("div", {}, make("dt", {}, ...caps(k)), make("dd", {}, what)))),
       ),
     ),
-    make("label", { className: "switch" }, box, "Shortcuts are on in this browser"),
+    make("label", { className: "line" }, box, "Shortcuts are on in this browser"),
     make("form", { method: "dialog" }, make("button", { className: "button" }, "Close")),
   );
   dialog.setAttribute("aria-labelledby", "keys-title");
