@@ -53,6 +53,7 @@ FEATURES = (
         name="alerts",
         tables="bloop.alerts.tables:TABLES",
         routes="bloop.alerts.routes:mount",
+        hooks={"alerts_failed": "bloop.alerts.deliveries.shell:unseen_failures"},
         commands={
             "alert": "bloop.alerts.cli:alert",
             "channel": "bloop.alerts.saved_channels.cli:channel",

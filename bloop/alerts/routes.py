@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import falcon
+
 from bloop.alerts.deliveries.api import DeliveriesApi
 from bloop.alerts.deliveries.views import DeliveryLog
+from bloop.alerts.places import (
+    ALERTS_PATH,
+    CHANNELS_PATH,
+    LOG_PATH,
+    NEW_CHANNEL_PATH,
+    NEW_PATH,
+    OLD_PATH,
+    PREVIEW_PATH,
+)
 from bloop.alerts.rules.api import FiringsApi, RuleChannelsApi, RulesApi
-from bloop.alerts.rules.pages import LOG_HREF, NEW_HREF
 from bloop.alerts.rules.views import RulePages, RuleSettings
 from bloop.alerts.saved_channels.api import SavedChannelsApi
+from bloop.alerts.saved_channels.views import ChannelPages, ChannelSettings
 from bloop.auth.access import PAGE, credential
 from bloop.auth.scopes import Scope
 from bloop.site.deps import Deps
 from bloop.site.paging import Pager
 from bloop.site.routes import Routes
-from bloop.site.settings_nav import ALERTS
 
 _READ = credential(Scope.ALERTS_READ)
 _WRITE = credential(Scope.ALERTS_WRITE)
@@ -51,19 +61,34 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
 
 
 def _mount_rule_pages(routes: Routes, deps: Deps) -> None:
-    rules, rule = RulePages(deps), RuleSettings(deps)
-    href = f"{ALERTS.href}/{{rule_id:int}}"
-    routes.add(ALERTS.href, rules, GET=PAGE, POST=PAGE)
-    routes.add(NEW_HREF, rules, suffix="new", GET=PAGE)
-    routes.add(href, rule, GET=PAGE, POST=PAGE)
-    for name in ("enabled", "delete", "test", "channels"):
-        routes.add(f"{href}/{name}", rule, suffix=name, POST=PAGE)
-    routes.add(f"{href}/channels/{{channel_id:int}}/remove", rule, suffix="remove", POST=PAGE)
+    rules, rule, saved, channel = RulePages(deps), RuleSettings(deps), ChannelPages(deps), ChannelSettings(deps)
+    path, channel_path = f"{ALERTS_PATH}/{{rule_id:int}}", f"{CHANNELS_PATH}/{{channel_id:int}}"
+    routes.add(ALERTS_PATH, rules, GET=PAGE, POST=PAGE)
+    routes.add(NEW_PATH, rules, suffix="new", GET=PAGE)
+    routes.add(PREVIEW_PATH, rules, suffix="preview", POST=PAGE)
+    routes.add(path, rule, GET=PAGE, POST=PAGE)
+    for name in ("preview", "enabled", "delete", "test"):
+        routes.add(f"{path}/{name}", rule, suffix=name, POST=PAGE)
+    routes.add(CHANNELS_PATH, saved, GET=PAGE, POST=PAGE)
+    routes.add(NEW_CHANNEL_PATH, saved, suffix="new", GET=PAGE)
+    routes.add(channel_path, channel, GET=PAGE, POST=PAGE)
+    for name in ("delete", "test"):
+        routes.add(f"{channel_path}/{name}", channel, suffix=name, POST=PAGE)
 
 
 def _mount_delivery_pages(routes: Routes, deps: Deps) -> None:
-    log = DeliveryLog(deps)
-    routes.add(LOG_HREF, log, GET=PAGE)
-    routes.add(f"{LOG_HREF}/dismiss-all", log, suffix="dismiss_all", POST=PAGE)
-    routes.add(f"{LOG_HREF}/{{delivery_id:int}}/retry", log, suffix="retry", POST=PAGE)
-    routes.add(f"{LOG_HREF}/{{delivery_id:int}}/dismiss", log, suffix="dismiss", POST=PAGE)
+    log, moved = DeliveryLog(deps), MovedPages()
+    routes.add(LOG_PATH, log, GET=PAGE)
+    routes.add(f"{LOG_PATH}/dismiss-all", log, suffix="dismiss_all", POST=PAGE)
+    routes.add(f"{LOG_PATH}/{{delivery_id:int}}/retry", log, suffix="retry", POST=PAGE)
+    routes.add(f"{LOG_PATH}/{{delivery_id:int}}/dismiss", log, suffix="dismiss", POST=PAGE)
+    for template in ("", "/new", "/deliveries", "/{rule_id:int}"):
+        routes.add(f"{OLD_PATH}{template}", moved, GET=PAGE)
+
+
+class MovedPages:
+    """The addresses that alerts had in the settings: messages of the past link to them."""
+
+    def on_get(self, req: falcon.Request, resp: falcon.Response, **fields: int) -> None:
+        query = f"?{req.query_string}" if req.query_string else ""
+        resp.status, resp.location = falcon.HTTP_308, ALERTS_PATH + req.path.removeprefix(OLD_PATH) + query

@@ -69,7 +69,7 @@ class Shell:
     banners: tuple[Banner, ...] = ()  # set by `send_page`, the same on every page
     scope: ScopeBar | None = None
     views: tuple[ViewLink, ...] = ()
-    alerts_failed: int = 0  # deliveries that failed and that no admin has looked at
+    alerts_failed: int = 0  # deliveries of the last day that failed and that this person has not looked at
 
     @property
     def health(self) -> HealthDot:

@@ -56,6 +56,7 @@ class Hooks:
     by_cookie: FindCredential
     shell: Callable[[Db, Principal, str, HrefOf | None], Shell]
     scope_names: Callable[[Db, Principal, str], tuple[list[str], list[str]]]  # environments and releases of a project
+    alerts_failed: Callable[[Db, Principal, int], int]  # that this person has not looked at
     banners: Callable[[Deps], tuple[Banner, ...]]
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
     storage_panel: Callable[[Deps, Db], Panel]
@@ -85,7 +86,8 @@ class Deps:
     def shell(self, db: Db, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
         """The frame of a page about the project `slug`, `""` for all or none. `href_of` gives the project switcher's
         link for a slug; by default the list of issues."""
-        return self.hooks.shell(db, principal, slug, href_of)
+        failed = self.hooks.alerts_failed(db, principal, self.now_ms())
+        return replace(self.hooks.shell(db, principal, slug, href_of), alerts_failed=failed)
 
     def scoped_shell(self, db: Db, req: falcon.Request, scope: PageScope, href_of: HrefOf | None = None) -> Shell:
         """The frame of a page that obeys `scope`: with a scope bar whose links keep the rest of the page's address."""

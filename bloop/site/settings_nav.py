@@ -22,7 +22,7 @@ PEOPLE = SettingsSection("People", "/settings/people", admin_only=True)
 
 PROJECTS = SettingsSection("Projects", "/settings/projects", admin_only=False)
 TOKENS = SettingsSection("API tokens", "/settings/tokens", admin_only=False)
-ALERTS = SettingsSection("Alerts", "/settings/alerts", admin_only=False)
+ALERTS = SettingsSection("Alerts", "/alerts", admin_only=False)
 
 STORAGE = SettingsSection("Storage", "/settings/storage", admin_only=True)
 

@@ -20,6 +20,7 @@ from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
+from bloop.alerts.places import channel_path, rule_path
 from bloop.alerts.rules.read import RuleRow, list_channels
 from bloop.alerts.rules.words import channel_label
 from bloop.alerts.saved_channels.read import SavedChannel
@@ -27,7 +28,6 @@ from bloop.db.engine import Db
 from bloop.processes.read import ALERTS, STALE_MS, process_states
 
 TEST = "test"
-ALERTS_PATH = "/alerts"
 WAIT_S = 15.0  # a receiver has ten seconds to answer
 _LOOK_EVERY_S = 0.05
 NO_PROCESS = "the alerts process does not run"
@@ -68,7 +68,7 @@ def of_rule(rule: RuleRow, at: str) -> TestSubject:
         rule_id=rule.id,
         name=rule.name,
         text=f"Test of alert rule {rule.id}, {at}: its alerts arrive here.",
-        path=f"{ALERTS_PATH}/{rule.id}",
+        path=rule_path(rule.id),
         project_id=rule.project_id,
         project_public_id=rule.project_public_id or "",
         project_name=rule.project_name or "",
@@ -81,7 +81,7 @@ def of_channel(channel: SavedChannel, label: str, at: str) -> TestSubject:
         rule_id=None,
         name=label,
         text=f"Test of channel {label}, {at}: its alerts arrive here.",
-        path=f"{ALERTS_PATH}/channels/{channel.id}",
+        path=channel_path(channel.id),
         project_id=channel.project_id,
         project_public_id=channel.project_public_id or "",
         project_name=channel.project_name or "",

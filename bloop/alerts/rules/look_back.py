@@ -25,12 +25,16 @@ UNNAMED = "this rule"  # a new rule may have no name yet
 
 
 class RulePreview(NamedTuple):
-    """`fired_count` firings; `newest` lists some of them, newest first."""
+    """The times of all firings, in order; `newest` lists some of them, newest first."""
 
     since_ms: int
     until_ms: int
-    fired_count: int
+    fired_at_ms: list[int]
     newest: list[AlertMessage]
+
+    @property
+    def fired_count(self) -> int:
+        return len(self.fired_at_ms)
 
 
 def preview_rule(
@@ -49,7 +53,7 @@ def preview_rule(
         rule = _rule(db, deps, principal, body, kept)
         firings = preview.preview(db, rule, since_ms, now_ms)
         newest = preview.messages(db, rule, firings[-listed_max:], deps.settings.auth.rp_origin)
-    return RulePreview(since_ms, now_ms, len(firings), newest[::-1])
+    return RulePreview(since_ms, now_ms, [firing.at_ms for firing in firings], newest[::-1])
 
 
 def _rule(db: Db, deps: Deps, principal: Principal, body: Mapping[str, Any], kept: RuleRow | None) -> Rule:

@@ -6,7 +6,7 @@ Alerts cannot import issues, which import alerts: these are their own look-ups.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -42,6 +42,11 @@ _BY_FINGERPRINTS = """
 """
 
 
+def is_short_id(text: str) -> bool:
+    """Whether the text has the form of a short id; a client's own fingerprint may have it, too."""
+    return _SHORT_ID.fullmatch(text) is not None
+
+
 def find_by_short_id(db: Db, reference: str, project_ids: Sequence[int] | None = None) -> WatchedIssue | None:
     """The issue SHOP-12, if it is in one of these projects; None for any other text."""
     parts = _SHORT_ID.fullmatch(reference.strip())
@@ -62,7 +67,7 @@ def find_watched(db: Db, fingerprints: Sequence[str]) -> dict[str, list[WatchedI
     return found
 
 
-def short_id_of(found: dict[str, list[WatchedIssue]], fingerprint: str, project_id: int | None) -> str:
+def short_id_of(found: Mapping[str, list[WatchedIssue]], fingerprint: str, project_id: int | None) -> str:
     """How people call the issue of a rule: its short id, or the fingerprint if it is in no project or in several."""
     issues = [issue for issue in found.get(fingerprint, ()) if project_id in (None, issue.project_id)]
     return issues[0].short_id if len(issues) == 1 else fingerprint
