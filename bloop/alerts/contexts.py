@@ -31,6 +31,18 @@ class TestLine:
     detail: str
     answer: str
 
+    @property
+    def mark(self) -> str:
+        return "good" if self.is_sent else "error" if self._is_answered else "off"
+
+    @property
+    def outcome(self) -> str:
+        return "accepted it" if self.is_sent else "rejected it" if self._is_answered else "has not answered"
+
+    @property
+    def _is_answered(self) -> bool:
+        return bool(self.took or self.detail)
+
 
 @dataclass(frozen=True, slots=True)
 class TestResult:

@@ -44,7 +44,7 @@ class DeliveriesPage(AlertArea):
     rule_name: str
     all_href: str
     deliveries: tuple[DeliveryLine, ...]
-    newest_href: str
+    newer_href: str
     older_href: str
     dismissable: int
     is_filtered: bool

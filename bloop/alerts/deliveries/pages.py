@@ -43,7 +43,7 @@ def deliveries_page(
         rule_name=rule_name,
         all_href=href(state, None),
         deliveries=tuple(_line(row, may_change, now_ms) for row, may_change in rows),
-        newest_href=href(state, rule_id) if is_later_page else "",
+        newer_href=href(state, rule_id) if is_later_page else "",
         older_href="" if older_than is None else href(state, rule_id, older_than),
         dismissable=failed,
         is_filtered=state is not None or rule_id is not None,
