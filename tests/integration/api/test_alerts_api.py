@@ -232,7 +232,7 @@ def test_secrets_of_a_channel_are_written_and_never_shown(server: Server, seed: 
 
     assert (made["channel_type"], made["target"]) == ("slack", "hooks.slack.com")
     assert server.get("/v1/alerts/1/channels", **admin) == [made]
-    for path in ("/v1/alerts", "/v1/alerts/1/channels", "/settings/alerts", "/settings/alerts/1"):
+    for path in ("/v1/alerts", "/v1/alerts/1/channels", "/alerts", "/alerts/1", "/alerts/channels"):
         assert "very-secret" not in server.call("GET", path, **admin).text
     assert SECRET_URL in seed.value("SELECT config FROM channels")
     assert send(server, "DELETE", f"/v1/alerts/1/channels/{made['id']}", **admin) == {"deleted": made["id"]}
@@ -482,9 +482,9 @@ def test_a_deleted_rule_leaves_its_log_and_nothing_to_send(server: Server, seed:
 def test_the_banner_of_failed_deliveries_leads_to_them(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     store_heartbeat(seed.db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=[Reason.DELIVERIES_FAILING])
 
-    shown = server.call("GET", "/settings/alerts", headers={"Accept": "text/html"}, **admin).text
+    shown = server.call("GET", "/alerts", headers={"Accept": "text/html"}, **admin).text
 
-    assert 'href="/settings/alerts/deliveries?state=failed"' in shown
+    assert 'href="/alerts/deliveries?state=failed"' in shown
 
 
 def test_only_so_many_wait_for_a_test_at_once(
