@@ -20,8 +20,8 @@ from collections.abc import Callable, Iterable
 
 from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
-from bloop.alerts.deliveries.store import Attempt
 from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
+from bloop.alerts.deliveries.store import Attempt
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing.read import DueDelivery
 from bloop.base import clock

@@ -73,9 +73,7 @@ def invite(settings: Settings, name: str, email: str | None, as_json: bool) -> N
     from bloop.accounts.invites.mail import send_invitation, validated_email  # only this command needs mail
 
     address, now_ms = validated_email(email or ""), clock.now_ms()
-    created = change(
-        settings, lambda db: create_invite(db, created_by=None, now_ms=now_ms, name=name, email=address)
-    )
+    created = change(settings, lambda db: create_invite(db, created_by=None, now_ms=now_ms, name=name, email=address))
     url = f"{settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={created.token}"
     outcome = None
     if address:

@@ -161,9 +161,7 @@ class People:
         self._deps.database.change(lambda db: revoke_invite(db, invite_id))
         back_to(resp, PEOPLE.href, "invite-removed")
 
-    def _show(
-        self, req: falcon.Request, resp: falcon.Response, fresh: FreshLink | None, *, problem: str = ""
-    ) -> None:
+    def _show(self, req: falcon.Request, resp: falcon.Response, fresh: FreshLink | None, *, problem: str = "") -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             page = account.people_page(

@@ -14,9 +14,7 @@ from bloop.db.engine import Db
 from bloop.site import params
 
 
-def read_test(
-    db: Db, req: falcon.Request, belongs: Callable[[DeliveryRow], bool], path: str
-) -> TestResult | None:
+def read_test(db: Db, req: falcon.Request, belongs: Callable[[DeliveryRow], bool], path: str) -> TestResult | None:
     """The test in the URL, if `belongs` says that it is the page's; `path` is the page's."""
     firing_id = params.integer(req, "test", 0, low=0, high=ID_MAX)
     rows = [row for row in deliveries_of(db, firing_id) if row.is_test and belongs(row)]

@@ -135,4 +135,6 @@ def _least_permanent(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
 
 def _declined(host: str, code: int, reply: bytes | str) -> MailDeclined:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return MailDeclined(f"{host} answered {code} {text}".rstrip(), code, is_temporary=not 500 <= code < 600, reply=f"{code} {text}")
+    return MailDeclined(
+        f"{host} answered {code} {text}".rstrip(), code, is_temporary=not 500 <= code < 600, reply=f"{code} {text}"
+    )

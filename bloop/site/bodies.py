@@ -49,9 +49,7 @@ def text_in(body: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def read_form(
-    req: falcon.Request, bytes_max: int = FORM_BYTES_MAX, fields_max: int = FIELDS_MAX
-) -> dict[str, str]:
+def read_form(req: falcon.Request, bytes_max: int = FORM_BYTES_MAX, fields_max: int = FIELDS_MAX) -> dict[str, str]:
     """The fields of a posted form; the last of a repeated field wins.
 
     Raises:

@@ -111,7 +111,9 @@ def test_deliveries_follow_their_channel(path: Path) -> None:
 
 def test_the_number_of_a_deleted_channel_is_not_given_again(path: Path) -> None:
     with closing(upgrade(path)) as db, connection.immediate(db):
-        db.execute("INSERT INTO channels (channel_type, config, created_at_ms, updated_at_ms) VALUES ('slack','{}',0,0)")
+        db.execute(
+            "INSERT INTO channels (channel_type, config, created_at_ms, updated_at_ms) VALUES ('slack','{}',0,0)"
+        )
 
         assert db.execute("SELECT max(id) FROM channels").get == 78
 

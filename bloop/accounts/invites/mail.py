@@ -41,7 +41,14 @@ def validated_email(address: str) -> str:
 
 
 def send_invitation(
-    settings: Settings, invite: NewInvite, url: str, *, email: str, name: str, invited_by: str, out: Outbound | None = None
+    settings: Settings,
+    invite: NewInvite,
+    url: str,
+    *,
+    email: str,
+    name: str,
+    invited_by: str,
+    out: Outbound | None = None,
 ) -> MailOutcome:
     """Send the link to `email`; never raises."""
     if not settings.smtp.enabled:

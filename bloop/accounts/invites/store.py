@@ -40,9 +40,7 @@ class NewInvite(NamedTuple):
     expires_at: int  # seconds
 
 
-def create_invite(
-    db: Db, *, created_by: str | None, now_ms: int, name: str = "", email: str = ""
-) -> NewInvite:
+def create_invite(db: Db, *, created_by: str | None, now_ms: int, name: str = "", email: str = "") -> NewInvite:
     """Store an invite for `name`, which is a note for the list. Also deletes invites that expired KEPT_S ago.
 
     Raises:

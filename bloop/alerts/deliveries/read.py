@@ -16,7 +16,6 @@ from bloop.base.clock import DAY_MS
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX
 
-
 UNSEEN_MAX = 100
 
 
@@ -120,10 +119,10 @@ SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_p
 # The innermost subquery of _FIRINGS is served by alert_firings_by_rule.
 _COLUMNS = """
 SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
-       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR u.channel_id IS NOT NULL), f.rule_name, f.rule_type,
-       f.is_test, p.public_id, p.slug, p.short_prefix || '-' || i.short_number, f.message ->> 'text', d.channel_id,
-       d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status, d.last_answer,
-       d.last_duration_ms, d.created_at_ms, d.sent_at_ms
+       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR u.channel_id IS NOT NULL), f.rule_name,
+       f.rule_type, f.is_test, p.public_id, p.slug, p.short_prefix || '-' || i.short_number, f.message ->> 'text',
+       d.channel_id, d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status,
+       d.last_answer, d.last_duration_ms, d.created_at_ms, d.sent_at_ms
   FROM deliveries AS d
   JOIN alert_firings AS f ON f.id = d.firing_id
   LEFT JOIN alert_rules AS r ON r.id = d.rule_id

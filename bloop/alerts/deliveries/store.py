@@ -97,9 +97,7 @@ def add(
         db.execute(_INSERT, row)
 
 
-def mark_sent(
-    db: Db, delivery_id: int, *, status: int | None, now_ms: int, attempt: Attempt = UNMEASURED
-) -> None:
+def mark_sent(db: Db, delivery_id: int, *, status: int | None, now_ms: int, attempt: Attempt = UNMEASURED) -> None:
     db.execute(_SENT, {"id": delivery_id, "status": status, "now_ms": now_ms} | attempt._asdict())
 
 

@@ -15,9 +15,7 @@ from bloop.db import connection
 from bloop.db.engine import Db
 
 
-def run_and_print(
-    settings: Settings, find: Callable[[Db], Callable[[int], int]], *, as_json: bool, empty: str
-) -> None:
+def run_and_print(settings: Settings, find: Callable[[Db], Callable[[int], int]], *, as_json: bool, empty: str) -> None:
     """`find` looks the subject up; what it returns stores the test at the given time and returns the firing's id.
 
     Raises:

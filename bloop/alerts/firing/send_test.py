@@ -119,10 +119,8 @@ def start(db: Db, subject: TestSubject, targets: Sequence[DeliveryTarget], *, or
     return firing_id
 
 
-def start_of_rule(
-    db: Db, rule: RuleRow, fallbacks: Fallbacks, target_of: TargetOf, *, origin: str, now_ms: int
-) -> int:
-    """Start a test of the rule's channels, or of the fallbacks for want of any. `target_of` names a config's receiver."""
+def start_of_rule(db: Db, rule: RuleRow, fallbacks: Fallbacks, target_of: TargetOf, *, origin: str, now_ms: int) -> int:
+    """Start a test of the rule's channels, without any of the fallbacks. `target_of` names a config's receiver."""
     own = [
         DeliveryTarget(c.id, c.channel_type, target_of(c.channel_type, c.config)) for c in list_channels(db, [rule.id])
     ]

@@ -23,9 +23,7 @@ from bloop.db.engine import Db
 from bloop.site.deps import Deps
 
 
-def create(
-    deps: Deps, principal: Principal, body: Mapping[str, Any], choice: ChannelChoice | None = None
-) -> RuleRow:
+def create(deps: Deps, principal: Principal, body: Mapping[str, Any], choice: ChannelChoice | None = None) -> RuleRow:
     """Create a rule, with the channels of `choice`. Raises: InvalidField, Forbidden, Conflict."""
     reference, fields = text_in(body, "project_id") or "", fields_in(body)
 

@@ -45,16 +45,13 @@ def attach(deps: Deps, principal: Principal, rule_id: int, body: Mapping[str, An
     """
     with deps.database.reader() as reader:
         require_changeable_rule(reader, principal, rule_id)  # before validating, so that forbidden callers get 403
-    channel_id, config = body.get("channel_id"), body.get("config")
-    if channel_id is not None and config is not None:
-        raise InvalidField("channel_id", "give config or channel_id, not both")
-    if channel_id is not None and (type(channel_id) is not int or not 0 < channel_id <= ID_MAX):
-        raise InvalidField("channel_id", "channel_id must be the number of a channel")
-    checked = parse_channel_config(config, deps.settings) if channel_id is None else None
+    channel_id = _channel_id_in(body)
+    checked = parse_channel_config(body.get("config"), deps.settings) if channel_id is None else None
 
     def add(db: Db) -> ChannelRow:
         rule, now_ms = require_changeable_rule(db, principal, rule_id), deps.now_ms()
         if checked is None:
+            assert channel_id is not None, "one of the two is given"
             attached_id = _require_usable(db, principal, channel_id).id
         else:
             attached_id = store.find_or_create_unnamed(
@@ -100,6 +97,18 @@ def apply_choice(db: Db, principal: Principal, rule: RuleRow, choice: ChannelCho
             now_ms=now_ms,
         )
         store.attach_channel(db, rule.id, rule.project_id, channel_id, now_ms)
+
+
+def _channel_id_in(body: Mapping[str, Any]) -> int | None:
+    """None: the body has a config instead. Raises: InvalidField."""
+    channel_id = body.get("channel_id")
+    if channel_id is None:
+        return None
+    if body.get("config") is not None:
+        raise InvalidField("channel_id", "give config or channel_id, not both")
+    if type(channel_id) is not int or not 0 < channel_id <= ID_MAX:
+        raise InvalidField("channel_id", "channel_id must be the number of a channel")
+    return channel_id
 
 
 def _attach_chosen(db: Db, principal: Principal, rule: RuleRow, channel_id: int, now_ms: int) -> None:

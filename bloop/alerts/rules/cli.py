@@ -61,7 +61,9 @@ _DEFAULTS = {"threshold": "threshold", "multiplier": "multiplier", **_IN_MINUTES
 @click.option("--compare", type=MINUTES, metavar="MINUTES", help="Of a spike: the time that is compared (10).")
 @click.option("--baseline", type=MINUTES, metavar="MINUTES", help="Of a spike: the time before it (60).")
 @click.option("--min-count", type=click.IntRange(1), help="Of a spike: fire from this many events on (10).")
-@click.option("--cooldown", type=click.FloatRange(0), metavar="MINUTES", help="At most one alert per issue in this time.")
+@click.option(
+    "--cooldown", type=click.FloatRange(0), metavar="MINUTES", help="At most one alert per issue in this time."
+)
 @as_json
 @with_settings
 def create(

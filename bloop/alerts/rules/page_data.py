@@ -41,9 +41,7 @@ def list_page_rules(db: Db, principal: Principal) -> list[ListedRule]:
     rows = list_rules(db, principal.project_ids)
     labels = _labels_by_rule(db)
     found = find_watched(db, [fingerprint for row in rows if (fingerprint := row.config.get("fingerprint"))])
-    return [
-        ListedRule(row, labels.get(row.id, []), _short_id(found, row), may_change(principal, row)) for row in rows
-    ]
+    return [ListedRule(row, labels.get(row.id, []), _short_id(found, row), may_change(principal, row)) for row in rows]
 
 
 def fields_for_issue(db: Db, principal: Principal, short_id: str) -> dict[str, str]:

@@ -62,7 +62,9 @@ def find_watched(db: Db, fingerprints: Sequence[str]) -> dict[str, list[WatchedI
     """The issues with these fingerprints, by fingerprint: one per project at most."""
     found: dict[str, list[WatchedIssue]] = {}
     if fingerprints:
-        for row in db.execute(_COLUMNS + _BY_FINGERPRINTS, {"fingerprint_texts": orjson.dumps([*fingerprints]).decode()}):
+        for row in db.execute(
+            _COLUMNS + _BY_FINGERPRINTS, {"fingerprint_texts": orjson.dumps([*fingerprints]).decode()}
+        ):
             found.setdefault(row[1], []).append(WatchedIssue(*row))
     return found
 

@@ -165,9 +165,7 @@ def label_of(row: SavedChannel) -> str:
     return row.name or channel_label(row.channel_type, target_of(row))
 
 
-def _read_config(
-    channel_type: str, to: str | None, url_file: Path | None, config_file: Path | None
-) -> dict[str, Any]:
+def _read_config(channel_type: str, to: str | None, url_file: Path | None, config_file: Path | None) -> dict[str, Any]:
     if config_file is not None:
         if to or url_file:
             raise click.UsageError("--config-file holds the whole config: leave --to and --url-file out")

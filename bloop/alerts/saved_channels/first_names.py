@@ -8,7 +8,9 @@ from bloop.alerts import channels
 from bloop.alerts.saved_channels.model import default_name
 from bloop.db.engine import Db
 
-_SELECT_UNNAMED = "SELECT id, coalesce(project_id, 0), channel_type, config FROM channels WHERE name IS NULL ORDER BY id"
+_SELECT_UNNAMED = (
+    "SELECT id, coalesce(project_id, 0), channel_type, config FROM channels WHERE name IS NULL ORDER BY id"
+)
 _NAME = "UPDATE channels SET name = :name WHERE id = :id"
 
 

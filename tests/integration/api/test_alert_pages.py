@@ -270,13 +270,18 @@ def test_a_fingerprint_that_looks_like_a_short_id_survives_saving(server: Server
     cookie = seed.session()
     rule = seed.rule(None, "regression", '{"fingerprint": "checkout-7"}', name="Watched")
 
-    assert post(server, f"/alerts/{rule}", cookie, name="W", type="regression", fingerprint="checkout-7").status_code == 303
+    assert (
+        post(server, f"/alerts/{rule}", cookie, name="W", type="regression", fingerprint="checkout-7").status_code
+        == 303
+    )
     assert seed.value("SELECT config ->> 'fingerprint' FROM alert_rules WHERE id = ?", rule) == "checkout-7"
 
 
 def test_rules_without_channels_tell_the_fallbacks(server: Server, seed: Seed) -> None:
     cookie = seed.session()
-    assert "a new issue appears all projects No channel Alerts are only logged" in words(page(server, "/alerts", cookie))
+    assert "a new issue appears all projects No channel Alerts are only logged" in words(
+        page(server, "/alerts", cookie)
+    )
     assert "Notifies No channel when" in words(page(server, "/alerts/1", cookie))
 
     alerting = Alerting(slack_webhook_url="https://hooks.slack.com/services/T/B/s3cret")
@@ -303,7 +308,10 @@ def test_the_old_addresses_lead_to_the_new_ones(server: Server, seed: Seed, path
 
 def test_a_webhook_is_created_with_its_headers_and_shown_without_secrets(server: Server, seed: Seed) -> None:
     cookie = seed.session()
-    typed = {"webhook-url": "https://hooks.example.com/secret-path", "webhook-headers": "X-Key: secret one\r\n\r\nX-Two: b:c\r\n"}
+    typed = {
+        "webhook-url": "https://hooks.example.com/secret-path",
+        "webhook-headers": "X-Key: secret one\r\n\r\nX-Two: b:c\r\n",
+    }
 
     added = post(server, "/alerts/channels", cookie, type="webhook", name="Pager", **typed)
 

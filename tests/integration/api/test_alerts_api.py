@@ -317,7 +317,13 @@ def test_a_test_reports_the_answer_of_each_receiver(server: Server, seed: Seed, 
         seed.db.execute("DELETE FROM channels WHERE id = ?", (ill,))
         assert send(server, "POST", "/v1/alerts/1/test", **admin) == alone
 
-    shown = {"channel_type": "webhook", "channel": well, "target": "well.example", "answer": "upstream is away", "duration_ms": 12}
+    shown = {
+        "channel_type": "webhook",
+        "channel": well,
+        "target": "well.example",
+        "answer": "upstream is away",
+        "duration_ms": 12,
+    }
     assert answer == {
         "sent": False,
         "results": [

@@ -137,7 +137,9 @@ def test_a_channel_is_created_listed_and_deleted_without_its_secret_on_any_line(
     seed.project("shop")
 
     made = run("channel", "create", "Team", "--type", "slack", "--url-file", url_file)
-    of_shop = run("channel", "create", "Shop", "--type", "email", "--to", "a@example.com", "--project", "shop", "--json")
+    of_shop = run(
+        "channel", "create", "Shop", "--type", "email", "--to", "a@example.com", "--project", "shop", "--json"
+    )
 
     assert (made.stdout, made.stderr) == ("1\n", "Created channel Team (1)\n")
     assert URL in seed.value("SELECT config FROM channels WHERE id = 1")

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.read import list_channels, list_rules
 from bloop.alerts.rules.store import RuleFields
-from bloop.alerts.saved_channels.store import attach_channel, create_channel, find_or_create_unnamed
+from bloop.alerts.saved_channels.store import attach_channel, find_or_create_unnamed
 from bloop.base import config
 from bloop.db import connection
 from bloop.db.migrate import migrate

@@ -135,7 +135,11 @@ def test_the_beginning_of_the_answer_is_told_as_one_line(status: int):
 
 
 def test_an_answer_that_repeats_the_address_or_a_secret_is_told_without_it():
-    config = {"signing_secret": "hunter2" * 4, "headers": {"X-Key": "Bearer hunter2-header"}, "secrets": {"k": "hunter2x"}}
+    config = {
+        "signing_secret": "hunter2" * 4,
+        "headers": {"X-Key": "Bearer hunter2-header"},
+        "secrets": {"k": "hunter2x"},
+    }
     with receiver(lambda there, sock: sock.sendall(answer(404, _repeated(there.got[0])))) as there:
         result = send("webhook", {"url": there.url("", "/hooks/hunter2-path?key=hunter2-query"), **config})
 

@@ -43,7 +43,10 @@ def secure(authority: Authority) -> Iterator[MailServer]:
 def test_mail_arrives_over_starttls_signed_in(secure: MailServer, authority: Authority, password: str):
     out = way_out(trust=authority)
 
-    assert hand_over(secure.port, out, username=USER, password=password, greeting="errors.example.com") == ([], "250 OK")
+    assert hand_over(secure.port, out, username=USER, password=password, greeting="errors.example.com") == (
+        [],
+        "250 OK",
+    )
     (mail,), (envelope,) = secure.mails, secure.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("bloop@example.com", TO)
     assert mail["Subject"] == "Ünïcode"

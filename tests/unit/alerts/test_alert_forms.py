@@ -73,9 +73,14 @@ def test_the_channel_of_a_rules_form_is_an_address_of_its_type() -> None:
         "type": "slack",
         "webhook_url": "https://x",
     }
-    assert new_channel_config({"new_type": "email", "new_address": "a@b.example"}) == {"type": "email", "to": "a@b.example"}
+    assert new_channel_config({"new_type": "email", "new_address": "a@b.example"}) == {
+        "type": "email",
+        "to": "a@b.example",
+    }
     assert new_channel_config({"new_type": "slack", "new_address": " "}) is None
-    assert new_channel_config({"new_type": "telegram", "new_address": "x"}) == {"type": "telegram"}, "it needs two fields"
+    assert new_channel_config({"new_type": "telegram", "new_address": "x"}) == {"type": "telegram"}, (
+        "it needs two fields"
+    )
 
 
 def test_ticked_channels_are_read_from_their_names() -> None:

@@ -45,7 +45,18 @@ def account_pages(shell: Shell, say: Text) -> Iterator[Page]:
         )
     people = [Person(a_user(say), 2, NOW_S), Person(a_user(say, "u2", is_admin=False), 1, None)]
     invites = [
-        InviteRow("i1", say("abcd1234"), say("ada"), NOW_S, NOW_S + 60, None, None, say("Grace"), say("grace@example.com"), NOW_S),
+        InviteRow(
+            "i1",
+            say("abcd1234"),
+            say("ada"),
+            NOW_S,
+            NOW_S + 60,
+            None,
+            None,
+            say("Grace"),
+            say("grace@example.com"),
+            NOW_S,
+        ),
         InviteRow("i2", "abcd1234", None, NOW_S - 90, NOW_S + 60, NOW_S, say("grace"), "", "", None),
         InviteRow("i3", "abcd1234", None, NOW_S - 90, NOW_S - 60, None, None, "", say("ada@example.com"), None),
     ]

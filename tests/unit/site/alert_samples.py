@@ -206,7 +206,9 @@ def alert_pages(shell: Shell, say: Text) -> Iterator[Page]:
 
 def _previews(say: Text) -> Iterator[Preview]:
     since_ms = NOW_MS - 7 * 86_400_000
-    message = AlertMessage(1, say("r"), "new_issue", "id", say("Shop"), "shop", NOW_MS - 9, say("New issue"), "http://x/")
+    message = AlertMessage(
+        1, say("r"), "new_issue", "id", say("Shop"), "shop", NOW_MS - 9, say("New issue"), "http://x/"
+    )
     issue = IssueFacts(
         "f00d", "SHOP-7", say("t"), say("t"), say("m"), "api", "error", "production", "1.0", None, None, 1, 1, 0, 0, "x"
     )
@@ -251,7 +253,14 @@ def _channels(shell: Shell, say: Text) -> Iterator[Page]:
             fallbacks, may_create=bool(failed), failed=failed, notice="channel-made", now_ms=NOW_MS,
         )  # fmt: skip
     projects = form_data(say).projects
-    for row, may_change in ((named, True), (unnamed, True), (named, False), (unnamed, False), (None, True), (None, False)):
+    for row, may_change in (
+        (named, True),
+        (unnamed, True),
+        (named, False),
+        (unnamed, False),
+        (None, True),
+        (None, False),
+    ):
         yield channel_page(
             shell, row, ChannelPageData(projects, True, some_uses(say) if row is named else ()),
             {} if row is named else {"type": "webhook", "name": say("n"), "webhook-template": say("{{ text }}")},
