@@ -33,7 +33,8 @@ class Feature:
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
-    belongings: str = ""  # bloop.accounts.people.model.Belongings: rows that have an owner
+    belongings: tuple[str, ...] = ()  # bloop.accounts.people.model.Belongings: rows that have an owner
+    settings: str = ""  # bloop.site.settings_nav.SettingLines: its lines on the overview of the settings
 
 
 # In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
@@ -44,9 +45,17 @@ FEATURES = (
         clean_up="bloop.issues.deletion.clean_up:CLEAN_UP",
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
-        hooks={"shell": "bloop.issues.shell:read_shell", "scope_names": "bloop.issues.shell:scope_names"},
-        commands={"issue": "bloop.issues.cli:issue"},
-        belongings="bloop.issues.status.removal:ASSIGNED",
+        hooks={
+            "shell": "bloop.issues.shell:read_shell",
+            "scope_names": "bloop.issues.shell:scope_names",
+            "toast": "bloop.issues.status.flash:take_flash",
+        },
+        commands={
+            "issue": "bloop.issues.cli:issue",
+            "event": "bloop.issues.search.cli:event",
+            "undo": "bloop.issues.undo.cli:undo",
+        },
+        belongings=("bloop.issues.status.removal:ASSIGNED", "bloop.issues.saved_views.removal:VIEWS"),
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
     Feature(
@@ -59,7 +68,8 @@ FEATURES = (
             "channel": "bloop.alerts.saved_channels.cli:channel",
             "delivery": "bloop.alerts.deliveries.cli:delivery",
         },
-        belongings="bloop.alerts.rules.removal:RULES",
+        belongings=("bloop.alerts.rules.removal:RULES",),
+        settings="bloop.alerts.setting_lines:setting_lines",
     ),
     Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
     Feature(
@@ -67,12 +77,14 @@ FEATURES = (
         tables="bloop.ledger.tables:TABLES",
         kinds=("bloop.ledger.store:NoteStore",),
         routes="bloop.ledger.routes:mount",
+        settings="bloop.ledger.setting_lines:setting_lines",
     ),
     Feature(
         name="retention",
         tables="bloop.retention.tables:TABLES",
         routes="bloop.retention.routes:mount",
         commands={"retention": "bloop.retention.cli:retention"},
+        settings="bloop.retention.setting_lines:setting_lines",
     ),
     Feature(
         name="backup",
@@ -80,9 +92,15 @@ FEATURES = (
         routes="bloop.backup.routes:mount",
         hooks={"storage_panel": "bloop.backup.views:load_panel"},
         commands={"backup": "bloop.backup.cli:backup", "restore": "bloop.backup.restore_cli:restore"},
+        settings="bloop.backup.setting_lines:setting_lines",
     ),
     Feature(name="processes", tables="bloop.processes.tables:TABLES"),
-    Feature(name="health", routes="bloop.health.routes:mount", hooks={"banners": "bloop.health.views:current_banners"}),
+    Feature(
+        name="health",
+        routes="bloop.health.routes:mount",
+        hooks={"banners": "bloop.health.views:current_banners"},
+        settings="bloop.health.setting_lines:setting_lines",
+    ),
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",
@@ -94,15 +112,20 @@ FEATURES = (
         routes="bloop.accounts.routes:mount",
         hooks={"by_cookie": "bloop.accounts.sign_ins.authenticate:find_credential_by_cookie"},
         commands={"user": "bloop.accounts.cli:user", "login-link": "bloop.accounts.sign_ins.cli:login_link"},
+        settings="bloop.accounts.setting_lines:setting_lines",
     ),
     Feature(
         name="projects",
         tables="bloop.projects.tables:TABLES",
         kinds=("bloop.projects.key_uses:KeyUseStore",),
         routes="bloop.projects.routes:mount",
-        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
+        hooks={
+            "by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer",
+            "note_project": "bloop.projects.uses.views:note_project",
+        },
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
-        belongings="bloop.projects.tokens.removal:TOKENS",
+        belongings=("bloop.projects.tokens.removal:TOKENS", "bloop.projects.uses.removal:USES"),
+        settings="bloop.projects.setting_lines:setting_lines",
     ),
 )
 
@@ -135,7 +158,8 @@ def mounts() -> list[Any]:
 
 def hooks() -> dict[str, str]:
     """What the kit of pages calls without knowing whose it is: names for `Hooks.resolve` (site/deps.py)."""
-    return {field: name for feature in FEATURES for field, name in feature.hooks.items()}
+    own = {field: name for feature in FEATURES for field, name in feature.hooks.items()}
+    return own | {"setting_lines": "bloop.features:setting_lines"}
 
 
 def commands() -> dict[str, str]:
@@ -145,7 +169,12 @@ def commands() -> dict[str, str]:
 
 def belongings() -> list[Any]:
     """What accounts own, feature by feature (`bloop.accounts.people.model.Belongings`)."""
-    return list(_parts("belongings"))
+    return [resolve_name(part) for feature in FEATURES for part in feature.belongings]
+
+
+def setting_lines(*arguments: Any) -> list[Any]:
+    """The lines of every feature on the overview of the settings; takes the arguments of `SettingLines`."""
+    return [line for lines in _parts("settings") for line in lines(*arguments)]
 
 
 def _parts(name: str) -> Iterator[Any]:

@@ -117,15 +117,16 @@ def demote(settings: Settings, name: str) -> None:
     type=click.Choice(["revoke", "keep"]),
     default="revoke",
     show_default=True,
-    help="What becomes of the API tokens that the person created.",
+    help="Revoke or keep the API tokens that the person created.",
 )
 @click.option("--to", "heir_name", metavar="NAME", help="Account that gets alert rules, assigned issues, kept tokens.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @with_settings
 def remove(settings: Settings, name: str, tokens: str, heir_name: str | None, yes: bool) -> None:
-    """Remove an account with its passkeys, sign-ins and unused invitations. Never the last admin.
+    """Remove an account, never the last admin.
 
-    Without --to, assigned issues are assigned to nobody, and alert rules and kept tokens have no owner.
+    Its passkeys, sessions and unused invitations go with it. Without --to, its issues become unassigned, and its
+    alert rules and kept tokens have no owner.
     """
     with database(settings) as db:
         account = get_user_by_name(db, name)
@@ -140,7 +141,7 @@ def remove(settings: Settings, name: str, tokens: str, heir_name: str | None, ye
     click.echo(f"Removed {account.username}", err=True)
     given = f"given to {heir.username}" if heir else "left without an owner"
     fates = {"tokens": ("API token", given if keeps else "revoked"), "rules": ("alert rule", given)}
-    fates["issues"] = ("assigned issue", given if heir else "assigned to nobody")
+    fates["issues"] = ("assigned issue", given if heir else "now unassigned")
     for name, (thing, fate) in fates.items():
         if count := settled[name]:
             click.echo(f"{count} {thing}{'s' if count != 1 else ''} {fate}", err=True)

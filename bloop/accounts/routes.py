@@ -46,7 +46,6 @@ def _mount_admin_api(routes: Routes, deps: Deps) -> None:
 
 def _mount_pages(routes: Routes, deps: Deps) -> None:
     account, people = Account(deps), People(deps)
-    routes.add("/settings", account, suffix="start", GET=PAGE)
     routes.add(ACCOUNT.href, account, GET=PAGE)
     routes.add(f"{ACCOUNT.href}/set-up", account, suffix="set_up", POST=ADMIN_PAGE)
     routes.add(f"{ACCOUNT.href}/passkeys/{{passkey_id}}/name", account, suffix="passkey_name", POST=PAGE)

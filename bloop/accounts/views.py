@@ -47,9 +47,6 @@ class Account:
     def __init__(self, deps: Deps) -> None:
         self._deps = deps
 
-    def on_get_start(self, req: falcon.Request, resp: falcon.Response) -> None:
-        resp.status, resp.location = falcon.HTTP_303, ACCOUNT.href
-
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:

@@ -23,7 +23,7 @@ from bloop.backup.watch import Watch
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import NotFound
-from bloop.cli_kit.context import as_json, print_json, print_table, with_settings
+from bloop.cli_kit.context import FILE, FOLDER, as_json, print_json, print_table, with_settings
 from bloop.db import connection, migrate
 from bloop.db import errors as db_errors
 
@@ -41,18 +41,20 @@ class _DefaultsToNow(click.Group):
 
 @click.group(cls=_DefaultsToNow)
 def backup() -> None:
-    """Back up the database. Without a command: make a backup now.
+    """Make, list and verify backups.
+
+    Without a command, it makes a backup now.
 
     Exit codes: 0 done, 1 failed or damaged, 2 misuse.
     """
 
 
 @backup.command()
-@click.option("--to", "to", metavar="DIR", help="Folder for the backup (default: backup.directory).")
+@click.option("--to", "to", type=FOLDER, metavar="DIR", help="Folder for the backup (default: backup.directory).")
 @as_json
 @with_settings
 def now(settings: Settings, to: str | None, as_json: bool) -> None:
-    """Make a backup, restore it on trial, and print where it is."""
+    """Make a backup, test a restore, and print its path."""
     folder, now_ms = Path(to).resolve() if to else settings.backup_dir, clock.now_ms()
     with progress_bar(settings) as watch:
         entry = create(settings.database_path, folder, now_ms, watch=watch)
@@ -69,11 +71,14 @@ def now(settings: Settings, to: str | None, as_json: bool) -> None:
 
 
 @backup.command("list")
-@click.option("--in", "folder", metavar="DIR", help="Folder to list (default: backup.directory).")
+@click.option("--in", "folder", type=FOLDER, metavar="DIR", help="Folder to list (default: backup.directory).")
 @as_json
 @with_settings
 def list_(settings: Settings, folder: str | None, as_json: bool) -> None:
-    """List the backups with a valid manifest and the right size, newest first."""
+    """List the backups, newest first.
+
+    Only files with a valid manifest and the right size are listed.
+    """
     entries = folders.entries(Path(folder).resolve() if folder else settings.backup_dir)
     if as_json:
         print_json([entry_fields(entry) for entry in entries])
@@ -97,12 +102,15 @@ def list_(settings: Settings, folder: str | None, as_json: bool) -> None:
 
 
 @backup.command()
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--quick", is_flag=True, help="Check only checksums: unpack nothing, need no disk space.")
 @as_json
 @with_settings
 def verify(settings: Settings, file: str, quick: bool, as_json: bool) -> None:
-    """Compare every byte and the unpacked database with the manifest. FILE is a path or a name from the list."""
+    """Compare a backup with its manifest.
+
+    Checks every byte and the unpacked database. FILE is a path, or a name that `bloop backup list` shows.
+    """
     path = find_backup(settings, file)
     with progress_bar(settings) as watch:
         manifest = (verify_bytes if quick else verify_backup)(path, watch)
@@ -121,7 +129,7 @@ def find_backup(settings: Settings, reference: str) -> Path:
     for path in (given, listed):
         if os.path.isfile(path):  # Path.is_file() raises without permission to look: root's home under sudo
             return path.resolve()
-    raise NotFound(f"there is no readable backup {reference} and no {listed}")
+    raise NotFound(f"backup {reference} not found, and no file {listed}")
 
 
 @contextlib.contextmanager

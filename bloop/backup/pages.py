@@ -14,7 +14,7 @@ PROVEN_OLD_MS = 8 * DAY_MS
 LINES_MAX = 14
 BACKUP_HREF = "/settings/storage/backups"  # the button posts here
 
-_BY = {"schedule": "nightly", "asked": "asked for", "command": "bloop backup"}
+_BY = {"schedule": "nightly", "asked": "on request", "command": "bloop backup"}
 
 
 class BackupFile(NamedTuple):

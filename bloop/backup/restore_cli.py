@@ -15,17 +15,19 @@ from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict, RingError
 from bloop.base.pid_file import PID_FILE, Instance
-from bloop.cli_kit.context import as_json, print_json, with_settings
+from bloop.cli_kit.context import FILE, as_json, print_json, with_settings
 from bloop.ring import Segment
 
 
 @click.command()
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @as_json
 @with_settings
 def restore(settings: Settings, file: str, yes: bool, as_json: bool) -> None:
-    """Replace the database with a backup; the old one is kept beside it. Stop bloop first.
+    """Replace the database with a backup.
+
+    Stop bloop first. The old database is kept beside the new one.
 
     FILE is a path or a name that `bloop backup list` shows. The backup is verified first, and migrated if it is older
     than this bloop. Exit codes: 0 done, 1 refused or failed and nothing changed, 2 misuse.

@@ -21,17 +21,32 @@ SECONDS = {Profile.STEADY: 20.0, Profile.RAMP: 5.0, Profile.BURST: 40.0, Profile
 @click.option("--seconds", type=click.FloatRange(1, 86_400), help="Duration; of a ramp, of each step.")
 @click.option("--minutes", type=click.FloatRange(0.1, 1440), help="Duration in minutes, for a soak.")
 @click.option("--batch", type=click.IntRange(1, 50), default=1, show_default=True, help="Events per request.")
-@click.option("--body", type=click.Choice([b.value for b in Body]), default=Body.TYPICAL.value, show_default=True)
-@click.option("--factor", type=click.FloatRange(1, 100), default=5.0, show_default=True, help="Burst, times rate.")
-@click.option("--connections", type=click.IntRange(2, 1000), default=16, show_default=True)
+@click.option(
+    "--body",
+    type=click.Choice([b.value for b in Body]),
+    default=Body.TYPICAL.value,
+    show_default=True,
+    help="Kind of event to send.",
+)
+@click.option(
+    "--factor", type=click.FloatRange(1, 100), default=5.0, show_default=True, help="Burst as a multiple of the rate."
+)
+@click.option("--connections", type=click.IntRange(2, 1000), default=16, show_default=True, help="Open connections.")
 @click.option("--readers", type=click.IntRange(0, 50), default=0, show_default=True, help="Concurrent API readers.")
 @click.option("--url", help="URL of a running bloop (default: a temporary one).")
 @click.option("--key-file", type=_CREDENTIAL, help="File with the key of the project to send to, with --url.")
 @click.option("--secret-file", type=_CREDENTIAL, help="File with the secret of the default project, with --url.")
 @click.option("--token-file", type=_CREDENTIAL, help="File with an API token, to compare with the stored counts.")
 @click.option("--yes-really", "really", default="", metavar="HOST", help="Confirm a host other than this machine.")
-@click.option("--dir", "folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="For the data.")
-@click.option("--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with charts here.")
+@click.option(
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folder for the temporary data.",
+)
+@click.option(
+    "--report", type=click.Path(path_type=Path, dir_okay=False), help="Write a page with charts to this file."
+)
 @click.option("--json", "is_json", is_flag=True, help="Print JSON, for scripts.")
 def bench(
     profile: str,
@@ -52,10 +67,12 @@ def bench(
     report: Path | None,
     is_json: bool,
 ) -> None:
-    """Measure throughput, latency, CPU and memory under load. Exit status 1 when an accepted event is not stored.
+    """Measure throughput, latency, CPU and memory under load.
 
     PROFILE is steady (the default), ramp (find the highest rate that is held), burst (calm, --factor times the rate,
     calm) or soak (ten minutes, or --minutes). Ctrl-C ends it and reports the results so far.
+
+    Exit code 1 when an accepted event is not stored.
 
     Credentials come from files or from BLOOP_BENCH_KEY, BLOOP_BENCH_SECRET and BLOOP_BENCH_TOKEN: every user of a
     machine can read the command lines of its processes.

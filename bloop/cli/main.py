@@ -22,6 +22,7 @@ _COMMANDS = {
     "migrate": "bloop.cli.system:migrate",
     "ring": "bloop.cli.ring:ring",
     "bench": "bloop.bench.cli:bench",
+    "completion": "bloop.cli.completion:completion",
 }
 
 

@@ -8,7 +8,8 @@ import click
 
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.cli_kit.context import as_json, print_json, print_table, with_settings
+from bloop.base.errors import RingMissing
+from bloop.cli_kit.context import Refusal, as_json, print_json, print_table, with_settings
 from bloop.ring import Segment
 
 
@@ -21,9 +22,15 @@ def ring() -> None:
 @as_json
 @with_settings
 def stat(settings: Settings, as_json: bool) -> None:
-    """Show fill, counters and owner of every lane, the spill, and the writer's state."""
-    with contextlib.closing(Segment.attach(settings.ring_name)) as segment:
-        ring_stat = segment.stat()
+    """Show the lanes, the spill and the writer's state.
+
+    Of every lane: its fill, its counters and the process that owns it.
+    """
+    try:
+        with contextlib.closing(Segment.attach(settings.ring_name)) as segment:
+            ring_stat = segment.stat()
+    except RingMissing as error:
+        raise Refusal(f"bloop is not running: no ring {settings.ring_name}") from error
     seen_ms_ago = clock.now_ms() - ring_stat.heartbeat_ms if ring_stat.heartbeat_ms else None
     state = ring_stat.writer_state.name.lower() if ring_stat.consumer_claimed else "absent"
     if as_json:

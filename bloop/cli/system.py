@@ -17,10 +17,11 @@ from bloop.db import migrate as migrations
 @click.option("--quiet", is_flag=True, help="Print only the ready line, no key or sign-in link.")
 @with_settings_and_secret
 def up(settings: Settings, quiet: bool) -> None:
-    """Run all of bloop: ingest, writer, dashboard, alerts, retention.
+    """Run all of bloop in the foreground.
 
-    Ctrl-C stops it without losing a record. With --data, a missing folder and signing secret are created. The first
-    start prints the key of the project `default`; later, `bloop welcome` prints it.
+    Starts ingest, writer, dashboard, alerts and retention. Ctrl-C stops them without losing a record. With --data, a
+    missing folder and signing secret are created. The first start prints the key of the project `default`;
+    later, `bloop welcome` prints it.
     """
     command = worker_command(settings, "supervisor", *(["--quiet"] if quiet else []))
     # Replaces this process: the supervisor keeps our pid and terminal, and none of our imports.
@@ -31,7 +32,7 @@ def up(settings: Settings, quiet: bool) -> None:
 @click.option("--dry-run", is_flag=True, help="List the migrations without applying them.")
 @with_settings
 def migrate(settings: Settings, dry_run: bool) -> None:
-    """Create the database or migrate it to the current schema.
+    """Create the database, or migrate it to the current schema.
 
     Safe at any time, also while bloop runs.
     """
@@ -52,7 +53,10 @@ def config() -> None:
 @as_json
 @with_settings
 def check(settings: Settings, as_json: bool) -> None:
-    """Print the settings in force, secrets hidden; fail with the first invalid one."""
+    """Print the settings in force, or the first invalid one.
+
+    Secrets are hidden. Exit code 1 when a setting is invalid.
+    """
     settings_module.check_secret(settings.auth.hmac_secret)
     if as_json:
         print_json(_as_json(settings))

@@ -25,7 +25,10 @@ from bloop.projects.store import DEFAULT
 @click.option("--without-key", is_flag=True, help="Print how to read the key instead of the key.")
 @with_settings
 def welcome(settings: Settings, without_key: bool) -> None:
-    """Print the address, the set-up link, the default project's key and a command that sends a first event."""
+    """Print the address, a set-up link, a key and a first event.
+
+    The key is that of the project `default`; the first event is a curl command.
+    """
     with database(settings) as db:
         key, is_set_up = _default_key(db), has_users(db)
     if is_set_up:

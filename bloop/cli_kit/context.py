@@ -15,6 +15,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -38,7 +39,12 @@ SECRET_NAME = "secret"  # noqa: S105
 SECRET_VARIABLE = "BLOOP__AUTH__HMAC_SECRET_FILE"  # noqa: S105
 DATABASE_VARIABLE = "BLOOP__DATABASE__PATH"
 
+FILE = click.Path(readable=False)  # completed by the shell; whether it exists is the command's question
+FOLDER = click.Path(file_okay=False, readable=False)
+
 T = TypeVar("T")
+
+_NEGATED_TERM = re.compile(r"-[A-Za-z][^\s:]*:")
 
 
 class Refusal(click.ClickException):
@@ -77,8 +83,10 @@ def with_settings_and_secret(command: Callable[..., T]) -> Callable[..., T]:
 
 
 def _with_settings(command: Callable[..., T], *, make_secret: bool) -> Callable[..., T]:
-    @click.option("-c", "--config", "config_path", metavar="PATH", help="Settings file instead of ./config.toml.")
-    @click.option("--data", metavar="DIR", help="Folder of database and secret if no setting names them.")
+    @click.option(
+        "-c", "--config", "config_path", type=FILE, metavar="PATH", help="Settings file (default: config.toml)."
+    )
+    @click.option("--data", type=FOLDER, metavar="DIR", help="Folder of database and secret if no setting names them.")
     @functools.wraps(command)
     def run(*args: Any, config_path: str | None, data: str | None, **kwargs: Any) -> T:
         with errors_as_refusals():
@@ -192,6 +200,17 @@ def change(settings: Settings, action: Callable[[Db], T]) -> T:
         with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
             ring.bump_generation()
         return result
+
+
+class SearchCommand(click.Command):
+    """A command whose arguments are a search: a term such as `-env:staging` is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        options, rest = args[:end], args[end + 1 :]
+        terms = [arg for arg in options if _NEGATED_TERM.match(arg)]
+        options = [arg for arg in options if not _NEGATED_TERM.match(arg)]
+        return super().parse_args(ctx, [*options, "--", *terms, *rest])
 
 
 def print_json(value: Any) -> None:

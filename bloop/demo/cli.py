@@ -47,13 +47,18 @@ T = TypeVar("T")
 
 
 @click.command()
-@click.option("--issues", type=click.IntRange(1, 5000), default=120, show_default=True)
-@click.option("--events", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True)
+@click.option("--issues", type=click.IntRange(1, 5000), default=120, show_default=True, help="Issues to create.")
+@click.option(
+    "--events", type=click.IntRange(1, 10_000_000), default=20_000, show_default=True, help="Events to store."
+)
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @as_json
 @with_settings_and_secret
 def demo(settings: Settings, issues: int, events: int, seed: int, as_json: bool) -> None:
-    """Store example events in separate projects, to try the dashboard."""
+    """Store example events, to try the dashboard.
+
+    They go to projects of their own, which `bloop project list` shows.
+    """
     if issues > events:
         raise click.BadParameter("must be at least --issues", param_hint="--events")
     with writing(settings) as segment:

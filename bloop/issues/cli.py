@@ -1,4 +1,4 @@
-"""`bloop issue`: list, show, resolve, ignore, mute, unresolve, assign, delete. Issues go by short id or fingerprint."""
+"""`bloop issue`: list, show, resolve, ignore, mute, reopen, assign, delete. Issues go by short id or fingerprint."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 from bloop.accounts.people.read import get_user_by_name
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
+from bloop.cli_kit.context import SearchCommand, as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import Instant, SpanParam
 from bloop.db import connection
 from bloop.db.engine import Db
@@ -22,12 +22,12 @@ from bloop.issues.limits.model import describe_users
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.search.terms import parse
 from bloop.issues.status import read as trail
-from bloop.issues.status.assign import assign
-from bloop.issues.status.audit import Actor
+from bloop.issues.status.audit import OPERATOR
+from bloop.issues.status.changes import Assignment, IssueChange, change_issues
+from bloop.issues.status.choices import StatusChoice
 from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import change_status
 from bloop.issues.status.words import place, sentence, who
 from bloop.site.filters import exact, relative
 
@@ -35,7 +35,6 @@ T = TypeVar("T")
 
 ROWS_MAX = 200
 HISTORY_MAX = 20
-OPERATOR = Actor("operator", "cli")
 
 ids = click.argument("ids", nargs=-1, required=True)
 in_project = click.option("--project", "slug", help="Only in this project.")
@@ -43,17 +42,20 @@ in_project = click.option("--project", "slug", help="Only in this project.")
 
 @click.group()
 def issue() -> None:
-    """Issues: look at them, resolve, mute and assign them."""
+    """List, show, resolve, mute, assign and delete issues."""
 
 
-@issue.command("list")
+@issue.command("list", cls=SearchCommand)
 @click.argument("query", nargs=-1)
 @in_project
-@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True, help="Issues to list.")
 @as_json
 @with_settings
 def list_(settings: Settings, query: tuple[str, ...], slug: str | None, limit: int, as_json: bool) -> None:
-    """Issues that fit QUERY, last seen first: what the search box takes, `is:open` unless it says a status."""
+    """List issues that match QUERY, last seen first.
+
+    QUERY is what the search box of the dashboard takes. Without `is:`, only open issues are listed.
+    """
     asked, now_ms = parse(" ".join(query)), clock.now_ms()
     asked = asked if asked.says_status else parse(f"is:open {' '.join(query)}")
     with database(settings) as db:
@@ -84,7 +86,7 @@ def list_(settings: Settings, query: tuple[str, ...], slug: str | None, limit: i
 @as_json
 @with_settings
 def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
-    """One issue, and what was done to it."""
+    """Show an issue and its history."""
     with database(settings) as db:
         row = named_issues(db, [ref], slug)[0]
         changes = trail.history(db, [row.id])[:HISTORY_MAX]
@@ -102,7 +104,7 @@ def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
         return
     facts = [
         ("status", state(row)),
-        ("assigned to", row.assignee_username or "nobody"),
+        ("assigned to", row.assignee_username or "-"),
         ("events", row.event_count),
         ("users", describe_users(row.user_count, is_estimate=bool(row.users_are_estimated))),
         ("first seen", f"{exact(row.first_seen_ms)}, {plain(row.first_release)}"),
@@ -119,13 +121,18 @@ def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
 @issue.command()
 @ids
 @in_project
-@click.option("--in", "release", metavar="RELEASE", help="Fixed in this release: older ones do not bring it back.")
-@click.option("--next", "is_next", is_flag=True, help="Fixed in the next release, whatever it will be called.")
+@click.option(
+    "--in", "release", metavar="RELEASE", help="Fixed in this release: events of older ones do not open it again."
+)
+@click.option("--next", "is_next", is_flag=True, help="Fixed in the next release.")
 @with_settings
 def resolve(settings: Settings, ids: tuple[str, ...], slug: str | None, release: str | None, is_next: bool) -> None:
-    """Fixed, as of now unless told otherwise. An event after that brings it back."""
+    """Resolve issues.
+
+    An event received after that opens the issue again; --in and --next say from which release on.
+    """
     if release and is_next:
-        raise click.UsageError("--in and --next cannot be said together")
+        raise click.UsageError("use either --in or --next")
     where = Resolution(is_next=True) if is_next else Resolution(release) if release else NOW
     _set(settings, ids, slug, Status.RESOLVED, resolution=where)
 
@@ -135,7 +142,7 @@ def resolve(settings: Settings, ids: tuple[str, ...], slug: str | None, release:
 @in_project
 @with_settings
 def ignore(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
-    """Known and not worth fixing: counted, never alerted."""
+    """Ignore issues: events are counted, alerts never sent."""
     _set(settings, ids, slug, Status.IGNORED)
 
 
@@ -144,8 +151,8 @@ def ignore(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
 @in_project
 @click.option("--for", "span_ms", type=SpanParam(), help="For 30m, 2h, 7d, 2w.")
 @click.option("--until", "until_ms", type=Instant(), help="Until 2026-01-18T12:00, UTC.")
-@click.option("--events", type=click.IntRange(1, EVENTS_MAX), help="Until so many more events.")
-@click.option("--per-hour", type=click.IntRange(1, EVENTS_MAX), help="Until more than so many events in an hour.")
+@click.option("--events", type=click.IntRange(1, EVENTS_MAX), help="Until this many more events.")
+@click.option("--per-hour", type=click.IntRange(1, EVENTS_MAX), help="Until more than this many events in one hour.")
 @with_settings
 def mute(
     settings: Settings,
@@ -156,9 +163,12 @@ def mute(
     events: int | None,
     per_hour: int | None,
 ) -> None:
-    """Counted, no alerts: for good unless told otherwise."""
+    """Mute issues: events are counted, alerts are not sent.
+
+    Without an option, until the issue is opened again.
+    """
     if sum(value is not None for value in (span_ms, until_ms, events, per_hour)) > 1:
-        raise click.UsageError("only one of --for, --until, --events and --per-hour can be said")
+        raise click.UsageError("use only one of --for, --until, --events and --per-hour")
     until_ms = until_ms if span_ms is None else clock.now_ms() + span_ms
     _set(settings, ids, slug, Status.MUTED, mute=Mute(until_ms, events, per_hour))
 
@@ -167,8 +177,17 @@ def mute(
 @ids
 @in_project
 @with_settings
+def reopen(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+    """Open issues again."""
+    _set(settings, ids, slug, Status.UNRESOLVED)
+
+
+@issue.command(hidden=True)
+@ids
+@in_project
+@with_settings
 def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
-    """Back to the open issues."""
+    """The older name of `reopen`."""
     _set(settings, ids, slug, Status.UNRESOLVED)
 
 
@@ -176,18 +195,17 @@ def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> Non
 @ids
 @in_project
 @click.option("--to", "username", help="The account's name.")
-@click.option("--nobody", is_flag=True)
+@click.option("--nobody", is_flag=True, help="Remove the assignment.")
 @with_settings
 def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username: str | None, nobody: bool) -> None:
     """Assign issues to an account."""
     if nobody == (username is not None):
         raise click.UsageError("use either --to NAME or --nobody")
 
-    def run(db: Db, found: Sequence[int]) -> None:
-        person = get_user_by_name(db, username) if username else None
-        assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
+    def run(db: Db) -> IssueChange:
+        return Assignment(get_user_by_name(db, username) if username else None)
 
-    _change(settings, ids, slug, run, f"assigned to {username}" if username else "assigned to nobody")
+    _change(settings, ids, slug, run, f"assigned to {username}" if username else "unassigned")
 
 
 @issue.command()
@@ -200,9 +218,10 @@ def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username
 def delete(
     settings: Settings, ids: tuple[str, ...], slug: str | None, query: str | None, yes: bool, as_json: bool
 ) -> None:
-    """Delete issues with their events and history, by ID or all that match a search.
+    """Delete issues with their events and history.
 
-    It cannot be undone. An event that comes later makes a new issue. The retention process removes the rows.
+    Name issues, or use --all-matching with a search. This cannot be undone. A later event
+    creates a new issue. The retention process removes the rows.
     """
     if bool(ids) == (query is not None):
         raise click.UsageError("name issues, or use --all-matching QUERY")
@@ -243,25 +262,23 @@ def _set(
     resolution: Resolution = NOW,
     mute: Mute = FOREVER,
 ) -> None:
-    def run(db: Db, found: Sequence[int]) -> None:
-        now_ms = clock.now_ms()
-        change_status(db, found, status, actor=OPERATOR, now_ms=now_ms, resolution=resolution, mute=mute)
-
-    _change(settings, references, slug, run, status.value)
+    _change(settings, references, slug, lambda db: StatusChoice(status, resolution, mute), status.value)
 
 
 def _change(
     settings: Settings,
     references: Sequence[str],
     slug: str | None,
-    do: Callable[[Db, Sequence[int]], None],
+    change_of: Callable[[Db], IssueChange],
     done: str,
 ) -> None:
-    """All of them or none."""
+    """All of them or none; prints the id that undoes it."""
 
-    def run(db: Db) -> list[str]:
+    def run(db: Db) -> tuple[list[str], str]:
         found = named_issues(db, references, slug)
-        do(db, [row.id for row in found])
-        return [row.short_id for row in found]
+        changed = change_issues(db, [row.id for row in found], change_of(db), actor=OPERATOR, now_ms=clock.now_ms())
+        return [row.short_id for row in found], changed.undo_id
 
-    click.echo(f"{', '.join(change(settings, run))}: {done}", err=True)
+    short_ids, undo_id = change(settings, run)
+    click.echo(f"{', '.join(short_ids)}: {done}", err=True)
+    click.echo(f"Undo with: bloop undo {undo_id}")

@@ -58,7 +58,7 @@ def create(settings: Settings, name: str, slug: str | None, as_json: bool) -> No
 )
 @with_settings
 def set_(settings: Settings, slug: str, oversize: str) -> None:
-    """Change what a project does with its events."""
+    """Change how a project handles events that are too long."""
     change(settings, lambda db: projects.set_oversize(db, find_project(db, slug).id, oversize))
     click.echo(f"{slug}: oversize = {oversize}")
 
@@ -92,7 +92,10 @@ def rotate_key(settings: Settings, slug: str, keep_days: int, as_json: bool) -> 
 @as_json
 @with_settings
 def keys(settings: Settings, slug: str, as_json: bool) -> None:
-    """List a project's keys, the current one first: when each was last used, and when old ones end."""
+    """List a project's keys, the current one first.
+
+    Shows when each was last used, and when old ones end.
+    """
     with database(settings) as db:
         rows = list_keys(db, find_project(db, slug), clock.now_ms())
     if as_json:
@@ -120,7 +123,10 @@ def keys(settings: Settings, slug: str, as_json: bool) -> None:
 @click.argument("key_id", metavar="ID", type=click.IntRange(1, 2**63 - 1))
 @with_settings
 def end_key(settings: Settings, slug: str, key_id: int) -> None:
-    """End an old key before its time, given its id in `keys`."""
+    """End an old key now.
+
+    ID is the one that `bloop project keys` lists.
+    """
     change(settings, lambda db: old_keys.end_old_key(db, find_project(db, slug).id, key_id, clock.now_ms()))
     click.echo(f"Ended an old key of {slug}", err=True)
 

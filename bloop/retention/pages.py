@@ -14,7 +14,7 @@ from bloop.site.filters import file_size
 from bloop.site.settings_nav import STORAGE, settings_nav
 
 NOTICES = {
-    "saved": "Saved. Data that is now too old is deleted within the hour.",
+    "saved": "Saved. Data that is now expired is deleted within the hour.",
     "project": "Saved.",
     "purge": "Purge requested.",
 }
@@ -95,12 +95,12 @@ def storage_figures(
     """The panel, most important figures first."""
     return [
         Figure("Database", "", database_bytes),
-        Figure("Reusable space", "inside the database; new events use it first", reusable_bytes),
-        Figure("Write-ahead log", "part of the database; under load some hundred megabytes", wal_bytes),
+        Figure("Reusable space", "in the database; used first", reusable_bytes),
+        Figure("Write-ahead log", "part of the database; grows under load", wal_bytes),
         _free(free_bytes, free_bytes_min),
         _growth(growth),
         _days_left(days_left, growth),
-        Figure("Oldest event", "the newest events stay as long as their issue", at_ms=oldest_ms, text="none"),
+        Figure("Oldest event", "the newest events of an issue stay with it", at_ms=oldest_ms, text="none"),
     ]
 
 

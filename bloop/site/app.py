@@ -28,7 +28,8 @@ from bloop.site.look import ChangeLook
 from bloop.site.metered import MeterAnswers
 from bloop.site.middleware import Cors, NormalizeRequest, ReferenceConverter, RowIdConverter, SecurityHeaders
 from bloop.site.routes import Routes
-from bloop.site.settings_nav import APPEARANCE
+from bloop.site.settings_nav import APPEARANCE, OVERVIEW_HREF
+from bloop.site.settings_overview import SettingsOverview
 
 App = falcon.App[Any, Any]
 Mount = Callable[[Routes, Deps], None]  # the `mount` of a feature's routes.py
@@ -61,6 +62,7 @@ def create_dashboard_app(
     app.add_middleware([SecurityHeaders(deps.settings.https), Cors(routes, origin), NormalizeRequest(), access])
     routes.add("/assets/{name}", AssetFiles(Assets()), GET=OPEN)
     routes.add("/look", ChangeLook(), POST=OPEN)
+    routes.add(OVERVIEW_HREF, SettingsOverview(deps), GET=PAGE)
     routes.add(APPEARANCE.href, Appearance(deps), GET=PAGE)
     if deps.settings.server.kit_page:
         routes.add("/kit", KitPage(deps), GET=PAGE)

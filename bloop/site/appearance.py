@@ -15,9 +15,9 @@ from bloop.site.principal import principal_of
 from bloop.site.settings_nav import APPEARANCE, NavLink, settings_nav
 
 _LABELS = {
-    "theme": ("Theme", {"auto": "As the system", "light": "Light", "dark": "Dark"}),
-    "rail": ("Rail", {"wide": "Wide", "small": "Only icons"}),
-    "rows": ("Rows", {"normal": "Normal", "tight": "Denser"}),
+    "theme": ("Theme", {"auto": "System", "light": "Light", "dark": "Dark"}),
+    "rail": ("Sidebar", {"wide": "Wide", "small": "Narrow"}),
+    "rows": ("Rows", {"normal": "Comfortable", "tight": "Compact"}),
     "keys": ("Keyboard shortcuts", {"on": "On", "off": "Off"}),
 }
 
@@ -55,6 +55,12 @@ class Appearance:
             shell = self._deps.shell(db, principal)
         nav = settings_nav(APPEARANCE, is_admin=principal.is_admin)
         return AppearancePage(shell, nav, look_choices(Look.from_request(req)))
+
+
+def look_words(look: Look) -> str:
+    """The choices in a line: `System theme, wide sidebar, comfortable rows, shortcuts on`."""
+    theme, sidebar, rows, keys = (_LABELS[name][1][getattr(look, name)] for name in LOOKS)
+    return f"{theme} theme, {sidebar.lower()} sidebar, {rows.lower()} rows, shortcuts {keys.lower()}"
 
 
 def look_choices(look: Look) -> tuple[LookChoice, ...]:

@@ -12,7 +12,7 @@ import click
 from bloop.base import clock
 from bloop.base.config import Settings
 from bloop.base.errors import Conflict
-from bloop.cli_kit.context import as_json, change, database, print_json, with_settings
+from bloop.cli_kit.context import FILE, as_json, change, database, print_json, with_settings
 from bloop.db import connection
 from bloop.db.engine import Db
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
@@ -24,14 +24,14 @@ STANDARD_INPUT = "-"
 
 
 @click.command()
-@click.argument("file", required=False)
+@click.argument("file", type=FILE, required=False)
 @click.option("--with-keys", is_flag=True, help="Include the projects' keys.")
 @click.option("--with-secrets", is_flag=True, help="Include addresses and secrets of alert channels.")
 @with_settings
 def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: bool) -> None:
-    """Write retention, projects and alert rules as JSON to FILE or stdout.
+    """Write settings, projects and alert rules as JSON.
 
-    Events are not included; keys and secrets only with --with-keys and --with-secrets.
+    Writes to FILE, or to stdout. Events are not included; keys and secrets only with --with-keys and --with-secrets.
     """
     from bloop.transfer.export import export as gather  # here and below: every other command would wait for its imports
 
@@ -46,7 +46,7 @@ def export(settings: Settings, file: str | None, with_keys: bool, with_secrets: 
 
 
 @click.command("import")
-@click.argument("file")
+@click.argument("file", type=FILE)
 @click.option("--dry-run", is_flag=True, help="List the changes without making them.")
 @as_json
 @with_settings

@@ -1,4 +1,4 @@
-// The storage page: how far a purge is, once a second, until it is done. It goes on whether anybody looks or not.
+// The storage page: the progress of a purge, once a second. The purge itself does not depend on this page.
 
 const state = document.querySelector("[data-purge]");
 const ASK_EVERY_MS = 1000;
@@ -18,7 +18,7 @@ function say(run) {
     bar.max = bar.value = 1;
     text.textContent = `Done: ${deleted} events and ${hours} deleted.`;
   } else if (run.raw_events_due === null) {
-    text.textContent = "Looking for what is old …";
+    text.textContent = "Looking for expired data…";
   } else {
     text.textContent = `${deleted} of ${number.format(run.raw_events_due)} events deleted, ${hours}.`;
   }
@@ -33,7 +33,7 @@ async function look() {
       say(run);
       if (run.status === "ok") return;
     } catch {
-      // The server is away for a moment.
+      // The server is briefly unreachable.
     }
   }
   setTimeout(look, ASK_EVERY_MS);

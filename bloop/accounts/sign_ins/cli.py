@@ -20,7 +20,7 @@ SIGN_IN_PATH = "/auth/login"  # as in site/access.py, which would import Falcon
 @as_json
 @with_settings
 def login_link(settings: Settings, username: str | None, as_json: bool) -> None:
-    """Print a one-time link: to set up bloop, or with --user to sign a user in.
+    """Print a one-time set-up or sign-in link.
 
     While there is no account, the link creates the first one. Later it signs in one user.
     """

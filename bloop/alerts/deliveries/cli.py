@@ -34,7 +34,7 @@ def delivery() -> None:
 @click.option(
     "--state", type=click.Choice([state.value for state in DeliveryState]), help="Only deliveries in this state."
 )
-@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, ROWS_MAX), default=20, show_default=True, help="Deliveries to list.")
 @as_json
 @with_settings
 def list_log(settings: Settings, state: str | None, limit: int, as_json: bool) -> None:
@@ -76,7 +76,10 @@ def retry(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> No
 @_all_failed
 @with_settings
 def dismiss(settings: Settings, delivery_ids: tuple[int, ...], failed: bool) -> None:
-    """Dismiss deliveries: stop trying, and stop reporting them as failing."""
+    """Stop retrying deliveries.
+
+    They no longer count as failing.
+    """
     _change_each(settings, delivery_ids, failed, lambda db, row: alert_log.dismiss(db, row.id), "dismissed")
 
 

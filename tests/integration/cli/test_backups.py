@@ -116,7 +116,7 @@ class TestVerify:
         done = run("backup", "verify", "bloop-x.db.zst")
 
         assert (done.exit_code, done.stdout) == (1, "")
-        assert "there is no readable backup bloop-x.db.zst" in done.stderr
+        assert "backup bloop-x.db.zst not found" in done.stderr
 
 
 class TestRestore:
@@ -209,7 +209,7 @@ class TestRestore:
         done = run("restore", "/nowhere/bloop-x.db.zst", "--yes")
 
         assert done.exit_code == 1
-        assert "there is no readable backup" in done.stderr
+        assert "not found" in done.stderr
 
     def test_a_database_is_not_taken_for_a_backup(self, run: Run, database: config.Settings):
         done = run("restore", str(database.database_path), "--yes")

@@ -372,7 +372,7 @@ class TestRing:
         done = run("ring", "stat")
 
         assert done.exit_code == 1
-        assert done.stderr.startswith("bloop: no ring /bloop-")
+        assert done.stderr.startswith("bloop: bloop is not running: no ring /bloop-")
 
 
 class TestSystem:
