@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bloop.auth.access import PAGE, credential
+from bloop.auth.access import PAGE, SESSION, credential
 from bloop.auth.scopes import Scope
 from bloop.issues.counts.api import StatsApi
 from bloop.issues.deletion.views import DeleteForms
@@ -12,6 +12,8 @@ from bloop.issues.detail.views import IssueResource
 from bloop.issues.listing.api import Errors
 from bloop.issues.listing.views import IssueList
 from bloop.issues.search.api import EventsApi
+from bloop.issues.search.suggestions import Completion, PaletteIssues
+from bloop.issues.search.views import SearchResource
 from bloop.issues.status.bulk import BulkApi, BulkForm
 from bloop.issues.status.forms import IssueForms
 from bloop.site.deps import Deps
@@ -47,6 +49,9 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
 def _mount_pages(routes: Routes, deps: Deps) -> None:
     issue, forms = IssueResource(deps), IssueForms(deps)
     routes.add("/", IssueList(deps), GET=PAGE)
+    routes.add("/search", SearchResource(deps), GET=PAGE)
+    routes.add("/search/complete", Completion(deps), GET=SESSION)
+    routes.add("/search/issues", PaletteIssues(deps), GET=SESSION)
     routes.add("/issues/{ref}", issue, GET=PAGE)
     routes.add("/issues/{ref}/events/{event_id:int}", issue, suffix="event", GET=PAGE)
     routes.add("/issues/{ref}/status", forms, suffix="status", POST=PAGE)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bloop.site.scope import PageScope
 from bloop.site.scope_bar import ScopeBar
 
 RING_FILL_HIGH = 0.5  # of the ring: events arrive faster than they are stored
@@ -82,7 +83,9 @@ class Shell:
 
     @property
     def search_href(self) -> str:
-        return f"{self.issues_href}#search"
+        """The search for events in the scope of this page."""
+        scope = self.scope.scope if self.scope else PageScope(self.current.slug)
+        return scope.href("/search")
 
 
 @dataclass(frozen=True, slots=True)
