@@ -148,8 +148,10 @@ class Seed:
             "body": event_record.with_dims(record),
         }
         event_id = self._insert("events", row if id is None else row | {"id": id})
-        key = (fingerprint_id(issue_id), event.timestamp_ms, event_id)
-        self.db.execute("INSERT INTO events_by_fingerprint VALUES (?, ?, ?)", key)
+        user_key = event_record.user_key(event.user_id_hash, event.device_id_hash)
+        lag_ms = received_at_ms - event.timestamp_ms
+        key = (fingerprint_id(issue_id), event.timestamp_ms, event_id, lag_ms, 0, user_key)
+        self.db.execute("INSERT INTO events_by_fingerprint VALUES (?, ?, ?, ?, ?, ?)", key)
         return event_id
 
     def hour(self, issue_id: int, hour_ms: int, event_count: int) -> None:

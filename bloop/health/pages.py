@@ -1,215 +1,38 @@
-"""bloop's possible problems: as a banner on every page, and on `/system` with the remedies. Pure."""
+"""Checks → the system page. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
-from bloop.base.reasons import STOPS_SERVICE, Reason
-from bloop.health.contexts import Condition, SystemPage
-from bloop.health.model import Vitals
-from bloop.issues.limits.read import LimitUsage
-from bloop.site.contexts import RING_FILL_HIGH, Banner, Shell
-from bloop.site.settings_nav import ALERTS
-
-SYSTEM_PATH = "/system"
-RING_PRESSURE = "ring_pressure"  # not a reason of `/ready`: events are still accepted
-LIMIT_NEAR = "limit_near"  # not a reason either: so far everything is counted where it belongs
-USAGES_MAX = 10  # limits named on `/system`, the fullest first
+from bloop.health.checks import SystemValues, make_checks, worst_state
+from bloop.health.contexts import CheckState, SystemPage
+from bloop.site.contexts import Shell
+from bloop.site.settings_nav import SYSTEM, plural, settings_nav
 
 
-class _ConditionText(NamedTuple):
-    """`banner` shows while the problem exists, `meaning` and `steps` are always on the page."""
-
-    banner: str
-    title: str
-    meaning: str
-    steps: tuple[str, ...]
-
-
-_TEXTS = {
-    Reason.DB_UNREACHABLE: _ConditionText(
-        "The database isn't responding.",
-        "Database responds",
-        "Pages and the API need the database. Meanwhile events wait in the buffer.",
-        (
-            "Check the log of the dashboard process for the error.",
-            "Check that the file and its folder belong to the user bloop runs as.",
-            "If the file is damaged, stop bloop and restore the newest backup.",
-        ),
-    ),
-    Reason.DB_DAMAGED: _ConditionText(
-        "The database file is damaged.",
-        "Database is intact",
-        "A process read a part of the file that is not what SQLite wrote. Some pages fail, and events that cannot be "
-        "stored wait in the buffer.",
-        (
-            "Check the disk: the logs of bloop say which process met the damage, those of the system often why.",
-            "Stop bloop, and restore the newest backup with bloop restore.",
-        ),
-    ),
-    Reason.DISK_FULL: _ConditionText(
-        "The disk is full: events are queued but not being saved.",
-        "Disk has space",
-        "bloop stops storing before the disk is full, so that nothing is damaged. Events wait in the buffer; once that "
-        "is full too, they are dropped and counted.",
-        (
-            "Free space on the file system of the database. Storing then resumes automatically.",
-            "Keep raw events for a shorter time, or move the database to a larger disk.",
-            "The limit is database.disk_free_bytes_min.",
-        ),
-    ),
-    Reason.RING_MISSING: _ConditionText(
-        "The buffer is missing: no events can be received.",
-        "Buffer exists",
-        "The buffer is shared memory that the writer creates at its start.",
-        (
-            "Check that the writer runs. If not, its log says why.",
-            "Under systemd, RemoveIPC=no keeps the buffer when a user logs out.",
-        ),
-    ),
-    Reason.WRITER_STALE: _ConditionText(
-        "Events are queued but not being saved: the writer process isn't responding.",
-        "Writer is running",
-        "The writer moves events from the buffer to the database and reports every two seconds. Nothing is lost "
-        "while the buffer has space.",
-        (
-            "Restart the writer. It continues where it stopped and stores nothing twice.",
-            "If it stops again, its log says why.",
-        ),
-    ),
-    Reason.WRITER_BUSY: _ConditionText(
-        "Events are queued but not being saved: the database is locked or not writable.",
-        "Writer can write to the database",
-        "Another program holds the write lock, or the file cannot be written. The writer retries automatically.",
-        (
-            "Close tools that have the database open for writing, such as a shell with an open transaction.",
-            "Check that the file system is not mounted read-only.",
-        ),
-    ),
-    Reason.ALERTS_STALE: _ConditionText(
-        "No alerts are being sent: the alerts process isn't responding.",
-        "Alerts process is running",
-        "It evaluates the alert rules and sends the messages. Nothing is missed: it catches up once it runs again.",
-        ("Restart it: it goes on where it stopped.", "If it stops again, its log says why."),
-    ),
-    Reason.RETENTION_STALE: _ConditionText(
-        "No scheduled deletion or backup: the retention process isn't responding.",
-        "Retention process is running",
-        "It deletes expired data and makes the nightly backup.",
-        ("Restart it: it goes on where it stopped.", "If it stops again, its log says why."),
-    ),
-    Reason.DELIVERIES_FAILING: _ConditionText(
-        "Some alerts could not be delivered.",
-        "Alerts are delivered",
-        "A receiver rejected a message, or did not accept it in ten tries.",
-        (
-            "Open the delivery log: each failed message shows the receiver's answer.",
-            "Fix the channel, send a test from its page, then retry or dismiss the failed messages.",
-        ),
-    ),
-    Reason.BACKUP_FAILING: _ConditionText(
-        "The last backup failed.",
-        "Backups succeed",
-        "The nightly backup is created, verified and restored into a temporary folder. One of these steps failed.",
-        (
-            "The storage page and the log of the retention process show the error.",
-            "Most often there is no space for a second copy of the database. Set backup.directory to another disk.",
-        ),
-    ),
-    Reason.LIMIT_MET: _ConditionText(
-        "A project has reached a limit.",
-        "Projects are within their limits",
-        "A project's key is public, so what it can make bloop keep is limited. Events are still stored, but new issues "
-        "and names are counted under overflow. Only the bytes of a day are refused, until midnight UTC.",
-        (
-            "Check the ledger: it shows how many events each limit affected.",
-            "If the key is abused, rotate it. Delete the issues that should not be there.",
-            "If the traffic is real, raise the limit in [limits].",
-        ),
-    ),
-    LIMIT_NEAR: _ConditionText(
-        "A project is close to a limit.",
-        "No project is close to a limit",
-        "From 80 % of a limit on, this is shown, so that there is time to act.",
-        (
-            "If the traffic is real, raise the limit in [limits].",
-            "If names contain ids or times, remove them in the client.",
-        ),
-    ),
-    RING_PRESSURE: _ConditionText(
-        "The buffer is filling up: events arrive faster than they are stored.",
-        "Buffer has space",
-        "Events wait here until they are stored, first in memory, then on disk. When both are full, new events are "
-        "dropped and counted.",
-        (
-            "Check the ledger for the project that sends most.",
-            "Limit each client with rate_limit.per_second.",
-            "Short bursts need no action. For longer ones, raise ingest.spill_bytes_max.",
-        ),
-    ),
-}
-# Banners link to the page that fixes the problem, where there is one.
-_BANNER_HREFS: dict[str, str] = {Reason.DELIVERIES_FAILING: f"{ALERTS.href}/deliveries?state=failed"}
-_MILD = frozenset({RING_PRESSURE, LIMIT_NEAR}) | {reason for reason in Reason if reason not in STOPS_SERVICE}
-
-
-def list_problems(reasons: Sequence[Reason], vitals: Vitals) -> list[str]:
-    """The problems, worst first: the reasons of `/ready`, and a buffer that is filling up."""
-    problems: list[str] = list(reasons)
-    if (vitals.ring_fill or 0.0) > RING_FILL_HIGH:
-        problems.append(RING_PRESSURE)
-    if any(not usage.is_met for usage in vitals.limits):
-        problems.append(LIMIT_NEAR)
-    return problems
-
-
-def make_banners(problems: Sequence[str], vitals: Vitals) -> tuple[Banner, ...]:
-    return tuple(
-        Banner(_banner_text(name, vitals), _BANNER_HREFS.get(name, f"{SYSTEM_PATH}#{name}"), name not in _MILD)
-        for name in problems
-    )
-
-
-def _banner_text(name: str, vitals: Vitals) -> str:
-    usages = _usages_of(name, vitals)
-    if not usages:
-        return _TEXTS[name].banner
-    verb = "has reached" if name == Reason.LIMIT_MET else "is close to"
-    more = f" and {len(usages) - 1} more" if len(usages) > 1 else ""
-    return f"{usages[0].project_name} {verb} a limit: {_describe(usages[0])}{more}."
-
-
-def _usages_of(name: str, vitals: Vitals) -> list[LimitUsage]:
-    """The limits that a condition is about."""
-    if name not in (Reason.LIMIT_MET, LIMIT_NEAR):
-        return []
-    return [usage for usage in vitals.limits if usage.is_met == (name == Reason.LIMIT_MET)]
-
-
-def _describe(usage: LimitUsage) -> str:
-    """`8,412 of 10,000 releases`."""
-    return f"{usage.used:,} of {usage.allowed:,} {usage.limit.words}"
-
-
-def system_page(shell: Shell, problems: Sequence[str], vitals: Vitals) -> SystemPage:
-    """Existing problems come first."""
-    ordered = [*problems, *(name for name in _TEXTS if name not in problems)]
+def system_page(
+    shell: Shell, problems: Sequence[str], values: SystemValues, facts: Sequence[tuple[str, str]], *, is_admin: bool
+) -> SystemPage:
+    """`facts` are about the installation, in the order they are shown."""
+    checks = make_checks(problems, values)
     return SystemPage(
         shell=shell,
-        is_healthy=not problems,
-        conditions=tuple(
-            Condition(
-                anchor=str(name),
-                title=_TEXTS[name].banner if name in problems else _TEXTS[name].title,
-                is_active=name in problems,
-                meaning=_TEXTS[name].meaning,
-                facts=tuple(
-                    f"{usage.project_name}: {_describe(usage)} (limits.{usage.limit.key})"
-                    for usage in _usages_of(name, vitals)[:USAGES_MAX]
-                ),
-                steps=_TEXTS[name].steps,
-            )
-            for name in ordered
-        ),
+        nav=settings_nav(SYSTEM, is_admin=is_admin),
+        summary=_summary([check.state for check in checks]),
+        state=worst_state(checks),
+        checks=checks,
+        facts=tuple(facts),
     )
+
+
+def _summary(states: Sequence[CheckState]) -> str:
+    """`bloop is healthy.`, or how many checks are not."""
+    failing, warned, unknown = (states.count(state) for state in (CheckState.BAD, CheckState.WARN, CheckState.UNKNOWN))
+    if failing:
+        return f"bloop is degraded: {plural(failing + warned, 'check')} of {len(states)} failing."
+    if warned:
+        return f"bloop is running. {plural(warned, 'check')} of {len(states)} need{'s' * (warned == 1)} attention."
+    if unknown:
+        has = "has" if unknown == 1 else "have"
+        return f"No problems found. {plural(unknown, 'check')} of {len(states)} {has} no value yet."
+    return "bloop is healthy."

@@ -31,7 +31,7 @@ class BackupTimes(NamedTuple):
 
 class DatabaseMetrics(NamedTuple):
     totals: list[LedgerTotal]
-    deliveries: dict[str, int]  # waiting and failed ones; sent ones are many and need no attention
+    deliveries: dict[str, int]  # waiting and failed ones
     deliveries_made: int
     processes: list[ProcessHealth]
     backup: BackupTimes
@@ -49,17 +49,35 @@ SELECT coalesce(n.id, CASE WHEN t.project_id = 0 THEN 0 ELSE -1 END),
  GROUP BY 1, 2, t.outcome
  ORDER BY 1, 2, t.outcome
 """
+_STATES = (DeliveryState.WAITING, DeliveryState.FAILED)  # sent ones are many and need no attention
 _SELECT_ONE_ROW = "SELECT id FROM projects LIMIT 1"
 _SELECT_MADE = "SELECT coalesce(max(id), 0) FROM deliveries"
 
 
 def read_metrics(db: Db, now_ms: int, *, projects_max: int) -> DatabaseMetrics:
-    states = (DeliveryState.WAITING, DeliveryState.FAILED)
-    newest = backups.last_good(db)
+    rows = read_system_rows(db, now_ms)
     return DatabaseMetrics(
         totals=[LedgerTotal(*row) for row in db.execute(_SELECT_TOTALS, {"limit": projects_max})],
-        deliveries={state.value: count_deliveries(db, state) for state in states},
+        deliveries=rows.deliveries,
         deliveries_made=int(db.execute(_SELECT_MADE).get),
+        processes=rows.processes,
+        backup=rows.backup,
+    )
+
+
+class SystemRows(NamedTuple):
+    """What the system page reads from the database."""
+
+    deliveries: dict[str, int]
+    processes: list[ProcessHealth]
+    backup: BackupTimes
+
+
+def read_system_rows(db: Db, now_ms: int) -> SystemRows:
+    """Small tables and indexed counts only."""
+    newest = backups.last_good(db)
+    return SystemRows(
+        deliveries={state.value: count_deliveries(db, state) for state in _STATES},
         processes=[
             ProcessHealth(state.name, state.seen_at_ms, now_ms - state.seen_at_ms <= STALE_MS)
             for state in process_states(db)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, ClassVar
 
@@ -11,21 +11,12 @@ from bloop.grouping.stacks.model import Stack
 from bloop.issues.listing.state import IssueView
 from bloop.issues.status.model import OPEN, Status
 from bloop.site.charts import Chart
-from bloop.site.contexts import RING_FILL_HIGH, Badge, Notice, Option, Page, Shell, TabLink
+from bloop.site.contexts import Badge, Notice, Option, Page, PulseNumber, Shell, TabLink
+from bloop.site.strip import Strip
 
 NEW_MS = DAY_MS  # an issue is new for a day
 
 # The issue list -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FilterSelect:
-    """A select of the filter bar; its first option is "any"."""
-
-    name: str
-    label: str
-    active: bool
-    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +29,22 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class ListStats:
-    """`ring_fill` is 0.0–1.0, None while no ring exists; `dropped_24h` counts events refused for want of room."""
+class SortLink:
+    """A heading that orders the list, the highest first; `hint` says by what."""
 
-    issues: int
-    unresolved: int
-    events_24h: int
-    ring_fill: float | None
-    dropped_24h: int
-
-    @property
-    def ring_fill_high(self) -> bool:
-        return self.ring_fill is not None and self.ring_fill > RING_FILL_HIGH
-
-    @property
-    def ring_width(self) -> float:
-        """Of the gauge, in percent."""
-        return round((self.ring_fill or 0.0) * 100, 1)
+    label: str
+    href: str
+    current: bool
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IssueLine:
-    """One line of the list."""
+    """One line of the list. Events, users, the sparkline and last seen are those of the scope.
+
+    `environment` is empty where it would say what the scope says already; `color` numbers the project where there are
+    several, else it is None.
+    """
 
     href: str
     short_id: str
@@ -68,42 +53,73 @@ class IssueLine:
     error_type: str
     message: str
     where: str
-    release: str
+    environment: str
+    more_environments: int  # besides that one
+    color: int | None
     event_count: int
-    user_count: int
-    users: str  # the same in words: `about 12,400`
+    trend: str  # `4.2×`, in a list in that order
+    users: str  # in words: `188`, `about 12,400`, `10,000+`; "" when none is known
     first_seen_ms: int
     last_seen_ms: int
     spark: str
-    events_24h: int
     is_new: bool
     is_firing: bool
     assignee: str
+    unseen: bool
     ticked: bool
     failed: str  # why an action did not take it, "" when it did or there was none
 
     @property
     def mark(self) -> str:
-        """Its icon: the level of an open issue, else the status."""
-        return self.level if self.status in OPEN else self.status
+        """Its icon: the level of an open issue, else what stands for the status."""
+        if self.status in OPEN:
+            return {"debug": "off"}.get(self.level, self.level)
+        return "good" if self.status == Status.RESOLVED else "off"
 
     @property
     def mark_label(self) -> str:
-        return f"{self.status}, {self.level}"
+        return f"{self.status}, {self.level}{', not opened by you yet' if self.unseen else ''}"
 
     @property
     def badges(self) -> tuple[Badge, ...]:
-        return badges_of(self.status, self.is_new, self.is_firing)
+        found = badges_of(self.status, self.is_new, self.is_firing)
+        # What is firing is resolved: the word for that alone says both.
+        return tuple(
+            replace(badge, kind=_LOOKS.get(badge.kind, ""))
+            for badge in found
+            if not (self.is_firing and badge.kind == Status.RESOLVED)
+        )
+
+
+_LOOKS = {Status.REGRESSED: "back", Status.RESOLVED: "good", "firing": "bad", "new": "new"}  # of badges, in the kit
 
 
 class Empty(StrEnum):
-    """Why a list has no rows. Each has words of its own."""
+    """Why a list has no rows."""
 
     NEVER = "never"  # nothing has ever arrived
-    FILTERED = "filtered"  # the filters match nothing
+    NO_PROJECT = "no_project"
     UNREADABLE = "unreadable"  # the search cannot be understood
-    CAUGHT_UP = "caught_up"  # no open issues
-    TAB = "tab"  # nothing in this status
+    SCOPE = "scope"  # nothing on this tab, in this scope, with these filters
+
+
+@dataclass(frozen=True, slots=True)
+class WiderScope:
+    """A list that has rows where this one has none: `name` is what it leaves out or adds, `count` how many it has."""
+
+    name: str
+    count: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyState:
+    """What is empty, why, and where there is something."""
+
+    kind: Empty
+    title: str
+    text: str = ""
+    wider: tuple[WiderScope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +136,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class IssueListPage(Page):
-    """`/`: issues of one project or of all, filtered, ordered, a page at a time.
+    """`/`: issues with an event in scope, filtered, ordered, a page at a time.
 
     `rows` is empty exactly when `empty` says why; `setup` is there when nothing has ever arrived. `older_href` and
     `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
-    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `deleting`
-    counts deleted issues that background work still removes, at least so many if `deleting_is_more`; `delete_href` asks
-    about all that match.
+    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `place` says which
+    rows these are: `1–30 of 1,322`; `matching` is the number of all of them where that is more than the page has.
+    `limits` says what is not on it because looking had to end. `deleting` counts deleted issues that background work
+    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match.
     """
 
     template: ClassVar[str] = "issues/issues.html"
@@ -135,18 +152,21 @@ class IssueListPage(Page):
     now_ms: int
     view: IssueView
     tabs: tuple[TabLink, ...]
-    choices: tuple[FilterSelect, ...]
+    more_tabs: tuple[TabLink, ...]
     chips: tuple[Chip, ...]
-    sorts: tuple[Option, ...]
-    stats: ListStats
-    trend: Chart
+    sorts: dict[str, SortLink]
+    numbers: tuple[PulseNumber, ...]
+    strip: Strip
     problem: str
     notice: Notice | None
     actions: tuple[Action, ...]
     more_actions: tuple[Action, ...]
     signal_id: int
     rows: tuple[IssueLine, ...]
-    empty: Empty | None
+    place: str
+    matching: str
+    limits: str
+    empty: EmptyState | None
     setup: Setup | None
     deleting: int
     deleting_is_more: bool

@@ -83,6 +83,7 @@ class LedgerPage(Page):
     template: ClassVar[str] = "ledger/ledger.html"
 
     shell: Shell
+    nav: tuple[TabLink, ...]
     now_ms: int
     scope_name: str
     project_links: tuple[TabLink, ...]

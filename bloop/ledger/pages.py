@@ -14,13 +14,13 @@ from bloop.ledger.read import BucketCount, RejectionRow
 from bloop.projects.read import ProjectRow
 from bloop.site import charts
 from bloop.site.contexts import Shell, TabLink
+from bloop.site.settings_nav import LEDGER, settings_nav
 
-PATH = "/ledger"
 NO_PROJECT_NAME = "no known project"
 
 
 class LedgerSpan(StrEnum):
-    """The time span of the page; the value is in its URL."""
+    """The time range of the page, as `t` in its URL says it."""
 
     DAY = "24h"
     WEEK = "7d"
@@ -42,11 +42,15 @@ class LedgerSpan(StrEnum):
 # Label, meaning, and who can act: the operator (lost), the sender (refused), no one (stored).
 _OUTCOMES = {
     Outcome.STORED: ("Stored", "In the database.", "stored"),
-    Outcome.RING_FULL: ("Buffer full", "Arrived faster than they could be stored. The sender was told.", "lost"),
+    Outcome.RING_FULL: ("Buffer full", "Arrived faster than they could be stored. The sender was notified.", "lost"),
     Outcome.INTERRUPTED: ("Interrupted", "The worker was killed before it answered.", "lost"),
-    Outcome.DEAD_LETTER: ("Not storable", "Accepted, but could not be stored. Kept with the reason.", "lost"),
+    Outcome.DEAD_LETTER: ("Not storable", "Accepted, but could not be stored. Kept aside with the reason.", "lost"),
     Outcome.DISCARDED: ("Project deleted", "The project was deleted while they were queued.", "refused"),
-    Outcome.OVER_LIMIT: ("Over the limit", "The project reached limits.bytes_per_day. The sender was told.", "refused"),
+    Outcome.OVER_LIMIT: (
+        "Over the limit",
+        "The project reached limits.bytes_per_day. The sender was notified.",
+        "refused",
+    ),
     Outcome.RATE_LIMITED: ("Rate limited", "One client address exceeded rate_limit.", "refused"),
     Outcome.BAD_SIGNATURE: ("Bad signature", "Not signed, or not with the given key.", "refused"),
     Outcome.UNKNOWN_KEY: ("Unknown key", "No project has this key: mistyped, rotated or deleted.", "refused"),
@@ -74,6 +78,7 @@ def ledger_page(
     overflows: Mapping[Limit, int],
     waiting: int,
     rejections: Sequence[RejectionRow],
+    is_admin: bool,
     now_ms: int,
 ) -> LedgerPage:
     """`chosen` None: everything, including requests without a project. `waiting` records are in the ring now."""
@@ -86,6 +91,7 @@ def ledger_page(
     slug = chosen.slug if chosen else ""
     return LedgerPage(
         shell=shell,
+        nav=settings_nav(LEDGER, is_admin=is_admin),
         now_ms=now_ms,
         scope_name=chosen.name if chosen else "All projects",
         project_links=(
@@ -113,8 +119,8 @@ def ledger_page(
 
 
 def href(slug: str, span: LedgerSpan) -> str:
-    query = ({"project": slug} if slug else {}) | ({} if span is LedgerSpan.DAY else {"span": span.value})
-    return f"{PATH}?{urlencode(query)}" if query else PATH
+    query = ({"project": slug} if slug else {}) | ({} if span is LedgerSpan.DAY else {"t": span.value})
+    return f"{LEDGER.href}?{urlencode(query)}" if query else LEDGER.href
 
 
 def _balance(in_flight: int, waiting: int, *, is_whole: bool) -> Balance:

@@ -43,14 +43,16 @@ class LedgerView:
                 overflows=ledger.overflows_since(db, project_ids, since_ms),
                 waiting=ring.pending_records if ring else 0,
                 rejections=list_rejections(db, project_ids, REJECTIONS_MAX),
+                is_admin=principal.is_admin,
                 now_ms=now_ms,
             )
         send_page(self._deps, req, resp, page)
 
 
 def _span(req: falcon.Request) -> LedgerSpan:
-    value = req.get_param("span")
+    name = "t" if req.get_param("t") else "span"  # which it was called before
+    value = req.get_param(name)
     try:
         return LedgerSpan(value) if value else LedgerSpan.DAY
     except ValueError:
-        raise InvalidParameter("span", f"must be one of {', '.join(LedgerSpan)}") from None
+        raise InvalidParameter(name, f"must be one of {', '.join(LedgerSpan)}") from None

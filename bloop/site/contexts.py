@@ -13,6 +13,7 @@ from typing import ClassVar
 from bloop.site.scope import PageScope
 from bloop.site.scope_bar import ScopeBar
 
+PINNED, RECENT = "Pinned", "Recent"  # groups of the project switcher
 RING_FILL_HIGH = 0.5  # of the ring: events arrive faster than they are stored
 
 
@@ -31,6 +32,11 @@ class ProjectLink:
     name: str
     href: str
     open_count: int
+    group: str = ""  # "Pinned" or "Recent"; these come first
+
+    @property
+    def is_pinned(self) -> bool:
+        return self.group == PINNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,17 @@ class ViewLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Toast:
+    """What the last action did: shown once, with the way back and the way on where there are any."""
+
+    text: str
+    undo_id: str = ""  # for POST /undo/{undo_id}
+    undo_label: str = "Undo"
+    next_href: str = ""  # the next issue in the list that one came from
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """The frame around a page: the user, the visible projects, the selected one; `scope` of a page that has one."""
 
@@ -70,6 +87,8 @@ class Shell:
     banners: tuple[Banner, ...] = ()  # set by `send_page`, the same on every page
     scope: ScopeBar | None = None
     views: tuple[ViewLink, ...] = ()
+    toast: Toast | None = None  # set by `send_page`
+    last_opened: str = ""  # slug of the project that the user opened last
     alerts_failed: int = 0  # deliveries that failed and that no admin has looked at
 
     @property
@@ -106,12 +125,23 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class TabLink:
-    """`count` is None where it would not match the rows behind the link (other filters are set)."""
+    """`count` is None where it would not match the rows behind the link; `is_more` when there are at least so many."""
 
     label: str
     href: str
     count: int | None
     current: bool
+    is_more: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PulseNumber:
+    """A number of a pulse: `note` beside it, red when `is_bad`."""
+
+    label: str
+    value: str
+    note: str = ""
+    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)

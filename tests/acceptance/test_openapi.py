@@ -59,6 +59,8 @@ SENT_BY_NOBODY = ("resetAccounts", "streamSignals")  # it would sign this very c
 
 # Only the server makes cursors; blank is the one that fits every list. Following them: tests/integration/api.
 schemathesis.openapi.format("cursor", strategies.just(""))
+TIME_RANGES = ("1h", "24h", "30d", "2026-01-18T09:00..2026-01-18T12:00", "2026-01-18..2026-01-20T08:30:15Z")
+schemathesis.openapi.format("time-range", strategies.sampled_from(TIME_RANGES))
 schema = schemathesis.openapi.from_path(SPEC)
 numbers = itertools.count()
 schema.config.generation.update(deterministic=not IS_SEARCH, with_security_parameters=False)

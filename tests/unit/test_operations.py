@@ -10,8 +10,9 @@ from pathlib import Path
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.cli.status import REMEDIES
-from bloop.health import pages as system
-from bloop.health.pages import LIMIT_NEAR, RING_PRESSURE
+from bloop.health import problems as system
+from bloop.health.checks import PARTS
+from bloop.health.problems import LIMIT_NEAR, RING_PRESSURE
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs/operations.md").read_text(encoding="utf-8")
@@ -29,6 +30,7 @@ def test_every_reason_and_banner_is_explained_in_the_order_of_their_weight() -> 
     assert explained("Reasons and banners") == [*Reason, LIMIT_NEAR, RING_PRESSURE]
     assert set(system._TEXTS) == {*Reason, LIMIT_NEAR, RING_PRESSURE}
     assert set(REMEDIES) == set(Reason)
+    assert sorted(name for part in PARTS for name in part.names) == sorted(system._TEXTS), "CHECK-1"
     assert list(Reason)[:6] == [reason for reason in Reason if reason in STOPS_SERVICE], (
         "the manual says: the first six"
     )

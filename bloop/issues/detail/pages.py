@@ -284,4 +284,6 @@ def _alert_entries(announced: Sequence[AnnouncedRow]) -> Iterable[HistoryEntry]:
 def _icon(change: StatusChangeRow) -> str:
     if change.action == history.ASSIGNED:
         return "person"
+    if change.action == history.UNDONE:
+        return "back"
     return change.new_status if change.new_status != Status.UNRESOLVED else Status.REGRESSED.value

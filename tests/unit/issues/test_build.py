@@ -7,15 +7,11 @@ import subprocess
 
 import pytest
 
-from bloop.issues.contexts import Empty
 from bloop.issues.culprit import place, where_of
-from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
-from bloop.issues.listing.state import IssueView
-from bloop.issues.read import Tab
 from bloop.site.assets import Assets
 from bloop.site.links import issue_href
-from tests.unit.site.samples import an_event, an_issue, issue_page, list_page
+from tests.unit.site.samples import an_event, an_issue, issue_page
 
 
 @pytest.mark.parametrize(
@@ -49,39 +45,6 @@ def test_a_short_id_stays_one_path_segment() -> None:
     assert issue_href("A/../B-1") == "/issues/A%2F..%2FB-1"
 
 
-@pytest.mark.parametrize(
-    ("view", "ever", "empty"),
-    [
-        (IssueView(), False, Empty.NEVER),
-        (IssueView(tab=Tab.MUTED), False, Empty.NEVER),
-        (IssueView(q="x"), True, Empty.FILTERED),
-        (IssueView(), True, Empty.CAUGHT_UP),
-        (IssueView(tab=Tab.MUTED), True, Empty.TAB),
-    ],
-)
-def test_each_reason_for_an_empty_list_has_its_own_words(view: IssueView, ever: bool, empty: Empty) -> None:
-    page = list_page(view=view, rows=[], ever=ever)
-
-    assert page.empty is empty
-    assert (page.setup is not None) == (empty is Empty.NEVER)
-
-
-def test_tab_counts_are_left_out_where_filters_would_make_them_wrong() -> None:
-    assert [tab.count for tab in list_page(view=IssueView()).tabs] == [4, 1, 12_345, 0, 0, 2, 12_349]
-    assert {tab.count for tab in list_page(view=IssueView(q="x")).tabs} == {None}
-
-
-def test_a_chosen_filter_is_offered_even_when_it_is_not_among_the_usual_values() -> None:
-    release = next(c for c in list_page(view=IssueView(release="0.0.1")).choices if c.name == "release")
-
-    assert [(o.value, o.chosen) for o in release.options] == [("", False), ("0.0.1", True), ("1.1.0", False)]
-
-
-def test_only_losses_somebody_can_act_on_are_counted_as_not_stored() -> None:
-    assert list_page().stats.dropped_24h == 12
-    assert {o.name for o in issue_list.LOSSES}.isdisjoint({"INVALID", "BAD_SIGNATURE", "UNKNOWN_KEY", "DUPLICATE"})
-
-
 def test_an_open_issue_can_be_closed_three_ways_and_a_closed_one_reopened() -> None:
     assert [a.status for a in issue_page().issue.actions] == ["resolved", "muted", "ignored"]
     assert [a.status for a in issue_page(status="regressed").issue.actions] == ["resolved", "muted", "ignored"]
@@ -108,7 +71,7 @@ def test_shares_are_parts_of_all_events_and_the_rest_is_counted() -> None:
     assert [round(share.share, 3) for share in releases.shares] == [0.111] * 6
     assert releases.others == 3
     assert [(s.name, s.share, s.href) for s in environments.shares] == [
-        ("production", 1.0, "/?project=shop&tab=all&environment=production")
+        ("production", 1.0, "/?project=shop&env=production&tab=all")
     ]
     assert [(b.title, b.sample, [(s.name, s.share, s.href) for s in b.shares]) for b in others] == [
         (

@@ -8,8 +8,11 @@ from bloop.base.clock import HOUR_MS
 from bloop.base.limits import Limit
 from bloop.base.outcomes import Outcome
 from bloop.base.reasons import Reason
+from bloop.health.checks import SystemValues
 from bloop.health.model import Vitals
-from bloop.health.pages import LIMIT_NEAR, RING_PRESSURE, system_page
+from bloop.health.pages import system_page
+from bloop.health.problems import LIMIT_NEAR, RING_PRESSURE
+from bloop.health.read import BackupTimes, ProcessHealth, SystemRows
 from bloop.issues.limits.read import LimitUsage
 from bloop.ledger.pages import LedgerSpan, ledger_page
 from bloop.ledger.read import BucketCount, RejectionRow
@@ -19,6 +22,7 @@ from bloop.projects.read import KeyState, KeySummary, ProjectContents, ProjectRo
 from bloop.projects.tokens.contexts import FreshToken
 from bloop.projects.tokens.pages import TokenForm, TokenRows, tokens_page
 from bloop.projects.tokens.read import TokenRow
+from bloop.ring.segment import LaneStat, RingStat, WriterState
 from bloop.site.contexts import Page, Shell
 
 NOW_S = 1_768_737_600
@@ -85,8 +89,25 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
     yield from _ledger(shell, say, rows)
     usages = (LimitUsage(say("project name"), Limit.ISSUES, 200_000, 200_000), LimitUsage("b", Limit.ROUTES, 9, 10))
     vitals = Vitals(True, None, None, None, limits=usages)
-    yield system_page(shell, [], vitals)
-    yield system_page(shell, [*Reason, RING_PRESSURE, LIMIT_NEAR], vitals)
+    nothing = SystemValues(NOW_MS, vitals, None, None, None, None, None, None, backups_enabled=True)
+    facts = (("Address", say(ORIGIN)),)
+    yield system_page(shell, [], some_values(), facts, is_admin=False)
+    yield system_page(shell, [*Reason, RING_PRESSURE, LIMIT_NEAR], nothing, facts, is_admin=True)
+
+
+def some_values(**changes: object) -> SystemValues:
+    """Of a bloop that is healthy."""
+    ring = RingStat(
+        1, [LaneStat(0, 7, 0, 0, 0, 0, 0, True)], 0, 1 << 20, 0.02, 3, NOW_MS - 400, WriterState.RUNNING, 0, True
+    )
+    rows = SystemRows(
+        deliveries={"waiting": 0, "failed": 0},
+        processes=[ProcessHealth(name, NOW_MS - 3000, True) for name in ("alerts", "retention")],
+        backup=BackupTimes(NOW_MS - 9 * HOUR_MS, NOW_MS - 9 * HOUR_MS, False),
+    )
+    vitals = Vitals(True, 9 << 30, ring.fill, ring.heartbeat_ms)
+    values = SystemValues(NOW_MS, vitals, rows, 0.4, ring, 1 << 30, 1 << 20, 40 << 30, backups_enabled=True)
+    return values._replace(**changes)  # type: ignore[arg-type]
 
 
 def _tokens(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
@@ -121,7 +142,7 @@ def _ledger(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
         yield ledger_page(
             shell, rows, chosen=chosen, span=span, totals=totals, buckets=buckets,
             overflows={Limit.ISSUES: 7, Limit.ROUTES: 3}, waiting=waiting,
-            rejections=rejections, now_ms=NOW_MS,
+            rejections=rejections, is_admin=True, now_ms=NOW_MS,
         )  # fmt: skip
     yield ledger_page(
         shell,
@@ -133,5 +154,6 @@ def _ledger(shell: Shell, say: Text, rows: list[ProjectRow]) -> Iterator[Page]:
         overflows={},
         waiting=0,
         rejections=[],
+        is_admin=False,
         now_ms=NOW_MS,
     )

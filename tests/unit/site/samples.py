@@ -13,19 +13,24 @@ from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.clock import DAY_MS, HOUR_MS
-from bloop.base.outcomes import Outcome
 from bloop.db.walk import PageKey
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.contexts import IssueListPage, IssuePage
 from bloop.issues.counts.read import HourCount
+from bloop.issues.counts.scope import CountScope
+from bloop.issues.counts.scoped import ProjectSeries
+from bloop.issues.counts.users import UserCount
 from bloop.issues.detail import pages as issue_detail
 from bloop.issues.events.read import EventRow, Neighbours
 from bloop.issues.events.search import EventMatches
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
-from bloop.issues.listing.state import IssueView
-from bloop.issues.read import IssueRow, IssueRows, Tab
+from bloop.issues.listing.pulse import Pulse
+from bloop.issues.listing.read import ListPage
+from bloop.issues.listing.state import IssueView, ListPlace
+from bloop.issues.listing.tabs import TabCount
+from bloop.issues.read import IssueRow, Tab
 from bloop.issues.search import pages as search
 from bloop.issues.search.found import FoundEvent
 from bloop.issues.shell import make_shell
@@ -44,6 +49,7 @@ from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
 from tests.unit.site.project_samples import project_pages
 from tests.unit.site.storage_samples import storage_pages
+from tests.unit.site.view_samples import saved_view_pages
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 STACK = """\
@@ -147,25 +153,38 @@ def list_page(
     ever: bool = True,
     messages: ListMessages = NO_MESSAGES,
 ) -> IssueListPage:
-    view = view or IssueView(project="shop", q=say("x"), release=say("1.1.0"), before=PageKey(1, "unresolved", 1))
+    view = view or IssueView(
+        project="shop", q=say("x"), release=say("1.1.0"), before=ListPlace(PageKey(1, "unresolved", 1), 30)
+    )
     rows = (
         [an_issue(say), an_issue(say, id=8, status="regressed", level="fatal", user_count=0)] if rows is None else rows
     )
+    scope = CountScope.of(view.scope, NOW_MS)
+    series = [(NOW_MS - HOUR_MS, 3), (NOW_MS - 2 * HOUR_MS, 5785)]
     read = issue_list.ListRows(
-        page=IssueRows(rows, PageKey(5, "unresolved", 5) if rows else None),
-        sparks={7: [HourCount(NOW_MS - HOUR_MS, 3)]},
-        status_counts={"unresolved": 3, "regressed": 1, "muted": 12_345} if ever else {},
-        trend=[HourCount(NOW_MS - HOUR_MS, 3)],
-        options=issue_list.FilterOptions([say("production")], [say("1.1.0")], [say("web")], [say("/cart")]),
-        before=None,
+        page=ListPage(rows, PageKey(5, "unresolved", 5) if rows else None, None, None, is_complete=not rows),
+        facts=issue_list.RowFacts(
+            series={7: series},
+            users={7: UserCount(1200, is_more=True)},
+            last_seen={},
+            environments={7: [say("production"), say("staging")]},
+            trends={7: 4200},
+            unseen={7},
+        ),
+        scope=scope,
+        counts={Tab.OPEN: TabCount(4), Tab.ALL: TabCount(10_000, is_more=True), Tab.MINE: TabCount(0)},
+        total=TabCount(1322),
+        new_in=say("1.1.0"),
+        has_me=True,
+        pulse=Pulse(
+            ProjectSeries(scope.window, series), 4000, TabCount(3), 541, 12, [(say("1.1.0"), NOW_MS - HOUR_MS)]
+        ),
+        ever=ever,
+        wider=[(IssueView(project="shop", q=say("x"), t="30d"), TabCount(3))] if not rows else [],
         signal_id=57,
-        firing_count=2,
-        releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
     )
-    outcomes = {Outcome.STORED: 5788, Outcome.RING_FULL: 12}
-    numbers = issue_list.stats(read.status_counts, outcomes, None)
     hint = setup("shop", say("Shop"), "https://errors.example")
-    return issue_list.page(a_shell(say), view, read, numbers, hint, NOW_MS, messages)
+    return issue_list.page(a_scoped_shell(say), view, read, hint, NOW_MS, messages)
 
 
 def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool = False, **changes: Any) -> IssuePage:
@@ -295,6 +314,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield from project_pages(a_shell(say), say)
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
+    yield from saved_view_pages(a_shell(say), say)
     yield appearance_page(say)
     yield settings_overview(say)
     yield kit_page(say)
