@@ -32,6 +32,9 @@ SIGNED = "401 401 401 401 401 401"  # no signature on these requests
 
 EXPECTED = {
     "GET /": PAGE,
+    "GET /search": PAGE,
+    "GET /search/complete": SESSION,
+    "GET /search/issues": SESSION,
     "GET /issues/{ref}": PAGE,
     "GET /issues/{ref}/events/{event_id:int}": PAGE,
     "GET /issues/{ref}/events": PAGE,
