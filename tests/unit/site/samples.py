@@ -272,7 +272,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield issue_page(say, an_event(say, stack=say("no frames in here"), metadata=None))
     yield issue_page(say, an_event(say, stack=None, metadata=f'"{"x"}"'))
     yield from account_pages(a_shell(say), say)
-    yield from project_pages(a_shell(say), say)
+    yield from project_pages(a_shell(say), say, an_issue(say))
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
     yield appearance_page(say)
