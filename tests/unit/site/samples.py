@@ -384,7 +384,7 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield issue_activity_page(say)
     yield issue_activity_page(say, page=1)
     yield from account_pages(a_shell(say), say)
-    yield from project_pages(a_shell(say), say)
+    yield from project_pages(a_shell(say), say, an_issue(say))
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
     yield from saved_view_pages(a_shell(say), say)
