@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bloop.site.scope import PageScope
 from bloop.site.scope_bar import ScopeBar
 
 PINNED, RECENT = "Pinned", "Recent"  # groups of the project switcher
@@ -88,7 +89,7 @@ class Shell:
     views: tuple[ViewLink, ...] = ()
     toast: Toast | None = None  # set by `send_page`
     last_opened: str = ""  # slug of the project that the user opened last
-    alerts_failed: int = 0  # deliveries that failed and that no admin has looked at
+    alerts_failed: int = 0  # deliveries of the last day that failed and that this person has not looked at
 
     @property
     def health(self) -> HealthDot:
@@ -101,7 +102,9 @@ class Shell:
 
     @property
     def search_href(self) -> str:
-        return f"{self.issues_href}#search"
+        """The search for events in the scope of this page."""
+        scope = self.scope.scope if self.scope else PageScope(self.current.slug)
+        return scope.href("/search")
 
 
 @dataclass(frozen=True, slots=True)
