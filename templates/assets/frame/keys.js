@@ -22,7 +22,8 @@ const HELP = {
     "j k": "Next, previous issue",
     o: "Open (or Enter)",
     x: "Select it",
-    "r m i": "Resolve, mute, ignore: selection, or current issue",
+    "r m i a": "Resolve, mute, ignore, assign to yourself: selection, or current issue",
+    u: "Undo what you just did",
     "n p": "Next, previous page",
   },
   "On an issue": {
@@ -30,7 +31,7 @@ const HELP = {
     "r m i": "Resolve, mute, ignore",
     o: "Reopen",
     a: "Assign to yourself",
-    u: "Up to the list it came from",
+    u: "Undo what you just did, else up to the list",
   },
 };
 const STEPS = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
