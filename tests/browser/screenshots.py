@@ -17,7 +17,7 @@ from bloop.accounts.people.store import create_user
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryState, list_deliveries
-from bloop.alerts.rules.pages import href_of
+from bloop.alerts.places import rule_path
 from bloop.alerts.rules.read import list_rules
 from bloop.alerts.saved_channels.read import list_saved_channels
 from bloop.alerts.saved_channels.store import attach_channel
@@ -54,9 +54,10 @@ SHOTS = (
     Shot("keys", LIST, 1440, "light", keys=("?",)),
     Shot("first-event", "/projects/new/setup", 1440, "light"),
     Shot("ledger", "/ledger", 1440, "light"),
-    Shot("alerts", "/settings/alerts", 1440, "light", 800),
+    Shot("alerts", "/alerts", 1440, "light", 800),
     Shot("alert", "{rule}", 1440, "light", 1060),
-    Shot("deliveries", "/settings/alerts/deliveries", 1440, "light", 760),
+    Shot("channels", "/alerts/channels", 1440, "light", 640),
+    Shot("deliveries", "/alerts/deliveries", 1440, "light", 760),
     Shot("account", "/settings/account", 1440, "light", 700),
     Shot("people", "/settings/people", 1440, "dark", 700),
 )
@@ -68,7 +69,7 @@ def fill(seeder: Seeder) -> Filled:
     with connection.immediate(seeder.db):
         for number, name in enumerate(("ada", "grace", "radia")):
             create_user(seeder.db, username=name, now_ms=seeder.now_ms - number * 86_400_000, user_id=f"u{number}")
-        links = {"rule": href_of(_tell_somebody(seeder.db, seeder.now_ms))}
+        links = {"rule": rule_path(_tell_somebody(seeder.db, seeder.now_ms))}
         return Filled(session(seeder, "u0"), links)
 
 
