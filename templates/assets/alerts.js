@@ -51,6 +51,7 @@ function followAddress(form) {
 // The newest answer wins; one that comes after a later question is dropped.
 function followPreview(form) {
   const part = document.querySelector("[data-preview-part]");
+  const said = document.querySelector("[data-preview-said]"); // the sentence alone is read out, not the list
   let timer, asked;
   const ask = async () => {
     asked?.abort();
@@ -59,7 +60,9 @@ function followPreview(form) {
     for (const name of ["new_address", "new_name", "do"]) fields.delete(name); // no business of a preview
     try {
       const answer = await fetch(form.dataset.preview, { method: "POST", body: fields, signal: asked.signal });
-      if (answer.ok) part.innerHTML = await answer.text();
+      if (!answer.ok) return;
+      part.innerHTML = await answer.text();
+      said.textContent = part.querySelector("p")?.textContent ?? "";
     } catch {
       // The page is left, or the network is away: the old preview stays.
     }
