@@ -17,6 +17,8 @@ from bloop.issues.listing.views import IssueList
 from bloop.issues.saved_views.api import ViewsApi
 from bloop.issues.saved_views.views import SaveView, ViewsSettings
 from bloop.issues.search.api import EventsApi
+from bloop.issues.search.suggestions import Completion, PaletteIssues
+from bloop.issues.search.views import SearchResource
 from bloop.issues.status.bulk_api import BulkApi
 from bloop.issues.status.bulk_form import BulkForm
 from bloop.issues.status.forms import IssueForms
@@ -65,8 +67,13 @@ def _mount_api(routes: Routes, deps: Deps) -> None:
 def _mount_pages(routes: Routes, deps: Deps) -> None:
     issue, forms = IssueResource(deps), IssueForms(deps)
     routes.add("/", IssueList(deps), GET=PAGE)
+    routes.add("/search", SearchResource(deps), GET=PAGE)
+    routes.add("/search/complete", Completion(deps), GET=SESSION)
+    routes.add("/search/issues", PaletteIssues(deps), GET=SESSION)
     routes.add("/issues/{ref}", issue, GET=PAGE)
     routes.add("/issues/{ref}/events/{event_id:int}", issue, suffix="event", GET=PAGE)
+    for name in ("events", "tags", "activity"):
+        routes.add(f"/issues/{{ref}}/{name}", issue, suffix=name, GET=PAGE)
     routes.add("/issues/{ref}/status", forms, suffix="status", POST=PAGE)
     routes.add("/issues/{ref}/assign", forms, suffix="assign", POST=PAGE)
     comments = CommentForms(deps)

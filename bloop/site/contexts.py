@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bloop.site.scope import PageScope
 from bloop.site.scope_bar import ScopeBar
 
 PINNED, RECENT = "Pinned", "Recent"  # groups of the project switcher
@@ -101,7 +102,9 @@ class Shell:
 
     @property
     def search_href(self) -> str:
-        return f"{self.issues_href}#search"
+        """The search for events in the scope of this page."""
+        scope = self.scope.scope if self.scope else PageScope(self.current.slug)
+        return scope.href("/search")
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,8 +32,14 @@ SIGNED = "401 401 401 401 401 401"  # no signature on these requests
 
 EXPECTED = {
     "GET /": PAGE,
+    "GET /search": PAGE,
+    "GET /search/complete": SESSION,
+    "GET /search/issues": SESSION,
     "GET /issues/{ref}": PAGE,
     "GET /issues/{ref}/events/{event_id:int}": PAGE,
+    "GET /issues/{ref}/events": PAGE,
+    "GET /issues/{ref}/tags": PAGE,
+    "GET /issues/{ref}/activity": PAGE,
     "POST /issues/{ref}/status": PAGE,
     "POST /issues/{ref}/assign": PAGE,
     "POST /issues/{ref}/comments": PAGE,
