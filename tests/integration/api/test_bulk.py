@@ -60,11 +60,12 @@ def test_the_next_page_reports_the_change_once(server: Server, seed: Seed, shop:
         return server.call("GET", "/", headers={"Cookie": f"__Host-bloop_session={cookie}; bloop_done={value}"})
 
     said = page(left.value)
-    assert '<p class="notice" role="status"><bdi>2 issues resolved.</bdi></p>' in said.text
+    assert 'role="status" data-toast>' in said.text
+    assert "<bdi>2 issues resolved.</bdi>" in said.text
     assert said.cookies["bloop_done"].max_age == 0
     assert (left.http_only, left.same_site, left.max_age) == (True, "Lax", 30)
     for value in ("destroyed.2", "deleted.x", "resolved.0", "resolved.<b>", "resolved.9999"):
-        assert 'class="notice' not in page(value).text
+        assert "data-toast" not in page(value).text
 
 
 def test_all_means_the_page_that_was_shown(server: Server, seed: Seed, shop: int) -> None:
@@ -98,7 +99,7 @@ def test_when_nothing_can_be_stored_all_issues_stay_selected(
 
     assert answer.status_code == 503
     assert sorted(ticked(answer)) == ["SHOP-1", "SHOP-2"]
-    assert answer.text.count('<span class="failed"><bdi>the database cannot be written right now') == 2
+    assert answer.text.count('<span class="row-failed"><bdi>the database cannot be written right now') == 2
     assert set(statuses(seed).values()) == {"unresolved"}
 
 
