@@ -59,6 +59,7 @@ class Hooks:
     scope_names: Callable[[Db, Principal, str], tuple[list[str], list[str]]]  # environments and releases of a project
     banners: Callable[[Deps], tuple[Banner, ...]]
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
+    first_page: Callable[[Deps, Db], str]  # where the person who sets bloop up goes first
     storage_panel: Callable[[Deps, Db], Panel]
     setting_lines: Callable[[Deps, Db, SettingsRequest], Iterable[SettingLine]]
 
