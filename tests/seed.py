@@ -148,8 +148,10 @@ class Seed:
             "body": event_record.with_dims(record),
         }
         event_id = self._insert("events", row if id is None else row | {"id": id})
-        key = (fingerprint_id(issue_id), event.timestamp_ms, event_id)
-        self.db.execute("INSERT INTO events_by_fingerprint VALUES (?, ?, ?)", key)
+        user_key = event_record.user_key(event.user_id_hash, event.device_id_hash)
+        lag_ms = received_at_ms - event.timestamp_ms
+        key = (fingerprint_id(issue_id), event.timestamp_ms, event_id, lag_ms, 0, user_key)
+        self.db.execute("INSERT INTO events_by_fingerprint VALUES (?, ?, ?, ?, ?, ?)", key)
         return event_id
 
     def hour(self, issue_id: int, hour_ms: int, event_count: int) -> None:
@@ -200,11 +202,14 @@ class Seed:
         }
         return self._insert("alert_rules", row | columns)
 
-    def channel(self, rule_id: int, url: str = "https://hooks.example.com/x", **columns: Any) -> int:
-        """A webhook unless told otherwise."""
+    def channel(self, rule_id: int | None, url: str = "https://hooks.example.com/x", **columns: Any) -> int:
+        """A webhook unless told otherwise, for all projects and without a name, that the rule notifies."""
         config = f'{{"url": "{url}"}}'
-        row = {"rule_id": rule_id, "channel_type": "webhook", "config": config, "created_at_ms": NOW_MS}
-        return self._insert("alert_channels", row | columns)
+        row = {"channel_type": "webhook", "config": config, "created_at_ms": NOW_MS, "updated_at_ms": NOW_MS}
+        channel_id = self._insert("channels", row | columns)
+        if rule_id is not None:
+            self._insert("rule_channels", {"rule_id": rule_id, "channel_id": channel_id, "created_at_ms": NOW_MS})
+        return channel_id
 
     def firing(self, rule_id: int | None, **columns: Any) -> int:
         message = '{"text": "something happened", "url": "https://errors.example.com/"}'

@@ -6,6 +6,7 @@
     sweep        hourly: deletes expired sign-ins, challenges, links and invites, and ended project keys but their hash
     statistics   daily: of tables that have grown, for SQLite's planner
     dictionary   daily: whether one made of the own events would pack them better
+    index        every few seconds: what searches for events read (bloop/issues/events/index.py)
     backup       nightly, or when asked (workers/backups.py)
 
 Jobs take turns on one thread (workers/background.py). To add a job, write a function that returns after how many
@@ -28,6 +29,7 @@ from bloop.db import connection
 from bloop.db import errors as db_errors
 from bloop.db.engine import Db
 from bloop.db.statistics import refresh
+from bloop.issues.events.index import make_block, next_range
 from bloop.issues.events.train_dictionary import train_if_due
 from bloop.issues.status.follow import SWEPT_MAX, end_due_mutes
 from bloop.processes.read import RETENTION
@@ -50,6 +52,8 @@ SWEEP_EVERY_S = 3600.0
 STATISTICS_EVERY_S = 86_400.0
 STATISTICS_REST_S = 0.1
 DICTIONARY_EVERY_S, DICTIONARY_FIRST_S = 86_400.0, 3600.0
+INDEX_EVERY_S = 3.0
+INDEX_REST_S = 0.05  # between two blocks, which take 15 ms each: the writer and other jobs come first
 
 log = logging.getLogger("bloop.retention")
 
@@ -98,7 +102,23 @@ def make_jobs(settings: Settings, db: Db, stopping: Stopping) -> Sequence[Job]:
         Job("backup", backups.run, backups.troubles, backups.finish),
         Job("statistics", statistics_job),
         Job("dictionary", dictionary_job),
+        Job("index", IndexJob(settings, db).run),
     ]
+
+
+class IndexJob:
+    """Makes one block of the event index per run. It needs disk space, so it waits while that is low."""
+
+    def __init__(self, settings: Settings, db: Db) -> None:
+        self._settings, self._db = settings, db
+
+    def run(self) -> float:
+        ids = next_range(self._db, clock.now_ms())
+        if ids is None or disk.is_low(self._settings.database_path, self._settings.database.disk_free_bytes_min):
+            return INDEX_EVERY_S
+        with contextlib.closing(connection.open_cleaner(self._settings.database_path)) as db:
+            is_made = make_block(db, ids, clock.now_ms())
+        return INDEX_REST_S if is_made else INDEX_EVERY_S
 
 
 class PruneJob:

@@ -27,6 +27,11 @@ class Principal:
     is_admin: bool = False
 
     @property
+    def user_id(self) -> str:
+        """Of a person with an account; "" for tokens and the operator."""
+        return self.id if self.kind is PrincipalKind.USER else ""
+
+    @property
     def by_cookie(self) -> bool:
         """A browser may send this credential on behalf of another site, so its writes are checked for their origin."""
         return self.kind in (PrincipalKind.USER, PrincipalKind.OPERATOR)

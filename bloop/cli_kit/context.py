@@ -15,6 +15,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import secrets
 import sys
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
@@ -42,6 +43,8 @@ FILE = click.Path(readable=False)  # completed by the shell; whether it exists i
 FOLDER = click.Path(file_okay=False, readable=False)
 
 T = TypeVar("T")
+
+_NEGATED_TERM = re.compile(r"-[A-Za-z][^\s:]*:")
 
 
 class Refusal(click.ClickException):
@@ -197,6 +200,17 @@ def change(settings: Settings, action: Callable[[Db], T]) -> T:
         with contextlib.suppress(RingMissing), contextlib.closing(Segment.attach(settings.ring_name)) as ring:
             ring.bump_generation()
         return result
+
+
+class SearchCommand(click.Command):
+    """A command whose arguments are a search: a term such as `-env:staging` is no option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        end = args.index("--") if "--" in args else len(args)
+        options, rest = args[:end], args[end + 1 :]
+        terms = [arg for arg in options if _NEGATED_TERM.match(arg)]
+        options = [arg for arg in options if not _NEGATED_TERM.match(arg)]
+        return super().parse_args(ctx, [*options, "--", *terms, *rest])
 
 
 def print_json(value: Any) -> None:

@@ -16,6 +16,7 @@ import orjson
 
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
+from bloop.issues.events.search import resolve
 from bloop.issues.search import conditions as search
 from bloop.issues.search.terms import NO_QUERY, Query
 from bloop.issues.status.model import Status
@@ -69,6 +70,7 @@ class AggregateRow(NamedTuple):
 class AggregatePage(NamedTuple):
     rows: list[AggregateRow]
     next: PageKey | None
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 _SELECTS = {
@@ -156,7 +158,7 @@ def list_aggregates(
 ) -> AggregatePage:
     """One page, highest sort value first. Continue with `before=page.next`."""
     assert 0 < limit <= ROWS_MAX
-    few = search.candidates(db, project_ids, _hints(aggregate_filter))
+    few, is_complete = _few(db, project_ids, aggregate_filter)
     filters, bindings = _conditions(aggregate_filter)
     asked = search.aggregate_conditions(
         aggregate_filter.query, aggregate_filter.now_ms, by_words=few is not None and few.by_words
@@ -176,7 +178,7 @@ def list_aggregates(
     found = keys(db, walk, project_ids, filters=filters, bindings=bindings, before=before, skip=skip, limit=limit + 1)
     page = found[:limit]
     rows = {row[0]: AggregateRow(*row) for row in db.execute(_SELECT_BY_IDS, {"ids": ids_json([k.id for k in page])})}
-    return AggregatePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return AggregatePage([rows[key.id] for key in page], page[-1] if len(found) > limit else None, is_complete)
 
 
 def of_issues(db: Db, issue_ids: Sequence[int]) -> list[AggregateRow]:
@@ -193,6 +195,18 @@ def of_issues(db: Db, issue_ids: Sequence[int]) -> list[AggregateRow]:
         ids = [row[0] for row in db.execute(_SELECT_IDS_OF_RELEASES, wanted)] or ids
     latest = db.execute(_SELECT_LATEST, {"ids": ids_json(ids), "limit": ROWS_PER_ISSUE_MAX})
     return [AggregateRow(*row) for row in latest]
+
+
+def _few(
+    db: Db, project_ids: Sequence[int], aggregate_filter: AggregateFilter
+) -> tuple[search.Candidates | None, bool]:
+    """As for the list of issues (issues/read.py)."""
+    query = aggregate_filter.query
+    if not query.names_events:
+        return search.candidates(db, project_ids, _hints(aggregate_filter)), True
+    query = query.in_scope(aggregate_filter.environment, aggregate_filter.release)
+    found = resolve(db, project_ids, query, None, aggregate_filter.now_ms)
+    return search.Candidates(found.issue_ids, by_words=False), found.is_complete
 
 
 def _hints(aggregate_filter: AggregateFilter) -> search.Hints:

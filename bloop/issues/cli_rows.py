@@ -36,7 +36,12 @@ def named_issues(db: Db, references: Sequence[str], slug: str | None) -> list[Is
 
 
 def title(row: IssueRow) -> str:
-    text = " ".join(plain(f"{row.error_type}: {row.message}").split())
+    return title_of(row.error_type, row.message)
+
+
+def title_of(error_type: str, message: str) -> str:
+    """One line of at most TITLE_CHARS_MAX characters."""
+    text = " ".join(plain(f"{error_type}: {message}").split())
     return text if len(text) <= TITLE_CHARS_MAX else text[: TITLE_CHARS_MAX - 1] + "…"
 
 

@@ -1,31 +1,21 @@
-"""The contexts of the issue list and of one issue's page (CONTEXT-1 to CONTEXT-3 in site/contexts.py)."""
+"""The contexts of the issue list and what it shares with the pages of an issue (CONTEXT-1 to CONTEXT-3 in
+site/contexts.py)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from bloop.base.clock import DAY_MS
-from bloop.grouping.stacks.model import Stack
 from bloop.issues.listing.state import IssueView
 from bloop.issues.status.model import OPEN, Status
-from bloop.site.charts import Chart
-from bloop.site.contexts import RING_FILL_HIGH, Badge, Notice, Option, Page, Shell, TabLink
+from bloop.site.contexts import Badge, Notice, Page, PulseNumber, Shell, TabLink
+from bloop.site.strip import Strip
 
 NEW_MS = DAY_MS  # an issue is new for a day
 
 # The issue list -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class FilterSelect:
-    """A select of the filter bar; its first option is "any"."""
-
-    name: str
-    label: str
-    active: bool
-    options: tuple[Option, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,28 +28,22 @@ class Chip:
 
 
 @dataclass(frozen=True, slots=True)
-class ListStats:
-    """`ring_fill` is 0.0–1.0, None while no ring exists; `dropped_24h` counts events refused for want of room."""
+class SortLink:
+    """A heading that orders the list, the highest first; `hint` says by what."""
 
-    issues: int
-    unresolved: int
-    events_24h: int
-    ring_fill: float | None
-    dropped_24h: int
-
-    @property
-    def ring_fill_high(self) -> bool:
-        return self.ring_fill is not None and self.ring_fill > RING_FILL_HIGH
-
-    @property
-    def ring_width(self) -> float:
-        """Of the gauge, in percent."""
-        return round((self.ring_fill or 0.0) * 100, 1)
+    label: str
+    href: str
+    current: bool
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class IssueLine:
-    """One line of the list."""
+    """One line of the list. Events, users, the sparkline and last seen are those of the scope.
+
+    `environment` is empty where it would say what the scope says already; `color` numbers the project where there are
+    several, else it is None.
+    """
 
     href: str
     short_id: str
@@ -68,42 +52,73 @@ class IssueLine:
     error_type: str
     message: str
     where: str
-    release: str
+    environment: str
+    more_environments: int  # besides that one
+    color: int | None
     event_count: int
-    user_count: int
-    users: str  # the same in words: `about 12,400`
+    trend: str  # `4.2×`, in a list in that order
+    users: str  # in words: `188`, `about 12,400`, `10,000+`; "" when none is known
     first_seen_ms: int
     last_seen_ms: int
     spark: str
-    events_24h: int
     is_new: bool
     is_firing: bool
     assignee: str
+    unseen: bool
     ticked: bool
     failed: str  # why an action did not take it, "" when it did or there was none
 
     @property
     def mark(self) -> str:
-        """Its icon: the level of an open issue, else the status."""
-        return self.level if self.status in OPEN else self.status
+        """Its icon: the level of an open issue, else what stands for the status."""
+        if self.status in OPEN:
+            return {"debug": "off"}.get(self.level, self.level)
+        return "good" if self.status == Status.RESOLVED else "off"
 
     @property
     def mark_label(self) -> str:
-        return f"{self.status}, {self.level}"
+        return f"{self.status}, {self.level}{', not opened by you yet' if self.unseen else ''}"
 
     @property
     def badges(self) -> tuple[Badge, ...]:
-        return badges_of(self.status, self.is_new, self.is_firing)
+        found = badges_of(self.status, self.is_new, self.is_firing)
+        # What is firing is resolved: the word for that alone says both.
+        return tuple(
+            replace(badge, kind=_LOOKS.get(badge.kind, ""))
+            for badge in found
+            if not (self.is_firing and badge.kind == Status.RESOLVED)
+        )
+
+
+_LOOKS = {Status.REGRESSED: "back", Status.RESOLVED: "good", "firing": "bad", "new": "new"}  # of badges, in the kit
 
 
 class Empty(StrEnum):
-    """Why a list has no rows. Each has words of its own."""
+    """Why a list has no rows."""
 
     NEVER = "never"  # nothing has ever arrived
-    FILTERED = "filtered"  # the filters match nothing
+    NO_PROJECT = "no_project"
     UNREADABLE = "unreadable"  # the search cannot be understood
-    CAUGHT_UP = "caught_up"  # no open issues
-    TAB = "tab"  # nothing in this status
+    SCOPE = "scope"  # nothing on this tab, in this scope, with these filters
+
+
+@dataclass(frozen=True, slots=True)
+class WiderScope:
+    """A list that has rows where this one has none: `name` is what it leaves out or adds, `count` how many it has."""
+
+    name: str
+    count: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyState:
+    """What is empty, why, and where there is something."""
+
+    kind: Empty
+    title: str
+    text: str = ""
+    wider: tuple[WiderScope, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,13 +135,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True)
 class IssueListPage(Page):
-    """`/`: issues of one project or of all, filtered, ordered, a page at a time.
+    """`/`: issues with an event in scope, filtered, ordered, a page at a time.
 
     `rows` is empty exactly when `empty` says why; `setup` is there when nothing has ever arrived. `older_href` and
     `newer_href` are empty at the ends. `problem` is what is wrong with the search, `actions` what can be done to the
-    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `deleting`
-    counts deleted issues that background work still removes, at least so many if `deleting_is_more`; `delete_href` asks
-    about all that match.
+    ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `place` says which
+    rows these are: `1–30 of 1,322`; `matching` is the number of all of them where that is more than the page has.
+    `limits` says what is not on it because looking had to end. `deleting` counts deleted issues that background work
+    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match.
     """
 
     template: ClassVar[str] = "issues/issues.html"
@@ -135,18 +151,21 @@ class IssueListPage(Page):
     now_ms: int
     view: IssueView
     tabs: tuple[TabLink, ...]
-    choices: tuple[FilterSelect, ...]
+    more_tabs: tuple[TabLink, ...]
     chips: tuple[Chip, ...]
-    sorts: tuple[Option, ...]
-    stats: ListStats
-    trend: Chart
+    sorts: dict[str, SortLink]
+    numbers: tuple[PulseNumber, ...]
+    strip: Strip
     problem: str
     notice: Notice | None
     actions: tuple[Action, ...]
     more_actions: tuple[Action, ...]
     signal_id: int
     rows: tuple[IssueLine, ...]
-    empty: Empty | None
+    place: str
+    matching: str
+    limits: str
+    empty: EmptyState | None
     setup: Setup | None
     deleting: int
     deleting_is_more: bool
@@ -176,7 +195,7 @@ class DeletePage(Page):
     back_href: str
 
 
-# One issue ----------------------------------------------------------------------------------------------------------
+# Actions and badges -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,190 +226,8 @@ _NEXT = Action(
 _MUTE_HOUR = Action("muted.1h", "Mute for an hour", "", Status.MUTED, False, "")
 _MUTE_DAY = Action("muted.1d", "Mute for a day", "", Status.MUTED, False, "")
 _MUTE_WEEK = Action("muted.1w", "Mute for a week", "", Status.MUTED, False, "")
+MUTES = (_MUTE_HOUR, _MUTE_DAY, _MUTE_WEEK)  # for how long an issue can be muted, beside for good
 _REOPEN = Action(Status.UNRESOLVED, "Reopen", "o", Status.REGRESSED, True, "Back to the open issues.")
-
-
-@dataclass(frozen=True, slots=True)
-class IssueHead:
-    """The issue itself. `resolved_in` and `muted` say it in words, empty where there is nothing to say.
-
-    `release` is the one it was last seen in, empty when that has no name.
-    """
-
-    href: str
-    short_id: str
-    project_name: str
-    status: str
-    level: str
-    error_type: str
-    message: str
-    where: str
-    event_count: int
-    stored_count: int | None
-    users: str  # `9,431`, or `about 12,400`
-    first_seen_ms: int
-    last_seen_ms: int
-    first_release: str
-    last_release: str
-    times_regressed: int
-    resolved_at_ms: int | None
-    resolved_in: str
-    resolved_in_release: str
-    muted: str
-    release: str
-    assignee: str
-    is_new: bool
-    is_firing: bool
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in OPEN
-
-    @property
-    def extra_badges(self) -> tuple[Badge, ...]:
-        """The badges that do not repeat the status beside them."""
-        found = badges_of(self.status, self.is_new, self.is_firing)
-        return tuple(badge for badge in found if badge.kind != self.status)
-
-    @property
-    def state(self) -> str:
-        """The state in which a page that was opened earlier may differ."""
-        return ", ".join(
-            part
-            for part in (
-                "still firing" if self.is_firing else self.status,
-                self.muted,
-                f"assigned to {self.assignee}" if self.assignee else "",
-            )
-            if part
-        )
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The next actions; the way back from every status that is not open."""
-        return actions_of(self.is_open)
-
-    @property
-    def mutes(self) -> tuple[Action, ...]:
-        """For how long it can be muted, beside for ever."""
-        return (_MUTE_HOUR, _MUTE_DAY, _MUTE_WEEK) if self.is_open else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A line of a key/value table; `mono` for ids and paths, `at_ms` for a time instead of `value`."""
-
-    label: str
-    value: str = ""
-    mono: bool = False
-    at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventNav:
-    """Links to the neighbours in time, empty at the ends. `position` and `stored` are None when counting costs."""
-
-    first_href: str
-    previous_href: str
-    next_href: str
-    last_href: str
-    position: int | None
-    stored: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """One stored event. `stack` has no sections when the text has no frames; `metadata` is parsed JSON or None.
-
-    `same_as_issue`: its type and message stand in full at the top of the page already.
-    """
-
-    at_ms: int
-    error_type: str
-    message: str
-    same_as_issue: bool
-    stack_text: str
-    stack: Stack
-    facts: tuple[Fact, ...]
-    metadata: Any
-    metadata_facts: tuple[Fact, ...]
-    cut: tuple[str, ...] = ()  # paths of what was cut to store it
-
-    @property
-    def repeats_heading(self) -> bool:
-        """The stack's own first heading says what the page already says above it."""
-        return bool(self.stack.sections) and self.message[:80] in self.stack.sections[0].heading
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A slice of the issue's events, as a count and a part of all; `href` is empty where no list shows it."""
-
-    name: str
-    count: int
-    share: float
-    href: str
-
-    @property
-    def width(self) -> float:
-        """Of its bar, in percent; visible whenever there is something to see."""
-        return max(1.0, round(self.share * 100, 1)) if self.count else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Breakdown:
-    """Events by release, environment …, largest first; `others` counts the slices that are not listed.
-
-    `sample` is how many events were looked at, None when it is all of them.
-    """
-
-    title: str
-    sample: int | None
-    shares: tuple[Share, ...]
-    others: int
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """A line of the timeline. `text` continues with `release` or `person`; `who` is empty when bloop itself acted."""
-
-    at_ms: int
-    icon: str
-    text: str
-    release: str
-    person: str
-    who: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class IssuePage(Page):
-    """`/issues/{ref}` and `/issues/{ref}/events/{id}`: one issue and one of its events.
-
-    `event` is None when every stored event was pruned, and `nav` with it. `latest` when the page shows the newest.
-    `people` are whom it can be assigned to, who has it is chosen; `me` is the visitor, unless that is who has it.
-    `ids` name the issue and the event in one line; `document_href` with `.md` or `.json` behind it is the same page for
-    programs.
-    """
-
-    template: ClassVar[str] = "issues/issue.html"
-
-    shell: Shell
-    now_ms: int
-    issue: IssueHead
-    event: EventView | None
-    nav: EventNav | None
-    latest: bool
-    day: Chart
-    month: Chart
-    breakdowns: tuple[Breakdown, ...]
-    history: tuple[HistoryEntry, ...]
-    back_href: str
-    people: tuple[Option, ...]
-    me: str
-    signal_id: int
-    ids: str
-    document_href: str
 
 
 def actions_of(is_open: bool | None) -> tuple[Action, ...]:

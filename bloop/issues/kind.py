@@ -130,7 +130,7 @@ class EventStore:
         users_max = self._limits.users_per_issue
         statuses, signals = issues.count(self._db, totals, counted, owners, users_max=users_max)
         counters.add(self._db, totals, owners, statuses)
-        events.add_keys(self._db, counted)
+        events.add_keys(self._db, self._dims, owners, counted)
         events.mark_settled(self._db)
         return signals
 

@@ -2,68 +2,33 @@
 
 The list walks issues_by_last_seen, issues_by_first_seen or issues_by_events from the end (db/walk.py). `status` is
 in those indexes, so tabs never leave them; source, route and text look at each row passed, bounded by the query time
-limit; release and environment are looked up in the unique index of `aggregates`. When the search or a filter is known
-to hold for few issues only, those are looked at instead of the whole list (issues/search/conditions.py); what is
-resolved and still firing has an index of its own for that.
+limit. When the search, the tab or the scope is known to hold for few issues only, those are looked at instead of the
+whole list (issues/search/conditions.py, listing/tabs.py, counts/membership.py). Orders by numbers of a scope are made
+from these walks in listing/ranked.py.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from bloop.auth.principal import Principal
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
+from bloop.issues.counts.membership import few_in_scope, in_scope
+from bloop.issues.events.search import resolve
+from bloop.issues.listing.model import IssueFilter as IssueFilter
+from bloop.issues.listing.model import Sort as Sort
+from bloop.issues.listing.model import Tab as Tab
+from bloop.issues.listing.tabs import CONDITIONS, bindings_of, few_of_tab
 from bloop.issues.search import conditions as search
-from bloop.issues.search.terms import NO_QUERY, Query
-from bloop.issues.status.model import Status
 from bloop.projects.read import visible_projects
 
 TEXT_LENGTH_MAX = 200  # of the text searched for in titles
 REFERENCE_ROWS_MAX = 100  # issues one fingerprint may stand for: one per project
-
-
-class Sort(StrEnum):
-    LAST_SEEN = "last_seen"
-    FIRST_SEEN = "first_seen"
-    EVENTS = "events"
-
-
-class Tab(StrEnum):
-    """The tab of the list. OPEN holds the issues that need attention: unresolved and regressed."""
-
-    OPEN = "open"
-    UNRESOLVED = Status.UNRESOLVED
-    REGRESSED = Status.REGRESSED
-    RESOLVED = Status.RESOLVED
-    IGNORED = Status.IGNORED
-    MUTED = Status.MUTED
-    FIRING = "firing"  # resolved, and still sent by releases from before the fix
-    ALL = "all"
-
-
-@dataclass(frozen=True, slots=True)
-class IssueFilter:
-    """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive.
-
-    `now_ms` is what the times of `query` are counted back from.
-    """
-
-    tab: Tab = Tab.ALL
-    release: str | None = None
-    environment: str | None = None
-    source: str | None = None
-    route: str | None = None
-    text: str | None = None  # contained in "type: message", ASCII letters in any case
-    since_ms: int | None = None
-    until_ms: int | None = None
-    query: Query = NO_QUERY
-    now_ms: int = 0
 
 
 class IssueRow(NamedTuple):
@@ -111,11 +76,13 @@ class Plan(NamedTuple):
     arms: Sequence[int]
     filters: list[str]
     bindings: dict[str, Any]
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 class IssueRows(NamedTuple):
     rows: list[IssueRow]
     next: PageKey | None  # give it back as `before`; None: this was the last page
+    is_complete: bool = True  # False: further issues may have events that the search is about
 
 
 _WALKS = {
@@ -146,21 +113,6 @@ _WALKS = {
 _FEW = "FROM json_each(:candidate_ids) AS few CROSS JOIN issues AS i"
 _FEW_ARM = "i.id = few.value AND i.project_id IN (SELECT value FROM json_each(:project_ids))"
 
-_BY_TAB = {
-    Tab.OPEN: "i.status IN ('unresolved', 'regressed')",
-    Tab.UNRESOLVED: "i.status = 'unresolved'",
-    Tab.REGRESSED: "i.status = 'regressed'",
-    Tab.RESOLVED: "i.status = 'resolved'",
-    Tab.IGNORED: "i.status = 'ignored'",
-    Tab.MUTED: "i.status = 'muted'",
-    Tab.FIRING: "i.is_firing = 1",
-}
-_BY_RELEASE = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.release = :release)"
-_BY_ENVIRONMENT = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND a.environment = :environment)"
-_BY_BOTH = (
-    "EXISTS (SELECT 1 FROM aggregates AS a"
-    " WHERE a.issue_id = i.id AND a.release = :release AND a.environment = :environment)"
-)
 _BY_SOURCE = "i.source = :source"
 _BY_ROUTE = "i.route = :route"
 _BY_TEXT = "i.error_type || ': ' || i.message LIKE :text ESCAPE '\\'"
@@ -228,7 +180,10 @@ def list_issues(
     before: PageKey | None = None,
     skip: int = 0,
 ) -> IssueRows:
-    """One page, highest sort value first. Continue with `before=page.next`; `skip` is for callers with an offset."""
+    """One page, highest sort value first. Continue with `before=page.next`; `skip` is for callers with an offset.
+
+    Values are those of an issue's whole life; `listing/read.py` has the lists within a scope.
+    """
     assert 0 < limit <= ROWS_MAX
     way = plan(db, project_ids, issue_filter, sort)
     found = keys(
@@ -243,19 +198,61 @@ def list_issues(
     )
     page = found[:limit]
     rows = {row.id: row for row in by_ids(db, [key.id for key in page])}
-    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None)
+    return IssueRows([rows[key.id] for key in page], page[-1] if len(found) > limit else None, way.is_complete)
 
 
 def plan(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort) -> Plan:
     """The list itself, walked once per project, or the few issues that an index finds."""
-    few = search.candidates(db, project_ids, _hints(issue_filter))
-    filters, bindings = _conditions(issue_filter, by_words=few is not None and few.by_words)
+    few, is_complete = _few(db, project_ids, issue_filter, sort)
+    filters, bindings = conditions(issue_filter, project_ids, by_words=few is not None and few.by_words)
     walk = _WALKS[sort]
     if few is None:
         return Plan(walk, project_ids, filters, bindings)
     select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
     bindings |= {"candidate_ids": ids_json(few.ids), "project_ids": ids_json(project_ids)}
-    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings)
+    return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings, is_complete)
+
+
+def matching_events(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> IssueFilter:
+    """The filter with the issues that its terms about single events find, so that lists made of it look for these once.
+
+    It is the same filter when it has no such terms.
+    """
+    query, scope = issue_filter.query, issue_filter.scope
+    if not query.names_events or issue_filter.found is not None:
+        return issue_filter
+    if scope is not None:
+        query = query.in_scope(scope.environment or None, scope.release or None)
+    found = resolve(db, project_ids, query, scope.window if scope else None, issue_filter.now_ms)
+    return replace(issue_filter, found=(tuple(found.issue_ids), found.is_complete))
+
+
+def conditions(
+    issue_filter: IssueFilter, project_ids: Sequence[int], *, by_words: bool = False
+) -> tuple[list[str], dict[str, Any]]:
+    """The fragments over `issues AS i` that apply, and every value they may name."""
+    chosen = [
+        (CONDITIONS.get(issue_filter.tab, ""), issue_filter.tab is not Tab.ALL),
+        (_BY_SOURCE, issue_filter.source is not None),
+        (_BY_ROUTE, issue_filter.route is not None),
+        (_BY_TEXT, bool(issue_filter.text)),
+        (_SINCE, issue_filter.since_ms is not None),
+        (_UNTIL, issue_filter.until_ms is not None),
+    ]
+    bindings = bindings_of(issue_filter) | {
+        "source": issue_filter.source,
+        "route": issue_filter.route,
+        "text": contains(issue_filter.text or ""),
+        "since_ms": issue_filter.since_ms,
+        "until_ms": issue_filter.until_ms,
+    }
+    asked = search.conditions(issue_filter.query, issue_filter.now_ms, by_words=by_words)
+    fragments = [fragment for fragment, applies in chosen if applies] + asked.fragments
+    bindings |= asked.bindings
+    if issue_filter.scope is not None:
+        scoped = in_scope(issue_filter.scope, project_ids)
+        fragments, bindings = fragments + scoped.fragments, bindings | scoped.bindings
+    return fragments, bindings
 
 
 def by_ids(db: Db, ids: Sequence[int]) -> list[IssueRow]:
@@ -294,45 +291,32 @@ def firing_count(db: Db, project_ids: Sequence[int]) -> int:
     return int(db.execute(_SELECT_FIRING_COUNT, {"project_ids": ids_json(project_ids)}).get or 0)
 
 
+def _few(
+    db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: Sort
+) -> tuple[search.Candidates | None, bool]:
+    """The issues that an index finds for the filter, if they are few or it is about single events; and whether those
+    are all of them."""
+    found = matching_events(db, project_ids, issue_filter).found
+    if found is not None:
+        return search.Candidates([*found[0]], by_words=False), found[1]
+    few = search.candidates(db, project_ids, _hints(issue_filter))
+    if few is not None:
+        return few, True
+    ids = few_of_tab(db, project_ids, issue_filter, search.CANDIDATES_MAX)
+    scope = issue_filter.scope
+    is_at_end = sort is Sort.LAST_SEEN and scope is not None and not scope.has_names  # of the walk itself
+    if ids is None and scope is not None and not is_at_end:
+        ids = few_in_scope(db, project_ids, scope, search.CANDIDATES_MAX)
+    return (None if ids is None else search.Candidates(ids, by_words=False)), True
+
+
 def _hints(issue_filter: IssueFilter) -> search.Hints:
     """The hints of the search, and of the plain filters where the search has none."""
     hints = search.hints(issue_filter.query)
-    return search.Hints(
-        hints.words,
-        hints.releases or ((issue_filter.release,) if issue_filter.release is not None else ()),
-        hints.environments or ((issue_filter.environment,) if issue_filter.environment is not None else ()),
-        hints.sources or ((issue_filter.source,) if issue_filter.source is not None else ()),
-        hints.levels,
-        hints.assignees,
-        hints.is_firing or issue_filter.tab is Tab.FIRING,
-        (issue_filter.route,) if issue_filter.route is not None else (),
+    return hints._replace(
+        sources=hints.sources or ((issue_filter.source,) if issue_filter.source is not None else ()),
+        routes=(issue_filter.route,) if issue_filter.route is not None else (),
     )
-
-
-def _conditions(issue_filter: IssueFilter, *, by_words: bool) -> tuple[list[str], dict[str, Any]]:
-    """The fragments that apply, and every value they may name."""
-    chosen = [
-        (_BY_TAB.get(issue_filter.tab, ""), issue_filter.tab is not Tab.ALL),
-        (_BY_BOTH, issue_filter.release is not None and issue_filter.environment is not None),
-        (_BY_RELEASE, issue_filter.release is not None and issue_filter.environment is None),
-        (_BY_ENVIRONMENT, issue_filter.environment is not None and issue_filter.release is None),
-        (_BY_SOURCE, issue_filter.source is not None),
-        (_BY_ROUTE, issue_filter.route is not None),
-        (_BY_TEXT, bool(issue_filter.text)),
-        (_SINCE, issue_filter.since_ms is not None),
-        (_UNTIL, issue_filter.until_ms is not None),
-    ]
-    bindings = {
-        "release": issue_filter.release,
-        "environment": issue_filter.environment,
-        "source": issue_filter.source,
-        "route": issue_filter.route,
-        "text": contains(issue_filter.text or ""),
-        "since_ms": issue_filter.since_ms,
-        "until_ms": issue_filter.until_ms,
-    }
-    asked = search.conditions(issue_filter.query, issue_filter.now_ms, by_words=by_words)
-    return [fragment for fragment, applies in chosen if applies] + asked.fragments, bindings | asked.bindings
 
 
 def contains(text: str) -> str:

@@ -26,6 +26,10 @@ _PURGE_STATUS_CHANGES = """
 DELETE FROM status_changes WHERE id IN (
     SELECT c.id FROM json_each(:ids) AS i JOIN status_changes AS c ON c.issue_id = i.value LIMIT :rows_max)
 """
+_PURGE_COMMENTS = """
+DELETE FROM issue_comments WHERE id IN (
+    SELECT c.id FROM json_each(:ids) AS i JOIN issue_comments AS c ON c.issue_id = i.value LIMIT :rows_max)
+"""
 _PURGE_ISSUE_USERS = """
 DELETE FROM issue_users WHERE (fingerprint_id, user_key) IN (
     SELECT u.fingerprint_id, u.user_key
@@ -114,6 +118,20 @@ DELETE FROM event_dims WHERE id IN (SELECT id FROM event_dims WHERE project_id =
 _PURGE_STATUS_COUNTS = "DELETE FROM status_counts WHERE project_id = :project_id"
 _PURGE_FIRING_COUNTS = "DELETE FROM firing_counts WHERE project_id = :project_id"
 
+_PURGE_UNDO_PARTS = """
+DELETE FROM undo_parts WHERE id IN (SELECT id FROM undo_parts WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_UNDO_PARTS = """
+DELETE FROM undo_parts WHERE id IN (
+    SELECT u.id
+      FROM projects AS p CROSS JOIN undo_parts AS u
+     WHERE u.project_id = p.id AND u.made_at_ms < :before_ms
+     LIMIT :rows_max)
+"""
+_PURGE_SAVED_VIEWS = """
+DELETE FROM saved_views WHERE id IN (SELECT id FROM saved_views WHERE project_id = :project_id LIMIT :rows_max)
+"""
+
 TABLES = (
     Table(
         name="events",
@@ -129,6 +147,13 @@ TABLES = (
         label="History of issues",
         is_missed=True,
         purge=(_PURGE_STATUS_CHANGES,),
+        purge_by=PurgeBy.ISSUE,
+    ),
+    Table(
+        name="issue_comments",
+        label="Comments",
+        is_missed=True,
+        purge=(_PURGE_COMMENTS,),
         purge_by=PurgeBy.ISSUE,
     ),
     Table(
@@ -186,7 +211,19 @@ TABLES = (
     ),
     Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
+    Table(name="issue_views", outlives_project="the newest of each person; ids of issues are not given again"),
+    Table(name="issue_view_marks", outlives_project="a time for each person"),
+    Table(
+        name="undo_parts",
+        label="What undoes changes of issues",
+        purge=(_PURGE_UNDO_PARTS,),
+        keep=Keep.UNDOS,
+        prune=_PRUNE_UNDO_PARTS,
+    ),
+    Table(name="saved_views", is_missed=True, purge=(_PURGE_SAVED_VIEWS,)),
     Table(name="settled"),
+    Table(name="event_blocks"),  # triggers take out deleted events and remove what is empty
+    Table(name="event_columns"),
     Table(name="deleted_issues", outlives_project="a counter, and the highest ids that are not given again"),
     Table(name="issues_to_delete", outlives_project="a list of ids; retention strikes off those that are gone"),
     Table(name="issue_deletions", outlives_project="who deleted what is known after the project is gone"),

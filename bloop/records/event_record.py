@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import orjson
@@ -114,6 +114,15 @@ class Traits(NamedTuple):
     app_version: str | None
 
 
+class Tagged(Protocol):
+    """An event, or a row of one, as far as its tags are concerned."""
+
+    @property
+    def metadata(self) -> str | None: ...
+    @property
+    def parts(self) -> Parts | None: ...
+
+
 class EventRecord(NamedTuple):
     """An event that was answered `accepted`, whole."""
 
@@ -131,10 +140,12 @@ class _Dims(msgspec.Struct, array_like=True, frozen=True, gc=False):
     route: str | None
 
 
-class _Search(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class SearchFields(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """What is searched of an event, as it is stored: names as numbers, ids as `stored_id` gives them."""
+
     level: str | int  # index of LEVELS
     http_status: int | None
-    request_id: Any  # text, bytes (see `_shorter`) or nothing: msgspec takes no union of text and bytes
+    request_id: Any  # text, bytes (see `stored_id`) or nothing: msgspec takes no union of text and bytes
     user_id_hash: Any
     device_id_hash: Any
     metadata_hashes: bytes = b""
@@ -142,7 +153,7 @@ class _Search(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 class _SearchStart(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """The first fields of `_Search`; reading passes over the others."""
+    """The first fields of `SearchFields`; reading passes over the others."""
 
     level: str | int
     http_status: int | None
@@ -161,12 +172,13 @@ class _Rest(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 DictionaryOf = Callable[[int], Dictionary | None]  # by its id; None when there is none
 
+_ZEROS, _ONE = bytes(METADATA_HASH_BYTES), b"\1".rjust(METADATA_HASH_BYTES, b"\0")
 _SEARCHED = frozenset({str, int, float, bool})  # types of metadata that `key=value` finds
 _xxh32 = xxhash.xxh32_digest
 _xxh3_128 = xxhash.xxh3_128_intdigest
 _pack = msgspec.msgpack.Encoder().encode
 _read_dims = msgspec.msgpack.Decoder(_Dims).decode
-_read_search = msgspec.msgpack.Decoder(_Search).decode
+_read_search = msgspec.msgpack.Decoder(SearchFields).decode
 _read_search_start = msgspec.msgpack.Decoder(_SearchStart).decode
 _read_rest = msgspec.msgpack.Decoder(_Rest).decode
 _algorithm_number = {name: number for number, name in enumerate(ALGORITHMS)}
@@ -307,14 +319,14 @@ def decode_body(body: bytes, dims: bytes, timestamp_ms: int, dictionary_of: Dict
         place.route,
         rest.screen,
         search.http_status,
-        _longer(search.request_id),
-        _longer(search.user_id_hash),
-        _longer(search.device_id_hash),
+        shown_id(search.request_id),
+        shown_id(search.user_id_hash),
+        shown_id(search.device_id_hash),
         place.release if rest.app_version == 0 else rest.app_version,
         rest.build_number,
         rest.metadata,
         _named(LEVELS, search.level),
-        _longer(search.event_id),
+        shown_id(search.event_id),
         rest.parts,
     )
 
@@ -364,7 +376,7 @@ def request_id_of(body: bytes) -> str | None:
     Raises:
         UnreadableRecord: as for `decode`.
     """
-    return _longer(_search_of(body).request_id)
+    return shown_id(search_of(body).request_id)
 
 
 def user_key_of(body: bytes) -> int:
@@ -373,8 +385,8 @@ def user_key_of(body: bytes) -> int:
     Raises:
         UnreadableRecord: as for `decode`.
     """
-    search = _search_of(body)
-    return user_key(_longer(search.user_id_hash), _longer(search.device_id_hash))
+    search = search_of(body)
+    return user_key(shown_id(search.user_id_hash), shown_id(search.device_id_hash))
 
 
 def encode_dims(release: str, environment: str, source: str, route: str | None) -> bytes:
@@ -422,6 +434,27 @@ def user_key(user_id_hash: str | None, device_id_hash: str | None) -> int:
     return _signed(digest >> 64) or 1
 
 
+def level_name(level: str | int) -> str:
+    """The level of `SearchFields`. Raises: UnreadableRecord."""
+    return _named(LEVELS, level)
+
+
+def tags_of(event: Tagged) -> dict[str, list[str]]:
+    """What `key=value` finds in an event: its tags and what stands at the top of its metadata, as text by key. Keys
+    whose values are neither text, number nor truth have none."""
+    found: dict[str, list[str]] = {}
+    for key, value in _pairs(event):
+        texts = found.setdefault(key, [])
+        values = value if type(value) is list else [value]
+        texts += [_line(key, element)[len(key) + 1 :] for element in values if type(element) in _SEARCHED]
+    return found
+
+
+def id_hash(value: str | bytes) -> bytes:
+    """The hash to search a stored id by (EVENT-RECORD-4), never only zeros."""
+    return _xxh32(value.encode() if isinstance(value, str) else value)[:METADATA_HASH_BYTES].replace(_ZEROS, _ONE)
+
+
 def metadata_hash(key: str, value: str) -> bytes:
     """The hash to search `key=value` by (EVENT-RECORD-4)."""
     return _xxh32(f"{key}={value}".encode())[:METADATA_HASH_BYTES]
@@ -433,14 +466,14 @@ def _encode_search(event: Event) -> bytes:
     values: tuple[object, ...] = (
         _level_number(level, level),
         event.http_status,
-        None if request_id is None else _shorter(request_id),
-        None if user_id is None else _shorter(user_id),
-        None if device_id is None else _shorter(device_id),
+        None if request_id is None else stored_id(request_id),
+        None if user_id is None else stored_id(user_id),
+        None if device_id is None else stored_id(device_id),
     )
     if event.metadata is not None or event.parts is not None:
         values = (*values, _metadata_hashes(event))
     if event_id is not None:
-        values = (*values, _shorter(event_id)) if len(values) > _HASHES_AT else (*values, b"", _shorter(event_id))
+        values = (*values, stored_id(event_id)) if len(values) > _HASHES_AT else (*values, b"", stored_id(event_id))
     return _pack(values)
 
 
@@ -471,7 +504,12 @@ def _search_at(body: bytes, codec: EventCodec) -> int:
     return CODEC.size + (TEXT_BYTES.size + len(identity_of(body)) if codec.flags & HAS_TEXT else 0)
 
 
-def _search_of(body: bytes) -> _Search:
+def search_of(body: bytes) -> SearchFields:
+    """What is searched of a row, without unpacking the rest.
+
+    Raises:
+        UnreadableRecord: as for `decode`.
+    """
     codec = read_codec(body)
     at = _search_at(body, codec)
     return _decoded(_read_search, body[at : at + codec.search_bytes])
@@ -479,19 +517,25 @@ def _search_of(body: bytes) -> _Search:
 
 def _metadata_hashes(event: Event) -> bytes:
     """Of tags, then of what stands at the top of the metadata: text, numbers and truth, also one by one in a list."""
-    pairs: list[tuple[str, Any]] = []
-    if event.parts is not None and event.parts.tags:
-        pairs += event.parts.tags.items()
-    if event.metadata is not None and event.metadata.startswith("{"):
-        pairs += _pairs_of(event.metadata)
     lines: list[str] = []
-    for key, value in pairs[:METADATA_HASHES_MAX]:
+    for key, value in _pairs(event):
         kind = type(value)
         if kind is list:
             lines += [_line(key, element) for element in value if type(element) in _SEARCHED][:METADATA_HASHES_MAX]
         elif kind in _SEARCHED:
             lines.append(_line(key, value) if kind is bool else f"{key}={value}")
+        if len(lines) >= METADATA_HASHES_MAX:  # an event with fewer hashes has no others
+            break
     return b"".join([_xxh32(line.encode())[:METADATA_HASH_BYTES] for line in lines[:METADATA_HASHES_MAX]])
+
+
+def _pairs(event: Tagged) -> list[tuple[str, Any]]:
+    pairs: list[tuple[str, Any]] = []
+    if event.parts is not None and event.parts.tags:
+        pairs += event.parts.tags.items()
+    if event.metadata is not None and event.metadata.startswith("{"):
+        pairs += _pairs_of(event.metadata)
+    return pairs
 
 
 def _pairs_of(metadata: str) -> Any:
@@ -505,8 +549,9 @@ def _line(key: str, value: object) -> str:
     return f"{key}={str(value).lower()}" if type(value) is bool else f"{key}={value}"
 
 
-def _shorter(text: str) -> str | bytes:
-    """The bytes that `text` spells in lower-case hex, as most hashes and ids are sent; else `text`."""
+def stored_id(text: str) -> str | bytes:
+    """An id as it is stored: the bytes that `text` spells in lower-case hex, as most hashes and ids are sent; else
+    `text`."""
     if len(text) < _HEX_CHARS_MIN or not text.isalnum():
         return text  # without the cost of an exception
     try:
@@ -516,7 +561,7 @@ def _shorter(text: str) -> str | bytes:
     return data if data.hex() == text else text
 
 
-def _longer(value: object) -> str | None:
+def shown_id(value: object) -> str | None:
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bytes):

@@ -7,10 +7,12 @@ from typing import NamedTuple
 
 import orjson
 
+from bloop.base.limits import OVERFLOW_NAME
 from bloop.db.engine import Db, ids_json
 
 RELEASES_MAX = 200
 RELEASES_COMPARED_MAX = 10_000  # to find the newest
+NEWEST_COMPARED = 50  # rows, to find the newest alone
 ENVIRONMENTS_MAX = 100
 SOURCES_MAX = 50
 ROWS_READ_MAX = 1000  # of a project's releases and environments, the newest, to list names
@@ -131,6 +133,14 @@ def first_seen_times(db: Db, project_id: int) -> list[tuple[str, int]]:
     bindings = {"project_id": project_id, "limit": RELEASES_COMPARED_MAX}
     names = list(dict.fromkeys(row[0] for row in db.execute(_SELECT_NEWEST_NAMES, bindings)))
     return sorted(_first_seen_of(db, [project_id], names).items(), key=lambda item: -item[1])
+
+
+def latest_release(db: Db, project_id: int) -> str:
+    """The release that was first seen last, anywhere; `""` when there is none with a name."""
+    rows = db.execute(_SELECT_NEWEST_NAMES, {"project_id": project_id, "limit": NEWEST_COMPARED})
+    names = [name for name in dict.fromkeys(row[0] for row in rows) if name and name != OVERFLOW_NAME]
+    times = _first_seen_of(db, [project_id], names)
+    return max(times, key=lambda name: (times[name], name), default="")
 
 
 def _newest(db: Db, project_ids: Sequence[int]) -> list[SeenRow]:

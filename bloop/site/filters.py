@@ -19,7 +19,7 @@ from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 
 TIME_MS_MAX = 253_402_300_799_999  # the last millisecond datetime can hold: 9999-12-31
 TITLE_CHARS_MAX = 300  # of a message used as a title
-ROW_CHARS_MAX = 140  # of a message in a list row
+ROW_CHARS_MAX = 120  # of a message in a list row
 
 # Bidirectional controls, invisible characters and terminal escapes, by the short name Unicode gives them. The joiners
 # U+200C and U+200D stay as they are: Persian words and emoji families need them.
@@ -81,10 +81,18 @@ def when(at_ms: int, now_ms: int) -> Markup:
     return Markup(text)  # noqa: S704
 
 
-def seen(at_ms: int, now_ms: int) -> Markup:
-    """Like `when`, for long lists: holds the exact time once; the stylesheet shows it on focus and hover."""
-    text = f'<time datetime="{iso(at_ms)[:10]} {iso(at_ms)[11:]}">{relative(at_ms, now_ms)}</time>'
-    return Markup(text)  # noqa: S704
+def span(at_ms: int, now_ms: int) -> str:
+    """How long ago, for narrow columns: `12 min`, `3 d`, `now` for less than a minute or a time to come."""
+    distance_ms = now_ms - at_ms
+    if distance_ms < MINUTE_MS:
+        return "now"
+    unit_ms, name = next((unit, name) for unit, below, name in _UNITS if distance_ms < below or name == "y")
+    return f"{distance_ms // unit_ms} {name}"
+
+
+def age(at_ms: int, now_ms: int) -> Markup:
+    """The same as a <time>, which holds the exact time once; a script shows it on hover."""
+    return Markup(f'<time datetime="{iso(at_ms)}">{span(at_ms, now_ms)}</time>')  # noqa: S704
 
 
 def number(value: int) -> str:
@@ -122,10 +130,12 @@ def percent(share: float) -> str:
 
 def visible(text: object) -> Markup:
     """Untrusted text, escaped, isolated, with hidden characters shown by name (FILTER-1, FILTER-2)."""
-    escaped = str(escape(text))
-    if _HIDDEN.search(escaped):
-        escaped = _HIDDEN.sub(_label, escaped)
-    return Markup(f"<bdi>{escaped}</bdi>")  # noqa: S704  (escaped two lines up)
+    return Markup(f"<bdi>{reveal(str(escape(text)))}</bdi>")  # noqa: S704
+
+
+def reveal(escaped: str) -> str:
+    """Text that is escaped already, with hidden characters shown by name (FILTER-2)."""
+    return _HIDDEN.sub(_label, escaped) if _HIDDEN.search(escaped) else escaped
 
 
 def headline(text: str) -> Markup:
@@ -172,6 +182,7 @@ def _utc(at_ms: int) -> datetime:
 
 
 FILTERS: dict[str, Callable[..., Any]] = {
+    "age": age,
     "compact": compact,
     "exact": exact,
     "file_size": file_size,
@@ -184,7 +195,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "pretty_json": pretty_json,
     "relative": relative,
     "row_title": row_title,
-    "seen": seen,
+    "span": span,
     "visible": visible,
     "when": when,
 }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from math import sin
-from typing import ClassVar, NamedTuple
+from typing import ClassVar
 
 import falcon
 
 from bloop.base.clock import DAY_MS, HOUR_MS
-from bloop.site.contexts import Badge, Page, Shell, TabLink
+from bloop.site.contexts import Badge, Page, PulseNumber, Shell, TabLink
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
 from bloop.site.params import text_params
@@ -25,15 +25,6 @@ BADGES = (
     Badge("good", "Healthy", ""),
     Badge("", "Muted until Monday", ""),
 )
-
-
-class PulseNumber(NamedTuple):
-    """A number of a pulse: `note` beside it, red when `is_bad`."""
-
-    label: str
-    value: str
-    note: str = ""
-    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,11 @@ _ROW_ID = re.compile(r"[0-9]{1,19}")
 
 # Greedy up to the last segment that is an action of the route, so `a/b/trend` is the trend of `a/b`.
 _REFERENCE_PATHS = (
-    re.compile(r"(/v1/errors/)(.+?)(/(?:occurrences|trend|history|resolve|ignore|mute|unresolve|assign))?", re.DOTALL),
+    re.compile(
+        r"(/v1/errors/)(.+?)"
+        r"(/(?:occurrences|trend|history|tags|comments(?:/[^/]+)?|resolve|ignore|mute|unresolve|assign))?",
+        re.DOTALL,
+    ),
     re.compile(r"(/v1/releases/)(.+)(/errors)", re.DOTALL),
 )
 

@@ -17,6 +17,7 @@ from bloop.site.scope import Window, custom_range
 
 BARS_MAX = 96
 SPARK_BARS = 24
+SPARK_TOP = 20
 TOP = 100  # grid lines from the ground to the peak
 MARKERS_MAX = 8
 NAMES_MAX = 3  # releases named at one marker; the rest is a number
@@ -117,13 +118,13 @@ def make_strip(
     named = _named(releases, from_ms, bucket_ms, len(series))
     last = len(series) - 1 if window.is_running else len(series)
     top = max(series) or 1
-    strokes = [_stroke(n, count, top) for n, count in enumerate(series)]
+    heights = [max(2, round(count / top * TOP)) if count else 0 for count in series]
     return Strip(
         from_ms=from_ms,
         bucket_ms=bucket_ms,
         counts=tuple(series),
-        path="".join(strokes[:last]),
-        running_path="".join(strokes[last:]),
+        path=_strokes(heights[:last], TOP),
+        running_path=_strokes([*[0] * last, *heights[last:]], TOP),
         markers=tuple(_marker(n, names, len(series)) for n, names in sorted(named.items())[-MARKERS_MAX:]),
         labels=tuple(_labels(window)),
         rows=tuple(
@@ -135,18 +136,26 @@ def make_strip(
 
 
 def spark_path(counts: Iterable[tuple[int, int]], window: Window) -> str:
-    """A row's counts as the `d` of one path on a grid of SPARK_BARS by 20, up to its own peak; `""` for none."""
+    """A row's counts as the `d` of one path on a grid of SPARK_BARS by SPARK_TOP, up to its own peak; `""` for none."""
     span_ms = window.to_ms - window.from_ms
     series = [0] * SPARK_BARS
     for at_ms, count in counts:
         if window.from_ms <= at_ms < window.to_ms:
             series[(at_ms - window.from_ms) * SPARK_BARS // span_ms] += count
     top = max(series) or 1
-    return "".join(f"M{n} 20V{min(19, round(20 - v / top * 20))}" for n, v in enumerate(series) if v)
+    return _strokes([max(1, round(count / top * SPARK_TOP)) if count else 0 for count in series], SPARK_TOP)
 
 
-def _stroke(number: int, count: int, top: int) -> str:
-    return f"M{number} {TOP}V{min(TOP - 2, round(TOP - count / top * TOP))}" if count else ""
+def _strokes(heights: Sequence[int], ground: int) -> str:
+    """A stroke up from the ground for each height that is not 0, as steps from one to the next: 7 bytes a bar."""
+    found: list[str] = []
+    place = height = 0
+    for number, new in enumerate(heights):
+        if new:
+            start = f"m{number - place} {height}" if found else f"M{number} {ground}"
+            found.append(f"{start}v-{new}")
+            place, height = number, new
+    return "".join(found)
 
 
 def _series(counts: Iterable[tuple[int, int]], window: Window, bucket_ms: int) -> list[int]:

@@ -1,4 +1,4 @@
-// The open list: selecting many issues, and what arrives while somebody looks at it.
+// The open list: selecting many issues, and what arrives while a person looks at it.
 //
 // Nothing moves under the reader. Rows that are there are brought up to date in place; new ones wait behind a bar that says
 // how many they are. live.js says when there is something to look at.
@@ -12,7 +12,8 @@ const bulk = document.querySelector("[data-bulk]");
 const ticks = () => [...bulk.querySelectorAll('input[name="issue"]')];
 
 function attachBulk() {
-  const all = bulk.querySelector(".bulk-all input");
+  const all = bulk.querySelector(".rows-all input");
+  const matching = bulk.querySelector('[name="all_matching"]');
   const count = bulk.querySelector("[data-bulk-count]");
   all.removeAttribute("name"); // from here on it ticks the rows, and those are what is sent
   let last = null;
@@ -21,12 +22,15 @@ function attachBulk() {
     const chosen = boxes.filter((box) => box.checked).length;
     all.checked = chosen > 0 && chosen === boxes.length;
     all.indeterminate = chosen > 0 && chosen < boxes.length;
-    count.textContent = chosen ? `${chosen} selected` : "";
+    if (matching && chosen < boxes.length) matching.checked = false;
+    count.textContent = chosen && !matching?.checked ? `${chosen} selected` : "";
   };
-  all.addEventListener("change", () => {
-    for (const box of ticks()) box.checked = all.checked;
+  const tickAll = (checked) => {
+    for (const box of ticks()) box.checked = checked;
     show();
-  });
+  };
+  all.addEventListener("change", () => tickAll(all.checked));
+  matching?.addEventListener("change", () => (matching.checked ? tickAll(true) : show()));
   // Shift takes everything between the last two.
   bulk.addEventListener("click", (event) => {
     if (event.target.name !== "issue") return;
@@ -40,6 +44,11 @@ function attachBulk() {
   addEventListener("pageshow", show); // a reload or the way back may have kept the ticks
   show();
 }
+
+// The exact time of a relative one, for who points at it.
+document.addEventListener("pointerover", ({ target }) => {
+  if (target.matches?.("time:not([title])")) target.title = new Date(target.dateTime).toUTCString();
+});
 
 // What arrives --------------------------------------------------------------------------------------------------------
 
@@ -80,11 +89,11 @@ async function look() {
   }
 }
 
-const rowsOf = (root) => [...root.querySelectorAll("[data-rows] > li")];
+const rowsOf = (root) => [...root.querySelectorAll("ol[data-rows] > li")];
 const idOf = (row) => row.querySelector('input[name="issue"]').value;
 
 function update() {
-  for (const part of [".stats", ".tabs", ".project-menu .menu-list"]) replacePart(part);
+  for (const part of [".pulse", ".page-head .tabs", ".project-list"]) replacePart(part);
   const now = new Map(rowsOf(fresh).map((row) => [idOf(row), row]));
   for (const row of rowsOf(document)) {
     const newer = now.get(idOf(row));
@@ -107,7 +116,7 @@ function renew(row, newer) {
   const [old, made] = [[...row.children], [...newer.children]];
   if (old.length !== made.length) return;
   old.forEach((element, index) => {
-    if (element.matches(".tick, .issue-main") || element.outerHTML === made[index].outerHTML) return;
+    if (element.matches(".tick, .main") || element.outerHTML === made[index].outerHTML) return;
     element.replaceWith(document.importNode(made[index], true));
   });
 }
@@ -129,7 +138,7 @@ function announce(count) {
 // The whole list as it is now; what was ticked stays so.
 function show() {
   const ticked = new Set([...document.querySelectorAll('input[name="issue"]:checked')].map((box) => box.value));
-  const [old, made] = [document.querySelector("[data-rows]"), fresh.querySelector("[data-rows]")];
+  const [old, made] = [document.querySelector("ol[data-rows]"), fresh.querySelector("ol[data-rows]")];
   if (!old || !made) {
     location.reload(); // from empty to not, or back
     return;

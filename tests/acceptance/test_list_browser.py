@@ -134,7 +134,7 @@ def test_a_search_survives_a_reload_and_the_back_button(visit: Visit, bloop: Blo
     box.fill("is:closed")
     box.press("Enter")
 
-    expect(page.locator("#search-problem")).to_contain_text("is: takes open, unresolved, regressed")
+    expect(page.locator("#search-problem")).to_contain_text("Try open, unresolved, regressed")
     expect(box).to_have_value("is:closed")
     page.locator(".search-help summary").click()
     expect(page.locator(".search-help dl")).to_contain_text("release:1.4.*")

@@ -19,7 +19,8 @@ from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryState, list_deliveries
 from bloop.alerts.rules.pages import href_of
 from bloop.alerts.rules.read import list_rules
-from bloop.alerts.rules.store import add_channel
+from bloop.alerts.saved_channels.read import list_saved_channels
+from bloop.alerts.saved_channels.store import attach_channel
 from bloop.db import connection
 from tests.browser.png import shrink
 from tests.browser.site import Filled, Site, session
@@ -74,11 +75,12 @@ def fill(seeder: Seeder) -> Filled:
 def _tell_somebody(db: apsw.Connection, now_ms: int) -> int:
     """The rule about payments; the two that every installation has get a channel, and one message has failed."""
     rules = {rule.name: rule.id for rule in list_rules(db)}
+    mail = next(row.id for row in list_saved_channels(db) if row.channel_type == "email")
     for name in ("New issues", "Regressions"):
-        add_channel(db, rules[name], "email", {"to": "oncall@shop.example"}, now_ms)
+        attach_channel(db, rules[name], None, mail, now_ms)
     failed = next(row for row in list_deliveries(db, state=DeliveryState.DISMISSED, limit=1))
     alert_log.retry(db, failed.id, now_ms)
-    deliveries.mark_failed(db, failed.id, error=failed.last_error or "", status=failed.last_status)
+    deliveries.mark_failed(db, failed.id, error=failed.last_error or "", status=failed.last_status, now_ms=now_ms)
     return rules["Payments are failing"]
 
 

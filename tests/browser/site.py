@@ -25,6 +25,7 @@ from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.store import RuleFields
+from bloop.alerts.saved_channels.store import attach_channel, create_channel
 from bloop.backup import store as backups
 from bloop.backup.create import create as create_backup
 from bloop.base import clock
@@ -229,13 +230,14 @@ def _rule(db: apsw.Connection, now_ms: int) -> str:
     fields = RuleFields(texts[1][:100], "threshold", config, True, texts[0], texts[2], texts[1][:32])
     rule_id = alert_rules.create_rule(db, fields, project_id=None, created_by="u1", now_ms=now_ms)
     shown = {"url": "https://example.com/x", "headers": {"X-Key": "1"}, "template": f"{texts[0]} {LONG_WORD}"}
-    channel_id = alert_rules.add_channel(db, rule_id, "webhook", shown, now_ms)
+    channel_id = create_channel(db, "webhook", shown, project_id=None, name=texts[0][:100], now_ms=now_ms)
+    attach_channel(db, rule_id, None, channel_id, now_ms)
     for text in (*texts, LONG_WORD):
         message = orjson.dumps({"text": text, "url": "https://errors.example.com/"}).decode()
         made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
         deliveries.add(db, made, rule_id, [DeliveryTarget(channel_id, "webhook", text)], now_ms)
         for row in deliveries_of(db, made):
-            deliveries.mark_failed(db, row.id, error=text, status=500)
+            deliveries.mark_failed(db, row.id, error=text, status=500, now_ms=now_ms)
     return f"/settings/alerts/{rule_id}"
 
 

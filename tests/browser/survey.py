@@ -9,7 +9,10 @@ from playwright.sync_api import Page
 
 AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"  # installed by `make test`, or npm ci in this folder
 TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
-BAD = ("serious", "critical")
+HTML_BYTES_MAX = 60_000
+REQUESTS_MAX = 12  # of a first visit
+REQUESTS_AGAIN_MAX = 3  # with the assets in the browser's cache: the page, a picture, a stream
+SHIFT_MAX = 0.02  # cumulative layout shift (web.dev/articles/cls)
 WIDTHS = (320, 768)
 WIDE = {"width": 1280, "height": 900}
 NORMAL, TWICE = {"standard": 16, "fixed": 13}, {"standard": 32, "fixed": 26}
@@ -20,6 +23,15 @@ _RUN = """async ([within, tags, rules]) => {
     return found.violations.map(({ id, impact, nodes }) =>
         [impact, `${id}: ${nodes.map((node) => `${node.html.slice(0, 160)} ${node.failureSummary}`).join("; ")}`]);
 }"""
+_SHIFT = """
+new Promise((resolve) => {
+    let shift = 0;
+    new PerformanceObserver((list) => {
+        for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+    }).observe({ type: "layout-shift", buffered: true });
+    document.fonts.ready.then(() => requestAnimationFrame(() => setTimeout(() => resolve(shift))));
+})
+"""
 _OPEN = "document.querySelectorAll('main details').forEach((element) => { element.open = true })"
 _OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 # Controls and headings whose text is larger than they are. Text that may end in an ellipsis is not among them.
@@ -50,11 +62,12 @@ _FOREIGN = """
 class Findings:
     """What is wrong with one page; all empty when nothing is."""
 
-    serious: list[str]  # by axe
+    violations: list[str]  # by axe, of any impact
     wider_than: list[int]  # of WIDTHS
     cut_off: list[str]  # at twice the text size
     talkative: list[str]  # what would be read out in full at every change
     foreign: list[str]
+    heavy: list[str]  # HTML, requests or layout shifts beyond what a page may cost
 
 
 def foreign(page: Page) -> list[str]:
@@ -68,25 +81,45 @@ def unfold(page: Page) -> None:
 
 
 def violations(page: Page, rules: list[str] | None = None, within: str = "html") -> list[str]:
-    """What axe calls serious or critical."""
+    """What axe finds, of any impact."""
     if not page.evaluate("typeof window.axe === 'object'"):
         page.evaluate(AXE.read_text(encoding="utf-8"))
-    return [text for impact, text in page.evaluate(_RUN, [within, TAGS, rules]) if impact in BAD]
+    return [f"{impact}: {text}" for impact, text in page.evaluate(_RUN, [within, TAGS, rules])]
 
 
 def look_at(page: Page, url: str) -> Findings:
     """The page at `url` with everything on it unfolded: light, dark, narrow, in large text."""
     page.set_viewport_size(WIDE)  # type: ignore[arg-type]
     page.emulate_media(color_scheme="light", reduced_motion="reduce")  # no colours on their way
-    page.goto(url)
+    heavy = _cost(page, url)
     talkative = page.evaluate(_TALKATIVE)
     unfold(page)
     strange = foreign(page)
-    serious = violations(page)
+    found = violations(page)
     page.emulate_media(color_scheme="dark")
-    serious += [f"dark: {text}" for text in violations(page, ["color-contrast"])]  # the rest looks the same in the dark
+    found += [f"dark: {text}" for text in violations(page, ["color-contrast"])]  # the rest looks the same in the dark
     cut_off = _in_large_text(page)
-    return Findings(serious, [width for width in WIDTHS if _is_wider(page, width)], cut_off, talkative, strange)
+    return Findings(found, [width for width in WIDTHS if _is_wider(page, width)], cut_off, talkative, strange, heavy)
+
+
+def _cost(page: Page, url: str) -> list[str]:
+    """What a visit costs more than it may."""
+    requested: list[str] = []
+    page.on("request", lambda request: requested.append(request.url))
+    answer = page.goto(url)
+    assert answer is not None
+    page.wait_for_load_state()
+    shift, size = page.evaluate(_SHIFT), len(answer.body())
+    first = len(requested)
+    return [
+        text
+        for text, is_over in (
+            (f"{size:,} bytes of HTML", size > HTML_BYTES_MAX),
+            (f"{first} requests: {requested}", first > REQUESTS_MAX),
+            (f"layout shift {shift:.3f}", shift > SHIFT_MAX),
+        )
+        if is_over
+    ]
 
 
 def _is_wider(page: Page, width: int) -> bool:

@@ -22,7 +22,8 @@ COUNTS = {kind: 1000 if kind is Kind.HALF_HEADS else 50 for kind in Kind}
 @click.command()
 @click.option("--seconds", type=click.IntRange(1, 600), default=60, help="of each attack")
 @click.option("--only", type=click.Choice([kind.name for kind in Kind]), default=None)
-def main(seconds: int, only: str | None) -> None:
+@click.option("--connections", type=click.IntRange(1, 5000), default=None, help="of each attack; 50, half heads 1,000")
+def main(seconds: int, only: str | None, connections: int | None) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard if hard < 8192 else max(soft, 8192), hard))
     with tempfile.TemporaryDirectory() as folder:
@@ -36,11 +37,11 @@ def main(seconds: int, only: str | None) -> None:
             for kind in [Kind[only]] if only else list(Kind):
                 before = measure(requests, min(seconds, 10))
                 plan = plan_of(kind, long_answer(server))
-                with attacking(plan, COUNTS[kind], connector(server.port)) as attack:
+                with attacking(plan, connections or COUNTS[kind], connector(server.port)) as attack:
                     measure(requests, SETTLE_S)
                     during = measure(requests, seconds)
                 for name in requests:
-                    click.echo(f"| {kind} | {COUNTS[kind]} | {name} | {before[name]} | {during[name]} |")
+                    click.echo(f"| {kind} | {connections or COUNTS[kind]} | {name} | {before[name]} | {during[name]} |")
                 click.echo(f"worst p99: {worst_ratio(before, during):.1f} times; {attack.opened} connections", err=True)
         finally:
             server.remove_traces()

@@ -15,7 +15,7 @@ from tests.hostile.latency import FAILED_MS, Request
 def long_answer(server: BloopServer) -> str:
     """The path of the stylesheet, 32 KB, which needs no credential."""
     page = server.request("GET", "/auth/login").body.decode()
-    return re.findall(r'href="(/assets/app[^"]*css)"', page)[0]
+    return re.findall(r'href="(/assets/kit[^"]*css)"', page)[0]
 
 
 def ordinary_requests(server: BloopServer) -> dict[str, Request]:

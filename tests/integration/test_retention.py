@@ -67,7 +67,8 @@ def many_events(seed: Seed, count: int = EVENTS) -> None:
         {"count": count, "now": now, "first": issues[0], "step": 20 * DAY_MS // count},
     )
     seed.db.execute(
-        "INSERT INTO events_by_fingerprint SELECT fingerprint_id, timestamp_ms, id FROM events ORDER BY 1, 2, 3"
+        "INSERT INTO events_by_fingerprint (fingerprint_id, timestamp_ms, event_id)"
+        " SELECT fingerprint_id, timestamp_ms, id FROM events ORDER BY 1, 2, 3"
     )
     settle(seed)
 

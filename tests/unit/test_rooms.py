@@ -40,6 +40,7 @@ SPINE: dict[str, set[str]] = {
 FEATURES = {
     "accounts",
     "alerts",
+    "artifacts",
     "backup",
     "health",
     "issues",

@@ -6,6 +6,8 @@ ASK-1  A GET, and a POST without `confirm`, only shows what would go and how man
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import falcon
 
 from bloop.base.errors import InvalidParameter
@@ -13,11 +15,13 @@ from bloop.issues.contexts import DeletePage
 from bloop.issues.deletion.actions import delete_matching, delete_named
 from bloop.issues.deletion.model import COUNTED_MAX
 from bloop.issues.deletion.read import count_events, matching_ids
-from bloop.issues.listing.notice import leave_deleted_notice
+from bloop.issues.listing.page_read import filter_of
 from bloop.issues.listing.state import IssueView
+from bloop.issues.listing.words import time_range
 from bloop.issues.read import find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
-from bloop.issues.status.bulk import form_of, last_value, references_of, view_of
+from bloop.issues.status.flash import DELETED, DELETING, Flash, leave_flash
+from bloop.issues.status.references import form_of, last_value, ticked_in, view_of
 from bloop.projects.read import visible_projects
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
@@ -38,7 +42,7 @@ class DeleteForms:
         """The ticked rows, `issue` once per row or `all` with those in `shown`; or, with `matching`, the whole list."""
         form = form_of(req)
         view = view_of(last_value(form, "back"))
-        references = [] if "matching" in form else _ticked(form)
+        references = [] if "matching" in form else ticked_in(form)
         if not references and "matching" not in form:
             raise InvalidParameter("issue", "must be ticked at least once")
         if "confirm" not in form:
@@ -47,18 +51,21 @@ class DeleteForms:
         principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
         if references:
             named = delete_named(self._deps, principal, references, project=None, actor=actor)
-            leave_deleted_notice(resp, named.deleted.issues, is_waiting=named.is_waiting)
+            _leave_flash(resp, named.deleted.issues, is_waiting=named.is_waiting)
         else:
+            with self._deps.database.reader() as db:
+                project_ids = visible_projects(db, principal, view.project)
+                issue_filter = filter_of(db, project_ids, view, principal.user_id, now_ms)
             result = delete_matching(
                 self._deps,
                 principal,
-                view.issue_filter(now_ms),
+                issue_filter,
                 view.query_string or "tab=open",
                 project=view.project or None,
                 actor=actor,
             )
-            leave_deleted_notice(resp, result.deleted.issues, is_waiting=result.is_waiting)
-        resp.status, resp.location = falcon.HTTP_303, IssueView(project=view.project, tab=view.tab).href
+            _leave_flash(resp, result.deleted.issues, is_waiting=result.is_waiting)
+        resp.status, resp.location = falcon.HTTP_303, view.without_filters().href
 
     def on_post_issue(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
         """Delete one issue; its page has asked."""
@@ -69,7 +76,7 @@ class DeleteForms:
         deletion = delete_named(
             self._deps, principal, [issue.short_id], project=issue.project_slug, actor=self._actors.of(req)
         )
-        leave_deleted_notice(resp, deletion.deleted.issues, is_waiting=False)
+        leave_flash(resp, Flash(DELETED, deletion.deleted.issues, short_id=issue.short_id))
         resp.status, resp.location = falcon.HTTP_303, IssueView(project=issue.project_slug).href
 
     def _ask(self, req: falcon.Request, resp: falcon.Response, view: IssueView, references: list[str]) -> None:
@@ -79,7 +86,8 @@ class DeleteForms:
             count, events = len(references), None
             if not references:
                 project_ids = visible_projects(db, principal, view.project)
-                ids = matching_ids(db, project_ids, view.issue_filter(now_ms), rows_max=COUNTED_MAX + 1)
+                issue_filter = filter_of(db, project_ids, view, principal.user_id, now_ms)
+                ids = matching_ids(db, project_ids, issue_filter, rows_max=COUNTED_MAX + 1)
                 count = len(ids)
                 events = count_events(db, ids) if count <= COUNTED_MAX else None
         page = DeletePage(
@@ -88,7 +96,7 @@ class DeleteForms:
             count=min(count, COUNTED_MAX),
             is_more=count > COUNTED_MAX,
             events=events,
-            filters=tuple(view.filters.items()),
+            filters=tuple(_filters(view)),
             tab=view.shown_tab.value if view.shown_tab else "",
             query=view.query_string,
             back_href=view.href,
@@ -96,6 +104,12 @@ class DeleteForms:
         send_page(self._deps, req, resp, page)
 
 
-def _ticked(form: dict[str, list[str]]) -> list[str]:
-    ticked = last_value(form, "shown").split() if "all" in form else form.get("issue", [])
-    return references_of(ticked) if ticked else []
+def _filters(view: IssueView) -> Iterator[tuple[str, str]]:
+    """What narrows the list besides its tab."""
+    yield from view.filters.items()
+    yield from ((name, value) for name, value in (("environment", view.env), ("release", view.release)) if value)
+    yield "events in", time_range(view)
+
+
+def _leave_flash(resp: falcon.Response, count: int, *, is_waiting: bool) -> None:
+    leave_flash(resp, Flash(DELETING if is_waiting else DELETED, count))

@@ -18,16 +18,18 @@ from bloop.base.clock import DAY_MS
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db
 from bloop.issues import aggregates
-from bloop.issues import read as issues
 from bloop.issues.aggregates import AggregateRow
+from bloop.issues.comments import read as comments
+from bloop.issues.comments.api import comment_json
+from bloop.issues.comments.read import CommentRow
 from bloop.issues.counts import read as counts
 from bloop.issues.counts.read import HourCount
-from bloop.issues.detail import pages as issue_detail
 from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
-from bloop.issues.listing.state import PAGE_ROWS, IssueView
+from bloop.issues.listing.page_read import find_page
+from bloop.issues.listing.state import IssueView
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status import read as status
 from bloop.issues.status.read import StatusChangeRow
@@ -40,6 +42,8 @@ from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
+COMMENTS_MAX = 50  # the newest
+TREND_DAYS = 30
 MARKDOWN = "text/markdown; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 
@@ -55,6 +59,7 @@ class IssueDocumentData(NamedTuple):
     aggregates: list[AggregateRow]
     changes: list[StatusChangeRow]
     hours: list[HourCount]
+    comments: list[CommentRow]
 
 
 def choose_event(newest: Sequence[EventRow]) -> tuple[EventRow | None, str]:
@@ -94,7 +99,9 @@ class IssueDocument:
     def _markdown(self, resp: falcon.Response, data: IssueDocumentData) -> None:
         url = _url(self._deps, data.issue)
         resp.content_type = MARKDOWN
-        resp.text = issue_markdown(data.issue, data.event, data.chosen, data.aggregates, data.changes, url)
+        resp.text = issue_markdown(
+            data.issue, data.event, data.chosen, data.aggregates, data.changes, url, data.comments
+        )
 
     def _json(self, resp: falcon.Response, data: IssueDocumentData) -> None:
         body = {
@@ -105,11 +112,12 @@ class IssueDocument:
             "aggregates": [*map(show.aggregate, data.aggregates)],
             "trend": [*map(show.hour, data.hours)],
             "history": [*map(show.change, data.changes)],
+            "comments": [*map(comment_json, data.comments)],
         }
         answer_json(resp, body)
 
     def _find(self, req: falcon.Request, ref: str, event_id: int | None) -> IssueDocumentData:
-        since_ms = self._deps.now_ms() - issue_detail.MONTH_DAYS * DAY_MS
+        since_ms = self._deps.now_ms() - TREND_DAYS * DAY_MS
         with self._deps.database.reader() as db:
             issue = find_issue(db, principal_of(req), ref)
             event, chosen = _event(db, issue, event_id)
@@ -120,6 +128,7 @@ class IssueDocument:
                 aggregates.of_issues(db, [issue.id]),
                 status.history(db, [issue.id]),
                 counts.issue_trend(db, [issue.id], since_ms),
+                comments.list_comments(db, [issue.id], limit=COMMENTS_MAX),
             )
 
 
@@ -141,12 +150,10 @@ class ListDocument:
 
     def _find(self, req: falcon.Request, kind: str) -> tuple[list[IssueRow], str]:
         view = IssueView.from_params(text_params(req))
-        issue_filter = view.issue_filter(self._deps.now_ms())
+        principal = principal_of(req)
         with self._deps.database.reader() as db:
-            project_ids = visible_projects(db, principal_of(req), view.project)
-            page = issues.list_issues(
-                db, project_ids, issue_filter, sort=view.sort, limit=PAGE_ROWS, before=view.before
-            )
+            project_ids = visible_projects(db, principal, view.project)
+            page = find_page(db, project_ids, view, principal.user_id, self._deps.now_ms())
         if page.next is None:
             return page.rows, ""
         query = urlencode(view.at(page.next).params())

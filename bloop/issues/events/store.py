@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from bloop.db.engine import Db, ids_json
+from bloop.issues.fingerprints.store import Owner
 from bloop.records.event_record import split_dims, user_key_of, with_dims
 
-_KEY = itemgetter(0, 1, 2)
 _FINGERPRINT = itemgetter(0)
 
 DIMS_MAX = 20_000  # rows of event_dims: 2 MB here and on the disk
 
 # Positional, in column order: the statement runs once per event, and named bindings cost twice as much to bind.
-_SELECT_NEWEST = "SELECT coalesce(max(id), 0) FROM events"
+# Ids up to `settled` are never given again, even if the newest events are deleted: the index relies on that.
+_SELECT_NEWEST = "SELECT max((SELECT coalesce(max(id), 0) FROM events), (SELECT event_id FROM settled))"
 _INSERT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_KEY = "INSERT INTO events_by_fingerprint VALUES (?, ?, ?)"
+_INSERT_KEY = "INSERT INTO events_by_fingerprint VALUES (?, ?, ?, ?, ?, ?)"
 _DELETE = "DELETE FROM events WHERE id IN (SELECT value FROM json_each(:ids))"
 
 _SELECT_DIMS = "SELECT id FROM event_dims WHERE project_id = ? AND dims = ?"
@@ -32,7 +33,7 @@ SELECT e.id, e.fingerprint_id, e.timestamp_ms, e.received_at_ms, d.dims, e.body
  ORDER BY e.id
 """
 
-_MARK_SETTLED = "UPDATE settled SET event_id = (SELECT coalesce(max(id), 0) FROM events)"
+_MARK_SETTLED = "UPDATE settled SET event_id = max(event_id, (SELECT coalesce(max(id), 0) FROM events))"
 
 
 class IncomingEvent(NamedTuple):
@@ -102,9 +103,14 @@ def append(
     return list(zip(fingerprint_ids, timestamps, event_ids, received, users, dims, strict=True))
 
 
-def add_keys(db: Db, events: Iterable[Uncounted]) -> None:
+def add_keys(db: Db, dims_ids: DimsIds, owners: Mapping[int, Owner], events: Iterable[Uncounted]) -> None:
     """Put settled events where pages find them. By fingerprint, as the table is: neighbours share its pages."""
-    db.executemany(_INSERT_KEY, map(_KEY, sorted(events, key=_FINGERPRINT)))
+    id_of = dims_ids.known.get
+    rows = [
+        (owner_id, at_ms, event_id, received_ms - at_ms, id_of((owners[owner_id][1], dims), 0), user_key)
+        for owner_id, at_ms, event_id, received_ms, user_key, dims in sorted(events, key=_FINGERPRINT)
+    ]
+    db.executemany(_INSERT_KEY, rows)
 
 
 def delete(db: Db, event_ids: Sequence[int]) -> None:

@@ -54,6 +54,8 @@ class Errors:
                 db, project_ids, aggregate_filter, sort=sort, limit=start.limit, before=start.before, skip=start.skip
             )
         self._pager.finish(req, resp, what, start, page.next)
+        if not page.is_complete:
+            resp.set_header("Search-Complete", "false")
         resp.content_type = falcon.MEDIA_JSON
         resp.data = orjson.dumps([show.aggregate(row) for row in page.rows])
 

@@ -4,76 +4,75 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from bloop.base.outcomes import Outcome
+from bloop.base.clock import DAY_MS
 from bloop.db.walk import PageKey
-from bloop.issues import read as issues
 from bloop.issues.contexts import (
     NEW_MS,
     Chip,
-    Empty,
-    FilterSelect,
+    EmptyState,
     IssueLine,
     IssueListPage,
-    ListStats,
     Setup,
+    SortLink,
+    WiderScope,
     actions_of,
     more_actions_of,
 )
-from bloop.issues.counts.read import HourCount
+from bloop.issues.counts.scope import CountScope
+from bloop.issues.counts.scoped import Series
+from bloop.issues.counts.users import UserCount
 from bloop.issues.culprit import where_of
 from bloop.issues.deletion.model import DeletionProgress
 from bloop.issues.limits.model import describe_users
-from bloop.issues.listing.state import SORT_LABELS, TAB_LABELS, TABS, IssueView
-from bloop.issues.read import Tab
-from bloop.issues.status.model import OPEN
-from bloop.site import charts
-from bloop.site.contexts import Notice, Option, Shell, TabLink
+from bloop.issues.listing import numbers, words
+from bloop.issues.listing.model import Sort, Tab
+from bloop.issues.listing.pulse import Pulse
+from bloop.issues.listing.ranked import DAMPING
+from bloop.issues.listing.read import ListPage
+from bloop.issues.listing.state import MORE_TABS, SORT_LABELS, TABS, IssueView
+from bloop.issues.listing.tabs import TabCount
+from bloop.issues.read import IssueRow
+from bloop.site.contexts import Notice, Shell, TabLink
 from bloop.site.links import issue_href
+from bloop.site.scope import PageScope
+from bloop.site.strip import make_strip, spark_path
 
-TREND_HOURS = 72
-OPTIONS_MAX = 40  # of one select; older releases are found by typing them into the URL or from an issue's page
-FILTER_LABELS = {
-    "q": "Search",
-    "environment": "Environment",
-    "release": "Release",
-    "source": "Source",
-    "route": "Route",
-}
-# What an event can be lost to that the operator can do something about; wrong keys and bad bodies are the client's.
-LOSSES = (Outcome.RING_FULL, Outcome.RATE_LIMITED, Outcome.DEAD_LETTER, Outcome.INTERRUPTED)
+WHERE_CHARS_MAX = 80
+COLORS = 5  # of the dots that tell projects apart
+FILTER_LABELS = {"q": "Search", "source": "Source", "route": "Route"}
 _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
 
 
-class RingUse(Protocol):
-    """The part of the ring's state that the page shows."""
+class RowFacts(NamedTuple):
+    """What the rows of a page show of their scope, by issue id."""
 
-    @property
-    def fill(self) -> float: ...
+    series: Mapping[int, Series]
+    users: Mapping[int, UserCount]
+    last_seen: Mapping[int, int]
+    environments: Mapping[int, Sequence[str]]
+    trends: Mapping[int, int]  # thousandths; empty unless the list is in that order
+    unseen: Collection[int]
 
 
-class FilterOptions(NamedTuple):
-    """The values of each filter, best first."""
-
-    environments: Sequence[str]
-    releases: Sequence[str]
-    sources: Sequence[str]
-    routes: Sequence[str]
+NO_FACTS = RowFacts({}, {}, {}, {}, {}, ())
 
 
 class ListRows(NamedTuple):
-    """The rows of one page of the list."""
+    """What one page of the list is made of."""
 
-    page: issues.IssueRows
-    sparks: Mapping[int, Sequence[HourCount]]
-    status_counts: Mapping[str, int]
-    trend: Sequence[HourCount]
-    options: FilterOptions
-    before: PageKey | None  # where the page above this one begins; None: at the top
+    page: ListPage
+    facts: RowFacts
+    scope: CountScope
+    counts: Mapping[Tab, TabCount]
+    total: TabCount  # of the list itself
+    new_in: str  # the release that the tab NEW is about; "": no such tab
+    has_me: bool  # somebody to whom issues can be assigned
+    pulse: Pulse
+    ever: bool  # an event has arrived at some time
+    wider: Sequence[tuple[IssueView, TabCount]]  # other lists, where this one is empty
     signal_id: int = 0
-    releases: Sequence[tuple[str, int]] = ()  # first seen within TREND_HOURS
-    firing_count: int = 0
     deleting: DeletionProgress = DeletionProgress(0, 0)
 
 
@@ -93,58 +92,42 @@ def page(
     shell: Shell,
     view: IssueView,
     rows: ListRows,
-    stats: ListStats,
     setup: Setup | None,
     now_ms: int,
     messages: ListMessages = NO_MESSAGES,
 ) -> IssueListPage:
-    """The whole context of `/`. `setup` is shown when nothing has ever arrived."""
-    empty = None if rows.page.rows else _why_empty(view, rows, messages.problem)
+    """The whole context of `/`. `setup` is shown when nothing has ever arrived; None: there is no project."""
+    shown = rows.page.rows
+    start = rows.page.start if rows.page.start is not None else view.before.above if view.before else 0
+    is_setup = setup is not None and not rows.ever and not messages.problem
+    has_more = rows.page.next is not None or start > 0
     return IssueListPage(
         shell=shell,
         now_ms=now_ms,
         view=view,
-        tabs=tuple(_tab(view, tab, rows) for tab in TABS),
-        choices=tuple(_choices(view, rows.options)),
-        chips=tuple(Chip(FILTER_LABELS[n], v, view.without(n).href) for n, v in view.filters.items()),
-        sorts=tuple(Option(sort, label, sort == view.sort) for sort, label in SORT_LABELS.items()),
-        stats=stats,
-        trend=charts.marked(charts.hourly(rows.trend, now_ms, hours=TREND_HOURS), rows.releases),
+        tabs=tuple(_tab(view, tab, rows) for tab in TABS if _has_tab(tab, view, rows)),
+        more_tabs=tuple(_tab(view, tab, rows) for tab in MORE_TABS),
+        chips=tuple(Chip(FILTER_LABELS[n], v, view.without(n).href) for n, v in view.filters.items() if n != "q"),
+        sorts={sort.value: _sort_link(view, sort) for sort in Sort},
+        numbers=numbers.of_pulse(rows.pulse, rows.scope),
+        strip=make_strip(rows.pulse.series.counts, rows.pulse.series.window, rows.pulse.releases),
         problem=messages.problem,
         notice=messages.notice,
         actions=actions_of(_is_open(view)),
         more_actions=more_actions_of(_is_open(view)),
         signal_id=rows.signal_id,
-        rows=tuple(_row(issue, rows.sparks.get(issue.id, ()), now_ms, messages) for issue in rows.page.rows),
-        empty=empty,
-        setup=setup if empty is Empty.NEVER else None,
+        rows=tuple(_row(issue, view, rows, shell, now_ms, messages) for issue in shown),
+        place=words.place(start, len(shown), rows.total) if shown else "",
+        matching=words.count(rows.total) if has_more and shown else "",
+        limits=words.limits(rows.page),
+        empty=None if shown else _why_empty(view, rows, setup, messages.problem),
+        setup=setup if is_setup else None,
         deleting=rows.deleting.waiting + rows.deleting.purging,
         deleting_is_more=rows.deleting.is_more,
-        delete_href=f"/issues/delete?{view.at(None).query_string}" if rows.page.rows else "",
-        older_href=view.at(rows.page.next).href if rows.page.next else "",
-        newer_href=view.at(rows.before).href if view.before else "",
+        delete_href=f"/issues/delete?{view.at(None).query_string}" if shown else "",
+        older_href=view.at(rows.page.next, start + len(shown)).href if rows.page.next else "",
+        newer_href=_newer(view, rows.page.above, start, len(shown)),
     )
-
-
-def stats(status_counts: Mapping[str, int], outcomes: Mapping[Outcome, int], ring: RingUse | None) -> ListStats:
-    """The numbers on top. `outcomes` are those of the last 24 hours."""
-    return ListStats(
-        issues=sum(status_counts.values()),
-        unresolved=sum(status_counts.get(status, 0) for status in OPEN),
-        events_24h=outcomes.get(Outcome.STORED, 0),
-        ring_fill=ring.fill if ring else None,
-        dropped_24h=sum(outcomes.get(outcome, 0) for outcome in LOSSES),
-    )
-
-
-def place_of(issue: issues.IssueRow, sort: issues.Sort) -> PageKey:
-    """Where an issue stands in the list ordered by `sort`."""
-    value = {
-        issues.Sort.LAST_SEEN: issue.last_seen_ms,
-        issues.Sort.FIRST_SEEN: issue.first_seen_ms,
-        issues.Sort.EVENTS: issue.event_count,
-    }[sort]
-    return PageKey(value, issue.status, issue.id)
 
 
 def is_reference(text: str) -> bool:
@@ -152,63 +135,97 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None
 
 
+def _newer(view: IssueView, above: PageKey | None, start: int, page_rows: int) -> str:
+    if view.before is None:
+        return ""
+    return view.at(above, max(0, start - page_rows)).href
+
+
 def _is_open(view: IssueView) -> bool | None:
     """Whether the rows of this list are open, as far as the tab says."""
     tab = view.shown_tab
-    return None if tab in (None, Tab.ALL) else tab in (Tab.OPEN, Tab.UNRESOLVED, Tab.REGRESSED)
+    if tab in (None, Tab.ALL, Tab.NEW):
+        return None
+    return tab in (Tab.OPEN, Tab.MINE, Tab.UNRESOLVED, Tab.REGRESSED)
 
 
-def _why_empty(view: IssueView, rows: ListRows, problem: str) -> Empty:
-    if problem:
-        return Empty.UNREADABLE
-    if not any(rows.status_counts.values()):
-        return Empty.NEVER
-    if view.filters or view.before:
-        return Empty.FILTERED
-    return Empty.CAUGHT_UP if view.tab is Tab.OPEN else Empty.TAB
+def _has_tab(tab: Tab, view: IssueView, rows: ListRows) -> bool:
+    """Two tabs need something: a visitor with an account, and a project with a release."""
+    if tab is Tab.MINE:
+        return rows.has_me
+    return tab is not Tab.NEW or bool(rows.new_in) or view.tab is Tab.NEW
 
 
 def _tab(view: IssueView, tab: Tab, rows: ListRows) -> TabLink:
-    counts = rows.status_counts
-    statuses = {Tab.OPEN: OPEN, Tab.ALL: tuple(counts)}.get(tab, (tab.value,))
-    count = rows.firing_count if tab is Tab.FIRING else sum(counts.get(status, 0) for status in statuses)
-    label = TAB_LABELS.get(tab, tab.value.capitalize())
-    return TabLink(label, view.on_tab(tab).href, None if view.filters else count, tab is view.shown_tab)
+    count = rows.counts.get(tab)
+    return TabLink(
+        label=words.tab(tab, rows.new_in),
+        href=view.on_tab(tab).href,
+        count=None if count is None else count.number,
+        current=tab is view.shown_tab,
+        is_more=count is not None and count.is_more,
+    )
 
 
-def _choices(view: IssueView, offered: FilterOptions) -> list[FilterSelect]:
-    found = []
-    for name, values in zip(("environment", "release", "source", "route"), offered, strict=True):
-        chosen = getattr(view, name)
-        shown = list(values[:OPTIONS_MAX])
-        if chosen and chosen not in shown:
-            shown.insert(0, chosen)
-        label = FILTER_LABELS[name]
-        options = (Option("", label, not chosen), *(Option(v, v, v == chosen) for v in shown))
-        found.append(FilterSelect(name, label, bool(chosen), options))
-    return found
+def _sort_link(view: IssueView, sort: Sort) -> SortLink:
+    hint = ""
+    if sort is Sort.TREND:
+        hint = f"Events, compared with the range before. {DAMPING} are added to both, so that a few make no trend."
+    return SortLink(SORT_LABELS[sort], view.sorted_by(sort).href, sort is view.sort, hint)
 
 
-def _row(issue: issues.IssueRow, spark: Sequence[HourCount], now_ms: int, messages: ListMessages) -> IssueLine:
+def _why_empty(view: IssueView, rows: ListRows, setup: Setup | None, problem: str) -> EmptyState:
+    if problem:
+        return words.UNREADABLE
+    if not rows.ever:
+        return words.NEVER if setup else words.NO_PROJECT
+    wider = [
+        WiderScope(words.wider(view, other), words.count(count), other.href)
+        for other, count in rows.wider
+        if count.number or count.is_more
+    ]
+    return words.empty(view, rows.new_in, rows.pulse.series.total, tuple(wider))
+
+
+def _row(
+    issue: IssueRow, view: IssueView, rows: ListRows, shell: Shell, now_ms: int, messages: ListMessages
+) -> IssueLine:
+    facts = rows.facts
+    series = facts.series.get(issue.id, [])
+    environments = facts.environments.get(issue.id, [])
+    shows_environment = not view.env and len(shell.scope.environments if shell.scope else ()) > 2 and environments
+    own_scope = PageScope(environment=view.env, release=view.release, range=view.t)
     return IssueLine(
-        href=issue_href(issue.short_id),
+        href=own_scope.href(issue_href(issue.short_id)),
         short_id=issue.short_id,
         status=issue.status,
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
-        where=where_of(issue),
-        release=issue.last_release,
-        event_count=issue.event_count,
-        user_count=issue.user_count,
-        users=describe_users(issue.user_count, is_estimate=bool(issue.users_are_estimated)),
+        where=where_of(issue)[:WHERE_CHARS_MAX],
+        environment=environments[0] if shows_environment else "",
+        more_environments=len(environments) - 1 if shows_environment else 0,
+        color=None if view.project or len(shell.projects) == 1 else issue.project_id % COLORS + 1,
+        event_count=sum(count for _, count in series),
+        trend=words.trend(facts.trends[issue.id]) if issue.id in facts.trends else "",
+        users=_users(facts.users.get(issue.id)),
         first_seen_ms=issue.first_seen_ms,
-        last_seen_ms=issue.last_seen_ms,
-        spark=charts.sparkline(spark, now_ms),
-        events_24h=sum(hour.event_count for hour in spark),
+        last_seen_ms=facts.last_seen.get(issue.id, issue.last_seen_ms),
+        spark=spark_path(series, rows.scope.window),
         is_new=now_ms - issue.first_seen_ms < NEW_MS,
         is_firing=bool(issue.is_firing),
         assignee=issue.assignee_name or "",
+        unseen=issue.id in facts.unseen,
         ticked=issue.short_id in messages.ticked,
         failed=messages.failed.get(issue.short_id, ""),
     )
+
+
+def _users(known: UserCount | None) -> str:
+    """`188`, `about 12,400`, `4,100+`; "" for none that is known."""
+    if known is None or not (known.number or known.is_more):
+        return ""
+    return describe_users(known.number, is_estimate=known.is_estimate) + ("+" if known.is_more else "")
+
+
+assert NEW_MS == DAY_MS, "the badge says a day"

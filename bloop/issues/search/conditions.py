@@ -18,7 +18,8 @@ import orjson
 from bloop.db import word_search
 from bloop.db.engine import Db, ids_json
 from bloop.db.word_search import WORD_CHARS_MIN
-from bloop.issues.search.terms import FIRING, NOBODY, STATUSES, Field, Query, Term
+from bloop.issues.search.keys import EVENT_KEYS, FIRING, NOBODY, STATUSES, Field
+from bloop.issues.search.terms import Query, Term
 
 ROWS_MAX = 20_000  # of aggregates, of which an issue may have many
 CANDIDATES_MAX = 5000  # measured: finding, joining and sorting as many takes 12 ms
@@ -41,6 +42,7 @@ _IS_LOOKED_AFTER = (
 _IS_NOBODYS = "i.assignee IS NULL"
 _IS_LIKE = "{column} LIKE :{name} ESCAPE '\\'"
 _IS_LIKE_ONE_OF = "EXISTS (SELECT 1 FROM json_each(:{name}) AS w WHERE {column} LIKE w.value ESCAPE '\\')"
+_IS_IN_RANGE = "{column} BETWEEN :{name} AND :{name}_high"
 _IN_PROJECT = "i.project_id IN (SELECT p.id FROM projects AS p WHERE p.slug IN (SELECT value FROM json_each(:{name})))"
 _HAS_ISSUE = "EXISTS (SELECT 1 FROM issues AS i WHERE i.id = a.issue_id AND {})"
 _HAS_AGGREGATE = "EXISTS (SELECT 1 FROM aggregates AS a WHERE a.issue_id = i.id AND {})"
@@ -50,7 +52,10 @@ _COLUMNS = {
     Field.ROUTE: "coalesce(i.route, '')",
     Field.TYPE: "i.error_type",
     Field.LEVEL: "i.level",
+    Field.MESSAGE: "i.message",
+    Field.FIRST_RELEASE: "i.first_release",
 }
+_NUMBERS = {Field.EVENTS: "i.event_count", Field.USERS: "i.user_count"}
 _TIMES = {Field.FIRST: "i.first_seen_ms", Field.LAST: "i.last_seen_ms"}
 _OF_AGGREGATES = {Field.RELEASE: "a.release", Field.ENVIRONMENT: "a.environment"}
 
@@ -139,6 +144,8 @@ def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditio
     together: list[str] = []  # one release in one environment, not each for itself
     for number, term in enumerate(query.terms):
         name = f"q{number}"
+        if term.field in EVENT_KEYS:
+            continue  # issues/events/search.py finds the issues of such events
         if by_words and not term.negated and term.field is Field.TEXT and len(term.values[0]) >= WORD_CHARS_MIN:
             continue
         if not term.negated and term.field in _OF_AGGREGATES and len(query.of(term.field)) == 1:
@@ -147,6 +154,8 @@ def conditions(query: Query, now_ms: int, *, by_words: bool = False) -> Conditio
             continue
         fragment, found.bindings[name] = _condition(term, name, now_ms)
         found.fragments.append(f"NOT ({fragment})" if term.negated else fragment)
+        if term.field in _NUMBERS:
+            found.bindings[f"{name}_high"] = term.ranges[0].high
     if together:
         found.fragments.append(_HAS_AGGREGATE.format(" AND ".join(together)))
     return found
@@ -171,7 +180,7 @@ def hints(query: Query) -> Hints:
     """The terms of a search that may be rare: they must hold, and name their values exactly."""
     words = [term.values[0] for term in query.of(Field.TEXT)]
     assignees = tuple(value.lower() for value in _exact(query.of(Field.ASSIGNED)))
-    for field in (Field.TYPE, Field.ROUTE):
+    for field in (Field.TYPE, Field.ROUTE, Field.MESSAGE):
         words += [max(term.values[0].split("*"), key=len) for term in query.of(field) if len(term.values) == 1]
     return Hints(
         tuple(word for word in words if len(word) >= WORD_CHARS_MIN),
@@ -221,6 +230,8 @@ def like(value: str, *, anywhere: bool) -> str:
 def _condition(term: Term, name: str, now_ms: int) -> tuple[str, str | int]:
     if term.since is not None:
         return f"{_TIMES[term.field]} >= :{name}", term.since.instant_ms(now_ms)
+    if term.field in _NUMBERS:
+        return _IS_IN_RANGE.format(column=_NUMBERS[term.field], name=name), term.ranges[0].low
     if term.field is Field.TEXT and len(term.values[0]) < WORD_CHARS_MIN:
         return _SHORT_WORD.format(name=name), like(term.values[0], anywhere=True)
     if term.field is Field.TEXT:
@@ -239,6 +250,8 @@ def _condition(term: Term, name: str, now_ms: int) -> tuple[str, str | int]:
     if term.field in _OF_AGGREGATES:
         matches, value = _matches(_OF_AGGREGATES[term.field], term, name)
         return _HAS_AGGREGATE.format(matches), value
+    if term.field is Field.FIRST_RELEASE:
+        return _matches(_COLUMNS[term.field], term, name)
     return _any_case(_COLUMNS[term.field], term, name)
 
 
@@ -250,7 +263,8 @@ def _matches(column: str, term: Term, name: str) -> tuple[str, str]:
 
 
 def _any_case(column: str, term: Term, name: str) -> tuple[str, str]:
-    patterns = [like(value, anywhere=False) for value in term.values]
+    is_part = term.field is Field.MESSAGE  # anywhere in the text, unless a `*` says where
+    patterns = [like(value, anywhere=is_part and "*" not in value) for value in term.values]
     if len(patterns) == 1:
         return _IS_LIKE.format(column=column, name=name), patterns[0]
     return _IS_LIKE_ONE_OF.format(column=column, name=name), _json(patterns)

@@ -1,84 +1,61 @@
 """The search language: text of a search box → terms. Pure.
 
-    TypeError "reading 'price'" is:regressed env:production,staging -route:/health* last:24h
+    TypeError "reading 'price'" is:regressed env:production,staging -route:/health* http:>=500 tag.plan:pro last:24h
 
 TERMS-1  Words and "phrases" are looked for anywhere in type, message, route and place of an issue. Everything that is
     asked for must hold; a comma between values means any of them, a leading `-` that it must not hold.
-TERMS-2  Only the names in `Field` are filters. Other words with a colon in them (`TypeError: x`, `http://…`) are text,
-    and what looks like a slip of a filter's name is refused rather than searched for.
-TERMS-3  Whatever is refused says what would be right. Nothing is dropped silently.
+TERMS-2  A known key directly before a colon is a filter. So is a lower-case word directly before a colon and a
+    character that is not blank: an unknown one is refused with the nearest key. `TypeError: x`, `http://…`, `a::b` and
+    `c:\\x` are text, as is everything in quotes.
+TERMS-3  Every refusal says what would be accepted. Nothing is dropped silently.
 """
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from enum import StrEnum
 
-from bloop.base.clock import DAY_MS, HOUR_MS, MINUTE_MS
 from bloop.base.errors import InvalidParameter
-from bloop.issues.status.model import OPEN, SILENT, Status
+from bloop.issues.search.keys import (
+    EVENT_KEYS,
+    EXAMPLES,
+    NAME,
+    NUMBER_KEYS,
+    TIME_KEYS,
+    Field,
+    named,
+    unknown,
+)
+from bloop.issues.search.values import Range, Since, parse_fact, parse_range, parse_since, parse_status
 
 TERMS_MAX = 20
+VALUES_MAX = 50  # alternatives of one term
 TEXT_CHARS_MAX = 500  # of a whole search
-NAME = "query"  # what errors call it
 
-
-class Field(StrEnum):
-    TEXT = "text"
-    IS = "is"
-    ASSIGNED = "assigned"
-    ENVIRONMENT = "env"
-    RELEASE = "release"
-    SOURCE = "source"
-    ROUTE = "route"
-    PROJECT = "project"
-    TYPE = "type"
-    LEVEL = "level"
-    FIRST = "first"
-    LAST = "last"
-
-
-_NAMES = {field.value: field for field in Field if field is not Field.TEXT} | {"environment": Field.ENVIRONMENT}
-FIRING = "firing"  # resolved, and still sent by releases from before the fix: no status of its own
-NOBODY = "nobody"
-# What `is:` takes, and the stored statuses it stands for.
-STATUSES: dict[str, tuple[Status, ...]] = {
-    "open": OPEN,
-    **{status.value: (status,) for status in (*OPEN, Status.RESOLVED, *SILENT)},
-    FIRING: (),
-}
-_UNITS_MS = {"m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS, "w": 7 * DAY_MS}
-_TIMES = (Field.FIRST, Field.LAST)
-
-_NAMED = re.compile(r"([A-Za-z]+):(?!:|//|\\)", re.ASCII)  # neither Type::Error nor https:// nor C:\ names a filter
-_SPAN = re.compile(r"([0-9]{1,5})([mhdw])")
+# Neither Type::Error nor https:// nor C:\ names a filter.
+_NAMED = re.compile(r"([A-Za-z][A-Za-z0-9_-]*|(?:tags|metadata)\.[^\s:\",]+):(?!:|//|\\)", re.ASCII)
+_TAG = re.compile(r'tag\.(?:"((?:[^"\\]|\\["\\])+)"|([^\s:",]+)):', re.IGNORECASE)
+_ESCAPED = re.compile(r'\\(["\\])')
+_UNSAFE = re.compile(r'^(?::|//|\\)|[\s",\x00-\x1f\x7f]')
 _HIDDEN = re.compile(r"[\x00-\x1f\x7f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Since:
-    """The instant a `first:` or `last:` begins at: so long ago, or a day (UTC)."""
-
-    ago_ms: int | None
-    at_ms: int | None
-
-    def instant_ms(self, now_ms: int) -> int:
-        return self.at_ms if self.at_ms is not None else now_ms - (self.ago_ms or 0)
+_SURROGATE = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One thing asked for. `values` are alternatives, never empty; `since` is set for FIRST and LAST alone."""
+    """One thing asked for. `values` are alternatives, never empty.
+
+    `since` is set for FIRST and LAST alone, `ranges` for HTTP (one per value), EVENTS and USERS (one), `tag` for TAG.
+    """
 
     field: Field
     values: tuple[str, ...]
     negated: bool
     source: str  # as it was typed
     since: Since | None = None
+    ranges: tuple[Range, ...] = ()
+    tag: str = ""  # the key of the metadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,20 +77,51 @@ class Query:
         """It means something else as time goes by."""
         return any(term.since is not None and term.since.at_ms is None for term in self.terms)
 
+    @property
+    def names_events(self) -> bool:
+        """It has terms that only single events can fulfil."""
+        return any(term.field in EVENT_KEYS for term in self.terms)
+
+    def only(self, fields: Iterable[Field]) -> Query:
+        """The terms about these fields."""
+        return Query(tuple(term for term in self.terms if term.field in fields))
+
+    def in_scope(self, environment: str | None, release: str | None) -> Query:
+        """The search, and an environment and a release beside it; None leaves one out."""
+        named = ((Field.ENVIRONMENT, environment), (Field.RELEASE, release))
+        terms = (Term(field, (value,), negated=False, source="") for field, value in named if value is not None)
+        return Query((*self.terms, *terms))
+
     def without(self, field: Field) -> str:
         """The text of this search without what it says about `field`."""
         return " ".join(term.source for term in self.terms if term.field is not field)
 
 
-def parse(text: str) -> Query:
-    """The terms of a search; blank text has none.
+def parse(text: str, name: str = NAME) -> Query:
+    """The terms of a search; blank text has none. `name` is the parameter that errors name.
 
     Raises:
         InvalidParameter: what cannot be understood, and what would be.
     """
+    try:
+        return _parse(text)
+    except InvalidParameter as error:
+        raise InvalidParameter(name, error.reason) from None
+
+
+def quoted(value: str) -> str:
+    """`value` as the language takes it after a colon: in quotes where it would be read as something else."""
+    if value and not _UNSAFE.search(value):
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _parse(text: str) -> Query:
     if len(text) > TEXT_CHARS_MAX:
         raise InvalidParameter(NAME, f"must be at most {TEXT_CHARS_MAX} characters")
-    terms = tuple(_terms(_HIDDEN.sub(" ", text)))
+    # As events are stored, in which half a pair of surrogates is U+FFFD.
+    terms = tuple(_terms(_SURROGATE.sub("\ufffd", _HIDDEN.sub(" ", text))))
     if len(terms) > TERMS_MAX:
         raise InvalidParameter(NAME, f"must be at most {TERMS_MAX} terms; put a phrase into quotes to make it one")
     return Query(terms)
@@ -131,10 +139,7 @@ def _terms(text: str) -> Iterator[Term]:
 
 def _term(text: str, start: int) -> tuple[Term, int]:
     negated = text[start] == "-" and start + 1 < len(text) and not text[start + 1].isspace()
-    body = start + negated
-    field = Field.TEXT
-    if (named := _NAMED.match(text, body)) is not None and (found := _field(named[1], text, named.end())) is not None:
-        field, body = found, named.end()
+    field, tag, body = _key(text, start + negated)
     if field is Field.TEXT:
         value, end = _value(text, body, stops="")
         values = [value]
@@ -144,23 +149,33 @@ def _term(text: str, start: int) -> tuple[Term, int]:
     if not kept:
         if field is Field.TEXT:
             raise InvalidParameter(NAME, "an empty pair of quotes matches nothing; remove it")
-        raise InvalidParameter(NAME, f"{field}: needs a value, as in {_EXAMPLES[field]}")
+        raise InvalidParameter(NAME, f"{text[start + negated : body]} needs a value, as in {EXAMPLES[field]}")
+    if len(kept) > VALUES_MAX:
+        raise InvalidParameter(NAME, f"{field}: takes at most {VALUES_MAX} values")
     if field is Field.IS:
-        kept = tuple(_status(value) for value in kept)
-    since = _since(field, kept) if field in _TIMES else None
-    return Term(field, kept, negated, text[start:end], since), end
+        kept = tuple(parse_status(value) for value in kept)
+    elif field is Field.HAS:
+        kept = tuple(parse_fact(value) for value in kept)
+    since = parse_since(field, kept) if field in TIME_KEYS else None
+    ranges = tuple(parse_range(field, value) for value in kept) if field in NUMBER_KEYS else ()
+    if len(ranges) > 1 and field not in EVENT_KEYS:
+        raise InvalidParameter(NAME, f"{field}: takes one number or range")
+    return Term(field, kept, negated, text[start:end], since, ranges, tag), end
 
 
-def _field(name: str, text: str, end: int) -> Field | None:
-    """The filter a name stands for; None when it is only a word with a colon (TERMS-2)."""
-    if (field := _NAMES.get(name.lower())) is not None:
-        return field
-    is_followed = end < len(text) and not text[end].isspace()
-    if is_followed and name.islower() and (close := difflib.get_close_matches(name, _NAMES, n=1, cutoff=0.75)):
-        raise InvalidParameter(
-            NAME, f'there is no filter {name}: – did you mean {close[0]}:? To look for the text, put it into "quotes"'
-        )
-    return None
+def _key(text: str, start: int) -> tuple[Field, str, int]:
+    """The field of the term that begins here, the key of its tag, and where its values begin (TERMS-2)."""
+    if (tag := _TAG.match(text, start)) is not None:
+        return Field.TAG, _ESCAPED.sub(r"\1", tag[1]) if tag[1] else tag[2], tag.end()
+    match = _NAMED.match(text, start)
+    if match is None:
+        return Field.TEXT, "", start
+    if (field := named(match[1])) is not None:
+        return field, "", match.end()
+    is_followed = match.end() < len(text) and not text[match.end()].isspace()
+    if is_followed and match[1] == match[1].lower():
+        raise unknown(match[1])
+    return Field.TEXT, "", start
 
 
 def _alternatives(text: str, position: int) -> tuple[list[str], int]:
@@ -197,39 +212,5 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
         position += 1
     raise InvalidParameter(NAME, 'a quote " is opened and not closed')
 
-
-def _status(value: str) -> str:
-    if value.lower() not in STATUSES:
-        raise InvalidParameter(NAME, f"is: takes {', '.join(STATUSES)}, not {value}")
-    return value.lower()
-
-
-def _since(field: Field, values: tuple[str, ...]) -> Since:
-    if len(values) == 1:
-        if span := _SPAN.fullmatch(values[0].lower()):
-            return Since(int(span[1]) * _UNITS_MS[span[2]], None)
-        try:
-            day = date.fromisoformat(values[0])
-            return Since(None, int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp() * 1000))
-        except ValueError:
-            pass
-    raise InvalidParameter(
-        NAME, f"{field}: takes a time such as 30m, 24h, 7d, 2w or 2026-01-18, not {','.join(values)}"
-    )
-
-
-_EXAMPLES = {
-    Field.IS: "is:regressed",
-    Field.ASSIGNED: "assigned:ada or assigned:nobody",
-    Field.ENVIRONMENT: "env:production",
-    Field.RELEASE: "release:1.4.*",
-    Field.SOURCE: "source:ios",
-    Field.ROUTE: "route:/api/*",
-    Field.PROJECT: "project:web-shop",
-    Field.TYPE: "type:TypeError",
-    Field.LEVEL: "level:fatal",
-    Field.FIRST: "first:7d",
-    Field.LAST: "last:24h",
-}
 
 NO_QUERY = Query()

@@ -276,7 +276,7 @@ document.addEventListener("focusin", (event) => {
   if (row) cursor = hrefOf(row);
   if (row) mark();
 });
-const list = document.querySelector("[data-rows]");
+const list = document.querySelector("ol[data-rows]");
 if (list) {
   new MutationObserver(mark).observe(list.parentElement, { childList: true, subtree: true }); // rows may be replaced
   addEventListener("pagehide", rememberList);

@@ -76,6 +76,21 @@ CASES = [
     ("-assigned:nobody", {"again", "done"}),
     ("-assigned:ada payment", {"hushed"}),
     ("-is:open", {"done", "hushed"}),
+    ("message:declined", {"done", "other"}),
+    ("message:4711", {"done", "other"}),
+    ('message:"card *"', {"done", "other"}),
+    ("message:card", {"done", "other"}),
+    ("message:nowhere,declined", {"done", "other"}),
+    ("message:TypeError", set()),
+    ("-message:declined", {"price", "again", "hushed"}),
+    ("first-release:1.0", {"price", "again", "done", "hushed", "other"}),
+    ("first-release:2.0,3.0", set()),
+    ("first-release:1.*", {"price", "again", "done", "hushed", "other"}),
+    ("events:1", {"price", "again", "done", "hushed", "other"}),
+    ("events:>1", set()),
+    ("-events:>1 is:firing", {"done"}),
+    ("users:0..5 events:<=1 is:firing", {"done"}),
+    ("users:>0", set()),
     ("source:iOS", {"again"}),
     ("level:fatal,error", {"price", "again", "done", "hushed", "other"}),
     ("-level:error", {"again"}),
@@ -231,5 +246,5 @@ def test_what_is_firing_is_found_by_an_index_among_many(seed: Seed, db: apsw.Con
 
 
 def test_the_words_of_a_search_are_never_syntax(seed: Seed, db: apsw.Connection, shop: int) -> None:
-    for text in ('a"b"c', "NEAR(a", "AND", "text:*", "^abc", "(((", "'; DROP TABLE issues", "{x}:", "\\\\\\"):
+    for text in ('a"b"c', "NEAR(a", "AND", "Text:*", "^abc", "(((", "'; DROP TABLE issues", "{x}:", "\\\\\\"):
         assert shown(db, [shop], text) == set()

@@ -546,8 +546,14 @@ class TestFingerprints:
 
         put(store)
 
-        keys = "SELECT k.* FROM events_by_fingerprint AS k JOIN fingerprints AS f ON f.id = k.fingerprint_id"
-        assert rows(db, f"{keys} WHERE f.fingerprint = 'a'") == [(1, T0 + 3, 3), (1, T0 + 5, 1)]
+        keys = (
+            "SELECT k.fingerprint_id, k.timestamp_ms, k.event_id, k.lag_ms, k.dims_id > 0, k.user_key <> 0"
+            "  FROM events_by_fingerprint AS k JOIN fingerprints AS f ON f.id = k.fingerprint_id"
+        )
+        assert rows(db, f"{keys} WHERE f.fingerprint = 'a'") == [
+            (1, T0 + 3, 3, -3, 1, 0),
+            (1, T0 + 5, 1, -5, 1, 0),
+        ]
 
 
 class TestDims:
@@ -559,6 +565,8 @@ class TestDims:
 
         assert rows(db, "SELECT count(*) FROM event_dims") == [(2,)]
         assert [event.release for event in stored_events(db)] == ["1.0", "1.1", "1.2", "1.3", "1.0", "9"]
+        keys = "SELECT dims_id > 0 FROM events_by_fingerprint ORDER BY event_id"
+        assert [row[0] for row in rows(db, keys)] == [1, 1, 0, 0, 1, 0]
 
     def test_what_cannot_be_counted_later_is_not_stored(self, store, db):
         number, payload, lane = record()

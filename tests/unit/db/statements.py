@@ -15,11 +15,15 @@ import apsw
 from bloop.alerts.deliveries import read as deliveries
 from bloop.alerts.firing import read as firing
 from bloop.alerts.rules import read as rules
+from bloop.base.clock import DAY_MS
 from bloop.db.walk import PageKey
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.events import read as events
+from bloop.issues.listing import tab_counts
 from bloop.issues.listing.neighbours import page_before
+from bloop.issues.listing.page_read import read_list
+from bloop.issues.listing.state import IssueView
 from bloop.issues.search import conditions
 from bloop.issues.search.terms import parse
 
@@ -96,23 +100,39 @@ def _of_value(path: Path, name: str, value: Any) -> Iterator[Statement]:
 # Every field, alone and with several values, exact and with a star, negated and not; and no search at all.
 _SEARCHES = (
     "timeout db is:unresolved,firing -is:muted assigned:ann release:1.0 env:prod source:api level:error first:7d",
+    "message:db,x* -message:y first-release:1,2* events:>3 -users:1..5 first-release:4",
     "type:*Error route:/a,/c* -route:/b project:shop last:24h -release:1.* env:p* assigned:nobody,b -assigned:c",
     "",
 )
 _KEY = PageKey(1, "unresolved", 1)
-_EVERY_FILTER = {"environment": "prod", "source": "api", "route": "/", "since_ms": 1, "until_ms": 2}
+_EVERY_FILTER = {"source": "api", "route": "/", "since_ms": 1, "until_ms": 2}
+_NOW_MS = 40 * DAY_MS
+_RANGES = ("24h", "30d", "1970-02-01T01:10..1970-02-01T03:20", "1970-01-05..1970-01-07")
+_NAMES = (("", ""), ("prod", ""), ("", "1"), ("prod", "1"))
+_WALKED = (issues.Sort.LAST_SEEN, issues.Sort.FIRST_SEEN, issues.Sort.EVENTS)
 
 
 def _lists_of_issues(db: apsw.Connection) -> None:
-    for sort in issues.Sort:
+    for sort in _WALKED:
         for text in _SEARCHES:
-            wanted = issues.IssueFilter(release="1", text="a", query=parse(text), **_EVERY_FILTER)  # type: ignore
+            wanted = issues.IssueFilter(text="a", query=parse(text), **_EVERY_FILTER)  # type: ignore
             issues.list_issues(db, [1, 2], wanted, sort=sort, limit=2)
             issues.list_issues(db, [1, 2], wanted, sort=sort, limit=2, before=_KEY)
             page_before(db, [1, 2], wanted, sort=sort, first=_KEY, limit=2)
     for tab in issues.Tab:
-        issues.list_issues(db, [1], issues.IssueFilter(tab=tab, release="1"), limit=2)
-        issues.list_issues(db, [1], issues.IssueFilter(tab=tab, environment="prod"), limit=2)
+        issues.list_issues(db, [1], issues.IssueFilter(tab=tab), limit=2)
+
+
+def _scoped_lists(db: apsw.Connection) -> None:
+    """Every order in every kind of scope, with what its page shows beside the rows."""
+    for t in _RANGES:
+        for env, release in _NAMES:
+            for sort in issues.Sort:
+                view = IssueView(env=env, release=release, t=t, sort=sort)
+                read_list(db, (1, 2), view, "me", _NOW_MS, is_readable=True)
+                read_list(db, (1, 2), view.at(_KEY), "me", _NOW_MS, is_readable=True)
+            searched = IssueView(env=env, release=release, t=t, q="timeout is:muted", route="/a", source="api")
+            read_list(db, (1,), searched, "", _NOW_MS, is_readable=True)
 
 
 def _lists_of_aggregates(db: apsw.Connection) -> None:
@@ -128,7 +148,10 @@ def _where_nothing_is_rare(lists: Callable[[apsw.Connection], None]) -> Callable
     """The same lists walked in their own order: every term of the search is then a condition on its rows."""
 
     def render(db: apsw.Connection) -> None:
-        with mock.patch.object(conditions, "CANDIDATES_MAX", -1):
+        with (
+            mock.patch.object(conditions, "CANDIDATES_MAX", -1),
+            mock.patch.object(tab_counts, "CANDIDATES_MAX", -1),
+        ):
             lists(db)
 
     return render
@@ -161,6 +184,8 @@ def _events(db: apsw.Connection) -> None:
 _RENDERINGS = {
     "issues": _lists_of_issues,
     "issues, nothing rare": _where_nothing_is_rare(_lists_of_issues),
+    "scoped lists": _scoped_lists,
+    "scoped lists, nothing rare": _where_nothing_is_rare(_scoped_lists),
     "aggregates": _lists_of_aggregates,
     "aggregates, nothing rare": _where_nothing_is_rare(_lists_of_aggregates),
     "deliveries": _deliveries,

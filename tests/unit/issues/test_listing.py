@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -8,27 +9,28 @@ from hypothesis import strategies as st
 
 from bloop.base.errors import InvalidParameter
 from bloop.db.walk import PageKey
-from bloop.issues.listing.state import SEARCH_CHARS_MAX, TEXT_CHARS_MAX, IssueView
+from bloop.issues.listing.state import SEARCH_CHARS_MAX, TEXT_CHARS_MAX, IssueView, ListPlace
 from bloop.issues.read import Sort, Tab
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), max_size=40).map(str.strip)
+KEYS = st.builds(
+    PageKey,
+    st.integers(0, 2**53),
+    st.sampled_from(["unresolved", "resolved", "regressed"]),
+    st.integers(0, 2**53),
+)
 VIEWS = st.builds(
     IssueView,
     project=TEXT,
+    env=TEXT,
+    release=TEXT,
+    t=st.sampled_from(["1h", "24h", "7d", "30d", "2026-01-18T09:00..2026-01-18T12:30"]),
     tab=st.sampled_from(Tab),
     q=TEXT,
-    environment=TEXT,
-    release=TEXT,
     source=TEXT,
     route=TEXT,
     sort=st.sampled_from(Sort),
-    before=st.none()
-    | st.builds(
-        PageKey,
-        st.integers(0, 2**53),
-        st.sampled_from(["unresolved", "resolved", "regressed"]),
-        st.integers(0, 2**53),
-    ),
+    before=st.none() | st.builds(ListPlace, KEYS, st.integers(0, 10**9 - 1)),
 )
 
 
@@ -45,12 +47,23 @@ def test_defaults_are_left_out_of_the_url() -> None:
 
 
 def test_a_new_tab_or_a_cleared_filter_starts_at_the_top_and_keeps_the_rest() -> None:
-    view = IssueView(project="shop", q="x", release="1.0", sort=Sort.EVENTS, before=PageKey(5, "unresolved", 7))
+    place = ListPlace(PageKey(5, "unresolved", 7), 30)
+    view = IssueView(project="shop", q="x", release="1.0", t="7d", sort=Sort.EVENTS, before=place)
+    rest = IssueView(project="shop", release="1.0", t="7d", sort=Sort.EVENTS)
 
-    assert view.on_tab(Tab.MUTED) == IssueView(project="shop", tab=Tab.MUTED, q="x", release="1.0", sort=Sort.EVENTS)
-    assert view.without("q") == IssueView(project="shop", release="1.0", sort=Sort.EVENTS)
-    assert view.without_filters() == IssueView(project="shop", sort=Sort.EVENTS)
-    assert view.in_project("other") == IssueView(project="other", sort=Sort.EVENTS)
+    assert view.on_tab(Tab.MUTED) == replace(rest, tab=Tab.MUTED, q="x")
+    assert view.sorted_by(Sort.USERS) == replace(rest, q="x", sort=Sort.USERS)
+    assert view.without("q") == rest
+    assert view.without_filters() == rest
+    assert view.in_project("other") == IssueView(project="other", t="7d", sort=Sort.EVENTS)
+
+
+def test_links_of_earlier_releases_still_name_their_list() -> None:
+    old = {"environment": "production", "release": "1.0", "before": "5.unresolved.7", "tab": "firing"}
+
+    assert IssueView.from_params(old) == IssueView(
+        env="production", release="1.0", tab=Tab.FIRING, before=ListPlace(PageKey(5, "unresolved", 7))
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,6 +76,8 @@ def test_a_new_tab_or_a_cleared_filter_starts_at_the_top_and_keeps_the_rest() ->
         ({"before": "9" * 30 + ".unresolved.1"}, "before"),
         ({"before": "1.'.1"}, "before"),
         ({"before": "-1.unresolved.1"}, "before"),
+        ({"before": "1.unresolved.1.-1"}, "before"),
+        ({"t": "soon"}, "t"),
     ],
 )
 def test_what_cannot_be_read_is_refused_by_name(params: dict[str, str], name: str) -> None:

@@ -1,0 +1,1 @@
+"""What builds leave behind for reading stacks: source maps."""

@@ -1,0 +1,1 @@
+"""Source maps (ECMA-426): decoded once into an index, in which a position is found by reading one block."""

@@ -1,0 +1,1 @@
+"""Comments of people under an issue: a subset of Markdown, in the issue's activity."""

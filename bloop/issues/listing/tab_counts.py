@@ -1,0 +1,132 @@
+"""How many issues each tab of the list holds, under the same scope and filters (TABS-1, TABS-2)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from bloop.db.engine import Db, ids_json
+from bloop.issues import read as issues
+from bloop.issues.listing.model import IssueFilter, Sort, Tab
+from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount, bounded_count
+from bloop.issues.search.conditions import CANDIDATES_MAX
+
+# Where issues are counted from; conditions on `i` follow.
+_FROM_CANDIDATES = """
+  FROM json_each(:candidate_ids) AS few CROSS JOIN issues AS i
+ WHERE i.id = few.value AND i.project_id IN (SELECT value FROM json_each(:project_ids))
+"""
+_FROM_TAB = {
+    tab: f"""
+  FROM ({select}) AS few CROSS JOIN issues AS i
+ WHERE i.id = few.id AND i.project_id IN (SELECT value FROM json_each(:project_ids))
+"""  # noqa: S608 - constant fragments, as in the statements below
+    for tab, select in SELECT_FEW.items()
+}
+_FROM_SCOPE = """
+  FROM json_each(:project_ids) AS wanted
+ CROSS JOIN issues AS i INDEXED BY issues_by_last_seen
+ WHERE i.project_id = wanted.value
+"""
+# Of a window that is running the last seen are nearest, of one that is over those last seen when it began.
+_SEARCHED = {
+    is_running: f"""
+SELECT r.id
+  FROM json_each(:project_ids) AS wanted
+ CROSS JOIN issues AS r INDEXED BY issues_by_last_seen
+ WHERE r.project_id = wanted.value AND r.last_seen_ms >= :scope_from_ms
+ ORDER BY r.last_seen_ms {"DESC" if is_running else "ASC"}
+ LIMIT :searched_max
+"""  # noqa: S608
+    for is_running in (True, False)
+}
+_FROM_SEARCHED = {
+    is_running: f"FROM ({select}) AS recent CROSS JOIN issues AS i WHERE i.id = recent.id"
+    for is_running, select in _SEARCHED.items()
+}
+_COUNT_SEARCHED = {
+    is_running: f"SELECT count(*) FROM ({select}) AS recent"  # noqa: S608
+    for is_running, select in _SEARCHED.items()
+}
+_COUNT_FEW = {
+    tab: f"SELECT count(*) FROM ({select}) AS few"  # noqa: S608
+    for tab, select in SELECT_FEW.items()
+}
+# Served by aggregates_by_last_seen, which has all of it.
+_COUNT_BY_NAME = """
+SELECT count(*) FROM (SELECT DISTINCT a.issue_id
+  FROM json_each(:project_ids) AS wanted
+ CROSS JOIN aggregates AS a INDEXED BY aggregates_by_last_seen
+ WHERE a.project_id = wanted.value AND a.last_seen_ms >= :scope_from_ms
+   AND (:scope_release = '' OR a.release = :scope_release)
+   AND (:scope_environment = '' OR a.environment = :scope_environment)
+   AND (:is_open = 0 OR a.status IN ('unresolved', 'regressed'))
+ LIMIT :limit) AS counted
+"""
+
+
+def tab_counts(
+    db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, tabs: Sequence[Tab]
+) -> dict[Tab, TabCount]:
+    """The number of every one of `tabs`; the filter's own tab does not matter. The filter has a scope."""
+    everything = replace(issue_filter, tab=Tab.ALL)
+    way = issues.plan(db, project_ids, everything, Sort.EVENTS)
+    if "candidate_ids" in way.bindings:
+        counts = _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
+        return {tab: TabCount(count.number, is_more=not way.is_complete) for tab, count in counts.items()}
+    filters, bindings = issues.conditions(everything, project_ids)
+    bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "few_max": CANDIDATES_MAX + 1}
+    few = [tab for tab in tabs if tab in SELECT_FEW]
+    many = [tab for tab in tabs if tab not in SELECT_FEW]
+    counts = {tab: _count_few(db, tab, filters, bindings) for tab in few}
+    return counts | _count_many(db, everything, filters, bindings, many)
+
+
+def _count_few(db: Db, tab: Tab, filters: Sequence[str], bindings: dict[str, Any]) -> TabCount:
+    """A tab with an index of its own, up to as many as may be looked at."""
+    counted = _sums(db, _FROM_TAB[tab], filters, bindings, [tab])[tab]
+    is_cut = int(db.execute(_COUNT_FEW[tab], bindings).get) > CANDIDATES_MAX
+    return TabCount(counted.number, is_cut)
+
+
+def _count_many(
+    db: Db, everything: IssueFilter, filters: Sequence[str], bindings: dict[str, Any], tabs: Sequence[Tab]
+) -> dict[Tab, TabCount]:
+    scope = everything.scope
+    assert scope is not None
+    is_running = scope.window.is_running
+    if is_running and replace(everything, now_ms=0, me="", new_in="") == IssueFilter(scope=scope):
+        if not scope.has_names:
+            return {tab: _bounded(db, filters, bindings, tab) for tab in tabs}
+        if set(tabs) <= {Tab.OPEN, Tab.ALL}:
+            return {tab: _of(db.execute(_COUNT_BY_NAME, bindings | {"is_open": tab is Tab.OPEN}).get) for tab in tabs}
+    bindings |= {"searched_max": SEARCHED_MAX}
+    counts = _sums(db, _FROM_SEARCHED[is_running], filters, bindings, tabs)
+    looked_at = int(db.execute(_COUNT_SEARCHED[is_running], bindings | {"searched_max": SEARCHED_MAX + 1}).get)
+    return {tab: TabCount(count.number, looked_at > SEARCHED_MAX) for tab, count in counts.items()}
+
+
+def _bounded(db: Db, filters: Sequence[str], bindings: dict[str, Any], tab: Tab) -> TabCount:
+    """A tab whose condition is in the index of the scope."""
+    conditions = [*filters, *([CONDITIONS[tab]] if tab in CONDITIONS else [])]
+    return _of(db.execute(bounded_count(_where(_FROM_SCOPE, conditions)), bindings).get)
+
+
+def _sums(
+    db: Db, source: str, filters: Sequence[str], bindings: dict[str, Any], tabs: Sequence[Tab]
+) -> dict[Tab, TabCount]:
+    """All tabs at once, by looking at every issue of the source."""
+    sums = ", ".join(f"count(*) FILTER (WHERE {CONDITIONS.get(tab, 'i.id > 0')})" for tab in tabs)
+    row = db.execute(" ".join(("SELECT", sums, _where(source, filters))), bindings).fetchone()
+    assert row is not None, "a sum has a row"
+    return {tab: TabCount(int(number)) for tab, number in zip(tabs, row, strict=True)}
+
+
+def _of(number: Any) -> TabCount:
+    return TabCount(min(int(number), COUNTED_MAX), is_more=int(number) > COUNTED_MAX)
+
+
+def _where(source: str, filters: Sequence[str]) -> str:
+    """The SQL text: constant fragments only, values are always bound."""
+    return " AND ".join([source, *filters])

@@ -1,0 +1,1 @@
+"""Which issues a person has not opened yet."""
