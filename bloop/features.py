@@ -56,6 +56,7 @@ FEATURES = (
             "undo": "bloop.issues.undo.cli:undo",
         },
         belongings=("bloop.issues.status.removal:ASSIGNED", "bloop.issues.saved_views.removal:VIEWS"),
+        settings="bloop.issues.saved_views.setting_lines:setting_lines",
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
     Feature(
