@@ -360,7 +360,7 @@ def test_assets_are_found_under_their_hashed_name_and_kept_for_good(server: Serv
     login = server.call("GET", "/auth/login", headers=BROWSER).text
     found = re.findall(r'"(/assets/[^"]+)"', login)
 
-    assert len(found) == 7
+    assert len(found) == 6
     for path in found:
         plain = server.call("GET", path)
         packed = server.call("GET", path, headers={"Accept-Encoding": "br, gzip"})
