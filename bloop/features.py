@@ -62,7 +62,12 @@ FEATURES = (
         name="alerts",
         tables="bloop.alerts.tables:TABLES",
         routes="bloop.alerts.routes:mount",
-        commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
+        hooks={"alerts_failed": "bloop.alerts.deliveries.shell:unseen_failures"},
+        commands={
+            "alert": "bloop.alerts.cli:alert",
+            "channel": "bloop.alerts.saved_channels.cli:channel",
+            "delivery": "bloop.alerts.deliveries.cli:delivery",
+        },
         belongings=("bloop.alerts.rules.removal:RULES",),
         settings="bloop.alerts.setting_lines:setting_lines",
     ),

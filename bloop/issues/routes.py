@@ -72,6 +72,8 @@ def _mount_pages(routes: Routes, deps: Deps) -> None:
     routes.add("/search/issues", PaletteIssues(deps), GET=SESSION)
     routes.add("/issues/{ref}", issue, GET=PAGE)
     routes.add("/issues/{ref}/events/{event_id:int}", issue, suffix="event", GET=PAGE)
+    for name in ("events", "tags", "activity"):
+        routes.add(f"/issues/{{ref}}/{name}", issue, suffix=name, GET=PAGE)
     routes.add("/issues/{ref}/status", forms, suffix="status", POST=PAGE)
     routes.add("/issues/{ref}/assign", forms, suffix="assign", POST=PAGE)
     comments = CommentForms(deps)

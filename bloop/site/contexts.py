@@ -89,7 +89,7 @@ class Shell:
     views: tuple[ViewLink, ...] = ()
     toast: Toast | None = None  # set by `send_page`
     last_opened: str = ""  # slug of the project that the user opened last
-    alerts_failed: int = 0  # deliveries that failed and that no admin has looked at
+    alerts_failed: int = 0  # deliveries of the last day that failed and that this person has not looked at
 
     @property
     def health(self) -> HealthDot:

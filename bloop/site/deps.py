@@ -57,6 +57,7 @@ class Hooks:
     by_cookie: FindCredential
     shell: Callable[[Db, Principal, str, HrefOf | None], Shell]
     scope_names: Callable[[Db, Principal, str], tuple[list[str], list[str]]]  # environments and releases of a project
+    alerts_failed: Callable[[Db, Principal, int], int]  # that this person has not looked at
     banners: Callable[[Deps], tuple[Banner, ...]]
     toast: Callable[[falcon.Request, falcon.Response], Toast | None]  # what the action before a redirect did
     note_project: Callable[[Deps, falcon.Request, Shell], None]  # who opened which project
@@ -89,7 +90,8 @@ class Deps:
     def shell(self, db: Db, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
         """The frame of a page about the project `slug`, `""` for all or none. `href_of` gives the project switcher's
         link for a slug; by default the list of issues."""
-        return self.hooks.shell(db, principal, slug, href_of)
+        failed = self.hooks.alerts_failed(db, principal, self.now_ms())
+        return replace(self.hooks.shell(db, principal, slug, href_of), alerts_failed=failed)
 
     def scoped_shell(
         self,

@@ -43,7 +43,7 @@ APPEARANCE = SettingsSection("Appearance", "/settings/appearance", admin_only=Fa
 VIEWS = SettingsSection("Saved views", "/settings/views", admin_only=False)
 
 PROJECTS = SettingsSection("Projects", "/settings/projects", admin_only=False, group=SettingsGroup.PROJECT)
-ALERTS = SettingsSection("Alerts", "/settings/alerts", admin_only=False, group=SettingsGroup.PROJECT)
+ALERTS = SettingsSection("Alerts", "/alerts", admin_only=False, group=SettingsGroup.PROJECT)
 TOKENS = SettingsSection("API tokens", "/settings/tokens", admin_only=False, group=SettingsGroup.PROJECT)
 
 PEOPLE = SettingsSection("People", "/settings/people", admin_only=True, group=SettingsGroup.SERVER)

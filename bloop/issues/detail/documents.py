@@ -24,7 +24,6 @@ from bloop.issues.comments.api import comment_json
 from bloop.issues.comments.read import CommentRow
 from bloop.issues.counts import read as counts
 from bloop.issues.counts.read import HourCount
-from bloop.issues.detail import pages as issue_detail
 from bloop.issues.detail import show
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
@@ -44,6 +43,7 @@ from bloop.site.principal import principal_of
 
 LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
 COMMENTS_MAX = 50  # the newest
+TREND_DAYS = 30
 MARKDOWN = "text/markdown; charset=utf-8"
 CSV = "text/csv; charset=utf-8"
 
@@ -117,7 +117,7 @@ class IssueDocument:
         answer_json(resp, body)
 
     def _find(self, req: falcon.Request, ref: str, event_id: int | None) -> IssueDocumentData:
-        since_ms = self._deps.now_ms() - issue_detail.MONTH_DAYS * DAY_MS
+        since_ms = self._deps.now_ms() - TREND_DAYS * DAY_MS
         with self._deps.database.reader() as db:
             issue = find_issue(db, principal_of(req), ref)
             event, chosen = _event(db, issue, event_id)

@@ -255,6 +255,9 @@ def test_an_invite_is_shown_once_and_stored_hashed(server: Server, seed: Seed, g
             "used": False,
             "created_by": "grace",
             "used_by": None,
+            "name": "",
+            "email": "",
+            "mailed_at": None,
         }
     ]
     assert body["token"] not in str(seed.rows("SELECT * FROM invites"))

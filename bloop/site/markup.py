@@ -1,4 +1,4 @@
-"""Comments as HTML: a subset of CommonMark. Pure.
+"""Text that people write, as HTML: a subset of CommonMark. Pure.
 
 MARKUP-1  Every character of the text is escaped, except in the tags that this module makes: no HTML, no image, no
     heading. A link leads to http, https or mail, and passes on nothing (`nofollow noopener`).
@@ -22,7 +22,7 @@ from markupsafe import Markup, escape
 
 from bloop.site.filters import reveal
 
-RENDERED_MAX = 128  # comments whose HTML is remembered: 1 MB at most as a rule
+RENDERED_MAX = 128  # texts whose HTML is remembered: 1 MB at most as a rule
 _LEFT_OUT = ("heading", "lheading", "hr", "reference", "image", "html_block", "html_inline")
 _SCHEMES = re.compile(r"(?:https?://|mailto:)[^\s]", re.IGNORECASE)
 _ADDRESS = re.compile(r"https?://[^\s<>\"'`]+", re.IGNORECASE)
@@ -31,8 +31,8 @@ _BLOCKS = frozenset(("paragraph_open", "bullet_list_open", "ordered_list_open", 
 
 
 @lru_cache(RENDERED_MAX)
-def render_comment(text: str) -> Markup:
-    """The HTML of a comment."""
+def render_markdown(text: str) -> Markup:
+    """The HTML of a text; the filter `markdown` of templates."""
     return Markup(_MARKDOWN.render(text))  # noqa: S704  (MARKUP-1)
 
 

@@ -1,4 +1,4 @@
-"""MARKUP-1 to MARKUP-3 of bloop/issues/comments/markup.py."""
+"""MARKUP-1 to MARKUP-3 of bloop.site.markup.py."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bloop.base.errors import InvalidField
-from bloop.issues.comments.markup import render_comment
 from bloop.issues.comments.model import TEXT_CHARS_MAX, check_text
+from bloop.site.markup import render_markdown
 
 TAGS = {"p", "br", "strong", "em", "s", "a", "code", "pre", "ul", "ol", "li", "blockquote", "span"}
 ATTRIBUTES = {
@@ -46,7 +46,7 @@ class Found(HTMLParser):
 
 @given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=30).map("".join)))
 def test_no_text_makes_a_tag_or_an_attribute_that_is_not_ours(text: str) -> None:
-    for tag, attributes in Found(render_comment(text)).tags:
+    for tag, attributes in Found(render_markdown(text)).tags:
         assert tag in TAGS
         assert set(attributes) <= ATTRIBUTES.get(tag, {"dir"})
         if tag == "a":
@@ -72,14 +72,14 @@ HOSTILE = [
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_as_text(text: str) -> None:
-    found = Found(render_comment(text))
+    found = Found(render_markdown(text))
 
     assert {tag for tag, _ in found.tags} <= {"p", "a"}
     assert all((href or "").startswith("https://") for href in found.links())
 
 
 def test_the_subset_is_rendered() -> None:
-    html = render_comment("**b** *i* ~~s~~ `c`\n\n- one\n- two\n\n> quote\n\n```python\nx < 1\n```")
+    html = render_markdown("**b** *i* ~~s~~ `c`\n\n- one\n- two\n\n> quote\n\n```python\nx < 1\n```")
 
     assert html == (
         '<p dir="auto"><strong>b</strong> <em>i</em> <s>s</s> <code>c</code></p>\n'
@@ -91,11 +91,11 @@ def test_the_subset_is_rendered() -> None:
 
 @pytest.mark.parametrize("text", ["# big", "a\n===", "---", "[a]: https://x.example", "| a | b |\n|---|---|"])
 def test_headings_rules_and_tables_stay_text(text: str) -> None:
-    assert {tag for tag, _ in Found(render_comment(text)).tags} <= {"p", "br", "a"}
+    assert {tag for tag, _ in Found(render_markdown(text)).tags} <= {"p", "br", "a"}
 
 
 def test_a_line_end_is_a_line_end() -> None:
-    assert render_comment("one\ntwo") == '<p dir="auto">one<br />\ntwo</p>\n'
+    assert render_markdown("one\ntwo") == '<p dir="auto">one<br />\ntwo</p>\n'
 
 
 @pytest.mark.parametrize(
@@ -110,14 +110,14 @@ def test_a_line_end_is_a_line_end() -> None:
     ],
 )
 def test_plain_addresses_become_links(text: str, links: list[str]) -> None:
-    assert Found(render_comment(text)).links() == links
+    assert Found(render_markdown(text)).links() == links
 
 
 @pytest.mark.parametrize(
     "text", ["a\u202eb", "a&#x202e;b", "`a\u202eb`", "```\na\u202eb\n```", "[a\u202eb](https://a.example)"]
 )
 def test_characters_that_reorder_text_are_shown_by_name(text: str) -> None:
-    html = render_comment(text)
+    html = render_markdown(text)
 
     assert "\u202e" not in html
     assert '<span class="hidden-char" title="U+202E">RLO</span>' in html
@@ -126,7 +126,7 @@ def test_characters_that_reorder_text_are_shown_by_name(text: str) -> None:
 @pytest.mark.parametrize("text", ["[", "*a ", "**a_b", "[a](b", "&", "<", "_a", "- a\n  ", "> ", "`", "~~a", "1. a\n"])
 def test_the_longest_comment_renders_in_bounded_time(text: str) -> None:
     started = time.process_time()
-    render_comment((text * TEXT_CHARS_MAX)[:TEXT_CHARS_MAX])
+    render_markdown((text * TEXT_CHARS_MAX)[:TEXT_CHARS_MAX])
 
     assert time.process_time() - started < 2.0  # 10 to 40 ms here; what is quadratic takes minutes
 
