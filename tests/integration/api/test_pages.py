@@ -261,8 +261,8 @@ def test_a_status_button_changes_the_issue_and_leads_back_to_it(server: Server, 
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/issues/SHOP-1")
     text = page(server, "/issues/SHOP-1", cookie).text
-    assert 'class="status status-resolved"' in text
-    assert "Resolved by <bdi>Ada</bdi>" in text
+    assert ">Resolved</span>" in text
+    assert "Resolved by <b><bdi>Ada</bdi></b>" in text
     assert 'value="unresolved"' in text
 
 
