@@ -1,4 +1,4 @@
-"""`bloop welcome`: what somebody who has just started bloop needs next."""
+"""`bloop welcome`: what a person who has just started bloop needs next."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ import hmac
 import json
 import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
+from urllib.parse import urlencode
 
 import click
 
@@ -17,8 +21,10 @@ from bloop.base.config import NO_FILE, Settings
 from bloop.base.errors import NotFound
 from bloop.cli_kit.context import DATABASE_NAME, DATABASE_VARIABLE, change, database, with_settings
 from bloop.db.engine import Db
-from bloop.projects.read import project_keys
+from bloop.issues.read import IssueFilter, Tab, list_issues
+from bloop.projects.read import project_ids, project_keys
 from bloop.projects.store import DEFAULT
+from bloop.site.links import setup_href
 
 
 @click.command()
@@ -31,19 +37,32 @@ def welcome(settings: Settings, without_key: bool) -> None:
     """
     with database(settings) as db:
         key, is_set_up = _default_key(db), has_users(db)
+        has_events = bool(list_issues(db, project_ids(db), IssueFilter(tab=Tab.ALL), limit=1).rows)
+    next_page = "" if has_events else f"&{urlencode({'next': setup_href(DEFAULT)})}"
     if is_set_up:
         way_in = f"Sign in:\n  {settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}"
     else:
-        link = change(settings, lambda db: make_link(settings, db, None))
+        link = change(settings, lambda db: make_link(settings, db, None)) + next_page
         way_in = f"Set up your account, once, within {minutes_words(settings.auth.login_link_ttl_secs)}:\n  {link}"
     click.echo(f"bloop: {settings.auth.rp_origin}\n\n{way_in}\n")
     if without_key:
         click.echo(f"Print the key of the project {DEFAULT!r}:\n  {_command(settings)}\n")
+        _print_path()
         return
     click.echo(
         f"Key of the project {DEFAULT!r}:\n  {key}\n\n"
         f"Send a first event:\n  {first_event(settings.server.port, key, clock.now_ms())}\n"
     )
+    _print_path()
+
+
+def _print_path() -> None:
+    """How to run `bloop` in another terminal, unless its folder is on the path already."""
+    folder = Path(sys.executable).parent
+    found = shutil.which("bloop")
+    if (folder / "bloop").exists() and (found is None or Path(found).parent != folder):
+        path = f'export PATH={shlex.quote(str(folder))}:"$PATH"'
+        click.echo(f"Run commands such as `bloop status` in another terminal:\n  {path}\n")
 
 
 def first_event(port: int, key: str, now_ms: int) -> str:

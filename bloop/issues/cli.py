@@ -1,4 +1,4 @@
-"""`bloop issue`: list, show, resolve, ignore, mute, unresolve, assign, delete. Issues go by short id or fingerprint."""
+"""`bloop issue`: list, show, resolve, ignore, mute, reopen, assign, delete. Issues go by short id or fingerprint."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ from bloop.issues.limits.model import describe_users
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.search.terms import parse
 from bloop.issues.status import read as trail
-from bloop.issues.status.assign import assign
-from bloop.issues.status.audit import Actor
+from bloop.issues.status.audit import OPERATOR
+from bloop.issues.status.changes import Assignment, IssueChange, change_issues
+from bloop.issues.status.choices import StatusChoice
 from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import change_status
 from bloop.issues.status.words import place, sentence, who
 from bloop.site.filters import exact, relative
 
@@ -35,7 +35,6 @@ T = TypeVar("T")
 
 ROWS_MAX = 200
 HISTORY_MAX = 20
-OPERATOR = Actor("operator", "cli")
 
 ids = click.argument("ids", nargs=-1, required=True)
 in_project = click.option("--project", "slug", help="Only in this project.")
@@ -178,8 +177,17 @@ def mute(
 @ids
 @in_project
 @with_settings
-def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+def reopen(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
     """Open issues again."""
+    _set(settings, ids, slug, Status.UNRESOLVED)
+
+
+@issue.command(hidden=True)
+@ids
+@in_project
+@with_settings
+def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+    """The older name of `reopen`."""
     _set(settings, ids, slug, Status.UNRESOLVED)
 
 
@@ -194,9 +202,8 @@ def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username
     if nobody == (username is not None):
         raise click.UsageError("use either --to NAME or --nobody")
 
-    def run(db: Db, found: Sequence[int]) -> None:
-        person = get_user_by_name(db, username) if username else None
-        assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
+    def run(db: Db) -> IssueChange:
+        return Assignment(get_user_by_name(db, username) if username else None)
 
     _change(settings, ids, slug, run, f"assigned to {username}" if username else "unassigned")
 
@@ -255,25 +262,23 @@ def _set(
     resolution: Resolution = NOW,
     mute: Mute = FOREVER,
 ) -> None:
-    def run(db: Db, found: Sequence[int]) -> None:
-        now_ms = clock.now_ms()
-        change_status(db, found, status, actor=OPERATOR, now_ms=now_ms, resolution=resolution, mute=mute)
-
-    _change(settings, references, slug, run, status.value)
+    _change(settings, references, slug, lambda db: StatusChoice(status, resolution, mute), status.value)
 
 
 def _change(
     settings: Settings,
     references: Sequence[str],
     slug: str | None,
-    do: Callable[[Db, Sequence[int]], None],
+    change_of: Callable[[Db], IssueChange],
     done: str,
 ) -> None:
-    """All of them or none."""
+    """All of them or none; prints the id that undoes it."""
 
-    def run(db: Db) -> list[str]:
+    def run(db: Db) -> tuple[list[str], str]:
         found = named_issues(db, references, slug)
-        do(db, [row.id for row in found])
-        return [row.short_id for row in found]
+        changed = change_issues(db, [row.id for row in found], change_of(db), actor=OPERATOR, now_ms=clock.now_ms())
+        return [row.short_id for row in found], changed.undo_id
 
-    click.echo(f"{', '.join(change(settings, run))}: {done}", err=True)
+    short_ids, undo_id = change(settings, run)
+    click.echo(f"{', '.join(short_ids)}: {done}", err=True)
+    click.echo(f"Undo with: bloop undo {undo_id}")

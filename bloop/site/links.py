@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote
+from urllib.parse import quote, urlencode, urlsplit
+
+import falcon
 
 
-def issue_href(short_id: str) -> str:
-    return f"/issues/{quote(short_id, safe='')}"
+def issue_href(short_id: str, list_query: str = "") -> str:
+    """The page of an issue; `list_query` is the query of the list it was opened from, if that is to be kept."""
+    href = f"/issues/{quote(short_id, safe='')}"
+    return f"{href}?{urlencode({'list': list_query})}" if list_query else href
 
 
 def setup_href(slug: str) -> str:
     return f"/projects/{quote(slug)}/setup"
+
+
+def page_before(req: falcon.Request) -> str:
+    """The path and query of the Referer when it is one of our pages, else the start page."""
+    referrer = urlsplit(req.referer or "")
+    if referrer.netloc.lower() != (req.get_header("Host") or "").lower() or not referrer.path.startswith("/"):
+        return "/"
+    path = "/" + referrer.path.lstrip("/")  # `//host` would lead to another site
+    return f"{path}?{referrer.query}" if referrer.query else path

@@ -103,6 +103,7 @@ def change(row: StatusChangeRow) -> dict[str, Any]:
         "text": str(sentence(row)),
         "detail": orjson.loads(row.detail),
         "network": row.network or None,
+        "undo_id": row.undo_id,
     }
 
 

@@ -58,9 +58,11 @@ def read_list(
     )
 
 
-def find_page(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int) -> ListPage:
+def find_page(
+    db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int, *, rows_max: int = PAGE_ROWS
+) -> ListPage:
     """The rows alone. Raises: InvalidParameter: the search cannot be understood."""
-    return _page(db, project_ids, view, filter_of(db, project_ids, view, me, now_ms))
+    return _page(db, project_ids, view, filter_of(db, project_ids, view, me, now_ms), rows_max)
 
 
 def filter_of(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int) -> IssueFilter:
@@ -68,9 +70,11 @@ def filter_of(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, no
     return view.issue_filter(now_ms, me, _new_in(db, project_ids, view))
 
 
-def _page(db: Db, project_ids: tuple[int, ...], view: IssueView, issue_filter: IssueFilter) -> ListPage:
+def _page(
+    db: Db, project_ids: tuple[int, ...], view: IssueView, issue_filter: IssueFilter, rows_max: int = PAGE_ROWS
+) -> ListPage:
     key = view.before.key if view.before else None
-    return list_page(db, project_ids, issue_filter, view.sort, limit=PAGE_ROWS, before=key)
+    return list_page(db, project_ids, issue_filter, view.sort, limit=rows_max, before=key)
 
 
 def _new_in(db: Db, project_ids: tuple[int, ...], view: IssueView) -> str:

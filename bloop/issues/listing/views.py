@@ -12,7 +12,6 @@ from bloop.base.errors import InvalidParameter
 from bloop.issues import read as issues
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
-from bloop.issues.listing.notice import take_notice
 from bloop.issues.listing.page_read import read_list
 from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
 from bloop.issues.listing.state import IssueView
@@ -35,8 +34,7 @@ class IssueList:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         view = IssueView.from_params(text_params(req))
-        notice = take_notice(req, resp)
-        show_list(self._deps, req, resp, view, ListMessages(notice=notice) if notice else NO_MESSAGES)
+        show_list(self._deps, req, resp, view, NO_MESSAGES)
 
 
 def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, messages: ListMessages) -> None:

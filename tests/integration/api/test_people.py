@@ -100,7 +100,7 @@ def test_what_an_admin_cannot_do(server: Server, seed: Seed, grace: str, ada: st
     assert ask("POST", "users/nobody/link") == (404, {"error": "user not found"})
     assert ask("DELETE", "invites/none") == (404, {"error": "invite not found or already used"})
     assert ask("POST", "reset", json={})[0] == 400
-    nothing = {"issues": 0, "rules": 0, "tokens": 0}
+    nothing = {"issues": 0, "views": 0, "rules": 0, "tokens": 0, "pins": 0}
     assert ask("DELETE", "users/nobody") == (200, {"status": "ok", "tokens": "revoke", "settled": nothing})
     assert ask("DELETE", "users/nobody?tokens=") == (200, {"status": "ok", "tokens": "revoke", "settled": nothing})
     refusal = {"error": "tokens: must be revoke or keep", "path": "tokens"}
@@ -147,7 +147,7 @@ def test_a_removed_person_has_no_access_left_and_the_admin_owns_what_stays(
 
     result = server.call("DELETE", f"/v1/admin/users/{ada}", cookie=seed.session(grace))
 
-    settled = {"issues": 1, "rules": 2, "tokens": 1}
+    settled = {"issues": 1, "views": 0, "rules": 2, "tokens": 1, "pins": 0}
     assert (result.status_code, result.json) == (200, {"status": "ok", "tokens": "revoke", "settled": settled})
     assert server.call("GET", "/v1/stats", cookie=hers.cookie).status_code == 401
     assert server.call("GET", "/v1/stats", token=hers.token).status_code == 401
@@ -185,7 +185,7 @@ def test_the_operator_removes_a_person_and_nobody_owns_what_stays(
 
     result = server.call("DELETE", f"/v1/admin/users/{ada}?tokens=keep", cookie=seed.session())
 
-    assert result.json["settled"] == {"issues": 1, "rules": 2, "tokens": 1}
+    assert result.json["settled"] == {"issues": 1, "views": 0, "rules": 2, "tokens": 1, "pins": 0}
     assert seed.rows("SELECT assignee FROM issues") == [(None,)]
     assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
     assert "no owner" in server.call("GET", "/settings/tokens", cookie=seed.session(grace)).text
@@ -255,6 +255,9 @@ def test_an_invite_is_shown_once_and_stored_hashed(server: Server, seed: Seed, g
             "used": False,
             "created_by": "grace",
             "used_by": None,
+            "name": "",
+            "email": "",
+            "mailed_at": None,
         }
     ]
     assert body["token"] not in str(seed.rows("SELECT * FROM invites"))

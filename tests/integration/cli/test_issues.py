@@ -186,3 +186,42 @@ def test_a_deletion_that_is_unclear_deletes_nothing(
 
     assert (done.exit_code, said in done.stderr) == (code, True)
     assert titles(db) == ["f1", "f2", "f3"]
+
+
+def undo_id(printed: str) -> str:
+    """The id in `Undo with: bloop undo ID`, the last line on stdout."""
+    return printed.splitlines()[-1].rpartition(" ")[2]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["resolve", "--next"], ["ignore"], ["mute", "--events", "5"], ["reopen"], ["assign", "--to", "ada"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_every_change_prints_what_undoes_it(run: Run, db: apsw.Connection, arguments: list[str]) -> None:
+    columns = "SELECT status, resolved_in_release, muted_events, assignee FROM issues"
+    before = db.execute(columns).fetchall()
+
+    changed = run("issue", arguments[0], "f1", "f2", "f3", *arguments[1:])
+    done = run("undo", undo_id(changed.stdout))
+
+    assert (done.exit_code, done.stderr) == (0, "3 issues: undone\n")
+    assert db.execute(columns).fetchall() == before
+    assert done.stdout.startswith("Redo with: bloop undo ")
+    assert run("undo", undo_id(done.stdout)).exit_code == 0
+    assert "(on the command line)" in run("issue", "show", "f1").stdout
+
+
+def test_an_undo_names_what_it_skipped(run: Run, db: apsw.Connection) -> None:
+    changed = run("issue", "resolve", "f1", "f2")
+    run("issue", "mute", "f2")
+
+    done = json.loads(run("undo", undo_id(changed.stdout), "--json").stdout)
+    again = run("undo", undo_id(changed.stdout))
+
+    assert (done["undone"], done["skipped"]) == (1, [{"id": "DEFAULT-2", "error": "changed since"}])
+    assert again.exit_code == 1
+    assert "bloop: nothing was undone: 2 issues were skipped: DEFAULT-1 changed since, DEFAULT-2 changed since" in (
+        again.stderr
+    )
+    assert "this change can no longer be undone" in run("undo", "none").stderr

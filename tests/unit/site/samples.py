@@ -30,6 +30,7 @@ from bloop.issues.detail.event_table import EventTableRows
 from bloop.issues.detail.read import ActivityRows, FrameRows
 from bloop.issues.events.read import EventRow
 from bloop.issues.events.scoped import EventKey, ScopedEvents
+from bloop.issues.events.search import EventMatches
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
@@ -38,6 +39,8 @@ from bloop.issues.listing.read import ListPage
 from bloop.issues.listing.state import IssueView, ListPlace
 from bloop.issues.listing.tabs import TabCount
 from bloop.issues.read import IssueRow, Tab
+from bloop.issues.search import pages as search
+from bloop.issues.search.found import FoundEvent
 from bloop.issues.shell import make_shell
 from bloop.issues.status.read import StatusChangeRow
 from bloop.projects.read import ProjectRow
@@ -53,6 +56,7 @@ from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
 from tests.unit.site.project_samples import project_pages
 from tests.unit.site.storage_samples import storage_pages
+from tests.unit.site.view_samples import saved_view_pages
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 STACK = """\
@@ -333,8 +337,23 @@ def kit_page(say: Text = plain) -> Page:
     return kit_samples(a_scoped_shell(say, "/kit"), PageScope().window(NOW_MS))
 
 
+def search_pages(say: Text = plain) -> Iterator[Page]:
+    """Events, none of them, one that lies elsewhere, a search that stopped, and one that cannot be read."""
+    shell, scope, q = a_scoped_shell(say, "/search"), PageScope("shop", range="24h"), say("request:r-1")
+    bare = an_event(say, request_id=None, user_id_hash=None, http_status=None)
+    found = [FoundEvent(an_event(say), an_issue(say)), FoundEvent(bare, an_issue(say))]
+    matches = EventMatches([found[0].event, found[1].event], 99, 3, is_complete=True)
+    nothing = EventMatches([], None, 0, is_complete=True)
+    yield search.page(shell, scope, q, found=found, matches=matches, after=120)
+    yield search.page(shell, scope, q, matches=nothing)
+    yield search.page(shell, scope, q, matches=nothing, outside_ms=NOW_MS)
+    yield search.page(shell, scope, q, matches=EventMatches([], 7, 50_000, is_complete=False))
+    yield search.page(shell, scope, q, problem=say("Unknown status 'x'. Try open."))
+
+
 def every_page(say: Text = plain) -> Iterator[Page]:
     """Each page in each of its states."""
+    yield from search_pages(say)
     yield list_page(say)
     yield list_page(say, IssueView(), [], ever=False)
     yield list_page(say, IssueView(q=say("x")), [])
@@ -365,9 +384,10 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield issue_activity_page(say)
     yield issue_activity_page(say, page=1)
     yield from account_pages(a_shell(say), say)
-    yield from project_pages(a_shell(say), say)
+    yield from project_pages(a_shell(say), say, an_issue(say))
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
+    yield from saved_view_pages(a_shell(say), say)
     yield appearance_page(say)
     yield settings_overview(say)
     yield kit_page(say)

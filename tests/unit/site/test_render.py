@@ -135,7 +135,7 @@ def test_pages_need_no_inline_script_or_style(renderer: Renderer) -> None:
 
         assert "style" not in tags.names
         assert not [name for name, _ in tags.attributes if name == "style" or name.startswith("on")]
-        assert set(re.findall(r"<script[^>]*>([^<]*)</script>", html)) == {""}
+        assert set(re.findall(r"<script[^>]*>([^<]*)</script>", html)) <= {""}
 
 
 @pytest.mark.parametrize("payload", XSS)
