@@ -10,7 +10,7 @@ from typing import ClassVar
 from bloop.base.clock import DAY_MS
 from bloop.issues.listing.state import IssueView
 from bloop.issues.status.model import OPEN, Status
-from bloop.site.contexts import Badge, Notice, Page, PulseNumber, Shell, TabLink
+from bloop.site.contexts import Badge, Notice, Option, Page, PulseNumber, Shell, TabLink
 from bloop.site.strip import Strip
 
 NEW_MS = DAY_MS  # an issue is new for a day
