@@ -80,6 +80,15 @@ class Impact:
 
 
 @dataclass(frozen=True, slots=True)
+class Lifetime:
+    """What is counted of the issue whatever the scope; `users` in words, as `about 12,400`."""
+
+    events: int
+    users: str
+    times_regressed: int
+
+
+@dataclass(frozen=True, slots=True)
 class IssueFrame:
     """What every page of an issue has. `back_href` is the list it was opened from, `list_query` that list's query.
 
@@ -273,6 +282,7 @@ class IssuePage(Page):
     nav: EventNav | None
     wider: tuple[tuple[str, str], ...]
     tags: TagList
+    lifetime: Lifetime
     releases: ReleaseTable
     activity: Activity
 

@@ -1,6 +1,7 @@
 """Forms of the issue page that change it. Each answers 303 back to the page (LIST-2), which says what was done.
 
 `list`, the query of the list that the issue was opened from, is kept: then the page offers the next issue of that list.
+The address of the form may hold the scope of the page, which is kept too.
 """
 
 from __future__ import annotations
@@ -22,7 +23,9 @@ from bloop.issues.status.requests import ChangeRequest
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
 from bloop.site.links import issue_href
+from bloop.site.params import text_params
 from bloop.site.principal import principal_of
+from bloop.site.scope import PageScope
 
 
 class IssueForms:
@@ -58,7 +61,8 @@ class IssueForms:
 
         issue, undo_id = self._deps.database.change(run)
         leave_flash(resp, Flash(request.verb, 1, 0, undo_id, issue.short_id, next_id))
-        resp.status, resp.location = falcon.HTTP_303, issue_href(issue.short_id, list_query)
+        scope = PageScope.from_params(text_params(req))
+        resp.status, resp.location = falcon.HTTP_303, scope.href(issue_href(issue.short_id), list=list_query)
 
     def _next_id(self, req: falcon.Request, ref: str, list_query: str) -> str:
         principal = principal_of(req)
