@@ -1,5 +1,5 @@
-"""Every number of the list equals an independent count over the same events: random events, scopes, statuses, tabs and
-orders, stored by the writer's own code and read page by page (SCOPE-1, COUNTS-1 to COUNTS-3, MEMBER-1, TABS-1, RANK-1)."""
+"""Every number of the list equals an independent count over the same events (SCOPE-1, COUNTS-1 to COUNTS-3, MEMBER-1,
+TABS-1, RANK-1): random events, scopes, statuses, tabs and orders, stored by the writer's code and read page by page."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from urllib.parse import parse_qsl, urlsplit
 
 import apsw
 import pytest
@@ -96,8 +99,6 @@ VIEWS = st.builds(
 
 
 def _minute(at_ms: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(at_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M")
 
 
@@ -237,7 +238,7 @@ def walk(db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView) -> 
     while down[-1].older_href:
         down.append(read_page(db, project_ids, _view(down[-1].older_href)))
         assert len(down) < 40
-    for above, below in zip(down, down[1:], strict=False):
+    for above, below in pairwise(down):
         up = read_page(db, project_ids, _view(below.newer_href))
         assert [row.short_id for row in up.rows] == [row.short_id for row in above.rows]
         assert up.place == above.place
@@ -245,8 +246,6 @@ def walk(db: apsw.Connection, project_ids: tuple[int, ...], view: IssueView) -> 
 
 
 def _view(href: str) -> IssueView:
-    from urllib.parse import parse_qsl, urlsplit
-
     return IssueView.from_params(dict(parse_qsl(urlsplit(href).query)))
 
 
