@@ -105,7 +105,7 @@ FEATURES = (
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",
-        hooks={"show_key": "bloop.onboarding.views:show_key"},
+        hooks={"show_key": "bloop.onboarding.views:show_key", "first_page": "bloop.onboarding.views:first_page"},
     ),
     Feature(
         name="accounts",

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from bloop.db.engine import Db
 from bloop.issues.saved_views.read import own_views, shared_views
 from bloop.site.deps import Deps
-from bloop.site.settings_nav import VIEWS, SettingLine, SettingsGroup, SettingsRequest, plural
+from bloop.site.settings_nav import VIEWS, SettingLine, SettingsGroup, SettingsRequest
 
 
 def setting_lines(deps: Deps, db: Db, request: SettingsRequest) -> Iterator[SettingLine]:
     own, shared = len(own_views(db, request.principal.id)), len(shared_views(db))
-    value = f"{plural(own, 'view')} of yours, {shared:,} shared" if own or shared else "None"
-    yield SettingLine(SettingsGroup.YOU, 45, "issues", VIEWS.label, value, VIEWS.href)
+    value = f"{own:,} of yours, {shared:,} shared" if own or shared else "None"
+    yield SettingLine(SettingsGroup.YOU, 50, "filter", VIEWS.label, value, VIEWS.href)
