@@ -307,7 +307,8 @@ class IssueEventsPage(Page):
     """`/issues/{ref}/events`: the events in scope as a table, filtered by the search `q`.
 
     `words` say which part of the list this is. `problem` is what is wrong with the search. `columns` stand beside the
-    time; `complete_href` completes a search while it is typed. `everywhere_href` looks for the same in all issues of the project.
+    time; `complete_href` completes a search while it is typed. `everywhere_href` looks for the same in all issues of
+    the project.
     """
 
     template: ClassVar[str] = "issues/issue_events.html"
