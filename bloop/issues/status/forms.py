@@ -1,6 +1,7 @@
 """Forms of the issue page that change it. Each answers 303 back to the page (LIST-2), which says what was done.
 
 `list`, the query of the list that the issue was opened from, is kept: then the page offers the next issue of that list.
+The address of the form may hold the scope of the page, which is kept too.
 """
 
 from __future__ import annotations
