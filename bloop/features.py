@@ -56,6 +56,7 @@ FEATURES = (
             "undo": "bloop.issues.undo.cli:undo",
         },
         belongings=("bloop.issues.status.removal:ASSIGNED", "bloop.issues.saved_views.removal:VIEWS"),
+        settings="bloop.issues.saved_views.setting_lines:setting_lines",
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
     Feature(
@@ -104,7 +105,7 @@ FEATURES = (
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",
-        hooks={"show_key": "bloop.onboarding.views:show_key"},
+        hooks={"show_key": "bloop.onboarding.views:show_key", "first_page": "bloop.onboarding.views:first_page"},
     ),
     Feature(
         name="accounts",

@@ -66,9 +66,10 @@ def list_(settings: Settings, as_json: bool) -> None:
 @as_json
 @with_settings
 def invite(settings: Settings, name: str, email: str | None, as_json: bool) -> None:
-    """Invite a person: print a link that creates one account within seven days.
+    """Print an invitation: a link that creates one account.
 
-    NAME is shown in the list of invitations. Fails if the mail cannot be sent; the printed link works all the same.
+    It works once, within seven days. NAME is shown in the list of invitations. Fails if the mail cannot be sent; the
+    printed link works all the same.
     """
     from bloop.accounts.invites.mail import send_invitation, validated_email  # only this command needs mail
 

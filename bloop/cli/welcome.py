@@ -10,7 +10,6 @@ import shlex
 import shutil
 import sys
 from pathlib import Path
-from urllib.parse import urlencode
 
 import click
 
@@ -21,10 +20,8 @@ from bloop.base.config import NO_FILE, Settings
 from bloop.base.errors import NotFound
 from bloop.cli_kit.context import DATABASE_NAME, DATABASE_VARIABLE, change, database, with_settings
 from bloop.db.engine import Db
-from bloop.issues.read import IssueFilter, Tab, list_issues
-from bloop.projects.read import project_ids, project_keys
+from bloop.projects.read import project_keys
 from bloop.projects.store import DEFAULT
-from bloop.site.links import setup_href
 
 
 @click.command()
@@ -37,12 +34,10 @@ def welcome(settings: Settings, without_key: bool) -> None:
     """
     with database(settings) as db:
         key, is_set_up = _default_key(db), has_users(db)
-        has_events = bool(list_issues(db, project_ids(db), IssueFilter(tab=Tab.ALL), limit=1).rows)
-    next_page = "" if has_events else f"&{urlencode({'next': setup_href(DEFAULT)})}"
     if is_set_up:
         way_in = f"Sign in:\n  {settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}"
     else:
-        link = change(settings, lambda db: make_link(settings, db, None)) + next_page
+        link = change(settings, lambda db: make_link(settings, db, None))
         way_in = f"Set up your account, once, within {minutes_words(settings.auth.login_link_ttl_secs)}:\n  {link}"
     click.echo(f"bloop: {settings.auth.rp_origin}\n\n{way_in}\n")
     if without_key:

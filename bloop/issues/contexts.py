@@ -10,7 +10,7 @@ from typing import ClassVar
 from bloop.base.clock import DAY_MS
 from bloop.issues.listing.state import IssueView
 from bloop.issues.status.model import OPEN, Status
-from bloop.site.contexts import Badge, Notice, Page, PulseNumber, Shell, TabLink
+from bloop.site.contexts import Badge, Notice, Option, Page, PulseNumber, Shell, TabLink
 from bloop.site.strip import Strip
 
 NEW_MS = DAY_MS  # an issue is new for a day
@@ -142,7 +142,9 @@ class IssueListPage(Page):
     ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `place` says which
     rows these are: `1–30 of 1,322`; `matching` is the number of all of them where that is more than the page has.
     `limits` says what is not on it because looking had to end. `deleting` counts deleted issues that background work
-    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match.
+    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match. `people` are whom
+    issues can be assigned to; `has_me` when the visitor is one of them. `save_query` is the list to save as a view,
+    `may_share` whether the visitor may save it for everybody.
     """
 
     template: ClassVar[str] = "issues/issues.html"
@@ -172,6 +174,10 @@ class IssueListPage(Page):
     delete_href: str
     older_href: str
     newer_href: str
+    people: tuple[Option, ...]
+    has_me: bool
+    save_query: str
+    may_share: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,7 @@ from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
 from bloop.issues.counts.membership import few_in_scope, in_scope
 from bloop.issues.events.search import resolve
+from bloop.issues.listing.model import INDEXED_SORTS as INDEXED_SORTS
 from bloop.issues.listing.model import IssueFilter as IssueFilter
 from bloop.issues.listing.model import Sort as Sort
 from bloop.issues.listing.model import Tab as Tab
@@ -182,7 +183,7 @@ def list_issues(
 ) -> IssueRows:
     """One page, highest sort value first. Continue with `before=page.next`; `skip` is for callers with an offset.
 
-    Values are those of an issue's whole life; `listing/read.py` has the lists within a scope.
+    `sort` is one of INDEXED_SORTS, by the whole life of issues; `listing/read.py` has the lists within a scope.
     """
     assert 0 < limit <= ROWS_MAX
     way = plan(db, project_ids, issue_filter, sort)

@@ -24,7 +24,7 @@ from bloop.onboarding import pages as onboarding
 from bloop.onboarding.languages import DEFAULT_LANGUAGE, known_language
 from bloop.onboarding.pages import SetupRows
 from bloop.pipeline import signal_log
-from bloop.projects.read import ProjectRow, require_project, signing_key
+from bloop.projects.read import ProjectRow, list_projects, project_ids, require_project, signing_key
 from bloop.site.bodies import answer_json
 from bloop.site.deps import Deps
 from bloop.site.html import send_page, send_secret_page
@@ -95,6 +95,14 @@ class SetupView:
 def show_key(deps: Deps, req: falcon.Request, resp: falcon.Response, slug: str, key: str) -> None:
     """Answer the request that created `key` with the set-up page."""
     show_setup(deps, req, resp, slug, key=key)
+
+
+def first_page(deps: Deps, db: Db) -> str:
+    """The set-up page of the first project while nothing has arrived at all, else the list of issues."""
+    projects = list_projects(db)
+    if not projects or issues.list_issues(db, project_ids(db), issues.IssueFilter(tab=issues.Tab.ALL), limit=1).rows:
+        return "/"
+    return setup_href(projects[0].slug)
 
 
 def show_setup(

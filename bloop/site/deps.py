@@ -62,6 +62,7 @@ class Hooks:
     toast: Callable[[falcon.Request, falcon.Response], Toast | None]  # what the action before a redirect did
     note_project: Callable[[Deps, falcon.Request, Shell], None]  # who opened which project
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
+    first_page: Callable[[Deps, Db], str]  # where the person who sets bloop up goes first
     storage_panel: Callable[[Deps, Db], Panel]
     setting_lines: Callable[[Deps, Db, SettingsRequest], Iterable[SettingLine]]
 

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import quote, urlsplit
 
 import falcon
 
 
-def issue_href(short_id: str, list_query: str = "") -> str:
-    """The page of an issue; `list_query` is the query of the list it was opened from, if that is to be kept."""
-    href = f"/issues/{quote(short_id, safe='')}"
-    return f"{href}?{urlencode({'list': list_query})}" if list_query else href
+def issue_href(short_id: str) -> str:
+    return f"/issues/{quote(short_id, safe='')}"
 
 
 def setup_href(slug: str) -> str:

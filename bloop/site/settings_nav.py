@@ -53,7 +53,7 @@ LEDGER = SettingsSection("Ledger", "/ledger", admin_only=False, group=SettingsGr
 
 SECTIONS = (ACCOUNT, APPEARANCE, VIEWS, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE, SYSTEM, LEDGER)
 
-NavLink = TabLink
+NavLink = TabLink  # what contexts of the settings call their tabs
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from bloop.alerts.contexts import ChannelOption, NewChannelFields, Preview, PreviewLine, RuleForm
+from bloop.alerts.firing.wording import line
 from bloop.alerts.places import ALERTS_PATH, PREVIEW_PATH, rule_path
 from bloop.alerts.rules import words
 from bloop.alerts.rules.forms import chosen_channels
@@ -72,7 +73,9 @@ def rule_form(rule: RuleRow | None, data: FormData, form: Mapping[str, str]) -> 
 def preview_part(preview: RulePreview) -> Preview:
     window = Window(preview.since_ms - preview.since_ms % HOUR_MS, preview.until_ms + 1, HOUR_MS, is_running=True)
     lines = (
-        PreviewLine(message.at_ms, message.text, issue_href(message.issue.short_id) if message.issue else "")
+        PreviewLine(message.at_ms, line(message.issue), issue_href(message.issue.short_id))
+        if message.issue
+        else PreviewLine(message.at_ms, message.text, "")
         for message in preview.newest
     )
     counts = [(at_ms, 1) for at_ms in preview.fired_at_ms]

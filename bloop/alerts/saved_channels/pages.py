@@ -131,14 +131,14 @@ def kind_forms(form: Mapping[str, str]) -> tuple[ChannelKind, ...]:
 def _form(row: SavedChannel | None, data: ChannelPageData, form: Mapping[str, str]) -> ChannelForm:
     chosen = form.get("type") or ("slack" if row is None else row.channel_type)
     project = form.get("project", "")
-    everything = [Option("", words.ALL_PROJECTS, project == "")] if data.is_admin else []
+    everything = [Option("", words.ALL_PROJECTS.capitalize(), project == "")] if data.is_admin else []
     return ChannelForm(
         href=CHANNELS_PATH if row is None else channel_path(row.id),
         name=form.get("name", "" if row is None else row.name or ""),
         types=tuple(Option(kind, words.channel_name(kind), kind == chosen) for kind in GUIDES),
         kinds=kind_forms(form),
         projects=(*everything, *(Option(p.slug, p.name, p.slug == project) for p in data.projects)),
-        project_name="" if row is None else row.project_name or words.ALL_PROJECTS,
+        project_name="" if row is None else row.project_name or words.ALL_PROJECTS.capitalize(),
     )
 
 

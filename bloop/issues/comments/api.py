@@ -11,7 +11,7 @@ from bloop.db.engine import Db
 from bloop.issues.comments import read as comments
 from bloop.issues.comments.model import BODY_BYTES_MAX, FIELD, check_text
 from bloop.issues.comments.read import CommentRow
-from bloop.issues.comments.store import add_comment, delete_comment, edit_comment
+from bloop.issues.comments.store import add_comment, check_own, delete_comment, edit_comment
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.actor import API, Actors
 from bloop.projects.read import visible_projects
@@ -42,11 +42,12 @@ class CommentsApi:
         answer_json(resp, comment_json(self._deps.database.change(change)))
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, comment_id: int) -> None:
-        text = check_text(read_json(req, BODY_BYTES_MAX).get(FIELD))
-        author, now_ms = principal_of(req).id, self._deps.now_ms()
+        body, author, now_ms = read_json(req, BODY_BYTES_MAX), principal_of(req).id, self._deps.now_ms()
 
         def change(db: Db) -> CommentRow:
             issue_id = _owner(db, req, fingerprint, comment_id)
+            check_own(db, issue_id, comment_id, author)
+            text = check_text(body.get(FIELD))
             return edit_comment(db, issue_id, comment_id, text, author=author, now_ms=now_ms)
 
         answer_json(resp, comment_json(self._deps.database.change(change)))

@@ -147,13 +147,15 @@ def project_events(db: Db, project_ids: Sequence[int], scope: CountScope) -> int
 
 
 def project_series(db: Db, project_ids: Sequence[int], scope: CountScope) -> ProjectSeries:
-    """The events of these projects together over time: by minute where minutes are kept and events are few."""
+    """The events of these projects together over time: by minute where minutes are kept and events are few. Hours are
+    kept longer, so they have the last word."""
     by_hour = ProjectSeries(scope.aligned, _project_hours(db, project_ids, scope, scope.edges))
     has_minutes = scope.window.unit_ms == MINUTE_MS
     if not has_minutes or (not _is_made_of_minutes(scope) and by_hour.total > EVENTS_BY_MINUTE_MAX):
         return by_hour
     span = Span(scope.window.from_ms, scope.window.to_ms)
-    return ProjectSeries(scope.window, _project_minutes(db, project_ids, scope, [span]))
+    by_minute = ProjectSeries(scope.window, _project_minutes(db, project_ids, scope, [span]))
+    return by_minute if by_minute.total == by_hour.total else by_hour
 
 
 def _is_made_of_minutes(scope: CountScope) -> bool:

@@ -10,9 +10,10 @@ from urllib.parse import urlencode
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.contexts import NEW_MS
 from bloop.issues.detail.address import IssueAddress
-from bloop.issues.detail.contexts import Impact, IssueFrame, IssueHead, ReleaseLine, ReleaseTable
+from bloop.issues.detail.contexts import Impact, IssueFrame, IssueHead, Lifetime, ReleaseLine, ReleaseTable
 from bloop.issues.detail.read import FrameRows
 from bloop.issues.events.read import EventRow
+from bloop.issues.limits.model import describe_users
 from bloop.issues.read import IssueRow
 from bloop.issues.status import words as history
 from bloop.releases.model import NO_RELEASE
@@ -36,7 +37,9 @@ class IssueTab(StrEnum):
 def issue_frame(
     rows: FrameRows, address: IssueAddress, tab: IssueTab, me: str, now_ms: int, event: EventRow | None = None
 ) -> IssueFrame:
-    """`me` is the visitor's account, if any; `event` the one that the page shows, if it shows one."""
+    """`me` is the visitor's account, if any; `event` the one that the page shows, if it shows one. Programs find the
+    newest in scope by the issue."""
+    is_newest = event is None or event.id == rows.events.newest_id
     issue = rows.issue
     return IssueFrame(
         issue=_head(issue, address, now_ms),
@@ -49,9 +52,14 @@ def issue_frame(
         me=next((p.username for p in rows.people if p.id == me and p.id != issue.assignee), ""),
         signal_id=rows.signal_id,
         ids=_ids(issue, event),
-        document_href=f"{address.path}/events/{event.id}" if event else address.path,
+        document_href=address.path if event is None or is_newest else f"{address.path}/events/{event.id}",
         alert_href=f"/alerts/new?{urlencode({'project': issue.project_slug, 'issue': issue.short_id})}",
     )
+
+
+def lifetime_of(issue: IssueRow) -> Lifetime:
+    users = describe_users(issue.user_count, is_estimate=bool(issue.users_are_estimated))
+    return Lifetime(issue.event_count, users, issue.times_regressed)
 
 
 def wider_scopes(address: IssueAddress, path: str) -> tuple[tuple[str, str], ...]:

@@ -10,7 +10,7 @@ from bloop.issues.detail.activity import newest_activity
 from bloop.issues.detail.address import IssueAddress
 from bloop.issues.detail.contexts import EventNav, EventView, IssuePage, IssueTagsPage, TagList
 from bloop.issues.detail.facts import event_facts, metadata_facts, metadata_of, tag_list, term
-from bloop.issues.detail.frame import IssueTab, issue_frame, release_table, wider_scopes
+from bloop.issues.detail.frame import IssueTab, issue_frame, lifetime_of, release_table, wider_scopes
 from bloop.issues.detail.read import ActivityRows, FrameRows
 from bloop.issues.detail.show import cut_fields
 from bloop.issues.events.read import EventRow
@@ -46,15 +46,15 @@ def event_page(
     around = events.around(EventKey(event.timestamp_ms, event.id)) if event else None
     is_outside = around is not None and around.position is None
     path = address.path if event is None or event.id == events.newest_id else f"{address.path}/events/{event.id}"
-    shown = event if event and event.id != events.newest_id else None  # programs find the newest by the issue
     return IssuePage(
         shell=shell,
         now_ms=now_ms,
-        frame=issue_frame(frame, address, IssueTab.EVENT, me, now_ms, shown),
+        frame=issue_frame(frame, address, IssueTab.EVENT, me, now_ms, event),
         event=_event(event, frame.issue, address, is_outside=is_outside) if event else None,
         nav=_nav(address, events, around) if around else None,
         wider=wider_scopes(address, path) if is_outside else (),
         tags=_tags(rows.tagged, events, address, tags_max=TAGS_BESIDE, values_max=VALUES_BESIDE),
+        lifetime=lifetime_of(frame.issue),
         releases=release_table(frame.aggregates),
         activity=newest_activity(rows.activity, address, me),
     )
@@ -117,7 +117,7 @@ def _event(event: EventRow, issue: IssueRow, address: IssueAddress, *, is_outsid
         same_as_issue=(event.error_type, event.message) == (issue.error_type, issue.message)
         and _is_short(event.message),
         request=request,
-        request_href=PageScope(range=address.scope.range).href("/", q=search, tab="all") if search else "",
+        request_href=PageScope(range=address.scope.range).href("/search", q=search) if search else "",
         stack_text=stack_text,
         stack=parse(stack_text),
         facts=tuple(event_facts(event, address.events)),

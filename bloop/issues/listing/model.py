@@ -20,6 +20,9 @@ class Sort(StrEnum):
     TREND = "trend"  # how many times as many events as in the window before
 
 
+INDEXED_SORTS = (Sort.LAST_SEEN, Sort.FIRST_SEEN, Sort.EVENTS)  # an index has the order, of the whole life of issues
+
+
 class Tab(StrEnum):
     """The tab of the list. OPEN holds the issues that need attention: unresolved and regressed."""
 

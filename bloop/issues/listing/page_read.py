@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bloop.accounts.people import read as people
 from bloop.db.engine import Db
 from bloop.issues import read as issues
 from bloop.issues.counts import scoped, users
@@ -55,6 +56,7 @@ def read_list(
         wider=[*_wider(db, project_ids, view, me, new_in, now_ms)] if is_empty else [],
         signal_id=signals.last_id(db),
         deleting=deletion.progress(db),
+        people=people.list_users(db) if page.rows else (),
     )
 
 

@@ -54,4 +54,5 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
         rows = read_list(db, project_ids, view, principal.user_id, now_ms, is_readable=not messages.problem)
         target = projects.list_projects(db, project_ids[:1])
     hint = setup(target[0].slug, target[0].name, deps.settings.auth.rp_origin) if target else None
-    send_page(deps, req, resp, issue_list.page(shell, view, rows, hint, now_ms, messages))
+    page = issue_list.page(shell, view, rows, hint, now_ms, messages, may_share=principal.is_admin)
+    send_page(deps, req, resp, page)

@@ -19,7 +19,7 @@ from bloop.db.engine import Db
 from bloop.issues.deletion.read import matching_ids
 from bloop.issues.listing.page_read import filter_of
 from bloop.issues.listing.state import IssueView
-from bloop.issues.read import IssueRow, find_issues
+from bloop.issues.read import IssueRow, find_issues, matching_events
 from bloop.issues.status.audit import Actor
 from bloop.issues.status.changes import change_issues, in_slices
 from bloop.issues.status.requests import ChangeRequest
@@ -41,7 +41,7 @@ class BulkResult(NamedTuple):
 
 
 class MatchingResult(NamedTuple):
-    """`is_more`: further issues match. `problem` stopped it before all were changed."""
+    """`is_more`: further issues match, or may: a search of events ends after so many. `problem` stopped it earlier."""
 
     changed: int
     is_more: bool
@@ -92,9 +92,10 @@ def change_matching(
     now_ms, undo_id = deps.now_ms(), credentials.new_id()
     with deps.database.reader() as db:
         project_ids = visible_projects(db, principal, project)
-        issue_filter = filter_of(db, project_ids, view, principal.user_id, now_ms)
+        issue_filter = matching_events(db, project_ids, filter_of(db, project_ids, view, principal.user_id, now_ms))
         ids = matching_ids(db, project_ids, issue_filter, rows_max=MATCHING_MAX + 1)
         issue_ids = ids[:MATCHING_MAX]
+        is_more = len(ids) > MATCHING_MAX or (issue_filter.found is not None and not issue_filter.found[1])
         _check(db, issue_ids, request)
 
     def change(db: Db, part: Sequence[int]) -> int:
@@ -109,8 +110,8 @@ def change_matching(
     except StorageError as error:
         if not changed:
             raise
-        return MatchingResult(changed, len(ids) > changed, undo_id, error)
-    return MatchingResult(changed, len(ids) > MATCHING_MAX, undo_id)
+        return MatchingResult(changed, is_more or len(ids) > changed, undo_id, error)
+    return MatchingResult(changed, is_more, undo_id)
 
 
 def _check(db: Db, issue_ids: Sequence[int], request: ChangeRequest) -> None:

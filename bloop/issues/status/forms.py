@@ -1,6 +1,7 @@
 """Forms of the issue page that change it. Each answers 303 back to the page (LIST-2), which says what was done.
 
 `list`, the query of the list that the issue was opened from, is kept: then the page offers the next issue of that list.
+The address of the form may hold the scope of the page, which is kept too.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import falcon
 
 from bloop.base.errors import InvalidParameter
 from bloop.db.engine import Db
+from bloop.issues.detail.address import LIST, IssueAddress
 from bloop.issues.listing.position import next_in_list
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
@@ -21,7 +23,7 @@ from bloop.issues.status.references import view_of
 from bloop.issues.status.requests import ChangeRequest
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
-from bloop.site.links import issue_href
+from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
 
@@ -58,7 +60,9 @@ class IssueForms:
 
         issue, undo_id = self._deps.database.change(run)
         leave_flash(resp, Flash(request.verb, 1, 0, undo_id, issue.short_id, next_id))
-        resp.status, resp.location = falcon.HTTP_303, issue_href(issue.short_id, list_query)
+        params = text_params(req) | {LIST: list_query}
+        resp.status = falcon.HTTP_303
+        resp.location = IssueAddress.from_params(issue.short_id, issue.project_slug, params).page
 
     def _next_id(self, req: falcon.Request, ref: str, list_query: str) -> str:
         principal = principal_of(req)

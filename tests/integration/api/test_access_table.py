@@ -108,6 +108,7 @@ EXPECTED = {
     "POST /settings/tokens/{token_id}/revoke": MY_PAGE,
     "GET /projects/{slug}/setup": PAGE,
     "GET /projects/{slug}/setup/status": SESSION,
+    "POST /projects/{slug}/setup/key": MY_PAGE,
     "POST /projects/{slug}/test-event": PAGE,
     "GET /ledger": PAGE,
     "GET /system": PAGE,

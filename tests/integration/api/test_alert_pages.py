@@ -483,11 +483,12 @@ def test_the_history_of_an_issue_names_the_notified_channels(server: Server, see
     seed.delivery(alone, "failed", target="three.example")
     seed.delivery(digest, "sent", sent_at_ms=NOW_MS - 3_600_000, target="one.example")
 
-    history = words(page(server, "/issues/SHOP-1", seed.session())).partition("History")[2]
+    activity = words(page(server, "/issues/SHOP-1", seed.session())).rpartition("Activity")[2]
 
-    assert history.startswith(
-        " Alert sent to Webhook one.example by a rule 1 h ago"
-        " Alert sent to Webhook one.example, Webhook two.example by First 2 h ago First seen in 1.0 2 h ago"
+    assert activity.startswith(
+        " First seen in 1.0 , 2 h ago"
+        " Alert sent to Webhook one.example, Webhook two.example by First , 2 h ago"
+        " Alert sent to Webhook one.example by a rule , 1 h ago"
     )
 
 

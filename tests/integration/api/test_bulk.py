@@ -101,7 +101,7 @@ def test_when_nothing_can_be_stored_all_issues_stay_selected(
 
     assert answer.status_code == 503
     assert sorted(ticked(answer)) == ["SHOP-1", "SHOP-2"]
-    assert answer.text.count('<span class="failed"><bdi>the database cannot be written right now') == 2
+    assert answer.text.count('<span class="row-failed"><bdi>the database cannot be written right now') == 2
     assert set(statuses(seed).values()) == {"unresolved"}
 
 

@@ -209,7 +209,7 @@ def test_the_page_asks_what_becomes_of_the_tokens(server: Server, seed: Seed, gr
 
     assert "2 alert rules with the channels and webhooks and 1 assigned issue become yours." in page
     assert "<legend>1 API token</legend>" in page
-    assert '<input type="radio" name="tokens" value="revoke" checked>' in page
+    assert '<input class="tick" type="radio" name="tokens" value="revoke" checked>' in page
     kept = submit(server, f"/settings/people/{ada}/remove", cookie, tokens="keep")
     assert kept.headers["Location"] == "/settings/people?done=removed-tokens-kept"
     assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
@@ -395,7 +395,7 @@ def test_sessions_a_seeding_script_wrote_work_and_are_shown(server: Server, seed
 
 def test_the_operator_is_led_to_an_account_of_their_own(server: Server, seed: Seed) -> None:
     cookie = seed.session()
-    assert "Set up your account" in server.call("GET", "/settings/account", cookie=cookie).text
+    assert "Create your account" in server.call("GET", "/settings/account", cookie=cookie).text
 
     result = submit(server, "/settings/account/set-up", cookie)
 
@@ -426,10 +426,13 @@ def test_an_admin_sees_everybody_and_no_buttons_beside_themselves(
     assert "1 passkey<" in lines[1]
 
 
-def test_ordinary_people_are_offered_only_their_account(server: Server, seed: Seed, grace: str, ada: str) -> None:
-    hers, his = (server.call("GET", "/settings/account", cookie=seed.session(who)).text for who in (grace, ada))
+def test_ordinary_people_are_offered_only_what_they_may_open(server: Server, seed: Seed, grace: str, ada: str) -> None:
+    hers, his = (server.call("GET", "/settings", cookie=seed.session(who)).text for who in (grace, ada))
 
-    assert ["/settings/people" in page for page in (hers, his)] == [True, False]
+    for path in ("/settings/people", "/settings/storage"):
+        assert [path in page for page in (hers, his)] == [True, False]
+    for path in ("/settings/account", "/settings/projects", "/system", "/ledger"):
+        assert [path in page for page in (hers, his)] == [True, True]
 
 
 def test_the_buttons_of_the_page_do_what_the_api_does(server: Server, seed: Seed, grace: str, ada: str) -> None:

@@ -10,6 +10,7 @@ from urllib.parse import urlencode
 import pytest
 from falcon import testing
 
+from bloop.base.clock import DAY_MS, hour_of
 from bloop.base.errors import DatabaseBusy
 from bloop.issues.status import bulk
 from tests.integration.api.conftest import RP_ORIGIN, Server
@@ -330,3 +331,27 @@ def test_all_matching_on_the_page_obeys_its_list(server: Server, seed: Seed, sho
     assert wrong.status_code == 409
     assert done.headers["location"] == "/?project=shop"
     assert statuses(seed) == ["muted", "ignored", "muted"]
+
+
+def test_all_matching_obeys_the_scope_and_reads_single_events(server: Server, seed: Seed, shop: int) -> None:
+    token = seed.token(shop, "errors:write")
+    seed.db.execute("UPDATE issues SET status = 'resolved'")
+    old = seed.issue(shop, "old", last_seen_ms=NOW_MS - 3 * DAY_MS, first_seen_ms=NOW_MS - 3 * DAY_MS)
+    seed.hour(old, hour_of(NOW_MS - 3 * DAY_MS), 1)
+    new = seed.issue(shop, "new")
+    seed.event(new, request_id="req-1")
+
+    def change(status: str, **listed: str) -> list[int]:
+        body = {"all_matching": listed, "status": status}
+        answer = server.call("POST", "/v1/errors/bulk", token=token, json=body)
+        assert answer.status_code == 200, answer.text
+        changed = seed.rows("SELECT id FROM issues WHERE status = ? ORDER BY id", status)
+        assert answer.json["updated_count"] == len(changed)
+        server.call("POST", f"/v1/undo/{answer.json['undo_id']}", token=token)
+        return [issue_id for (issue_id,) in changed]
+
+    assert change("muted") == [new]  # of the last 24 hours, as the page shows it
+    assert change("muted", t="7d") == [old, new]
+    assert change("muted", t="7d", env="staging") == []
+    assert change("muted", t="7d", q="request:req-1") == [new]
+    assert change("muted", t="7d", q="request:req-2") == []

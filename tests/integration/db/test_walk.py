@@ -14,6 +14,7 @@ from bloop.db.walk import PageKey, statement
 from bloop.issues import aggregates
 from bloop.issues import read as issues
 from bloop.issues.events import read as events
+from bloop.issues.listing.tabs import CONDITIONS
 from tests.seed import NOW_MS, Seed, many_issues
 
 PAGE = 50
@@ -31,7 +32,7 @@ def aggregate_pages(db: apsw.Connection, projects: Sequence[int], sort: str, **w
 
 
 LISTS = [
-    *((issue_pages, sort.value) for sort in issues.Sort),
+    *((issue_pages, sort.value) for sort in issues.INDEXED_SORTS),
     *((aggregate_pages, sort.value) for sort in aggregates.AggregateSort),
 ]
 
@@ -111,7 +112,7 @@ def test_keys_are_read_from_the_index_alone_and_never_sorted(db: apsw.Connection
 
 
 def test_status_is_filtered_inside_the_index(db: apsw.Connection) -> None:
-    sql = statement(issues._WALKS[issues.Sort.LAST_SEEN], [issues._BY_TAB[issues.Tab.OPEN]], None)
+    sql = statement(issues._WALKS[issues.Sort.LAST_SEEN], [CONDITIONS[issues.Tab.OPEN]], None)
 
     plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {sql}", {"arm": 1, "limit": 1, "offset": 0})]
 
@@ -155,7 +156,7 @@ def test_skip_is_the_offset(seed: Seed, db: apsw.Connection, projects_count: int
 def test_nothing_visible_is_an_empty_page(seed: Seed, db: apsw.Connection) -> None:
     seed.issue(seed.project("shop"), "a")
 
-    assert issue_pages(db, [], "last_seen") == ([], None)
+    assert issue_pages(db, [], "last_seen") == ([], None, True)
 
 
 def test_a_page_leaves_no_statement_open(seed: Seed, db: apsw.Connection) -> None:

@@ -6,12 +6,18 @@ import apsw
 import pytest
 
 from bloop.issues import read as issues
-from bloop.issues.read import IssueFilter, Sort, Tab
+from bloop.issues.counts.scope import CountScope
+from bloop.issues.read import INDEXED_SORTS, IssueFilter, Tab
+from bloop.site.scope import PageScope
 from tests.seed import NOW_MS, Seed
 
 
 def shown(db: apsw.Connection, projects: list[int], wanted: IssueFilter) -> set[str]:
     return {row.fingerprint for row in issues.list_issues(db, projects, wanted, limit=50).rows}
+
+
+def scope_of(**names: str) -> CountScope:
+    return CountScope.of(PageScope(**names), NOW_MS)
 
 
 @pytest.mark.parametrize(
@@ -26,10 +32,14 @@ def shown(db: apsw.Connection, projects: list[int], wanted: IssueFilter) -> set[
         (IssueFilter(tab=Tab.IGNORED), {"off"}),
         (IssueFilter(source="ios"), {"again"}),
         (IssueFilter(route="/cart"), {"open"}),
-        (IssueFilter(release="2.0"), {"open"}),
-        (IssueFilter(environment="staging"), {"open", "done"}),
-        (IssueFilter(release="2.0", environment="staging"), {"open"}),
-        (IssueFilter(release="1.0", environment="staging"), {"done"}),
+        (IssueFilter(scope=scope_of(release="2.0")), {"open"}),
+        (IssueFilter(scope=scope_of(environment="staging")), {"open", "done"}),
+        (IssueFilter(scope=scope_of(release="2.0", environment="staging")), {"open"}),
+        (IssueFilter(scope=scope_of(release="1.0", environment="staging")), {"done"}),
+        (IssueFilter(tab=Tab.MINE, me="id-of-ada"), {"again"}),
+        (IssueFilter(tab=Tab.MINE), set()),
+        (IssueFilter(tab=Tab.NEW, new_in="2.0"), {"off"}),
+        (IssueFilter(tab=Tab.NEW), set()),
         (IssueFilter(text="CART is EMPTY"), {"again"}),
         (IssueFilter(text="TypeError: message of d"), {"done"}),
         (IssueFilter(text="%"), {"off"}),
@@ -44,14 +54,15 @@ def test_filters_keep_what_they_name(seed: Seed, db: apsw.Connection, wanted: Is
     project = seed.project("shop")
     first = seed.issue(project, "open", route="/cart")
     seed.aggregate(first, release="2.0", environment="staging")
-    seed.issue(project, "again", status="regressed", source="ios", message="the Cart is Empty")
+    seed.db.execute("INSERT INTO webauthn_users VALUES ('id-of-ada', 'ada', 'Ada', 0, 0)")
+    seed.issue(project, "again", status="regressed", source="ios", message="the Cart is Empty", assignee="id-of-ada")
     done = seed.issue(project, "done", status="resolved")
     seed.aggregate(done, release="1.0", environment="staging")
     seed.issue(project, "hushed", status="muted", last_seen_ms=NOW_MS - 5000)
-    seed.issue(project, "off", status="ignored", message="100% sure")
+    seed.issue(project, "off", status="ignored", message="100% sure", first_release="2.0")
 
     assert shown(db, [project], wanted) == expected
-    for sort in Sort:
+    for sort in INDEXED_SORTS:
         page = issues.list_issues(db, [project], replace(wanted), sort=sort, limit=50)
         assert {row.fingerprint for row in page.rows} == expected
 

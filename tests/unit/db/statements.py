@@ -109,11 +109,10 @@ _EVERY_FILTER = {"source": "api", "route": "/", "since_ms": 1, "until_ms": 2}
 _NOW_MS = 40 * DAY_MS
 _RANGES = ("24h", "30d", "1970-02-01T01:10..1970-02-01T03:20", "1970-01-05..1970-01-07")
 _NAMES = (("", ""), ("prod", ""), ("", "1"), ("prod", "1"))
-_WALKED = (issues.Sort.LAST_SEEN, issues.Sort.FIRST_SEEN, issues.Sort.EVENTS)
 
 
 def _lists_of_issues(db: apsw.Connection) -> None:
-    for sort in _WALKED:
+    for sort in issues.INDEXED_SORTS:
         for text in _SEARCHES:
             wanted = issues.IssueFilter(text="a", query=parse(text), **_EVERY_FILTER)  # type: ignore
             issues.list_issues(db, [1, 2], wanted, sort=sort, limit=2)

@@ -24,7 +24,7 @@ def test_a_strip_counts_what_is_in_its_window_and_nothing_else(window: Window, o
     assert strip.total == inside
     assert strip.bars <= BARS_MAX
     assert sum(row.count for row in strip.rows) == inside
-    drawn = len(re.findall("M", strip.path + strip.running_path))
+    drawn = len(re.findall("v", strip.path + strip.running_path))
     assert drawn == sum(count > 0 for count in strip.counts)
 
 
@@ -44,7 +44,7 @@ def test_the_bar_of_the_running_bucket_is_drawn_apart() -> None:
 
     strip = make_strip([(window.from_ms, 4), (window.to_ms - 1, 2)], window)
 
-    assert (strip.path, strip.running_path) == ("M0 100V0", f"M{strip.bars - 1} 100V50")
+    assert (strip.path, strip.running_path) == ("M0 100v-100", f"M{strip.bars - 1} 100v-50")
 
 
 def test_releases_are_marked_where_they_were_first_seen_and_named_in_the_table() -> None:
@@ -61,12 +61,12 @@ def test_releases_are_marked_where_they_were_first_seen_and_named_in_the_table()
 def test_a_few_events_are_seen_beside_many() -> None:
     window = PageScope(range="24h").window(NOW_MS)
 
-    assert make_strip([(window.from_ms, 1), (window.to_ms - DAY_MS // 2, 9999)], window).path.startswith("M0 100V98")
+    assert make_strip([(window.from_ms, 1), (window.to_ms - DAY_MS // 2, 9999)], window).path.startswith("M0 100v-2m")
 
 
 def test_a_sparkline_holds_its_window_on_a_fixed_grid() -> None:
     window = PageScope(range="7d").window(NOW_MS)
     step_ms = (window.to_ms - window.from_ms) // SPARK_BARS
 
-    assert spark_path([(window.from_ms + n * step_ms + 1, 5) for n in (0, 23)], window) == "M0 20V0M23 20V0"
+    assert spark_path([(window.from_ms + n * step_ms + 1, 5) for n in (0, 23)], window) == "M0 20v-20m23 20v-20"
     assert spark_path([(window.from_ms - 1, 5), (window.to_ms, 5)], window) == ""
