@@ -62,6 +62,7 @@ PLACES: dict[str, list[str]] = {
     "/settings": ["/settings"],
     "/settings/account": ["/settings/account"],
     "/settings/appearance": ["/settings/appearance"],
+    "/settings/views": ["/settings/views", "/settings/views?done=saved"],
     "/kit": ["/kit?t=7d"],
     "/settings/people": ["/settings/people"],
     "/settings/projects": ["/settings/projects"],

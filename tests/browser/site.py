@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import apsw
@@ -36,7 +37,9 @@ from bloop.db import connection
 from bloop.db.pool import DatabasePool
 from bloop.issues.events.read import list_events
 from bloop.issues.read import IssueFilter, IssueRow, list_issues
+from bloop.issues.saved_views import store as saved_views
 from bloop.projects.read import get_project
+from bloop.projects.uses import store as project_uses
 from bloop.retention import samples
 from bloop.retention import store as retention
 from bloop.retention.sizes import shown_tables
@@ -149,6 +152,7 @@ def hostile(seeder: Seeder) -> Filled:
         _storage(seeder.db, seeder.now_ms)
         _backups(seeder.db, seeder.now_ms)
         links = _people(seeder.db, seeder.now_ms) | _alerts(seeder.db, seeder.now_ms)
+        _views(seeder.db, seeder.now_ms)
         made = Filled(session(seeder, "u0"), links)
     database = Path(seeder.db.filename)
     for days in (1, 0):
@@ -247,6 +251,20 @@ def _alerts(db: apsw.Connection, now_ms: int) -> dict[str, str]:
     deliveries.mark_failed(db, tested.id, error=texts[1], status=404, now_ms=now_ms, attempt=refused)
     rule = rule_path(rule_id)
     return {"rule": rule, "rule test": f"{rule}?test={test_id}#test", "channel": channel_path(channel_id)}
+
+
+def _views(db: apsw.Connection, now_ms: int) -> None:
+    """Saved views named by the corpus, one's own and shared, over a project and over all; a pinned project."""
+    row = get_project(db, "hostile")
+    assert row is not None
+    for number, text in enumerate((*XSS, LONG_WORD)):
+        name, query = text.replace("\x00", "")[:60], urlencode({"q": text.replace("\x00", "")[:60]})
+        project_id = row.id if number % 2 else None
+        is_shared = number % 3 == 0
+        saved_views.create_view(
+            db, owner_id="u0", name=name, project_id=project_id, query=query, is_shared=is_shared, now_ms=now_ms
+        )
+    project_uses.pin(db, "u0", row.id, now_ms)
 
 
 def _link(db: apsw.Connection, user_id: str | None, now_ms: int) -> str:
