@@ -33,7 +33,7 @@ class Feature:
     routes: str = ""  # mount(routes, deps): adds its API and its pages
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
-    belongings: str = ""  # bloop.accounts.people.model.Belongings: rows that have an owner
+    belongings: tuple[str, ...] = ()  # bloop.accounts.people.model.Belongings: rows that have an owner
     settings: str = ""  # bloop.site.settings_nav.SettingLines: its lines on the overview of the settings
 
 
@@ -45,17 +45,31 @@ FEATURES = (
         clean_up="bloop.issues.deletion.clean_up:CLEAN_UP",
         kinds=("bloop.issues.kind:EventStore",),
         routes="bloop.issues.routes:mount",
-        hooks={"shell": "bloop.issues.shell:read_shell", "scope_names": "bloop.issues.shell:scope_names"},
-        commands={"issue": "bloop.issues.cli:issue", "event": "bloop.issues.search.cli:event"},
-        belongings="bloop.issues.status.removal:ASSIGNED",
+        hooks={
+            "shell": "bloop.issues.shell:read_shell",
+            "scope_names": "bloop.issues.shell:scope_names",
+            "toast": "bloop.issues.status.flash:take_flash",
+        },
+        commands={
+            "issue": "bloop.issues.cli:issue",
+            "event": "bloop.issues.search.cli:event",
+            "undo": "bloop.issues.undo.cli:undo",
+        },
+        belongings=("bloop.issues.status.removal:ASSIGNED", "bloop.issues.saved_views.removal:VIEWS"),
+        settings="bloop.issues.saved_views.setting_lines:setting_lines",
     ),
     Feature(name="releases", tables="bloop.releases.tables:TABLES"),
     Feature(
         name="alerts",
         tables="bloop.alerts.tables:TABLES",
         routes="bloop.alerts.routes:mount",
-        commands={"alert": "bloop.alerts.cli:alert", "delivery": "bloop.alerts.deliveries.cli:delivery"},
-        belongings="bloop.alerts.rules.removal:RULES",
+        hooks={"alerts_failed": "bloop.alerts.deliveries.shell:unseen_failures"},
+        commands={
+            "alert": "bloop.alerts.cli:alert",
+            "channel": "bloop.alerts.saved_channels.cli:channel",
+            "delivery": "bloop.alerts.deliveries.cli:delivery",
+        },
+        belongings=("bloop.alerts.rules.removal:RULES",),
         settings="bloop.alerts.setting_lines:setting_lines",
     ),
     Feature(name="live", tables="bloop.live.tables:TABLES", routes="bloop.live.routes:mount"),
@@ -91,7 +105,7 @@ FEATURES = (
     Feature(
         name="onboarding",
         routes="bloop.onboarding.routes:mount",
-        hooks={"show_key": "bloop.onboarding.views:show_key"},
+        hooks={"show_key": "bloop.onboarding.views:show_key", "first_page": "bloop.onboarding.views:first_page"},
     ),
     Feature(
         name="accounts",
@@ -106,9 +120,12 @@ FEATURES = (
         tables="bloop.projects.tables:TABLES",
         kinds=("bloop.projects.key_uses:KeyUseStore",),
         routes="bloop.projects.routes:mount",
-        hooks={"by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer"},
+        hooks={
+            "by_bearer": "bloop.projects.tokens.authenticate:find_credential_by_bearer",
+            "note_project": "bloop.projects.uses.views:note_project",
+        },
         commands={"project": "bloop.projects.cli:project", "token": "bloop.projects.tokens.cli:token"},
-        belongings="bloop.projects.tokens.removal:TOKENS",
+        belongings=("bloop.projects.tokens.removal:TOKENS", "bloop.projects.uses.removal:USES"),
         settings="bloop.projects.setting_lines:setting_lines",
     ),
 )
@@ -153,7 +170,7 @@ def commands() -> dict[str, str]:
 
 def belongings() -> list[Any]:
     """What accounts own, feature by feature (`bloop.accounts.people.model.Belongings`)."""
-    return list(_parts("belongings"))
+    return [resolve_name(part) for feature in FEATURES for part in feature.belongings]
 
 
 def setting_lines(*arguments: Any) -> list[Any]:

@@ -48,7 +48,7 @@ def _commands(group: click.Group, path: tuple[str, ...]) -> Iterator[tuple[tuple
         command = group.commands[name]
         if isinstance(command, click.Group):
             yield from _commands(command, (*path, name))
-        else:
+        elif not command.hidden:
             yield (*path, name), command
 
 

@@ -202,11 +202,14 @@ class Seed:
         }
         return self._insert("alert_rules", row | columns)
 
-    def channel(self, rule_id: int, url: str = "https://hooks.example.com/x", **columns: Any) -> int:
-        """A webhook unless told otherwise."""
+    def channel(self, rule_id: int | None, url: str = "https://hooks.example.com/x", **columns: Any) -> int:
+        """A webhook unless told otherwise, for all projects and without a name, that the rule notifies."""
         config = f'{{"url": "{url}"}}'
-        row = {"rule_id": rule_id, "channel_type": "webhook", "config": config, "created_at_ms": NOW_MS}
-        return self._insert("alert_channels", row | columns)
+        row = {"channel_type": "webhook", "config": config, "created_at_ms": NOW_MS, "updated_at_ms": NOW_MS}
+        channel_id = self._insert("channels", row | columns)
+        if rule_id is not None:
+            self._insert("rule_channels", {"rule_id": rule_id, "channel_id": channel_id, "created_at_ms": NOW_MS})
+        return channel_id
 
     def firing(self, rule_id: int | None, **columns: Any) -> int:
         message = '{"text": "something happened", "url": "https://errors.example.com/"}'

@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterable
 from bloop.alerts.channels import Result
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.retries import WAIT_MAX_S, wait_ms
+from bloop.alerts.deliveries.store import Attempt
 from bloop.alerts.firing import read as alerts
 from bloop.alerts.firing.read import DueDelivery
 from bloop.base import clock
@@ -36,7 +37,7 @@ POLL_IN_FLIGHT_S = 0.01  # the sooner a result is recorded, the fewer attempts a
 log = logging.getLogger("bloop.alerts")
 
 Send = Callable[[DueDelivery], Result]
-Answers = queue.SimpleQueue[tuple[DueDelivery, Result]]
+Answers = queue.SimpleQueue[tuple[DueDelivery, Result, int]]  # how long the attempt took, in ms
 
 
 class Sender:
@@ -47,7 +48,7 @@ class Sender:
         self._in_flight: dict[tuple[str, int | None], DueDelivery] = {}
         self._tried_at: dict[tuple[str, int | None], float] = {}  # monotonic
         self._answers: Answers = queue.SimpleQueue()
-        self._unrecorded: list[tuple[DueDelivery, Result]] = []
+        self._unrecorded: list[tuple[DueDelivery, Result, int]] = []
         self._seen = (-1, -1)
         self._next_ms: int | None = None
         self._failing = False
@@ -90,25 +91,33 @@ class Sender:
         if not self._unrecorded:
             return
         with connection.immediate(self._db):
-            for due, result in self._unrecorded:
-                self._record_result(due, result, clock.now_ms())
-        for due, _ in self._unrecorded:
+            for due, result, duration_ms in self._unrecorded:
+                attempt = Attempt(duration_ms, result.answer or None if due.is_test else None)
+                self._record_result(due, result, attempt, clock.now_ms())
+        for due, *_ in self._unrecorded:
             del self._in_flight[_channel(due)]
         self._unrecorded.clear()
 
-    def _record_result(self, due: DueDelivery, result: Result, now_ms: int) -> None:
+    def _record_result(self, due: DueDelivery, result: Result, attempt: Attempt, now_ms: int) -> None:
         if result.state == "sent":
-            deliveries.mark_sent(self._db, due.id, status=result.status, now_ms=now_ms)
+            deliveries.mark_sent(self._db, due.id, status=result.status, now_ms=now_ms, attempt=attempt)
             return
         if result.state == "skipped":
             deliveries.mark_skipped(self._db, due.id, why=result.detail)
             return
         wait = wait_ms(due.attempts + 1, result.retry_after_s, self._jitter()) if result.state == "retry" else None
         if wait is None:
-            deliveries.mark_failed(self._db, due.id, error=result.detail, status=result.status)
+            deliveries.mark_failed(
+                self._db, due.id, error=result.detail, status=result.status, now_ms=now_ms, attempt=attempt
+            )
         else:
             deliveries.schedule_retry(
-                self._db, due.id, next_try_at_ms=now_ms + wait, error=result.detail, status=result.status
+                self._db,
+                due.id,
+                next_try_at_ms=now_ms + wait,
+                error=result.detail,
+                status=result.status,
+                attempt=attempt,
             )
         if wait is not None and result.retry_after_s:
             deliveries.pause_channel(self._db, due.channel_type, due.channel_id, now_ms + wait)
@@ -124,9 +133,10 @@ def _channel(due: DueDelivery) -> tuple[str, int | None]:
 
 
 def _attempt(send: Send, due: DueDelivery, answers: Answers) -> None:
+    started = time.monotonic()
     try:
         result = send(due)
     except Exception as error:  # a bug in bloop: without a result the channel would wait forever
         log.exception("an attempt failed unexpectedly", extra={"action": "delivery_failed"})
         result = Result("retry", f"bloop could not send it: {type(error).__name__}")
-    answers.put((due, result))
+    answers.put((due, result, round((time.monotonic() - started) * 1000)))

@@ -1,15 +1,18 @@
-"""`bloop user`: list accounts, change roles, remove accounts. People create accounts in the browser, by invitation."""
+"""`bloop user`: list accounts, invite people, change roles, remove accounts. An invited person creates the account."""
 
 from __future__ import annotations
 
 import click
 
+from bloop.accounts.invites.store import DAY_S, TTL_S, create_invite, mark_mailed
 from bloop.accounts.people.model import Removal
 from bloop.accounts.people.read import UserRow, get_user_by_name, list_people
 from bloop.accounts.people.removal import remove_account
 from bloop.accounts.people.store import set_role
+from bloop.accounts.sign_ins.cli import SIGN_IN_PATH
 from bloop.base import clock
 from bloop.base.config import Settings
+from bloop.base.errors import BloopError
 from bloop.cli_kit.context import as_json, change, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import day_of_s
 from bloop.db.engine import Db
@@ -55,6 +58,39 @@ def list_(settings: Settings, as_json: bool) -> None:
             for person in people
         ],
     )
+
+
+@user.command()
+@click.argument("name")
+@click.option("--email", metavar="ADDRESS", help="Also send the link to this address, through the server in [smtp].")
+@as_json
+@with_settings
+def invite(settings: Settings, name: str, email: str | None, as_json: bool) -> None:
+    """Print an invitation: a link that creates one account.
+
+    It works once, within seven days. NAME is shown in the list of invitations. Fails if the mail cannot be sent; the
+    printed link works all the same.
+    """
+    from bloop.accounts.invites.mail import send_invitation, validated_email  # only this command needs mail
+
+    address, now_ms = validated_email(email or ""), clock.now_ms()
+    created = change(settings, lambda db: create_invite(db, created_by=None, now_ms=now_ms, name=name, email=address))
+    url = f"{settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={created.token}"
+    outcome = None
+    if address:
+        outcome = send_invitation(settings, created, url, email=address, name=name.strip(), invited_by="")
+        if outcome.sent:
+            change(settings, lambda db: mark_mailed(db, created.id, now_ms))
+    if as_json:
+        mail = None if outcome is None else outcome._asdict()
+        print_json({"id": created.id, "url": url, "expires_at": created.expires_at, "mail": mail})
+    else:
+        click.echo(f"Works once, within {TTL_S // DAY_S} days:", err=True)
+        click.echo(url)
+    if outcome is not None and not outcome.sent:
+        raise BloopError(f"the mail was not sent: {outcome.detail}")
+    if outcome is not None:
+        click.echo(f"Sent to {address}", err=True)
 
 
 @user.command()

@@ -123,6 +123,9 @@ class InviteLine:
     expires_at_ms: int
     state: str  # open, used, expired
     used_by: str
+    name: str
+    email: str
+    was_mailed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +139,12 @@ class FreshLink:
 
 @dataclass(frozen=True, slots=True)
 class PeoplePage(SettingsPage):
-    """`/settings/people`. `fresh` is the link this request created, else None."""
+    """`/settings/people`. `fresh` is the link this request created, else None; `sends_mail`: [smtp] is set."""
 
     template: ClassVar[str] = "accounts/people.html"
 
     fresh: FreshLink | None
+    problem: str
+    sends_mail: bool
     people: tuple[PersonLine, ...]
     invites: tuple[InviteLine, ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from bloop.accounts.contexts import AccountPage, FreshLink, InviteLine, PasskeyLine, PeoplePage, PersonLine, SignInLine
+from bloop.accounts.invites.mail import MailOutcome
 from bloop.accounts.invites.read import InviteRow
 from bloop.accounts.passkeys.read import PasskeyRow
 from bloop.accounts.people.read import Person, UserRow
@@ -66,7 +67,9 @@ def people_page(
     invites: Sequence[InviteRow],
     *,
     my_id: str,
+    sends_mail: bool,
     fresh: FreshLink | None,
+    problem: str,
     notice: str,
     now_ms: int,
 ) -> PeoplePage:
@@ -76,9 +79,21 @@ def people_page(
         now_ms=now_ms,
         notice=NOTICES.get(notice, ""),
         fresh=fresh,
+        problem=problem,
+        sends_mail=sends_mail,
         people=tuple(_person(person, belongings.get(person.user.id, {}), my_id) for person in people),
         invites=tuple(_invite(row, now_ms) for row in invites),
     )
+
+
+def invite_note(mail: MailOutcome | None, email: str, days: int) -> str:
+    """What became of a new invitation, above its link."""
+    lifetime = f"The link lets one person create an account within {days} days. It is not shown again."
+    if mail is None:
+        return lifetime
+    if mail.sent:
+        return f"Sent to {email}. {lifetime}"
+    return f"The mail to {email} was not sent: {mail.detail}. Share the link yourself. {lifetime}"
 
 
 def _passkey(row: PasskeyRow) -> PasskeyLine:
@@ -139,6 +154,9 @@ def _invite(row: InviteRow, now_ms: int) -> InviteLine:
         expires_at_ms=row.expires_at * 1000,
         state=state,
         used_by=row.used_by_name or DELETED_USER if state == "used" else "",
+        name=row.name,
+        email=row.email,
+        was_mailed=row.mailed_at is not None,
     )
 
 

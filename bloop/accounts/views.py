@@ -26,12 +26,13 @@ from bloop.accounts.sign_ins import store as sign_ins
 from bloop.accounts.sign_ins.read import list_sign_ins
 from bloop.auth.principal import PrincipalKind
 from bloop.base import credentials
-from bloop.base.errors import Conflict, InvalidParameter
+from bloop.base.errors import Conflict, InvalidField, InvalidParameter
 from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
 from bloop.site.bodies import read_form
 from bloop.site.cookie import sign_in_cookie
 from bloop.site.deps import Deps
+from bloop.site.errors import status_of
 from bloop.site.html import back_to, send_page
 from bloop.site.principal import principal_of
 from bloop.site.render import context_of
@@ -141,16 +142,23 @@ class People:
         self._show(req, resp, FreshLink(f"Sign-in link for {username}", note, url))
 
     def on_post_invite(self, req: falcon.Request, resp: falcon.Response) -> None:
-        principal, now_ms = principal_of(req), self._deps.now_ms()
-        created = self._deps.database.change(lambda db: administration.invite(db, principal, now_ms))
-        note = f"Lets one person create an account within {INVITE_TTL_S // DAY_S} days. It is not shown again."
-        self._show(req, resp, FreshLink("Invitation", note, administration.invite_url(self._deps, created)))
+        form = read_form(req)
+        name, email = form.get("name", ""), form.get("email", "")
+        try:
+            made = administration.invite(self._deps, principal_of(req), name=name, email=email)
+        except InvalidField as error:
+            resp.status = status_of(error)
+            self._show(req, resp, None, problem=str(error))
+            return
+        note = account.invite_note(made.mail, email.strip(), INVITE_TTL_S // DAY_S)
+        title = f"Invitation for {name.strip()}" if name.strip() else "Invitation"
+        self._show(req, resp, FreshLink(title, note, made.url))
 
     def on_post_invite_remove(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
         self._deps.database.change(lambda db: revoke_invite(db, invite_id))
         back_to(resp, PEOPLE.href, "invite-removed")
 
-    def _show(self, req: falcon.Request, resp: falcon.Response, fresh: FreshLink | None) -> None:
+    def _show(self, req: falcon.Request, resp: falcon.Response, fresh: FreshLink | None, *, problem: str = "") -> None:
         principal, now_ms = principal_of(req), self._deps.now_ms()
         with self._deps.database.reader() as db:
             page = account.people_page(
@@ -159,7 +167,9 @@ class People:
                 count_belongings(db),
                 list_invites(db),
                 my_id=principal.id,
+                sends_mail=self._deps.settings.smtp.enabled,
                 fresh=fresh,
+                problem=problem,
                 notice=req.get_param("done") or "",
                 now_ms=now_ms,
             )

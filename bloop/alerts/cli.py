@@ -1,25 +1,26 @@
-"""`bloop alert`: list rules, turn them on and off, test them."""
+"""`bloop alert`: create and list rules, turn them on and off, test them."""
 
 from __future__ import annotations
 
-from contextlib import closing
+from collections.abc import Callable
 from typing import Any
 
 import click
 
-from bloop.alerts.deliveries.read import deliveries_of
 from bloop.alerts.firing import send_test as trial
+from bloop.alerts.firing.cli_test import run_and_print
 from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.cli import create
 from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
 from bloop.base import clock
 from bloop.base.config import Settings
-from bloop.base.errors import BloopError, Conflict, NotFound
+from bloop.base.errors import Conflict, NotFound
 from bloop.cli_kit.context import as_json, database, print_json, print_table, with_settings
 from bloop.cli_kit.times import minute
 from bloop.db import connection
 from bloop.db.engine import Db
 
-_NO_CHANNEL = "nobody"
+_NO_CHANNEL = "none"
 
 
 @click.group()
@@ -27,11 +28,14 @@ def alert() -> None:
     """Manage alert rules."""
 
 
+alert.add_command(create)
+
+
 @alert.command("list")
 @as_json
 @with_settings
 def list_alerts(settings: Settings, as_json: bool) -> None:
-    """List all rules and their channels. Create rules in the browser or through the API."""
+    """List all rules and their channels."""
     with database(settings) as db:
         rows = list_rules(db)
         targets = {row.id: _list_targets(db, settings, row) for row in rows}
@@ -39,7 +43,7 @@ def list_alerts(settings: Settings, as_json: bool) -> None:
         print_json([_public(row, targets[row.id]) for row in rows])
         return
     print_table(
-        ("ID", "NAME", "TYPE", "PROJECT", "STATE", "LAST FIRED", "TELLS"),
+        ("ID", "NAME", "TYPE", "PROJECT", "STATE", "LAST FIRED", "CHANNELS"),
         [
             (
                 row.id,
@@ -79,34 +83,13 @@ def test(settings: Settings, rule: str, as_json: bool) -> None:
     """Send a test to every channel of a rule and print the answers. Fails unless all accept it."""
     from bloop.alerts import channels
 
-    now_ms = clock.now_ms()
-    with database(settings) as db:
+    fallbacks, origin = channels.fallbacks(settings), settings.auth.rp_origin
+
+    def find(db: Db) -> Callable[[int], int]:
         row = _find_rule(list_rules(db), rule)
-        if not (is_running := trial.is_running(db, now_ms)):
-            raise BloopError(f"{trial.NO_PROCESS}: start bloop first")
-        with connection.immediate(db):
-            firing_id = trial.start(
-                db,
-                row,
-                channels.fallbacks(settings),
-                channels.target,
-                origin=settings.auth.rp_origin,
-                now_ms=now_ms,
-            )
-        with closing(connection.open_reader(settings.database_path)) as reader:
-            rows = trial.wait(lambda: deliveries_of(reader, firing_id), trial.WAIT_S)
-        with connection.immediate(db):
-            trial.end(db, firing_id)
-    outcomes = trial.outcomes(rows, is_running=is_running)
-    if as_json:
-        print_json([outcome._asdict() for outcome in outcomes])
-    else:
-        lines = [(o.channel_type, o.target, o.state, o.detail or o.status or "") for o in outcomes]
-        print_table(("CHANNEL", "TARGET", "STATE", "ANSWER"), lines)
-    if not outcomes:
-        raise BloopError("the rule has no channel: add one")
-    if any(outcome.state != "sent" for outcome in outcomes):
-        raise BloopError("not every channel accepted the test")
+        return lambda now_ms: trial.start_of_rule(db, row, fallbacks, channels.target, origin=origin, now_ms=now_ms)
+
+    run_and_print(settings, find, as_json=as_json, empty="the rule has no channel: add one")
 
 
 def _switch(settings: Settings, reference: str, *, enabled: bool) -> None:

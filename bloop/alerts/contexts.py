@@ -1,33 +1,80 @@
-"""Contexts of the alert pages: rules, one rule with its channels, the delivery log."""
+"""Contexts of the pages about rules: the list, a rule with its form, the preview beside it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import ClassVar
 
-from bloop.site.contexts import Option, TabLink
-from bloop.site.settings_nav import SettingsPage
+from bloop.site.contexts import Option, Page, Shell, TabLink
+from bloop.site.strip import Strip
+
+
+@dataclass(frozen=True, slots=True)
+class AlertArea(Page):
+    """The fields of every page of alerts. `notice` says what the user just did."""
+
+    shell: Shell
+    now_ms: int
+    notice: str
+
+
+@dataclass(frozen=True, slots=True)
+class TestLine:
+    """The result of a test at one receiver; `took` and `detail` are empty until it answered.
+
+    `answer` is the beginning of what it answered, empty where it may not be shown.
+    """
+
+    label: str
+    is_sent: bool
+    took: str
+    detail: str
+    answer: str
+
+    @property
+    def mark(self) -> str:
+        return "good" if self.is_sent else "error" if self._is_answered else "off"
+
+    @property
+    def outcome(self) -> str:
+        return "accepted it" if self.is_sent else "rejected it" if self._is_answered else "has not answered"
+
+    @property
+    def _is_answered(self) -> bool:
+        return bool(self.took or self.detail)
+
+
+@dataclass(frozen=True, slots=True)
+class TestResult:
+    """`is_waiting`: not every receiver has answered; reload `href` for the rest."""
+
+    at_ms: int
+    lines: tuple[TestLine, ...]
+    is_waiting: bool
+    href: str
+
 
 # Rules --------------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class RuleLine:
-    """A rule in the list, as a sentence: notify `targets` when `condition` in `scope`. `targets` may be empty."""
+    """A rule in the list: it notifies `targets` when `condition` in `scope`. `targets` may be empty."""
 
     href: str
     name: str
     condition: str
     scope: str
     targets: tuple[str, ...]
+    is_default: bool  # the targets are the default channels
     enabled: bool
     last_fired_at_ms: int | None
     may_change: bool
 
 
 @dataclass(frozen=True, slots=True)
-class AlertsPage(SettingsPage):
-    """`/settings/alerts`. `fallbacks` serve rules without channels of their own; `failed` counts deliveries."""
+class AlertsPage(AlertArea):
+    """`/alerts`. `fallbacks` are the default channels; `failed` counts deliveries."""
 
     template: ClassVar[str] = "alerts/alerts.html"
 
@@ -41,11 +88,35 @@ class AlertsPage(SettingsPage):
 
 
 @dataclass(frozen=True, slots=True)
+class ChannelOption:
+    """A channel that the rule may notify. `project` is the slug it is for, empty for all."""
+
+    id: int
+    label: str
+    detail: str
+    project: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NewChannelFields:
+    """A channel to make with the rule. `placeholders` are by type; `is_open` where there is none to choose yet."""
+
+    types: tuple[Option, ...]
+    placeholders: tuple[tuple[str, str], ...]
+    address: str
+    name: str
+    is_open: bool
+
+
+@dataclass(frozen=True, slots=True)
 class RuleForm:
     """The values of the form, as text. `project_name` replaces the select once the rule exists."""
 
     href: str
+    preview_href: str
     name: str
+    default_name: str
     description: str
     types: tuple[Option, ...]
     threshold: str
@@ -54,7 +125,7 @@ class RuleForm:
     compare_minutes: str
     baseline_minutes: str
     min_count: str
-    fingerprint: str
+    issue: str
     route: str
     projects: tuple[Option, ...]
     project_name: str
@@ -64,11 +135,13 @@ class RuleForm:
     sources: tuple[str, ...]
     cooldown_minutes: str
     cooldown_default: str
+    channels: tuple[ChannelOption, ...]
+    new_channel: NewChannelFields
 
     @property
     def has_more(self) -> bool:
         """Whether a field of the folded part has a value."""
-        return bool(self.fingerprint or self.route or self.description)
+        return bool(self.source or self.route or self.cooldown_minutes or self.description)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,66 +155,26 @@ class PreviewLine:
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """How often a rule would have fired in `days`: `count` times, of which `lines` are the newest."""
+    """How often a rule would have fired in `days`: `count` times, of which `lines` are the newest.
+
+    `problem`: why the form describes no rule yet.
+    """
 
     days: int
     count: int
     lines: tuple[PreviewLine, ...]
+    strip: Strip | None
+    problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class ChannelLine:
-    """A channel of the rule. `facts` are its settings without secrets."""
+class PreviewPart(Page):
+    """The answer to the form's script: the preview alone."""
 
-    href: str
-    label: str
-    target: str
-    facts: tuple[tuple[str, str], ...]
-    added_at_ms: int
+    template: ClassVar[str] = "alerts/preview.html"
 
-
-@dataclass(frozen=True, slots=True)
-class ChannelField:
-    """A field of a channel's form. `kind` is text, url, email, password, or for several lines area or pairs."""
-
-    id: str
-    name: str
-    label: str
-    kind: str
-    value: str
-    placeholder: str
-    required: bool
-
-
-@dataclass(frozen=True, slots=True)
-class ChannelForm:
-    """How to add a channel of one type."""
-
-    type: str
-    label: str
-    help: str
-    fields: tuple[ChannelField, ...]
-    problem: str
-    is_open: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TestLine:
-    """The result of a test at one receiver; `answer` is empty until it answered."""
-
-    label: str
-    is_sent: bool
-    answer: str
-
-
-@dataclass(frozen=True, slots=True)
-class TestResult:
-    """`is_waiting`: not every receiver has answered; reload `href` for the rest."""
-
-    at_ms: int
-    lines: tuple[TestLine, ...]
-    is_waiting: bool
-    href: str
+    preview: Preview
+    now_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,16 +193,20 @@ class RuleView:
 
     href: str
     log_href: str
+    name: str
     enabled: bool
     created_at_ms: int
     created_by: str
+    condition: str
+    scope: str
+    targets: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class AlertPage(SettingsPage):
-    """`/settings/alerts/{id}`, and `/settings/alerts/new`, where `rule` is None.
+class AlertPage(AlertArea):
+    """`/alerts/{id}`, and `/alerts/new`, where `rule` is None.
 
-    `targets` are its own channels, `fallbacks` serve a rule without any. `foreign_note`: why it is read-only.
+    `fallbacks` serve a rule without any channel. `foreign_note`: why it is read-only.
     """
 
     template: ClassVar[str] = "alerts/alert.html"
@@ -180,56 +217,7 @@ class AlertPage(SettingsPage):
     foreign_note: str
     preview: Preview | None
     rule: RuleView | None
-    targets: tuple[str, ...]
     fallbacks: tuple[str, ...]
-    channels: tuple[ChannelLine, ...]
-    channel_forms: tuple[ChannelForm, ...]
     can_test: bool
     test: TestResult | None
     firings: tuple[FiringLine, ...]
-
-
-# The log ------------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveryLine:
-    """A message to one receiver. `answer` is the receiver's, or why there is none; once sent, only `status`."""
-
-    href: str
-    state: str
-    label: str
-    text: str
-    rule_name: str
-    rule_href: str
-    short_id: str
-    issue_href: str
-    is_test: bool
-    attempts: int
-    answer: str
-    status: int | None
-    created_at_ms: int
-    sent_at_ms: int | None
-    next_try_at_ms: int | None
-    may_retry: bool
-    may_dismiss: bool
-
-    @property
-    def has_actions(self) -> bool:
-        return self.may_retry or self.may_dismiss
-
-
-@dataclass(frozen=True, slots=True)
-class DeliveriesPage(SettingsPage):
-    """`/settings/alerts/deliveries`, all or of one state or rule. `older_href` is empty on the last page."""
-
-    template: ClassVar[str] = "alerts/deliveries.html"
-
-    tabs: tuple[TabLink, ...]
-    states: tuple[TabLink, ...]
-    rule_name: str
-    all_href: str
-    deliveries: tuple[DeliveryLine, ...]
-    older_href: str
-    dismissable: int
-    is_filtered: bool

@@ -31,6 +31,7 @@ DELETE FROM alert_cooldowns WHERE (rule_id, project_id, key) IN (
 """
 _PRUNE_ALERT_COOLDOWNS = "DELETE FROM alert_cooldowns WHERE fired_at_ms < :before_ms"
 _PURGE_ALERT_RULES = "DELETE FROM alert_rules WHERE project_id = :project_id"
+_PURGE_CHANNELS = "DELETE FROM channels WHERE project_id = :project_id"
 
 TABLES = (
     Table(name="deliveries", label="Deliveries of alerts", purge=(_PURGE_DELIVERIES,)),
@@ -45,7 +46,9 @@ TABLES = (
         prune=_PRUNE_ALERT_FIRINGS,
     ),
     Table(name="alert_cooldowns", purge=(_PURGE_ALERT_COOLDOWNS,), keep=Keep.FIRINGS, prune=_PRUNE_ALERT_COOLDOWNS),
-    Table(name="alert_channels", is_missed=True),
+    Table(name="rule_channels", is_missed=True),
     Table(name="alert_rules", is_missed=True, purge=(_PURGE_ALERT_RULES,)),
+    Table(name="channels", is_missed=True, purge=(_PURGE_CHANNELS,)),
+    Table(name="delivery_log_visits"),
     Table(name="alert_cursor"),
 )

@@ -1,4 +1,4 @@
-"""`bloop welcome`: what somebody who has just started bloop needs next."""
+"""`bloop welcome`: what a person who has just started bloop needs next."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import hmac
 import json
 import os
 import shlex
+import shutil
+import sys
+from pathlib import Path
 
 import click
 
@@ -39,11 +42,22 @@ def welcome(settings: Settings, without_key: bool) -> None:
     click.echo(f"bloop: {settings.auth.rp_origin}\n\n{way_in}\n")
     if without_key:
         click.echo(f"Print the key of the project {DEFAULT!r}:\n  {_command(settings)}\n")
+        _print_path()
         return
     click.echo(
         f"Key of the project {DEFAULT!r}:\n  {key}\n\n"
         f"Send a first event:\n  {first_event(settings.server.port, key, clock.now_ms())}\n"
     )
+    _print_path()
+
+
+def _print_path() -> None:
+    """How to run `bloop` in another terminal, unless its folder is on the path already."""
+    folder = Path(sys.executable).parent
+    found = shutil.which("bloop")
+    if (folder / "bloop").exists() and (found is None or Path(found).parent != folder):
+        path = f'export PATH={shlex.quote(str(folder))}:"$PATH"'
+        click.echo(f"Run commands such as `bloop status` in another terminal:\n  {path}\n")
 
 
 def first_event(port: int, key: str, now_ms: int) -> str:

@@ -21,6 +21,7 @@ class Keep(StrEnum):
     MINUTES = "minutes"
     SIGNALS = "signals"
     FIRINGS = "firings"
+    UNDOS = "undos"
 
 
 class PurgeBy(StrEnum):

@@ -18,7 +18,9 @@ from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
 from bloop.alerts.rules.model import Rule, as_dict, parse_config
 from bloop.alerts.rules.read import list_rules
-from bloop.alerts.rules.store import RuleFields, add_channel, create_rule
+from bloop.alerts.rules.store import RuleFields, create_rule
+from bloop.alerts.saved_channels.read import list_saved_channels
+from bloop.alerts.saved_channels.store import attach_channel, create_channel
 from bloop.base.clock import DAY_MS
 from bloop.db.engine import Db
 
@@ -36,13 +38,19 @@ class DemoRule(NamedTuple):
     rule_type: str
     config: Mapping[str, Any]
     environment: str | None
-    channels: tuple[tuple[str, Mapping[str, str]], ...]
+    channels: tuple[DemoChannel, ...]
 
 
-SLACK = ("slack", {"webhook_url": "https://hooks.slack.example/services/T0/B0/demo"})
-MAIL = ("email", {"to": "oncall@shop.example"})
+class DemoChannel(NamedTuple):
+    name: str
+    type: str
+    config: Mapping[str, str]
+
+
+SLACK = DemoChannel("Team Slack", "slack", {"webhook_url": "https://hooks.slack.example/services/T0/B0/demo"})
+MAIL = DemoChannel("On-call mail", "email", {"to": "oncall@shop.example"})
 OUT_OF_ORDER = "pager.example"  # for one message
-PAGER = ("webhook", {"url": f"https://{OUT_OF_ORDER}/v2/enqueue"})
+PAGER = DemoChannel("Pager", "webhook", {"url": f"https://{OUT_OF_ORDER}/v2/enqueue"})
 RULES = (
     DemoRule("New in the web shop", "web-shop", "new_issue", {}, "production", (SLACK,)),
     DemoRule(
@@ -85,14 +93,21 @@ def _create(db: Db, wanted: DemoRule, project_id: int, origin: str, now_ms: int)
     since_ms, config = now_ms - DAYS * DAY_MS, parse_config(wanted.rule_type, wanted.config)
     fields = RuleFields(wanted.name, wanted.rule_type, as_dict(config), environment_filter=wanted.environment)
     rule_id = create_rule(db, fields, project_id=project_id, created_by=None, now_ms=since_ms)
-    targets = tuple(
-        DeliveryTarget(add_channel(db, rule_id, kind, channel, since_ms), kind, channels.target(kind, channel))
-        for kind, channel in wanted.channels
-    )
+    targets = tuple(_attach(db, rule_id, project_id, channel, since_ms) for channel in wanted.channels)
     rule = Rule(rule_id, wanted.name, project_id, config, wanted.environment, None, COOLDOWN_MS)
     fired = preview(db, rule, since_ms, now_ms)[-FIRINGS_MAX:]
     for firing, message in zip(fired, messages(db, rule, fired, origin), strict=True):
         yield DemoAlert(message.at_ms, rule, firing, message, targets)
+
+
+def _attach(db: Db, rule_id: int, project_id: int, wanted: DemoChannel, now_ms: int) -> DeliveryTarget:
+    """The channel, made for all projects unless it is there, as a receiver of the rule's alerts."""
+    saved = {row.name: row.id for row in list_saved_channels(db) if row.project_id is None}
+    channel_id = saved.get(wanted.name) or create_channel(
+        db, wanted.type, wanted.config, project_id=None, name=wanted.name, now_ms=now_ms
+    )
+    attach_channel(db, rule_id, project_id, channel_id, now_ms)
+    return DeliveryTarget(channel_id, wanted.type, channels.target(wanted.type, wanted.config))
 
 
 def _store(db: Db, alert: DemoAlert, *, out_of_order: str) -> None:
@@ -112,7 +127,9 @@ def _store(db: Db, alert: DemoAlert, *, out_of_order: str) -> None:
     deliveries.add(db, firing_id, alert.rule.id, alert.targets, alert.at_ms)
     for row in deliveries_of(db, firing_id):
         if row.target == out_of_order:
-            deliveries.mark_failed(db, row.id, error=f"{out_of_order} answered 503", status=503)
+            deliveries.mark_failed(
+                db, row.id, error=f"{out_of_order} answered 503", status=503, now_ms=alert.at_ms + ANSWER_MS
+            )
             alert_log.dismiss(db, row.id)
         else:
             status = 250 if row.channel_type == "email" else 200

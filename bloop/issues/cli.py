@@ -1,4 +1,4 @@
-"""`bloop issue`: list, show, resolve, ignore, mute, unresolve, assign, delete. Issues go by short id or fingerprint."""
+"""`bloop issue`: list, show, resolve, ignore, mute, reopen, assign, delete. Issues go by short id or fingerprint."""
 
 from __future__ import annotations
 
@@ -14,28 +14,24 @@ from bloop.cli_kit.context import SearchCommand, as_json, change, database, prin
 from bloop.cli_kit.times import Instant, SpanParam
 from bloop.db import connection
 from bloop.db.engine import Db
-from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
+from bloop.issues.cli_rows import named_issues, projects_of, public, title
 from bloop.issues.deletion.actions import delete_ids
 from bloop.issues.deletion.read import count_events, matching_ids
-from bloop.issues.detail.markdown import plain
-from bloop.issues.limits.model import describe_users
+from bloop.issues.detail.cli import show
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.search.terms import parse
-from bloop.issues.status import read as trail
-from bloop.issues.status.assign import assign
-from bloop.issues.status.audit import Actor
+from bloop.issues.status.audit import OPERATOR
+from bloop.issues.status.changes import Assignment, IssueChange, change_issues
+from bloop.issues.status.choices import StatusChoice
 from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.store import change_status
-from bloop.issues.status.words import place, sentence, who
-from bloop.site.filters import exact, relative
+from bloop.site.filters import relative
 
 T = TypeVar("T")
 
 ROWS_MAX = 200
 HISTORY_MAX = 20
-OPERATOR = Actor("operator", "cli")
 
 ids = click.argument("ids", nargs=-1, required=True)
 in_project = click.option("--project", "slug", help="Only in this project.")
@@ -81,42 +77,7 @@ def list_(settings: Settings, query: tuple[str, ...], slug: str | None, limit: i
     )
 
 
-@issue.command()
-@click.argument("ref", metavar="ID")
-@in_project
-@as_json
-@with_settings
-def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
-    """Show an issue and its history."""
-    with database(settings) as db:
-        row = named_issues(db, [ref], slug)[0]
-        changes = trail.history(db, [row.id])[:HISTORY_MAX]
-    if as_json:
-        history = [
-            {
-                "at_ms": entry.changed_at_ms,
-                "text": str(sentence(entry)),
-                "by": entry.changed_by,
-                "via": entry.changed_via,
-            }
-            for entry in changes
-        ]
-        print_json(public(row) | {"history": history})
-        return
-    facts = [
-        ("status", state(row)),
-        ("assigned to", row.assignee_username or "-"),
-        ("events", row.event_count),
-        ("users", describe_users(row.user_count, is_estimate=bool(row.users_are_estimated))),
-        ("first seen", f"{exact(row.first_seen_ms)}, {plain(row.first_release)}"),
-        ("last seen", f"{exact(row.last_seen_ms)}, {plain(row.last_release)}"),
-        ("fingerprint", plain(row.fingerprint)),
-    ]
-    print_table((row.short_id, title(row)), facts)
-    for entry in changes:
-        by = f" by {plain(who(entry))}" if who(entry) else ""
-        where = f" ({place(entry)})" if place(entry) else ""
-        click.echo(f"{exact(entry.changed_at_ms)}  {plain(str(sentence(entry)))}{by}{where}")
+issue.add_command(show)
 
 
 @issue.command()
@@ -178,8 +139,17 @@ def mute(
 @ids
 @in_project
 @with_settings
-def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+def reopen(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
     """Open issues again."""
+    _set(settings, ids, slug, Status.UNRESOLVED)
+
+
+@issue.command(hidden=True)
+@ids
+@in_project
+@with_settings
+def unresolve(settings: Settings, ids: tuple[str, ...], slug: str | None) -> None:
+    """The older name of `reopen`."""
     _set(settings, ids, slug, Status.UNRESOLVED)
 
 
@@ -194,9 +164,8 @@ def assign_(settings: Settings, ids: tuple[str, ...], slug: str | None, username
     if nobody == (username is not None):
         raise click.UsageError("use either --to NAME or --nobody")
 
-    def run(db: Db, found: Sequence[int]) -> None:
-        person = get_user_by_name(db, username) if username else None
-        assign(db, found, person, actor=OPERATOR, now_ms=clock.now_ms())
+    def run(db: Db) -> IssueChange:
+        return Assignment(get_user_by_name(db, username) if username else None)
 
     _change(settings, ids, slug, run, f"assigned to {username}" if username else "unassigned")
 
@@ -255,25 +224,23 @@ def _set(
     resolution: Resolution = NOW,
     mute: Mute = FOREVER,
 ) -> None:
-    def run(db: Db, found: Sequence[int]) -> None:
-        now_ms = clock.now_ms()
-        change_status(db, found, status, actor=OPERATOR, now_ms=now_ms, resolution=resolution, mute=mute)
-
-    _change(settings, references, slug, run, status.value)
+    _change(settings, references, slug, lambda db: StatusChoice(status, resolution, mute), status.value)
 
 
 def _change(
     settings: Settings,
     references: Sequence[str],
     slug: str | None,
-    do: Callable[[Db, Sequence[int]], None],
+    change_of: Callable[[Db], IssueChange],
     done: str,
 ) -> None:
-    """All of them or none."""
+    """All of them or none; prints the id that undoes it."""
 
-    def run(db: Db) -> list[str]:
+    def run(db: Db) -> tuple[list[str], str]:
         found = named_issues(db, references, slug)
-        do(db, [row.id for row in found])
-        return [row.short_id for row in found]
+        changed = change_issues(db, [row.id for row in found], change_of(db), actor=OPERATOR, now_ms=clock.now_ms())
+        return [row.short_id for row in found], changed.undo_id
 
-    click.echo(f"{', '.join(change(settings, run))}: {done}", err=True)
+    short_ids, undo_id = change(settings, run)
+    click.echo(f"{', '.join(short_ids)}: {done}", err=True)
+    click.echo(f"Undo with: bloop undo {undo_id}")

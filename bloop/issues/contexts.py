@@ -1,16 +1,15 @@
-"""The contexts of the issue list and of one issue's page (CONTEXT-1 to CONTEXT-3 in site/contexts.py)."""
+"""The contexts of the issue list and what it shares with the pages of an issue (CONTEXT-1 to CONTEXT-3 in
+site/contexts.py)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from bloop.base.clock import DAY_MS
-from bloop.grouping.stacks.model import Stack
 from bloop.issues.listing.state import IssueView
 from bloop.issues.status.model import OPEN, Status
-from bloop.site.charts import Chart
 from bloop.site.contexts import Badge, Notice, Option, Page, PulseNumber, Shell, TabLink
 from bloop.site.strip import Strip
 
@@ -143,7 +142,9 @@ class IssueListPage(Page):
     ticked rows, `more_actions` the rest of it, `signal_id` the last signal that this page knows of. `place` says which
     rows these are: `1–30 of 1,322`; `matching` is the number of all of them where that is more than the page has.
     `limits` says what is not on it because looking had to end. `deleting` counts deleted issues that background work
-    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match.
+    still removes, at least so many if `deleting_is_more`; `delete_href` asks about all that match. `people` are whom
+    issues can be assigned to; `has_me` when the visitor is one of them. `save_query` is the list to save as a view,
+    `may_share` whether the visitor may save it for everybody.
     """
 
     template: ClassVar[str] = "issues/issues.html"
@@ -173,6 +174,10 @@ class IssueListPage(Page):
     delete_href: str
     older_href: str
     newer_href: str
+    people: tuple[Option, ...]
+    has_me: bool
+    save_query: str
+    may_share: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,7 +201,7 @@ class DeletePage(Page):
     back_href: str
 
 
-# One issue ----------------------------------------------------------------------------------------------------------
+# Actions and badges -------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,190 +232,8 @@ _NEXT = Action(
 _MUTE_HOUR = Action("muted.1h", "Mute for an hour", "", Status.MUTED, False, "")
 _MUTE_DAY = Action("muted.1d", "Mute for a day", "", Status.MUTED, False, "")
 _MUTE_WEEK = Action("muted.1w", "Mute for a week", "", Status.MUTED, False, "")
+MUTES = (_MUTE_HOUR, _MUTE_DAY, _MUTE_WEEK)  # for how long an issue can be muted, beside for good
 _REOPEN = Action(Status.UNRESOLVED, "Reopen", "o", Status.REGRESSED, True, "Back to the open issues.")
-
-
-@dataclass(frozen=True, slots=True)
-class IssueHead:
-    """The issue itself. `resolved_in` and `muted` say it in words, empty where there is nothing to say.
-
-    `release` is the one it was last seen in, empty when that has no name.
-    """
-
-    href: str
-    short_id: str
-    project_name: str
-    status: str
-    level: str
-    error_type: str
-    message: str
-    where: str
-    event_count: int
-    stored_count: int | None
-    users: str  # `9,431`, or `about 12,400`
-    first_seen_ms: int
-    last_seen_ms: int
-    first_release: str
-    last_release: str
-    times_regressed: int
-    resolved_at_ms: int | None
-    resolved_in: str
-    resolved_in_release: str
-    muted: str
-    release: str
-    assignee: str
-    is_new: bool
-    is_firing: bool
-
-    @property
-    def is_open(self) -> bool:
-        return self.status in OPEN
-
-    @property
-    def extra_badges(self) -> tuple[Badge, ...]:
-        """The badges that do not repeat the status beside them."""
-        found = badges_of(self.status, self.is_new, self.is_firing)
-        return tuple(badge for badge in found if badge.kind != self.status)
-
-    @property
-    def state(self) -> str:
-        """The state in which a page that was opened earlier may differ."""
-        return ", ".join(
-            part
-            for part in (
-                "still firing" if self.is_firing else self.status,
-                self.muted,
-                f"assigned to {self.assignee}" if self.assignee else "",
-            )
-            if part
-        )
-
-    @property
-    def actions(self) -> tuple[Action, ...]:
-        """The next actions; the way back from every status that is not open."""
-        return actions_of(self.is_open)
-
-    @property
-    def mutes(self) -> tuple[Action, ...]:
-        """For how long it can be muted, beside for ever."""
-        return (_MUTE_HOUR, _MUTE_DAY, _MUTE_WEEK) if self.is_open else ()
-
-
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """A line of a key/value table; `mono` for ids and paths, `at_ms` for a time instead of `value`."""
-
-    label: str
-    value: str = ""
-    mono: bool = False
-    at_ms: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class EventNav:
-    """Links to the neighbours in time, empty at the ends. `position` and `stored` are None when counting costs."""
-
-    first_href: str
-    previous_href: str
-    next_href: str
-    last_href: str
-    position: int | None
-    stored: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class EventView:
-    """One stored event. `stack` has no sections when the text has no frames; `metadata` is parsed JSON or None.
-
-    `same_as_issue`: its type and message stand in full at the top of the page already.
-    """
-
-    at_ms: int
-    error_type: str
-    message: str
-    same_as_issue: bool
-    stack_text: str
-    stack: Stack
-    facts: tuple[Fact, ...]
-    metadata: Any
-    metadata_facts: tuple[Fact, ...]
-    cut: tuple[str, ...] = ()  # paths of what was cut to store it
-
-    @property
-    def repeats_heading(self) -> bool:
-        """The stack's own first heading says what the page already says above it."""
-        return bool(self.stack.sections) and self.message[:80] in self.stack.sections[0].heading
-
-
-@dataclass(frozen=True, slots=True)
-class Share:
-    """A slice of the issue's events, as a count and a part of all; `href` is empty where no list shows it."""
-
-    name: str
-    count: int
-    share: float
-    href: str
-
-    @property
-    def width(self) -> float:
-        """Of its bar, in percent; visible whenever there is something to see."""
-        return max(1.0, round(self.share * 100, 1)) if self.count else 0.0
-
-
-@dataclass(frozen=True, slots=True)
-class Breakdown:
-    """Events by release, environment …, largest first; `others` counts the slices that are not listed.
-
-    `sample` is how many events were looked at, None when it is all of them.
-    """
-
-    title: str
-    sample: int | None
-    shares: tuple[Share, ...]
-    others: int
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryEntry:
-    """A line of the timeline. `text` continues with `release` or `person`; `who` is empty when bloop itself acted."""
-
-    at_ms: int
-    icon: str
-    text: str
-    release: str
-    person: str
-    who: str
-    place: str
-
-
-@dataclass(frozen=True, slots=True)
-class IssuePage(Page):
-    """`/issues/{ref}` and `/issues/{ref}/events/{id}`: one issue and one of its events.
-
-    `event` is None when every stored event was pruned, and `nav` with it. `latest` when the page shows the newest.
-    `people` are whom it can be assigned to, who has it is chosen; `me` is the visitor, unless that is who has it.
-    `ids` name the issue and the event in one line; `document_href` with `.md` or `.json` behind it is the same page for
-    programs.
-    """
-
-    template: ClassVar[str] = "issues/issue.html"
-
-    shell: Shell
-    now_ms: int
-    issue: IssueHead
-    event: EventView | None
-    nav: EventNav | None
-    latest: bool
-    day: Chart
-    month: Chart
-    breakdowns: tuple[Breakdown, ...]
-    history: tuple[HistoryEntry, ...]
-    back_href: str
-    people: tuple[Option, ...]
-    me: str
-    signal_id: int
-    ids: str
-    document_href: str
 
 
 def actions_of(is_open: bool | None) -> tuple[Action, ...]:

@@ -118,6 +118,20 @@ DELETE FROM event_dims WHERE id IN (SELECT id FROM event_dims WHERE project_id =
 _PURGE_STATUS_COUNTS = "DELETE FROM status_counts WHERE project_id = :project_id"
 _PURGE_FIRING_COUNTS = "DELETE FROM firing_counts WHERE project_id = :project_id"
 
+_PURGE_UNDO_PARTS = """
+DELETE FROM undo_parts WHERE id IN (SELECT id FROM undo_parts WHERE project_id = :project_id LIMIT :rows_max)
+"""
+_PRUNE_UNDO_PARTS = """
+DELETE FROM undo_parts WHERE id IN (
+    SELECT u.id
+      FROM projects AS p CROSS JOIN undo_parts AS u
+     WHERE u.project_id = p.id AND u.made_at_ms < :before_ms
+     LIMIT :rows_max)
+"""
+_PURGE_SAVED_VIEWS = """
+DELETE FROM saved_views WHERE id IN (SELECT id FROM saved_views WHERE project_id = :project_id LIMIT :rows_max)
+"""
+
 TABLES = (
     Table(
         name="events",
@@ -199,6 +213,14 @@ TABLES = (
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
     Table(name="issue_views", outlives_project="the newest of each person; ids of issues are not given again"),
     Table(name="issue_view_marks", outlives_project="a time for each person"),
+    Table(
+        name="undo_parts",
+        label="What undoes changes of issues",
+        purge=(_PURGE_UNDO_PARTS,),
+        keep=Keep.UNDOS,
+        prune=_PRUNE_UNDO_PARTS,
+    ),
+    Table(name="saved_views", is_missed=True, purge=(_PURGE_SAVED_VIEWS,)),
     Table(name="settled"),
     Table(name="event_blocks"),  # triggers take out deleted events and remove what is empty
     Table(name="event_columns"),

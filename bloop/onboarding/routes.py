@@ -12,4 +12,5 @@ def mount(routes: Routes, deps: Deps) -> None:
     setup = SetupView(deps)
     routes.add("/projects/{slug}/setup", setup, GET=PAGE)
     routes.add("/projects/{slug}/setup/status", setup, suffix="status", GET=SESSION)
+    routes.add("/projects/{slug}/setup/key", setup, suffix="key", POST=PAGE)
     routes.add("/projects/{slug}/test-event", setup, suffix="test", POST=PAGE)

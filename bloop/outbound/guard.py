@@ -5,6 +5,8 @@ GUARD-1  Every address of a name is checked, and one forbidden address refuses t
 GUARD-2  IPv6 forms that embed an IPv4 address (mapped, compatible, NAT64, 6to4) are checked by the embedded address.
 GUARD-3  `allow_private` opens private networks and this machine, never the addresses where clouds serve credentials:
          those must be named.
+GUARD-4  What an address that only `allow_private` opens answers is shown to nobody: users who may add a channel could
+         read services of the network with it.
 """
 
 from __future__ import annotations
@@ -94,6 +96,13 @@ class Guard:
             reason = self._refusal_reason(embedded_ipv4(address))
             if reason is not None:
                 raise OutboundRefused(_refusal(host, reason))
+
+    def may_quote(self, host: str, address: IPAddress) -> bool:
+        """Whether the text of an answer may be shown: the address is public, or it or its host is named (GUARD-4)."""
+        if self._is_named(host):
+            return True
+        address = embedded_ipv4(address)
+        return special_use(address) is None or any(address in network for network in self._networks)
 
     def _allow(self, host: str) -> None:
         if host.startswith("*."):

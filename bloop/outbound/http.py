@@ -6,6 +6,7 @@ The status is what counts. A bounded part of the body is read, until the deadlin
 from __future__ import annotations
 
 import email.utils
+import ipaddress
 import logging
 import math
 from collections.abc import Mapping
@@ -32,6 +33,8 @@ class HttpAnswer:
     status: int
     headers: Mapping[str, str]  # any case
     body: bytes = b""  # its beginning, b"" when it was interrupted
+    may_be_quoted: bool = False  # GUARD-4
+    excerpt: str = ""  # of the body, fit to be shown: the caller knows what is secret
 
     def retry_after_s(self, now_s: float) -> float | None:
         """The wait in the Retry-After header, seconds or a date; None without a valid one."""
@@ -57,7 +60,8 @@ def post(out: Outbound, url: str, body: bytes, headers: Mapping[str, str]) -> Ht
     try:
         connection.request("POST", to.target, body, _headers(headers, to), preload_content=False, decode_content=False)
         response = connection.getresponse()
-        return HttpAnswer(to.host, response.status, response.headers, _beginning(response, out.limits.body_bytes_max))
+        body = _beginning(response, out.limits.body_bytes_max)
+        return HttpAnswer(to.host, response.status, response.headers, body, may_be_quoted=connection.may_quote)
     except (OSError, HTTPException, HTTPError) as error:
         raise Unreachable(f"{to.host}: {reason_of(error)}") from error
     finally:
@@ -70,9 +74,12 @@ class _Connection(HTTPConnection):
     def __init__(self, out: Outbound, to: Destination, bounds: Bounds) -> None:
         super().__init__(to.host, to.port, timeout=bounds.seconds)
         self._out, self._to, self._bounds = out, to, bounds
+        self.may_quote = False
 
     def connect(self) -> None:
         sock = self._out.connect(self._to.host, self._to.port, self._bounds)
+        peer = ipaddress.ip_address(str(sock.getpeername()[0]).partition("%")[0])  # a link-local one names its link
+        self.may_quote = self._out.guard.may_quote(self._to.host, peer)
         self.sock = self._out.secure(sock, self._to.host) if self._to.scheme == "https" else sock
 
 

@@ -12,7 +12,7 @@ import smtplib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from email.message import Message
-from typing import Any
+from typing import Any, NamedTuple
 
 from bloop.base.errors import OutboundError, OutboundRefused, Unreachable
 from bloop.outbound.sockets import Bounds, Outbound, PlainSocket, TlsSocket, reason_of
@@ -31,19 +31,26 @@ class SmtpServer:
     greeting: str = "localhost"  # the name in EHLO
 
 
-class MailDeclined(OutboundError):
-    """The server refused the mail. `is_temporary`: a later try may succeed (4xx)."""
+class MailReceipt(NamedTuple):
+    """The server took the mail, except for the recipients in `refused`. `reply` is its last line, as it came."""
 
-    def __init__(self, reason: str, code: int, *, is_temporary: bool) -> None:
+    refused: list[str]
+    reply: str
+
+
+class MailDeclined(OutboundError):
+    """The server refused the mail. `is_temporary`: a later try may succeed (4xx). `reply` is its text alone."""
+
+    def __init__(self, reason: str, code: int, *, is_temporary: bool, reply: str = "") -> None:
         super().__init__(reason, code)
-        self.reason, self.code, self.is_temporary = reason, code, is_temporary
+        self.reason, self.code, self.is_temporary, self.reply = reason, code, is_temporary, reply
 
     def __str__(self) -> str:
         return self.reason
 
 
-def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, recipients: Sequence[str]) -> list[str]:
-    """Send `mail`; return the recipients that the server refused while it accepted the others.
+def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, recipients: Sequence[str]) -> MailReceipt:
+    """Send `mail`.
 
     Raises:
         OutboundRefused: the server's address is not allowed, or it offers no TLS or sign-in.
@@ -59,7 +66,7 @@ def send_mail(out: Outbound, server: SmtpServer, mail: Message, sender: str, rec
         refused = session.send_message(mail, sender, list(recipients))
         with contextlib.suppress(OSError):  # the server has the mail; errors of QUIT do not matter
             session.quit()
-        return list(refused)
+        return MailReceipt(list(refused), session.reply)
     except smtplib.SMTPRecipientsRefused as error:
         raise _declined(host, *_least_permanent(list(error.recipients.values()))) from None
     except smtplib.SMTPResponseException as error:
@@ -80,6 +87,7 @@ class _Session(smtplib.SMTP):
     """smtplib's client on our sockets: it opens none itself."""
 
     sock: PlainSocket | TlsSocket | None
+    reply = ""  # to the mail's text
 
     def __init__(self, out: Outbound, server: SmtpServer, host: str, bounds: Bounds) -> None:
         self._out, self._bounds, self._implicit_tls = out, bounds, not server.starttls
@@ -90,6 +98,12 @@ class _Session(smtplib.SMTP):
         sock = self._out.connect(host, port, self._bounds)
         self.sock = self._out.secure(sock, host) if self._implicit_tls else sock
         return self.getreply()
+
+    def data(self, msg: Any) -> tuple[int, bytes]:
+        """Called by smtplib's `sendmail`, which does not pass on what the server answers."""
+        code, reply = super().data(msg)
+        self.reply = f"{code} {reply.decode('utf-8', 'replace')}".rstrip()
+        return code, reply
 
     def begin(self, server: SmtpServer) -> None:
         """Start TLS if needed and sign in. Raises: OSError, also as smtplib's errors."""
@@ -121,4 +135,6 @@ def _least_permanent(replies: list[tuple[int, bytes]]) -> tuple[int, bytes]:
 
 def _declined(host: str, code: int, reply: bytes | str) -> MailDeclined:
     text = reply.decode("utf-8", "replace") if isinstance(reply, bytes) else reply
-    return MailDeclined(f"{host} answered {code} {text}".rstrip(), code, is_temporary=not 500 <= code < 600)
+    return MailDeclined(
+        f"{host} answered {code} {text}".rstrip(), code, is_temporary=not 500 <= code < 600, reply=f"{code} {text}"
+    )

@@ -42,7 +42,7 @@ def _of_project(db: Db, project: ProjectRow, now_ms: int) -> Iterator[SettingLin
 def _keys(keys: Sequence[KeySummary], now_ms: int) -> str:
     active = [key for key in keys if key.state is not KeyState.ENDED]
     used = [key.used_at_ms for key in active if key.used_at_ms is not None]
-    last = f"last used {relative(max(used), now_ms)}" if used else "not used yet"
+    last = f"last used {relative(max(used), now_ms)}" if used else "no use noted"
     return f"{len(active):,} active, {last}"
 
 

@@ -26,7 +26,7 @@ from __future__ import annotations
 import re
 import struct
 from collections.abc import Callable, Sequence
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 import orjson
@@ -112,6 +112,15 @@ class Traits(NamedTuple):
     level: str
     http_status: int | None
     app_version: str | None
+
+
+class Tagged(Protocol):
+    """An event, or a row of one, as far as its tags are concerned."""
+
+    @property
+    def metadata(self) -> str | None: ...
+    @property
+    def parts(self) -> Parts | None: ...
 
 
 class EventRecord(NamedTuple):
@@ -430,7 +439,7 @@ def level_name(level: str | int) -> str:
     return _named(LEVELS, level)
 
 
-def tags_of(event: Event) -> dict[str, list[str]]:
+def tags_of(event: Tagged) -> dict[str, list[str]]:
     """What `key=value` finds in an event: its tags and what stands at the top of its metadata, as text by key. Keys
     whose values are neither text, number nor truth have none."""
     found: dict[str, list[str]] = {}
@@ -520,7 +529,7 @@ def _metadata_hashes(event: Event) -> bytes:
     return b"".join([_xxh32(line.encode())[:METADATA_HASH_BYTES] for line in lines[:METADATA_HASHES_MAX]])
 
 
-def _pairs(event: Event) -> list[tuple[str, Any]]:
+def _pairs(event: Tagged) -> list[tuple[str, Any]]:
     pairs: list[tuple[str, Any]] = []
     if event.parts is not None and event.parts.tags:
         pairs += event.parts.tags.items()

@@ -20,6 +20,7 @@ LEDGER_DAYS = 31  # page and API look back thirty
 MINUTES_DAYS = 9  # a preview of an alert rule: seven days, its window and the one before it
 SIGNALS_DAYS = 8  # a preview of an alert rule looks back seven; streams resume within hours
 FIRINGS_DAYS = 90
+UNDOS_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,7 @@ class Policy:
                 Keep.MINUTES: now_ms - MINUTES_DAYS * DAY_MS,
                 Keep.SIGNALS: now_ms - SIGNALS_DAYS * DAY_MS,
                 Keep.FIRINGS: now_ms - FIRINGS_DAYS * DAY_MS,
+                Keep.UNDOS: now_ms - UNDOS_DAYS * DAY_MS,
             }
         )
 

@@ -22,7 +22,7 @@ HASH_CHARS = 12
 GZIP_BYTES_MIN = 512  # below this gzip saves nothing
 BUNDLES = {
     "kit.css": ("kit/tokens.css", "kit/base.css", "kit/frame.css", "kit/controls.css", "kit/components.css"),
-    "frame.js": ("frame/app.js", "frame/keys.js", "frame/palette.js", "frame/toasts.js"),
+    "frame.js": ("frame/app.js", "frame/complete.js", "frame/keys.js", "frame/palette.js", "frame/toasts.js"),
 }
 
 _CONTENT_TYPES = {

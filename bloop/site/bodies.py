@@ -49,7 +49,7 @@ def text_in(body: dict[str, Any], name: str) -> str:
     return value or ""
 
 
-def read_form(req: falcon.Request, bytes_max: int = FORM_BYTES_MAX) -> dict[str, str]:
+def read_form(req: falcon.Request, bytes_max: int = FORM_BYTES_MAX, fields_max: int = FIELDS_MAX) -> dict[str, str]:
     """The fields of a posted form; the last of a repeated field wins.
 
     Raises:
@@ -57,7 +57,7 @@ def read_form(req: falcon.Request, bytes_max: int = FORM_BYTES_MAX) -> dict[str,
         InvalidParameter: not a form, or too many fields.
     """
     try:
-        fields = parse_qs(_read(req, bytes_max).decode("ascii"), max_num_fields=FIELDS_MAX)
+        fields = parse_qs(_read(req, bytes_max).decode("ascii"), max_num_fields=fields_max)
     except ValueError:  # includes UnicodeDecodeError
         raise InvalidParameter("body", "the form cannot be read") from None
     return {name: values[-1] for name, values in fields.items()}

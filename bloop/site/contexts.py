@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from bloop.site.scope import PageScope
 from bloop.site.scope_bar import ScopeBar
 
+PINNED, RECENT = "Pinned", "Recent"  # groups of the project switcher
 RING_FILL_HIGH = 0.5  # of the ring: events arrive faster than they are stored
 
 
@@ -30,6 +32,11 @@ class ProjectLink:
     name: str
     href: str
     open_count: int
+    group: str = ""  # "Pinned" or "Recent"; these come first
+
+    @property
+    def is_pinned(self) -> bool:
+        return self.group == PINNED
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,17 @@ class ViewLink:
 
 
 @dataclass(frozen=True, slots=True)
+class Toast:
+    """What the last action did: shown once, with the way back and the way on where there are any."""
+
+    text: str
+    undo_id: str = ""  # for POST /undo/{undo_id}
+    undo_label: str = "Undo"
+    next_href: str = ""  # the next issue in the list that one came from
+    failed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """The frame around a page: the user, the visible projects, the selected one; `scope` of a page that has one."""
 
@@ -69,7 +87,9 @@ class Shell:
     banners: tuple[Banner, ...] = ()  # set by `send_page`, the same on every page
     scope: ScopeBar | None = None
     views: tuple[ViewLink, ...] = ()
-    alerts_failed: int = 0  # deliveries that failed and that no admin has looked at
+    toast: Toast | None = None  # set by `send_page`
+    last_opened: str = ""  # slug of the project that the user opened last
+    alerts_failed: int = 0  # deliveries of the last day that failed and that this person has not looked at
 
     @property
     def health(self) -> HealthDot:
@@ -82,7 +102,14 @@ class Shell:
 
     @property
     def search_href(self) -> str:
-        return f"{self.issues_href}#search"
+        """The search for events in the scope of this page."""
+        scope = self.scope.scope if self.scope else PageScope(self.current.slug)
+        return scope.href("/search")
+
+    @property
+    def complete_href(self) -> str:
+        """The completion of a search in the project of this page."""
+        return PageScope(self.current.slug).href("/search/complete")
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ from bloop.db.engine import Db
 from bloop.db.pool import DatabasePool
 from bloop.ring.segment import Meters, RingStat
 from bloop.site.access import FindCredential
-from bloop.site.contexts import Banner, Panel, Shell
+from bloop.site.contexts import Banner, Panel, Shell, Toast
 from bloop.site.metered import AnswerMeter
 from bloop.site.params import text_params
 from bloop.site.principal import principal_of
@@ -57,8 +57,12 @@ class Hooks:
     by_cookie: FindCredential
     shell: Callable[[Db, Principal, str, HrefOf | None], Shell]
     scope_names: Callable[[Db, Principal, str], tuple[list[str], list[str]]]  # environments and releases of a project
+    alerts_failed: Callable[[Db, Principal, int], int]  # that this person has not looked at
     banners: Callable[[Deps], tuple[Banner, ...]]
+    toast: Callable[[falcon.Request, falcon.Response], Toast | None]  # what the action before a redirect did
+    note_project: Callable[[Deps, falcon.Request, Shell], None]  # who opened which project
     show_key: Callable[[Deps, falcon.Request, falcon.Response, str, str], None]  # shows a project's new key: slug, key
+    first_page: Callable[[Deps, Db], str]  # where the person who sets bloop up goes first
     storage_panel: Callable[[Deps, Db], Panel]
     setting_lines: Callable[[Deps, Db, SettingsRequest], Iterable[SettingLine]]
 
@@ -87,7 +91,8 @@ class Deps:
     def shell(self, db: Db, principal: Principal, slug: str = "", href_of: HrefOf | None = None) -> Shell:
         """The frame of a page about the project `slug`, `""` for all or none. `href_of` gives the project switcher's
         link for a slug; by default the list of issues."""
-        return self.hooks.shell(db, principal, slug, href_of)
+        failed = self.hooks.alerts_failed(db, principal, self.now_ms())
+        return replace(self.hooks.shell(db, principal, slug, href_of), alerts_failed=failed)
 
     def scoped_shell(
         self,

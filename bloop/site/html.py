@@ -1,7 +1,8 @@
 """Sends pages, gzipped for clients that accept it, and error pages to browsers.
 
 HTML-1  A browser gets an error as a page with the same status and headers; every other client gets the JSON.
-HTML-2  Every page with a frame shows bloop's current problems, with links to their remedies.
+HTML-2  Every page with a frame shows bloop's current problems, with links to their remedies, and what the last action
+    did.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import gzip
 import re
 from dataclasses import replace
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import falcon
 
@@ -46,7 +47,7 @@ def send_page(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page
     Compression is safe here although pages reflect request values (BREACH needs a secret beside the reflection): no
     page sent by this function holds a token, a key or a cookie's value.
     """
-    page = _with_banners(deps, page)
+    page = _with_frame(deps, req, resp, page)
     body = deps.render(page.template, context_of(page) | {"look": Look.from_request(req)}).encode()
     resp.content_type = falcon.MEDIA_HTML
     resp.append_header("Vary", "Accept-Encoding")
@@ -58,7 +59,7 @@ def send_page(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page
 
 def send_secret_page(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page) -> None:
     """Answer with a page that shows a key or token once: never compressed (see `send_page`), never cached."""
-    page = _with_banners(deps, page)
+    page = _with_frame(deps, req, resp, page)
     resp.content_type = falcon.MEDIA_HTML
     resp.set_header("Cache-Control", "no-store")
     resp.text = deps.render(page.template, context_of(page) | {"look": Look.from_request(req)})
@@ -69,13 +70,27 @@ def back_to(resp: falcon.Response, href: str, done: str) -> None:
     resp.status, resp.location = falcon.HTTP_303, f"{href}?done={quote(done)}"
 
 
-def _with_banners(deps: Deps, page: Page) -> Page:
-    """Add the current banners (HTML-2)."""
+def _with_frame(deps: Deps, req: falcon.Request, resp: falcon.Response, page: Page) -> Page:
+    """Add what is the same on every page with a frame: the current banners (HTML-2), what the last action did, and
+    which saved view this is."""
     shell = getattr(page, "shell", None)
     if not isinstance(shell, Shell):
         return page
-    banners = deps.hooks.banners(deps)
-    return replace(page, shell=replace(shell, banners=banners)) if banners else page  # type: ignore[call-arg]
+    deps.hooks.note_project(deps, req, shell)
+    here = _place(req.relative_uri)
+    shell = replace(
+        shell,
+        banners=deps.hooks.banners(deps),
+        toast=deps.hooks.toast(req, resp),
+        views=tuple(replace(view, current=_place(view.href) == here) for view in shell.views),
+    )
+    return replace(page, shell=shell)  # type: ignore[call-arg]
+
+
+def _place(href: str) -> tuple[str, list[tuple[str, str]]]:
+    """A path and its parameters, in whatever order they were written."""
+    parts = urlsplit(href)
+    return parts.path, sorted(parse_qsl(parts.query))
 
 
 def accepts_gzip(req: falcon.Request) -> bool:

@@ -8,12 +8,12 @@ flashes. It says nothing about anybody, scripts may change it, and what it holds
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from urllib.parse import urlsplit
 
 import falcon
 
 from bloop.base.errors import InvalidParameter
 from bloop.site.bodies import read_form
+from bloop.site.links import page_before
 
 COOKIE = "bloop_look"
 MAX_AGE_S = 31_536_000
@@ -73,13 +73,4 @@ class ChangeLook:
         cookie = Look(**changed).cookie
         age_s = MAX_AGE_S if cookie else 0
         resp.append_header("Set-Cookie", f"{COOKIE}={cookie}; SameSite=Lax; Path=/; Max-Age={age_s}")
-        resp.status, resp.location = falcon.HTTP_303, _page_before(req)
-
-
-def _page_before(req: falcon.Request) -> str:
-    """The path and query of the Referer when it is one of our pages, else the start page."""
-    referrer = urlsplit(req.referer or "")
-    if referrer.netloc.lower() != (req.get_header("Host") or "").lower() or not referrer.path.startswith("/"):
-        return "/"
-    path = "/" + referrer.path.lstrip("/")  # `//host` would lead to another site
-    return f"{path}?{referrer.query}" if referrer.query else path
+        resp.status, resp.location = falcon.HTTP_303, page_before(req)

@@ -22,6 +22,7 @@ from bloop.site.assets import TEMPLATES, Assets
 from bloop.site.contexts import Page
 from bloop.site.filters import FILTERS
 from bloop.site.look import DEFAULT_LOOK
+from bloop.site.markup import render_markdown
 
 ICONS = TEMPLATES / "kit" / "icons.svg"  # a <symbol> a line
 _SYMBOL = re.compile(r'<symbol id="([im]-\w+)".*</symbol>')
@@ -42,7 +43,7 @@ class Renderer:
             lstrip_blocks=True,
             auto_reload=False,
         )
-        self.environment.filters |= FILTERS
+        self.environment.filters |= FILTERS | {"markdown": render_markdown}
         self.environment.globals = {"asset": self.assets.url, "version": __version__, "look": DEFAULT_LOOK}
         drawings = ICONS.read_text(encoding="utf-8")
         self._symbols = {found[1]: found[0] for found in _SYMBOL.finditer(drawings)}

@@ -40,9 +40,10 @@ class SettingsSection(NamedTuple):
 
 ACCOUNT = SettingsSection("Account", "/settings/account", admin_only=False)
 APPEARANCE = SettingsSection("Appearance", "/settings/appearance", admin_only=False)
+VIEWS = SettingsSection("Saved views", "/settings/views", admin_only=False)
 
 PROJECTS = SettingsSection("Projects", "/settings/projects", admin_only=False, group=SettingsGroup.PROJECT)
-ALERTS = SettingsSection("Alerts", "/settings/alerts", admin_only=False, group=SettingsGroup.PROJECT)
+ALERTS = SettingsSection("Alerts", "/alerts", admin_only=False, group=SettingsGroup.PROJECT)
 TOKENS = SettingsSection("API tokens", "/settings/tokens", admin_only=False, group=SettingsGroup.PROJECT)
 
 PEOPLE = SettingsSection("People", "/settings/people", admin_only=True, group=SettingsGroup.SERVER)
@@ -50,9 +51,9 @@ STORAGE = SettingsSection("Storage", "/settings/storage", admin_only=True, group
 SYSTEM = SettingsSection("System", "/system", admin_only=False, group=SettingsGroup.SERVER)
 LEDGER = SettingsSection("Ledger", "/ledger", admin_only=False, group=SettingsGroup.SERVER)
 
-SECTIONS = (ACCOUNT, APPEARANCE, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE, SYSTEM, LEDGER)
+SECTIONS = (ACCOUNT, APPEARANCE, VIEWS, PROJECTS, ALERTS, TOKENS, PEOPLE, STORAGE, SYSTEM, LEDGER)
 
-NavLink = TabLink
+NavLink = TabLink  # what contexts of the settings call their tabs
 
 
 @dataclass(frozen=True, slots=True)

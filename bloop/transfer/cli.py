@@ -18,7 +18,7 @@ from bloop.db.engine import Db
 from bloop.transfer.document import BYTES_MAX, Document, parse, render
 
 if TYPE_CHECKING:
-    from bloop.transfer.importing import ImportReport
+    from bloop.transfer.report import ImportReport
 
 STANDARD_INPUT = "-"
 

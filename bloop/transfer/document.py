@@ -13,7 +13,7 @@ import msgspec
 
 from bloop.base.errors import InvalidField
 
-FORMAT = 1
+FORMAT = 2  # 2: saved channels, which rules name
 BYTES_MAX = 4 * 1024 * 1024
 
 
@@ -34,9 +34,22 @@ class ProjectDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
 
 
 class ChannelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Without a `config` it only states that a channel of this type to this target exists."""
+    """A channel of a rule. With a `name` it is a saved one, whose config stands in `channels`. Without either it only
+    states that a channel of this type to this target exists."""
 
     type: str
+    target: str = ""
+    config: dict[str, Any] | None = None
+    name: str | None = None
+    all_projects: bool = False  # of a saved one: it is for the rules of all projects
+
+
+class SavedChannelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Matched by project and name. No `project` means all projects; no `config`: as for a rule's channel."""
+
+    name: str
+    type: str
+    project: str | None = None
     target: str = ""
     config: dict[str, Any] | None = None
 
@@ -61,6 +74,7 @@ class Document(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     exported_at: str = ""
     retention: RetentionDocument = RetentionDocument()
     projects: tuple[ProjectDocument, ...] = ()
+    channels: tuple[SavedChannelDocument, ...] = ()
     alert_rules: tuple[RuleDocument, ...] = ()
 
 

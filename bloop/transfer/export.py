@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from bloop.alerts import channels
-from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
+from bloop.alerts.saved_channels.read import SavedChannel, list_saved_channels
 from bloop.base import credentials
 from bloop.db.engine import Db
 from bloop.projects.read import list_projects, project_keys
 from bloop.retention.read import overrides, policy_row
-from bloop.transfer.document import FORMAT, ChannelDocument, Document, ProjectDocument, RetentionDocument, RuleDocument
+from bloop.transfer.document import (
+    FORMAT,
+    ChannelDocument,
+    Document,
+    ProjectDocument,
+    RetentionDocument,
+    RuleDocument,
+    SavedChannelDocument,
+)
 
 
 def export(db: Db, now_ms: int, *, with_keys: bool = False, with_secrets: bool = False) -> Document:
@@ -22,6 +32,7 @@ def export(db: Db, now_ms: int, *, with_keys: bool = False, with_secrets: bool =
         exported_at=exported_at,
         retention=RetentionDocument(policy.raw_events_days, policy.hourly_counts_days),
         projects=_projects(db, with_keys=with_keys),
+        channels=tuple(_saved(row, with_secrets=with_secrets) for row in list_saved_channels(db) if row.name),
         alert_rules=_rules(db, with_secrets=with_secrets),
     )
 
@@ -44,14 +55,14 @@ def _projects(db: Db, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
 
 
 def _rules(db: Db, *, with_secrets: bool) -> tuple[RuleDocument, ...]:
-    rows = list_rules(db)
-    of_rule: dict[int, list[ChannelRow]] = {}
+    rows, saved = list_rules(db), {row.id: row for row in list_saved_channels(db)}
+    of_rule: dict[int, list[ChannelDocument]] = {}
     for row in list_channels(db, [row.id for row in rows]):
-        of_rule.setdefault(row.rule_id, []).append(row)
-    return tuple(_rule(row, of_rule.get(row.id, []), with_secrets=with_secrets) for row in rows)
+        of_rule.setdefault(row.rule_id, []).append(_channel(saved[row.id], with_secrets=with_secrets))
+    return tuple(_rule(row, of_rule.get(row.id, [])) for row in rows)
 
 
-def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> RuleDocument:
+def _rule(row: RuleRow, own: list[ChannelDocument]) -> RuleDocument:
     return RuleDocument(
         name=row.name,
         type=row.rule_type,
@@ -62,12 +73,29 @@ def _rule(row: RuleRow, own: list[ChannelRow], *, with_secrets: bool) -> RuleDoc
         environment=row.environment_filter,
         source=row.source_filter,
         cooldown_secs=row.cooldown_secs,
-        channels=tuple(_channel(channel, with_secrets=with_secrets) for channel in own),
+        channels=tuple(own),
     )
 
 
-def _channel(row: ChannelRow, *, with_secrets: bool) -> ChannelDocument:
-    """The channel, with its config on request or if redaction hides nothing in it, so that it holds no secret."""
-    is_open = channels.redacted(row.channel_type, row.config) == row.config
+def _channel(row: SavedChannel, *, with_secrets: bool) -> ChannelDocument:
     target = channels.target(row.channel_type, row.config)
-    return ChannelDocument(type=row.channel_type, target=target, config=row.config if with_secrets or is_open else None)
+    if row.name:
+        is_for_all = row.project_id is None
+        return ChannelDocument(type=row.channel_type, target=target, name=row.name, all_projects=is_for_all)
+    return ChannelDocument(type=row.channel_type, target=target, config=_config(row, with_secrets=with_secrets))
+
+
+def _saved(row: SavedChannel, *, with_secrets: bool) -> SavedChannelDocument:
+    return SavedChannelDocument(
+        name=row.name or "",
+        type=row.channel_type,
+        project=row.project_slug,
+        target=channels.target(row.channel_type, row.config),
+        config=_config(row, with_secrets=with_secrets),
+    )
+
+
+def _config(row: SavedChannel, *, with_secrets: bool) -> dict[str, Any] | None:
+    """On request, or if redaction hides nothing in it, so that it holds no secret."""
+    is_open = channels.redacted(row.channel_type, row.config) == row.config
+    return row.config if with_secrets or is_open else None

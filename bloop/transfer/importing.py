@@ -7,21 +7,13 @@ IMPORT-3  Nothing is deleted: a project, rule or channel that the file does not 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
-
-import msgspec
-
-from bloop.alerts import channels
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.model import as_dict, parse_config
-from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
+from bloop.alerts.rules.read import RuleRow, list_channels, list_rules
 from bloop.alerts.rules.store import RuleFields
 from bloop.base import credentials
 from bloop.base.config import Settings
-from bloop.base.errors import Conflict, InvalidField
+from bloop.base.errors import InvalidField
 from bloop.db.engine import Db
 from bloop.projects import store as projects
 from bloop.projects.old_keys.read import list_all_old_keys
@@ -29,15 +21,9 @@ from bloop.projects.read import ProjectRow, get_project, list_projects, project_
 from bloop.retention.policy import DAYS_MAX, DAYS_MIN
 from bloop.retention.read import overrides, policy_row
 from bloop.retention.store import save_policy
-from bloop.transfer.document import ChannelDocument, Document, ProjectDocument, RuleDocument
-
-
-@dataclass(slots=True)
-class ImportReport:
-    """The changes made, and notes on what the operator still has to do, one sentence each."""
-
-    changes: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+from bloop.transfer.channels import ImportedRule, apply_rule_channel, apply_saved_channel
+from bloop.transfer.document import Document, ProjectDocument, RuleDocument
+from bloop.transfer.report import ImportReport, at_place, find_project_id
 
 
 def apply(db: Db, document: Document, settings: Settings, now_ms: int) -> ImportReport:
@@ -47,28 +33,20 @@ def apply(db: Db, document: Document, settings: Settings, now_ms: int) -> Import
         InvalidField, Conflict: naming the place in the file; roll back.
     """
     report = ImportReport()
-    with _at("retention"):
+    with at_place("retention"):
         _apply_retention(db, document, report)
     for index, project in enumerate(document.projects):
-        with _at(f"projects[{index}]"):
+        with at_place(f"projects[{index}]"):
             _apply_project(db, project, report, now_ms)
+    for index, channel in enumerate(document.channels):
+        with at_place(f"channels[{index}]"):
+            apply_saved_channel(db, channel, settings, report, now_ms)
     existing = _rules_by_name(db)
     for index, rule in enumerate(document.alert_rules):
-        with _at(f"alert_rules[{index}]"):
+        with at_place(f"alert_rules[{index}]"):
             matches = existing.get((rule.project, rule.name.strip()))
             _apply_rule(db, rule, matches.pop(0) if matches else None, settings, report, now_ms)
     return report
-
-
-@contextmanager
-def _at(place: str) -> Iterator[None]:
-    try:
-        yield
-    except InvalidField as error:
-        path = f"{place}.{error.name}" if error.name else place
-        raise InvalidField(path, f"{path}: {error.reason}") from None
-    except Conflict as error:
-        raise Conflict(f"{place}: {error}") from None
 
 
 # Retention
@@ -174,7 +152,7 @@ def _apply_rule(
     fields, name = _fields(wanted), f"alert rule {wanted.name.strip()}"
     if row is None:
         rule_id = alert_rules.create_rule(
-            db, fields, project_id=_project_id(db, wanted), created_by=None, now_ms=now_ms
+            db, fields, project_id=find_project_id(db, wanted.project), created_by=None, now_ms=now_ms
         )
         report.changes.append(f"{name}: created")
     else:
@@ -182,19 +160,10 @@ def _apply_rule(
         if fields != _fields_of(row):
             alert_rules.save_rule(db, row.id, fields, now_ms)
             report.changes.append(f"{name}: changed")
-    unmatched = list_channels(db, [rule_id])
+    rule = ImportedRule(rule_id, name, find_project_id(db, wanted.project), list_channels(db, [rule_id]))
     for index, channel in enumerate(wanted.channels):
-        with _at(f"channels[{index}]"):
-            _apply_channel(db, rule_id, name, channel, unmatched, settings, report, now_ms)
-
-
-def _project_id(db: Db, wanted: RuleDocument) -> int | None:
-    if wanted.project is None:
-        return None
-    project = next((row for row in list_projects(db) if row.slug == wanted.project), None)
-    if project is None:
-        raise InvalidField("project", f"there is no project {wanted.project}")
-    return project.id
+        with at_place(f"channels[{index}]"):
+            apply_rule_channel(db, rule, channel, settings, report, now_ms)
 
 
 def _fields(wanted: RuleDocument) -> RuleFields:
@@ -216,33 +185,3 @@ def _fields_of(row: RuleRow) -> RuleFields:
     """The stored rule as `_fields` would give it: with the defaults that its stored config leaves out."""
     others = {name: getattr(row, name) for name in RuleFields._fields if name != "config"}
     return RuleFields(**others, config=as_dict(parse_config(row.rule_type, row.config)))
-
-
-def _apply_channel(
-    db: Db,
-    rule_id: int,
-    name: str,
-    wanted: ChannelDocument,
-    unmatched: list[ChannelRow],
-    settings: Settings,
-    report: ImportReport,
-    now_ms: int,
-) -> None:
-    """Apply one channel; `unmatched` are the rule's channels that no entry matched so far, and loses the match."""
-    if wanted.config is None:
-        matches = [row for row in unmatched if (row.channel_type, channels.target(row.channel_type, row.config))
-                == (wanted.type, wanted.target)]  # fmt: skip
-        if not matches:
-            report.notes.append(f"{name}: its {wanted.type} channel to {wanted.target} is not in the file; add it")
-    else:
-        config = channels.check(wanted.type, wanted.config, settings)
-        matches = [row for row in unmatched if row.channel_type == wanted.type and _text(row.config) == _text(config)]
-        if not matches:
-            alert_rules.add_channel(db, rule_id, wanted.type, config, now_ms)
-            report.changes.append(f"{name}: notifies {channels.target(wanted.type, config)} ({wanted.type})")
-    if matches:
-        unmatched.remove(matches[0])
-
-
-def _text(config: dict[str, Any]) -> bytes:
-    return msgspec.json.encode(config, order="deterministic")

@@ -44,7 +44,7 @@ _INSERT_RULE = """
 INSERT INTO alert_rules (name, rule_type, config, created_at_ms, updated_at_ms) VALUES (?, 'new_issue', '{}', 0, 0)
 """
 _INSERT_CHANNEL = """
-INSERT INTO alert_channels (rule_id, channel_type, config, created_at_ms) VALUES (?, 'webhook', ?, 0)
+INSERT INTO channels (channel_type, config, created_at_ms, updated_at_ms) VALUES ('webhook', ?, 0, 0)
 """
 # Firings that neither have a sent delivery nor belong to a digest that has one.
 _UNTOLD = """
@@ -79,8 +79,10 @@ def settings(tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
         db.execute("DELETE FROM alert_rules")
         for number in range(RULES):
             db.execute(_INSERT_RULE, (f"rule {number}",))
+            rule_id = db.last_insert_rowid()
             channel = orjson.dumps({"url": receiver.url(path=f"/rule/{number}")}).decode()
-            db.execute(_INSERT_CHANNEL, (db.last_insert_rowid(), channel))
+            db.execute(_INSERT_CHANNEL, (channel,))
+            db.execute("INSERT INTO rule_channels VALUES (?, ?, 0)", (rule_id, db.last_insert_rowid()))
     return settings
 
 

@@ -139,12 +139,35 @@ def fit(case: schemathesis.Case) -> None:
         case.body = {name: value for name, value in case.body.items() if name not in limits[1:]}
         if type(case.body.get("until")) is int:
             case.body = case.body | {"until": now_ms() + 60_000}
+    if asked == "changeErrors" and isinstance(case.body.get("all_matching"), dict):
+        listed = {"q": "", "t": "7d"} | {
+            name: v for name, v in case.body["all_matching"].items() if name not in ("q", "t")
+        }
+        case.body = case.body | {"all_matching": listed}
+    if asked == "changeErrors" and isinstance(case.body.get("assignee"), str) and case.body["assignee"]:
+        case.body = case.body | {"assignee": None}
+    if asked == "changeIssues" and case.body.get("assign") in ("me", "to"):
+        case.body = case.body | {"assign": "nobody"}
+    if asked in ("createView", "updateView", "saveView", "renameView"):
+        case.body = case.body | fit_view(case.body)
+    if asked == "pinProjectByForm" and case.body:
+        case.body = {"pin": "default"}
     if asked == "assignError" and case.body.get("assignee"):
         case.body = case.body | {"assignee": None}
     if asked == "assignIssue" and case.body:
         case.body = {"nobody": "1"}
     if asked == "createToken" and isinstance(case.body.get("project_id"), str) and case.body["project_id"]:
         case.body = case.body | {"project_id": "default"}
+
+
+def fit_view(body: dict[str, Any]) -> dict[str, Any]:
+    """Names are printable and taken once; queries are addresses of a list."""
+    changed: dict[str, Any] = {}
+    if isinstance(body.get("name"), str) and 0 < len(body["name"]) <= 60:
+        changed["name"] = f"view {next(numbers)}"
+    if isinstance(body.get("query"), str) and len(body["query"]) <= 2000:
+        changed["query"] = "tab=all"
+    return changed
 
 
 def searchable(text: Any) -> Any:

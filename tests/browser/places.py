@@ -15,7 +15,10 @@ MACHINES = (
     "/ready",
     "/auth/status",
     "/projects/{slug}/setup/status",
+    "/search/complete",
+    "/search/issues",
     "/issues/bulk",  # leads to the list
+    "/settings/alerts",  # leads to where alerts are now
     "/issues.",
     "/issues/{ref}.",
     "/issues/{ref}/events/{event_id:int}.",
@@ -31,6 +34,13 @@ PLACES: dict[str, list[str]] = {
         "/?project=web-shop&tab=muted",
         "/?tab=firing",
         "/?q=nothing-is-called-so&release=x",
+    ],
+    "/search": [
+        "/search?t=30d",
+        "/search?t=30d&project=checkout-api&q=http:500",
+        "/search?project=hostile",
+        "/search?q=request:nope",
+        "/search?q=reqest:nope",
     ],
     "/issues/{ref}": [
         "{issue web-shop}",
@@ -57,13 +67,13 @@ PLACES: dict[str, list[str]] = {
     "/settings/projects": ["/settings/projects"],
     "/settings/projects/{slug}": ["/settings/projects/hostile"],
     "/settings/tokens": ["/settings/tokens"],
-    "/settings/alerts": ["/settings/alerts"],
-    "/settings/alerts/new": ["/settings/alerts/new"],
-    "/settings/alerts/{rule_id:int}": ["/settings/alerts/1", "/settings/alerts/4", "{rule}"],
-    "/settings/alerts/deliveries": [
-        "/settings/alerts/deliveries",
-        "/settings/alerts/deliveries?state=failed&rule_id=4",
-    ],
+    "/alerts": ["/alerts", "/alerts?done=deleted"],
+    "/alerts/new": ["/alerts/new", "/alerts/new?project=web-shop&env=production"],
+    "/alerts/{rule_id:int}": ["/alerts/1", "/alerts/4", "{rule}", "{rule test}"],
+    "/alerts/channels": ["/alerts/channels"],
+    "/alerts/channels/new": ["/alerts/channels/new"],
+    "/alerts/channels/{channel_id:int}": ["/alerts/channels/1", "{channel}"],
+    "/alerts/deliveries": ["/alerts/deliveries", "/alerts/deliveries?state=failed&rule_id=4"],
     "/projects/{slug}/setup": ["/projects/empty/setup", "/projects/hostile/setup"],
     "/settings/storage": ["/settings/storage", "/settings/storage?done=saved"],
     "/ledger": ["/ledger", "/ledger?project=hostile"],
@@ -79,9 +89,11 @@ FRESH = [
     "/settings/projects",
     "/settings/tokens",
     "/settings/storage",
-    "/settings/alerts",
-    "/settings/alerts/new",
-    "/settings/alerts/deliveries",
+    "/alerts",
+    "/alerts/new",
+    "/alerts/channels",
+    "/alerts/channels/new",
+    "/alerts/deliveries",
 ]
 FRESH += ["/ledger", "/system"]
 EVERYWHERE = [*(place for places in PLACES.values() for place in places), *ERRORS]

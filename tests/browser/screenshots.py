@@ -17,9 +17,10 @@ from bloop.accounts.people.store import create_user
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries import store as deliveries
 from bloop.alerts.deliveries.read import DeliveryState, list_deliveries
-from bloop.alerts.rules.pages import href_of
+from bloop.alerts.places import rule_path
 from bloop.alerts.rules.read import list_rules
-from bloop.alerts.rules.store import add_channel
+from bloop.alerts.saved_channels.read import list_saved_channels
+from bloop.alerts.saved_channels.store import attach_channel
 from bloop.db import connection
 from tests.browser.png import shrink
 from tests.browser.site import Filled, Site, session
@@ -53,9 +54,10 @@ SHOTS = (
     Shot("keys", LIST, 1440, "light", keys=("?",)),
     Shot("first-event", "/projects/new/setup", 1440, "light"),
     Shot("ledger", "/ledger", 1440, "light"),
-    Shot("alerts", "/settings/alerts", 1440, "light", 800),
+    Shot("alerts", "/alerts", 1440, "light", 800),
     Shot("alert", "{rule}", 1440, "light", 1060),
-    Shot("deliveries", "/settings/alerts/deliveries", 1440, "light", 760),
+    Shot("channels", "/alerts/channels", 1440, "light", 640),
+    Shot("deliveries", "/alerts/deliveries", 1440, "light", 760),
     Shot("account", "/settings/account", 1440, "light", 700),
     Shot("people", "/settings/people", 1440, "dark", 700),
 )
@@ -67,18 +69,19 @@ def fill(seeder: Seeder) -> Filled:
     with connection.immediate(seeder.db):
         for number, name in enumerate(("ada", "grace", "radia")):
             create_user(seeder.db, username=name, now_ms=seeder.now_ms - number * 86_400_000, user_id=f"u{number}")
-        links = {"rule": href_of(_tell_somebody(seeder.db, seeder.now_ms))}
+        links = {"rule": rule_path(_tell_somebody(seeder.db, seeder.now_ms))}
         return Filled(session(seeder, "u0"), links)
 
 
 def _tell_somebody(db: apsw.Connection, now_ms: int) -> int:
     """The rule about payments; the two that every installation has get a channel, and one message has failed."""
     rules = {rule.name: rule.id for rule in list_rules(db)}
+    mail = next(row.id for row in list_saved_channels(db) if row.channel_type == "email")
     for name in ("New issues", "Regressions"):
-        add_channel(db, rules[name], "email", {"to": "oncall@shop.example"}, now_ms)
+        attach_channel(db, rules[name], None, mail, now_ms)
     failed = next(row for row in list_deliveries(db, state=DeliveryState.DISMISSED, limit=1))
     alert_log.retry(db, failed.id, now_ms)
-    deliveries.mark_failed(db, failed.id, error=failed.last_error or "", status=failed.last_status)
+    deliveries.mark_failed(db, failed.id, error=failed.last_error or "", status=failed.last_status, now_ms=now_ms)
     return rules["Payments are failing"]
 
 

@@ -23,8 +23,10 @@ from bloop.alerts.deliveries.read import deliveries_of
 from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
+from bloop.alerts.places import channel_path, rule_path
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.store import RuleFields
+from bloop.alerts.saved_channels.store import attach_channel, create_channel
 from bloop.backup import store as backups
 from bloop.backup.create import create as create_backup
 from bloop.base import clock
@@ -146,7 +148,7 @@ def hostile(seeder: Seeder) -> Filled:
     with connection.immediate(seeder.db):
         _storage(seeder.db, seeder.now_ms)
         _backups(seeder.db, seeder.now_ms)
-        links = _people(seeder.db, seeder.now_ms) | {"rule": _rule(seeder.db, seeder.now_ms)}
+        links = _people(seeder.db, seeder.now_ms) | _alerts(seeder.db, seeder.now_ms)
         made = Filled(session(seeder, "u0"), links)
     database = Path(seeder.db.filename)
     for days in (1, 0):
@@ -222,21 +224,29 @@ def _people(db: apsw.Connection, now_ms: int) -> dict[str, str]:
     return {"invite": f"/auth/login?invite={invite.token}", "link": _link(db, "u1", now_ms)}
 
 
-def _rule(db: apsw.Connection, now_ms: int) -> str:
-    """The page of a rule that says the corpus wherever it says anything, and failed at it."""
+def _alerts(db: apsw.Connection, now_ms: int) -> dict[str, str]:
+    """Pages of a rule that has the corpus wherever it has text, and of its channel; with a test that was refused."""
     texts = [payload.replace("\x00", "") for payload in XSS]
     config = {"threshold": 1, "window_secs": 60, "route": texts[0], "fingerprint": LONG_WORD}
     fields = RuleFields(texts[1][:100], "threshold", config, True, texts[0], texts[2], texts[1][:32])
     rule_id = alert_rules.create_rule(db, fields, project_id=None, created_by="u1", now_ms=now_ms)
     shown = {"url": "https://example.com/x", "headers": {"X-Key": "1"}, "template": f"{texts[0]} {LONG_WORD}"}
-    channel_id = alert_rules.add_channel(db, rule_id, "webhook", shown, now_ms)
+    channel_id = create_channel(db, "webhook", shown, project_id=None, name=texts[0][:100], now_ms=now_ms)
+    attach_channel(db, rule_id, None, channel_id, now_ms)
     for text in (*texts, LONG_WORD):
         message = orjson.dumps({"text": text, "url": "https://errors.example.com/"}).decode()
         made = alerts.add_firing(db, FiringFields(rule_id, text, "threshold", None, "count", now_ms, message))
         deliveries.add(db, made, rule_id, [DeliveryTarget(channel_id, "webhook", text)], now_ms)
         for row in deliveries_of(db, made):
-            deliveries.mark_failed(db, row.id, error=text, status=500)
-    return f"/settings/alerts/{rule_id}"
+            deliveries.mark_failed(db, row.id, error=text, status=500, now_ms=now_ms)
+    fields = FiringFields(rule_id, "rule", "test", None, "test", now_ms, message, is_test=True)
+    test_id = alerts.add_firing(db, fields)
+    deliveries.add(db, test_id, rule_id, [DeliveryTarget(channel_id, "webhook", texts[0])], now_ms)
+    (tested,) = deliveries_of(db, test_id)
+    refused = deliveries.Attempt(1412, texts[2])
+    deliveries.mark_failed(db, tested.id, error=texts[1], status=404, now_ms=now_ms, attempt=refused)
+    rule = rule_path(rule_id)
+    return {"rule": rule, "rule test": f"{rule}?test={test_id}#test", "channel": channel_path(channel_id)}
 
 
 def _link(db: apsw.Connection, user_id: str | None, now_ms: int) -> str:

@@ -17,11 +17,15 @@ class InviteRow(NamedTuple):
     expires_at: int  # seconds
     used_at: int | None  # seconds
     used_by_name: str | None
+    name: str  # for whom, as the inviting person wrote it; may be empty
+    email: str  # where it was to be sent; "" nowhere
+    mailed_at: int | None  # seconds; None: no server accepted a mail with its link
 
 
 # Served by invites_by_age.
 _SELECT_ALL = """
-SELECT i.id, i.token_prefix, c.username, i.created_at, i.expires_at, i.used_at, u.username
+SELECT i.id, i.token_prefix, c.username, i.created_at, i.expires_at, i.used_at, u.username,
+       i.name, i.email, i.mailed_at
   FROM invites AS i
   LEFT JOIN webauthn_users AS c ON c.id = i.created_by
   LEFT JOIN webauthn_users AS u ON u.id = i.used_by

@@ -9,18 +9,20 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from bloop.base import credentials
-from bloop.base.errors import NotFound
+from bloop.base.errors import InvalidField, NotFound
 from bloop.db.engine import Db
 
 DAY_S = 86_400
 TTL_S = 7 * DAY_S
 PREFIX_LENGTH = 8
+NAME_LENGTH_MAX = 100
 KEPT_S = 30 * DAY_S  # how long a used or expired invite stays in the list
 
 _INSERT = """
-INSERT INTO invites (id, token_hash, token_prefix, created_by, created_at, expires_at)
-VALUES (:id, :token_hash, :token_prefix, :created_by, :created_at, :expires_at)
+INSERT INTO invites (id, token_hash, token_prefix, created_by, created_at, expires_at, name, email)
+VALUES (:id, :token_hash, :token_prefix, :created_by, :created_at, :expires_at, :name, :email)
 """
+_MAILED = "UPDATE invites SET mailed_at = :now_s WHERE id = :id"
 _DELETE_EXPIRED = "DELETE FROM invites WHERE created_at < :before_s AND expires_at < :before_s"
 _CONSUME = """
 UPDATE invites
@@ -38,9 +40,13 @@ class NewInvite(NamedTuple):
     expires_at: int  # seconds
 
 
-def create_invite(db: Db, *, created_by: str | None, now_ms: int) -> NewInvite:
-    """Store an invite; also deletes invites that expired more than KEPT_S ago."""
-    now_s = now_ms // 1000
+def create_invite(db: Db, *, created_by: str | None, now_ms: int, name: str = "", email: str = "") -> NewInvite:
+    """Store an invite for `name`, which is a note for the list. Also deletes invites that expired KEPT_S ago.
+
+    Raises:
+        InvalidField: the name is too long or has a line break.
+    """
+    name, now_s = _validated_name(name), now_ms // 1000
     invite = NewInvite(credentials.new_id(), credentials.new_token(), now_s, now_s + TTL_S)
     delete_expired_invites(db, now_ms)
     row = {
@@ -50,9 +56,16 @@ def create_invite(db: Db, *, created_by: str | None, now_ms: int) -> NewInvite:
         "created_by": created_by,
         "created_at": invite.created_at,
         "expires_at": invite.expires_at,
+        "name": name,
+        "email": email,
     }
     db.execute(_INSERT, row)
     return invite
+
+
+def mark_mailed(db: Db, invite_id: str, now_ms: int) -> None:
+    """A mail server accepted a mail with the link."""
+    db.execute(_MAILED, {"id": invite_id, "now_s": now_ms // 1000})
 
 
 def delete_expired_invites(db: Db, now_ms: int) -> None:
@@ -70,3 +83,12 @@ def revoke_invite(db: Db, invite_id: str) -> None:
     """Raises: NotFound, also for a used invite."""
     if not list(db.execute(_DELETE, {"id": invite_id})):
         raise NotFound("invite not found or already used")
+
+
+def _validated_name(name: str) -> str:
+    name = name.strip()
+    if len(name) > NAME_LENGTH_MAX:
+        raise InvalidField("name", f"name must be at most {NAME_LENGTH_MAX} characters")
+    if not name.isprintable():
+        raise InvalidField("name", "name must be one line of text")
+    return name

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import falcon
 
+from bloop.accounts.invites.mail import MailOutcome, send_invitation, validated_email
 from bloop.accounts.invites.read import list_invites
-from bloop.accounts.invites.store import NewInvite, create_invite, revoke_invite
+from bloop.accounts.invites.store import NewInvite, create_invite, mark_mailed, revoke_invite
 from bloop.accounts.links.store import create_login_link
 from bloop.accounts.people.model import Removal
 from bloop.accounts.people.read import UserRow, get_user, list_users
@@ -16,11 +17,11 @@ from bloop.accounts.people.removal import remove_account, remove_all_accounts
 from bloop.accounts.people.store import set_role
 from bloop.accounts.sign_ins.cookie import SignInCookie
 from bloop.auth.access import creator_id
-from bloop.auth.principal import Principal
+from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base.errors import Declined, InvalidParameter, NotFound
 from bloop.db.engine import Db
 from bloop.site.access import SIGN_IN_PATH
-from bloop.site.bodies import answer_json, read_json
+from bloop.site.bodies import answer_json, read_json, read_optional_json, text_in
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
@@ -80,15 +81,20 @@ class Invites:
                     "used": row.used_at is not None,
                     "created_by": row.created_by_name,
                     "used_by": row.used_by_name,
+                    "name": row.name,
+                    "email": row.email,
+                    "mailed_at": row.mailed_at,
                 }
                 for row in rows
             ],
         )
 
     def on_post(self, req: falcon.Request, resp: falcon.Response) -> None:
-        created = self._deps.database.change(lambda db: invite(db, principal_of(req), self._deps.now_ms()))
-        url = invite_url(self._deps, created)
-        answer_json(resp, {"id": created.id, "token": created.token, "expires_at": created.expires_at, "url": url})
+        body = read_optional_json(req)
+        made = invite(self._deps, principal_of(req), name=text_in(body, "name"), email=text_in(body, "email"))
+        answer = {"id": made.invite.id, "token": made.invite.token, "expires_at": made.invite.expires_at}
+        mail = {} if made.mail is None else {"mail": made.mail._asdict()}
+        answer_json(resp, {**answer, "url": made.url, **mail})
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, invite_id: str) -> None:
         self._deps.database.change(lambda db: revoke_invite(db, invite_id))
@@ -111,6 +117,34 @@ class Reset:
         )
         self._cookie.clear_cookie(resp)
         answer_json(resp, {"status": "ok"})
+
+
+class SentInvite(NamedTuple):
+    """A new invitation and its link. `mail` is None when it was not to be sent."""
+
+    invite: NewInvite
+    url: str
+    mail: MailOutcome | None
+
+
+def invite(deps: Deps, principal: Principal, *, name: str = "", email: str = "") -> SentInvite:
+    """Create an invitation and send it to `email`, if there is one (INVITE-MAIL-1).
+
+    Raises:
+        InvalidField: the name or the address.
+    """
+    email, name, now_ms = validated_email(email), name.strip(), deps.now_ms()
+    created = deps.database.change(
+        lambda db: create_invite(db, created_by=creator_id(principal), now_ms=now_ms, name=name, email=email)
+    )
+    url = f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={created.token}"
+    if not email:
+        return SentInvite(created, url, None)
+    by = principal.name if principal.kind is PrincipalKind.USER else ""
+    outcome = send_invitation(deps.settings, created, url, email=email, name=name, invited_by=by)
+    if outcome.sent:
+        deps.database.change(lambda db: mark_mailed(db, created.id, now_ms))
+    return SentInvite(created, url, outcome)
 
 
 # Changes that the pages make too. Call inside a transaction -----------------------------------------------------------
@@ -153,14 +187,6 @@ def recovery_link(deps: Deps, db: Db, principal: Principal, user_id: str, now_ms
     ttl_s = deps.settings.auth.login_link_ttl_secs
     token = create_login_link(db, now_ms=now_ms, ttl_s=ttl_s, user_id=user_id, created_by=creator_id(principal))
     return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?token={token}"
-
-
-def invite(db: Db, principal: Principal, now_ms: int) -> NewInvite:
-    return create_invite(db, created_by=creator_id(principal), now_ms=now_ms)
-
-
-def invite_url(deps: Deps, created: NewInvite) -> str:
-    return f"{deps.settings.auth.rp_origin.rstrip('/')}{SIGN_IN_PATH}?invite={created.token}"
 
 
 def _user(row: UserRow) -> dict[str, Any]:

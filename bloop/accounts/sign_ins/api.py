@@ -43,11 +43,13 @@ class SignIn:
         with self._deps.database.reader() as db:
             has_accounts = has_users(db)
             link = find_link(db, credentials.token_hash(token), now_ms) if token else None
+            is_set_up_link = link is not None and link.username is None
+            first_page = self._deps.hooks.first_page(self._deps, db) if is_set_up_link else next_path
             is_invited = bool(invite) and is_valid_invite(db, credentials.token_hash(invite), now_ms)
         if link is not None and link.username is not None:
             page = LinkPage(token=token, username=link.username)
         elif link is not None:
-            page = SetUpPage(token=token, next_path=next_path, origin=self._origin)
+            page = SetUpPage(token=token, next_path=next_path if next_path != "/" else first_page, origin=self._origin)
         elif is_invited:
             page = InvitePage(token=invite, origin=self._origin)
         else:

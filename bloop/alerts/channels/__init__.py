@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from bloop.alerts.channels import discord, email, slack, teams, telegram, webhook
-from bloop.alerts.channels.delivery import Delivery
+from bloop.alerts.channels.delivery import Delivery, secrets_in
 from bloop.alerts.channels.fields import Fields
 from bloop.alerts.channels.results import Result
 from bloop.alerts.message import AlertMessage
@@ -95,7 +95,7 @@ def send(
     channel = CHANNELS.get(channel_type)
     if channel is None:
         return Result("failed", "this bloop has no channel of that type")
-    delivery = Delivery(settings, out or Outbound.of(settings), message_key, now_ms)
+    delivery = Delivery(settings, out or Outbound.of(settings), message_key, now_ms, secrets_in(config))
     try:
         return channel.send(config, message, delivery)
     except OutboundRefused as error:

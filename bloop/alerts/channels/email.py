@@ -5,33 +5,21 @@ The Message-ID holds the delivery's key, so that clients merge a repeated mail w
 
 from __future__ import annotations
 
-import email.charset
-import email.utils
-import re
 from collections.abc import Mapping
-from email.header import Header
 from email.message import Message
-from email.mime.text import MIMEText
 from typing import Any
-from urllib.parse import urlsplit
 
 from bloop.alerts.channels import text
 from bloop.alerts.channels.delivery import Delivery
 from bloop.alerts.channels.fields import Fields
-from bloop.alerts.channels.results import REASON_CHARS_MAX, Result
+from bloop.alerts.channels.results import REASON_CHARS_MAX, Result, excerpt_of
 from bloop.alerts.message import AlertMessage
-from bloop.base.config import Settings
 from bloop.base.errors import InvalidField, OutboundRefused
-from bloop.outbound.smtp import MailDeclined, SmtpServer, send_mail
-from bloop.outbound.urls import host_name
+from bloop.outbound.mail import OFF, checked_address, plain_letter, sender_address, smtp_server
+from bloop.outbound.smtp import MailDeclined, send_mail
 
 RECIPIENTS_MAX = 10
-ADDRESS_CHARS_MAX = 254
 SUBJECT_CHARS_MAX = 180
-
-_UTF8 = email.charset.Charset("utf-8")
-_UTF8.body_encoding = email.charset.QP
-_LOCAL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}")
 
 
 def check(fields: Fields) -> dict[str, Any]:
@@ -54,33 +42,23 @@ def send(config: Mapping[str, Any], message: AlertMessage, delivery: Delivery) -
     recipients = str.split(config["to"], ", ")  # TypeError unless it is text
     smtp = delivery.settings.smtp
     if not smtp.enabled:
-        return Result("skipped", "mail is switched off: smtp.enabled is false")
-    server = SmtpServer(smtp.host, smtp.port, smtp.starttls, smtp.username, smtp.password, _greeting(delivery.settings))
-    sender = email.utils.parseaddr(smtp.from_)[1]
+        return Result("skipped", OFF)
     letter = mail(message, smtp.from_, recipients, key=delivery.key, at_s=delivery.now_s())
+    server, sender = smtp_server(delivery.settings), sender_address(delivery.settings)
     try:
-        refused = send_mail(delivery.out, server, letter, sender, recipients)
+        receipt = send_mail(delivery.out, server, letter, sender, recipients)
     except MailDeclined as error:
         detail = text.one_line(str(error), REASON_CHARS_MAX * 2)
-        return Result("retry" if error.is_temporary else "failed", detail, error.code)
-    left_out = f", who did not take it for {', '.join(refused)}" if refused else ""
-    return Result("sent", f"handed to {smtp.host}{left_out}", 250)
+        answer = excerpt_of(error.reply, ())
+        return Result("retry" if error.is_temporary else "failed", detail, error.code, answer=answer)
+    left_out = f", which refused it for {', '.join(receipt.refused)}" if receipt.refused else ""
+    return Result("sent", f"handed to {smtp.host}{left_out}", 250, answer=excerpt_of(receipt.reply, ()))
 
 
 def mail(message: AlertMessage, sender: str, recipients: list[str], *, key: str, at_s: float) -> Message:
-    """Uses the older classes of the standard library: the newer ones fold some subjects wrongly and decode encoded
-    words in them, line breaks included (3.11).
-    """
-    letter = MIMEText(body(message), "plain", _UTF8)  # type: ignore[arg-type]  # a Charset works too
-    name, address = email.utils.parseaddr(sender)
-    letter["From"] = email.utils.formataddr((name, address))
-    letter["To"] = ", ".join(recipients)
-    letter["Subject"] = _header(_subject(message))  # type: ignore[assignment]  # the older classes accept it
-    letter["Date"] = email.utils.formatdate(at_s)
-    letter["Message-ID"] = f"<{key}@{address.rpartition('@')[2]}>"
-    letter["Auto-Submitted"] = "auto-generated"  # so that no auto-responder answers
-    letter["X-Auto-Response-Suppress"] = "All"  # the same for Exchange
-    return letter
+    return plain_letter(
+        sender=sender, recipients=recipients, subject=_subject(message), body=body(message), message_id=key, at_s=at_s
+    )
 
 
 def body(message: AlertMessage) -> str:
@@ -102,23 +80,8 @@ def _subject(message: AlertMessage) -> str:
     return text.one_line(f"[bloop alert] {rule}{about}", SUBJECT_CHARS_MAX)
 
 
-def _header(content: str) -> Header:
-    """Only we create encoded words: text that looks like one in an error message stays as it is."""
-    charset = "us-ascii" if content.isascii() else "utf-8"
-    return Header(content.replace("=?", "= ?"), charset, maxlinelen=76, header_name="Subject")
-
-
 def _validate_address(address: str) -> str:
-    local, at, domain = address.rpartition("@")
     try:
-        if not at or len(address) > ADDRESS_CHARS_MAX or not _LOCAL.fullmatch(local) or ":" in domain:
-            raise InvalidField("config.to", "invalid email address")
-        return f"{local}@{host_name(domain)}"
+        return checked_address(address)
     except OutboundRefused:
         raise InvalidField("config.to", "invalid email address") from None
-
-
-def _greeting(settings: Settings) -> str:
-    """bloop's public host name, for EHLO: mail servers check it."""
-    host = urlsplit(settings.auth.rp_origin).hostname or "localhost"
-    return f"[IPv6:{host}]" if ":" in host else f"[{host}]" if host.replace(".", "").isdigit() else host

@@ -15,6 +15,18 @@ UPDATE deliveries
 _DISMISS = "UPDATE deliveries SET state = 'dismissed' WHERE id = :id AND state IN ('waiting', 'failed')"
 
 
+# A clock that was corrected backwards leaves no visit in the future.
+_VISIT = """
+INSERT INTO delivery_log_visits (user_id, visited_at_ms) VALUES (:user_id, :now_ms)
+    ON CONFLICT (user_id) DO UPDATE SET visited_at_ms = excluded.visited_at_ms
+"""
+
+
+def record_visit(db: Db, user_id: str, now_ms: int) -> None:
+    """This person has opened the delivery log: failures from before are seen."""
+    db.execute(_VISIT, {"user_id": user_id, "now_ms": now_ms})
+
+
 def retry(db: Db, delivery_id: int, now_ms: int) -> None:
     """Try again now. Raises: Conflict."""
     row = get_delivery(db, delivery_id)

@@ -9,7 +9,7 @@ import falcon
 
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.read import DeliveryRow, DeliveryState, get_delivery, list_deliveries
-from bloop.alerts.rules.changes import ID_MAX, NOT_YOURS
+from bloop.alerts.rules.access import ID_MAX, NOT_YOURS
 from bloop.auth.access import may_change_alerts
 from bloop.auth.principal import Principal
 from bloop.base.errors import Forbidden, InvalidParameter, NotFound

@@ -12,8 +12,11 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from bloop.alerts.rules import words
+from bloop.base.clock import DAY_MS
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX
+
+UNSEEN_MAX = 100
 
 
 class DeliveryState(StrEnum):
@@ -46,7 +49,8 @@ class FiringRow(NamedTuple):
 
 
 class DeliveryRow(NamedTuple):
-    """Name and type of the rule are the firing's, so they remain; `can_be_sent`: rule and channel still exist.
+    """Name and type of the rule are the firing's, so they remain; `can_be_sent`: the rule still exists and
+    notifies the channel.
 
     `rule_project_*` are those of the rule's project: None over all projects, or when it is deleted.
     """
@@ -73,6 +77,8 @@ class DeliveryRow(NamedTuple):
     next_try_at_ms: int
     last_error: str | None
     last_status: int | None
+    last_answer: str | None  # of tests only: the beginning of the receiver's text
+    last_duration_ms: int | None
     created_at_ms: int
     sent_at_ms: int | None
 
@@ -113,15 +119,15 @@ SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_p
 # The innermost subquery of _FIRINGS is served by alert_firings_by_rule.
 _COLUMNS = """
 SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
-       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR c.id IS NOT NULL), f.rule_name, f.rule_type,
-       f.is_test, p.public_id, p.slug, p.short_prefix || '-' || i.short_number, f.message ->> 'text', d.channel_id,
-       d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status, d.created_at_ms,
-       d.sent_at_ms
+       r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR u.channel_id IS NOT NULL), f.rule_name,
+       f.rule_type, f.is_test, p.public_id, p.slug, p.short_prefix || '-' || i.short_number, f.message ->> 'text',
+       d.channel_id, d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status,
+       d.last_answer, d.last_duration_ms, d.created_at_ms, d.sent_at_ms
   FROM deliveries AS d
   JOIN alert_firings AS f ON f.id = d.firing_id
   LEFT JOIN alert_rules AS r ON r.id = d.rule_id
   LEFT JOIN projects AS owner ON owner.id = r.project_id
-  LEFT JOIN alert_channels AS c ON c.id = d.channel_id
+  LEFT JOIN rule_channels AS u ON u.rule_id = d.rule_id AND u.channel_id = d.channel_id
   LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
   LEFT JOIN issues AS i ON i.id = f.issue_id AND i.project_id = f.project_id
 """
@@ -135,6 +141,12 @@ _OF_PROJECTS = "r.project_id IN (SELECT value FROM json_each(:project_ids))"
 _MOST = "d.state || '' = :state"
 _FEW = "d.state = :state"
 _NEWEST = "ORDER BY d.id DESC LIMIT :limit OFFSET :skip"
+# Served by deliveries_by_state: a failed delivery keeps in next_try_at_ms when it failed.
+_COUNT_FAILED_SINCE = """
+SELECT count(*)
+  FROM (SELECT 1 FROM deliveries WHERE state = 'failed' AND next_try_at_ms > :since_ms LIMIT :limit) AS newest
+"""
+_SELECT_VISIT = "SELECT visited_at_ms FROM delivery_log_visits WHERE user_id = :user_id"
 _COUNT = "SELECT count(*) FROM deliveries WHERE state = :state"
 # Served by alert_firings_by_issue; a handful of firings at most, thanks to their cooldown.
 _ANNOUNCED = """
@@ -195,6 +207,16 @@ def deliveries_of(db: Db, firing_id: int) -> list[DeliveryRow]:
 def count_deliveries(db: Db, state: DeliveryState) -> int:
     """By an index; for the states with few deliveries."""
     return int(db.execute(_COUNT, {"state": state.value}).get or 0)
+
+
+def count_unseen_failures(db: Db, user_id: str, now_ms: int) -> int:
+    """Deliveries that failed in the last day and since this person opened the delivery log, at most UNSEEN_MAX.
+
+    `user_id` is the principal's id. Two look-ups by index: the frame of every page asks.
+    """
+    visited_at_ms = db.execute(_SELECT_VISIT, {"user_id": user_id}).get or 0
+    since_ms = max(now_ms - DAY_MS, visited_at_ms)
+    return int(db.execute(_COUNT_FAILED_SINCE, {"since_ms": since_ms, "limit": UNSEEN_MAX}).get or 0)
 
 
 def announced(db: Db, issue_id: int, *, limit: int) -> list[AnnouncedRow]:

@@ -15,6 +15,16 @@ from typing import NamedTuple
 from bloop.db.engine import Db
 
 
+class Attempt(NamedTuple):
+    """What is kept of one try besides its result; `answer` of tests only (RESULT-3)."""
+
+    duration_ms: int | None = None
+    answer: str | None = None
+
+
+UNMEASURED = Attempt()
+
+
 class DeliveryTarget(NamedTuple):
     """A receiver: `channel_id` None is a default channel of the configuration; `shown` holds no secret."""
 
@@ -31,16 +41,20 @@ VALUES (:firing_id, :rule_id, :channel_id, :channel_type, :target, :message_key,
 # Also a delivery that was dismissed while in flight: it arrived.
 _SENT = """
 UPDATE deliveries
-   SET state = 'sent', attempts = attempts + 1, last_error = NULL, last_status = :status, sent_at_ms = :now_ms
+   SET state = 'sent', attempts = attempts + 1, last_error = NULL, last_status = :status, last_answer = :answer,
+       last_duration_ms = :duration_ms, sent_at_ms = :now_ms
  WHERE id = :id
 """
 _AGAIN = """
 UPDATE deliveries
-   SET attempts = attempts + 1, next_try_at_ms = :next_try_at_ms, last_error = :error, last_status = :status
+   SET attempts = attempts + 1, next_try_at_ms = :next_try_at_ms, last_error = :error, last_status = :status,
+       last_answer = :answer, last_duration_ms = :duration_ms
  WHERE id = :id AND state = 'waiting'
 """
 _GIVE_UP = """
-UPDATE deliveries SET state = 'failed', attempts = attempts + 1, last_error = :error, last_status = :status
+UPDATE deliveries
+   SET state = 'failed', attempts = attempts + 1, next_try_at_ms = :now_ms, last_error = :error, last_status = :status,
+       last_answer = :answer, last_duration_ms = :duration_ms
  WHERE id = :id AND state = 'waiting'
 """
 
@@ -83,14 +97,22 @@ def add(
         db.execute(_INSERT, row)
 
 
-def mark_sent(db: Db, delivery_id: int, *, status: int | None, now_ms: int) -> None:
-    db.execute(_SENT, {"id": delivery_id, "status": status, "now_ms": now_ms})
+def mark_sent(db: Db, delivery_id: int, *, status: int | None, now_ms: int, attempt: Attempt = UNMEASURED) -> None:
+    db.execute(_SENT, {"id": delivery_id, "status": status, "now_ms": now_ms} | attempt._asdict())
 
 
-def schedule_retry(db: Db, delivery_id: int, *, next_try_at_ms: int, error: str, status: int | None) -> None:
+def schedule_retry(
+    db: Db,
+    delivery_id: int,
+    *,
+    next_try_at_ms: int,
+    error: str,
+    status: int | None,
+    attempt: Attempt = UNMEASURED,
+) -> None:
     """This try failed; another follows."""
     row = {"id": delivery_id, "next_try_at_ms": next_try_at_ms, "error": error, "status": status}
-    db.execute(_AGAIN, row)
+    db.execute(_AGAIN, row | attempt._asdict())
 
 
 def pause_channel(db: Db, channel_type: str, channel_id: int | None, until_ms: int) -> None:
@@ -103,6 +125,9 @@ def mark_skipped(db: Db, delivery_id: int, *, why: str) -> None:
     db.execute(_SKIP, {"id": delivery_id, "why": why})
 
 
-def mark_failed(db: Db, delivery_id: int, *, error: str, status: int | None) -> None:
-    """The last try failed."""
-    db.execute(_GIVE_UP, {"id": delivery_id, "error": error, "status": status})
+def mark_failed(
+    db: Db, delivery_id: int, *, error: str, status: int | None, now_ms: int, attempt: Attempt = UNMEASURED
+) -> None:
+    """The last try failed. `next_try_at_ms` becomes the time at which it did."""
+    row = {"id": delivery_id, "error": error, "status": status, "now_ms": now_ms}
+    db.execute(_GIVE_UP, row | attempt._asdict())

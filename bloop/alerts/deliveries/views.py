@@ -1,4 +1,7 @@
-"""/settings/alerts/deliveries: the delivery log; retry, dismiss. A change answers 303 back to it."""
+"""/alerts/deliveries: the delivery log; retry, dismiss. A change answers 303 back to it.
+
+LOG-PAGE-1  Opening the log takes the mark off Alerts in the rail, for this person.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,11 @@ import falcon
 from bloop.alerts.deliveries import actions as alert_log
 from bloop.alerts.deliveries.api import dismiss, may_change_delivery, retry, state_in
 from bloop.alerts.deliveries.pages import deliveries_page
-from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, list_deliveries
-from bloop.alerts.rules import changes as alerting
-from bloop.alerts.rules import pages as alert_pages
+from bloop.alerts.deliveries.read import DeliveryState, count_deliveries, count_unseen_failures, list_deliveries
+from bloop.alerts.places import LOG_PATH
+from bloop.alerts.rules.access import ID_MAX
 from bloop.alerts.rules.read import get_rule
+from bloop.auth.principal import Principal
 from bloop.db.engine import Db
 from bloop.db.walk import ROWS_MAX
 from bloop.site import params
@@ -30,8 +34,9 @@ class DeliveryLog:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         principal, state = principal_of(req), state_in(req)
-        rule_id = params.integer(req, "rule_id", 0, low=0, high=alerting.ID_MAX) or None
-        before_id = params.integer(req, "before", 0, low=0, high=alerting.ID_MAX) or None
+        rule_id = params.integer(req, "rule_id", 0, low=0, high=ID_MAX) or None
+        before_id = params.integer(req, "before", 0, low=0, high=ID_MAX) or None
+        self._record_visit(principal)
         with self._deps.database.reader() as db:
             rule = get_rule(db, rule_id) if rule_id else None
             rows = list_deliveries(
@@ -50,19 +55,27 @@ class DeliveryLog:
                 rule_id=rule_id,
                 rule_name=rule.name if rule else str(rule_id or ""),
                 older_than=rows[ROWS_SHOWN - 1].id if len(rows) > ROWS_SHOWN else None,
-                is_admin=principal.is_admin,
+                is_later_page=before_id is not None,
                 notice=req.get_param("done") or "",
                 now_ms=self._deps.now_ms(),
             )
         send_page(self._deps, req, resp, page)
 
+    def _record_visit(self, principal: Principal) -> None:
+        """Written only when there is something new to see: most visits write nothing."""
+        now_ms = self._deps.now_ms()
+        with self._deps.database.reader() as db:
+            unseen = count_unseen_failures(db, principal.id, now_ms)
+        if unseen:
+            self._deps.database.change(lambda db: alert_log.record_visit(db, principal.id, now_ms))
+
     def on_post_retry(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
         retry(self._deps, principal_of(req), delivery_id)
-        back_to(resp, alert_pages.LOG_HREF, "retried")
+        back_to(resp, LOG_PATH, "retried")
 
     def on_post_dismiss(self, req: falcon.Request, resp: falcon.Response, delivery_id: int) -> None:
         dismiss(self._deps, principal_of(req), delivery_id)
-        back_to(resp, alert_pages.LOG_HREF, "dismissed")
+        back_to(resp, LOG_PATH, "dismissed")
 
     def on_post_dismiss_all(self, req: falcon.Request, resp: falcon.Response) -> None:
         """All failed ones that the user may change, newest first, in short transactions."""
@@ -78,4 +91,4 @@ class DeliveryLog:
         before_id = self._deps.database.change(lambda db: dismiss_page(db, None))
         while before_id is not None:
             before_id = self._deps.database.change(functools.partial(dismiss_page, before_id=before_id))
-        back_to(resp, alert_pages.LOG_HREF, "dismissed")
+        back_to(resp, LOG_PATH, "dismissed")

@@ -59,6 +59,7 @@ def _concerns(rule: Rule, signal: IssueSignal) -> bool:
         and scope.project_id in (None, signal.project_id)
         and scope.environment in (None, signal.environment)
         and scope.source in (None, signal.source)
+        and scope.fingerprint in (None, signal.fingerprint)
     )
 
 

@@ -143,7 +143,12 @@ SELECT i.id, p.id, p.public_id, p.slug, p.name, i.fingerprint, p.short_prefix ||
 """
 _SELECT_RULE_EXISTS = "SELECT 1 FROM alert_rules WHERE id = :rule_id"
 _SELECT_PROJECT = "SELECT id, public_id, slug, name FROM projects WHERE id = :id"
-_SELECT_CHANNELS = "SELECT id, channel_type, config FROM alert_channels WHERE rule_id = :rule_id ORDER BY id"
+_SELECT_CHANNELS = """
+SELECT c.id, c.channel_type, c.config
+  FROM rule_channels AS u JOIN channels AS c ON c.id = u.channel_id
+ WHERE u.rule_id = :rule_id
+ ORDER BY u.created_at_ms, c.id
+"""
 # Served by alert_firings_by_rule, from its end.
 _SELECT_RECENT = """
 SELECT fired_at_ms, rule_type = 'digest'
@@ -179,7 +184,7 @@ SELECT id, channel_id, channel_type, config, message, message_key, attempts, is_
                row_number() OVER (PARTITION BY d.channel_type, d.channel_id ORDER BY f.is_test DESC, d.id) AS place
           FROM deliveries AS d
           JOIN alert_firings AS f ON f.id = d.firing_id
-          LEFT JOIN alert_channels AS c ON c.id = d.channel_id
+          LEFT JOIN channels AS c ON c.id = d.channel_id
          WHERE d.state = 'waiting' AND (d.next_try_at_ms <= :now_ms OR d.next_try_at_ms > :now_ms + :wait_ms)) AS due
  WHERE place = 1
  ORDER BY id

@@ -1,4 +1,4 @@
-"""A test of a rule: a message to each of its channels, and the answers.
+"""A test of a rule or of a channel: a message to each receiver, and the answers.
 
 SEND-TEST-1  It takes the path of every message, through the delivery log and the alerts process, so it also shows
     whether that process runs.
@@ -20,7 +20,10 @@ from bloop.alerts.deliveries.store import DeliveryTarget
 from bloop.alerts.firing import store as alerts
 from bloop.alerts.firing.store import FiringFields
 from bloop.alerts.message import AlertMessage, to_json
+from bloop.alerts.places import channel_path, rule_path
 from bloop.alerts.rules.read import RuleRow, list_channels
+from bloop.alerts.rules.words import channel_label
+from bloop.alerts.saved_channels.read import SavedChannel
 from bloop.db.engine import Db
 from bloop.processes.read import ALERTS, STALE_MS, process_states
 
@@ -43,41 +46,94 @@ class TrialResult(NamedTuple):
     state: str  # sent or failed
     detail: str
     status: int | None
+    answer: str | None  # the beginning of the receiver's text, where it may be shown (RESULT-3)
+    duration_ms: int | None  # None: it has not answered
 
 
-def start(db: Db, rule: RuleRow, fallbacks: Fallbacks, target_of: TargetOf, *, origin: str, now_ms: int) -> int:
-    """Store the test's firing in the caller's transaction; return its id. `target_of` names a config's receiver."""
-    at = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-    message = AlertMessage(
+class TestSubject(NamedTuple):
+    """The rule or the channel that is tested, as the message names it. `path` is its page."""
+
+    rule_id: int | None
+    name: str
+    text: str
+    path: str
+    project_id: int | None
+    project_public_id: str
+    project_name: str
+    project_slug: str
+
+
+def of_rule(rule: RuleRow, at: str) -> TestSubject:
+    return TestSubject(
         rule_id=rule.id,
-        rule_name=rule.name,
-        rule_type=TEST,
-        project_id=rule.project_public_id or "",
+        name=rule.name,
+        text=f"Test of alert rule {rule.id}, {at}: its alerts arrive here.",
+        path=rule_path(rule.id),
+        project_id=rule.project_id,
+        project_public_id=rule.project_public_id or "",
         project_name=rule.project_name or "",
         project_slug=rule.project_slug or "",
+    )
+
+
+def of_channel(channel: SavedChannel, label: str, at: str) -> TestSubject:
+    return TestSubject(
+        rule_id=None,
+        name=label,
+        text=f"Test of channel {label}, {at}: its alerts arrive here.",
+        path=channel_path(channel.id),
+        project_id=channel.project_id,
+        project_public_id=channel.project_public_id or "",
+        project_name=channel.project_name or "",
+        project_slug=channel.project_slug or "",
+    )
+
+
+def start(db: Db, subject: TestSubject, targets: Sequence[DeliveryTarget], *, origin: str, now_ms: int) -> int:
+    """Store the test's firing in the caller's transaction; return its id."""
+    message = AlertMessage(
+        rule_id=subject.rule_id,
+        rule_name=subject.name,
+        rule_type=TEST,
+        project_id=subject.project_public_id,
+        project_name=subject.project_name,
+        project_slug=subject.project_slug,
         at_ms=now_ms,
-        text=f"Test of alert rule {rule.id}, {at}: its alerts arrive here.",
-        url=f"{origin.rstrip('/')}/settings/alerts/{rule.id}",
+        text=subject.text,
+        url=f"{origin.rstrip('/')}{subject.path}",
     )
     firing_id = alerts.add_firing(
         db,
         FiringFields(
-            rule_id=rule.id,
-            rule_name=rule.name,
+            rule_id=subject.rule_id,
+            rule_name=subject.name,
             rule_type=TEST,
-            project_id=rule.project_id,
+            project_id=subject.project_id,
             key=TEST,
             fired_at_ms=now_ms,
             message=to_json(message),
             is_test=True,
         ),
     )
+    deliveries.add(db, firing_id, subject.rule_id, targets, now_ms)
+    return firing_id
+
+
+def start_of_rule(db: Db, rule: RuleRow, fallbacks: Fallbacks, target_of: TargetOf, *, origin: str, now_ms: int) -> int:
+    """Start a test of the rule's channels, without any of the fallbacks. `target_of` names a config's receiver."""
     own = [
         DeliveryTarget(c.id, c.channel_type, target_of(c.channel_type, c.config)) for c in list_channels(db, [rule.id])
     ]
     targets = own or [DeliveryTarget(None, kind, target_of(kind, config)) for kind, config in fallbacks]
-    deliveries.add(db, firing_id, rule.id, targets, now_ms)
-    return firing_id
+    return start(db, of_rule(rule, _written(now_ms)), targets, origin=origin, now_ms=now_ms)
+
+
+def start_of_channel(db: Db, channel: SavedChannel, target_of: TargetOf, *, origin: str, now_ms: int) -> int:
+    """Start a test of one channel, whether or not a rule uses it."""
+    shown = target_of(channel.channel_type, channel.config)
+    label = channel.name or channel_label(channel.channel_type, shown)
+    targets = [DeliveryTarget(channel.id, channel.channel_type, shown)]
+    return start(db, of_channel(channel, label, _written(now_ms)), targets, origin=origin, now_ms=now_ms)
 
 
 def wait(read: Callable[[], list[DeliveryRow]], within_s: float) -> list[DeliveryRow]:
@@ -106,6 +162,8 @@ def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResu
             state="sent" if row.state is DeliveryState.SENT else "failed",
             detail=row.last_error or ("" if _is_answered(row) else NO_ANSWER if is_running else NO_PROCESS),
             status=row.last_status,
+            answer=row.last_answer,
+            duration_ms=row.last_duration_ms,
         )
         for row in rows
     ]
@@ -114,6 +172,10 @@ def outcomes(rows: Sequence[DeliveryRow], *, is_running: bool) -> list[TrialResu
 def is_running(db: Db, now_ms: int) -> bool:
     """Whether the alerts process has reported recently."""
     return any(state.name == ALERTS and now_ms - state.seen_at_ms <= STALE_MS for state in process_states(db))
+
+
+def _written(at_ms: int) -> str:
+    return datetime.fromtimestamp(at_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _is_answered(row: DeliveryRow) -> bool:

@@ -1,4 +1,4 @@
-"""/v1/alerts: rules, their channels, firings and previews. Times in seconds.
+"""/v1/alerts: rules, the channels they notify, firings and previews. Times in seconds.
 
 A token sees and changes the rules of its own project; rules over all projects are for users (ACCESS-6).
 """
@@ -14,6 +14,8 @@ from bloop.alerts.deliveries.read import FiringRow, list_firings
 from bloop.alerts.firing.send_test import TrialResult
 from bloop.alerts.message import AlertMessage
 from bloop.alerts.rules import changes as alerting
+from bloop.alerts.rules.access import require_changeable_rule, require_visible_rule
+from bloop.alerts.rules.channels import attach, detach
 from bloop.alerts.rules.look_back import preview_rule
 from bloop.alerts.rules.model import as_dict, parse_config
 from bloop.alerts.rules.read import ChannelRow, RuleRow, list_channels, list_rules
@@ -51,15 +53,13 @@ class RulesApi:
 
     def on_get_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         with self._deps.database.reader() as db:
-            row = alerting.require_visible_rule(db, principal_of(req), rule_id)
+            row = require_visible_rule(db, principal_of(req), rule_id)
         answer_json(resp, rule_json(row))
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
         with self._deps.database.reader() as db:
-            alerting.require_changeable_rule(
-                db, principal, rule_id
-            )  # before validating, so that forbidden callers always get 403
+            require_changeable_rule(db, principal, rule_id)  # before validating: forbidden callers always get 403
         answer_json(resp, rule_json(alerting.change(self._deps, principal, rule_id, read_json(req))))
 
     def on_post_preview(self, req: falcon.Request, resp: falcon.Response) -> None:
@@ -83,7 +83,7 @@ class RulesApi:
         answer_json(resp, {"sent": tested.sent, "results": [*map(trial_json, tested.outcomes)]})
 
 
-class ChannelsApi:
+class RuleChannelsApi:
     """/v1/alerts/{rule_id}/channels"""
 
     def __init__(self, deps: Deps) -> None:
@@ -91,20 +91,18 @@ class ChannelsApi:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         with self._deps.database.reader() as db:
-            alerting.require_visible_rule(db, principal_of(req), rule_id)
+            require_visible_rule(db, principal_of(req), rule_id)
             rows = list_channels(db, [rule_id])
         answer_json(resp, [*map(channel_json, rows)])
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, rule_id: int) -> None:
         principal = principal_of(req)
         with self._deps.database.reader() as db:
-            alerting.require_changeable_rule(db, principal, rule_id)
-        answer_json(
-            resp, channel_json(alerting.add_channel(self._deps, principal, rule_id, read_json(req).get("config")))
-        )
+            require_changeable_rule(db, principal, rule_id)
+        answer_json(resp, channel_json(attach(self._deps, principal, rule_id, read_json(req))))
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, rule_id: int, channel_id: int) -> None:
-        alerting.delete_channel(self._deps, principal_of(req), rule_id, channel_id)
+        detach(self._deps, principal_of(req), rule_id, channel_id)
         answer_json(resp, {"deleted": channel_id})
 
 
@@ -118,7 +116,7 @@ class FiringsApi:
         listing = ("firings", rule_id)
         start = self._pager.start(req, listing)
         with self._deps.database.reader() as db:
-            alerting.require_visible_rule(db, principal_of(req), rule_id)
+            require_visible_rule(db, principal_of(req), rule_id)
             before_id = start.before.id if start.before else None
             rows = list_firings(db, rule_id, before_id=before_id, skip=start.skip, limit=start.limit + 1)
         shown = rows[: start.limit]
@@ -173,6 +171,8 @@ def trial_json(row: TrialResult) -> dict[str, Any]:
         "state": row.state,
         "detail": row.detail,
         "status": row.status,
+        "answer": row.answer,
+        "duration_ms": row.duration_ms,
     }
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from bloop.alerts.rules.pages import PAIRS, FieldSpec
 from bloop.alerts.rules.store import COOLDOWN_SECS_MAX
-from bloop.alerts.rules.words import MINUTES, NUMBERS, TEXTS
-from bloop.base.errors import InvalidField
+from bloop.alerts.rules.words import MINUTES, NUMBERS, TEXTS, default_rule_name
+from bloop.base.errors import BloopError, InvalidField
 
 WINDOW_MINUTES_MAX = 1440
 NUMBER_LENGTH_MAX = 16
+
+_CHANNEL = re.compile(r"channel-([0-9]{1,18})")
 # The form fields of each type; the others are ignored.
 _FIELDS = {
+    "regression": ("fingerprint",),
     "threshold": ("threshold", "window_minutes", "fingerprint", "route"),
     "spike": ("multiplier", "compare_minutes", "baseline_minutes", "min_count", "fingerprint", "route"),
 }
@@ -29,7 +32,8 @@ _LABELS = {
 
 
 def body_from_form(form: Mapping[str, str]) -> dict[str, Any]:
-    """The body of the form: an empty field is absent, an empty text clears the stored one.
+    """The body of the form: an empty field is absent, an empty text clears the stored one. An empty name becomes the
+    default one. `fingerprint` has to be one: `watched.py` finds that of a short id.
 
     Raises:
         InvalidField: not a number.
@@ -48,7 +52,7 @@ def body_from_form(form: Mapping[str, str]) -> dict[str, Any]:
             config[MINUTES[field]] = 60 * _minutes(field, value)
     cooldown = form.get("cooldown_minutes", "").strip()
     return {
-        "name": form.get("name", ""),
+        "name": form.get("name", "").strip() or default_rule_name(form),
         "config": config,
         "project_id": form.get("project", ""),
         "description": form.get("description", ""),
@@ -58,15 +62,9 @@ def body_from_form(form: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def channel_config(form: Mapping[str, str], fields: Sequence[FieldSpec]) -> dict[str, Any]:
-    """The config of a channel, without the empty fields.
-
-    Raises:
-        InvalidField: a line that is not “Name: value”.
-    """
-    values = {spec: form[spec.name] for spec in fields if form.get(spec.name, "").strip()}
-    config = {spec.name: _pairs(spec.name, text) if spec.kind == PAIRS else text for spec, text in values.items()}
-    return {"type": form.get("type", ""), **config}
+def chosen_channels(form: Mapping[str, str]) -> frozenset[int]:
+    """The saved channels that are ticked: the fields `channel-7`."""
+    return frozenset(int(match[1]) for name in form if (match := _CHANNEL.fullmatch(name)))
 
 
 def describe_error(error: InvalidField) -> str:
@@ -75,14 +73,9 @@ def describe_error(error: InvalidField) -> str:
     return str(error).replace(error.name, _LABELS[name], 1) if name in _LABELS else str(error)
 
 
-def _pairs(name: str, lines: str) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for line in filter(None, map(str.strip, lines.splitlines())):
-        key, colon, value = line.partition(":")
-        if not (key.strip() and colon and value.strip()):
-            raise InvalidField(f"config.{name}", f"each line of {name} must be “Name: value”")
-        pairs[key.strip()] = value.strip()
-    return pairs
+def describe_problem(error: BloopError) -> str:
+    """Why a form was refused."""
+    return describe_error(error) if isinstance(error, InvalidField) else str(error)
 
 
 def _number(field: str, value: str) -> float:

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from bloop.alerts.firing import preview
 from bloop.alerts.message import AlertMessage
-from bloop.alerts.rules import changes as alerting
 from bloop.alerts.rules import store as alert_rules
+from bloop.alerts.rules.access import require_visible_rule
 from bloop.alerts.rules.bodies import fields_in, text_in
 from bloop.alerts.rules.model import Rule, parse_config
 from bloop.alerts.rules.read import RuleRow
@@ -25,12 +25,16 @@ UNNAMED = "this rule"  # a new rule may have no name yet
 
 
 class RulePreview(NamedTuple):
-    """`fired_count` firings; `newest` lists some of them, newest first."""
+    """The times of all firings, in order; `newest` lists some of them, newest first."""
 
     since_ms: int
     until_ms: int
-    fired_count: int
+    fired_at_ms: list[int]
     newest: list[AlertMessage]
+
+    @property
+    def fired_count(self) -> int:
+        return len(self.fired_at_ms)
 
 
 def preview_rule(
@@ -45,11 +49,11 @@ def preview_rule(
     now_ms = deps.now_ms()
     since_ms = now_ms - DAYS * DAY_MS
     with deps.database.reader() as db:
-        kept = None if rule_id is None else alerting.require_visible_rule(db, principal, rule_id)
+        kept = None if rule_id is None else require_visible_rule(db, principal, rule_id)
         rule = _rule(db, deps, principal, body, kept)
         firings = preview.preview(db, rule, since_ms, now_ms)
         newest = preview.messages(db, rule, firings[-listed_max:], deps.settings.auth.rp_origin)
-    return RulePreview(since_ms, now_ms, len(firings), newest[::-1])
+    return RulePreview(since_ms, now_ms, [firing.at_ms for firing in firings], newest[::-1])
 
 
 def _rule(db: Db, deps: Deps, principal: Principal, body: Mapping[str, Any], kept: RuleRow | None) -> Rule:

@@ -51,11 +51,12 @@ class NewIssue(Struct, frozen=True):
 
 
 class Regression(Struct, frozen=True):
-    """A resolved issue happens again, or a mute ends automatically."""
+    """A resolved issue happens again, or a mute ends automatically; with `fingerprint`, that of one issue."""
 
     type: ClassVar = RuleType.REGRESSION
 
     environment: Text = None
+    fingerprint: Text = None
 
 
 class Threshold(Struct, frozen=True):

@@ -44,8 +44,11 @@ class RuleRow(NamedTuple):
 
 
 class ChannelRow(NamedTuple):
+    """A channel of a rule; the time is when the rule got it."""
+
     id: int
     rule_id: int
+    name: str | None
     channel_type: str
     config_json: str
     created_at_ms: int
@@ -71,12 +74,13 @@ SELECT r.id, r.project_id, p.public_id, p.slug, p.name, p.created_by, r.name, r.
 _OF_PROJECTS = "AND r.project_id IN (SELECT value FROM json_each(:project_ids))"
 _BY_ID = "ORDER BY r.id"
 _ONE = "AND r.id = :id"
-# Served by alert_channels_by_rule.
+# Served by the primary key of rule_channels.
 _SELECT_CHANNELS = """
-SELECT id, rule_id, channel_type, config, created_at_ms
-  FROM alert_channels
- WHERE rule_id IN (SELECT value FROM json_each(:rule_ids))
- ORDER BY id
+SELECT c.id, u.rule_id, c.name, c.channel_type, c.config, u.created_at_ms
+  FROM rule_channels AS u
+  JOIN channels AS c ON c.id = u.channel_id
+ WHERE u.rule_id IN (SELECT value FROM json_each(:rule_ids))
+ ORDER BY u.created_at_ms, c.id
 """
 
 

@@ -1,7 +1,7 @@
-"""Creates, changes and deletes alert rules and their channels. Call inside a transaction.
+"""Creates, changes and deletes alert rules. Call inside a transaction.
 
-RULE-STORE-1  Stored values are validated: the config by `rules.model`, a channel's by `alerts.channels`, the rest here.
-RULE-STORE-2  Deleting a rule deletes its channels and its waiting deliveries; its alerts stay in the log.
+RULE-STORE-1  Stored values are validated: the config by `rules.model`, the rest here.
+RULE-STORE-2  Deleting a rule dismisses its waiting deliveries; its alerts stay in the log, its saved channels stay.
 """
 
 from __future__ import annotations
@@ -19,7 +19,6 @@ NAME_LENGTH_MAX = 100
 DESCRIPTION_LENGTH_MAX = 1000
 COOLDOWN_SECS_MAX = 604_800
 RULES_MAX = 500
-CHANNELS_MAX = 20  # per rule
 
 
 class RuleFields(NamedTuple):
@@ -36,7 +35,6 @@ class RuleFields(NamedTuple):
 
 
 _COUNT_RULES = "SELECT count(*) FROM alert_rules"
-_COUNT_CHANNELS = "SELECT count(*) FROM alert_channels WHERE rule_id = :rule_id"
 _INSERT = """
 INSERT INTO alert_rules (project_id, name, rule_type, config, enabled, description, environment_filter, source_filter,
                          cooldown_secs, created_by, created_at_ms, updated_at_ms)
@@ -54,12 +52,6 @@ RETURNING id
 """
 _SWITCH = "UPDATE alert_rules SET enabled = :enabled, updated_at_ms = :now_ms WHERE id = :id RETURNING id"
 _DELETE = "DELETE FROM alert_rules WHERE id = :id RETURNING id"
-_INSERT_CHANNEL = """
-INSERT INTO alert_channels (rule_id, channel_type, config, created_at_ms)
-VALUES (:rule_id, :channel_type, :config, :now_ms)
-RETURNING id
-"""
-_DELETE_CHANNEL = "DELETE FROM alert_channels WHERE id = :id AND rule_id = :rule_id RETURNING id"
 
 
 def create_rule(db: Db, fields: RuleFields, *, project_id: int | None, created_by: str | None, now_ms: int) -> int:
@@ -105,25 +97,6 @@ def delete_rule(db: Db, rule_id: int) -> None:
     """
     if not list(db.execute(_DELETE, {"id": rule_id})):
         raise NotFound(f"alert rule {rule_id} not found")
-
-
-def add_channel(db: Db, rule_id: int, channel_type: str, config: Mapping[str, Any], now_ms: int) -> int:
-    """Add a channel; return its id.
-
-    Raises:
-        Conflict: the rule has CHANNELS_MAX already.
-    """
-    if int(db.execute(_COUNT_CHANNELS, {"rule_id": rule_id}).get or 0) >= CHANNELS_MAX:
-        raise Conflict(f"a rule has at most {CHANNELS_MAX} channels")
-    row = {"rule_id": rule_id, "channel_type": channel_type, "config": orjson.dumps(dict(config)).decode()}
-    ((channel_id,),) = list(db.execute(_INSERT_CHANNEL, row | {"now_ms": now_ms}))
-    return int(channel_id)
-
-
-def delete_channel(db: Db, rule_id: int, channel_id: int) -> None:
-    """Raises: NotFound."""
-    if not list(db.execute(_DELETE_CHANNEL, {"id": channel_id, "rule_id": rule_id})):
-        raise NotFound(f"channel {channel_id} not found")
 
 
 def validated(fields: RuleFields) -> RuleFields:

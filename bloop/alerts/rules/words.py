@@ -19,6 +19,12 @@ TYPES = {
     "threshold": "event count is high",
     "spike": "event rate spikes",
 }
+DEFAULT_NAMES = {
+    "new_issue": "New issues",
+    "regression": "Regressions",
+    "threshold": "High event count",
+    "spike": "Event rate spikes",
+}
 CHANNELS = {
     "slack": "Slack",
     "email": "Email",
@@ -47,15 +53,20 @@ NUMBERS = ("threshold", "multiplier", "min_count")
 TEXTS = ("fingerprint", "route")
 
 
-def describe_condition(rule: RuleRow) -> str:
-    """`more than 100 events in 5 min` …"""
+def describe_condition(rule: RuleRow, short_id: str = "") -> str:
+    """`more than 100 events in 5 min` … `short_id` names the issue of a rule that watches one."""
     config = rule.config
+    watched = short_id or (f"fingerprint {config['fingerprint']}" if config.get("fingerprint") else "")
+    parts = [watched, f"route {config['route']}" if config.get("route") else ""]
+    of = "".join(f" of {part}" for part in parts if part)
     if rule.rule_type == "threshold":
-        condition = f"more than {config['threshold']:,} events in {span(config['window_secs'])}"
-        return condition + "".join(f" of {name} {config[name]}" for name in TEXTS if config.get(name))
+        counted = f"more than {config['threshold']:,} events" if config["threshold"] else "any event"
+        return f"{counted} in {span(config['window_secs'])}{of}"
     if rule.rule_type == "spike":
         compared, before = span(config["compare_window_secs"]), span(config["baseline_window_secs"])
-        return f"event rate spikes {config['multiplier']:g}x ({compared} vs. the previous {before})"
+        return f"event rate spikes {config['multiplier']:g}x ({compared} vs. the previous {before}){of}"
+    if rule.rule_type == "regression" and watched:
+        return f"{watched} regresses"
     return TYPES.get(rule.rule_type, rule.rule_type)
 
 
@@ -67,6 +78,13 @@ def describe_scope(rule: RuleRow) -> str:
     parts += [f"environment {environment}"] if environment else []
     parts += [f"source {source}"] if source else []
     return ", ".join(parts)
+
+
+def default_rule_name(form: Mapping[str, str]) -> str:
+    """The name of a rule without one: `New issues in production`."""
+    environment = form.get("environment", "").strip()
+    name = DEFAULT_NAMES.get(form.get("type", ""), "Alert")
+    return f"{name} in {environment}"[:100].strip() if environment else name
 
 
 def channel_label(channel_type: str, target: str) -> str:

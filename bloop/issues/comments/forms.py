@@ -8,7 +8,7 @@ import falcon
 
 from bloop.db.engine import Db
 from bloop.issues.comments.model import BODY_BYTES_MAX, FIELD, check_text
-from bloop.issues.comments.store import add_comment, delete_comment, edit_comment
+from bloop.issues.comments.store import add_comment, check_own, delete_comment, edit_comment
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
 from bloop.site.bodies import read_form
@@ -42,10 +42,11 @@ class CommentForms:
         self._change(req, resp, ref, change)
 
     def on_post_one(self, req: falcon.Request, resp: falcon.Response, ref: str, comment_id: int) -> None:
-        text = check_text(read_form(req, BODY_BYTES_MAX).get(FIELD, ""))
-        author, now_ms = principal_of(req).id, self._deps.now_ms()
+        form, author, now_ms = read_form(req, BODY_BYTES_MAX), principal_of(req).id, self._deps.now_ms()
 
         def change(db: Db, issue: IssueRow) -> str:
+            check_own(db, issue.id, comment_id, author)
+            text = check_text(form.get(FIELD, ""))
             return comment_anchor(edit_comment(db, issue.id, comment_id, text, author=author, now_ms=now_ms).id)
 
         self._change(req, resp, ref, change)

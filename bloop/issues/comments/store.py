@@ -41,18 +41,19 @@ def edit_comment(db: Db, issue_id: int, comment_id: int, text: str, *, author: s
         NotFound: the issue has no such comment.
         Forbidden: it is another author's.
     """
-    _check_own(db, issue_id, comment_id, author)
+    check_own(db, issue_id, comment_id, author)
     db.execute(_UPDATE, {"id": comment_id, "text": text, "now_ms": now_ms})
     return _get(db, issue_id, comment_id)
 
 
 def delete_comment(db: Db, issue_id: int, comment_id: int, *, author: str) -> None:
     """Delete one's own comment. Raises: NotFound, Forbidden: as `edit_comment`."""
-    _check_own(db, issue_id, comment_id, author)
+    check_own(db, issue_id, comment_id, author)
     db.execute(_DELETE, {"id": comment_id})
 
 
-def _check_own(db: Db, issue_id: int, comment_id: int, author: str) -> None:
+def check_own(db: Db, issue_id: int, comment_id: int, author: str) -> None:
+    """Raises: NotFound, Forbidden: as `edit_comment`."""
     if _get(db, issue_id, comment_id).author != author:
         raise Forbidden("only its author can change a comment")
 

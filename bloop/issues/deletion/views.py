@@ -15,13 +15,13 @@ from bloop.issues.contexts import DeletePage
 from bloop.issues.deletion.actions import delete_matching, delete_named
 from bloop.issues.deletion.model import COUNTED_MAX
 from bloop.issues.deletion.read import count_events, matching_ids
-from bloop.issues.listing.notice import leave_deleted_notice
 from bloop.issues.listing.page_read import filter_of
 from bloop.issues.listing.state import IssueView
 from bloop.issues.listing.words import time_range
 from bloop.issues.read import find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
-from bloop.issues.status.bulk import form_of, last_value, references_of, view_of
+from bloop.issues.status.flash import DELETED, DELETING, Flash, leave_flash
+from bloop.issues.status.references import form_of, last_value, ticked_in, view_of
 from bloop.projects.read import visible_projects
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
@@ -42,7 +42,7 @@ class DeleteForms:
         """The ticked rows, `issue` once per row or `all` with those in `shown`; or, with `matching`, the whole list."""
         form = form_of(req)
         view = view_of(last_value(form, "back"))
-        references = [] if "matching" in form else _ticked(form)
+        references = [] if "matching" in form else ticked_in(form)
         if not references and "matching" not in form:
             raise InvalidParameter("issue", "must be ticked at least once")
         if "confirm" not in form:
@@ -51,7 +51,7 @@ class DeleteForms:
         principal, actor, now_ms = principal_of(req), self._actors.of(req), self._deps.now_ms()
         if references:
             named = delete_named(self._deps, principal, references, project=None, actor=actor)
-            leave_deleted_notice(resp, named.deleted.issues, is_waiting=named.is_waiting)
+            _leave_flash(resp, named.deleted.issues, is_waiting=named.is_waiting)
         else:
             with self._deps.database.reader() as db:
                 project_ids = visible_projects(db, principal, view.project)
@@ -64,7 +64,7 @@ class DeleteForms:
                 project=view.project or None,
                 actor=actor,
             )
-            leave_deleted_notice(resp, result.deleted.issues, is_waiting=result.is_waiting)
+            _leave_flash(resp, result.deleted.issues, is_waiting=result.is_waiting)
         resp.status, resp.location = falcon.HTTP_303, view.without_filters().href
 
     def on_post_issue(self, req: falcon.Request, resp: falcon.Response, ref: str) -> None:
@@ -76,7 +76,7 @@ class DeleteForms:
         deletion = delete_named(
             self._deps, principal, [issue.short_id], project=issue.project_slug, actor=self._actors.of(req)
         )
-        leave_deleted_notice(resp, deletion.deleted.issues, is_waiting=False)
+        leave_flash(resp, Flash(DELETED, deletion.deleted.issues, short_id=issue.short_id))
         resp.status, resp.location = falcon.HTTP_303, IssueView(project=issue.project_slug).href
 
     def _ask(self, req: falcon.Request, resp: falcon.Response, view: IssueView, references: list[str]) -> None:
@@ -111,6 +111,5 @@ def _filters(view: IssueView) -> Iterator[tuple[str, str]]:
     yield "events in", time_range(view)
 
 
-def _ticked(form: dict[str, list[str]]) -> list[str]:
-    ticked = last_value(form, "shown").split() if "all" in form else form.get("issue", [])
-    return references_of(ticked) if ticked else []
+def _leave_flash(resp: falcon.Response, count: int, *, is_waiting: bool) -> None:
+    leave_flash(resp, Flash(DELETING if is_waiting else DELETED, count))

@@ -11,9 +11,8 @@ from typing import Any
 import falcon
 import orjson
 
-from bloop.accounts.people.read import UserRow, find_user
 from bloop.base.clock import HOUR_MS
-from bloop.base.errors import InvalidParameter, NotFound
+from bloop.base.errors import NotFound
 from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues.counts import read as counts
@@ -23,10 +22,10 @@ from bloop.issues.events import read as events
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status import read as history
 from bloop.issues.status.actor import API, Actors
-from bloop.issues.status.assign import assign
+from bloop.issues.status.changes import Assignment, change_issues
 from bloop.issues.status.choices import StatusChoice, choice_of
 from bloop.issues.status.model import Status
-from bloop.issues.status.store import change_status
+from bloop.issues.status.requests import ChangeRequest, assignee_in
 from bloop.projects.read import visible_projects
 from bloop.site import params
 from bloop.site.bodies import read_json, read_optional_json
@@ -96,27 +95,28 @@ class IssueApi:
         self._change(req, resp, fingerprint, StatusChoice(Status.UNRESOLVED))
 
     def on_post_assign(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
-        username = _assignee(read_json(req))
+        request = ChangeRequest(assignee=assignee_in(read_json(req)))
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
-        def change(db: Db) -> tuple[str, str | None, int]:
+        def change(db: Db) -> dict[str, Any]:
             found = _known(_find(db, req, fingerprint), fingerprint)
-            person = None if username is None else named_person(db, username)
-            updated = assign(db, _ids(found), person, actor=actor, now_ms=now_ms)
-            return found[0].fingerprint, person and person.username, updated
+            assignment = request.look_up(db)
+            assert isinstance(assignment, Assignment)
+            changed = change_issues(db, _ids(found), assignment, actor=actor, now_ms=now_ms)
+            username = assignment.person and assignment.person.username
+            return {"fingerprint": found[0].fingerprint, "assignee": username, **changed._asdict()}
 
-        canonical, assignee, updated = self._deps.database.change(change)
-        _send(resp, {"fingerprint": canonical, "assignee": assignee, "updated": updated})
+        _send(resp, self._deps.database.change(change))
 
     def _change(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, choice: StatusChoice) -> None:
         actor, now_ms = self._actors.of(req), self._deps.now_ms()
 
-        def change(db: Db) -> tuple[str, int]:
+        def change(db: Db) -> dict[str, Any]:
             found = _known(_find(db, req, fingerprint), fingerprint)
-            return found[0].fingerprint, change_status(db, _ids(found), **choice._asdict(), actor=actor, now_ms=now_ms)
+            changed = change_issues(db, _ids(found), choice, actor=actor, now_ms=now_ms)
+            return {"fingerprint": found[0].fingerprint, "status": choice.status.value, **changed._asdict()}
 
-        canonical, updated = self._deps.database.change(change)
-        _send(resp, {"fingerprint": canonical, "status": choice.status.value, "updated": updated})
+        _send(resp, self._deps.database.change(change))
 
 
 class Trends:
@@ -136,25 +136,6 @@ class Trends:
 def trend_start_ms(req: falcon.Request, now_ms: int) -> int:
     """`hours` before now: buckets that start earlier are not shown."""
     return now_ms - HOUR_MS * params.integer(req, "hours", HOURS_DEFAULT, low=1, high=HOURS_MAX)
-
-
-def named_person(db: Db, username: str) -> UserRow:
-    """The account an issue is to be assigned to.
-
-    Raises:
-        InvalidParameter: there is none of that name.
-    """
-    person = find_user(db, username)
-    if person is None:
-        raise InvalidParameter("assignee", "there is no account of this name")
-    return person
-
-
-def _assignee(body: dict[str, Any]) -> str | None:
-    username = body.get("assignee", "")
-    if username is None or (isinstance(username, str) and username):
-        return username
-    raise InvalidParameter("assignee", "must be somebody's username, or null for nobody")
 
 
 def _find(db: Db, req: falcon.Request, fingerprint: str) -> list[IssueRow]:

@@ -82,12 +82,16 @@ class ScopedEvents:
     def total(self) -> int:
         return len(self.keys)
 
+    @property
+    def newest_id(self) -> int | None:
+        return self._id_at(0)
+
     def around(self, key: EventKey) -> Around:
         """The neighbours of an event, which may be outside of the scope."""
         place = self.index_of(key)
         is_here = place < len(self.keys) and self.keys[place] == key
         return Around(
-            newest=self._id_at(0),
+            newest=self.newest_id,
             newer=self._id_at(place - 1),
             older=self._id_at(place + is_here),
             oldest=self._id_at(len(self.keys) - 1) if self.is_complete else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from bloop.accounts.people import read as people
 from bloop.db.engine import Db
 from bloop.issues import read as issues
 from bloop.issues.counts import scoped, users
@@ -57,12 +58,15 @@ def read_list(
         page_rows=PAGE_ROWS,
         signal_id=signals.last_id(db),
         deleting=deletion.progress(db),
+        people=people.list_users(db) if page.rows else (),
     )
 
 
-def find_page(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int) -> ListPage:
+def find_page(
+    db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int, *, rows_max: int = PAGE_ROWS
+) -> ListPage:
     """The rows alone. Raises: InvalidParameter: the search cannot be understood."""
-    return _page(db, project_ids, view, filter_of(db, project_ids, view, me, now_ms))
+    return _page(db, project_ids, view, filter_of(db, project_ids, view, me, now_ms), rows_max)
 
 
 def filter_of(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, now_ms: int) -> IssueFilter:
@@ -70,9 +74,11 @@ def filter_of(db: Db, project_ids: tuple[int, ...], view: IssueView, me: str, no
     return view.issue_filter(now_ms, me, _new_in(db, project_ids, view))
 
 
-def _page(db: Db, project_ids: tuple[int, ...], view: IssueView, issue_filter: IssueFilter) -> ListPage:
+def _page(
+    db: Db, project_ids: tuple[int, ...], view: IssueView, issue_filter: IssueFilter, rows_max: int = PAGE_ROWS
+) -> ListPage:
     key = view.before.key if view.before else None
-    return list_page(db, project_ids, issue_filter, view.sort, limit=PAGE_ROWS, before=key)
+    return list_page(db, project_ids, issue_filter, view.sort, limit=rows_max, before=key)
 
 
 def _new_in(db: Db, project_ids: tuple[int, ...], view: IssueView) -> str:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
+from bloop.accounts.people.read import UserRow
 from bloop.base.clock import DAY_MS
 from bloop.issues.contexts import (
     NEW_MS,
@@ -33,7 +34,7 @@ from bloop.issues.listing.read import ListPage
 from bloop.issues.listing.state import MORE_TABS, SORT_LABELS, TABS, IssueView
 from bloop.issues.listing.tabs import TabCount
 from bloop.issues.read import IssueRow
-from bloop.site.contexts import Notice, Shell, TabLink
+from bloop.site.contexts import Notice, Option, Shell, TabLink
 from bloop.site.links import issue_href
 from bloop.site.scope import PageScope
 from bloop.site.strip import make_strip, spark_path
@@ -74,6 +75,7 @@ class ListRows(NamedTuple):
     page_rows: int  # of a full page
     signal_id: int = 0
     deleting: DeletionProgress = DeletionProgress(0, 0)
+    people: Sequence[UserRow] = ()
 
 
 class ListMessages(NamedTuple):
@@ -95,6 +97,8 @@ def page(
     setup: Setup | None,
     now_ms: int,
     messages: ListMessages = NO_MESSAGES,
+    *,
+    may_share: bool = False,
 ) -> IssueListPage:
     """The whole context of `/`. `setup` is shown when nothing has ever arrived; None: there is no project."""
     shown = rows.page.rows
@@ -127,6 +131,10 @@ def page(
         delete_href=f"/issues/delete?{view.at(None).query_string}" if shown else "",
         older_href=view.at(rows.page.next, start + len(shown)).href if rows.page.next else "",
         newer_href=_newer(view, rows, start),
+        people=tuple(Option(person.username, person.display_name, chosen=False) for person in rows.people),
+        has_me=rows.has_me,
+        save_query=view.at(None).query_string,
+        may_share=may_share,
     )
 
 

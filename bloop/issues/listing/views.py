@@ -12,7 +12,6 @@ from bloop.base.errors import InvalidParameter
 from bloop.issues import read as issues
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
-from bloop.issues.listing.notice import take_notice
 from bloop.issues.listing.page_read import read_list
 from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
 from bloop.issues.listing.state import IssueView
@@ -35,8 +34,7 @@ class IssueList:
 
     def on_get(self, req: falcon.Request, resp: falcon.Response) -> None:
         view = IssueView.from_params(text_params(req))
-        notice = take_notice(req, resp)
-        show_list(self._deps, req, resp, view, ListMessages(notice=notice) if notice else NO_MESSAGES)
+        show_list(self._deps, req, resp, view, NO_MESSAGES)
 
 
 def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: IssueView, messages: ListMessages) -> None:
@@ -56,4 +54,5 @@ def show_list(deps: Deps, req: falcon.Request, resp: falcon.Response, view: Issu
         rows = read_list(db, project_ids, view, principal.user_id, now_ms, is_readable=not messages.problem)
         target = projects.list_projects(db, project_ids[:1])
     hint = setup(target[0].slug, target[0].name, deps.settings.auth.rp_origin) if target else None
-    send_page(deps, req, resp, issue_list.page(shell, view, rows, hint, now_ms, messages))
+    page = issue_list.page(shell, view, rows, hint, now_ms, messages, may_share=principal.is_admin)
+    send_page(deps, req, resp, page)

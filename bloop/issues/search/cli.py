@@ -30,7 +30,7 @@ def event() -> None:
 @event.command(cls=SearchCommand)
 @click.argument("query", nargs=-1)
 @click.option("--project", "slug", help="Only in this project.")
-@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True)
+@click.option("--limit", type=click.IntRange(1, LIMIT_MAX), default=20, show_default=True, help="Events to list.")
 @click.option("--after", type=click.IntRange(1, ROW_ID_MAX), help="Continue an earlier search.")
 @as_json
 @with_settings

@@ -27,6 +27,7 @@ def assign(
     *,
     actor: Actor,
     now_ms: int,
+    undo_id: str | None = None,
 ) -> int:
     """Assign these issues to `person` (None: to no user); return how many there are.
 
@@ -40,7 +41,9 @@ def assign(
     for issue_id, project_id, status, before in found:
         db.execute(_UPDATE, {"issue_id": issue_id, "assignee": assignee})
         statuses = (status, status)
-        audit.write(db, (issue_id, project_id), statuses, actor, now_ms, action=audit.ASSIGNED, detail=detail)
+        audit.write(
+            db, (issue_id, project_id), statuses, actor, now_ms, action=audit.ASSIGNED, detail=detail, undo_id=undo_id
+        )
         if before != assignee:
             data = {"by": actor.id, "via": actor.via, **detail}
             happened.append(Signal(SignalKind.ISSUE_ASSIGNED, project_id, issue_id, now_ms, data))

@@ -1,4 +1,4 @@
-"""The changes of an issue's status or assignee: by whom, when, and from where."""
+"""The changes of an issue's status or assignee, and what undid them: by whom, when, and from where."""
 
 from __future__ import annotations
 
@@ -23,22 +23,34 @@ class StatusChangeRow(NamedTuple):
     changed_via: str
     release: str | None
     changed_at_ms: int
-    action: str = "status"  # or 'assigned', with the status twice
+    action: str = "status"  # or 'assigned', with the status twice, or 'undone'
     network: str = ""  # of the client, where known
     detail: str = "{}"  # JSON: the release, the condition of a mute, the assignee
+    undo_id: str | None = None  # of the newest change of an issue, while it can be undone
+    undone_action: str | None = None  # of an undo: what the change was that it undid, 'status', 'assigned' or 'undone'
+    undone_status: str | None = None
+    undone_by_name: str | None = None
 
 
-# Served by status_changes_by_issue (issue_id, id).
+# Served by status_changes_by_issue (issue_id, id), and undo_parts_by_undo.
 _SELECT_HISTORY = """
 SELECT c.id, c.issue_id, c.project_id, p.public_id, i.fingerprint, c.old_status, c.new_status, c.changed_by,
        coalesce(u.display_name, t.name, CASE WHEN c.changed_by = 'operator' THEN c.changed_by END), c.changed_via,
-       c.release, c.changed_at_ms, c.action, c.network, c.detail
+       c.release, c.changed_at_ms, c.action, c.network, c.detail,
+       CASE WHEN c.id = (SELECT max(n.id) FROM status_changes AS n WHERE n.issue_id = c.issue_id)
+             AND EXISTS (SELECT 1 FROM undo_parts AS p WHERE p.undo_id = c.undo_id AND p.project_id = c.project_id)
+            THEN c.undo_id END,
+       undone.action, undone.new_status,
+       coalesce(du.display_name, dt.name, CASE WHEN undone.changed_by = 'operator' THEN undone.changed_by END)
   FROM json_each(:issue_ids) AS wanted
   JOIN status_changes AS c ON c.issue_id = wanted.value
   JOIN issues AS i ON i.id = c.issue_id
   JOIN projects AS p ON p.id = i.project_id
   LEFT JOIN webauthn_users AS u ON u.id = c.changed_by
   LEFT JOIN api_tokens AS t ON t.id = c.changed_by
+  LEFT JOIN status_changes AS undone ON undone.id = c.undoes
+  LEFT JOIN webauthn_users AS du ON du.id = undone.changed_by
+  LEFT JOIN api_tokens AS dt ON dt.id = undone.changed_by
  ORDER BY c.id DESC
  LIMIT :limit
 """

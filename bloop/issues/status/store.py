@@ -21,8 +21,10 @@ from bloop.pipeline.signals import Signal, SignalKind
 from bloop.releases import read as releases
 from bloop.releases.model import newest
 
-_SIGNALS = {
+# Of changes by people. Regressed is what an undo may put back: open again, and no news that an alert is about.
+SIGNALS = {
     Status.UNRESOLVED: SignalKind.ISSUE_UNRESOLVED,
+    Status.REGRESSED: SignalKind.ISSUE_UNRESOLVED,
     Status.RESOLVED: SignalKind.ISSUE_RESOLVED,
     Status.IGNORED: SignalKind.ISSUE_IGNORED,
     Status.MUTED: SignalKind.ISSUE_MUTED,
@@ -61,12 +63,13 @@ def change_status(
     now_ms: int,
     resolution: Resolution = NOW,
     mute: Mute = FOREVER,
+    undo_id: str | None = None,
 ) -> int:
     """Set `status` on every one of the issues, all or none; return how many aggregate rows now carry it.
 
     `resolution` says where resolved issues count as fixed, `mute` how long muted ones stay so; with any other status
     they mean nothing. Each call leaves an audit line per issue, also where nothing changes: a user asked for it at that
-    moment. A signal goes out only for a change.
+    moment. A signal goes out only for a change. `undo_id` is of what undoes it, where that is kept (status/changes.py).
 
     Raises:
         InvalidParameter: fixed in the next release of a project that has none.
@@ -77,7 +80,7 @@ def change_status(
     for issue_id, project_id, old_status in list(db.execute(_SELECT, {"issue_ids": ids})):
         where = NOW
         if status is Status.RESOLVED:
-            where = pinned[project_id] = pinned.get(project_id) or _pin(db, project_id, resolution)
+            where = pinned[project_id] = pinned.get(project_id) or pin(db, project_id, resolution)
         how_long = mute if status is Status.MUTED else FOREVER
         row = {
             "issue_id": issue_id,
@@ -90,17 +93,23 @@ def change_status(
         }
         db.execute(_UPDATE, row)
         detail = _detail(where, how_long)
-        audit.write(db, (issue_id, project_id), (old_status, status.value), actor, now_ms, detail=detail)
+        audit.write(
+            db, (issue_id, project_id), (old_status, status.value), actor, now_ms, detail=detail, undo_id=undo_id
+        )
         if old_status != status:
             data = {"old_status": old_status, "new_status": status.value, "by": actor.id, "via": actor.via}
-            happened.append(Signal(_SIGNALS[status], project_id, issue_id, now_ms, data | detail))
+            happened.append(Signal(SIGNALS[status], project_id, issue_id, now_ms, data | detail))
     signals.append(db, happened)
     (updated,) = db.execute(_COUNT_AGGREGATES, {"issue_ids": ids}).fetchone() or (0,)
     return int(updated)
 
 
-def _pin(db: Db, project_id: int, resolution: Resolution) -> Resolution:
-    """The next release is whatever comes after the newest that is known now."""
+def pin(db: Db, project_id: int, resolution: Resolution) -> Resolution:
+    """The next release is whatever comes after the newest that is known now.
+
+    Raises:
+        InvalidParameter: the project has no release.
+    """
     if not resolution.is_next:
         return resolution
     release = newest(releases.first_seen_times(db, project_id))

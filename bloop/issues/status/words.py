@@ -13,7 +13,7 @@ from bloop.issues.status.model import Status
 from bloop.issues.status.read import StatusChangeRow
 from bloop.site.filters import exact, number
 
-ASSIGNED = "assigned"
+ASSIGNED, UNDONE = "assigned", "undone"
 
 _VERBS = {
     Status.RESOLVED: "Resolved",
@@ -47,6 +47,8 @@ def sentence(change: StatusChangeRow) -> Sentence:
     if change.action == ASSIGNED:
         name = detail.get("username")
         return Sentence("Assigned to", person=name) if name else Sentence("Assigned to nobody")
+    if change.action == UNDONE:
+        return _undone(change)
     if "ended" in detail:
         return _ended(detail, change.release or "")
     verb = _VERBS[Status(change.new_status)]
@@ -77,6 +79,15 @@ def place(change: StatusChangeRow) -> str:
     """`through the API, from 192.0.2.0/24`; empty where an event did it."""
     parts = [_PLACES.get(change.changed_via, ""), f"from {change.network}" if change.network else ""]
     return ", ".join(part for part in parts if part)
+
+
+def _undone(change: StatusChangeRow) -> Sentence:
+    """`Undid: resolved by` ada; the change that was undone has its own line below."""
+    verbs = {ASSIGNED: "assignment", UNDONE: "undo"}
+    status = Status(change.undone_status or change.new_status)
+    word = verbs.get(change.undone_action or "", _VERBS[status].lower())
+    name = change.undone_by_name
+    return Sentence(f"Undid: {word} by", person=name) if name else Sentence(f"Undid: {word}")
 
 
 def _ended(detail: dict[str, Any], release: str) -> Sentence:

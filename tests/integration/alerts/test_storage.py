@@ -76,7 +76,7 @@ def test_outcomes_are_counted_and_shown(world: World) -> None:
     made = [delivery(world, rule, None) for _ in range(3)]
     deliveries.mark_sent(world.db, made[0], status=200, now_ms=T0 + 7)
     deliveries.schedule_retry(world.db, made[1], next_try_at_ms=T0 + 9, error="example.com answered 503", status=503)
-    deliveries.mark_failed(world.db, made[2], error="example.com answered 404", status=404)
+    deliveries.mark_failed(world.db, made[2], error="example.com answered 404", status=404, now_ms=T0)
 
     columns = "SELECT state, attempts, last_error, last_status, sent_at_ms FROM deliveries ORDER BY id"
     assert world.rows(columns) == [
@@ -93,7 +93,7 @@ def test_an_answer_to_a_dismissed_delivery_counts_only_if_it_arrived(world: Worl
     world.db.execute("UPDATE deliveries SET state = 'dismissed'")
 
     deliveries.schedule_retry(world.db, made[0], next_try_at_ms=T0, error="down", status=None)
-    deliveries.mark_failed(world.db, made[1], error="no", status=404)
+    deliveries.mark_failed(world.db, made[1], error="no", status=404, now_ms=T0)
     deliveries.mark_sent(world.db, made[2], status=200, now_ms=T0)
 
     assert world.rows("SELECT state FROM deliveries ORDER BY id") == [("dismissed",), ("dismissed",), ("sent",)]
@@ -108,7 +108,7 @@ def test_deleting_a_rule_or_a_channel_dismisses_waiting_deliveries_and_keeps_the
     delivery(world, rule, two)
     delivery(world, other, None)
 
-    world.db.execute("DELETE FROM alert_channels WHERE id = ?", (one,))
+    world.db.execute("DELETE FROM channels WHERE id = ?", (one,))
     states = "SELECT state, last_error FROM deliveries ORDER BY id"
     gone = ("dismissed", "the channel was deleted")
     assert world.rows(states) == [("sent", None), gone, ("waiting", None), ("waiting", None)]

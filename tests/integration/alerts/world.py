@@ -24,7 +24,10 @@ INSERT INTO alert_rules (project_id, name, rule_type, config, environment_filter
                          created_at_ms, updated_at_ms)
 VALUES (:project_id, :name, :rule_type, :config, :environment_filter, :source_filter, :cooldown_secs, :at_ms, :at_ms)
 """
-_INSERT_CHANNEL = "INSERT INTO alert_channels (rule_id, channel_type, config, created_at_ms) VALUES (?, ?, ?, 0)"
+_INSERT_CHANNEL = """
+INSERT INTO channels (channel_type, config, created_at_ms, updated_at_ms) VALUES (?, ?, 0, 0)
+"""
+_ATTACH = "INSERT INTO rule_channels VALUES (?, ?, 0)"
 
 
 class World:
@@ -61,8 +64,11 @@ class World:
         return self.db.last_insert_rowid()
 
     def channel(self, rule_id: int, channel_type: str = "webhook", **config: str) -> int:
-        self.db.execute(_INSERT_CHANNEL, (rule_id, channel_type, orjson.dumps(config).decode()))
-        return self.db.last_insert_rowid()
+        """A channel of its own, for all projects."""
+        self.db.execute(_INSERT_CHANNEL, (channel_type, orjson.dumps(config).decode()))
+        channel_id = self.db.last_insert_rowid()
+        self.db.execute(_ATTACH, (rule_id, channel_id))
+        return channel_id
 
     def asked(self, rule_id: int) -> Rule:
         """The rule as the engine knows it, without a beginning."""

@@ -19,6 +19,7 @@ from tests.seed import NOW_MS, Seed
 
 NOW_S = NOW_MS // 1000
 SECRET_URL = "https://hooks.slack.com/services/T0000/B0000/very-secret-XyZ9"
+ATTEMPT = deliveries.Attempt(12, "upstream is away")
 THRESHOLD = {"type": "threshold", "threshold": 100, "window_secs": 300}
 
 
@@ -98,7 +99,7 @@ def test_the_rules_of_a_new_installation_show_every_member_of_their_config(
 
     assert [(rule["name"], rule["config"], rule["project_id"]) for rule in rules] == [
         ("New issues", {"type": "new_issue", "environment": None}, None),
-        ("Regressions", {"type": "regression", "environment": None}, None),
+        ("Regressions", {"type": "regression", "environment": None, "fingerprint": None}, None),
     ]
 
 
@@ -231,9 +232,9 @@ def test_secrets_of_a_channel_are_written_and_never_shown(server: Server, seed: 
 
     assert (made["channel_type"], made["target"]) == ("slack", "hooks.slack.com")
     assert server.get("/v1/alerts/1/channels", **admin) == [made]
-    for path in ("/v1/alerts", "/v1/alerts/1/channels", "/settings/alerts", "/settings/alerts/1"):
+    for path in ("/v1/alerts", "/v1/alerts/1/channels", "/alerts", "/alerts/1", "/alerts/channels"):
         assert "very-secret" not in server.call("GET", path, **admin).text
-    assert SECRET_URL in seed.value("SELECT config FROM alert_channels")
+    assert SECRET_URL in seed.value("SELECT config FROM channels")
     assert send(server, "DELETE", f"/v1/alerts/1/channels/{made['id']}", **admin) == {"deleted": made["id"]}
     assert refusal(server, "DELETE", f"/v1/alerts/1/channels/{made['id']}", **admin)[0] == 404
 
@@ -259,7 +260,7 @@ def test_a_channel_is_removed_through_its_own_rule_only(server: Server, seed: Se
     channel = seed.channel(1)
 
     assert refusal(server, "DELETE", f"/v1/alerts/2/channels/{channel}", **admin)[0] == 404
-    assert seed.value("SELECT count(*) FROM alert_channels") == 1
+    assert seed.value("SELECT count(*) FROM channels") == 1
 
 
 def test_the_numbers_of_channels_and_rules_are_bounded(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
@@ -290,9 +291,11 @@ def alerts_process(seed: Seed, answers: dict[str, tuple[int, str | None]]) -> It
                 ).fetchall():
                     status, error = answers[str(row[1])]
                     if error is None:
-                        deliveries.mark_sent(db, row[0], status=status, now_ms=NOW_MS)
+                        deliveries.mark_sent(db, row[0], status=status, now_ms=NOW_MS, attempt=ATTEMPT)
                     else:
-                        deliveries.schedule_retry(db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status)
+                        deliveries.schedule_retry(
+                            db, row[0], next_try_at_ms=NOW_MS + 5000, error=error, status=status, attempt=ATTEMPT
+                        )
 
     thread = threading.Thread(target=work)
     thread.start()
@@ -311,10 +314,16 @@ def test_a_test_reports_the_answer_of_each_receiver(server: Server, seed: Seed, 
     with alerts_process(seed, answers):
         answer = send(server, "POST", "/v1/alerts/1/test", **admin)
         alone = {"sent": True, "results": [answer["results"][0]]}
-        seed.db.execute("DELETE FROM alert_channels WHERE id = ?", (ill,))
+        seed.db.execute("DELETE FROM channels WHERE id = ?", (ill,))
         assert send(server, "POST", "/v1/alerts/1/test", **admin) == alone
 
-    shown = {"channel_type": "webhook", "channel": well, "target": "well.example"}
+    shown = {
+        "channel_type": "webhook",
+        "channel": well,
+        "target": "well.example",
+        "answer": "upstream is away",
+        "duration_ms": 12,
+    }
     assert answer == {
         "sent": False,
         "results": [
@@ -479,9 +488,9 @@ def test_a_deleted_rule_leaves_its_log_and_nothing_to_send(server: Server, seed:
 def test_the_banner_of_failed_deliveries_leads_to_them(server: Server, seed: Seed, admin: dict[str, Any]) -> None:
     store_heartbeat(seed.db, "alerts", started_at_ms=NOW_MS, now_ms=NOW_MS, troubles=[Reason.DELIVERIES_FAILING])
 
-    shown = server.call("GET", "/settings/alerts", headers={"Accept": "text/html"}, **admin).text
+    shown = server.call("GET", "/alerts", headers={"Accept": "text/html"}, **admin).text
 
-    assert 'href="/settings/alerts/deliveries?state=failed"' in shown
+    assert 'href="/alerts/deliveries?state=failed"' in shown
 
 
 def test_only_so_many_wait_for_a_test_at_once(

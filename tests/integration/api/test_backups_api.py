@@ -110,8 +110,8 @@ def test_the_panel_reads_in_every_state(server: Server, seed: Seed, state: str) 
     html = deps.render("backup/_backups.html", {"panel": panel, "now_ms": NOW_MS})
 
     assert ("Back up now" in html) == (state not in ("waiting", "running"))
-    assert ("begins in a moment" in html) == (state == "waiting")
-    assert ("is being made" in html) == (state == "running")
+    assert ("starts in a moment" in html) == (state == "waiting")
+    assert ("A backup is running" in html) == (state == "running")
     assert ("The last backup failed" in html) == (state == "failed")
     assert ("4.8 MiB, took 0.0 s" in html) == (state == "done")
     assert "<script>" not in html

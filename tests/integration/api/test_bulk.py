@@ -10,7 +10,7 @@ import pytest
 from falcon import testing
 
 from bloop.base.errors import StorageError
-from bloop.issues.status.bulk import REFERENCES_MAX
+from bloop.issues.status.references import REFERENCES_MAX
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import Seed
 
@@ -60,11 +60,13 @@ def test_the_next_page_reports_the_change_once(server: Server, seed: Seed, shop:
         return server.call("GET", "/", headers={"Cookie": f"__Host-bloop_session={cookie}; bloop_done={value}"})
 
     said = page(left.value)
-    assert 'role="status" data-toast>' in said.text
-    assert "<bdi>2 issues resolved.</bdi>" in said.text
+    undo_id = seed.value("SELECT DISTINCT undo_id FROM undo_parts")
+    assert "<span><bdi>2 issues resolved.</bdi></span>" in said.text
+    assert f'action="/undo/{undo_id}"' in said.text
     assert said.cookies["bloop_done"].max_age == 0
     assert (left.http_only, left.same_site, left.max_age) == (True, "Lax", 30)
-    for value in ("destroyed.2", "deleted.x", "resolved.0", "resolved.<b>", "resolved.9999"):
+    none = ".".join(["0", "", "", ""])
+    for value in (f"destroyed.2.{none}", f"deleted.x.{none}", f"resolved.0.{none}", f"<b>.2.{none}", "resolved.2"):
         assert "data-toast" not in page(value).text
 
 
@@ -107,7 +109,7 @@ def test_an_empty_selection_is_reported_and_changes_nothing(server: Server, seed
     answer = post(server, seed.session())
 
     assert answer.status_code == 409
-    assert "Tick the issues it is about first." in answer.text
+    assert "Select issues first." in answer.text
 
 
 @pytest.mark.parametrize(
@@ -168,6 +170,7 @@ def test_the_api_names_changed_and_unchanged_issues(server: Server, seed: Seed, 
             {"id": "SHOP-2", "fingerprint": "b", "project_id": "id-of-shop"},
         ],
         "failed": [{"id": "API-1", "error": "no issue has this id"}],
+        "undo_id": seed.value("SELECT undo_id FROM undo_parts"),
     }
     assert seed.rows("SELECT status FROM issues WHERE project_id <> ?", shop) == [("unresolved",)]
     assert len(seed.rows("SELECT * FROM status_changes WHERE changed_via = 'api'")) == 2

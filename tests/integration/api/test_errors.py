@@ -261,7 +261,7 @@ def test_a_short_id_works_where_a_fingerprint_does(server: Server, seed: Seed, r
     assert server.get(f"/v1/errors/{reference}", cookie=cookie)["samples"][0]["fingerprint"] == "f00d"
     assert len(server.get(f"/v1/errors/{reference}/occurrences", cookie=cookie)) == 1
     result = server.call("POST", f"/v1/errors/{reference}/mute", cookie=cookie)
-    assert result.json == {"fingerprint": "f00d", "status": "muted", "updated": 1}
+    assert result.json == {"fingerprint": "f00d", "status": "muted", "updated": 1, "undo_id": result.json["undo_id"]}
 
 
 @pytest.mark.parametrize("fingerprint", ["client/chosen/id", "a/resolve", "50%", "checkout: état", "trend"])
@@ -271,7 +271,12 @@ def test_a_fingerprint_chosen_by_a_client_may_hold_anything(server: Server, seed
 
     assert server.get(f"/v1/errors/{path}/history", cookie=cookie) == []
     result = server.call("POST", f"/v1/errors/{path}/resolve", cookie=cookie)
-    assert result.json == {"fingerprint": fingerprint, "status": "resolved", "updated": 1}
+    assert result.json == {
+        "fingerprint": fingerprint,
+        "status": "resolved",
+        "updated": 1,
+        "undo_id": result.json["undo_id"],
+    }
     assert len(server.get(f"/v1/errors/{path}/history", cookie=cookie)) == 1
 
 
@@ -353,7 +358,7 @@ def test_a_status_change_is_answered_written_down_and_signalled(
 
     result = server.call("POST", f"/v1/errors/f00d/{action}", token=token)
 
-    assert result.json == {"fingerprint": "f00d", "status": status, "updated": 3}
+    assert result.json == {"fingerprint": "f00d", "status": status, "updated": 3, "undo_id": result.json["undo_id"]}
     (change,) = server.get("/v1/errors/f00d/history", token=token)
     assert (change["old_status"], change["new_status"], change["changed_at"]) == ("regressed", status, NOW_MS)
     assert change["changed_by"] == seed.value("SELECT id FROM api_tokens")

@@ -63,7 +63,12 @@ def test_the_api_takes_how(
 ) -> None:
     answer = post(server, seed, shop, action, json=body)
 
-    assert answer.json == {"fingerprint": "f00d", "status": expected[0], "updated": 1}
+    assert answer.json == {
+        "fingerprint": "f00d",
+        "status": expected[0],
+        "updated": 1,
+        "undo_id": answer.json["undo_id"],
+    }
     assert seed.rows(STATE) == [expected]
 
 
@@ -74,7 +79,7 @@ def test_clients_that_send_no_body_or_an_unknown_one_get_the_old_answer(
 ) -> None:
     answer = post(server, seed, shop, action, body=body)
 
-    assert answer.json == {"fingerprint": "f00d", "status": status, "updated": 1}
+    assert answer.json == {"fingerprint": "f00d", "status": status, "updated": 1, "undo_id": answer.json["undo_id"]}
     assert seed.rows(STATE) == [(status, None, 0, None, None, None)]
 
 
@@ -99,9 +104,9 @@ REFUSED = [
     ("mute", {"until": NOW_MS + FOR_MS_MAX + 1}, "until", "must be in the future, within ten years"),
     ("mute", {"until": "tomorrow"}, "until", "must be a Unix time"),
     ("mute", {"events": 5, "per_hour": 5}, "per_hour", "cannot be said together with events"),
-    ("assign", {}, "assignee", "must be somebody's username, or null for nobody"),
-    ("assign", {"assignee": ""}, "assignee", "must be somebody's username, or null for nobody"),
-    ("assign", {"assignee": 5}, "assignee", "must be somebody's username, or null for nobody"),
+    ("assign", {}, "assignee", "must be a username, or null to unassign"),
+    ("assign", {"assignee": ""}, "assignee", "must be a username, or null to unassign"),
+    ("assign", {"assignee": 5}, "assignee", "must be a username, or null to unassign"),
     ("assign", {"assignee": "nobody of this name"}, "assignee", "there is no account of this name"),
 ]
 
@@ -136,9 +141,8 @@ def test_a_project_without_releases_has_no_next_one(server: Server, seed: Seed, 
 def test_an_issue_is_assigned_and_unassigned(server: Server, seed: Seed, shop: int) -> None:
     ada = seed.user("ada")
 
-    assert post(server, seed, shop, "assign", json={"assignee": "ADA"}).json == {
-        "fingerprint": "f00d", "assignee": "ada", "updated": 1
-    }  # fmt: skip
+    answer = post(server, seed, shop, "assign", json={"assignee": "ADA"}).json
+    assert answer == {"fingerprint": "f00d", "assignee": "ada", "updated": 1, "undo_id": answer["undo_id"]}
     assert seed.rows("SELECT assignee FROM issues") == [(ada,)]
     post(server, seed, shop, "assign", json={"assignee": "ada"})
     assert post(server, seed, shop, "assign", json={"assignee": None}).json["assignee"] is None
@@ -193,7 +197,7 @@ def test_the_history_names_the_user_the_channel_and_the_change(server: Server, s
     )  # fmt: skip
     page = server.call("GET", "/issues/SHOP-1", cookie=seed.session(user)).text
     assert "on the page, from 198.51.100.0/24" in page
-    assert '<p>Resolved in <span class="release"><bdi>1.4.2</bdi></span> by <bdi>Ada</bdi></p>' in page
+    assert 'Resolved in <span class="mono"><bdi>1.4.2</bdi></span> by <b><bdi>Ada</bdi></b>' in page
 
 
 FORMS = [
@@ -259,7 +263,8 @@ def test_the_page_assigns_to_the_visitor_to_a_user_and_unassigns(server: Server,
     assert '<option value="ada" selected>Ada</option>' in page()
     submit(server, cookie, "assign", assignee="grace")
     assert seed.rows("SELECT assignee FROM issues") == [(grace,)]
-    assert "<dt>Assigned to</dt><dd><bdi>Grace</bdi></dd>" in page()
+    assert '<span class="hide">Assigned to </span>' in page()
+    assert '<option value="grace" selected>Grace</option>' in page()
     assert "→" not in page()
     assert 'aria-label="Assigned to Grace"' in server.call("GET", "/", cookie=cookie).text
     for fields in ({"assignee": "mallory"}, {"assignee": ""}, {}):

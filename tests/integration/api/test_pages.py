@@ -210,17 +210,17 @@ def test_an_issue_opens_with_its_newest_event_and_walks_to_the_oldest(server: Se
     cookie = seed.session()
 
     newest = page(server, "/issues/SHOP-1", cookie)
-    middle = page(server, link(newest, "Previous event") or "", cookie)
+    middle = page(server, link(newest, "Older") or "", cookie)
     oldest = page(server, link(middle, "First event") or "", cookie)
 
     assert "event 2" in newest.text
     assert "3 of 3" in newest.text
-    assert (link(newest, "Next event"), link(newest, "Latest event")) == (None, None)
+    assert (link(newest, "Newer"), link(newest, "Latest event")) == (None, None)
     assert "event 1" in middle.text
-    assert link(middle, "Next event") == f"/issues/SHOP-1/events/{ids[2]}"
+    assert link(middle, "Newer") == f"/issues/SHOP-1/events/{ids[2]}"
     assert link(middle, "Latest event") == "/issues/SHOP-1"
     assert "1 of 3" in oldest.text
-    assert (link(oldest, "Previous event"), link(oldest, "First event")) == (None, None)
+    assert (link(oldest, "Older"), link(oldest, "First event")) == (None, None)
 
 
 def test_an_issue_answers_to_its_fingerprint_and_short_id_in_any_case(server: Server, seed: Seed, issue: int) -> None:
@@ -244,7 +244,7 @@ def test_an_issue_whose_events_were_pruned_keeps_its_numbers(server: Server, see
     text = page(server, "/issues/SHOP-1", seed.session()).text
 
     assert "Events have expired" in text
-    assert "<dt>Events</dt><dd>3</dd>" in text
+    assert "<dt>Events</dt><dd>3</dd>" in text.partition("All time")[2]
 
 
 def test_a_stack_is_shown_as_frames_with_the_raw_text_beside_it(server: Server, seed: Seed, issue: int) -> None:
@@ -253,10 +253,10 @@ def test_a_stack_is_shown_as_frames_with_the_raw_text_beside_it(server: Server, 
 
     text = page(server, "/issues/SHOP-1", seed.session()).text
 
-    assert '<li class="frame frame-app"><span class="frame-call"><bdi>total</bdi></span>' in text
-    assert "1 library frame " in text
+    assert '<div class="frame frame-flat"><b><bdi>total</bdi></b><span class="where"><bdi>/srv/cart.js:1:2' in text
+    assert "1 library frame<" in text
     assert stack.replace("'", "&#39;") in text
-    assert "<dt><bdi>browser</bdi></dt>" in text
+    assert '<dt class="clip"><bdi>browser</bdi></dt>' in text
     assert "{&#34;items&#34;:3}" in text
 
 
@@ -275,8 +275,8 @@ def test_a_status_button_changes_the_issue_and_leads_back_to_it(server: Server, 
 
     assert (answer.status_code, answer.headers["location"]) == (303, "/issues/SHOP-1")
     text = page(server, "/issues/SHOP-1", cookie).text
-    assert 'class="status status-resolved"' in text
-    assert "Resolved by <bdi>Ada</bdi>" in text
+    assert ">Resolved</span>" in text
+    assert "Resolved by <b><bdi>Ada</bdi></b>" in text
     assert 'value="unresolved"' in text
 
 
@@ -360,7 +360,7 @@ def test_assets_are_found_under_their_hashed_name_and_kept_for_good(server: Serv
     login = server.call("GET", "/auth/login", headers=BROWSER).text
     found = re.findall(r'"(/assets/[^"]+)"', login)
 
-    assert len(found) == 7
+    assert len(found) == 6
     for path in found:
         plain = server.call("GET", path)
         packed = server.call("GET", path, headers={"Accept-Encoding": "br, gzip"})

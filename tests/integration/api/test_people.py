@@ -100,7 +100,7 @@ def test_what_an_admin_cannot_do(server: Server, seed: Seed, grace: str, ada: st
     assert ask("POST", "users/nobody/link") == (404, {"error": "user not found"})
     assert ask("DELETE", "invites/none") == (404, {"error": "invite not found or already used"})
     assert ask("POST", "reset", json={})[0] == 400
-    nothing = {"issues": 0, "rules": 0, "tokens": 0}
+    nothing = {"issues": 0, "views": 0, "rules": 0, "tokens": 0, "pins": 0}
     assert ask("DELETE", "users/nobody") == (200, {"status": "ok", "tokens": "revoke", "settled": nothing})
     assert ask("DELETE", "users/nobody?tokens=") == (200, {"status": "ok", "tokens": "revoke", "settled": nothing})
     refusal = {"error": "tokens: must be revoke or keep", "path": "tokens"}
@@ -147,7 +147,7 @@ def test_a_removed_person_has_no_access_left_and_the_admin_owns_what_stays(
 
     result = server.call("DELETE", f"/v1/admin/users/{ada}", cookie=seed.session(grace))
 
-    settled = {"issues": 1, "rules": 2, "tokens": 1}
+    settled = {"issues": 1, "views": 0, "rules": 2, "tokens": 1, "pins": 0}
     assert (result.status_code, result.json) == (200, {"status": "ok", "tokens": "revoke", "settled": settled})
     assert server.call("GET", "/v1/stats", cookie=hers.cookie).status_code == 401
     assert server.call("GET", "/v1/stats", token=hers.token).status_code == 401
@@ -185,7 +185,7 @@ def test_the_operator_removes_a_person_and_nobody_owns_what_stays(
 
     result = server.call("DELETE", f"/v1/admin/users/{ada}?tokens=keep", cookie=seed.session())
 
-    assert result.json["settled"] == {"issues": 1, "rules": 2, "tokens": 1}
+    assert result.json["settled"] == {"issues": 1, "views": 0, "rules": 2, "tokens": 1, "pins": 0}
     assert seed.rows("SELECT assignee FROM issues") == [(None,)]
     assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
     assert "no owner" in server.call("GET", "/settings/tokens", cookie=seed.session(grace)).text
@@ -209,7 +209,7 @@ def test_the_page_asks_what_becomes_of_the_tokens(server: Server, seed: Seed, gr
 
     assert "2 alert rules with the channels and webhooks and 1 assigned issue become yours." in page
     assert "<legend>1 API token</legend>" in page
-    assert '<input type="radio" name="tokens" value="revoke" checked>' in page
+    assert '<input class="tick" type="radio" name="tokens" value="revoke" checked>' in page
     kept = submit(server, f"/settings/people/{ada}/remove", cookie, tokens="keep")
     assert kept.headers["Location"] == "/settings/people?done=removed-tokens-kept"
     assert server.call("GET", "/v1/stats", token=hers.token).status_code == 200
@@ -255,6 +255,9 @@ def test_an_invite_is_shown_once_and_stored_hashed(server: Server, seed: Seed, g
             "used": False,
             "created_by": "grace",
             "used_by": None,
+            "name": "",
+            "email": "",
+            "mailed_at": None,
         }
     ]
     assert body["token"] not in str(seed.rows("SELECT * FROM invites"))
@@ -392,7 +395,7 @@ def test_sessions_a_seeding_script_wrote_work_and_are_shown(server: Server, seed
 
 def test_the_operator_is_led_to_an_account_of_their_own(server: Server, seed: Seed) -> None:
     cookie = seed.session()
-    assert "Set up your account" in server.call("GET", "/settings/account", cookie=cookie).text
+    assert "Create your account" in server.call("GET", "/settings/account", cookie=cookie).text
 
     result = submit(server, "/settings/account/set-up", cookie)
 
@@ -423,10 +426,13 @@ def test_an_admin_sees_everybody_and_no_buttons_beside_themselves(
     assert "1 passkey<" in lines[1]
 
 
-def test_ordinary_people_are_offered_only_their_account(server: Server, seed: Seed, grace: str, ada: str) -> None:
-    hers, his = (server.call("GET", "/settings/account", cookie=seed.session(who)).text for who in (grace, ada))
+def test_ordinary_people_are_offered_only_what_they_may_open(server: Server, seed: Seed, grace: str, ada: str) -> None:
+    hers, his = (server.call("GET", "/settings", cookie=seed.session(who)).text for who in (grace, ada))
 
-    assert ["/settings/people" in page for page in (hers, his)] == [True, False]
+    for path in ("/settings/people", "/settings/storage"):
+        assert [path in page for page in (hers, his)] == [True, False]
+    for path in ("/settings/account", "/settings/projects", "/system", "/ledger"):
+        assert [path in page for page in (hers, his)] == [True, True]
 
 
 def test_the_buttons_of_the_page_do_what_the_api_does(server: Server, seed: Seed, grace: str, ada: str) -> None:

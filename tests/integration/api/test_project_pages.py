@@ -14,6 +14,7 @@ from falcon import testing
 from bloop.base.clock import HOUR_MS, hour_of
 from bloop.base.errors import InvalidEvent, StorageError
 from bloop.base.outcomes import Outcome
+from bloop.onboarding.languages import LANGUAGES
 from bloop.projects.read import get_project, project_keys
 from bloop.ring.segment import WriterState
 from tests.integration.api.conftest import WELL, Server
@@ -251,14 +252,70 @@ def test_the_setup_page_flips_when_something_has_arrived(server: Server, seed: S
     project = seed.project("shop")
     cookie = seed.session()
     assert server.get("/projects/shop/setup/status", cookie=cookie) == {"href": ""}
-    assert re.search(r"data-arrived hidden", page(server, "/projects/shop/setup", cookie).text)
+    assert "Waiting for the first event" in page(server, "/projects/shop/setup", cookie).text
 
     seed.issue(project, "a", status="resolved")
 
     assert server.get("/projects/shop/setup/status", cookie=cookie) == {"href": "/issues/SHOP-1"}
     shown = page(server, "/projects/shop/setup", cookie).text
-    assert re.search(r"data-waiting hidden", shown)
+    assert "Your first event arrived" in shown
+    assert "Waiting for the first event" not in shown
     assert 'href="/issues/SHOP-1"' in shown
+
+
+def test_a_key_that_was_never_used_can_be_shown_again_by_a_button(server: Server, seed: Seed) -> None:
+    ada = seed.user("ada")
+    project = seed.project("shop", api_key="bloop_" + "ab" * 32, created_by=ada)
+    cookie, path = seed.session(ada), "/projects/shop/setup"
+    assert KEY.findall(page(server, path, cookie).text) == []
+
+    shown = post(server, f"{path}/key", cookie)
+
+    assert set(KEY.findall(shown.text)) == {"bloop_" + "ab" * 32}
+    assert shown.headers["Cache-Control"] == "no-store"
+    assert "Content-Encoding" not in shown.headers
+    assert 'href="?lang' not in shown.text, "a link would lead away from the key"
+    assert 'href="#lang-python"' in shown.text
+    refused = post(server, f"{path}/key", seed.session(seed.user("other")))
+    assert refused.status_code == 403
+    seed.issue(project, "a")
+    assert post(server, f"{path}/key", cookie).status_code == 409
+    assert f'action="{path}/key"' not in page(server, path, cookie).text
+
+
+def test_a_key_that_was_used_is_never_shown_again(server: Server, seed: Seed) -> None:
+    seed.project("shop", api_key="bloop_" + "ab" * 32, key_used_at_ms=NOW_MS - 60_000)
+    cookie = seed.session()
+
+    assert post(server, "/projects/shop/setup/key", cookie).status_code == 409
+    assert "The key was used 1 min ago." in page(server, "/projects/shop/setup", cookie).text
+
+
+@pytest.mark.parametrize(("query", "cookie", "chosen"), [
+    ("", "", "python"), ("?lang=ruby", "", "ruby"), ("", "ruby", "ruby"), ("?lang=curl", "ruby", "curl"),
+    ("?lang=cobol", "cobol", "python"),
+])  # fmt: skip
+def test_the_language_is_remembered(server: Server, seed: Seed, query: str, cookie: str, chosen: str) -> None:
+    seed.project("shop")
+    cookies = f"{seed.session()}; bloop_lang={cookie}" if cookie else seed.session()
+
+    answer = server.call("GET", f"/projects/shop/setup{query}", cookie=cookies, headers={"Accept": "text/html"})
+
+    assert re.findall(r'data-lang="([a-z]+)" aria-current', answer.text) == [chosen]
+    hidden = re.findall(r'data-panel="([a-z]+)" hidden', answer.text)
+    assert sorted(hidden) == sorted(LANGUAGES.keys() - {chosen})
+    is_asked = query and chosen in query
+    assert ("bloop_lang=" in answer.headers.get("Set-Cookie", "")) == bool(is_asked)
+
+
+def test_a_rejected_request_is_named_while_nothing_has_arrived(server: Server, seed: Seed) -> None:
+    seed.project("shop")
+    cookie = seed.session()
+    note(seed, 0, "invalid project key")
+
+    assert "invalid project key" in page(server, "/projects/shop/setup", cookie).text
+    server.now_ms += 11 * 60_000
+    assert "invalid project key" not in page(server, "/projects/shop/setup", cookie).text
 
 
 @pytest.mark.parametrize(
@@ -367,9 +424,8 @@ def test_a_problem_is_on_every_page_with_a_link_to_its_remedy(
     for path in paths:
         assert f'href="/system#{reason}"' in page(server, path, cookie).text, path
     shown = page(server, "/system", cookie).text
-    first = re.findall(r'<section class="panel" id="([a-z_]+)"', shown)[0]
-    assert first == reason
-    assert "Something needs attention" in shown
+    assert re.findall(r'<section class="problem-block" id="([a-z_]+)"', shown)[0] == reason
+    assert re.search(r"bloop is (degraded|running)", shown)
 
 
 def replace_stat(changes: dict[str, Any]) -> Any:

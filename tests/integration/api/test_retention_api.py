@@ -279,7 +279,7 @@ def test_a_project_gets_a_time_of_its_own_and_loses_it(server: Server, admin: st
 
     assert post(server, admin, "/projects", project="shop", days="30").status_code == 303
     assert own() == [("id-of-shop", 30)]
-    assert "raw events: 30 days" in page(server, admin)
+    assert "events: 30 days" in page(server, admin)
     assert post(server, admin, "/projects", project="shop", days="0").status_code == 303
     assert own() == []
     for fields in ({"project": "nobody", "days": "3"}, {"project": "shop", "days": ""}, {"project": "shop"}):
@@ -289,7 +289,7 @@ def test_a_project_gets_a_time_of_its_own_and_loses_it(server: Server, admin: st
 def test_the_page_shows_a_purge_from_asking_to_done(server: Server, seed: Seed, admin: str, shop: int) -> None:
     issue = seed.issue(shop, "f00d")
     add_events(seed, [(issue, age, age) for age in reversed(range(20))])
-    assert "Nothing was cleaned up yet" in page(server, admin)
+    assert "No clean-up yet" in page(server, admin)
 
     assert post(server, admin, "/purge").status_code == 303
     waiting = page(server, admin)
@@ -384,6 +384,6 @@ def test_the_page_sets_the_days_of_issues(server: Server, admin: str, shop: int)
 
     assert post(server, admin, "", **form, issues_days="30").status_code == 303
     assert post(server, admin, "/projects", project="shop", days="", issues_days="0").status_code == 303
-    assert "issues not seen: for ever" in page(server, admin)
+    assert "issues: forever" in page(server, admin)
     assert server.get(PATH, cookie=admin)["global"]["issues_days"] == 30
     assert post(server, admin, "", **form, issues_days="x").status_code == 400

@@ -83,6 +83,18 @@ def test_signing_in_leads_back_to_where_one_was_going(server: Server, seed: Seed
     assert result.headers["Location"] == "/"
 
 
+def test_the_first_account_starts_where_the_first_event_is_awaited(server: Server, seed: Seed) -> None:
+    def next_path() -> list[str]:
+        page = server.call("GET", "/auth/login", query_string=f"token={login_link(seed)}")
+        return re.findall(r'data-next="([^"]*)"', page.text)
+
+    assert next_path() == ["/"]
+    project = seed.project("shop")
+    assert next_path() == ["/projects/shop/setup"]
+    seed.issue(project, "a")
+    assert next_path() == ["/"]
+
+
 def test_the_page_escapes_the_parameters_of_the_link(server: Server) -> None:
     page = server.call("GET", "/auth/login", query_string="token=%22%3E%3Cscript%3E&next=%2F%22%3E%3Cscript%3E")
 

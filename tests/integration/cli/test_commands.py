@@ -471,3 +471,17 @@ class TestSystem:
 
         assert done.exit_code == 0
         assert "Usage: " in done.stdout
+
+
+def test_an_invitation_prints_its_link_whatever_becomes_of_the_mail(run: Run, database: config.Settings) -> None:
+    plain, mailed = run("user", "invite", "Hedy"), run("user", "invite", "Hedy", "--email", "hedy@example.com")
+    refused = run("user", "invite", "Hedy", "--email", "nobody")
+
+    for done in (plain, mailed):
+        assert re.fullmatch(r"http\S+/auth/login\?invite=[A-Za-z0-9_-]{43}\n", done.stdout)
+    assert (plain.exit_code, plain.stderr) == (0, "Works once, within 7 days:\n")
+    assert (mailed.exit_code, mailed.stderr.splitlines()[-1]) == (
+        1,
+        "bloop: the mail was not sent: mail is switched off: smtp.enabled is false",
+    )
+    assert (refused.exit_code, refused.stdout, refused.stderr) == (1, "", "bloop: invalid email address\n")

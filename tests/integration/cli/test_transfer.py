@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.read import list_channels, list_rules
 from bloop.alerts.rules.store import RuleFields
+from bloop.alerts.saved_channels.store import attach_channel, find_or_create_unnamed
 from bloop.base import config
 from bloop.db import connection
 from bloop.db.migrate import migrate
@@ -41,8 +42,9 @@ def filled(database: config.Settings) -> config.Settings:
         save_policy(db, raw_events_days=14, overrides=[(shop.id, 30)])
         busy = RuleFields("Busy", "threshold", {"threshold": 5, "window_secs": 60}, environment_filter="production")
         rule_id = alert_rules.create_rule(db, busy, project_id=shop.id, created_by=None, now_ms=NOW_MS)
-        alert_rules.add_channel(db, rule_id, "slack", SLACK, NOW_MS)
-        alert_rules.add_channel(db, rule_id, "email", {"to": "ops@example.com"}, NOW_MS)
+        for kind, channel in (("slack", SLACK), ("email", {"to": "ops@example.com"})):
+            channel_id = find_or_create_unnamed(db, kind, channel, project_id=shop.id, now_ms=NOW_MS)
+            attach_channel(db, rule_id, shop.id, channel_id, NOW_MS)
         for enabled in (True, False):
             twin = RuleFields("Twin", "new_issue", {}, enabled=enabled, cooldown_secs=60)
             alert_rules.create_rule(db, twin, project_id=None, created_by=None, now_ms=NOW_MS)
@@ -173,7 +175,7 @@ def test_a_dry_run_says_the_same_and_changes_nothing(run: Run, filled: config.Se
 @pytest.mark.parametrize(
     ("change", "place"),
     [
-        (lambda f: f.update(bloop_settings=2), "upgrade bloop"),
+        (lambda f: f.update(bloop_settings=3), "upgrade bloop"),
         (lambda f: f.pop("bloop_settings"), "not an export of bloop"),
         (lambda f: f.update(retenshun={}), "retenshun"),
         (lambda f: f["retention"].update(raw_events_days=0), "retention.raw_events_days"),

@@ -15,7 +15,7 @@ from bloop.alerts.channels import Result
 from bloop.base.config import Alerting, Auth, Settings, Smtp
 from bloop.outbound.sockets import Outbound
 from tests.mail_server import PASSWORDS, USER, mail_server
-from tests.receivers import NAME, OK, Authority, Receiver, answer, dripping, hang_up, receiver, silent, way_out
+from tests.receivers import NAME, OK, Authority, Got, Receiver, answer, dripping, hang_up, receiver, silent, way_out
 from tests.unit.alerts.channels.samples import AT_MS, HOSTILE, KEY, NEW_ISSUE
 
 SETTINGS = Settings(alerting=Alerting(allowed_hosts=("127.0.0.1",)), auth=Auth(rp_origin="https://errors.example.com"))
@@ -52,7 +52,7 @@ def test_message_arrives(kind: str):
     with receiver(answer(200, b'{"ok":true}')) as there:
         result = send(kind, config_of(kind, there))
 
-    assert result == Result("sent", "127.0.0.1 answered 200", 200)
+    assert result == Result("sent", "127.0.0.1 answered 200", 200, answer='{"ok":true}')
     (got,) = there.got
     assert got.headers["content-type"] == "application/json"
     assert got.headers["idempotency-key"] == KEY
@@ -122,6 +122,42 @@ def test_reason_is_read_only_from_services_known_to_give_one(kind: str, status: 
     assert outcome(kind, answer(status, body)).detail == (
         detail or "127.0.0.1 answered 400 Bad Request: chat not found"
     )
+
+
+@pytest.mark.parametrize("status", [200, 404, 503])
+def test_the_beginning_of_the_answer_is_told_as_one_line(status: int):
+    body = "<p>no\r\n such \u202e hook</p> ".encode() + "é".encode() * 300
+
+    result = outcome("webhook", answer(status, body))
+
+    assert result.answer.startswith("<p>no such hook</p> éé")
+    assert 190 < len(result.answer.encode()) <= 200
+
+
+def test_an_answer_that_repeats_the_address_or_a_secret_is_told_without_it():
+    config = {
+        "signing_secret": "hunter2" * 4,
+        "headers": {"X-Key": "Bearer hunter2-header"},
+        "secrets": {"k": "hunter2x"},
+    }
+    with receiver(lambda there, sock: sock.sendall(answer(404, _repeated(there.got[0])))) as there:
+        result = send("webhook", {"url": there.url("", "/hooks/hunter2-path?key=hunter2-query"), **config})
+
+    assert result.answer.startswith("POST /hooks/…")
+
+
+def _repeated(got: Got) -> bytes:
+    return f"{got.line} {got.headers['x-key']} hunter2x {got.line.replace('/', chr(92) + '/')}".encode()
+
+
+def test_what_a_private_address_answers_is_told_only_when_the_operator_named_it():
+    with receiver(answer(404, b"internal status page")) as there:
+        opened = Settings(alerting=Alerting(allow_private=True))
+        by_allowing = send("webhook", config_of("webhook", there), Outbound.of(opened))
+        by_naming = send("webhook", config_of("webhook", there), Outbound.of(SETTINGS))
+
+    assert (by_allowing.answer, by_naming.answer) == ("", "internal status page")
+    assert by_allowing.detail == by_naming.detail
 
 
 @pytest.mark.parametrize(
@@ -260,7 +296,7 @@ class TestMail:
             config = {"to": "ops@example.com, dev@example.com"}
             result = send("email", config, way_out(trust=authority), self.settings(server.port))
 
-        assert result == Result("sent", f"handed to {NAME}", 250)
+        assert result == Result("sent", f"handed to {NAME}", 250, answer="250 OK")
         assert server.envelopes[0].rcpt_tos == ["ops@example.com", "dev@example.com"]
         assert server.envelopes[0].mail_from == "bloop@example.com"
         assert server.mails[0]["Message-ID"] == f"<{KEY}@example.com>"
@@ -290,14 +326,14 @@ class TestMail:
             settings = self.settings(server.port, username="")
             result = send("email", {"to": "a@example.com"}, way_out(trust=authority), settings)
 
-        assert result == Result(state, f"{NAME} answered {reply}", int(reply[:3]))
+        assert result == Result(state, f"{NAME} answered {reply}", int(reply[:3]), answer=reply)
 
     def test_refused_recipients_are_named(self, authority: Authority):
         with mail_server(starttls=authority.context(), replies={"b@example.com": "550 gone"}) as server:
             settings = self.settings(server.port, username="")
             result = send("email", {"to": "a@example.com, b@example.com"}, way_out(trust=authority), settings)
 
-        assert result == Result("sent", f"handed to {NAME}, who did not take it for b@example.com", 250)
+        assert result == Result("sent", f"handed to {NAME}, which refused it for b@example.com", 250, answer="250 OK")
 
     def test_server_that_is_away_is_worth_another_try(self):
         with receiver(OK) as there:

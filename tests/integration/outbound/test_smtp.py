@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from bloop.base.errors import OutboundRefused, Unreachable
-from bloop.outbound.smtp import MailDeclined, SmtpServer, send_mail
+from bloop.outbound.smtp import MailDeclined, MailReceipt, SmtpServer, send_mail
 from bloop.outbound.sockets import Outbound
 from tests.mail_server import PASSWORDS, USER, MailServer, mail_server
 from tests.receivers import NAME, Authority, StubResolver, receiver, way_out
@@ -28,7 +28,7 @@ def letter() -> EmailMessage:
     return mail
 
 
-def hand_over(port: int, out: Outbound, *, to: list[str] | None = None, **server: Any) -> list[str]:
+def hand_over(port: int, out: Outbound, *, to: list[str] | None = None, **server: Any) -> MailReceipt:
     described = {"host": NAME, "starttls": True, **server}
     return send_mail(out, SmtpServer(port=port, **described), letter(), "bloop@example.com", to or TO)
 
@@ -43,7 +43,10 @@ def secure(authority: Authority) -> Iterator[MailServer]:
 def test_mail_arrives_over_starttls_signed_in(secure: MailServer, authority: Authority, password: str):
     out = way_out(trust=authority)
 
-    assert hand_over(secure.port, out, username=USER, password=password, greeting="errors.example.com") == []
+    assert hand_over(secure.port, out, username=USER, password=password, greeting="errors.example.com") == (
+        [],
+        "250 OK",
+    )
     (mail,), (envelope,) = secure.mails, secure.envelopes
     assert (envelope.mail_from, envelope.rcpt_tos) == ("bloop@example.com", TO)
     assert mail["Subject"] == "Ünïcode"
@@ -156,7 +159,7 @@ def test_mail_goes_to_accepted_recipients_and_names_the_refused_ones(authority: 
     with mail_server(starttls=authority.context(), replies=replies) as server:
         left_out = hand_over(server.port, way_out(trust=authority), to=["gone@example.com", *TO])
 
-    assert left_out == ["gone@example.com"]
+    assert left_out.refused == ["gone@example.com"]
     assert server.envelopes[0].rcpt_tos == TO
 
 

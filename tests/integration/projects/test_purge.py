@@ -45,6 +45,16 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
         seed.db.execute(
             "INSERT INTO signals (kind, project_id, issue_id, at_ms) VALUES ('issue.new', ?, ?, 0)", (project, issue)
         )
+    seed.db.execute(
+        "INSERT INTO undo_parts (undo_id, project_id, made_at_ms, issue_count, states) VALUES ('u', ?, 0, 1, x'')",
+        (project,),
+    )
+    seed.db.execute(
+        "INSERT INTO saved_views (owner_id, place, name, project_id, query, changed_at_ms)"
+        " VALUES ('u1', 1, 'Mine', ?, '', 0)",
+        (project,),
+    )
+    seed.db.execute("INSERT INTO project_uses VALUES ('u1', ?, 0, NULL)", (project,))
     seed.db.execute("INSERT INTO event_dims (project_id, dims) VALUES (?, x'01')", (project,))
     seed.route(project, "/a", 1)
     seed.db.execute("INSERT INTO project_names VALUES (?, 4, '/a')", (project,))  # a trigger adds to kept_counts

@@ -6,10 +6,10 @@ import pytest
 
 from bloop.alerts.rules import words as alert_words
 from bloop.alerts.rules.bodies import fields_in
-from bloop.alerts.rules.forms import body_from_form, channel_config
+from bloop.alerts.rules.forms import body_from_form, chosen_channels
 from bloop.alerts.rules.model import as_dict, parse_config
-from bloop.alerts.rules.pages import GUIDES
 from bloop.alerts.rules.read import RuleRow
+from bloop.alerts.saved_channels.forms import channel_config, new_channel_config
 from bloop.base.errors import InvalidField
 from tests.unit.site.alert_samples import a_rule, spike, threshold
 
@@ -56,16 +56,50 @@ def test_filters_of_the_config_are_shown_as_the_filters_they_are() -> None:
 
 
 def test_headers_are_lines_of_name_and_value() -> None:
-    typed = {"type": "webhook", "url": "https://x.example/", "headers": " A: b:c \n\nD:e", "template": " "}
+    typed = {"type": "webhook", "webhook-url": "https://x.example/", "webhook-template": " "}
 
-    assert channel_config(typed, GUIDES["webhook"].fields) == {
+    assert channel_config(typed | {"webhook-headers": " A: b:c \n\nD:e", "slack-webhook_url": "https://y"}) == {
         "type": "webhook",
         "url": "https://x.example/",
         "headers": {"A": "b:c", "D": "e"},
     }
     for line in ("A", "A:", ": b", ":"):
         with pytest.raises(InvalidField, match="each line"):
-            channel_config(typed | {"headers": line}, GUIDES["webhook"].fields)
+            channel_config(typed | {"webhook-headers": line})
+
+
+def test_the_channel_of_a_rules_form_is_an_address_of_its_type() -> None:
+    assert new_channel_config({"new_type": "slack", "new_address": " https://x "}) == {
+        "type": "slack",
+        "webhook_url": "https://x",
+    }
+    assert new_channel_config({"new_type": "email", "new_address": "a@b.example"}) == {
+        "type": "email",
+        "to": "a@b.example",
+    }
+    assert new_channel_config({"new_type": "slack", "new_address": " "}) is None
+    assert new_channel_config({"new_type": "telegram", "new_address": "x"}) == {"type": "telegram"}, (
+        "it needs two fields"
+    )
+
+
+def test_ticked_channels_are_read_from_their_names() -> None:
+    form = {"channel-7": "on", "channel-12": "on", "channel-": "on", "channel-x": "on", "new_type": "slack"}
+
+    assert chosen_channels(form) == {7, 12}
+
+
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        ({"type": "new_issue", "name": " "}, "New issues"),
+        ({"type": "new_issue", "environment": "production"}, "New issues in production"),
+        ({"type": "spike", "environment": "e" * 200}, "Event rate spikes in " + "e" * 79),
+        ({"type": "new_issue", "name": "Mine"}, "Mine"),
+    ],
+)
+def test_a_rule_without_a_name_is_named_by_its_condition(form: dict[str, str], name: str) -> None:
+    assert body_from_form(form)["name"] == name
 
 
 @pytest.mark.parametrize(

@@ -53,6 +53,8 @@ def rule(config: RuleConfig, **fields: Any) -> Rule:
         (rule(Regression()), NEW._replace(kind="issue.unmuted"), True),
         (rule(Regression()), NEW._replace(kind="issue.regressed", status="muted"), False),
         (rule(Regression()), NEW._replace(kind="issue.unresolved"), False),
+        (rule(Regression(fingerprint="ab")), NEW._replace(kind="issue.regressed", status="regressed"), True),
+        (rule(Regression(fingerprint="cd")), NEW._replace(kind="issue.regressed", status="regressed"), False),
         (rule(Threshold(0, 60)), NEW, False),
     ],
 )

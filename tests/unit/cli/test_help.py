@@ -40,7 +40,7 @@ def test_the_list_of_a_groups_commands_is_one_whole_line_each(path: str):
     context = click.Context(group, info_name=path, terminal_width=COLUMNS)
     lines = group.get_help(context).partition("Commands:\n")[2].splitlines()
 
-    assert len(lines) == len(group.commands)
+    assert len(lines) == sum(not command.hidden for command in group.commands.values())
     assert [line for line in lines if line.endswith("...")] == []
 
 

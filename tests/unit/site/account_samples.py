@@ -45,11 +45,27 @@ def account_pages(shell: Shell, say: Text) -> Iterator[Page]:
         )
     people = [Person(a_user(say), 2, NOW_S), Person(a_user(say, "u2", is_admin=False), 1, None)]
     invites = [
-        InviteRow("i1", say("abcd1234"), say("ada"), NOW_S, NOW_S + 60, None, None),
-        InviteRow("i2", "abcd1234", None, NOW_S - 90, NOW_S + 60, NOW_S, say("grace")),
-        InviteRow("i3", "abcd1234", None, NOW_S - 90, NOW_S - 60, None, None),
+        InviteRow(
+            "i1",
+            say("abcd1234"),
+            say("ada"),
+            NOW_S,
+            NOW_S + 60,
+            None,
+            None,
+            say("Grace"),
+            say("grace@example.com"),
+            NOW_S,
+        ),
+        InviteRow("i2", "abcd1234", None, NOW_S - 90, NOW_S + 60, NOW_S, say("grace"), "", "", None),
+        InviteRow("i3", "abcd1234", None, NOW_S - 90, NOW_S - 60, None, None, "", say("ada@example.com"), None),
     ]
     fresh = FreshLink(say("Invitation"), say("Shown once"), say(f"{ORIGIN}/auth/login?invite=x"))
     belongings = {"u2": {"tokens": 2, "rules": 1, "issues": 3}}
-    yield people_page(shell, people, belongings, invites, my_id="u1", fresh=fresh, notice="role", now_ms=NOW_MS)
-    yield people_page(shell, [], {}, [], my_id="operator", fresh=None, notice="", now_ms=NOW_MS)
+    yield people_page(
+        shell, people, belongings, invites, my_id="u1", sends_mail=True, fresh=fresh, problem="", notice="role",
+        now_ms=NOW_MS,
+    )  # fmt: skip
+    yield people_page(
+        shell, [], {}, [], my_id="operator", sends_mail=False, fresh=None, problem=say("No"), notice="", now_ms=NOW_MS
+    )

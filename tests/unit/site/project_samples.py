@@ -14,9 +14,10 @@ from bloop.health.pages import system_page
 from bloop.health.problems import LIMIT_NEAR, RING_PRESSURE
 from bloop.health.read import BackupTimes, ProcessHealth, SystemRows
 from bloop.issues.limits.read import LimitUsage
+from bloop.issues.read import IssueRow
 from bloop.ledger.pages import LedgerSpan, ledger_page
 from bloop.ledger.read import BucketCount, RejectionRow
-from bloop.onboarding.pages import setup_page
+from bloop.onboarding.pages import SetupRows, setup_page
 from bloop.projects.pages import project_page, projects_page
 from bloop.projects.read import KeyState, KeySummary, ProjectContents, ProjectRow
 from bloop.projects.tokens.contexts import FreshToken
@@ -64,7 +65,7 @@ def some_keys(say: Text, slug: str) -> list[KeySummary]:
     ]
 
 
-def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
+def project_pages(shell: Shell, say: Text, newest: IssueRow) -> Iterator[Page]:
     people = {"u1": say("Ada")}
     rows = [a_project(say), a_project(say, "default", id=2, public_id="default", created_by=None)]
     yield projects_page(
@@ -81,10 +82,12 @@ def project_pages(shell: Shell, say: Text) -> Iterator[Page]:
             problem=say("No"), now_ms=NOW_MS,
         )  # fmt: skip
     yield from _tokens(shell, say, rows)
-    for key, arrived, may_manage in (("", "", True), (KEY, "", True), ("", "/issues/SHOP-1", False)):
+    waiting = SetupRows(rows[0], None, 1, 2, (say("message is required"), NOW_MS - 9), 57)
+    used = waiting._replace(project=rows[0]._replace(key_used_at_ms=NOW_MS - 9), rejected=None)
+    for key, seen, may_manage in (("", waiting, True), (KEY, used, True), ("", waiting._replace(newest=newest), False)):
         yield setup_page(
-            shell, rows[0], key=key, key_made_at_ms=7, may_manage=may_manage, origin=ORIGIN, arrived_href=arrived,
-            problem="full",
+            shell, seen, key=key, may_manage=may_manage, is_admin=may_manage, origin=ORIGIN, language="python",
+            problem="full", now_ms=NOW_MS,
         )  # fmt: skip
     yield from _ledger(shell, say, rows)
     usages = (LimitUsage(say("project name"), Limit.ISSUES, 200_000, 200_000), LimitUsage("b", Limit.ROUTES, 9, 10))

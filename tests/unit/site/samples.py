@@ -6,22 +6,31 @@ import dataclasses
 from collections.abc import Callable, Iterator
 from enum import Enum
 from typing import Any
+from urllib.parse import urlencode
 
 import orjson
 
 from bloop.accounts.people.read import UserRow
 from bloop.alerts.deliveries.read import AnnouncedRow
 from bloop.auth.principal import Principal, PrincipalKind
-from bloop.base.clock import DAY_MS, HOUR_MS
+from bloop.base.clock import HOUR_MS
 from bloop.db.walk import PageKey
 from bloop.issues.aggregates import AggregateRow
-from bloop.issues.contexts import IssueListPage, IssuePage
-from bloop.issues.counts.read import HourCount
+from bloop.issues.comments.read import CommentRow
+from bloop.issues.contexts import IssueListPage
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.counts.scoped import ProjectSeries
 from bloop.issues.counts.users import UserCount
+from bloop.issues.detail import event_table
 from bloop.issues.detail import pages as issue_detail
-from bloop.issues.events.read import EventRow, Neighbours
+from bloop.issues.detail.activity import activity_of_all
+from bloop.issues.detail.address import IssueAddress
+from bloop.issues.detail.contexts import IssueActivityPage, IssueEventsPage, IssuePage, IssueTagsPage
+from bloop.issues.detail.event_table import EventTableRows
+from bloop.issues.detail.read import ActivityRows, FrameRows
+from bloop.issues.events.read import EventRow
+from bloop.issues.events.scoped import EventKey, ScopedEvents
+from bloop.issues.events.search import EventMatches
 from bloop.issues.listing import pages as issue_list
 from bloop.issues.listing.first_event import setup
 from bloop.issues.listing.pages import NO_MESSAGES, ListMessages
@@ -30,10 +39,11 @@ from bloop.issues.listing.read import ListPage
 from bloop.issues.listing.state import IssueView, ListPlace
 from bloop.issues.listing.tabs import TabCount
 from bloop.issues.read import IssueRow, Tab
+from bloop.issues.search import pages as search
+from bloop.issues.search.found import FoundEvent
 from bloop.issues.shell import make_shell
 from bloop.issues.status.read import StatusChangeRow
 from bloop.projects.read import ProjectRow
-from bloop.records.event_record import Traits
 from bloop.site.appearance import AppearancePage, look_choices
 from bloop.site.contexts import ErrorPage, Notice, Page, Shell, ViewLink
 from bloop.site.kit_page import kit_samples
@@ -46,6 +56,7 @@ from tests.unit.site.account_samples import account_pages
 from tests.unit.site.alert_samples import alert_pages
 from tests.unit.site.project_samples import project_pages
 from tests.unit.site.storage_samples import storage_pages
+from tests.unit.site.view_samples import saved_view_pages
 
 NOW_MS = 1_768_737_600_000  # 2026-01-18 12:00:00 UTC
 STACK = """\
@@ -184,9 +195,9 @@ def list_page(
     return issue_list.page(a_scoped_shell(say), view, read, hint, NOW_MS, messages)
 
 
-def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool = False, **changes: Any) -> IssuePage:
-    event = None if pruned else event or an_event(say)
-    issue = an_issue(say, **changes)
+def frame_rows(say: Text = plain, *, issue: IssueRow | None = None, has_events: bool = True) -> FrameRows:
+    """What every page of an issue has read: 340 events, some of which have expired."""
+    issue = issue or an_issue(say)
     change = StatusChangeRow(
         3, 7, 1, "p1", "f", "unresolved", "resolved", "u1", say("Ada"), say("api"), say("1.0.5"), NOW_MS - 2 * HOUR_MS
     )
@@ -209,28 +220,85 @@ def issue_page(say: Text = plain, event: EventRow | None = None, *, pruned: bool
         None,
         None,
     )
-    rows = issue_detail.DetailRows(
+    keys = [EventKey(NOW_MS - 61_000 - n, 99 - n) for n in range(20)] if has_events else []
+    return FrameRows(
         issue=issue,
-        event=event,
-        neighbours=Neighbours(120, None, 98, 1, 1, 340) if event else None,
-        aggregates=[aggregate._replace(release=f"{say('r')}{n}") for n in range(9)],
-        hours=[HourCount(NOW_MS - HOUR_MS, 3), HourCount(NOW_MS - 9 * DAY_MS, 30)],
+        window=PageScope().window(NOW_MS),
+        series=[(NOW_MS - HOUR_MS, 3), (NOW_MS - 9 * HOUR_MS, 30)],
+        events=ScopedEvents(keys, 12, is_complete=True),
+        aggregates=[
+            aggregate._replace(release=f"{say('r')}{n}", environment=f"{say('env')}{n % 6}") for n in range(12)
+        ],
         releases=[(say("1.1.0"), NOW_MS - 2 * HOUR_MS)],
         people=[UserRow("u1", "ada", say("Ada"), True, 0), UserRow("u2", "grace", say("Grace"), False, 0)],
         signal_id=57,
-        traits=[Traits(say("web"), "error", 500, say("5.9")), Traits("api", "fatal", None, None)],
-        announced=[
-            AnnouncedRow(7, NOW_MS - 5, say("New issues"), "slack", say("hooks.slack.com")),
-            AnnouncedRow(7, NOW_MS - 4, say("New issues"), "email", say("ops@example.com")),
-        ],
+        comment_count=40,
         changes=[
             change,
             change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
             change._replace(action="assigned", detail=json({"username": say("ada")}), network="192.0.2.0/24"),
             change._replace(detail=json({"after_release": say("1.0.4")})),
         ],
+        announced=[
+            AnnouncedRow(7, NOW_MS - 5, say("New issues"), "slack", say("hooks.slack.com")),
+            AnnouncedRow(7, NOW_MS - 4, say("New issues"), "email", say("ops@example.com")),
+        ],
     )
-    return issue_detail.page(a_shell(say), rows, "u2", NOW_MS)
+
+
+def activity_rows(frame: FrameRows, say: Text = plain) -> ActivityRows:
+    comment = CommentRow(
+        5, 7, "p1", "f", "u2", say("Grace"), "dashboard", say("I can **reproduce** it, *twice*. "), NOW_MS, None
+    )
+    comments = [
+        comment,
+        comment._replace(id=6, author="u1", author_name=None, via="api", edited_at_ms=NOW_MS, text=say("`x` & <b>")),
+    ]
+    return ActivityRows(frame.issue, frame.changes, frame.announced, comments, frame.comment_count)
+
+
+def an_address(say: Text = plain) -> IssueAddress:
+    scope = PageScope("shop", environment=say("production"))
+    return IssueAddress("SHOP-7", scope, urlencode({"q": say("x"), "tab": "all"}))
+
+
+def issue_page(
+    say: Text = plain,
+    event: EventRow | None = None,
+    *,
+    pruned: bool = False,
+    outside: bool = False,
+    address: IssueAddress | None = None,
+    **changes: Any,
+) -> IssuePage:
+    event = None if pruned else event or an_event(say)
+    frame = frame_rows(say, issue=an_issue(say, **changes), has_events=not (pruned or outside))
+    tagged = [] if pruned or outside else [an_event(say), an_event(say, environment=say("qa"), metadata='{"plan":1}')]
+    rows = issue_detail.EventRows(event, tagged, activity_rows(frame, say))
+    shell = a_scoped_shell(say, "/issues/SHOP-7")
+    return issue_detail.event_page(shell, frame, rows, address or an_address(say), "u2", NOW_MS)
+
+
+def issue_events_page(
+    say: Text = plain, table: EventTableRows | None = None, q: str = "", *, empty: bool = False
+) -> IssueEventsPage:
+    rows = [] if empty else [an_event(say), an_event(say, id=98, request_id=None, user_id_hash=None, route=None)]
+    table = table or EventTableRows(rows, "1–2 of 340 events", next="5.5", previous="")
+    shell = a_scoped_shell(say, "/issues/SHOP-7/events")
+    return event_table.events_page(shell, frame_rows(say), table, q, an_address(say), "u2", NOW_MS)
+
+
+def issue_tags_page(say: Text = plain, *, empty: bool = False) -> IssueTagsPage:
+    tagged = [] if empty else [an_event(say), an_event(say, metadata=json({say("k"): [say("a"), say("b") * 90]}))]
+    shell = a_scoped_shell(say, "/issues/SHOP-7/tags")
+    return issue_detail.tags_page(shell, frame_rows(say), tagged, an_address(say), "u2", NOW_MS)
+
+
+def issue_activity_page(say: Text = plain, page: int = 0) -> IssueActivityPage:
+    frame, address = frame_rows(say), an_address(say)
+    rows = activity_rows(frame, say)
+    shell = a_scoped_shell(say, "/issues/SHOP-7/activity")
+    return activity_of_all(shell, frame, rows, address, "u2", page, NOW_MS)
 
 
 def a_scoped_shell(say: Text = plain, path: str = "/") -> Shell:
@@ -270,8 +338,23 @@ def kit_page(say: Text = plain) -> Page:
     return kit_samples(a_scoped_shell(say, "/kit"), PageScope().window(NOW_MS))
 
 
+def search_pages(say: Text = plain) -> Iterator[Page]:
+    """Events, none of them, one that lies elsewhere, a search that stopped, and one that cannot be read."""
+    shell, scope, q = a_scoped_shell(say, "/search"), PageScope("shop", range="24h"), say("request:r-1")
+    bare = an_event(say, request_id=None, user_id_hash=None, http_status=None)
+    found = [FoundEvent(an_event(say), an_issue(say)), FoundEvent(bare, an_issue(say))]
+    matches = EventMatches([found[0].event, found[1].event], 99, 3, is_complete=True)
+    nothing = EventMatches([], None, 0, is_complete=True)
+    yield search.page(shell, scope, q, found=found, matches=matches, after=120)
+    yield search.page(shell, scope, q, matches=nothing)
+    yield search.page(shell, scope, q, matches=nothing, outside_ms=NOW_MS)
+    yield search.page(shell, scope, q, matches=EventMatches([], 7, 50_000, is_complete=False))
+    yield search.page(shell, scope, q, problem=say("Unknown status 'x'. Try open."))
+
+
 def every_page(say: Text = plain) -> Iterator[Page]:
     """Each page in each of its states."""
+    yield from search_pages(say)
     yield list_page(say)
     yield list_page(say, IssueView(), [], ever=False)
     yield list_page(say, IssueView(q=say("x")), [])
@@ -292,10 +375,20 @@ def every_page(say: Text = plain) -> Iterator[Page]:
     yield issue_page(say, pruned=True)
     yield issue_page(say, an_event(say, stack=say("no frames in here"), metadata=None))
     yield issue_page(say, an_event(say, stack=None, metadata=f'"{"x"}"'))
+    yield issue_page(say, outside=True)
+    yield issue_page(say, status="ignored", address=IssueAddress("SHOP-7", PageScope("shop", range="30d")))
+    yield issue_events_page(say)
+    yield issue_events_page(say, q=say("user:x"), empty=True)
+    yield issue_events_page(say, EventTableRows([], "", problem=say("Unknown filter")), say("x:y"))
+    yield issue_tags_page(say)
+    yield issue_tags_page(say, empty=True)
+    yield issue_activity_page(say)
+    yield issue_activity_page(say, page=1)
     yield from account_pages(a_shell(say), say)
-    yield from project_pages(a_shell(say), say)
+    yield from project_pages(a_shell(say), say, an_issue(say))
     yield from alert_pages(a_shell(say), say)
     yield from storage_pages(a_shell(say), say)
+    yield from saved_view_pages(a_shell(say), say)
     yield appearance_page(say)
     yield settings_overview(say)
     yield kit_page(say)

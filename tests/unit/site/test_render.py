@@ -100,7 +100,7 @@ def test_a_template_uses_exactly_the_fields_of_its_context(renderer: Renderer, p
 
 def test_every_template_belongs_to_a_page() -> None:
     shipped = {str(path.relative_to(TEMPLATES)) for path in TEMPLATES.rglob("[!_]*.html")}
-    skeletons = ("app", "base", "card", "page", "signed_out", "settings", "settings_page")
+    skeletons = ("base", "card", "page", "signed_out", "settings_page")
     others = {f"kit/{name}.html" for name in skeletons} | {"bench/report.html"}
 
     assert shipped - others == {page.template for page in PAGES}
@@ -135,7 +135,7 @@ def test_pages_need_no_inline_script_or_style(renderer: Renderer) -> None:
 
         assert "style" not in tags.names
         assert not [name for name, _ in tags.attributes if name == "style" or name.startswith("on")]
-        assert set(re.findall(r"<script[^>]*>([^<]*)</script>", html)) == {""}
+        assert set(re.findall(r"<script[^>]*>([^<]*)</script>", html)) <= {""}
 
 
 @pytest.mark.parametrize("payload", XSS)

@@ -1,0 +1,1 @@
+"""Saved channels: made once, used by any number of rules."""

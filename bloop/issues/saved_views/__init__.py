@@ -1,0 +1,1 @@
+"""Lists of issues saved under a name: a person's own, and those that everybody has."""

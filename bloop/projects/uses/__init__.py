@@ -1,0 +1,1 @@
+"""Which projects a person has pinned and which they opened last, so that the switcher shows those first."""
