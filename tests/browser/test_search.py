@@ -115,7 +115,7 @@ def test_without_script_the_field_searches(visit: Visit) -> None:
     assert searched(page) == "http:>=500"
     assert events(page) > 0
     page.get_by_text("?", exact=True).click()
-    expect(page.get_by_text("a tag or a value of the metadata")).to_be_visible()
+    expect(page.get_by_text("Events by tags and metadata")).to_be_visible()
 
 
 def test_an_unknown_key_is_corrected_in_place(visit: Visit) -> None:

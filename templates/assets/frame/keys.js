@@ -22,7 +22,8 @@ const HELP = {
     "j k": "Next, previous issue",
     o: "Open (or Enter)",
     x: "Select it",
-    "r m i": "Resolve, mute, ignore: selection, or current issue",
+    "r m i a": "Resolve, mute, ignore, assign to yourself: selection, or current issue",
+    u: "Undo",
     "n p": "Next, previous page",
   },
   "On an issue": {
