@@ -67,7 +67,11 @@ def show(settings: Settings, as_json: bool) -> None:
     metavar="SLUG=DAYS",
     help="Days to keep one project's raw events; SLUG=default removes it. May be repeated.",
 )
-@click.option("--issues", type=click.IntRange(0, DAYS_MAX), help="Days to keep issues after they were last seen; 0 keeps them forever.")
+@click.option(
+    "--issues",
+    type=click.IntRange(0, DAYS_MAX),
+    help="Days to keep issues after they were last seen; 0 keeps them forever.",
+)
 @click.option(
     "--project-issues",
     "own_issues",

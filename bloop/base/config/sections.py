@@ -111,7 +111,7 @@ class Backup:
     directory: str = setting("", "folder of the backups; empty = `backups` beside the database file")
     hour: int = setting(3, "hour of the day, UTC, from which the nightly backup is made", low=0, high=23)
     keep: int = setting(7, "nightly backups kept; as many requested by hand are kept in addition", low=1, high=365)
-    drill: bool = setting(True, "restore every backup into a temporary folder and look at it")
+    drill: bool = setting(True, "restore every backup into a temporary folder and check it")
 
 
 @dataclass(frozen=True, slots=True)
