@@ -35,9 +35,11 @@ from bloop.base.config import Auth, RateLimit, Server, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
 from bloop.db.pool import DatabasePool
+from bloop.issues.comments.store import add_comment
 from bloop.issues.events.read import list_events
-from bloop.issues.read import IssueFilter, IssueRow, list_issues
+from bloop.issues.read import IssueFilter, IssueRow, get_issue, list_issues
 from bloop.issues.saved_views import store as saved_views
+from bloop.issues.status.audit import Actor
 from bloop.projects.read import get_project
 from bloop.projects.uses import store as project_uses
 from bloop.retention import samples
@@ -150,6 +152,7 @@ def hostile(seeder: Seeder) -> Filled:
     seeder.store(hostile_events(seeder.now_ms))
     with connection.immediate(seeder.db):
         _storage(seeder.db, seeder.now_ms)
+        _comments(seeder.db, seeder.now_ms)
         _backups(seeder.db, seeder.now_ms)
         links = _people(seeder.db, seeder.now_ms) | _alerts(seeder.db, seeder.now_ms)
         _views(seeder.db, seeder.now_ms)
@@ -174,6 +177,18 @@ def _storage(db: apsw.Connection, now_ms: int) -> None:
     retention.set_due(db, run.id, 250_000)
     retention.add_deleted(db, run.id, raw_events=120_000)
     retention.set_error(db, run.id, f"FullError: {XSS[0]}")
+
+
+def _comments(db: apsw.Connection, now_ms: int) -> None:
+    """The corpus as comments of the first person and of one who is gone, with every part of the markup."""
+    row = get_project(db, "hostile")
+    assert row is not None
+    issue = get_issue(db, [row.id], "HOSTILE-1")
+    assert issue is not None
+    markup = "**bold** *italic* `code`\n\n1. one\n2. two\n\n> quote\n\n```\nmake test\n```"
+    for number, text in enumerate((*XSS, LONG_WORD, markup)):
+        actor = Actor("u0" if number % 2 else "gone", "dashboard")
+        add_comment(db, issue.id, text.replace("\x00", ""), actor=actor, now_ms=now_ms - 1000 + number)
 
 
 def _backups(db: apsw.Connection, now_ms: int) -> None:

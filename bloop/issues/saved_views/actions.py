@@ -11,7 +11,7 @@ from bloop.issues.saved_views.read import SavedViewRow, get_view
 from bloop.projects.read import get_project
 from bloop.site.deps import Deps
 
-ADMINS_SHARE = "only admins can share a view with everybody"
+ADMINS_SHARE = "only admins can share a view with all users"
 
 
 def create(deps: Deps, principal: Principal, name: str, target: ListQuery, *, is_shared: bool) -> SavedViewRow:
@@ -120,7 +120,7 @@ def _require(db: Db, principal: Principal, view_id: int) -> SavedViewRow:
 def _require_mine(db: Db, principal: Principal, view_id: int) -> SavedViewRow:
     view = _require(db, principal, view_id)
     if not may_change(principal, view.owner_id, is_shared=bool(view.is_shared)):
-        raise Forbidden("only admins can change a view that everybody has")
+        raise Forbidden("only admins can change a shared view")
     return view
 
 
