@@ -165,7 +165,7 @@ def test_facts_lead_to_the_events_that_share_them_without_script(visit: Visit, b
 
     page.locator(".kv a", has_text="1.4.2").click()
     expect(page.get_by_label("Filter events")).to_have_value("release:1.4.2")
-    expect(page.locator(".table tbody tr")).to_have_count(1)
+    expect(page.locator(".table-stack tbody tr")).to_have_count(1)
     page.get_by_label("Filter events").fill("release:9.9")
     page.get_by_label("Filter events").press("Enter")
 
