@@ -18,7 +18,7 @@ from bloop.site.bodies import answer_json, read_json, read_optional_json, text_i
 from bloop.site.deps import Deps
 from bloop.site.principal import principal_of
 
-NOT_YOURS = "only an admin or whoever created the project may do this"
+NOT_YOURS = "only an admin or the project's creator may do this"
 
 
 class ProjectsApi:

@@ -104,7 +104,7 @@ def test_the_issue_is_assigned(visit: Visit, bloop: BloopServer, java_script_ena
     page.get_by_role("button", name="Unassign").click()
 
     expect(facts).not_to_contain_text("Assigned to")
-    assert history(page).startswith("Assigned to nobody by ada")
+    assert history(page).startswith("Unassigned by ada")
 
 
 def test_keys_act_at_once_without_a_menu(visit: Visit, bloop: BloopServer) -> None:

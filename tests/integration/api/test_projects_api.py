@@ -180,7 +180,7 @@ def test_others_do_none_of_it(server: Server, seed: Seed, people: People, method
 
     status, said = answer(server, method, path, people.other, {"name": "Mine"})
 
-    assert (status, said) == (403, {"error": "only an admin or whoever created the project may do this"})
+    assert (status, said) == (403, {"error": "only an admin or the project's creator may do this"})
     assert seed.rows("SELECT * FROM projects") == before
 
 

@@ -225,7 +225,7 @@ class TestUser:
         refused = run("user", "demote", "ada")
         assert (refused.exit_code, refused.stderr) == (
             1,
-            "bloop: there must be an admin: promote somebody else first\n",
+            "bloop: there must be an admin: make another account an admin first\n",
         )
         assert run("user", "promote", "Ben").stderr == "ben is now an admin\n"
         assert admins() == ["ada", "ben"]

@@ -80,8 +80,8 @@ EVENTS = st.lists(
         release=st.sampled_from(RELEASES),
         user=st.sampled_from([None, "u1", "u2", "u3", "u4"]),
     ),
-    min_size=1,
-    max_size=70,
+    min_size=10,
+    max_size=90,
 )
 # Windows that are over lie anywhere within nine days, to the minute, or anywhere at all.
 CUSTOM = st.tuples(st.integers(0, 20 * 24 * 60), st.integers(1, 3 * 24 * 60)).map(
@@ -89,11 +89,11 @@ CUSTOM = st.tuples(st.integers(0, 20 * 24 * 60), st.integers(1, 3 * 24 * 60)).ma
 )
 VIEWS = st.builds(
     IssueView,
-    project=st.sampled_from(["", *PROJECTS]),
+    project=st.sampled_from(["", "", *PROJECTS]),
     env=st.sampled_from(["", "", *ENVIRONMENTS]),
     release=st.sampled_from(["", "", *RELEASES]),
     t=st.one_of(st.sampled_from(["1h", "24h", "7d", "30d"]), CUSTOM),
-    tab=st.sampled_from(Tab),
+    tab=st.sampled_from([*[Tab.ALL] * 8, *Tab]),  # longer lists, so that there are several pages
     sort=st.sampled_from(Sort),
 )
 
@@ -251,7 +251,7 @@ def _view(href: str) -> IssueView:
 
 @pytest.mark.parametrize("candidates_max", [5000, -1], ids=["few", "many"])
 @settings(max_examples=60, deadline=None, report_multiple_bugs=False)
-@given(events=EVENTS, states=STATES, views=st.lists(VIEWS, min_size=4, max_size=4))
+@given(events=EVENTS, states=STATES, views=st.lists(VIEWS, min_size=8, max_size=8))
 def test_every_number_equals_a_count_over_the_same_events(
     candidates_max: int, events: list[SentEvent], states: list[State], views: list[IssueView]
 ) -> None:
