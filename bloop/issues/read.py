@@ -18,14 +18,13 @@ from bloop.auth.principal import Principal
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
-from bloop.issues.counts.membership import few_in_scope, in_scope
+from bloop.issues.counts.membership import NearScope, in_scope, near_scope
 from bloop.issues.events.search import resolve
 from bloop.issues.listing.model import INDEXED_SORTS as INDEXED_SORTS
 from bloop.issues.listing.model import IssueFilter as IssueFilter
-from bloop.issues.listing.model import Near
 from bloop.issues.listing.model import Sort as Sort
 from bloop.issues.listing.model import Tab as Tab
-from bloop.issues.listing.tabs import CONDITIONS, bindings_of, few_of_tab
+from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, bindings_of, few_of_tab
 from bloop.issues.search import conditions as search
 from bloop.projects.read import visible_projects
 
@@ -319,12 +318,12 @@ def _few(
     return (None if ids is None else search.Candidates(ids, by_words=False)), True
 
 
-def _near(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> Near | None:
+def _near(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> NearScope | None:
     """What is near the scope; None without one."""
     if issue_filter.near is not None or issue_filter.scope is None:
         return issue_filter.near
-    ids = few_in_scope(db, project_ids, issue_filter.scope, search.CANDIDATES_MAX)
-    return Near(None if ids is None else tuple(ids))
+    ids_max = search.CANDIDATES_MAX
+    return near_scope(db, project_ids, issue_filter.scope, ids_max=ids_max, counted_max=max(ids_max, COUNTED_MAX))
 
 
 def _hints(issue_filter: IssueFilter) -> search.Hints:

@@ -65,7 +65,8 @@ SELECT f.issue_id, m.minute_ms, m.event_count
  WHERE f.issue_id = wanted.value AND m.project_id = f.project_id AND m.minute_ms = t.value
    AND m.fingerprint_id = f.id AND (:environment = '' OR m.environment = :environment)
 """
-# A range of the same key for each project: every event of those minutes.
+# A range of the same key for each project: every event of those minutes. IN, as the rows are then in the order of the
+# groups: a join with the list of projects sorts them, which takes three times as long.
 _MINUTES_OF_PROJECTS_BY_ISSUE = """
 SELECT f.issue_id, sum(m.event_count)
   FROM json_each(:project_ids) AS wanted
@@ -77,11 +78,11 @@ SELECT f.issue_id, sum(m.event_count)
 """
 _MINUTES_OF_PROJECTS = """
 SELECT m.minute_ms, sum(m.event_count)
-  FROM json_each(:project_ids) AS wanted
- CROSS JOIN minute_counts AS m
- WHERE m.project_id = wanted.value AND m.minute_ms >= :from_ms AND m.minute_ms < :to_ms
+  FROM minute_counts AS m
+ WHERE m.project_id IN (SELECT value FROM json_each(:project_ids))
+   AND m.minute_ms >= :from_ms AND m.minute_ms < :to_ms
    AND (:environment = '' OR m.environment = :environment)
- GROUP BY wanted.value, m.minute_ms
+ GROUP BY m.project_id, m.minute_ms
 """
 # Served by the primary key (project_id, hour_ms, source).
 _HOURS_OF_PROJECTS = """
@@ -92,10 +93,10 @@ SELECT h.hour_ms, h.event_count
 # Served by the primary key (project_id, hour_ms, release, environment, source).
 _HOURS_OF_PROJECTS_BY_NAME = """
 SELECT h.hour_ms, sum(h.event_count)
-  FROM json_each(:project_ids) AS wanted
-  JOIN project_hourly_counts AS h ON h.project_id = wanted.value AND h.hour_ms >= :from_ms AND h.hour_ms < :to_ms
- WHERE h.environment = :environment
- GROUP BY wanted.value, h.hour_ms
+  FROM project_hourly_counts AS h
+ WHERE h.project_id IN (SELECT value FROM json_each(:project_ids))
+   AND h.hour_ms >= :from_ms AND h.hour_ms < :to_ms AND h.environment = :environment
+ GROUP BY h.project_id, h.hour_ms
 """
 # A seek for each hour in the same key.
 _HOURS_OF_PROJECTS_BY_RELEASE = """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import NamedTuple
 
+from bloop.issues.counts.membership import NearScope
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.search.terms import NO_QUERY, Query
 from bloop.issues.status.model import Status
@@ -39,12 +39,6 @@ class Tab(StrEnum):
     ALL = "all"
 
 
-class Near(NamedTuple):
-    """The issues that may be in a scope, as far as they are few; None: there are many."""
-
-    ids: tuple[int, ...] | None
-
-
 @dataclass(frozen=True, slots=True)
 class IssueFilter:
     """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive.
@@ -63,6 +57,6 @@ class IssueFilter:
     query: Query = NO_QUERY
     now_ms: int = 0
     found: tuple[tuple[int, ...], bool] | None = None  # issues that `query` finds by single events; whether all of them
-    near: Near | None = None
+    near: NearScope | None = None
     me: str = ""  # id of a user
     new_in: str = ""  # a release

@@ -8,13 +8,12 @@ from typing import Any
 
 from bloop.db.engine import Db, ids_json
 from bloop.issues import read as issues
+from bloop.issues.counts.membership import NearScope
 from bloop.issues.listing.model import IssueFilter, Sort, Tab
 from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount, bounded_count
 from bloop.issues.search.conditions import CANDIDATES_MAX
-from bloop.issues.status.model import OPEN
 
-FEW_MAX = 2000  # of a tab with an index of its own, where each has to be asked for more than its status
-NAMED_MAX = 50_000  # rows of aggregates: 6 ms
+FEW_MAX = 1000  # of a tab with an index of its own, where each has to be asked for more than its status
 
 # Where issues are counted from; conditions on `i` follow.
 _FROM_CANDIDATES = """
@@ -57,23 +56,13 @@ _COUNT_FEW = {
     tab: f"SELECT count(*) FROM ({select}) AS few"  # noqa: S608
     for tab, select in SELECT_FEW.items()
 }
-# Served by aggregates_by_last_seen, which has all of it. An issue has a row for each release and environment.
-_SELECT_BY_NAME = """
-SELECT a.issue_id, a.status
-  FROM json_each(:project_ids) AS wanted
- CROSS JOIN aggregates AS a INDEXED BY aggregates_by_last_seen
- WHERE a.project_id = wanted.value AND a.last_seen_ms >= :scope_from_ms
-   AND (:scope_release = '' OR a.release = :scope_release)
-   AND (:scope_environment = '' OR a.environment = :scope_environment)
- LIMIT :rows_max
-"""
 
 
 def tab_counts(
     db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, tabs: Sequence[Tab]
 ) -> dict[Tab, TabCount]:
     """The number of every one of `tabs`; the filter's own tab does not matter. The filter has a scope."""
-    everything = replace(issue_filter, tab=Tab.ALL)
+    everything = issues.looked_up(db, project_ids, replace(issue_filter, tab=Tab.ALL))
     way = issues.plan(db, project_ids, everything, Sort.EVENTS)
     if "candidate_ids" in way.bindings:
         counts = _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
@@ -103,8 +92,9 @@ def _count_many(
     if _is_plain(everything):
         if not scope.has_names:
             return {tab: _bounded(db, filters, bindings, tab) for tab in tabs}
-        if set(tabs) <= {Tab.OPEN, Tab.ALL}:
-            return _count_by_name(db, bindings, tabs)
+        near = everything.near
+        if near is not None and near.every is not None and set(tabs) <= {Tab.OPEN, Tab.ALL}:
+            return {tab: _of_near(near, tab) for tab in tabs}
     bindings |= {"searched_max": SEARCHED_MAX}
     counts = _sums(db, _FROM_SEARCHED[is_running], filters, bindings, tabs)
     looked_at = int(db.execute(_COUNT_SEARCHED[is_running], bindings | {"searched_max": SEARCHED_MAX + 1}).get)
@@ -118,23 +108,11 @@ def _is_plain(everything: IssueFilter) -> bool:
     return scope is not None and scope.window.is_running and bare == IssueFilter(scope=scope)
 
 
-def _count_by_name(db: Db, bindings: dict[str, Any], tabs: Sequence[Tab]) -> dict[Tab, TabCount]:
-    """Open issues and all, in one walk: until there are more open ones than are counted, or NAMED_MAX rows."""
-    every: set[int] = set()
-    are_open: set[int] = set()
-    rows = 0
-    cursor = db.cursor()
-    for issue_id, status in cursor.execute(_SELECT_BY_NAME, bindings | {"rows_max": NAMED_MAX}):
-        rows += 1
-        every.add(issue_id)
-        if status in OPEN:
-            are_open.add(issue_id)
-            if len(are_open) > COUNTED_MAX:
-                break
-    cursor.close()  # an open cursor would hold the snapshot
-    is_cut = rows == NAMED_MAX
-    counts = {Tab.ALL: _of(len(every)), Tab.OPEN: _of(len(are_open))}
-    return {tab: TabCount(counts[tab].number, counts[tab].is_more or is_cut) for tab in tabs}
+def _of_near(near: NearScope, tab: Tab) -> TabCount:
+    """All and the open ones, counted on the walk that found what is near the scope."""
+    number = near.are_open if tab is Tab.OPEN else near.every
+    counted = _of(number)
+    return TabCount(counted.number, counted.is_more or not near.is_complete)
 
 
 def _bounded(db: Db, filters: Sequence[str], bindings: dict[str, Any], tab: Tab) -> TabCount:
