@@ -26,6 +26,7 @@ from bloop.features import make_kinds
 from bloop.grouping.fingerprint_v1 import ALGORITHM
 from bloop.ingest.dialects.native_event import parse_event
 from bloop.ingest.limits import Limits
+from bloop.issues.events.index import make_block, next_range
 from bloop.pipeline.store import RingRecord, Store
 from bloop.projects import store as projects
 from bloop.projects.tokens import store as tokens
@@ -95,6 +96,15 @@ def build(
         db.execute("PRAGMA optimize")
         db.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         return _describe(db, project_id, token, login_token)._replace(crowded_fingerprint=crowded)
+
+
+def index_events(path: Path) -> int:
+    """Make every block of the event index, as the retention process does within minutes; how many there are."""
+    made = 0
+    with closing(connection.open_cleaner(path)) as db:
+        while (ids := next_range(db, now_ms())) is not None:
+            made += make_block(db, ids, now_ms())
+    return made
 
 
 def _describe(db: apsw.Connection, project_id: int, token: str, login_token: str) -> Dataset:

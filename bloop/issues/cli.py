@@ -14,22 +14,19 @@ from bloop.cli_kit.context import SearchCommand, as_json, change, database, prin
 from bloop.cli_kit.times import Instant, SpanParam
 from bloop.db import connection
 from bloop.db.engine import Db
-from bloop.issues.cli_rows import named_issues, projects_of, public, state, title
+from bloop.issues.cli_rows import named_issues, projects_of, public, title
 from bloop.issues.deletion.actions import delete_ids
 from bloop.issues.deletion.read import count_events, matching_ids
-from bloop.issues.detail.markdown import plain
-from bloop.issues.limits.model import describe_users
+from bloop.issues.detail.cli import show
 from bloop.issues.read import IssueFilter, list_issues
 from bloop.issues.search.terms import parse
-from bloop.issues.status import read as trail
 from bloop.issues.status.audit import OPERATOR
 from bloop.issues.status.changes import Assignment, IssueChange, change_issues
 from bloop.issues.status.choices import StatusChoice
 from bloop.issues.status.model import Status
 from bloop.issues.status.mutes import EVENTS_MAX, FOREVER, Mute
 from bloop.issues.status.regression import NOW, Resolution
-from bloop.issues.status.words import place, sentence, who
-from bloop.site.filters import exact, relative
+from bloop.site.filters import relative
 
 T = TypeVar("T")
 
@@ -80,42 +77,7 @@ def list_(settings: Settings, query: tuple[str, ...], slug: str | None, limit: i
     )
 
 
-@issue.command()
-@click.argument("ref", metavar="ID")
-@in_project
-@as_json
-@with_settings
-def show(settings: Settings, ref: str, slug: str | None, as_json: bool) -> None:
-    """Show an issue and its history."""
-    with database(settings) as db:
-        row = named_issues(db, [ref], slug)[0]
-        changes = trail.history(db, [row.id])[:HISTORY_MAX]
-    if as_json:
-        history = [
-            {
-                "at_ms": entry.changed_at_ms,
-                "text": str(sentence(entry)),
-                "by": entry.changed_by,
-                "via": entry.changed_via,
-            }
-            for entry in changes
-        ]
-        print_json(public(row) | {"history": history})
-        return
-    facts = [
-        ("status", state(row)),
-        ("assigned to", row.assignee_username or "-"),
-        ("events", row.event_count),
-        ("users", describe_users(row.user_count, is_estimate=bool(row.users_are_estimated))),
-        ("first seen", f"{exact(row.first_seen_ms)}, {plain(row.first_release)}"),
-        ("last seen", f"{exact(row.last_seen_ms)}, {plain(row.last_release)}"),
-        ("fingerprint", plain(row.fingerprint)),
-    ]
-    print_table((row.short_id, title(row)), facts)
-    for entry in changes:
-        by = f" by {plain(who(entry))}" if who(entry) else ""
-        where = f" ({place(entry)})" if place(entry) else ""
-        click.echo(f"{exact(entry.changed_at_ms)}  {plain(str(sentence(entry)))}{by}{where}")
+issue.add_command(show)
 
 
 @issue.command()

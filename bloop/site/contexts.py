@@ -106,6 +106,11 @@ class Shell:
         scope = self.scope.scope if self.scope else PageScope(self.current.slug)
         return scope.href("/search")
 
+    @property
+    def complete_href(self) -> str:
+        """The completion of a search in the project of this page."""
+        return PageScope(self.current.slug).href("/search/complete")
+
 
 @dataclass(frozen=True, slots=True)
 class Panel:

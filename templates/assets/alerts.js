@@ -1,27 +1,17 @@
-// Forms of alerts: only the parts of the chosen type are shown, and the preview follows the form. Without this script
-// all parts are visible, each labelled with its type, and a button asks for the preview.
+// The form of a rule: the preview follows it, and the address of a new channel chooses its type. Without this script a
+// button asks for the preview. Which parts belong to the chosen type, the stylesheet knows.
 
 const PREVIEW_AFTER_MS = 400;
 
-function followType(form) {
-  const type = form.querySelector("[data-type]");
-  const show = () => {
-    for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(type.value);
-  };
-  form.classList.add("is-following");
-  type.addEventListener("change", show);
-  addEventListener("pageshow", show); // a form restored by the browser has its old choice
-  show();
-}
-
-// A rule may notify channels of its own project and those for all.
+// A rule may notify channels of its own project and those for all. The others stay in their places: nothing jumps.
 function followProject(form) {
   const project = form.querySelector("[data-project]");
   if (!project) return;
   const show = () => {
     for (const line of form.querySelectorAll("[data-of]")) {
-      line.hidden = line.dataset.of !== "" && line.dataset.of !== project.value;
-      if (line.hidden) line.querySelector("input").checked = false;
+      const tick = line.querySelector("input");
+      tick.disabled = line.dataset.of !== "" && line.dataset.of !== project.value;
+      if (tick.disabled) tick.checked = false;
     }
   };
   project.addEventListener("change", show);
@@ -51,6 +41,7 @@ function followAddress(form) {
 // The newest answer wins; one that comes after a later question is dropped.
 function followPreview(form) {
   const part = document.querySelector("[data-preview-part]");
+  const said = document.querySelector("[data-preview-said]"); // the sentence alone is read out, not the list
   let timer, asked;
   const ask = async () => {
     asked?.abort();
@@ -59,7 +50,9 @@ function followPreview(form) {
     for (const name of ["new_address", "new_name", "do"]) fields.delete(name); // no business of a preview
     try {
       const answer = await fetch(form.dataset.preview, { method: "POST", body: fields, signal: asked.signal });
-      if (answer.ok) part.innerHTML = await answer.text();
+      if (!answer.ok) return;
+      part.innerHTML = await answer.text();
+      said.textContent = part.querySelector("p")?.textContent ?? "";
     } catch {
       // The page is left, or the network is away: the old preview stays.
     }
@@ -68,14 +61,11 @@ function followPreview(form) {
     clearTimeout(timer);
     timer = setTimeout(ask, PREVIEW_AFTER_MS);
   });
-  form.querySelector("[data-preview-button]").hidden = true;
   ask();
 }
 
 for (const form of document.querySelectorAll("[data-rule-form]")) {
-  followType(form);
   followProject(form);
   followAddress(form);
   followPreview(form);
 }
-for (const form of document.querySelectorAll("[data-channel-form]")) followType(form);

@@ -15,6 +15,8 @@ MACHINES = (
     "/ready",
     "/auth/status",
     "/projects/{slug}/setup/status",
+    "/search/complete",
+    "/search/issues",
     "/issues/bulk",  # leads to the list
     "/settings/alerts",  # leads to where alerts are now
     "/issues.",
@@ -32,6 +34,13 @@ PLACES: dict[str, list[str]] = {
         "/?project=web-shop&tab=muted",
         "/?tab=firing",
         "/?q=nothing-is-called-so&release=x",
+    ],
+    "/search": [
+        "/search?t=30d",
+        "/search?t=30d&project=checkout-api&q=http:500",
+        "/search?project=hostile",
+        "/search?q=request:nope",
+        "/search?q=reqest:nope",
     ],
     "/issues/{ref}": [
         "{issue web-shop}",

@@ -16,6 +16,13 @@ from bloop.base.clock import DAY_MS, now_ms
 from bloop.db import connection
 from bloop.issues.deletion import clean_up as deleting
 from bloop.issues.deletion.store import delete_issues
+from bloop.issues.events import index
+from bloop.issues.events.columns import Column
+from bloop.issues.events.index import next_range
+from bloop.issues.events.index_read import blocks, read_column
+from bloop.issues.events.search import find_events
+from bloop.issues.events.store import mark_settled
+from bloop.issues.search.terms import parse
 from bloop.retention import cleaner, disk, prune, steps
 from bloop.retention import store as retention
 from bloop.retention.read import RetentionRunRow, get_run, last_run, open_run
@@ -24,7 +31,7 @@ from tests.integration.retention.cleaning import counters, expected, settle, sto
 from tests.seed import NOW_MS, Seed
 from tests.waiting import until
 from workers import retention as worker
-from workers.retention import PruneJob
+from workers.retention import IndexJob, PruneJob
 
 EVENTS = 6000
 KILLS = 6
@@ -158,6 +165,59 @@ def test_repeated_kills_while_issues_are_deleted_end_with_everything_gone_and_th
     assert {row.issue_id for row in stored(seed)} == {kept}
     assert seed.value("PRAGMA integrity_check") == "ok"
     assert seed.value("PRAGMA freelist_count") == 0
+
+
+def test_repeated_kills_leave_whole_blocks_and_right_searches(
+    seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "BLOCK_EVENTS", 32)
+    monkeypatch.setattr(worker, "INDEX_REST_S", 0.002)
+    monkeypatch.setattr(worker, "INDEX_EVERY_S", 0.05)
+    project = seed.project("shop")
+    issue = seed.issue(project, "f1")
+    with connection.immediate(seed.db):
+        for n in range(1600):
+            seed.event(issue, received_at_ms=now_ms(), request_id=f"r{n % 50}", http_status=500 + n % 3)
+        mark_settled(seed.db)
+
+    def found(text: str) -> set[int]:
+        page = find_events(seed.db, [project], parse(text), now_ms=now_ms(), limit=200)
+        return {row.id for row in page.rows}
+
+    for kill in range(1, KILLS + 1):
+        pid = start(seed, settings)
+        until(lambda: len(blocks(seed.db)) >= min(kill * 6, 30), "some blocks")
+        assert ended(pid, signal.SIGKILL) == -signal.SIGKILL
+        seed.db.execute("DELETE FROM events WHERE id % 40 = ?", (kill,))
+        for block in blocks(seed.db):
+            assert len(read_column(seed.db, Column.FINGERPRINTS, block.first_id) or b"") == 4 * block.indexed_count
+        stored_ids = {row[0] for row in seed.rows("SELECT id FROM events")}
+        assert found("request:r7") == {event for event in stored_ids if event % 50 == 8}
+    pid = start(seed, settings)
+    until(lambda: next_range(seed.db, now_ms()) is None, "every block")
+    assert ended(pid, signal.SIGTERM) == 0
+
+    assert sum(block.event_count for block in blocks(seed.db)) == len(stored_ids)
+    assert found("request:r7") == {event for event in stored_ids if event % 50 == 8}
+    assert seed.value("PRAGMA integrity_check") == "ok"
+
+
+def test_the_index_waits_while_the_disk_is_low(
+    seed: Seed, settings: config.Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index, "BLOCK_EVENTS", 4)
+    issue = seed.issue(seed.project("shop"), "f1")
+    for _ in range(8):
+        seed.event(issue)
+    mark_settled(seed.db)
+    job = IndexJob(settings, seed.db)
+
+    monkeypatch.setattr(disk, "is_low", lambda *_: True)
+    assert (job.run(), blocks(seed.db)) == (worker.INDEX_EVERY_S, [])
+
+    monkeypatch.setattr(disk, "is_low", lambda *_: False)
+    assert [job.run() for _ in range(3)] == [worker.INDEX_REST_S, worker.INDEX_REST_S, worker.INDEX_EVERY_S]
+    assert len(blocks(seed.db)) == 2
 
 
 def test_issues_that_are_deleted_while_it_waits_go_soon(seed: Seed, settings: config.Settings) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import falcon
 
 from bloop.base.errors import InvalidParameter, NotFound
@@ -12,6 +10,7 @@ from bloop.issues.comments import read as comments
 from bloop.issues.comments.model import BODY_BYTES_MAX, FIELD, check_text
 from bloop.issues.comments.read import CommentRow
 from bloop.issues.comments.store import add_comment, check_own, delete_comment, edit_comment
+from bloop.issues.detail import show
 from bloop.issues.read import IssueRow, find_issues
 from bloop.issues.status.actor import API, Actors
 from bloop.projects.read import visible_projects
@@ -29,7 +28,7 @@ class CommentsApi:
     def on_get(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         with self._deps.database.reader() as db:
             rows = comments.list_comments(db, [issue.id for issue in _find(db, req, fingerprint)])
-        answer_json(resp, [comment_json(row) for row in rows])
+        answer_json(resp, [show.comment(row) for row in rows])
 
     def on_post(self, req: falcon.Request, resp: falcon.Response, fingerprint: str) -> None:
         text = check_text(read_json(req, BODY_BYTES_MAX).get(FIELD))
@@ -39,7 +38,7 @@ class CommentsApi:
             return add_comment(db, _find_one(db, req, fingerprint).id, text, actor=actor, now_ms=now_ms)
 
         resp.status = falcon.HTTP_201
-        answer_json(resp, comment_json(self._deps.database.change(change)))
+        answer_json(resp, show.comment(self._deps.database.change(change)))
 
     def on_put_one(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, comment_id: int) -> None:
         body, author, now_ms = read_json(req, BODY_BYTES_MAX), principal_of(req).id, self._deps.now_ms()
@@ -50,7 +49,7 @@ class CommentsApi:
             text = check_text(body.get(FIELD))
             return edit_comment(db, issue_id, comment_id, text, author=author, now_ms=now_ms)
 
-        answer_json(resp, comment_json(self._deps.database.change(change)))
+        answer_json(resp, show.comment(self._deps.database.change(change)))
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, fingerprint: str, comment_id: int) -> None:
         author = principal_of(req).id
@@ -60,21 +59,6 @@ class CommentsApi:
 
         self._deps.database.change(change)
         answer_json(resp, {"status": "ok"})
-
-
-def comment_json(row: CommentRow) -> dict[str, Any]:
-    """Times in ms; `author_name` is null where the account or token is gone."""
-    return {
-        "id": row.id,
-        "project_id": row.project_public_id,
-        "fingerprint": row.fingerprint,
-        "author": row.author,
-        "author_name": row.author_name,
-        "via": row.via,
-        "text": row.text,
-        "created_at": row.created_at_ms,
-        "edited_at": row.edited_at_ms,
-    }
 
 
 def _find(db: Db, req: falcon.Request, fingerprint: str) -> list[IssueRow]:

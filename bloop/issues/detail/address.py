@@ -15,6 +15,7 @@ from bloop.site.links import issue_href
 from bloop.site.scope import PARAMS, PageScope
 
 LIST = "list"  # the parameter: the query of that list
+EVERY_LIST = "tab=open"  # what an empty query means: without a word of its own it would be no list
 LIST_CHARS_MAX = 2000
 FIELDS_MAX = 32
 

@@ -296,7 +296,7 @@ class EventCell:
 
 
 @dataclass(frozen=True, slots=True)
-class EventLine:
+class EventTableLine:
     href: str
     at_ms: int
     cells: tuple[EventCell, ...]  # one for each column
@@ -307,7 +307,8 @@ class IssueEventsPage(Page):
     """`/issues/{ref}/events`: the events in scope as a table, filtered by the search `q`.
 
     `words` say which part of the list this is. `problem` is what is wrong with the search. `columns` stand beside the
-    time. `everywhere_href` looks for the same in all issues.
+    time; `complete_href` completes a search while it is typed. `everywhere_href` looks for the same in all issues of
+    the project.
     """
 
     template: ClassVar[str] = "issues/issue_events.html"
@@ -320,9 +321,10 @@ class IssueEventsPage(Page):
     problem: str
     words: str
     columns: tuple[str, ...]
-    lines: tuple[EventLine, ...]
+    lines: tuple[EventTableLine, ...]
     newer_href: str
     older_href: str
+    complete_href: str
     clear_href: str
     everywhere_href: str
     wider: tuple[tuple[str, str], ...]

@@ -6,7 +6,6 @@ monitored application sent is marked as data (bloop/issues/detail/markdown.py).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
@@ -20,11 +19,11 @@ from bloop.db.engine import Db
 from bloop.issues import aggregates
 from bloop.issues.aggregates import AggregateRow
 from bloop.issues.comments import read as comments
-from bloop.issues.comments.api import comment_json
 from bloop.issues.comments.read import CommentRow
 from bloop.issues.counts import read as counts
 from bloop.issues.counts.read import HourCount
 from bloop.issues.detail import show
+from bloop.issues.detail.chosen_event import LOOKED_AT_MAX, choose_event
 from bloop.issues.detail.markdown import UNTRUSTED, issue_markdown, list_markdown
 from bloop.issues.events import read as events
 from bloop.issues.events.read import EventRow
@@ -41,7 +40,6 @@ from bloop.site.links import issue_href
 from bloop.site.params import text_params
 from bloop.site.principal import principal_of
 
-LOOKED_AT_MAX = 20  # newest events, for one that has a stack trace
 COMMENTS_MAX = 50  # the newest
 TREND_DAYS = 30
 MARKDOWN = "text/markdown; charset=utf-8"
@@ -60,16 +58,6 @@ class IssueDocumentData(NamedTuple):
     changes: list[StatusChangeRow]
     hours: list[HourCount]
     comments: list[CommentRow]
-
-
-def choose_event(newest: Sequence[EventRow]) -> tuple[EventRow | None, str]:
-    """The event that tells most, and why it is the one: the newest with a stack trace, else the newest."""
-    for number, event in enumerate(newest):
-        if event.stack:
-            return event, "the newest event" if number == 0 else "the newest event with a stack trace"
-    if not newest:
-        return None, "no event is stored"
-    return newest[0], f"the newest event; none of the newest {len(newest)} has a stack trace"
 
 
 class IssueDocument:
@@ -112,7 +100,7 @@ class IssueDocument:
             "aggregates": [*map(show.aggregate, data.aggregates)],
             "trend": [*map(show.hour, data.hours)],
             "history": [*map(show.change, data.changes)],
-            "comments": [*map(comment_json, data.comments)],
+            "comments": [*map(show.comment, data.comments)],
         }
         answer_json(resp, body)
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from bloop.base.errors import InvalidParameter
 from bloop.issues.detail.address import IssueAddress
-from bloop.issues.detail.contexts import EventCell, EventLine, IssueEventsPage
+from bloop.issues.detail.contexts import EventCell, EventTableLine, IssueEventsPage
 from bloop.issues.detail.facts import metadata_of
 from bloop.issues.detail.frame import IssueTab, issue_frame, wider_scopes
 from bloop.issues.detail.read import FrameRows
@@ -24,6 +24,7 @@ CELL_CHARS_MAX = 40
 ID_CHARS_MAX = 12
 MESSAGE = "Message"
 BEFORE = "before"
+COMPLETE_PATH = "/search/complete"
 
 
 class _Column(NamedTuple):
@@ -74,8 +75,9 @@ def events_page(
         lines=tuple(_line(row, columns, address) for row in table.rows),
         newer_href="" if table.previous is None else address.events(q, table.previous),
         older_href=address.events(q, table.next) if table.next else "",
+        complete_href=scope.href(COMPLETE_PATH),
         clear_href=address.events() if q else "",
-        everywhere_href=scope.href("/", q=q, tab="all") if q and not table.problem else "",
+        everywhere_href=scope.href("/search", q=q) if q and not table.problem else "",
         wider=() if table.rows or table.problem else _wider(address, path, q),
     )
 
@@ -158,9 +160,9 @@ def _metadata_column(key: str) -> _Column:
     return _Column(key, lambda row: ", ".join(dict(tag_values(metadata_of(row))).get(key, ())), CELL_CHARS_MAX)
 
 
-def _line(row: EventRow, columns: Sequence[_Column], address: IssueAddress) -> EventLine:
+def _line(row: EventRow, columns: Sequence[_Column], address: IssueAddress) -> EventTableLine:
     cells = tuple(EventCell(_cut(column.text(row), column.chars_max), column.kind) for column in columns)
-    return EventLine(address.event(row.id), row.timestamp_ms, cells)
+    return EventTableLine(address.event(row.id), row.timestamp_ms, cells)
 
 
 def _cut(text: str, chars_max: int) -> str:

@@ -117,7 +117,7 @@ def _event(event: EventRow, issue: IssueRow, address: IssueAddress, *, is_outsid
         same_as_issue=(event.error_type, event.message) == (issue.error_type, issue.message)
         and _is_short(event.message),
         request=request,
-        request_href=PageScope(range=address.scope.range).href("/", q=search, tab="all") if search else "",
+        request_href=PageScope(range=address.scope.range).href("/search", q=search) if search else "",
         stack_text=stack_text,
         stack=parse(stack_text),
         facts=tuple(event_facts(event, address.events)),

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 
 from bloop.issues.aggregates import AggregateRow
+from bloop.issues.comments.read import CommentRow
 from bloop.issues.counts.read import HourCount
 from bloop.issues.events.read import EventRow
 from bloop.issues.status.model import Status
@@ -104,6 +105,21 @@ def change(row: StatusChangeRow) -> dict[str, Any]:
         "detail": orjson.loads(row.detail),
         "network": row.network or None,
         "undo_id": row.undo_id,
+    }
+
+
+def comment(row: CommentRow) -> dict[str, Any]:
+    """Times in ms; `author_name` is null where the account or token is gone."""
+    return {
+        "id": row.id,
+        "project_id": row.project_public_id,
+        "fingerprint": row.fingerprint,
+        "author": row.author,
+        "author_name": row.author_name,
+        "via": row.via,
+        "text": row.text,
+        "created_at": row.created_at_ms,
+        "edited_at": row.edited_at_ms,
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import NamedTuple
+from urllib.parse import urlsplit
 
 import falcon
 
@@ -12,7 +13,7 @@ from bloop.base.errors import InvalidParameter, NotFound
 from bloop.db.engine import Db
 from bloop.issues.detail import event_table, pages
 from bloop.issues.detail.activity import ENTRIES_MAX, activity_of_all, comments_to_read
-from bloop.issues.detail.address import IssueAddress
+from bloop.issues.detail.address import EVERY_LIST, LIST, IssueAddress
 from bloop.issues.detail.event_table import PAGE_ROWS, EventTableRows
 from bloop.issues.detail.read import FrameRows, read_activity, read_frame
 from bloop.issues.events import read as events
@@ -28,6 +29,7 @@ from bloop.site import params
 from bloop.site.contexts import Page, Shell
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
+from bloop.site.links import page_before
 from bloop.site.principal import principal_of
 from bloop.site.scope import PageScope
 
@@ -110,7 +112,7 @@ class IssueResource:
             issue = find_issue(db, principal, ref)
             if given.get("project", issue.project_slug) not in (issue.project_slug, ""):  # the form of the scope bar
                 raise falcon.HTTPSeeOther(PageScope.from_params(given).href("/"))
-            address = IssueAddress.from_params(issue.short_id, issue.project_slug, given)
+            address = IssueAddress.from_params(issue.short_id, issue.project_slug, _list_before(req) | given)
             shell = self._deps.scoped_shell(db, req, address.scope)
             frame = read_frame(db, issue, address.scope, now_ms)
             is_unseen = self._opened.is_unseen(db, principal, issue.id)
@@ -129,6 +131,12 @@ class IssueResource:
         if newest_id is not None:
             return events.get_event(at.db, at.issue.id, newest_id)
         return next(iter(events.list_events(at.db, [at.issue.id], limit=1).rows), None)
+
+
+def _list_before(req: falcon.Request) -> dict[str, str]:
+    """The parameter for the list that the visitor comes from, if it was one."""
+    before = urlsplit(page_before(req))
+    return {LIST: before.query or EVERY_LIST} if req.referer and before.path == "/" else {}
 
 
 def _newest_rows(at: IssueRequest) -> list[EventRow]:

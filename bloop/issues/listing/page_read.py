@@ -54,6 +54,7 @@ def read_list(
         pulse=read_pulse(db, project_ids, scope, now_ms),
         ever=bool(page.rows) or any(issues.status_counts(db, project_ids).values()),
         wider=[*_wider(db, project_ids, view, me, new_in, now_ms)] if is_empty else [],
+        page_rows=PAGE_ROWS,
         signal_id=signals.last_id(db),
         deleting=deletion.progress(db),
         people=people.list_users(db) if page.rows else (),

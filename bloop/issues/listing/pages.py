@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 from bloop.accounts.people.read import UserRow
 from bloop.base.clock import DAY_MS
-from bloop.db.walk import PageKey
 from bloop.issues.contexts import (
     NEW_MS,
     Chip,
@@ -73,6 +72,7 @@ class ListRows(NamedTuple):
     pulse: Pulse
     ever: bool  # an event has arrived at some time
     wider: Sequence[tuple[IssueView, TabCount]]  # other lists, where this one is empty
+    page_rows: int  # of a full page
     signal_id: int = 0
     deleting: DeletionProgress = DeletionProgress(0, 0)
     people: Sequence[UserRow] = ()
@@ -130,7 +130,7 @@ def page(
         deleting_is_more=rows.deleting.is_more,
         delete_href=f"/issues/delete?{view.at(None).query_string}" if shown else "",
         older_href=view.at(rows.page.next, start + len(shown)).href if rows.page.next else "",
-        newer_href=_newer(view, rows.page.above, start, len(shown)),
+        newer_href=_newer(view, rows, start),
         people=tuple(Option(person.username, person.display_name, chosen=False) for person in rows.people),
         has_me=rows.has_me,
         save_query=view.at(None).query_string,
@@ -143,10 +143,10 @@ def is_reference(text: str) -> bool:
     return _REFERENCE.fullmatch(text) is not None
 
 
-def _newer(view: IssueView, above: PageKey | None, start: int, page_rows: int) -> str:
+def _newer(view: IssueView, rows: ListRows, start: int) -> str:
     if view.before is None:
         return ""
-    return view.at(above, max(0, start - page_rows)).href
+    return view.at(rows.page.above, max(0, start - rows.page_rows)).href
 
 
 def _is_open(view: IssueView) -> bool | None:

@@ -80,7 +80,7 @@ def tab_counts(
     few = [tab for tab in tabs if tab in SELECT_FEW]
     many = [tab for tab in tabs if tab not in SELECT_FEW]
     counts = {tab: _count_few(db, tab, filters, bindings) for tab in few}
-    return counts | _count_many(db, everything, filters, bindings, many)
+    return counts | (_count_many(db, everything, filters, bindings, many) if many else {})
 
 
 def _count_few(db: Db, tab: Tab, filters: Sequence[str], bindings: dict[str, Any]) -> TabCount:

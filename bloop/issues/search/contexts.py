@@ -60,4 +60,3 @@ class SearchPage(Page):
     range_words: str  # `in the last 24 h`
     outside: SearchLink | None  # where nothing was found: when the newest match in other time ranges was received
     further: FurtherEvents | None  # None: this is all
-    complete_href: str  # of the completion, without what is typed

@@ -57,7 +57,6 @@ def page(
         further=_further(scope, q, after, older, stopped, has_lines=bool(found))
         if after is not None or older
         else None,
-        complete_href=scope.href(f"{SEARCH_PATH}/complete"),
     )
 
 

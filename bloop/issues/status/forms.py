@@ -12,6 +12,7 @@ import falcon
 
 from bloop.base.errors import InvalidParameter
 from bloop.db.engine import Db
+from bloop.issues.detail.address import LIST, IssueAddress
 from bloop.issues.listing.position import next_in_list
 from bloop.issues.read import IssueRow, find_issue
 from bloop.issues.status.actor import DASHBOARD, Actors
@@ -22,10 +23,8 @@ from bloop.issues.status.references import view_of
 from bloop.issues.status.requests import ChangeRequest
 from bloop.site.bodies import read_form
 from bloop.site.deps import Deps
-from bloop.site.links import issue_href
 from bloop.site.params import text_params
 from bloop.site.principal import principal_of
-from bloop.site.scope import PageScope
 
 
 class IssueForms:
@@ -61,8 +60,9 @@ class IssueForms:
 
         issue, undo_id = self._deps.database.change(run)
         leave_flash(resp, Flash(request.verb, 1, 0, undo_id, issue.short_id, next_id))
-        scope = PageScope.from_params(text_params(req))
-        resp.status, resp.location = falcon.HTTP_303, scope.href(issue_href(issue.short_id), list=list_query)
+        params = text_params(req) | {LIST: list_query}
+        resp.status = falcon.HTTP_303
+        resp.location = IssueAddress.from_params(issue.short_id, issue.project_slug, params).page
 
     def _next_id(self, req: falcon.Request, ref: str, list_query: str) -> str:
         principal = principal_of(req)

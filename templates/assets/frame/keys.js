@@ -22,15 +22,18 @@ const HELP = {
     "j k": "Next, previous issue",
     o: "Open (or Enter)",
     x: "Select it",
-    "r m i": "Resolve, mute, ignore: selection, or current issue",
+    "r m i a": "Resolve, mute, ignore, assign to yourself: selection, or current issue",
+    u: "Undo",
     "n p": "Next, previous page",
   },
   "On an issue": {
-    "n p": "Next, previous event",
+    "n p": "Newer, older event",
+    "j k": "Next, previous issue of the list",
     "r m i": "Resolve, mute, ignore",
     o: "Reopen",
     a: "Assign to yourself",
-    u: "Up to the list it came from",
+    c: "Comment",
+    u: "Undo, or up to the list it came from",
   },
 };
 const STEPS = { j: 1, k: -1, ArrowDown: 1, ArrowUp: -1 };
@@ -136,11 +139,28 @@ function restoreList() {
   if (row) point(row);
 }
 
+// Whether this is the page of an issue of the list, or one below it.
+function isAt(href) {
+  const path = new URL(href, location).pathname;
+  return location.pathname === path || location.pathname.startsWith(`${path}/`);
+}
+
+// From an issue to the next or previous one of the list it was opened from.
+function walkList(step) {
+  const hrefs = lastList()?.hrefs ?? [];
+  const index = hrefs.findIndex(isAt);
+  const href = index < 0 ? undefined : hrefs[index + step];
+  if (!href) return false;
+  store("sessionStorage", LIST, JSON.stringify({ ...lastList(), cursor: href, index: index + step }));
+  location.assign(href);
+  return true;
+}
+
 function goUp() {
   const last = lastList();
   const link = document.querySelector('a[data-key="u"]');
   if (!link) return false;
-  const isFromList = last?.hrefs.some((href) => here() === href || here().startsWith(`${href}/`));
+  const isFromList = last?.hrefs.some(isAt);
   if (isFromList) store("sessionStorage", LIST, JSON.stringify({ ...last, returns: true }));
   location.assign(isFromList ? last.url : link.href);
   return true;
@@ -191,7 +211,7 @@ function perform(key, event) {
     return false;
   }
   const row = event.target.closest?.("[data-rows] > li");
-  if (key in STEPS) return (key.length === 1 || Boolean(row)) && move(STEPS[key]);
+  if (key in STEPS) return (key.length === 1 || Boolean(row)) && (move(STEPS[key]) || (key.length === 1 && walkList(STEPS[key])));
   if (key === "o" && openAtCursor()) return true;
   if (key === "Enter") return event.target === document.body && openAtCursor();
   return COMMANDS[key] ? COMMANDS[key]() : press(key);

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bloop.base.clock import HOUR_MS, hour_of
-from bloop.issues.detail.documents import LOOKED_AT_MAX
+from bloop.issues.detail.chosen_event import LOOKED_AT_MAX
 from tests.integration.api.conftest import RP_ORIGIN, Server
 from tests.seed import NOW_MS, Seed
 

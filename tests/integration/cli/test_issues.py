@@ -14,6 +14,9 @@ from bloop.accounts.people.store import create_user
 from bloop.base import clock, config
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.db import connection, word_search
+from bloop.records import event_record
+from bloop.records.dictionary import shipped
+from bloop.records.event import Event
 from tests.integration.cli.conftest import Run
 
 _INSERT = """
@@ -104,6 +107,72 @@ def test_somebody_is_made_to_look_after_an_issue_and_nobody_again(run: Run, db: 
     run("issue", "assign", "f1", "--nobody")
 
     assert db.execute("SELECT assignee FROM issues WHERE id = 1").get is None
+
+
+STACK = """TypeError: x is undefined
+    at total (/srv/shop/cart.js:41:7)
+    at render (/srv/shop/node_modules/react/index.js:3:4)"""
+
+
+def store_event(db: apsw.Connection, **fields: Any) -> None:
+    """An event of the first issue, as the writer stores it."""
+    now_ms = clock.now_ms()
+    defaults = dict.fromkeys(Event.__struct_fields__) | {
+        "timestamp_ms": now_ms,
+        "source": "api",
+        "environment": "production",
+        "release": "1.4.2",
+        "level": "error",
+        "error_type": "TypeError",
+        "message": "message 1",
+    }
+    record = event_record.encode(1, now_ms, "f1", "v1", Event(**defaults | fields), shipped())
+    db.execute("INSERT INTO fingerprints VALUES (9, 1, 0, 'f1', 'v1', 1) ON CONFLICT DO NOTHING")
+    db.execute(
+        "INSERT INTO events (fingerprint_id, timestamp_ms, received_at_ms, dims_id, body) VALUES (9, ?, ?, 0, ?)",
+        (now_ms, now_ms, event_record.with_dims(record)),
+    )
+    db.execute(
+        "INSERT INTO events_by_fingerprint (fingerprint_id, timestamp_ms, event_id)"
+        " SELECT fingerprint_id, timestamp_ms, id FROM events WHERE id = ?",
+        (db.last_insert_rowid(),),
+    )
+
+
+def test_show_prints_the_stack_of_the_newest_event_that_has_one(run: Run, db: apsw.Connection) -> None:
+    store_event(db, stack=STACK, request_id="req-1", metadata='{"plan":"pro"}', message="x\x1b[31m")
+    store_event(db)
+    comment = (1, "u1", "dashboard", "Two tabs.\x1b[2J\nBoth open.", clock.now_ms())
+    db.execute(
+        "INSERT INTO issue_comments (issue_id, author, via, text, created_at_ms) VALUES (?, ?, ?, ?, ?)", comment
+    )
+
+    shown = run("issue", "show", "DEFAULT-1").stdout
+    document = json.loads(run("issue", "show", "DEFAULT-1", "--json").stdout)
+
+    assert "the newest event with a stack trace" in shown
+    assert "    total  /srv/shop/cart.js:41:7" in shown
+    assert "  . render  /srv/shop/node_modules/react/index.js:3:4" in shown
+    assert "request:      req-1" in shown
+    assert '"plan": "pro"' in shown
+    assert "  Two tabs.<U+001B>[2J\n  Both open." in shown
+    assert "\x1b" not in shown
+    assert (document["event"]["request_id"], document["event"]["stack"]) == ("req-1", STACK)
+    assert [comment["author_name"] for comment in document["comments"]] == ["ada"]
+
+
+def test_show_bounds_what_it_prints_and_says_so(run: Run, db: apsw.Connection) -> None:
+    store_event(db, stack="\n".join(["no frames here"] * 500), metadata=json.dumps({f"k{n}": n for n in range(100)}))
+
+    shown = run("issue", "show", "DEFAULT-1").stdout
+
+    assert "… 440 more lines" in shown
+    assert "… 62 more lines" in shown
+
+
+def test_show_of_an_issue_without_events_says_that_they_expired(run: Run, db: apsw.Connection) -> None:
+    assert "Its events have expired" in run("issue", "show", "DEFAULT-1").stdout
+    assert json.loads(run("issue", "show", "DEFAULT-1", "--json").stdout)["event"] is None
 
 
 def test_show_says_how_it_stands_and_what_was_done(run: Run, db: apsw.Connection) -> None:

@@ -188,6 +188,7 @@ def list_page(
         ),
         ever=ever,
         wider=[(IssueView(project="shop", q=say("x"), t="30d"), TabCount(3))] if not rows else [],
+        page_rows=30,
         signal_id=57,
     )
     hint = setup("shop", say("Shop"), "https://errors.example")
