@@ -28,6 +28,7 @@ from bloop.releases import read as releases
 
 NO_COUNT = TabCount(0)
 WIDER_RANGES = ("24h", "7d", "30d")  # offered where a range has nothing
+WIDER_MAX = 4
 
 
 def read_list(
@@ -129,22 +130,31 @@ def _counts(
 def _wider(
     db: Db, project_ids: Sequence[int], view: IssueView, me: str, new_in: str, now_ms: int
 ) -> Iterator[tuple[IssueView, TabCount]]:
-    """Lists that may have rows where this one has none."""
-    for other in _wider_views(view):
+    """Lists that have rows where this one has none, at most WIDER_MAX."""
+    found = 0
+    for other in dict.fromkeys(_wider_views(view)):
         issue_filter = other.issue_filter(now_ms, me, new_in)
         tab = Tab.ALL if issue_filter.query.says_status else other.tab
-        yield other, tab_counts(db, project_ids, issue_filter, [tab])[tab]
+        count = tab_counts(db, project_ids, issue_filter, [tab])[tab]
+        if count.number or count.is_more:
+            yield other, count
+            found += 1
+        if found == WIDER_MAX:
+            return
 
 
 def _wider_views(view: IssueView) -> Iterator[IssueView]:
+    """In one way, then in its range and names together."""
     top = view.at(None)
-    if view.env:
-        yield replace(top, env="")
-    if view.release:
-        yield replace(top, release="")
-    ranges = WIDER_RANGES[WIDER_RANGES.index(view.t) + 1 :] if view.t in WIDER_RANGES else WIDER_RANGES
-    yield from (replace(top, t=time_range) for time_range in ranges)
     if view.filters:
         yield view.without_filters()
     if view.tab is not Tab.ALL:
         yield view.on_tab(Tab.ALL)
+    if view.env:
+        yield replace(top, env="")
+    if view.release and view.tab is not Tab.NEW:
+        yield replace(top, release="")
+    ranges = WIDER_RANGES[WIDER_RANGES.index(view.t) + 1 :] if view.t in WIDER_RANGES else WIDER_RANGES
+    yield from (replace(top, t=time_range) for time_range in ranges)
+    if (view.env or view.release) and view.tab is not Tab.NEW:
+        yield from (replace(top, env="", release="", t=time_range) for time_range in (view.t, *ranges))

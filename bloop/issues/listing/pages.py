@@ -187,11 +187,7 @@ def _why_empty(view: IssueView, rows: ListRows, setup: Setup | None, problem: st
         return words.UNREADABLE
     if not rows.ever:
         return words.NEVER if setup else words.NO_PROJECT
-    wider = [
-        WiderScope(words.wider(view, other), words.count(count), other.href)
-        for other, count in rows.wider
-        if count.number or count.is_more
-    ]
+    wider = [WiderScope(words.wider(view, other), words.count(count), other.href) for other, count in rows.wider]
     return words.empty(view, rows.new_in, rows.pulse.series.total, tuple(wider))
 
 

@@ -92,13 +92,15 @@ def empty(view: IssueView, new_in: str, events: int, wider: tuple[WiderScope, ..
 
 
 def wider(view: IssueView, other: IssueView) -> str:
-    """In which way another list is wider than this one."""
-    if other.env != view.env:
-        return "All environments"
-    if other.release != view.release:
-        return "All releases"
-    if other.t != view.t:
-        return _RANGES.get(other.t, other.t).replace("the last", "Last")
+    """In which way another list is wider than this one: `All releases, last 7 d`."""
     if other.filters != view.filters:
         return "Without the search"
-    return "All issues"
+    ways = []
+    if other.env != view.env:
+        ways.append("all environments")
+    if other.release != view.release:
+        ways.append("all releases")
+    if other.t != view.t:
+        ways.append(_RANGES[other.t].removeprefix("the "))
+    words = ", ".join(ways) or "all issues"
+    return words[0].upper() + words[1:]

@@ -41,6 +41,12 @@ def create(deps: Deps, principal: Principal, name: str, target: ListQuery, *, is
     return deps.database.change(change)
 
 
+def require_changeable(deps: Deps, principal: Principal, view_id: int) -> None:
+    """Check before a form is read, so that its mistakes do not hide these. Raises: NotFound, Forbidden."""
+    with deps.database.reader() as db:
+        _require_mine(db, principal, view_id)
+
+
 def update(
     deps: Deps,
     principal: Principal,
