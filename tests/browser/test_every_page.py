@@ -89,7 +89,7 @@ def test_a_second_visit_asks_for_the_page_and_little_else(visit: Visit, path: st
 
 def test_no_issue_of_the_corpus_runs_anything(visit: Visit, site: Site) -> None:
     page = visit("/?project=hostile")
-    links = page.locator(".issue-title").evaluate_all("links => links.map((link) => link.href)")
+    links = page.locator(".row-title a").evaluate_all("links => links.map((link) => link.href)")
     assert len(links) == len(XSS) + 1
 
     for link in links:
@@ -195,7 +195,7 @@ def test_forced_colours_keep_charts_and_the_cursor(visit: Visit) -> None:
 
     assert bar != ground
     page.keyboard.press("j")
-    assert page.locator("li.issue.is-cursor").evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert page.locator("li.row.is-cursor").evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
 
 
 def test_colours_need_no_function_younger_than_custom_properties() -> None:
