@@ -239,7 +239,7 @@ make_config() {
 ask_new_version() {
 	settings=$(bloop_of "$new" config check --json) || {
 		if [ -n "$made_config" ]; then rm $CONFIG/config.toml; fi
-		die "that will not do; nothing that runs was touched"
+		die "invalid settings; no running process was touched"
 	}
 	host=$(pick "$new" '["settings"]["server.host"]' "$settings")
 	port=$(pick "$new" '["settings"]["server.port"]' "$settings")

@@ -173,7 +173,7 @@ def _log_result(result: BackupOutcome) -> None:
         log.error("the backup failed: %s", result.error, extra={"action": "backup_failed"})
     elif result.entry is not None:
         manifest = result.entry.manifest
-        message = "made a backup of %d bytes, packed %d, in %.1f s; restored on trial: %s"
+        message = "made a backup of %d bytes, packed %d, in %.1f s; restore tested: %s"
         proven = "yes" if result.proven_at_ms else "no"
         took_s = manifest.duration_ms / 1000
         sizes = (manifest.database_bytes, manifest.file_bytes)

@@ -65,7 +65,7 @@ def now(settings: Settings, to: str | None, as_json: bool) -> None:
     if as_json:
         print_json(entry_fields(entry) | {"proven": settings.backup.drill})
         return
-    proven = ", restored on trial" if settings.backup.drill else ""
+    proven = ", restore tested" if settings.backup.drill else ""
     click.echo(f"{entry.manifest.file_bytes / MIB:.1f} MiB{proven}", err=True)
     click.echo(entry.path)
 

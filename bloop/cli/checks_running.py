@@ -60,5 +60,5 @@ def backups(settings: Settings) -> Iterator[Finding]:
     elif good_at_ms is None:
         yield ok("backup", "none yet; the first one is made at night")
     else:
-        proven = "restored on trial" if proven_at_ms is not None else "never restored on trial"
+        proven = "restore tested" if proven_at_ms is not None else "restore never tested"
         yield ok("backup", f"{since_ms // HOUR_MS} hours old, {proven}")

@@ -25,7 +25,7 @@ GIB = 1024 * MIB
 REMEDIES = {
     Reason.DB_DAMAGED: "the database file is damaged: stop bloop and run `bloop restore`",
     Reason.DB_UNREACHABLE: "the database cannot be read: run `bloop doctor` to see why",
-    Reason.DISK_FULL: "free space on the disk of the database; storing then continues by itself",
+    Reason.DISK_FULL: "free space on the disk of the database; storing then continues automatically",
     Reason.RING_MISSING: "bloop is not running, or its writer does not start: check its log",
     Reason.WRITER_STALE: "the writer hangs: restart it, it continues where it stopped",
     Reason.WRITER_BUSY: "another program holds the database's write lock: close it",
@@ -97,7 +97,7 @@ def _print(current: Overview, now_ms: int) -> None:
 def _backup(backup: BackupState, now_ms: int) -> str:
     age = "none yet" if backup.good_at_ms is None else f"{elapsed((now_ms - backup.good_at_ms) / 1000)} old"
     if backup.proven_at_ms is not None:
-        age += f", one restored on trial {elapsed((now_ms - backup.proven_at_ms) / 1000)} ago"
+        age += f", restore tested {elapsed((now_ms - backup.proven_at_ms) / 1000)} ago"
     return age if backup.error is None else f"{age}; the last attempt failed: {backup.error}"
 
 

@@ -112,7 +112,7 @@ class Spool:
 
 
 def _no_room() -> Refused:
-    return Refused(503, "no room for an upload", _RETRY_AFTER_S)
+    return Refused(503, "no space for an upload", _RETRY_AFTER_S)
 
 
 Store = MemoryStore | Spool

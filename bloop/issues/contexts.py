@@ -220,7 +220,7 @@ class Action:
 
 
 _RESOLVE = Action(
-    Status.RESOLVED, "Resolve", "r", Status.RESOLVED, True, "Fixed and deployed. It comes back if it happens again."
+    Status.RESOLVED, "Resolve", "r", Status.RESOLVED, True, "Fixed and deployed. It regresses if it happens again."
 )
 _MUTE = Action(Status.MUTED, "Mute", "m", Status.MUTED, False, "Keep counting, send no alerts for now.")
 _IGNORE = Action(

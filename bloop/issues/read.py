@@ -128,11 +128,14 @@ SELECT i.id, i.project_id, p.public_id, p.slug, p.name, p.short_prefix || '-' ||
        u.username, u.display_name, i.resolved_in_next, i.is_firing, i.muted_until_ms, i.muted_events, i.muted_per_hour,
        i.users_are_estimated
 """
+# From the ids to the rows: after an upgrade that adds an index, without statistics of it, the planner would begin with
+# the projects and read every issue.
 _SELECT_BY_IDS = f"""{_COLUMNS}
   FROM json_each(:ids) AS wanted
-  JOIN issues AS i ON i.id = wanted.value
-  JOIN projects AS p ON p.id = i.project_id
+ CROSS JOIN issues AS i
+ CROSS JOIN projects AS p
   LEFT JOIN webauthn_users AS u ON u.id = i.assignee
+ WHERE i.id = wanted.value AND p.id = i.project_id
 """
 # Served by the UNIQUE (project_id, fingerprint) index, once per project.
 _SELECT_BY_FINGERPRINT = f"""{_COLUMNS}

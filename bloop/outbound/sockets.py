@@ -60,7 +60,7 @@ class Bounds:
     def receive(self, count: int) -> None:
         self._bytes_left -= count
         if self._bytes_left < 0:
-            raise ConnectionAbortedError("it sent more than anybody would read")
+            raise ConnectionAbortedError("the answer is too large")
 
 
 class _Bounded:
@@ -196,7 +196,7 @@ def reason_of(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate does not verify: {error.verify_message}"
     if isinstance(error, TimeoutError):
-        return "nobody answered in time"
+        return "no answer in time"
     if isinstance(error, ssl.SSLError):
         return "it does not speak TLS there as it should"
     if isinstance(error, ConnectionRefusedError):

@@ -25,7 +25,7 @@ from bloop.retention.read import RetentionRunRow, get_run, overrides
 
 ASKED_BY = "cli"
 LOOK_EVERY_S = 0.1
-NEVER = "for ever"
+NEVER = "forever"
 
 Days = click.IntRange(DAYS_MIN, DAYS_MAX)
 
@@ -67,7 +67,11 @@ def show(settings: Settings, as_json: bool) -> None:
     metavar="SLUG=DAYS",
     help="Days to keep one project's raw events; SLUG=default removes it. May be repeated.",
 )
-@click.option("--issues", type=click.IntRange(0, DAYS_MAX), help="Days to keep issues not seen; 0 keeps them for ever.")
+@click.option(
+    "--issues",
+    type=click.IntRange(0, DAYS_MAX),
+    help="Days to keep issues after they were last seen; 0 keeps them forever.",
+)
 @click.option(
     "--project-issues",
     "own_issues",
@@ -86,7 +90,7 @@ def set_(
 ) -> None:
     """Change the retention. Values that are not given stay unchanged.
 
-    Issues that somebody is assigned to always stay.
+    Assigned issues always stay.
     """
     if events is None and hours is None and issues is None and not (own or own_issues):
         raise click.UsageError("name what to set: --events, --hours, --issues, --project or --project-issues")

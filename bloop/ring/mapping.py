@@ -251,7 +251,7 @@ def _make(name: str, fd: int, geometry: Geometry) -> Mapping:
     except OSError as error:
         _unlink_segment(name)
         needed = f"{geometry.total_bytes >> 10} KiB of shared memory: {error.strerror}"
-        remedy = "give /dev/shm more room (Docker: --shm-size) or set a smaller ingest.channel_capacity"
+        remedy = "give /dev/shm more space (Docker: --shm-size) or set a smaller ingest.channel_capacity"
         raise RingError(f"ring {name} needs {needed}; {remedy}") from error
     mapping = Mapping(name, fd, geometry, secrets.randbits(63) or 1)
     words = mapping.words

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from tests.browser.site import Site
 from tests.unit.site.test_render import XSS
 
@@ -52,7 +54,16 @@ PLACES: dict[str, list[str]] = {
         f"/issues/HOSTILE-{len(XSS) + 1}",  # a word wider than any screen
         "{firing android-app}",
     ],
-    "/issues/{ref}/events/{event_id:int}": ["{event web-shop}"],
+    "/issues/{ref}/events/{event_id:int}": ["{event web-shop}", "{event web-shop}?t=1h&env=nowhere"],
+    "/issues/{ref}/events": [
+        "{issue web-shop}/events?t=30d&list=q%3Dx",
+        "{issue web-shop}/events?q=level:error&t=30d",
+        "{issue web-shop}/events?q=user:nobody",
+        "{issue web-shop}/events?q=usr:x",
+        "/issues/HOSTILE-2/events",
+    ],
+    "/issues/{ref}/tags": ["{issue web-shop}/tags?t=30d", "{issue web-shop}/tags?release=x", "/issues/HOSTILE-1/tags"],
+    "/issues/{ref}/activity": ["{issue web-shop}/activity", "/issues/HOSTILE-1/activity"],
     "/issues/delete": [
         "/issues/delete?project=web-shop",
         "/issues/delete?project=hostile&tab=all",
@@ -62,6 +73,7 @@ PLACES: dict[str, list[str]] = {
     "/settings": ["/settings"],
     "/settings/account": ["/settings/account"],
     "/settings/appearance": ["/settings/appearance"],
+    "/settings/views": ["/settings/views", "/settings/views?done=saved"],
     "/kit": ["/kit?t=7d"],
     "/settings/people": ["/settings/people"],
     "/settings/projects": ["/settings/projects"],
@@ -99,10 +111,14 @@ FRESH += ["/ledger", "/system"]
 EVERYWHERE = [*(place for places in PLACES.values() for place in places), *ERRORS]
 
 
+_NAMED = re.compile(r"\{(issue|event|firing) ([\w-]+)\}(.*)")
+
+
 def resolve(site: Site, place: str) -> str:
-    name, _, project = place.strip("{}").partition(" ")
-    if name in ("issue", "event"):
-        return site.open_issue(project) if name == "issue" else site.event(project)
-    if name == "firing":
-        return site.issue_called(project, "android.os.DeadObjectException")
-    return site.links.get(name, place)
+    named = _NAMED.fullmatch(place)
+    if named is None:
+        return site.links.get(place.strip("{}"), place)
+    kind, project, rest = named.groups()
+    if kind == "firing":
+        return site.issue_called(project, "android.os.DeadObjectException") + rest
+    return (site.open_issue(project) if kind == "issue" else site.event(project)) + rest

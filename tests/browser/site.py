@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from socketserver import ThreadingMixIn
 from typing import Any, NamedTuple
+from urllib.parse import urlencode
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import apsw
@@ -34,9 +35,13 @@ from bloop.base.config import Auth, RateLimit, Server, Settings
 from bloop.base.config import Database as DatabaseSettings
 from bloop.db import connection
 from bloop.db.pool import DatabasePool
+from bloop.issues.comments.store import add_comment
 from bloop.issues.events.read import list_events
-from bloop.issues.read import IssueFilter, IssueRow, list_issues
+from bloop.issues.read import IssueFilter, IssueRow, get_issue, list_issues
+from bloop.issues.saved_views import store as saved_views
+from bloop.issues.status.audit import Actor
 from bloop.projects.read import get_project
+from bloop.projects.uses import store as project_uses
 from bloop.retention import samples
 from bloop.retention import store as retention
 from bloop.retention.sizes import shown_tables
@@ -147,8 +152,10 @@ def hostile(seeder: Seeder) -> Filled:
     seeder.store(hostile_events(seeder.now_ms))
     with connection.immediate(seeder.db):
         _storage(seeder.db, seeder.now_ms)
+        _comments(seeder.db, seeder.now_ms)
         _backups(seeder.db, seeder.now_ms)
         links = _people(seeder.db, seeder.now_ms) | _alerts(seeder.db, seeder.now_ms)
+        _views(seeder.db, seeder.now_ms)
         made = Filled(session(seeder, "u0"), links)
     database = Path(seeder.db.filename)
     for days in (1, 0):
@@ -170,6 +177,18 @@ def _storage(db: apsw.Connection, now_ms: int) -> None:
     retention.set_due(db, run.id, 250_000)
     retention.add_deleted(db, run.id, raw_events=120_000)
     retention.set_error(db, run.id, f"FullError: {XSS[0]}")
+
+
+def _comments(db: apsw.Connection, now_ms: int) -> None:
+    """The corpus as comments of the first person and of one who is gone, with every part of the markup."""
+    row = get_project(db, "hostile")
+    assert row is not None
+    issue = get_issue(db, [row.id], "HOSTILE-1")
+    assert issue is not None
+    markup = "**bold** *italic* `code`\n\n1. one\n2. two\n\n> quote\n\n```\nmake test\n```"
+    for number, text in enumerate((*XSS, LONG_WORD, markup)):
+        actor = Actor("u0" if number % 2 else "gone", "dashboard")
+        add_comment(db, issue.id, text.replace("\x00", ""), actor=actor, now_ms=now_ms - 1000 + number)
 
 
 def _backups(db: apsw.Connection, now_ms: int) -> None:
@@ -247,6 +266,20 @@ def _alerts(db: apsw.Connection, now_ms: int) -> dict[str, str]:
     deliveries.mark_failed(db, tested.id, error=texts[1], status=404, now_ms=now_ms, attempt=refused)
     rule = rule_path(rule_id)
     return {"rule": rule, "rule test": f"{rule}?test={test_id}#test", "channel": channel_path(channel_id)}
+
+
+def _views(db: apsw.Connection, now_ms: int) -> None:
+    """Saved views named by the corpus, one's own and shared, over a project and over all; a pinned project."""
+    row = get_project(db, "hostile")
+    assert row is not None
+    for number, text in enumerate((*XSS, LONG_WORD)):
+        name, query = text.replace("\x00", "")[:60], urlencode({"q": text.replace("\x00", "")[:60]})
+        project_id = row.id if number % 2 else None
+        is_shared = number % 3 == 0
+        saved_views.create_view(
+            db, owner_id="u0", name=name, project_id=project_id, query=query, is_shared=is_shared, now_ms=now_ms
+        )
+    project_uses.pin(db, "u0", row.id, now_ms)
 
 
 def _link(db: apsw.Connection, user_id: str | None, now_ms: int) -> str:

@@ -35,7 +35,7 @@ def test_a_purge_tells_how_far_it_is_while_one_looks_and_after_a_reload(visit: V
 
 def test_purging_asks_once_more_before_it_deletes(visit: Visit) -> None:
     page = visit("/settings/storage")
-    confirm = page.get_by_role("button", name="Delete what is old")
+    confirm = page.get_by_role("button", name="Delete expired data")
     expect(confirm).to_be_hidden()
 
     page.get_by_text("Purge now").click()
@@ -45,12 +45,12 @@ def test_purging_asks_once_more_before_it_deletes(visit: Visit) -> None:
     expect(page.get_by_role("status").first).to_have_text("Purge requested.")
 
 
-def test_a_number_of_days_that_will_not_do_is_said_beside_the_form(visit: Visit) -> None:
+def test_a_number_of_days_that_is_invalid_is_named_beside_the_form(visit: Visit) -> None:
     page = visit("/settings/storage")
     page.locator("form[action='/settings/storage']").evaluate("form => { form.noValidate = true }")
 
-    page.get_by_label("Counts per hour, days").fill("0")
+    page.get_by_label("Hourly counts").fill("0")
     page.locator("form[action='/settings/storage'] button").click()
 
     expect(page.get_by_role("alert").first).to_have_text("hourly_counts_days must be between 1 and 3650")
-    expect(page.get_by_label("Counts per hour, days")).to_have_value("0")
+    expect(page.get_by_label("Hourly counts")).to_have_value("0")

@@ -116,4 +116,4 @@ def ensure_not_last_admin(db: Db, user_id: str) -> None:
     """Raises: Conflict (USER-1)."""
     (is_last,) = db.execute(_SELECT_IS_LAST_ADMIN, {"id": user_id}).fetchone() or (0,)
     if is_last:
-        raise Conflict("there must be an admin: promote somebody else first")
+        raise Conflict("there must be an admin: make another account an admin first")

@@ -117,6 +117,8 @@ SELECT f.id, f.rule_id, f.rule_name, f.rule_type, p.public_id, p.slug, p.short_p
  ORDER BY f.id DESC
 """
 # The innermost subquery of _FIRINGS is served by alert_firings_by_rule.
+# The cross join keeps deliveries in front: with statistics from before the log grew, the planner would begin at the
+# firings and sort them all (0.8 s with 50,000).
 _COLUMNS = """
 SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
        r.id IS NOT NULL, r.id IS NOT NULL AND (d.channel_id IS NULL OR u.channel_id IS NOT NULL), f.rule_name,
@@ -124,15 +126,16 @@ SELECT d.id, d.firing_id, d.rule_id, r.project_id, owner.created_by,
        d.channel_id, d.channel_type, d.target, d.state, d.attempts, d.next_try_at_ms, d.last_error, d.last_status,
        d.last_answer, d.last_duration_ms, d.created_at_ms, d.sent_at_ms
   FROM deliveries AS d
-  JOIN alert_firings AS f ON f.id = d.firing_id
+ CROSS JOIN alert_firings AS f
   LEFT JOIN alert_rules AS r ON r.id = d.rule_id
   LEFT JOIN projects AS owner ON owner.id = r.project_id
   LEFT JOIN rule_channels AS u ON u.rule_id = d.rule_id AND u.channel_id = d.channel_id
   LEFT JOIN projects AS p ON p.id = f.project_id AND p.deleted_at_ms IS NULL
   LEFT JOIN issues AS i ON i.id = f.issue_id AND i.project_id = f.project_id
+ WHERE f.id = d.firing_id
 """
-_ONE = "WHERE d.id = :id"
-_OF_FIRING = "WHERE d.firing_id = :firing_id ORDER BY d.id"
+_ONE = "AND d.id = :id"
+_OF_FIRING = "AND d.firing_id = :firing_id ORDER BY d.id"
 _BEFORE = "d.id < :before_id"
 _OF_RULE = "d.rule_id = :rule_id"
 _OF_PROJECTS = "r.project_id IN (SELECT value FROM json_each(:project_ids))"
@@ -189,7 +192,7 @@ def list_deliveries(
     if project_ids is not None:
         conditions.append(_OF_PROJECTS)
         bindings["project_ids"] = ids_json(project_ids)
-    statement = f"{_COLUMNS} WHERE {' AND '.join(conditions)} {_NEWEST}"
+    statement = f"{_COLUMNS} AND {' AND '.join(conditions)} {_NEWEST}"
     return [_delivery(row) for row in db.execute(statement, bindings)]
 
 

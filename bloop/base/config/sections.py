@@ -100,7 +100,7 @@ class Retention:
         90, "days counts per hour are kept, until the storage page says otherwise", low=1, high=3650
     )
     issues_days: int = setting(
-        0, "days an issue that nobody is assigned to stays after it was last seen; 0 = for ever", low=0, high=3650
+        0, "days an unassigned issue is kept after it was last seen; 0 = forever", low=0, high=3650
     )
     prune_interval_secs: int = setting(3600, "seconds between clean-ups", low=10, high=604_800)
 
@@ -110,8 +110,8 @@ class Backup:
     enabled: bool = setting(True, "make a backup every night")
     directory: str = setting("", "folder of the backups; empty = `backups` beside the database file")
     hour: int = setting(3, "hour of the day, UTC, from which the nightly backup is made", low=0, high=23)
-    keep: int = setting(7, "nightly backups kept; as many asked for by hand are kept besides", low=1, high=365)
-    drill: bool = setting(True, "restore every backup into a temporary folder and look at it")
+    keep: int = setting(7, "nightly backups kept; as many requested by hand are kept in addition", low=1, high=365)
+    drill: bool = setting(True, "restore every backup into a temporary folder and check it")
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +162,8 @@ NO_LIMITS = ProjectLimits(**dict.fromkeys((f.name for f in fields(ProjectLimits)
 @dataclass(frozen=True, slots=True)
 class Alerting:
     cooldown_secs: int = setting(900, "seconds a rule stays quiet about one issue after firing", low=0, high=604_800)
-    slack_webhook_url: str = setting("", "Slack webhook told where a rule has no channels; empty = none", secret=True)
-    webhook_url: str = setting("", "webhook told where a rule has no channels; empty = none", secret=True)
+    slack_webhook_url: str = setting("", "Slack webhook for rules without channels; empty = none", secret=True)
+    webhook_url: str = setting("", "webhook for rules without channels; empty = none", secret=True)
     allow_private: bool = setting(False, "let alerts go to this machine and to private networks")
     allowed_hosts: tuple[str, ...] = setting(
         (), "host names (`*.` for all below), addresses or networks alerts may go to, private or not"

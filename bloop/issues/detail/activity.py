@@ -80,6 +80,8 @@ def _change(change: StatusChangeRow) -> ActivityEntry:
         person=sentence.person,
         who=history.who(change),
         place=history.place(change),
+        undo_id=change.undo_id or "",
+        undo_label="Redo" if change.action == history.UNDONE else "Undo",
     )
 
 

@@ -244,6 +244,8 @@ class ActivityEntry:
     who: str
     place: str
     comment: CommentView | None = None
+    undo_id: str = ""  # undoes the newest change, while that is kept
+    undo_label: str = "Undo"
 
     @property
     def avatar(self) -> str:

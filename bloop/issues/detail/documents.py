@@ -188,8 +188,8 @@ def _event(db: Db, issue: IssueRow, event_id: int | None) -> tuple[EventRow | No
         return choose_event(events.list_events(db, [issue.id], limit=LOOKED_AT_MAX).rows)
     event = events.get_event(db, issue.id, event_id)
     if event is None:
-        raise NotFound("this event was pruned, or never belonged to this issue")
-    return event, "it was asked for by its id"
+        raise NotFound("this event has expired, or never belonged to this issue")
+    return event, "it was requested by its ID"
 
 
 def _url(deps: Deps, issue: IssueRow) -> str:

@@ -29,7 +29,6 @@ from bloop.site import params
 from bloop.site.contexts import Page, Shell
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
-from bloop.site.links import page_before
 from bloop.site.principal import principal_of
 from bloop.site.scope import PageScope
 
@@ -135,8 +134,9 @@ class IssueResource:
 
 def _list_before(req: falcon.Request) -> dict[str, str]:
     """The parameter for the list that the visitor comes from, if it was one."""
-    before = urlsplit(page_before(req))
-    return {LIST: before.query or EVERY_LIST} if req.referer and before.path == "/" else {}
+    before = urlsplit(req.referer or "")
+    is_list = before.path == "/" and before.netloc.lower() == (req.get_header("Host") or "").lower()
+    return {LIST: before.query or EVERY_LIST} if is_list else {}
 
 
 def _newest_rows(at: IssueRequest) -> list[EventRow]:

@@ -11,7 +11,7 @@ from bloop.issues.saved_views.read import SavedViewRow, get_view
 from bloop.projects.read import get_project
 from bloop.site.deps import Deps
 
-ADMINS_SHARE = "only admins can share a view with everybody"
+ADMINS_SHARE = "only admins can share a view with all users"
 
 
 def create(deps: Deps, principal: Principal, name: str, target: ListQuery, *, is_shared: bool) -> SavedViewRow:
@@ -39,6 +39,12 @@ def create(deps: Deps, principal: Principal, name: str, target: ListQuery, *, is
         return _require(db, principal, view_id)
 
     return deps.database.change(change)
+
+
+def require_changeable(deps: Deps, principal: Principal, view_id: int) -> None:
+    """Check before a form is read, so that its mistakes do not hide these. Raises: NotFound, Forbidden."""
+    with deps.database.reader() as db:
+        _require_mine(db, principal, view_id)
 
 
 def update(
@@ -114,7 +120,7 @@ def _require(db: Db, principal: Principal, view_id: int) -> SavedViewRow:
 def _require_mine(db: Db, principal: Principal, view_id: int) -> SavedViewRow:
     view = _require(db, principal, view_id)
     if not may_change(principal, view.owner_id, is_shared=bool(view.is_shared)):
-        raise Forbidden("only admins can change a view that everybody has")
+        raise Forbidden("only admins can change a shared view")
     return view
 
 

@@ -61,6 +61,7 @@ class ViewsSettings:
 
     def on_post_one(self, req: falcon.Request, resp: falcon.Response, view_id: int) -> None:
         """A new `name`."""
+        actions.require_changeable(self._deps, principal_of(req), view_id)
         form = read_form(req)
         try:
             actions.update(self._deps, principal_of(req), view_id, name=parse_name(form.get("name", "")))
@@ -72,6 +73,7 @@ class ViewsSettings:
 
     def on_post_move(self, req: falcon.Request, resp: falcon.Response, view_id: int) -> None:
         """`to` is `up` or `down`."""
+        actions.require_changeable(self._deps, principal_of(req), view_id)
         step = self._steps.get(read_form(req).get("to", ""))
         if step is None:
             raise InvalidParameter("to", "must be up or down")

@@ -8,17 +8,15 @@ FLASH-2  It is shown once, by the first page with a frame after the redirect, wh
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import astuple, dataclass
+from urllib.parse import urlencode
 
 import falcon
 
-from bloop.base.errors import InvalidParameter
 from bloop.issues.status.model import Status
 from bloop.site.contexts import Toast
 from bloop.site.links import issue_href
 from bloop.site.params import text_params
-from bloop.site.scope import PageScope
 
 COOKIE = "bloop_done"
 SHOWN_WITHIN_S = 30
@@ -111,18 +109,15 @@ def take_flash(req: falcon.Request, resp: falcon.Response) -> Toast | None:
         flash.text,
         undo_id=undo_id,
         undo_label="Redo" if verb == UNDONE else "Undo",
-        next_href=_issue_in_list(next_id, text_params(req)) if next_id else "",
+        next_href=_issue_in_list(next_id, text_params(req).get("list", "")) if next_id else "",
         failed=verb == UNDONE and not flash.count,
     )
 
 
-def _issue_in_list(short_id: str, params: Mapping[str, str]) -> str:
-    """The page of an issue in the scope of this page, with the list that this page came from."""
-    try:
-        scope = PageScope.from_params(params)
-    except InvalidParameter:
-        scope = PageScope()
-    return scope.href(issue_href(short_id), list=params.get("list", ""))
+def _issue_in_list(short_id: str, list_query: str) -> str:
+    """The page of an issue that keeps the list it is in."""
+    href = issue_href(short_id)
+    return f"{href}?{urlencode({'list': list_query})}" if list_query else href
 
 
 def _set(resp: falcon.Response, value: str, max_age_s: int) -> None:

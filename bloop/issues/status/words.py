@@ -20,7 +20,7 @@ _VERBS = {
     Status.IGNORED: "Ignored",
     Status.MUTED: "Muted",
     Status.UNRESOLVED: "Reopened",
-    Status.REGRESSED: "Came back",
+    Status.REGRESSED: "Regressed",
 }
 _PLACES = {
     "dashboard": "on the page",
@@ -42,11 +42,11 @@ class Sentence(NamedTuple):
 
 
 def sentence(change: StatusChangeRow) -> Sentence:
-    """`Muted until 100 events more`, `Came back in` 1.4.2 …"""
+    """`Muted until 100 events more`, `Regressed in` 1.4.2 …"""
     detail: dict[str, Any] = orjson.loads(change.detail)
     if change.action == ASSIGNED:
         name = detail.get("username")
-        return Sentence("Assigned to", person=name) if name else Sentence("Assigned to nobody")
+        return Sentence("Assigned to", person=name) if name else Sentence("Unassigned")
     if change.action == UNDONE:
         return _undone(change)
     if "ended" in detail:

@@ -5,13 +5,14 @@ TAGS-1  Shares are of the events that were looked at. The values shown, `other` 
 TAGS-2  A tag of metadata is a key at the top of it whose value is text, a number or a truth value, or a list of those.
     It is searched for as `tag.KEY:`.
 TAGS-3  Bounded: of each event the first KEYS_PER_EVENT_MAX keys and VALUES_PER_KEY_MAX values of each, of all events
-    KEYS_MAX keys, of which TAGS_MAX are returned. Longer values are cut.
+    KEYS_MAX keys. TAGS_MAX tags are returned; longer values are cut.
 """
 
 from __future__ import annotations
 
+import heapq
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -26,7 +27,15 @@ KEY_CHARS_MAX = 100
 VALUE_CHARS_MAX = 200
 
 # Tags that every event may have, with the key of the search language.
-FIELDS = ("env", "release", "level", "http", "route", "source")
+FIELD_VALUES: tuple[tuple[str, Callable[[EventRow], str | None]], ...] = (
+    ("env", lambda event: event.environment),
+    ("release", lambda event: event.release),
+    ("level", lambda event: event.level),
+    ("http", lambda event: None if event.http_status is None else str(event.http_status)),
+    ("route", lambda event: event.route),
+    ("source", lambda event: event.source),
+)
+FIELDS = frozenset(key for key, _ in FIELD_VALUES)
 TAG_PREFIX = "tag."
 
 
@@ -36,6 +45,12 @@ class TagValue(NamedTuple):
     value: str
     event_count: int
     is_cut: bool
+
+
+class _Counted(NamedTuple):
+    key: str
+    event_count: int
+    values: Counter[str]
 
 
 class TagSummary(NamedTuple):
@@ -54,17 +69,19 @@ class TagSummary(NamedTuple):
 
 def summarise(events: Sequence[EventRow], *, values_max: int) -> list[TagSummary]:
     """The tags of these events: fields first, then keys of metadata by the number of events that have them."""
+    fields = [_counted(key, Counter(filter(None, map(value_of, events)))) for key, value_of in FIELD_VALUES]
     counts: dict[str, Counter[str]] = {}
     having: Counter[str] = Counter()
     for event in events:
-        for key, values in _tags(event):
+        for key, values in _metadata_tags(event):
             if key not in counts and len(counts) >= KEYS_MAX:
                 continue
             having[key] += 1
             counts.setdefault(key, Counter()).update(values)
-    fields = [key for key in FIELDS if key in counts]
-    metadata = sorted((key for key in counts if key not in FIELDS), key=lambda key: (-having[key], key))
-    return [_summary(key, counts[key], having[key], values_max) for key in (*fields, *metadata)[:TAGS_MAX]]
+    metadata = [_Counted(f"{TAG_PREFIX}{key}", having[key], _cut_values(counts[key])) for key in counts]
+    metadata.sort(key=lambda tag: (-tag.event_count, tag.key))
+    found = [tag for tag in fields if tag.event_count] + metadata
+    return [_summary(tag, values_max) for tag in found[:TAGS_MAX]]
 
 
 def tag_values(metadata: Any) -> Iterator[tuple[str, list[str]]]:
@@ -72,39 +89,44 @@ def tag_values(metadata: Any) -> Iterator[tuple[str, list[str]]]:
     if not isinstance(metadata, dict):
         return
     for key, value in list(metadata.items())[:KEYS_PER_EVENT_MAX]:
-        items = value[:VALUES_PER_KEY_MAX] if isinstance(value, list) else [value]
-        texts = [_text(item) for item in items if _is_plain(item)]
+        if isinstance(value, str):
+            texts = [value] if value else []
+        else:
+            items = value[:VALUES_PER_KEY_MAX] if isinstance(value, list) else [value]
+            texts = [_text(item) for item in items if _is_plain(item)]
         if texts and len(key) <= KEY_CHARS_MAX:
-            yield str(key), texts
+            yield key, texts
 
 
-def _tags(event: EventRow) -> Iterator[tuple[str, set[str]]]:
-    """The tags of one event. Values are cut here, so that what is counted is bounded."""
-    fields = (
-        event.environment,
-        event.release,
-        event.level,
-        None if event.http_status is None else str(event.http_status),
-        event.route,
-        event.source,
-    )
-    for key, value in zip(FIELDS, fields, strict=True):
-        if value:
-            yield key, {_cut(value)}
-    found: dict[str, set[str]] = {}
-    if event.parts is not None and event.parts.tags:
-        found = {key: {_cut(value)} for key, value in list(event.parts.tags.items())[:KEYS_PER_EVENT_MAX]}
-    for key, values in tag_values(_parsed(event.metadata)):
-        found.setdefault(key, set()).update(map(_cut, values))
-    for key, cut_values in found.items():
-        yield f"{TAG_PREFIX}{key}", cut_values
+def _metadata_tags(event: EventRow) -> Iterator[tuple[str, Iterable[str]]]:
+    """The keys of one event, each with its values once."""
+    sent = event.parts.tags if event.parts is not None else None
+    found = dict(tag_values(_parsed(event.metadata)))
+    for key, value in list((sent or {}).items())[:KEYS_PER_EVENT_MAX]:
+        found[key] = [*found.get(key, ()), value]
+    for key, values in found.items():
+        yield key, values if len(values) == 1 else set(values)
 
 
-def _summary(key: str, counts: Counter[str], event_count: int, values_max: int) -> TagSummary:
-    shown = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))[:values_max]
+def _counted(key: str, counts: Counter[str]) -> _Counted:
+    return _Counted(key, counts.total(), _cut_values(counts))
+
+
+def _cut_values(counts: Counter[str]) -> Counter[str]:
+    """The same with long values cut; those that begin alike are counted together."""
+    if all(len(value) <= VALUE_CHARS_MAX for value in counts):
+        return counts
+    cut: Counter[str] = Counter()
+    for value, count in counts.items():
+        cut[value if len(value) <= VALUE_CHARS_MAX else value[:VALUE_CHARS_MAX] + "…"] += count
+    return cut
+
+
+def _summary(tag: _Counted, values_max: int) -> TagSummary:
+    shown = heapq.nsmallest(values_max, tag.values.items(), key=lambda pair: (-pair[1], pair[0]))
     values = tuple(TagValue(value, count, len(value) > VALUE_CHARS_MAX) for value, count in shown)
-    other = counts.total() - sum(value.event_count for value in values)
-    return TagSummary(key, event_count, len(counts), values, other)
+    other = tag.values.total() - sum(value.event_count for value in values)
+    return TagSummary(tag.key, tag.event_count, len(tag.values), values, other)
 
 
 def _is_plain(value: object) -> bool:
@@ -113,10 +135,6 @@ def _is_plain(value: object) -> bool:
 
 def _text(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def _cut(value: str) -> str:
-    return value if len(value) <= VALUE_CHARS_MAX else value[:VALUE_CHARS_MAX] + "…"
 
 
 def _parsed(metadata: str | None) -> Any:

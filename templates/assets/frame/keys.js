@@ -22,6 +22,7 @@ const HELP = {
     "j k": "Next, previous issue",
     o: "Open (or Enter)",
     x: "Select it",
+    "*": "Select all on this page",
     "r m i a": "Resolve, mute, ignore, assign to yourself: selection, or current issue",
     u: "Undo",
     "n p": "Next, previous page",
@@ -185,6 +186,7 @@ function press(key) {
 
 function undoOrGoUp() {
   const undo = document.querySelector('[data-toast] [data-key="u"]');
+  returns = Boolean(undo); // in a list the cursor stays where it was
   undo?.click();
   return Boolean(undo) || goUp();
 }

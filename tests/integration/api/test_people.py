@@ -114,7 +114,7 @@ def test_the_last_admin_stays_one_even_for_the_operator(server: Server, seed: Se
         result = server.call(method, f"/v1/admin/users/{path}", cookie=operator, json=body)
         assert (result.status_code, result.json) == (
             409,
-            {"error": "there must be an admin: promote somebody else first"},
+            {"error": "there must be an admin: make another account an admin first"},
         )
     server.call("PUT", f"/v1/admin/users/{ada}/role", cookie=operator, json={"is_admin": True})
     assert server.call("DELETE", f"/v1/admin/users/{grace}", cookie=operator).status_code == 200

@@ -245,7 +245,7 @@ def test_after_an_action_the_next_issue_of_the_list_is_offered(server: Server, s
     last = follow(server, cookie, post_form(server, "/issues/SHOP-3/status", cookie, status="muted", list=listed))
     gone = follow(server, cookie, post_form(server, "/issues/SHOP-3/status", cookie, status="muted", list="tab=x"))
 
-    assert done.headers["location"] == "/issues/SHOP-2?list=project%3Dshop"
+    assert done.headers["location"] == "/issues/SHOP-2?project=shop&list=project%3Dshop"
     assert 'href="/issues/SHOP-3?list=project%3Dshop"' in page.text
     assert "Next issue" not in last.text
     assert "Next issue" not in gone.text

@@ -126,7 +126,7 @@ def test_the_age_of_the_backup_and_what_failed_are_said(run: Run, database: conf
     good_at_ms = clock.now_ms() - 7 * HOUR_MS
     insert = "INSERT INTO backup_runs (cause, state, asked_at_ms, started_at_ms, proven_at_ms, error)"
     change(database, f"{insert} VALUES ('schedule', 'done', 0, ?, ?, NULL)", good_at_ms, good_at_ms)
-    assert "backup    7 h old, one restored on trial 7 h ago\n" in run("status").stdout
+    assert "backup    7 h old, restore tested 7 h ago\n" in run("status").stdout
 
     change(database, f"{insert} VALUES ('schedule', 'failed', 0, 1, NULL, 'no room')")
 

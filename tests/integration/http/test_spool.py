@@ -60,7 +60,7 @@ def test_folder_that_cannot_be_written_refuses_the_body(tmp_path: Path):
     room = SpoolFolder(tmp_path / "missing", bytes_max=100)
     body = spool(room)
 
-    with pytest.raises(Refused, match="no room for an upload"):
+    with pytest.raises(Refused, match="no space for an upload"):
         body.write(b"x" * 11)
     body.close()
 

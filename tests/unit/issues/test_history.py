@@ -24,7 +24,7 @@ def a_change(old: str, new: str, detail: dict[str, Any], **columns: Any) -> Stat
         (a_change("unresolved", "resolved", {}), "Resolved"),
         (a_change("unresolved", "resolved", {"in_release": "1.4.2"}), "Resolved in 1.4.2"),
         (a_change("unresolved", "resolved", {"after_release": "1.4.2"}), "Resolved in the release after 1.4.2"),
-        (a_change("resolved", "regressed", {}, release="1.5.0"), "Came back in 1.5.0"),
+        (a_change("resolved", "regressed", {}, release="1.5.0"), "Regressed in 1.5.0"),
         (a_change("unresolved", "ignored", {}), "Ignored"),
         (a_change("ignored", "unresolved", {}), "Reopened"),
         (a_change("unresolved", "muted", {}), "Muted"),
@@ -43,7 +43,7 @@ def a_change(old: str, new: str, detail: dict[str, Any], **columns: Any) -> Stat
             "Mute ended: its time was over, and it happened again in 1.5.0",
         ),
         (a_change("muted", "muted", {"assignee": "u2", "username": "grace"}, action="assigned"), "Assigned to grace"),
-        (a_change("muted", "muted", {"assignee": None, "username": None}, action="assigned"), "Assigned to nobody"),
+        (a_change("muted", "muted", {"assignee": None, "username": None}, action="assigned"), "Unassigned"),
     ],
 )
 def test_a_change_is_said_in_words(change: StatusChangeRow, said: str) -> None:

@@ -303,7 +303,7 @@ class TestActivity:
         assert [(e.text, e.release, e.person, e.who, e.place) for e in entries] == [
             ("First seen in", "1.0.0", "", "", ""),
             ("Resolved in", "1.0.5", "", "Ada", "through the API"),
-            ("Came back in", "1.0.5", "", "", ""),
+            ("Regressed in", "1.0.5", "", "", ""),
             ("Assigned to", "", "ada", "Ada", "through the API, from 192.0.2.0/24"),
             ("Resolved in the release after", "1.0.4", "", "Ada", "through the API"),
             ("Alert sent to", "", "Slack hooks.slack.com, Email ops@example.com", "New issues", ""),

@@ -69,7 +69,7 @@ def project_pages(shell: Shell, say: Text, newest: IssueRow) -> Iterator[Page]:
     people = {"u1": say("Ada")}
     rows = [a_project(say), a_project(say, "default", id=2, public_id="default", created_by=None)]
     yield projects_page(
-        shell, rows, people, is_admin=True, notice="deleted", problem=say("That will not do"),
+        shell, rows, people, is_admin=True, notice="deleted", problem=say("slug is taken"),
         form={"name": say("Web"), "slug": say("web")}, now_ms=NOW_MS,
     )  # fmt: skip
     yield projects_page(
