@@ -18,13 +18,13 @@ from bloop.auth.principal import Principal
 from bloop.base.errors import NotFound
 from bloop.db.engine import Db, ids_json
 from bloop.db.walk import ROWS_MAX, PageKey, Walk, keys
-from bloop.issues.counts.membership import few_in_scope, in_scope
+from bloop.issues.counts.membership import NearScope, in_scope, near_scope
 from bloop.issues.events.search import resolve
 from bloop.issues.listing.model import INDEXED_SORTS as INDEXED_SORTS
 from bloop.issues.listing.model import IssueFilter as IssueFilter
 from bloop.issues.listing.model import Sort as Sort
 from bloop.issues.listing.model import Tab as Tab
-from bloop.issues.listing.tabs import CONDITIONS, bindings_of, few_of_tab
+from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, bindings_of, few_of_tab
 from bloop.issues.search import conditions as search
 from bloop.projects.read import visible_projects
 
@@ -128,11 +128,14 @@ SELECT i.id, i.project_id, p.public_id, p.slug, p.name, p.short_prefix || '-' ||
        u.username, u.display_name, i.resolved_in_next, i.is_firing, i.muted_until_ms, i.muted_events, i.muted_per_hour,
        i.users_are_estimated
 """
+# From the ids to the rows: after an upgrade that adds an index, without statistics of it, the planner would begin with
+# the projects and read every issue.
 _SELECT_BY_IDS = f"""{_COLUMNS}
   FROM json_each(:ids) AS wanted
-  JOIN issues AS i ON i.id = wanted.value
-  JOIN projects AS p ON p.id = i.project_id
+ CROSS JOIN issues AS i
+ CROSS JOIN projects AS p
   LEFT JOIN webauthn_users AS u ON u.id = i.assignee
+ WHERE i.id = wanted.value AND p.id = i.project_id
 """
 # Served by the UNIQUE (project_id, fingerprint) index, once per project.
 _SELECT_BY_FINGERPRINT = f"""{_COLUMNS}
@@ -212,6 +215,12 @@ def plan(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, sort: So
     select = f"{walk.select.partition(' FROM ')[0]} {_FEW}"
     bindings |= {"candidate_ids": ids_json(few.ids), "project_ids": ids_json(project_ids)}
     return Plan(walk._replace(select=select, arm=_FEW_ARM), [0], filters, bindings, is_complete)
+
+
+def looked_up(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> IssueFilter:
+    """The filter with what lists made of it would otherwise each look up."""
+    issue_filter = matching_events(db, project_ids, issue_filter)
+    return replace(issue_filter, near=_near(db, project_ids, issue_filter))
 
 
 def matching_events(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> IssueFilter:
@@ -306,9 +315,18 @@ def _few(
     ids = few_of_tab(db, project_ids, issue_filter, search.CANDIDATES_MAX)
     scope = issue_filter.scope
     is_at_end = sort is Sort.LAST_SEEN and scope is not None and not scope.has_names  # of the walk itself
-    if ids is None and scope is not None and not is_at_end:
-        ids = few_in_scope(db, project_ids, scope, search.CANDIDATES_MAX)
+    if ids is None and not is_at_end:
+        near = _near(db, project_ids, issue_filter)
+        ids = None if near is None or near.ids is None else [*near.ids]
     return (None if ids is None else search.Candidates(ids, by_words=False)), True
+
+
+def _near(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter) -> NearScope | None:
+    """What is near the scope; None without one."""
+    if issue_filter.near is not None or issue_filter.scope is None:
+        return issue_filter.near
+    ids_max = search.CANDIDATES_MAX
+    return near_scope(db, project_ids, issue_filter.scope, ids_max=ids_max, counted_max=max(ids_max, COUNTED_MAX))
 
 
 def _hints(issue_filter: IssueFilter) -> search.Hints:

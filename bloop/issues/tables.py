@@ -212,7 +212,7 @@ TABLES = (
     Table(name="kept_counts", purge=(_PURGE_KEPT_COUNTS,)),
     Table(name="new_issue_counts", purge=(_PURGE_NEW_ISSUE_COUNTS,), keep=Keep.MINUTES, prune=_PRUNE_NEW_ISSUE_COUNTS),
     Table(name="issue_views", outlives_project="the newest of each person; ids of issues are not given again"),
-    Table(name="issue_view_marks", outlives_project="a time for each person"),
+    Table(name="issue_view_marks"),
     Table(
         name="undo_parts",
         label="What undoes changes of issues",

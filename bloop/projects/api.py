@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import falcon
@@ -49,7 +50,9 @@ class ProjectsApi:
             require_managed_project(db, principal, slug)  # before validating, so that forbidden callers always get 403
         body = read_json(req)
         name, oversize = (None if body.get(key) is None else text_in(body, key) for key in ("name", "oversize"))
-        answer_json(resp, project_json(change(self._deps, principal, slug, name=name, oversize=oversize)))
+        search_keys = _read_search_keys(body.get("search_keys"))
+        changed = change(self._deps, principal, slug, name=name, oversize=oversize, search_keys=search_keys)
+        answer_json(resp, project_json(changed))
 
     def on_delete_one(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         delete(self._deps, principal_of(req), slug)
@@ -89,7 +92,13 @@ def create(deps: Deps, principal: Principal, name: str, slug: str) -> tuple[Proj
 
 
 def change(
-    deps: Deps, principal: Principal, slug: str, *, name: str | None = None, oversize: str | None = None
+    deps: Deps,
+    principal: Principal,
+    slug: str,
+    *,
+    name: str | None = None,
+    oversize: str | None = None,
+    search_keys: Sequence[str] | None = None,
 ) -> ProjectRow:
     """Change what is given, all of it or nothing. Raises: NotFound, Forbidden, InvalidField."""
 
@@ -99,6 +108,8 @@ def change(
             projects.rename_project(db, project.id, name)
         if oversize is not None:
             projects.set_oversize(db, project.id, oversize)
+        if search_keys is not None:
+            projects.set_search_keys(db, project.id, search_keys)
         return require_project(db, slug)
 
     changed = deps.database.change(apply)
@@ -178,6 +189,14 @@ def _key_json(key: KeySummary) -> dict[str, Any]:
     }
 
 
+def _read_search_keys(value: Any) -> list[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, list) or not all(isinstance(key, str) for key in value):
+        raise InvalidField("search_keys", "search_keys must be a list of strings")
+    return value
+
+
 def _seconds(at_ms: int | None) -> int | None:
     return None if at_ms is None else at_ms // 1000
 
@@ -190,4 +209,5 @@ def project_json(project: ProjectRow) -> dict[str, Any]:
         "created_at": project.created_at_ms // 1000,
         "created_by": project.created_by,
         "oversize": project.oversize,
+        "search_keys": list(project.listed_keys),
     }

@@ -14,7 +14,7 @@ from bloop.db.engine import Db
 from bloop.projects import store as projects
 from bloop.projects.model import Oversize
 from bloop.projects.old_keys import store as old_keys
-from bloop.projects.read import find_project, list_keys, list_projects
+from bloop.projects.read import ProjectRow, find_project, list_keys, list_projects
 
 
 @click.group()
@@ -53,14 +53,28 @@ def create(settings: Settings, name: str, slug: str | None, as_json: bool) -> No
 @click.option(
     "--oversize",
     type=click.Choice([choice.value for choice in Oversize]),
-    required=True,
     help="Refuse events with a field that is too long, or cut the field and store them.",
 )
+@click.option("--search-keys", metavar="KEY,KEY", help='Tags and metadata to index; "" for all that fit.')
 @with_settings
-def set_(settings: Settings, slug: str, oversize: str) -> None:
-    """Change how a project handles events that are too long."""
-    change(settings, lambda db: projects.set_oversize(db, find_project(db, slug).id, oversize))
-    click.echo(f"{slug}: oversize = {oversize}")
+def set_(settings: Settings, slug: str, oversize: str | None, search_keys: str | None) -> None:
+    """Change the options of a project."""
+    if oversize is None and search_keys is None:
+        raise click.UsageError("use --oversize or --search-keys")
+
+    def run(db: Db) -> ProjectRow:
+        row = find_project(db, slug)
+        if oversize is not None:
+            projects.set_oversize(db, row.id, oversize)
+        if search_keys is not None:
+            projects.set_search_keys(db, row.id, search_keys.split(","))
+        return find_project(db, slug)
+
+    row = change(settings, run)
+    if oversize is not None:
+        click.echo(f"{slug}: oversize = {row.oversize}")
+    if search_keys is not None:
+        click.echo(f"{slug}: search_keys = {','.join(row.listed_keys) or 'all that fit'}")
 
 
 @project.command()

@@ -60,6 +60,7 @@ class ProjectView:
     key_made_at_ms: int
     key_note: str
     is_trimming: bool
+    search_keys: str  # keys of tags and metadata, separated by commas; empty: all that fit
     can_be_deleted: bool
 
 

@@ -89,6 +89,7 @@ def project_page(
         key_made_at_ms=project.created_at_ms if project.key_made_at_ms is None else project.key_made_at_ms,
         key_note=_KEY_NOTE_DEFAULT if project.public_id == DEFAULT else _KEY_NOTE,
         is_trimming=project.oversize == Oversize.TRIM,
+        search_keys=", ".join(project.listed_keys),
         can_be_deleted=project.public_id != DEFAULT,
     )
     return ProjectPage(

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+import orjson
+
 from bloop.auth.principal import Principal, PrincipalKind
 from bloop.base import credentials
 from bloop.base.errors import NotFound
@@ -28,6 +30,11 @@ class ProjectRow(NamedTuple):
     key_made_at_ms: int | None = None  # None: created with the project
     key_used_at_ms: int | None = None  # to the minute; None: never, or before bloop noted it
     oversize: str = Oversize.REJECT
+    search_keys: str = "[]"  # JSON: keys of tags and metadata to index; empty: all that fit
+
+    @property
+    def listed_keys(self) -> tuple[str, ...]:
+        return tuple(orjson.loads(self.search_keys))
 
 
 class KeyState(StrEnum):
@@ -67,14 +74,14 @@ class ProjectKeyRow(NamedTuple):
 
 _SELECT_ALL = """
 SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms,
-       key_used_at_ms, oversize
+       key_used_at_ms, oversize, search_keys
   FROM projects
  WHERE deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
 """
 _SELECT_BY_IDS = """
 SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms,
-       key_used_at_ms, oversize
+       key_used_at_ms, oversize, search_keys
   FROM projects
  WHERE id IN (SELECT value FROM json_each(:ids)) AND deleted_at_ms IS NULL
  ORDER BY created_at_ms, id
@@ -82,7 +89,7 @@ SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_m
 # Served by the UNIQUE indexes of public_id and slug. The public id wins where both match.
 _SELECT_BY_REFERENCE = """
 SELECT id, public_id, slug, name, short_prefix, created_at_ms, created_by, key_made_at_ms,
-       key_used_at_ms, oversize
+       key_used_at_ms, oversize, search_keys
   FROM projects
  WHERE (public_id = :reference OR slug = :reference) AND deleted_at_ms IS NULL
  ORDER BY public_id = :reference DESC
@@ -95,6 +102,7 @@ SELECT id, public_id, slug, api_key, coalesce(key_made_at_ms, created_at_ms), ov
  WHERE deleted_at_ms IS NULL
  ORDER BY id
 """
+_SELECT_SEARCH_KEYS = "SELECT id, search_keys FROM projects WHERE search_keys <> '[]'"
 _SELECT_KEY = "SELECT api_key FROM projects WHERE id = :project_id"
 # Served by projects_to_purge.
 _SELECT_TO_PURGE = "SELECT id FROM projects WHERE deleted_at_ms IS NOT NULL AND purged_at_ms IS NULL ORDER BY id"
@@ -123,6 +131,11 @@ def get_project(db: Db, reference: str) -> ProjectRow | None:
 
 def project_ids(db: Db) -> tuple[int, ...]:
     return tuple(row[0] for row in db.execute(_SELECT_IDS))
+
+
+def search_keys(db: Db) -> dict[int, tuple[str, ...]]:
+    """The keys of tags and metadata that projects have indexed; projects that index all that fit are missing."""
+    return {row[0]: tuple(orjson.loads(row[1])) for row in db.execute(_SELECT_SEARCH_KEYS)}
 
 
 def project_keys(db: Db) -> list[ProjectKeyRow]:

@@ -36,6 +36,8 @@ def _of_project(db: Db, project: ProjectRow, now_ms: int) -> Iterator[SettingLin
     trims = project.oversize == Oversize.TRIM
     value = "Trimmed and stored" if trims else "Rejected, with the name of the field"
     yield SettingLine(PROJECT, 40, "filter", "Events that are too long", value, f"{href}#oversize")
+    keys = plural(len(project.listed_keys), "key") if project.listed_keys else "The first sixteen of each event"
+    yield SettingLine(PROJECT, 45, "search", "Tags in search", keys, f"{href}#search-keys")
     yield _tokens(list_tokens(db, project.id), project.slug, now_ms)
 
 

@@ -10,6 +10,9 @@ PROJECT-3  bloop's own errors have a project of their own, created when first ne
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+
+import orjson
 
 from bloop.base import credentials
 from bloop.base.errors import Conflict, InvalidField, NotFound
@@ -23,12 +26,15 @@ OWN = "bloop-itself"  # the public id of the project for bloop's own errors
 _OWN_SLUGS = ("bloop", OWN, *(f"{OWN}-{n}" for n in range(2, 100)))  # users may have taken these slugs
 NAME_LENGTH_MAX = 100
 SLUG_LENGTH_MAX = 64
+SEARCH_KEYS_MAX = 32
+SEARCH_KEY_CHARS_MAX = 200
 
 _INSERT = """
 INSERT INTO projects (public_id, slug, name, api_key, short_prefix, created_at_ms, created_by)
 VALUES (:public_id, :slug, :name, :api_key, :short_prefix, :created_at_ms, :created_by)
 """
 _UPDATE_NAME = "UPDATE projects SET name = :name WHERE id = :id RETURNING id"
+_UPDATE_SEARCH_KEYS = "UPDATE projects SET search_keys = :search_keys WHERE id = :id RETURNING id"
 _UPDATE_OVERSIZE = "UPDATE projects SET oversize = :oversize WHERE id = :id RETURNING id"
 _UPDATE_KEY = """
 UPDATE projects SET api_key = :api_key, key_made_at_ms = :made_at_ms, key_used_at_ms = NULL WHERE id = :id
@@ -112,6 +118,23 @@ def set_oversize(db: Db, project_id: int, oversize: str) -> None:
     if oversize not in [*Oversize]:
         raise InvalidField("oversize", f"oversize must be one of: {', '.join(Oversize)}")
     if not list(db.execute(_UPDATE_OVERSIZE, {"id": project_id, "oversize": oversize})):
+        raise NotFound("project not found")
+
+
+def set_search_keys(db: Db, project_id: int, keys: Sequence[str]) -> None:
+    """Index these keys of tags and metadata, without any all that fit; for events that are indexed from now on.
+
+    Raises: InvalidField, NotFound.
+    """
+    chosen = list(dict.fromkeys(key.strip() for key in keys if key.strip()))
+    if len(chosen) > SEARCH_KEYS_MAX:
+        raise InvalidField("search_keys", f"search_keys must be at most {SEARCH_KEYS_MAX} keys")
+    if any(len(key) > SEARCH_KEY_CHARS_MAX or not key.isprintable() for key in chosen):
+        raise InvalidField(
+            "search_keys", f"search_keys must be printable and at most {SEARCH_KEY_CHARS_MAX} characters"
+        )
+    row = {"id": project_id, "search_keys": orjson.dumps(chosen).decode()}
+    if not list(db.execute(_UPDATE_SEARCH_KEYS, row)):
         raise NotFound("project not found")
 
 

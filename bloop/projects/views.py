@@ -87,7 +87,11 @@ class ProjectSettings:
     def on_post_options(self, req: falcon.Request, resp: falcon.Response, slug: str) -> None:
         form = self._form(req, slug)
         try:
-            projects.change(self._deps, principal_of(req), slug, oversize=form.get("oversize", ""))
+            if "search_keys" in form:
+                keys = form["search_keys"].split(",")
+                projects.change(self._deps, principal_of(req), slug, search_keys=keys)
+            else:
+                projects.change(self._deps, principal_of(req), slug, oversize=form.get("oversize", ""))
         except InvalidField as error:
             self._show_problem(req, resp, slug, error)
             return

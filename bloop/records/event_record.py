@@ -510,9 +510,14 @@ def search_of(body: bytes) -> SearchFields:
     Raises:
         UnreadableRecord: as for `decode`.
     """
-    codec = read_codec(body)
-    at = _search_at(body, codec)
-    return _decoded(_read_search, body[at : at + codec.search_bytes])
+    try:
+        version, flags, search_bytes, _, _ = CODEC.unpack_from(body)
+    except struct.error as error:
+        raise UnreadableRecord("event is cut short") from error
+    if version != VERSION or CODEC.size + search_bytes > len(body):
+        read_codec(body)  # says which
+    at = CODEC.size if not flags & HAS_TEXT else CODEC.size + TEXT_BYTES.size + len(identity_of(body))
+    return _decoded(_read_search, body[at : at + search_bytes])
 
 
 def _metadata_hashes(event: Event) -> bytes:

@@ -31,6 +31,7 @@ class ProjectDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     raw_events_days: int | None = None
     api_key: str | None = None
     oversize: str | None = None
+    search_keys: tuple[str, ...] | None = None
 
 
 class ChannelDocument(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

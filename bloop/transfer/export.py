@@ -49,6 +49,7 @@ def _projects(db: Db, *, with_keys: bool) -> tuple[ProjectDocument, ...]:
             raw_events_days=days.get(row.id),
             api_key=keys.get(row.id) if with_keys else None,
             oversize=row.oversize,
+            search_keys=row.listed_keys or None,
         )
         for row in list_projects(db)
     )

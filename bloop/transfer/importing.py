@@ -92,6 +92,9 @@ def _apply_project(db: Db, wanted: ProjectDocument, report: ImportReport, now_ms
     if wanted.oversize is not None and wanted.oversize != row.oversize:
         projects.set_oversize(db, row.id, wanted.oversize)
         report.changes.append(f"project {row.slug}: oversize is {wanted.oversize}")
+    if wanted.search_keys is not None and wanted.search_keys != row.listed_keys:
+        projects.set_search_keys(db, row.id, wanted.search_keys)
+        report.changes.append(f"project {row.slug}: search_keys are {', '.join(wanted.search_keys)}")
     days = _checked_days("raw_events_days", wanted.raw_events_days)
     current_days = next((o.raw_events_days for o in overrides(db) if o.project_id == row.id), None)
     if days is not None and days != current_days:

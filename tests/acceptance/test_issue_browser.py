@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from bloop.accounts.people.store import create_user
 from bloop.base.clock import now_ms
@@ -32,18 +33,25 @@ def cookie(bloop: BloopServer) -> str:
 def open_issue(visit: Visit, bloop: BloopServer, name: str, **options: Any) -> Page:
     ensure_issues(bloop, name, release="1.4.2")
     page = visit(f"/?tab=all&q={name}", **options)
-    page.locator(".issue-title").click()
-    expect(page.locator(".issue-page")).to_be_visible()
+    page.locator(".row-title a").click()
+    expect(page.locator("#short-id")).to_be_visible()
     return page
 
 
-def menu(page: Page, name: str) -> None:
-    page.locator(".issue-actions summary", has_text=name).click()
+def menu(page: Page, name: str) -> Locator:
+    """The open menu of the actions with this name."""
+    page.locator(".actions summary", has_text=name).click()
+    return page.locator(".actions details[open] > .pop")
+
+
+def state(page: Page) -> Locator:
+    """The badges and words beside the short id."""
+    return page.locator(".crumb-nav")
 
 
 def history(page: Page) -> str:
-    """The newest line."""
-    return " ".join(page.locator(".history li").first.inner_text().split())
+    """The newest line of the activity."""
+    return " ".join(page.locator(".activity > li > div").last.inner_text().split())
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
@@ -52,75 +60,116 @@ def test_the_menus_choose_the_release_of_the_fix_and_the_length_of_a_mute(
 ) -> None:
     name = f"Menus{'With' if java_script_enabled else 'Without'}"
     page = open_issue(visit, bloop, name, java_script_enabled=java_script_enabled)
-    status = page.locator(".issue-meta .status")
 
-    menu(page, "Resolve in a release")
-    page.get_by_role("button", name="In 1.4.2, where it was seen last").click()
-    expect(status).to_have_text("Resolved")
-    assert history(page).startswith("Resolved in 1.4.2 by ada just now · on the page, from 127.0.0.0/24")
-    page.get_by_role("button", name="Reopen").click()
-    menu(page, "Resolve in a release")
-    page.get_by_role("button", name="In the next release").click()
-    expect(status).to_have_text("Resolved")
-    assert history(page).startswith("Resolved in the release after 1.4.2")
-    page.get_by_role("button", name="Reopen").click()
-    menu(page, "Resolve in a release")
-    page.get_by_label("In release", exact=True).fill("1.5.0")
-    page.locator(".menu-form").get_by_role("button", name="Resolve").click()
-    expect(page.locator(".key-facts")).to_contain_text("1.5.0")
+    def reopen() -> None:
+        page.get_by_role("button", name="Reopen").click()
 
-    page.get_by_role("button", name="Reopen").click()
-    menu(page, "Mute for a while")
-    page.get_by_label("Until it happens more times").fill("100")
-    page.get_by_label("Until it happens more times").press("Enter")
-    expect(status).to_have_text("Muted")
-    expect(page.locator(".key-facts")).to_contain_text("until 100 events more")
-    page.get_by_role("button", name="Reopen").click()
-    menu(page, "Mute for a while")
-    page.get_by_role("button", name="Mute for a day").click()
-    expect(status).to_have_text("Muted")
-    page.get_by_role("button", name="Reopen").click()
-    menu(page, "Mute for a while")
-    page.get_by_label("Until (UTC)").fill("2031-01-18T12:00")
-    page.locator(".menu-form", has_text="Until (UTC)").get_by_role("button", name="Mute").click()
+    menu(page, "Resolve in a release").get_by_role("button", name=re.compile("In 1.4.2.*seen last")).click()
+    expect(state(page)).to_contain_text("Resolved")
+    expect(state(page)).to_contain_text("in 1.4.2")
+    assert history(page).startswith("Resolved in 1.4.2 by ada, just now, on the page, from 127.0.0.0/24")
+    reopen()
+    menu(page, "Resolve in a release").get_by_role("button", name="In the next release").click()
+    expect(state(page)).to_contain_text("in the release after 1.4.2")
+    reopen()
+    resolving = menu(page, "Resolve in a release")
+    resolving.get_by_label("In release").fill("1.5.0")
+    resolving.get_by_role("button", name="Resolve", exact=True).click()
+    expect(state(page)).to_contain_text("in 1.5.0")
 
-    expect(page.locator(".key-facts")).to_contain_text("until 18 Jan 2031, 12:00:00 UTC")
+    reopen()
+    muting = menu(page, "Mute")
+    muting.get_by_label("Until it happens more times").fill("100")
+    muting.get_by_label("Until it happens more times").press("Enter")
+    expect(state(page)).to_contain_text("Muted")
+    expect(state(page)).to_contain_text("100")
+    reopen()
+    menu(page, "Mute").get_by_role("button", name="For a day").click()
+    expect(state(page)).to_contain_text("Muted")
+    reopen()
+    muting = menu(page, "Mute")
+    muting.get_by_label("Until (UTC)").fill("2031-01-18T12:00")
+    muting.locator("form", has_text="Until (UTC)").get_by_role("button", name="Mute").click()
+
+    expect(state(page)).to_contain_text("until 18 Jan 2031, 12:00:00 UTC")
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
 def test_the_issue_is_assigned(visit: Visit, bloop: BloopServer, java_script_enabled: bool) -> None:
     name = f"Assign{'With' if java_script_enabled else 'Without'}"
     page = open_issue(visit, bloop, name, java_script_enabled=java_script_enabled)
-    facts = page.locator(".key-facts")
+    actions = page.locator(".actions")
 
-    menu(page, "Assign")
-    page.locator('select[name="assignee"]').select_option("grace")
-    page.locator(".menu-form").get_by_role("button", name="Assign").click()
-    expect(facts).to_contain_text("grace")
-    menu(page, "grace")
-    page.get_by_role("button", name="To me").click()
-    expect(facts).to_contain_text("ada")
-    menu(page, "ada")
-    page.get_by_role("button", name="Unassign").click()
+    assigning = menu(page, "Assign")
+    assigning.locator('select[name="assignee"]').select_option("grace")
+    assigning.get_by_role("button", name="Assign", exact=True).click()
+    expect(actions.locator(".assignee")).to_have_text("grace")
+    menu(page, "grace").get_by_role("button", name="To me").click()
+    expect(actions.locator(".assignee")).to_have_text("ada")
+    menu(page, "ada").get_by_role("button", name="Unassign").click()
 
-    expect(facts).not_to_contain_text("Assigned to")
+    expect(actions.locator(".assignee")).to_have_count(0)
     assert history(page).startswith("Unassigned by ada")
 
 
 def test_keys_act_at_once_without_a_menu(visit: Visit, bloop: BloopServer) -> None:
     page = open_issue(visit, bloop, "KeyedError")
-    status = page.locator(".issue-meta .status")
 
     press(page, "a")
-    expect(page.locator(".key-facts")).to_contain_text("ada")
+    expect(page.locator(".actions .assignee")).to_have_text("ada")
     press(page, "m")
-    expect(status).to_have_text("Muted")
+    expect(state(page)).to_contain_text("Muted")
     press(page, "o")
-    expect(status).to_have_text("Unresolved")
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_visible()
     press(page, "r")
 
-    expect(status).to_have_text("Resolved")
+    expect(state(page)).to_contain_text("Resolved")
     assert history(page).startswith("Resolved by ada")
+    press(page, "c")
+    expect(page.get_by_label("Comment", exact=True)).to_be_focused()
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_a_comment_is_written_edited_and_deleted(visit: Visit, bloop: BloopServer, java_script_enabled: bool) -> None:
+    name = f"Comment{'With' if java_script_enabled else 'Without'}"
+    page = open_issue(visit, bloop, name, java_script_enabled=java_script_enabled)
+
+    page.get_by_label("Comment", exact=True).fill("It is **not** the cache.")
+    page.get_by_role("button", name="Comment").click()
+    expect(page.locator(".said strong")).to_have_text("not")
+    page.locator(".own summary").click()
+    page.get_by_label("Edit your comment").fill("It *is* the cache.")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".said em")).to_have_text("is")
+    expect(page.locator(".activity > li").last).to_contain_text("edited")
+    page.locator(".own summary").click()
+    page.locator(".own").get_by_role("button", name="Delete").click()
+
+    expect(page.locator(".said")).to_have_count(0)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_deleting_asks_first(visit: Visit, bloop: BloopServer, java_script_enabled: bool) -> None:
+    name = f"Delete{'With' if java_script_enabled else 'Without'}"
+    page = open_issue(visit, bloop, name, java_script_enabled=java_script_enabled)
+
+    menu(page, "More actions").get_by_role("button", name="Delete…").click()
+    page.get_by_role("button", name=re.compile("Delete (issue|1 issue)")).click()
+
+    expect(page.locator("#short-id")).to_have_count(0)
+    until(lambda: not bloop.errors(bloop.token(), f"query={name}"), "it is gone")
+
+
+def test_facts_lead_to_the_events_that_share_them_without_script(visit: Visit, bloop: BloopServer) -> None:
+    page = open_issue(visit, bloop, "FactsError", java_script_enabled=False)
+
+    page.locator(".kv a", has_text="1.4.2").click()
+    expect(page.get_by_label("Filter events")).to_have_value("release:1.4.2")
+    expect(page.locator(".table-stack tbody tr")).to_have_count(1)
+    page.get_by_label("Filter events").fill("release:9.9")
+    page.get_by_label("Filter events").press("Enter")
+
+    expect(page.get_by_role("heading", name="No matches")).to_be_visible()
 
 
 def test_an_open_page_reports_changes_and_moves_nothing(visit: Visit, bloop: BloopServer) -> None:
@@ -135,25 +184,25 @@ def test_an_open_page_reports_changes_and_moves_nothing(visit: Visit, bloop: Blo
     until(lambda: events_of(bloop, "WatchedError") == 2, "the event is counted")
     assert bloop.request("POST", f"/v1/errors/{fingerprint}/ignore", headers=headers).status == 200
     expect(line).to_have_text("1 new event, now ignored – reload")
-    expect(page.locator(".issue-meta .status")).to_have_text("Unresolved")
+    expect(state(page)).not_to_contain_text("Ignored")
     line.click()
 
-    expect(page.locator(".issue-meta .status")).to_have_text("Ignored")
+    expect(state(page)).to_contain_text("Ignored")
     expect(line).to_have_count(0)
 
 
 def test_an_old_release_leaves_it_resolved_and_a_new_one_reopens_it(visit: Visit, bloop: BloopServer) -> None:
     page = open_issue(visit, bloop, "PinnedError")
-    menu(page, "Resolve in a release")
-    page.get_by_label("In release", exact=True).fill("1.5.0")
-    page.locator(".menu-form").get_by_role("button", name="Resolve").click()
-    expect(page.locator(".issue-meta .status")).to_have_text("Resolved")
+    resolving = menu(page, "Resolve in a release")
+    resolving.get_by_label("In release").fill("1.5.0")
+    resolving.get_by_role("button", name="Resolve", exact=True).click()
+    expect(state(page)).to_contain_text("Resolved")
 
     assert bloop.send(event(error_type="PinnedError", release="1.4.9")).status == 200
     until(lambda: firing(bloop) == 1, "it is firing")
     tab = visit("/?tab=firing")
-    expect(tab.locator(".issue-title")).to_contain_text("PinnedError")
-    expect(tab.locator(".tabs a", has_text="Still firing").locator(".tab-count")).to_have_text("1")
+    expect(tab.locator(".row-title a")).to_contain_text("PinnedError")
+    expect(tab.locator(".tabs a", has_text="Still firing").locator(".count")).to_have_text("1")
     assert bloop.send(event(error_type="PinnedError", release="1.5.0")).status == 200
 
     expect(page.locator("[data-live] button")).to_have_text("2 new events, now regressed – reload")

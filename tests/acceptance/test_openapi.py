@@ -95,7 +95,7 @@ CHANNEL_BLANKS = {
     "email": ("to",),
     "telegram": ("bot_token", "chat_id"),
 }
-WEBHOOK_ONLY = ("template", "content_type", "headers", "secrets")
+WEBHOOK_FIELDS = ("type", "url", "signing_secret")
 SEARCHES = ("q", "query")
 RULE_BLANKS = {
     "threshold": "100",
@@ -105,6 +105,11 @@ RULE_BLANKS = {
     "baseline_minutes": "60",
     "project": "default",
 }
+
+
+def named(name: str) -> str:
+    """A name that no channel has yet, as long as that one is not too long."""
+    return name if len(name) > 100 else f"channel {next(numbers)}"
 
 
 def fit(case: schemathesis.Case) -> None:
@@ -127,13 +132,24 @@ def fit(case: schemathesis.Case) -> None:
         case.body = case.body | {"confirm": case.path_parameters["slug"]}
     if asked in ("createRule", "previewRule") and isinstance(case.body.get("project_id"), str):
         case.body = case.body | {"project_id": "default"}
-    if asked in ("makeRule", "changeRuleByForm") and case.body.get("name") and case.body.get("type"):
-        case.body = {"name": case.body["name"], "type": case.body["type"], **RULE_BLANKS}
-    if asked == "addChannel" and isinstance(case.body.get("config"), dict):
+    if asked in ("makeRule", "changeRuleByForm") and case.body.get("type"):
+        case.body = {"name": case.body.get("name", ""), "type": case.body["type"], **RULE_BLANKS}
+    if asked in ("addChannel", "createChannel", "changeChannel") and isinstance(case.body.get("config"), dict):
         case.body = case.body | {"config": sendable(case.body["config"])}
-    if asked == "addChannelByForm" and case.body.get("type") in CHANNEL_BLANKS:
+    if asked == "addChannel" and type(case.body.get("channel_id")) is int and case.body.get("config") is None:
+        case.body = {"config": {"type": "slack", "webhook_url": CHANNEL_TEXTS["webhook_url"]}}
+    if asked == "createChannel" and isinstance(case.body.get("project_id"), str):
+        case.body = case.body | {"project_id": "default"}
+    if asked in ("createChannel", "changeChannel") and isinstance(case.body.get("name"), str):
+        case.body = case.body | {"name": named(case.body["name"])}
+    if asked == "createChannelByForm" and str(case.body.get("type")) in CHANNEL_BLANKS:
         kind = case.body["type"]
-        case.body = {"type": kind, **{name: CHANNEL_TEXTS[name] for name in CHANNEL_BLANKS[kind]}}
+        fields = {f"{kind}-{name}": CHANNEL_TEXTS[name] for name in CHANNEL_BLANKS[kind]}
+        case.body = {"type": kind, "name": f"channel {next(numbers)}", **fields}
+    if asked == "changeChannelByForm" and case.body.get("do") != "replace":
+        case.body = {"do": "rename", "name": f"channel {next(numbers)}"}
+    if asked in ("createInvite", "createInviteByForm") and isinstance(case.body.get("email"), str):
+        case.body = case.body | {"email": "", "name": "Grace"}
     if asked == "muteError":
         limits = [name for name in ("for_secs", "events", "per_hour", "until") if case.body.get(name) is not None]
         case.body = {name: value for name, value in case.body.items() if name not in limits[1:]}
@@ -178,8 +194,9 @@ def searchable(text: Any) -> Any:
 def sendable(config: dict[str, Any]) -> dict[str, Any]:
     texts = {name: CHANNEL_TEXTS[name] for name, value in config.items() if name in CHANNEL_TEXTS and value}
     fitting = {name: texts[name] for name in texts if isinstance(config[name], str)}
-    is_webhook = config.get("type") == "webhook"
-    return {name: value for name, value in config.items() if not (is_webhook and name in WEBHOOK_ONLY)} | fitting
+    if config.get("type") == "webhook":  # its schema leaves out what the server takes apart
+        config = {name: value for name, value in config.items() if name in WEBHOOK_FIELDS}
+    return config | fitting
 
 
 def of_default(own: Any) -> Any:

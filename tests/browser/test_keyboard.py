@@ -100,7 +100,7 @@ def test_up_from_a_tab_of_its_own_leads_to_the_list_the_link_was_in(visit: Visit
     with page.context.expect_page() as opened:
         page.locator(".issue-title").first.click(modifiers=["ControlOrMeta"])
     tab = opened.value
-    expect(tab.locator(".issue-page")).to_be_visible()
+    expect(tab.locator("#short-id")).to_be_visible()
 
     press(tab, "u")
 
@@ -109,16 +109,35 @@ def test_up_from_a_tab_of_its_own_leads_to_the_list_the_link_was_in(visit: Visit
 
 
 def test_p_and_n_walk_the_events_and_stop_at_the_ends(visit: Visit) -> None:
-    page = visit("/issues/WEB-SHOP-1")
-    last = (page.locator(".event-position").text_content() or "").split()[-1]
+    page = visit("/issues/WEB-SHOP-1?t=30d")
+    position = page.locator(".event-nav b")
+    newest = position.text_content() or ""
 
     press(page, "n")
     press(page, "p")
     page.wait_for_url("**/events/*")
-    expect(page.locator(".event-position")).not_to_have_text(f"{last} of {last}")
+    expect(position).not_to_have_text(newest)
     press(page, "n")
 
-    expect(page.locator(".event-position")).to_have_text(f"{last} of {last}")
+    expect(position).to_have_text(newest)
+
+
+def test_j_and_k_walk_the_list_that_an_issue_was_opened_from(visit: Visit) -> None:
+    page = visit("/?project=web-shop&tab=all&t=30d")
+    ids = page.locator(".row-meta .id").all_text_contents()
+    page.locator(".row-title a").nth(1).click()
+    expect(page.locator("#short-id")).to_have_text(ids[1])
+
+    press(page, "j")
+    expect(page.locator("#short-id")).to_have_text(ids[2])
+    press(page, "k")
+    expect(page.locator("#short-id")).to_have_text(ids[1])
+    press(page, "k")
+    expect(page.locator("#short-id")).to_have_text(ids[0])
+    press(page, "k")
+    press(page, "u")
+
+    page.wait_for_url("**/?project=web-shop&tab=all&t=30d")
 
 
 @pytest.mark.parametrize(("key", "status"), [("m", "Muted"), ("i", "Ignored"), ("r", "Resolved")])
@@ -126,10 +145,10 @@ def test_one_key_sets_the_status_of_an_issue_and_o_reopens_it(visit: Visit, site
     page = visit(site.open_issue("ios-app"))
 
     press(page, key)
-    expect(page.locator(".status")).to_have_text(status)
+    expect(page.locator(".crumb-nav .badge").first).to_have_text(status)
     press(page, "o")
 
-    expect(page.locator(".status")).to_have_text("Unresolved")
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_visible()
 
 
 def test_slash_searches_and_does_not_type_itself(visit: Visit) -> None:
@@ -255,7 +274,7 @@ def test_a_held_key_moves_the_cursor_and_repeats_nothing_else(visit: Visit, site
     page = visit(site.open_issue("ios-app"))
     for key in ("r", "p", "?", "u"):
         assert not send_key(page, key=key, repeat=True)
-    expect(page.locator(".status")).not_to_have_text("Resolved")
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_visible()
     expect(page.get_by_role("dialog")).to_have_count(0)
     page = visit("/?project=web-shop")
 
@@ -274,7 +293,7 @@ def test_keys_a_page_does_not_name_are_not_taken(visit: Visit) -> None:
 def test_single_keys_are_announced(visit: Visit, site: Site) -> None:
     page = visit(site.open_issue("web-shop"))
 
-    expect(page.get_by_role("button", name="Resolve")).to_have_attribute("aria-keyshortcuts", "r")
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_have_attribute("aria-keyshortcuts", "r")
     assert re.search(r"/events/\d+$", page.locator('[aria-keyshortcuts="p"]').get_attribute("href") or "")
 
 
@@ -300,11 +319,11 @@ def test_the_palette_performs_what_the_page_offers(visit: Visit, site: Site) -> 
     press(page, "Control+k")
     page.keyboard.type("mut")
     press(page, "Enter")
-    expect(page.locator(".status")).to_have_text("Muted")
+    expect(page.locator(".crumb-nav .badge").first).to_have_text("Muted")
     press(page, "Control+k")
     page.get_by_role("option", name="Reopen").click()
 
-    expect(page.locator(".status")).to_have_text("Unresolved")
+    expect(page.get_by_role("button", name="Resolve", exact=True)).to_be_visible()
 
 
 def test_the_palette_says_where_it_is_and_gives_the_focus_back(visit: Visit) -> None:

@@ -33,7 +33,7 @@ READ_PATHS = """
 /issues/DEFAULT-1/events/-9223372036854775809 /issues/DEFAULT-1/events/99999999999999999999
 /v1/errors /v1/errors/ffff /v1/errors/%00 /v1/trends /v1/stats /v1/ledger /v1/rejections /v1/projects /v1/tokens
 /v1/alerts /v1/alerts/-99999999999999999999 /v1/deliveries /v1/backups /v1/retention /v1/releases/1.0.0/errors
-/v1/probe/0 /ledger /system /settings/projects /settings/alerts /assets/app.css /assets/..%2f..%2fetc%2fpasswd
+/v1/probe/0 /ledger /system /settings/projects /alerts /assets/app.css /assets/..%2f..%2fetc%2fpasswd
 /auth/login /auth/me /nowhere
 """
 WRITE_PATHS = """

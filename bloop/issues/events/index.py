@@ -18,10 +18,14 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from bloop.base.clock import DAY_MS
+from bloop.base.errors import UnreadableRecord
 from bloop.db import connection
-from bloop.db.engine import Db
-from bloop.issues.events.columns import BlockRow, make_columns
+from bloop.db.engine import Db, ids_json
+from bloop.issues.events.columns import BlockRow, Column, listed_hashes, make_columns
 from bloop.issues.events.index_read import Block, blocks, settled_id
+from bloop.pipeline.dictionaries import dictionary_of
+from bloop.projects.read import search_keys
+from bloop.records.event_record import DictionaryOf, decode_body, encode_dims, split_dims, tags_of
 
 BLOCK_EVENTS = 4096
 REMAKE_AFTER_MS = DAY_MS
@@ -34,6 +38,9 @@ SELECT id FROM events WHERE id BETWEEN :first_id AND :last_id ORDER BY id DESC L
 _SELECT_ROWS = """
 SELECT id, fingerprint_id, received_at_ms, dims_id, body FROM events WHERE id BETWEEN :first_id AND :last_id ORDER BY id
 """
+_SELECT_PROJECTS = """
+SELECT f.id, f.project_id FROM json_each(:fingerprint_ids) AS wanted JOIN fingerprints AS f ON f.id = wanted.value
+"""
 _COUNT = "SELECT count(*) FROM events WHERE id BETWEEN :first_id AND :last_id"
 _DELETE_BLOCKS = "DELETE FROM event_blocks WHERE first_id BETWEEN :first_id AND :last_id"
 _INSERT_BLOCK = """
@@ -41,6 +48,9 @@ INSERT INTO event_blocks (first_id, last_id, event_count, indexed_count, from_ms
 VALUES (:first_id, :last_id, :events, :events, :from_ms, :to_ms, :now_ms)
 """
 _INSERT_COLUMN = "INSERT INTO event_columns (kind, first_id, data) VALUES (?, ?, ?)"
+
+
+_NO_DIMS = encode_dims("", "", "", None)  # tags do not depend on them
 
 
 class IdRange(NamedTuple):
@@ -64,9 +74,9 @@ def make_block(db: Db, ids: IdRange, now_ms: int) -> bool:
         db_errors.Error: the block was not stored.
     """
     bounds = ids._asdict()
-    rows = [BlockRow(*row) for row in db.execute(_SELECT_ROWS, bounds)]
-    columns = make_columns(rows, *ids) if rows else {}
-    received = [row.received_at_ms for row in rows]
+    rows: list[BlockRow] = db.execute(_SELECT_ROWS, bounds).fetchall()
+    columns = _columns(db, rows, ids) if rows else {}
+    received = [received_at_ms for _, _, received_at_ms, _, _ in rows]
     with connection.immediate(db):
         if db.execute(_COUNT, bounds).get != len(rows):
             return False
@@ -76,6 +86,30 @@ def make_block(db: Db, ids: IdRange, now_ms: int) -> bool:
             db.execute(_INSERT_BLOCK, bounds | block)
             db.executemany(_INSERT_COLUMN, ((kind, ids.first_id, data) for kind, data in columns.items()))
     return True
+
+
+def _columns(db: Db, rows: Sequence[BlockRow], ids: IdRange) -> dict[Column, bytes]:
+    """Events of projects that list keys are unpacked for the values; all others need not be."""
+    lists = search_keys(db)
+    if not lists:
+        return make_columns(rows, *ids)
+    fingerprint_ids = ids_json(list({fingerprint_id for _, fingerprint_id, *_ in rows}))
+    projects: dict[int, int] = dict(db.execute(_SELECT_PROJECTS, {"fingerprint_ids": fingerprint_ids}))
+    find, listed, used = dictionary_of(db), {}, set()
+    for event_id, fingerprint_id, _, dims_id, body in rows:
+        keys = lists.get(projects.get(fingerprint_id, 0))
+        if keys is not None:
+            used.add(keys)
+            listed[event_id] = listed_hashes(keys, _tags(body, dims_id, find))
+    return make_columns(rows, *ids, listed=listed, lists=sorted(used))
+
+
+def _tags(body: bytes, dims_id: int, find: DictionaryOf) -> dict[str, list[str]]:
+    try:
+        body = body if dims_id else split_dims(body)[1]
+        return tags_of(decode_body(body, _NO_DIMS, 0, find))
+    except UnreadableRecord:
+        return {}
 
 
 def _gaps(known: Sequence[Block], settled: int) -> list[IdRange]:

@@ -6,6 +6,8 @@ from array import array
 from collections.abc import Sequence
 from typing import NamedTuple
 
+import orjson
+
 from bloop.db.engine import Db
 from bloop.issues.events.columns import Column, unpacked
 
@@ -76,6 +78,13 @@ class BlockColumns:
             return [self._first_id + place for place in positions]
         offsets = self.numbers(Column.OFFSETS)
         return [self._first_id + offsets[place] for place in positions]
+
+    def listed_keys(self) -> list[list[str]]:
+        """The lists of keys that projects had indexed when the block was made."""
+        if not self.has(Column.TAG_KEYS):
+            return []
+        lists: list[list[str]] = orjson.loads(self.of(Column.TAG_KEYS))
+        return lists
 
     def lack_dims(self, positions: Sequence[int]) -> bool:
         """Whether an event at one of these places has its dims for itself alone."""

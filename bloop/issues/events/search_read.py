@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from bloop.db.engine import Db, ids_json
 
 _SELECT_NEWEST_ID = "SELECT coalesce(max(id), 0) FROM events"
+# CROSS JOIN: from the ids to the rows, whatever the planner thinks of indexes that have no statistics yet.
 _COLUMNS = "SELECT e.id, e.fingerprint_id, e.received_at_ms, e.timestamp_ms, e.dims_id, d.dims, e.body"
 _SELECT_RANGE = f"""{_COLUMNS}
   FROM events AS e
@@ -18,30 +19,32 @@ _SELECT_RANGE = f"""{_COLUMNS}
 """
 _SELECT_ROWS = f"""{_COLUMNS}
   FROM json_each(:ids) AS wanted
-  JOIN events AS e ON e.id = wanted.value
+ CROSS JOIN events AS e
   LEFT JOIN event_dims AS d ON d.id = e.dims_id
+ WHERE e.id = wanted.value
 """
 _SELECT_DIMS = "SELECT d.id, d.dims FROM json_each(:ids) AS wanted JOIN event_dims AS d ON d.id = wanted.value"
 # Both are completed with conditions on `issues AS i` (issues/search/conditions.py).
 _SELECT_OWNERS = """
 SELECT f.id, i.id
   FROM json_each(:fingerprint_ids) AS wanted
-  JOIN fingerprints AS f ON f.id = wanted.value
-  JOIN issues AS i ON i.id = f.issue_id
- WHERE i.project_id IN (SELECT value FROM json_each(:project_ids))
+ CROSS JOIN fingerprints AS f
+ CROSS JOIN issues AS i
+ WHERE f.id = wanted.value AND i.id = f.issue_id AND i.project_id IN (SELECT value FROM json_each(:project_ids))
 """
 _SELECT_FINGERPRINTS = """
 SELECT f.id, i.id
   FROM json_each(:issue_ids) AS wanted
-  JOIN issues AS i ON i.id = wanted.value
-  JOIN fingerprints AS f ON f.issue_id = i.id
- WHERE i.project_id IN (SELECT value FROM json_each(:project_ids))
+ CROSS JOIN issues AS i
+ CROSS JOIN fingerprints AS f
+ WHERE i.id = wanted.value AND f.issue_id = i.id AND i.project_id IN (SELECT value FROM json_each(:project_ids))
 """
 # Served by the primary key of events_by_fingerprint.
 _SELECT_EVENT_IDS = """
 SELECT k.event_id
   FROM json_each(:fingerprint_ids) AS wanted
-  JOIN events_by_fingerprint AS k ON k.fingerprint_id = wanted.value
+ CROSS JOIN events_by_fingerprint AS k
+ WHERE k.fingerprint_id = wanted.value
  LIMIT :limit
 """
 _SELECT_UNCOUNTED = """

@@ -26,6 +26,8 @@ from bloop.records.event_record import decode_body, search_of, split_dims
 from bloop.site.scope import Window
 
 SCANNED_MAX = 50_000  # events looked at themselves: 0.1 s, or 0.6 s where they have to be unpacked
+FEW_EVENTS = 3000  # of issues that are few: looking at them takes no longer than asking the index
+TESTED_MAX = 500  # positions: with more, reading a whole column is quicker
 ROWS_FIRST, ROWS_MOST = 64, 1024  # read at once
 
 
@@ -64,8 +66,9 @@ class EventWalk:
 
     def hits(self) -> Iterator[Hit]:
         """Events that match, newest first."""
-        if self._owners.are_known and not self._lookups:
-            ids = read.event_ids(self._db, self._owners.fingerprint_ids, SCANNED_MAX // 2)
+        if self._owners.are_known:
+            most = FEW_EVENTS if self._lookups else SCANNED_MAX // 2
+            ids = read.event_ids(self._db, self._owners.fingerprint_ids, most)
             if ids is not None:
                 yield from self._hits_among([event_id for event_id in ids if event_id <= self._last_id])
                 return
@@ -123,8 +126,13 @@ class EventWalk:
         """The places in a block whose events may match, the newest first."""
         found: set[int] | None = None
         for lookup in self._lookups:
-            among = lookup.positions(columns.of(lookup.column), columns.count) if columns.has(lookup.column) else ()
-            found = set(among) if found is None else found.intersection(among)
+            if not columns.has(lookup.column):
+                return []
+            if found is not None and lookup.tester is not None and len(found) <= TESTED_MAX:
+                found = set(filter(lookup.tester(columns), found))
+            else:
+                among = lookup.positions(columns)
+                found = set(among) if found is None else found.intersection(among)
             if not found:
                 return []
         positions = range(columns.count - 1, -1, -1) if found is None else sorted(found, reverse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bloop.issues.counts.membership import NearScope
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.search.terms import NO_QUERY, Query
 from bloop.issues.status.model import Status
@@ -42,7 +43,8 @@ class Tab(StrEnum):
 class IssueFilter:
     """None, or ALL, does not filter. `since_ms` and `until_ms` bound last seen, both inclusive.
 
-    `now_ms` is what the times of `query` are counted back from. MINE needs `me`, NEW needs `new_in`.
+    `now_ms` is what the times of `query` are counted back from. MINE needs `me`, NEW needs `new_in`. `found` and `near`
+    are looked up by lists that do not find them here (`issues.read.looked_up`).
     """
 
     tab: Tab = Tab.ALL
@@ -55,5 +57,6 @@ class IssueFilter:
     query: Query = NO_QUERY
     now_ms: int = 0
     found: tuple[tuple[int, ...], bool] | None = None  # issues that `query` finds by single events; whether all of them
+    near: NearScope | None = None
     me: str = ""  # id of a user
     new_in: str = ""  # a release

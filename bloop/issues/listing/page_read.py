@@ -39,7 +39,7 @@ def read_list(
     new_in = _new_in(db, project_ids, view)
     page, facts, counts, total = NO_ROWS, NO_FACTS, dict[Tab, TabCount](), NO_COUNT
     if is_readable:
-        issue_filter = issues.matching_events(db, project_ids, view.issue_filter(now_ms, me, new_in))
+        issue_filter = issues.looked_up(db, project_ids, view.issue_filter(now_ms, me, new_in))
         page = _page(db, project_ids, view, issue_filter)
         facts = _facts(db, project_ids, page.rows, issue_filter, view.sort, me)
         counts, total = _counts(db, project_ids, view, issue_filter)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from bloop.accounts.people.read import UserRow
@@ -40,6 +40,7 @@ from bloop.site.scope import PageScope
 from bloop.site.strip import make_strip, spark_path
 
 WHERE_CHARS_MAX = 80
+MORE_THAN_ONE = 2  # choices of the scope bar: the one environment, and all
 COLORS = 5  # of the dots that tell projects apart
 FILTER_LABELS = {"q": "Search", "source": "Source", "route": "Route"}
 _REFERENCE = re.compile(r"[A-Za-z0-9-]+-[0-9]{1,18}|[0-9a-f]{16}")
@@ -120,7 +121,7 @@ def page(
         actions=actions_of(_is_open(view)),
         more_actions=more_actions_of(_is_open(view)),
         signal_id=rows.signal_id,
-        rows=tuple(_row(issue, view, rows, shell, now_ms, messages) for issue in shown),
+        rows=tuple(_rows(view, rows, shell, now_ms, messages)),
         place=words.place(start, len(shown), rows.total) if shown else "",
         matching=words.count(rows.total) if has_more and shown else "",
         limits=words.limits(rows.page),
@@ -191,25 +192,39 @@ def _why_empty(view: IssueView, rows: ListRows, setup: Setup | None, problem: st
     return words.empty(view, rows.new_in, rows.pulse.series.total, tuple(wider))
 
 
+def _rows(view: IssueView, rows: ListRows, shell: Shell, now_ms: int, messages: ListMessages) -> Iterator[IssueLine]:
+    # The issue's page obeys the same scope, but for the project, which it has.
+    query = PageScope(environment=view.env, release=view.release, range=view.t).href("")
+    has_environments = not view.env and len(shell.scope.environments if shell.scope else ()) > MORE_THAN_ONE
+    has_projects = not view.project and len(shell.projects) > 1
+    for issue in rows.page.rows:
+        environments = rows.facts.environments.get(issue.id, []) if has_environments else []
+        color = issue.project_id % COLORS + 1 if has_projects else None
+        yield _row(issue, rows, query, environments, color, now_ms, messages)
+
+
 def _row(
-    issue: IssueRow, view: IssueView, rows: ListRows, shell: Shell, now_ms: int, messages: ListMessages
+    issue: IssueRow,
+    rows: ListRows,
+    query: str,
+    environments: Sequence[str],
+    color: int | None,
+    now_ms: int,
+    messages: ListMessages,
 ) -> IssueLine:
     facts = rows.facts
     series = facts.series.get(issue.id, [])
-    environments = facts.environments.get(issue.id, [])
-    shows_environment = not view.env and len(shell.scope.environments if shell.scope else ()) > 2 and environments
-    own_scope = PageScope(environment=view.env, release=view.release, range=view.t)
     return IssueLine(
-        href=own_scope.href(issue_href(issue.short_id)),
+        href=issue_href(issue.short_id) + query,
         short_id=issue.short_id,
         status=issue.status,
         level=issue.level,
         error_type=issue.error_type,
         message=issue.message,
         where=where_of(issue)[:WHERE_CHARS_MAX],
-        environment=environments[0] if shows_environment else "",
-        more_environments=len(environments) - 1 if shows_environment else 0,
-        color=None if view.project or len(shell.projects) == 1 else issue.project_id % COLORS + 1,
+        environment=environments[0] if environments else "",
+        more_environments=max(0, len(environments) - 1),
+        color=color,
         event_count=sum(count for _, count in series),
         trend=words.trend(facts.trends[issue.id]) if issue.id in facts.trends else "",
         users=_users(facts.users.get(issue.id)),

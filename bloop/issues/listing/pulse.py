@@ -9,7 +9,7 @@ from bloop.base.clock import DAY_MS
 from bloop.base.outcomes import Outcome
 from bloop.db.engine import Db, ids_json
 from bloop.issues.counts import scoped, users
-from bloop.issues.counts.membership import few_in_scope, in_scope
+from bloop.issues.counts.membership import in_scope, near_scope
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.counts.scoped import ProjectSeries
 from bloop.issues.listing.tabs import COUNTED_MAX, TabCount, bounded_count
@@ -69,7 +69,7 @@ def _count_new(db: Db, project_ids: Sequence[int], scope: CountScope) -> TabCoun
 
 
 def _count_users(db: Db, project_ids: Sequence[int], scope: CountScope) -> int | None:
-    issue_ids = few_in_scope(db, project_ids, scope, USERS_ISSUES_MAX)
+    issue_ids = near_scope(db, project_ids, scope, ids_max=USERS_ISSUES_MAX, counted_max=USERS_ISSUES_MAX).ids
     if issue_ids is None:
         return None
     events = scoped.issue_events(db, project_ids, issue_ids, scope)

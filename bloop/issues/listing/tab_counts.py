@@ -8,9 +8,12 @@ from typing import Any
 
 from bloop.db.engine import Db, ids_json
 from bloop.issues import read as issues
+from bloop.issues.counts.membership import NearScope
 from bloop.issues.listing.model import IssueFilter, Sort, Tab
 from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount, bounded_count
 from bloop.issues.search.conditions import CANDIDATES_MAX
+
+FEW_MAX = 1000  # of a tab with an index of its own, where each has to be asked for more than its status
 
 # Where issues are counted from; conditions on `i` follow.
 _FROM_CANDIDATES = """
@@ -53,30 +56,20 @@ _COUNT_FEW = {
     tab: f"SELECT count(*) FROM ({select}) AS few"  # noqa: S608
     for tab, select in SELECT_FEW.items()
 }
-# Served by aggregates_by_last_seen, which has all of it.
-_COUNT_BY_NAME = """
-SELECT count(*) FROM (SELECT DISTINCT a.issue_id
-  FROM json_each(:project_ids) AS wanted
- CROSS JOIN aggregates AS a INDEXED BY aggregates_by_last_seen
- WHERE a.project_id = wanted.value AND a.last_seen_ms >= :scope_from_ms
-   AND (:scope_release = '' OR a.release = :scope_release)
-   AND (:scope_environment = '' OR a.environment = :scope_environment)
-   AND (:is_open = 0 OR a.status IN ('unresolved', 'regressed'))
- LIMIT :limit) AS counted
-"""
 
 
 def tab_counts(
     db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, tabs: Sequence[Tab]
 ) -> dict[Tab, TabCount]:
     """The number of every one of `tabs`; the filter's own tab does not matter. The filter has a scope."""
-    everything = replace(issue_filter, tab=Tab.ALL)
+    everything = issues.looked_up(db, project_ids, replace(issue_filter, tab=Tab.ALL))
     way = issues.plan(db, project_ids, everything, Sort.EVENTS)
     if "candidate_ids" in way.bindings:
         counts = _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
         return {tab: TabCount(count.number, is_more=not way.is_complete) for tab, count in counts.items()}
     filters, bindings = issues.conditions(everything, project_ids)
-    bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "few_max": CANDIDATES_MAX + 1}
+    few_max = CANDIDATES_MAX if _is_plain(everything) else FEW_MAX
+    bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "few_max": few_max + 1}
     few = [tab for tab in tabs if tab in SELECT_FEW]
     many = [tab for tab in tabs if tab not in SELECT_FEW]
     counts = {tab: _count_few(db, tab, filters, bindings) for tab in few}
@@ -86,7 +79,7 @@ def tab_counts(
 def _count_few(db: Db, tab: Tab, filters: Sequence[str], bindings: dict[str, Any]) -> TabCount:
     """A tab with an index of its own, up to as many as may be looked at."""
     counted = _sums(db, _FROM_TAB[tab], filters, bindings, [tab])[tab]
-    is_cut = int(db.execute(_COUNT_FEW[tab], bindings).get) > CANDIDATES_MAX
+    is_cut = int(db.execute(_COUNT_FEW[tab], bindings).get) == bindings["few_max"]
     return TabCount(counted.number, is_cut)
 
 
@@ -96,15 +89,30 @@ def _count_many(
     scope = everything.scope
     assert scope is not None
     is_running = scope.window.is_running
-    if is_running and replace(everything, now_ms=0, me="", new_in="") == IssueFilter(scope=scope):
+    if _is_plain(everything):
         if not scope.has_names:
             return {tab: _bounded(db, filters, bindings, tab) for tab in tabs}
-        if set(tabs) <= {Tab.OPEN, Tab.ALL}:
-            return {tab: _of(db.execute(_COUNT_BY_NAME, bindings | {"is_open": tab is Tab.OPEN}).get) for tab in tabs}
+        near = everything.near
+        if near is not None and near.every is not None and set(tabs) <= {Tab.OPEN, Tab.ALL}:
+            return {tab: _of_near(near, tab) for tab in tabs}
     bindings |= {"searched_max": SEARCHED_MAX}
     counts = _sums(db, _FROM_SEARCHED[is_running], filters, bindings, tabs)
     looked_at = int(db.execute(_COUNT_SEARCHED[is_running], bindings | {"searched_max": SEARCHED_MAX + 1}).get)
     return {tab: TabCount(count.number, looked_at > SEARCHED_MAX) for tab, count in counts.items()}
+
+
+def _is_plain(everything: IssueFilter) -> bool:
+    """Whether it asks for a scope that is running, and for nothing else."""
+    scope = everything.scope
+    bare = replace(everything, now_ms=0, me="", new_in="", near=None)
+    return scope is not None and scope.window.is_running and bare == IssueFilter(scope=scope)
+
+
+def _of_near(near: NearScope, tab: Tab) -> TabCount:
+    """All and the open ones, counted on the walk that found what is near the scope."""
+    number = near.are_open if tab is Tab.OPEN else near.every
+    counted = _of(number)
+    return TabCount(counted.number, counted.is_more or not near.is_complete)
 
 
 def _bounded(db: Db, filters: Sequence[str], bindings: dict[str, Any], tab: Tab) -> TabCount:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import falcon
 
 from bloop.base.errors import InvalidParameter
+from bloop.db.engine import Db
 from bloop.issues import read as issues
 from bloop.issues.events.search import find_events
 from bloop.issues.listing.pages import is_reference
@@ -12,13 +15,14 @@ from bloop.issues.search import pages, terms
 from bloop.issues.search.api import place_after
 from bloop.issues.search.found import with_issues
 from bloop.issues.search.pages import PAGE_EVENTS
+from bloop.issues.search.terms import Query
 from bloop.projects.read import visible_projects
 from bloop.site.deps import Deps
 from bloop.site.html import send_page
 from bloop.site.links import issue_href
 from bloop.site.params import text_params
 from bloop.site.principal import principal_of
-from bloop.site.scope import PageScope
+from bloop.site.scope import PageScope, Window
 
 OUTSIDE_SCANNED_MAX = 5000  # a search that was answered by the index is repeated without its time range
 
@@ -47,7 +51,18 @@ class SearchResource:
             found = with_issues(db, matches.rows)
             outside_ms = None
             if not found and after is None and q and matches.scanned <= OUTSIDE_SCANNED_MAX:
-                anywhere = find_events(db, project_ids, query, now_ms=now_ms, limit=1)
-                outside_ms = anywhere.rows[0].received_at_ms if anywhere.rows else None
+                outside_ms = _newest_outside(db, project_ids, query, window, now_ms)
         page = pages.page(shell, scope, q, found=found, matches=matches, after=after, outside_ms=outside_ms)
         send_page(self._deps, req, resp, page)
+
+
+def _newest_outside(db: Db, project_ids: Sequence[int], query: Query, window: Window, now_ms: int) -> int | None:
+    """When the newest match outside of the window was received: after it, else before."""
+    after = window._replace(from_ms=window.to_ms, to_ms=now_ms + 1)
+    before = window._replace(from_ms=0, to_ms=window.from_ms)
+    for span in (after, before):
+        if span.from_ms < span.to_ms:
+            page = find_events(db, project_ids, query, now_ms=now_ms, window=span, limit=1)
+            if page.rows:
+                return page.rows[0].received_at_ms
+    return None

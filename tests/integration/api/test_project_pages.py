@@ -165,6 +165,10 @@ def test_a_project_is_told_to_trim_events_and_the_page_shows_it(server: Server, 
     assert re.search(r'value="trim" checked', shown)
     assert "Saved." in shown
     assert "trimmed and stored" in page(server, path, seed.session(seed.user("other"))).text
+    assert post(server, f"{path}/options", cookie, search_keys="plan, region").status_code == 303
+    assert seed.value("SELECT search_keys FROM projects") == '["plan","region"]'
+    assert 'value="plan, region"' in server.call("GET", path, cookie=cookie).text
+    assert post(server, f"{path}/options", cookie, search_keys="x" * 201).status_code == 400
     assert post(server, f"{path}/options", cookie, oversize="both").status_code == 400
     assert seed.value("SELECT oversize FROM projects") == "trim"
 

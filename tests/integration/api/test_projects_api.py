@@ -59,11 +59,12 @@ def test_anybody_signed_in_makes_a_project_and_sees_its_key_this_once(
         "created_at": NOW_MS // 1000,
         "created_by": seed.value("SELECT id FROM webauthn_users WHERE username = 'other'"),
         "oversize": "reject",
+        "search_keys": [],
     }
     assert answer(server, "GET", "/v1/projects/mobile", people.maker) == (200, summary)
     status, listed = answer(server, "GET", "/v1/projects", people.maker)
     assert [row["slug"] for row in listed] == ["shop", "mobile"]
-    assert "key" not in str(listed).replace("key-of", "")
+    assert "key" not in str(listed).replace("key-of", "").replace("search_keys", "")
 
 
 def test_a_project_chooses_what_becomes_of_events_that_are_too_long(server: Server, seed: Seed, people: People) -> None:
@@ -77,6 +78,26 @@ def test_a_project_chooses_what_becomes_of_events_that_are_too_long(server: Serv
     assert (kept[1]["name"], kept[1]["oversize"]) == ("Store", "trim")
     assert [(row.slug, row.oversize) for row in project_keys(seed.db)] == [("shop", "trim")]
     assert len(generations) == 1, "the workers learn of it at once"
+
+
+def test_keys_to_index_are_listed_by_those_who_manage_the_project(server: Server, seed: Seed, people: People) -> None:
+    keys = ["plan", " region ", "plan", ""]
+
+    changed = answer(server, "PUT", "/v1/projects/shop", people.maker, {"search_keys": keys})
+    kept = answer(server, "PUT", "/v1/projects/shop", people.maker, {"name": "Store", "search_keys": None})
+    cleared = answer(server, "PUT", "/v1/projects/shop", people.maker, {"search_keys": []})
+
+    assert [row[1]["search_keys"] for row in (changed, kept, cleared)] == [["plan", "region"], ["plan", "region"], []]
+    refused = answer(server, "PUT", "/v1/projects/shop", people.other, {"search_keys": ["plan"]})
+    assert refused[0] == 403
+
+
+@pytest.mark.parametrize("keys", ["plan", [1], {"a": 1}, ["x" * 201], ["a\nb"], [f"k{n}" for n in range(33)]])
+def test_lists_of_keys_have_bounds(server: Server, seed: Seed, people: People, keys: Any) -> None:
+    status, said = answer(server, "PUT", "/v1/projects/shop", people.maker, {"name": "Store", "search_keys": keys})
+
+    assert (status, said["path"]) == (400, "search_keys")
+    assert seed.rows("SELECT name, search_keys FROM projects WHERE slug = 'shop'") == [("Shop", "[]")]
 
 
 @pytest.mark.parametrize("oversize", ["cut", "", "Trim", 1, True])

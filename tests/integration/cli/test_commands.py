@@ -87,6 +87,11 @@ class TestProject:
         assert (done.exit_code, done.stdout) == (0, "default: oversize = trim\n")
         assert [row["oversize"] for row in json.loads(run("project", "list", "--json").stdout)] == ["trim"]
         assert ring.generation != before
+        listed = run("project", "set", "default", "--search-keys", "plan,region")
+        assert (listed.exit_code, listed.stdout) == (0, "default: search_keys = plan,region\n")
+        cleared = run("project", "set", "default", "--search-keys", "")
+        assert cleared.stdout == "default: search_keys = all that fit\n"
+        assert run("project", "set", "default").exit_code == 2
         assert run("project", "set", "default", "--oversize", "cut").exit_code == 2
         assert run("project", "set", "nope", "--oversize", "trim").exit_code == 1
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from bloop.alerts.rules import store as alert_rules
 from bloop.alerts.rules.read import list_channels, list_rules
 from bloop.alerts.rules.store import RuleFields
-from bloop.alerts.saved_channels.store import attach_channel, find_or_create_unnamed
+from bloop.alerts.saved_channels.read import list_saved_channels
+from bloop.alerts.saved_channels.store import attach_channel, create_channel, find_or_create_unnamed
 from bloop.base import config
 from bloop.db import connection
 from bloop.db.migrate import migrate
@@ -305,3 +306,85 @@ def test_no_file_is_answered_with_a_traceback(
     done = run("import", str(tmp_path / "x.json"), "--dry-run")  # an exception would come through
 
     assert done.exit_code in (0, 1)
+
+
+# Saved channels
+
+
+@pytest.fixture
+def with_saved(filled: config.Settings) -> config.Settings:
+    """A named channel for all projects, used by two rules, and one of the shop that no rule uses."""
+    with closing(connection.open_control(filled.database_path)) as db, connection.immediate(db):
+        shop = get_project(db, "shop")
+        assert shop is not None
+        everyone = create_channel(db, "slack", SLACK, project_id=None, name="Everyone", now_ms=NOW_MS)
+        create_channel(db, "email", {"to": "shop@example.com"}, project_id=shop.id, name="Shop mail", now_ms=NOW_MS)
+        for row in list_rules(db)[:3]:
+            attach_channel(db, row.id, row.project_id, everyone, NOW_MS)
+    return filled
+
+
+def saved(settings: config.Settings) -> list[tuple[str | None, str | None, str]]:
+    with closing(connection.open_reader(settings.database_path)) as db:
+        return [(row.name, row.project_slug, row.config_json) for row in list_saved_channels(db) if row.name]
+
+
+def test_saved_channels_come_along_and_stay_shared(with_saved: config.Settings, other: config.Settings):
+    document = parse(render(exported(with_saved, with_keys=True, with_secrets=True)).encode())
+
+    changes, notes = imported(other, document)
+
+    assert notes == []
+    assert saved(other) == saved(with_saved)
+    assert "channel Everyone: created" in changes
+    assert imported(other, document) == ([], [])
+    assert imported(with_saved, document) == ([], [])
+    with closing(connection.open_reader(other.database_path)) as db:
+        rows = list_channels(db, [row.id for row in list_rules(db)])
+    assert len({row.id for row in rows if row.name == "Everyone"}) == 1
+    assert len([row for row in rows if row.name == "Everyone"]) == 3
+
+
+def test_a_saved_channel_without_its_secret_is_noted_and_found_by_its_name(
+    with_saved: config.Settings, other: config.Settings
+):
+    document = exported(with_saved)
+    assert "verysecret" not in render(document)
+
+    _, notes = imported(other, document)
+    assert "channel Everyone: its slack address is not in the file; create it" in notes
+    assert "alert rule Busy: there is no channel Everyone; create it and add it" in notes
+
+    with closing(connection.open_control(other.database_path)) as db, connection.immediate(db):
+        create_channel(db, "slack", SLACK, project_id=None, name="Everyone", now_ms=NOW_MS)
+    changes, notes = imported(other, document)
+    assert "alert rule Busy: notifies hooks.slack.com (slack)" in changes
+    assert [note for note in notes if "Everyone" in note] == []
+
+
+def test_a_saved_channel_with_another_address_is_changed(with_saved: config.Settings):
+    def move(fields: dict[str, Any]) -> None:
+        fields["channels"][0]["config"]["webhook_url"] = "https://hooks.slack.com/services/T0/B0/other"
+
+    document = parse(changed(exported(with_saved, with_secrets=True), move))
+
+    assert imported(with_saved, document) == (["channel Everyone: changed"], [])
+    assert "other" in saved(with_saved)[0][2]
+
+
+def test_the_file_of_an_older_bloop_uses_the_channels_that_are_there(with_saved: config.Settings):
+    def as_before(fields: dict[str, Any]) -> None:
+        fields["bloop_settings"] = 1
+        del fields["channels"]
+        for rule in fields["alert_rules"]:
+            for channel in rule.get("channels", ()):
+                channel.pop("name", None)
+                channel.pop("all_projects", None)
+                if channel["type"] == "slack":
+                    channel["config"] = SLACK
+
+    document = parse(changed(exported(with_saved, with_secrets=True), as_before))
+    before = saved(with_saved)
+
+    assert imported(with_saved, document) == ([], [])
+    assert saved(with_saved) == before

@@ -17,11 +17,13 @@ from bloop.db import connection
 from bloop.issues.deletion.store import delete_issues
 from bloop.issues.events import index, walk
 from bloop.issues.events.index import make_block, next_range
+from bloop.issues.events.index_read import blocks
 from bloop.issues.events.read import EventRow
 from bloop.issues.events.search import EventMatches, find_events, resolve
 from bloop.issues.events.store import mark_settled
 from bloop.issues.search.terms import parse
 from bloop.projects.read import project_ids
+from bloop.projects.store import set_search_keys
 from bloop.site.scope import Window
 from tests.integration.retention.cleaning import clean, settle
 from tests.seed import NOW_MS, Seed
@@ -324,6 +326,49 @@ def test_issues_beyond_a_list_are_left_out_and_said(seed: Seed, shop: int, monke
     found = resolve(seed.db, [shop], parse("http:500"), None, NOW_MS)
 
     assert (found.issue_ids, found.is_complete) == (made[:1:-1], False)
+
+
+def test_keys_that_a_project_lists_are_indexed_whole_and_others_are_looked_for(seed: Seed, shop: int) -> None:
+    """Blocks of before and after a change of the list, and events of a project without one, side by side."""
+    other = seed.project("other")
+    issue, plain = seed.issue(shop, "f1"), seed.issue(other, "f1")
+    many = {f"k{n}": n for n in range(30)}
+    texts = [orjson.dumps(many | {"plan": plan, "list": ["a", "b"]}).decode() for plan in ("pro", "free", "pro")]
+    made: dict[str, list[int]] = {"pro": [], "free": []}
+
+    def add() -> None:
+        for text, plan in zip(texts, ("pro", "free", "pro"), strict=True):
+            made[plan].append(seed.event(issue, metadata=text))
+            made[plan].append(seed.event(plain, metadata=f'{{"plan":"{plan}"}}'))
+        for _ in range(2):
+            seed.event(issue)
+        make_blocks(seed)
+
+    add()
+    for keys in (["plan", "list"], ["nothing"], ["plan"], []):
+        with connection.immediate(seed.db):
+            set_search_keys(seed.db, shop, keys)
+        add()
+
+    assert sum(block.event_count for block in blocks(seed.db)) == 40
+    for plan in ("pro", "free"):
+        assert ids(seed, f"tag.plan:{plan}") == made[plan][::-1]
+    assert len(ids(seed, "tag.k29:29")) == 15
+    assert len(ids(seed, "tag.list:b")) == 15
+    assert ids(seed, "tag.plan:nope") == []
+
+
+def test_a_listed_key_spares_the_look_at_events(seed: Seed, shop: int) -> None:
+    issue = seed.issue(shop, "f1")
+    with connection.immediate(seed.db):
+        set_search_keys(seed.db, shop, ["plan"])
+    for n in range(2 * SIZE):
+        plan = "pro" if n == 3 else "free"
+        seed.event(issue, metadata=orjson.dumps({f"k{k}": k for k in range(20)} | {"plan": plan}).decode())
+    make_blocks(seed)
+
+    assert search(seed, "tag.plan:pro").scanned == 1
+    assert search(seed, "tag.k1:1").scanned == 2 * SIZE
 
 
 VALUES = {

@@ -43,6 +43,10 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
             (issue, project),
         )
         seed.db.execute(
+            "INSERT INTO issue_comments (issue_id, author, via, text, created_at_ms) VALUES (?, 'u1', 'api', 'x', 0)",
+            (issue,),
+        )
+        seed.db.execute(
             "INSERT INTO signals (kind, project_id, issue_id, at_ms) VALUES ('issue.new', ?, ?, 0)", (project, issue)
         )
     seed.db.execute(

@@ -13,6 +13,7 @@ from bloop.base.clock import DAY_MS
 from bloop.db import connection, migrate
 from bloop.db.clean_up import CleanUpRun
 from bloop.features import make_kinds
+from bloop.issues.comments.store import add_comment
 from bloop.issues.deletion import clean_up, store
 from bloop.issues.deletion.actions import delete_ids
 from bloop.issues.deletion.model import AT_ONCE_MAX, DELETED_PROJECT, Deleted
@@ -36,6 +37,7 @@ BELOW = (
     "fingerprint_hours",
     "aggregates",
     "status_changes",
+    "issue_comments",
     "issue_search",
 )
 
@@ -151,6 +153,8 @@ def test_everything_below_a_deleted_issue_goes_also_its_samples(writer, db):
     with connection.immediate(db):
         db.execute("UPDATE issues SET status = 'resolved'")
         db.execute("UPDATE issues SET is_firing = 1")
+        for number in range(100):
+            add_comment(db, *ids_of(db, "aa"), f"comment {number}", actor=ADA, now_ms=T0)
 
     discard(db, ids_of(db, "aa"))
     assert rows(db, "SELECT * FROM firing_counts WHERE issue_count <> 0") == []

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from bloop.issues.events.columns import (
     HTTP_MAX,
-    BlockRow,
     Column,
     hash_positions,
     http_code,
@@ -48,7 +47,7 @@ def event(**fields: Any) -> Event:
 
 def block(events: list[Event], *, first_id: int = 10, step: int = 1) -> dict[Column, bytes]:
     rows = [
-        BlockRow(first_id + n * step, n, 5, 0, with_dims(encode_event(1, 5, "f" * 16, "v1", one)))
+        (first_id + n * step, n, 5, 0, with_dims(encode_event(1, 5, "f" * 16, "v1", one)))
         for n, one in enumerate(events)
     ]
     return make_columns(rows, first_id, first_id + len(events) - 1 + (step > 1))
@@ -129,7 +128,7 @@ def test_levels_are_found_by_their_number_and_others_may_be_any() -> None:
 
 def test_an_event_that_cannot_be_read_costs_its_block_nothing() -> None:
     body = with_dims(encode_event(1, 5, "f" * 16, "v1", event(request_id="r-1")))
-    rows = [BlockRow(1, 1, 5, 0, b"\xff" * 40), BlockRow(2, 1, 5, 7, b"\x63" * 40), BlockRow(3, 1, 5, 0, body)]
+    rows = [(1, 1, 5, 0, b"\xff" * 40), (2, 1, 5, 7, b"\x63" * 40), (3, 1, 5, 0, body)]
 
     columns = make_columns(rows, 1, 3)
 

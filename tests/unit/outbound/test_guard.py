@@ -170,3 +170,21 @@ def test_refusal_says_which_setting_can_help():
     assert refusal(Guard(), "10.0.0.1") == (
         "10.0.0.1 is in a private network, not a public address; alerting.allowed_hosts can allow it"
     )
+
+
+@pytest.mark.parametrize(
+    ("allowed", "host", "address", "may_quote"),
+    [
+        ((), "hooks.example.com", "8.8.8.8", True),
+        ((), "mattermost.lan", "192.168.1.4", False),
+        ((), "mattermost.lan", "::ffff:192.168.1.4", False),
+        (("mattermost.lan",), "mattermost.lan", "192.168.1.4", True),
+        (("192.168.1.0/24",), "mattermost.lan", "192.168.1.4", True),
+        (("*.corp.example",), "chat.corp.example", "10.0.0.1", True),
+        (("*.corp.example",), "mattermost.lan", "10.0.0.1", False),
+    ],
+)
+def test_answers_of_private_addresses_are_quoted_only_when_the_operator_named_them(allowed, host, address, may_quote):
+    guard = Guard(allow_private=True, allowed_hosts=allowed)
+
+    assert guard.may_quote(host, ipaddress.ip_address(address)) is may_quote
