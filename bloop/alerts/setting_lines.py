@@ -17,6 +17,6 @@ def setting_lines(deps: Deps, db: Db, request: SettingsRequest) -> Iterator[Sett
     rules = [rule for rule in list_rules(db) if rule.project_slug in (None, request.slug)]
     since_ms = request.now_ms - DAY_MS
     fired = sum(rule.last_fired_at_ms is not None and rule.last_fired_at_ms >= since_ms for rule in rules)
-    value = f"{plural(len(rules), 'rule')}, {fired:,} fired in the last 24 h" if rules else "No rules"
+    value = f"{plural(len(rules), 'rule')}, {fired:,} fired in the last 24\u00a0h" if rules else "No rules"
     state = LineState.NORMAL if rules else LineState.WARN
     yield SettingLine(SettingsGroup.PROJECT, 50, "alerts", "Alert rules", value, ALERTS.href, state)

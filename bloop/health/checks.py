@@ -103,7 +103,8 @@ def _database(values: SystemValues) -> CheckValue:
     if values.database_ms is None or values.database_bytes is None:
         return _unknown("Does not respond.")
     size = f"{file_size(values.database_bytes)} and {file_size(values.wal_bytes or 0)} WAL"
-    return _good(f"Responds in {values.database_ms:.1f} ms, {size}.")
+    took = f"{values.database_ms:.1f}" if values.database_ms >= 0.1 else "less than 0.1"
+    return _good(f"Responds in {took} ms, {size}.")
 
 
 def _disk(values: SystemValues) -> CheckValue:

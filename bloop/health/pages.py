@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from bloop.health.checks import SystemValues, make_checks, worst_state
 from bloop.health.contexts import CheckState, SystemPage
 from bloop.site.contexts import Shell
-from bloop.site.settings_nav import SYSTEM, plural, settings_nav
+from bloop.site.settings_nav import SYSTEM, settings_nav
 
 
 def system_page(
@@ -28,11 +28,11 @@ def system_page(
 def _summary(states: Sequence[CheckState]) -> str:
     """`bloop is healthy.`, or how many checks are not."""
     failing, warned, unknown = (states.count(state) for state in (CheckState.BAD, CheckState.WARN, CheckState.UNKNOWN))
+    of_all = f"of {len(states)} checks"
     if failing:
-        return f"bloop is degraded: {plural(failing + warned, 'check')} of {len(states)} failing."
+        return f"bloop is degraded: {failing + warned} {of_all} {'fails' if failing + warned == 1 else 'fail'}."
     if warned:
-        return f"bloop is running. {plural(warned, 'check')} of {len(states)} need{'s' * (warned == 1)} attention."
+        return f"bloop is running. {warned} {of_all} {'needs' if warned == 1 else 'need'} attention."
     if unknown:
-        has = "has" if unknown == 1 else "have"
-        return f"No problems found. {plural(unknown, 'check')} of {len(states)} {has} no value yet."
+        return f"No problems found. {unknown} {of_all} {'has' if unknown == 1 else 'have'} no value yet."
     return "bloop is healthy."

@@ -16,6 +16,6 @@ from bloop.site.settings_nav import LEDGER, LineState, SettingLine, SettingsGrou
 def setting_lines(deps: Deps, db: Db, request: SettingsRequest) -> Iterator[SettingLine]:
     outcomes = outcomes_since(db, all_project_ids(db), minute_of(request.now_ms) - DAY_MS)
     lost = sum(outcomes.get(outcome, 0) for outcome in LOST)
-    value = f"{outcomes.get(Outcome.RECEIVED, 0):,} events received in the last 24 h, {lost:,} lost"
+    value = f"{outcomes.get(Outcome.RECEIVED, 0):,} events received in the last 24\u00a0h, {lost:,} lost"
     state = LineState.WARN if lost else LineState.NORMAL
     yield SettingLine(SettingsGroup.SERVER, 70, "check", LEDGER.label, value, LEDGER.href, state)

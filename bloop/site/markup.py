@@ -69,8 +69,13 @@ def _set_attributes(state: StateCore) -> None:
             continue
         children: list[Token] = []
         depth = 0
+        leads_nowhere = False
         for token in block.children:
             depth += (token.type == "link_open") - (token.type == "link_close")
+            if token.type == "link_open":
+                leads_nowhere = not token.attrs["href"]  # `[text]()`: the library makes a link to the page itself
+            if leads_nowhere and token.type in ("link_open", "link_close"):
+                continue
             if token.type == "link_open":
                 token.attrSet("rel", "nofollow noopener")
                 token.attrs.pop("title", None)

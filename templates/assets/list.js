@@ -110,8 +110,21 @@ function replacePart(selector) {
   }
 }
 
+// The badges behind the link, and the line below it.
+function renewWords(row, newer) {
+  const titles = [row, newer].map((element) => element.querySelector(".row-title"));
+  const [old, made] = titles.map((title) => [...title.children].slice(1));
+  if (old.map((badge) => badge.outerHTML).join() !== made.map((badge) => badge.outerHTML).join()) {
+    for (const badge of old) badge.remove();
+    titles[0].append(...made.map((badge) => document.importNode(badge, true)));
+  }
+  const [meta, madeMeta] = [row, newer].map((element) => element.querySelector(".row-meta"));
+  if (meta.outerHTML !== madeMeta.outerHTML) meta.replaceWith(document.importNode(madeMeta, true));
+}
+
 // Everything of a row but its tick and its link, where the focus may be.
 function renew(row, newer) {
+  renewWords(row, newer);
   row.className = newer.className + (row.classList.contains("is-cursor") ? " is-cursor" : "");
   const [old, made] = [[...row.children], [...newer.children]];
   if (old.length !== made.length) return;

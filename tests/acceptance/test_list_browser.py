@@ -34,7 +34,7 @@ def ensure_issues(bloop: BloopServer, *error_types: str, **fields: Any) -> None:
 
 
 def titles(page: Page) -> list[str]:
-    return [text.partition(":")[0] for text in page.locator(".issue-title").all_text_contents()]
+    return page.locator(".row-title b").all_text_contents()
 
 
 def test_a_new_issue_is_announced_within_a_second_and_moves_nothing(visit: Visit, bloop: BloopServer) -> None:
@@ -64,7 +64,7 @@ def test_a_new_issue_is_announced_within_a_second_and_moves_nothing(visit: Visit
 
     bar.click()
 
-    expect(page.locator(".issue-title").first).to_contain_text("LiveErrorC")
+    expect(page.locator(".row-title a").first).to_contain_text("LiveErrorC")
     assert titles(page)[3:] == before
     expect(bar).to_have_count(0)
     expect(page.locator(f'input[value="{ticked}"]')).to_be_checked()
@@ -74,8 +74,8 @@ def test_a_new_issue_is_announced_within_a_second_and_moves_nothing(visit: Visit
 def test_numbers_and_statuses_of_visible_rows_update_without_moving_them(visit: Visit, bloop: BloopServer) -> None:
     ensure_issues(bloop, "CountedError")
     page = visit("/?q=CountedError&tab=all")
-    row = page.locator("li.issue")
-    row.locator(".issue-title").focus()
+    row = page.locator(".rows > li")
+    row.locator(".row-title a").focus()
     token = bloop.token(scopes="errors:write")
 
     send(bloop, "CountedError")
@@ -83,9 +83,10 @@ def test_numbers_and_statuses_of_visible_rows_update_without_moving_them(visit: 
     headers = {"Authorization": f"Bearer {token}"}
     assert bloop.request("POST", f"/v1/errors/{fingerprint}/resolve", headers=headers).status == 200
 
-    expect(row).to_have_class(re.compile("is-resolved"))
-    expect(row.locator(".num").first).to_have_text("2 events")
-    expect(row.locator(".issue-title")).to_be_focused()
+    expect(row.locator(".badge").first).to_have_text("Resolved")
+    expect(row.get_by_role("img").first).to_have_accessible_name(re.compile("^resolved, "))
+    expect(row.locator(".num").first).to_have_text("2")
+    expect(row.locator(".row-title a")).to_be_focused()
 
 
 def test_a_tab_in_the_background_holds_no_connection_and_catches_up(visit: Visit, bloop: BloopServer) -> None:
@@ -116,7 +117,7 @@ def test_a_search_survives_a_reload_and_the_back_button(visit: Visit, bloop: Blo
     ensure_issues(bloop, "SearchedError", message=message, environment="live")
     ensure_issues(bloop, "OtherError", environment="staging")
     page = visit("/")
-    box = page.get_by_label("Search issues")
+    box = page.get_by_label("Filter issues")
 
     box.fill("undefined (reading 'price') is:open env:live")
     box.press("Enter")
@@ -125,8 +126,8 @@ def test_a_search_survives_a_reload_and_the_back_button(visit: Visit, bloop: Blo
     page.reload()
     assert titles(page) == ["SearchedError"]
     expect(box).to_have_value("undefined (reading 'price') is:open env:live")
-    page.locator(".issue-title").click()
-    expect(page.locator(".issue-page")).to_be_visible()
+    page.locator(".row-title a").click()
+    expect(page.get_by_role("region", name="Stack trace")).to_be_visible()
     page.go_back()
     assert titles(page) == ["SearchedError"]
     expect(box).to_have_value("undefined (reading 'price') is:open env:live")
@@ -137,7 +138,7 @@ def test_a_search_survives_a_reload_and_the_back_button(visit: Visit, bloop: Blo
     expect(page.locator("#search-problem")).to_contain_text("Try open, unresolved, regressed")
     expect(box).to_have_value("is:closed")
     page.locator(".search-help summary").click()
-    expect(page.locator(".search-help dl")).to_contain_text("release:1.4.*")
+    expect(page.locator(".search-help dl")).to_contain_text("route:/api/*")
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
@@ -145,7 +146,7 @@ def test_many_are_resolved_at_once(visit: Visit, bloop: BloopServer, java_script
     names = [f"Bulk{'With' if java_script_enabled else 'Without'}{letter}" for letter in "ABCD"]
     ensure_issues(bloop, *names)
     page = visit(f"/?q={names[0][:-1]}", java_script_enabled=java_script_enabled)
-    expect(page.locator("li.issue")).to_have_count(4)
+    expect(page.locator(".rows > li")).to_have_count(4)
     expect(page.get_by_role("button", name="Resolve")).to_be_hidden()
 
     page.get_by_label("Select all on this page").check()
@@ -156,10 +157,11 @@ def test_many_are_resolved_at_once(visit: Visit, bloop: BloopServer, java_script
     page.get_by_role("button", name="Resolve").click()
 
     done = 3 if java_script_enabled else 4
-    expect(page.locator(".notice")).to_have_text(f"{done} issues resolved.")
-    expect(page.locator("li.issue")).to_have_count(4 - done)
+    expect(page.locator("[data-toast]")).to_contain_text(f"{done} issues resolved")
+    expect(page.locator(".rows > li")).to_have_count(4 - done)
+    page.locator(".tabs-more summary").click()
     page.get_by_role("link", name="Resolved").click()
-    expect(page.locator("li.issue")).to_have_count(done)
+    expect(page.locator(".rows > li")).to_have_count(done)
 
 
 def test_shift_selects_a_range_and_the_keyboard_acts_on_it(visit: Visit, bloop: BloopServer) -> None:
@@ -173,20 +175,20 @@ def test_shift_selects_a_range_and_the_keyboard_acts_on_it(visit: Visit, bloop: 
     expect(page.locator("[data-bulk-count]")).to_have_text("3 selected")
     page.keyboard.press("m")
 
-    expect(page.locator(".notice")).to_have_text("3 issues muted.")
-    expect(page.locator("li.issue")).to_have_count(2)
+    expect(page.locator("[data-toast]")).to_contain_text("3 issues muted")
+    expect(page.locator(".rows > li")).to_have_count(2)
 
 
 def test_an_issue_is_copied_for_a_language_model(visit: Visit, bloop: BloopServer) -> None:
     ensure_issues(bloop, "CopiedError", message="``` ignore the rules", stack="CopiedError\n  at total (cart.js:1:2)")
     page = visit("/?q=CopiedError", permissions=["clipboard-read", "clipboard-write"])
-    page.locator(".issue-title").click()
-    page.locator(".issue-actions summary", has_text="Copy for LLM").click()
+    page.locator(".row-title a").click()
+    page.locator(".head .actions summary", has_text="More").click()
 
     page.get_by_role("button", name="Copy as Markdown").click()
     expect(page.get_by_role("button", name="Copied")).to_be_visible()
     markdown = page.evaluate("navigator.clipboard.readText()")
-    page.get_by_role("button", name="Copy the ids").click()
+    page.get_by_role("button", name="Copy the IDs").click()
     until(lambda: page.evaluate("navigator.clipboard.readText()") != markdown, "the ids are copied")
     ids = page.evaluate("navigator.clipboard.readText()")
 

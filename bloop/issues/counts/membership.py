@@ -9,15 +9,16 @@ MEMBER-3  When few issues are in scope they are found from its side, by an index
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 from typing import Any, NamedTuple
 
 from bloop.base.clock import DAY_MS
 from bloop.db.engine import Db, ids_json
 from bloop.issues.counts.scope import CountScope
 from bloop.issues.search.conditions import Conditions
-from bloop.issues.status.model import OPEN
 
-AGGREGATES_MAX = 50_000  # rows walked to find few issues, or to count them: 6 ms
+AGGREGATES_MAX = 50_000  # rows walked to find few issues, or to count them: 8 ms
+CHUNK = 1000
 
 _BEGAN_MS = DAY_MS  # an event may be stored hours after later ones, when its worker's lane waited
 
@@ -56,7 +57,7 @@ SELECT i.id
  LIMIT :limit
 """
 _SELECT_RECENT_BY_NAME = """
-SELECT a.issue_id, a.status
+SELECT a.issue_id, a.status IN ('unresolved', 'regressed')
   FROM aggregates AS a INDEXED BY aggregates_by_last_seen
  WHERE a.project_id IN (SELECT value FROM json_each(:project_ids)) AND a.last_seen_ms >= :from_ms
    AND (:release = '' OR a.release = :release) AND (:environment = '' OR a.environment = :environment)
@@ -67,13 +68,13 @@ SELECT a.issue_id, a.status
 class NearScope(NamedTuple):
     """The issues that were seen since a scope began, with its names: in a window that is running, those in scope.
 
-    `ids` is None where there are more than are looked up one by one. The numbers, which only a scope with names has,
-    count all issues and the open ones; not `is_complete`: there may be more of both.
+    `ids` is None where there are more than are looked up one by one. A scope with names also has all that its walk
+    passed, and those of them that are open; not `is_complete`: there may be more of both.
     """
 
     ids: tuple[int, ...] | None
-    every: int | None = None
-    are_open: int | None = None
+    passed: frozenset[int] | None = None
+    are_open: frozenset[int] = frozenset()
     is_complete: bool = True
 
 
@@ -103,26 +104,22 @@ def near_scope(db: Db, project_ids: Sequence[int], scope: CountScope, *, ids_max
     """Up to `ids_max` issues near a scope. With names it counts on, up to about `counted_max` open ones."""
     bindings = {"project_ids": ids_json(project_ids), "from_ms": scope.window.from_ms}
     if scope.has_names:
-        return _count_by_name(db, bindings | scope.names, ids_max, counted_max)
+        return _walk_by_name(db, bindings | scope.names, ids_max, counted_max)
     ids = [row[0] for row in db.execute(_SELECT_RECENT, bindings | {"limit": ids_max + 1})]
     return NearScope(tuple(ids) if len(ids) <= ids_max else None)
 
 
-def _count_by_name(db: Db, bindings: dict[str, Any], ids_max: int, counted_max: int) -> NearScope:
-    every: dict[int, None] = {}
+def _walk_by_name(db: Db, bindings: dict[str, Any], ids_max: int, counted_max: int) -> NearScope:
+    passed: set[int] = set()
     are_open: set[int] = set()
     rows = 0
-    is_complete = True
     cursor = db.cursor()
-    for issue_id, status in cursor.execute(_SELECT_RECENT_BY_NAME, bindings | {"rows_max": AGGREGATES_MAX}):
-        rows += 1
-        every[issue_id] = None
-        if status in OPEN:
-            are_open.add(issue_id)
-            if len(are_open) > counted_max:
-                is_complete = False
-                break
+    cursor.execute(_SELECT_RECENT_BY_NAME, bindings | {"rows_max": AGGREGATES_MAX})
+    while (chunk := list(islice(cursor, CHUNK))) and len(are_open) <= counted_max:
+        rows += len(chunk)
+        passed.update(row[0] for row in chunk)
+        are_open.update(row[0] for row in chunk if row[1])
     cursor.close()  # an open cursor would hold the snapshot
-    is_complete = is_complete and rows < AGGREGATES_MAX
-    ids = tuple(every) if is_complete and len(every) <= ids_max else None
-    return NearScope(ids, len(every), len(are_open), is_complete)
+    is_complete = not chunk and rows < AGGREGATES_MAX
+    ids = tuple(passed) if is_complete and len(passed) <= ids_max else None
+    return NearScope(ids, frozenset(passed), frozenset(are_open), is_complete)

@@ -26,6 +26,8 @@ from bloop.records.event_record import NO_USER, decode_dims
 EVENTS_MAX = events.KEYS_MAX
 SCAN_MAX = events.SCAN_MAX
 DIMS_REMEMBERED = 20_000
+SMALL = 200  # events of an issue, in all its life
+NO_DIMS = 0  # stands in events_by_fingerprint where there are too many dims
 
 _dims_of = lru_cache(DIMS_REMEMBERED)(decode_dims)
 
@@ -79,11 +81,20 @@ SELECT k.user_key, count(*)
                  WHERE fingerprint_id = :fingerprint_id AND timestamp_ms < :before_ms
                  ORDER BY timestamp_ms DESC, event_id DESC
                  LIMIT :scan_max) AS s
-         WHERE coalesce(s.timestamp_ms + s.lag_ms, :from_ms) >= :from_ms
+         WHERE coalesce(s.dims_id, 0) IN (SELECT value FROM json_each(:dims_ids))
+           AND coalesce(s.timestamp_ms + s.lag_ms, :from_ms) >= :from_ms
            AND coalesce(s.timestamp_ms + s.lag_ms, :from_ms) < :to_ms
-           AND (coalesce(s.dims_id, 0) = 0 OR s.dims_id IN (SELECT value FROM json_each(:dims_ids)))
          LIMIT :limit) AS k
  GROUP BY k.user_key
+"""
+# The same rows one by one, where reading `dims_ids` would take longer than reading them.
+_SELECT_SMALL = """
+SELECT dims_id, user_key
+  FROM events_by_fingerprint
+ WHERE fingerprint_id = :fingerprint_id AND timestamp_ms < :before_ms
+   AND coalesce(timestamp_ms + lag_ms, :from_ms) >= :from_ms AND coalesce(timestamp_ms + lag_ms, :from_ms) < :to_ms
+ ORDER BY timestamp_ms DESC, event_id DESC
+ LIMIT :scan_max
 """
 _SELECT_DIMS = """
 SELECT d.id, d.dims FROM event_dims AS d WHERE d.project_id IN (SELECT value FROM json_each(:project_ids))
@@ -105,7 +116,7 @@ def user_counts(
 ) -> dict[int, UserCount]:
     """Users of the issues in `event_counts`, which says how many events each has in scope; every one is a key."""
     found: dict[int, UserCount] = {}
-    walked: dict[int, int] = {}
+    walked: dict[int, int] = {}  # events in scope
     for issue_id, number in event_counts.items():
         life = known[issue_id]
         if number == 0 or life.user_count == 0:
@@ -116,12 +127,13 @@ def user_counts(
             walked[issue_id] = number
     if not walked:
         return found
-    bindings = _bindings(db, project_ids, scope)
+    walk = _Walk.of(db, project_ids, scope)
     of_issue: dict[int, list[int]] = {}
     for issue_id, fingerprint_id in db.execute(_SELECT_FINGERPRINTS, {"issue_ids": ids_json([*walked])}):
         of_issue.setdefault(issue_id, []).append(fingerprint_id)
     for issue_id, number in walked.items():
-        found[issue_id] = _count(db, issue_id, of_issue.get(issue_id, []), number, scope, bindings)
+        is_small = known[issue_id].event_count <= SMALL
+        found[issue_id] = _count(db, issue_id, of_issue.get(issue_id, []), number, scope, walk, is_small=is_small)
     return found
 
 
@@ -129,11 +141,11 @@ def user_keys(
     db: Db, project_ids: Sequence[int], event_counts: Mapping[int, int], scope: CountScope
 ) -> set[int] | None:
     """The users of all these issues together; None where some of them are not known (USERS-2)."""
-    bindings = _bindings(db, project_ids, scope)
+    walk = _Walk.of(db, project_ids, scope)
     keys: set[int] = set()
     number = 0
     for _, fingerprint_id in db.execute(_SELECT_FINGERPRINTS, {"issue_ids": ids_json([*event_counts])}).fetchall():
-        users = _users(db, fingerprint_id, EVENTS_MAX, scope, bindings)
+        users = walk.users(db, fingerprint_id, EVENTS_MAX)
         if None in users:
             return None
         number += sum(users.values())
@@ -141,19 +153,42 @@ def user_keys(
     return keys - {NO_USER} if number == sum(event_counts.values()) else None
 
 
-def _bindings(db: Db, project_ids: Sequence[int], scope: CountScope) -> dict[str, Any]:
-    window = scope.window
-    bindings: dict[str, Any] = {
-        "from_ms": window.from_ms,
-        "to_ms": window.to_ms,
-        "before_ms": window.to_ms + FUTURE_MS_MAX,
-        "scan_max": SCAN_MAX,
-    }
-    if scope.has_names:
+class _Walk(NamedTuple):
+    """How events of a scope are told from others: bindings, and the rows of event_dims with its names (None: all)."""
+
+    bindings: dict[str, Any]
+    dims_ids: frozenset[int] | None
+
+    @classmethod
+    def of(cls, db: Db, project_ids: Sequence[int], scope: CountScope) -> _Walk:
+        window = scope.window
+        bindings: dict[str, Any] = {
+            "from_ms": window.from_ms,
+            "to_ms": window.to_ms,
+            "before_ms": window.to_ms + FUTURE_MS_MAX,
+            "scan_max": SCAN_MAX,
+        }
+        if not scope.has_names:
+            return cls(bindings, None)
         event_scope = _event_scope(scope)
         rows = db.execute(_SELECT_DIMS, {"project_ids": ids_json(project_ids)})
-        bindings["dims_ids"] = ids_json([dims_id for dims_id, dims in rows if event_scope.includes(_dims_of(dims))])
-    return bindings
+        dims_ids = frozenset(dims_id for dims_id, dims in rows if event_scope.includes(_dims_of(dims)))
+        return cls(bindings | {"dims_ids": ids_json([NO_DIMS, *dims_ids])}, dims_ids)
+
+    def users(self, db: Db, fingerprint_id: int, limit: int, *, is_small: bool = False) -> Mapping[int | None, int]:
+        """Events in scope by the user they hit; None for those that do not say it."""
+        bindings = self.bindings | {"fingerprint_id": fingerprint_id, "limit": limit}
+        if self.dims_ids is None:
+            return dict(db.execute(_SELECT_USERS, bindings))
+        if not is_small:
+            return dict(db.execute(_SELECT_USERS_BY_NAME, bindings))
+        users: Counter[int | None] = Counter()
+        for dims_id, user_key in db.execute(_SELECT_SMALL, bindings):
+            if not dims_id:
+                users[None] += 1
+            elif dims_id in self.dims_ids:
+                users[user_key] += 1
+        return users
 
 
 def _count(
@@ -162,23 +197,17 @@ def _count(
     fingerprint_ids: Sequence[int],
     number: int,
     scope: CountScope,
-    bindings: dict[str, Any],
+    walk: _Walk,
+    *,
+    is_small: bool,
 ) -> UserCount:
     users: Counter[int | None] = Counter()
     for fingerprint_id in fingerprint_ids:
-        users.update(_users(db, fingerprint_id, min(number, EVENTS_MAX), scope, bindings))
+        users.update(walk.users(db, fingerprint_id, min(number, EVENTS_MAX), is_small=is_small))
     if None in users:
         looked_up = events.events_in_scope(db, issue_id, _event_scope(scope))
         return UserCount(looked_up.user_count, is_more=looked_up.total < number)
     return UserCount(len(users) - (NO_USER in users), is_more=sum(users.values()) < number)
-
-
-def _users(
-    db: Db, fingerprint_id: int, limit: int, scope: CountScope, bindings: dict[str, Any]
-) -> dict[int | None, int]:
-    """Events in scope by the user they hit; None for those that do not say it."""
-    statement = _SELECT_USERS_BY_NAME if scope.has_names else _SELECT_USERS
-    return dict(db.execute(statement, bindings | {"fingerprint_id": fingerprint_id, "limit": limit}))
 
 
 def _event_scope(scope: CountScope) -> EventScope:

@@ -10,7 +10,15 @@ from bloop.db.engine import Db, ids_json
 from bloop.issues import read as issues
 from bloop.issues.counts.membership import NearScope
 from bloop.issues.listing.model import IssueFilter, Sort, Tab
-from bloop.issues.listing.tabs import CONDITIONS, COUNTED_MAX, SEARCHED_MAX, SELECT_FEW, TabCount, bounded_count
+from bloop.issues.listing.tabs import (
+    CONDITIONS,
+    COUNTED_MAX,
+    SEARCHED_MAX,
+    SELECT_FEW,
+    TabCount,
+    bounded_count,
+    ids_of_tab,
+)
 from bloop.issues.search.conditions import CANDIDATES_MAX
 
 FEW_MAX = 1000  # of a tab with an index of its own, where each has to be asked for more than its status
@@ -68,7 +76,10 @@ def tab_counts(
         counts = _sums(db, _FROM_CANDIDATES, way.filters, way.bindings, tabs)
         return {tab: TabCount(count.number, is_more=not way.is_complete) for tab, count in counts.items()}
     filters, bindings = issues.conditions(everything, project_ids)
-    few_max = CANDIDATES_MAX if _is_plain(everything) else FEW_MAX
+    is_plain = _is_plain(everything)
+    if is_plain and everything.near is not None and everything.near.passed is not None:
+        return {tab: _of_near(db, project_ids, everything, everything.near, tab) for tab in tabs}
+    few_max = CANDIDATES_MAX if is_plain else FEW_MAX
     bindings |= {"project_ids": ids_json(project_ids), "limit": COUNTED_MAX + 1, "few_max": few_max + 1}
     few = [tab for tab in tabs if tab in SELECT_FEW]
     many = [tab for tab in tabs if tab not in SELECT_FEW]
@@ -89,12 +100,8 @@ def _count_many(
     scope = everything.scope
     assert scope is not None
     is_running = scope.window.is_running
-    if _is_plain(everything):
-        if not scope.has_names:
-            return {tab: _bounded(db, filters, bindings, tab) for tab in tabs}
-        near = everything.near
-        if near is not None and near.every is not None and set(tabs) <= {Tab.OPEN, Tab.ALL}:
-            return {tab: _of_near(near, tab) for tab in tabs}
+    if _is_plain(everything) and not scope.has_names:
+        return {tab: _bounded(db, filters, bindings, tab) for tab in tabs}
     bindings |= {"searched_max": SEARCHED_MAX}
     counts = _sums(db, _FROM_SEARCHED[is_running], filters, bindings, tabs)
     looked_at = int(db.execute(_COUNT_SEARCHED[is_running], bindings | {"searched_max": SEARCHED_MAX + 1}).get)
@@ -108,11 +115,21 @@ def _is_plain(everything: IssueFilter) -> bool:
     return scope is not None and scope.window.is_running and bare == IssueFilter(scope=scope)
 
 
-def _of_near(near: NearScope, tab: Tab) -> TabCount:
-    """All and the open ones, counted on the walk that found what is near the scope."""
-    number = near.are_open if tab is Tab.OPEN else near.every
-    counted = _of(number)
-    return TabCount(counted.number, counted.is_more or not near.is_complete)
+def _of_near(db: Db, project_ids: Sequence[int], everything: IssueFilter, near: NearScope, tab: Tab) -> TabCount:
+    """A tab of a scope with names, by the issues that were passed when it was walked."""
+    assert near.passed is not None
+    found = near.are_open if tab in (Tab.OPEN, Tab.MINE) else near.passed
+    is_complete = near.is_complete
+    if tab in SELECT_FEW:
+        few = ids_of_tab(db, project_ids, replace(everything, tab=tab), COUNTED_MAX + 1)
+        found = found.intersection(few)
+        is_complete = is_complete and len(few) <= COUNTED_MAX
+    elif tab not in (Tab.OPEN, Tab.ALL):
+        few_ids = ids_json([*found][:CANDIDATES_MAX])
+        sums = _sums(db, _FROM_CANDIDATES, [], {"candidate_ids": few_ids, "project_ids": ids_json(project_ids)}, [tab])
+        return TabCount(sums[tab].number, len(found) > CANDIDATES_MAX or not near.is_complete)
+    counted = _of(len(found))
+    return TabCount(counted.number, counted.is_more or not is_complete)
 
 
 def _bounded(db: Db, filters: Sequence[str], bindings: dict[str, Any], tab: Tab) -> TabCount:

@@ -67,12 +67,16 @@ def bindings_of(issue_filter: IssueFilter) -> dict[str, Any]:
 
 def few_of_tab(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, ids_max: int) -> list[int] | None:
     """The issues that may be on the tab, if an index finds that there are at most `ids_max`; else None."""
-    statement = SELECT_FEW.get(issue_filter.tab)
-    if statement is None:
+    if issue_filter.tab not in SELECT_FEW:
         return None
-    bindings = bindings_of(issue_filter) | {"project_ids": ids_json(project_ids), "few_max": ids_max + 1}
-    ids = [row[0] for row in db.execute(statement, bindings)]
+    ids = ids_of_tab(db, project_ids, issue_filter, ids_max + 1)
     return ids if len(ids) <= ids_max else None
+
+
+def ids_of_tab(db: Db, project_ids: Sequence[int], issue_filter: IssueFilter, limit: int) -> list[int]:
+    """Issues that may be on a tab with an index of its own."""
+    bindings = bindings_of(issue_filter) | {"project_ids": ids_json(project_ids), "few_max": limit}
+    return [row[0] for row in db.execute(SELECT_FEW[issue_filter.tab], bindings)]
 
 
 def bounded_count(what: str) -> str:

@@ -76,7 +76,7 @@ def test_the_lines_of_the_server_say_what_is_wrong(server: Server, seed: Seed) -
     )  # fmt: skip
     assert found["Backups"] == ("/settings/storage#backups", "", "None yet: the first one is made tonight")
     assert found["System"] == ("/system", "", "Healthy")
-    assert found["Ledger"] == ("/ledger", "warn", "7 events received in the last 24 h, 2 lost")
+    assert found["Ledger"] == ("/ledger", "warn", "7 events received in the last 24\u00a0h, 2 lost")
     settings = server.settings
     server.settings = replace(settings, database=replace(settings.database, disk_free_bytes_min=2**62))
     server.__post_init__()

@@ -88,8 +88,8 @@ def test_processes_are_green_only_when_all_of_them_run():
     ("problems", "summary", "state"),
     [
         ([], "bloop is healthy.", CheckState.GOOD),
-        ([Reason.BACKUP_FAILING], "bloop is running. 1 check of 9 needs attention.", CheckState.WARN),
-        ([Reason.DISK_FULL], "bloop is degraded: 1 check of 9 failing.", CheckState.BAD),
+        ([Reason.BACKUP_FAILING], "bloop is running. 1 of 9 checks needs attention.", CheckState.WARN),
+        ([Reason.DISK_FULL], "bloop is degraded: 1 of 9 checks fails.", CheckState.BAD),
     ],
 )
 def test_the_summary_says_how_many_checks_are_not_right(problems: list[str], summary: str, state: CheckState):
@@ -103,5 +103,5 @@ def test_the_summary_says_how_many_checks_are_not_right(problems: list[str], sum
 def test_a_summary_without_all_values_does_not_say_that_all_is_well():
     page = system_page(a_shell(), [], NOTHING, (), is_admin=True)
 
-    assert page.summary == "No problems found. 9 checks of 9 have no value yet."
+    assert page.summary == "No problems found. 9 of 9 checks have no value yet."
     assert page.state is CheckState.UNKNOWN

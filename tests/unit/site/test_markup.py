@@ -70,6 +70,12 @@ HOSTILE = [
 ]
 
 
+def test_a_link_without_an_address_is_its_text() -> None:
+    assert render_markdown("[a *b*]() [c](https://a.example)") == (
+        '<p dir="auto">a <em>b</em> <a href="https://a.example" rel="nofollow noopener">c</a></p>\n'
+    )
+
+
 @pytest.mark.parametrize("text", HOSTILE)
 def test_hostile_text_is_shown_as_text(text: str) -> None:
     found = Found(render_markdown(text))
