@@ -63,7 +63,8 @@ def test_everything_works_without_javascript(visit: Visit) -> None:
     expect(page.locator(".frame-lib li").first).to_be_visible()
     page.get_by_text("Raw", exact=True).click()
     expect(page.locator(".raw").first).to_contain_text("Traceback (most recent call last)")
-    page.get_by_role("button", name="Mute", exact=True).click()
+    page.locator(".actions summary", has_text="Mute").click()
+    page.get_by_role("button", name="Until you unmute it").click()
 
     expect(page.locator(".crumb-nav")).to_contain_text("Muted")
     expect(page.get_by_role("button", name="Copy")).to_have_count(0)

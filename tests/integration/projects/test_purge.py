@@ -85,6 +85,11 @@ def fill(seed: Seed, slug: str, issues: int = 3) -> int:
     rule = "INSERT INTO alert_rules (project_id, name, rule_type, config, created_at_ms, updated_at_ms)"
     seed.db.execute(f"{rule} VALUES (?, 'New', 'new_issue', '{{}}', 0, 0)", (project,))
     rule_id = seed.db.last_insert_rowid()
+    seed.db.execute(
+        "INSERT INTO channels (project_id, channel_type, config, created_at_ms, updated_at_ms)"
+        " VALUES (?, 'webhook', '{}', 0, 0)",
+        (project,),
+    )
     seed.db.execute("INSERT INTO alert_cooldowns VALUES (?, ?, 'f0', 0)", (rule_id, project))
     firing = (
         "INSERT INTO alert_firings (rule_id, rule_name, rule_type, project_id, issue_id, key, fired_at_ms, message,"
