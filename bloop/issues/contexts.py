@@ -77,7 +77,9 @@ class IssueLine:
 
     @property
     def mark_label(self) -> str:
-        return f"{self.status}, {self.level}{', not opened by you yet' if self.unseen else ''}"
+        """An open issue has its status in a badge, if at all."""
+        words = self.level if self.status in OPEN else f"{self.status}, {self.level}"
+        return f"{words}, unseen" if self.unseen else words
 
     @property
     def badges(self) -> tuple[Badge, ...]:

@@ -189,13 +189,13 @@ def test_forced_colours_keep_charts_and_the_cursor(visit: Visit) -> None:
     page = visit("/?project=web-shop", forced_colors="active")
 
     bar, ground = page.evaluate("""[
-        getComputedStyle(document.querySelector(".chart-plot .bars")).stroke,
+        getComputedStyle(document.querySelector(".pulse .bar")).stroke,
         getComputedStyle(document.body).backgroundColor,
     ]""")
 
     assert bar != ground
     page.keyboard.press("j")
-    assert page.locator("li.row.is-cursor").evaluate("e => getComputedStyle(e).outlineStyle") == "solid"
+    assert page.locator("li.row.is-cursor").evaluate("e => getComputedStyle(e).borderTopStyle") == "solid"
 
 
 def test_colours_need_no_function_younger_than_custom_properties() -> None:
