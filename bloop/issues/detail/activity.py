@@ -63,7 +63,7 @@ def activity_of_all(
 
 
 def _entries(rows: ActivityRows, address: IssueAddress, me: str) -> list[ActivityEntry]:
-    first = ActivityEntry(rows.issue.first_seen_ms, "new", "First seen in", rows.issue.first_release, "", "", "")
+    first = ActivityEntry(rows.issue.first_seen_ms, "plus", "First seen in", rows.issue.first_release, "", "", "")
     changes = [_change(change) for change in sorted(rows.changes, key=attrgetter("id"))]
     comments = [_comment(comment, address, me) for comment in rows.comments]
     later = sorted([*changes, *_alerts(rows), *comments], key=attrgetter("at_ms"))  # of equal times, in that order
