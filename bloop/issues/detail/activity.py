@@ -23,7 +23,7 @@ PAGE_ENTRIES = 50  # of the page that has them all
 _ICONS = {
     Status.RESOLVED: "check",
     Status.MUTED: "mute",
-    Status.IGNORED: "ignored",
+    Status.IGNORED: "cross",
     Status.REGRESSED: "back",
     Status.UNRESOLVED: "back",
 }

@@ -236,6 +236,7 @@ def frame_rows(say: Text = plain, *, issue: IssueRow | None = None, has_events: 
         changes=[
             change,
             change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
+            *(change._replace(new_status=status) for status in ("ignored", "muted", "unresolved")),
             change._replace(action="assigned", detail=json({"username": say("ada")}), network="192.0.2.0/24"),
             change._replace(detail=json({"after_release": say("1.0.4")})),
         ],
