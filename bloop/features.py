@@ -34,7 +34,7 @@ class Feature:
     hooks: Mapping[str, str] = field(default_factory=dict)  # what the kit of pages calls, a field of site's Hooks each
     commands: Mapping[str, str] = field(default_factory=dict)  # of `bloop`, by name
     belongings: tuple[str, ...] = ()  # bloop.accounts.people.model.Belongings: rows that have an owner
-    settings: str = ""  # bloop.site.settings_nav.SettingLines: its lines on the overview of the settings
+    settings: str = ""  # Hooks.setting_lines of site/deps.py: its lines on the overview of the settings
 
 
 # In this order rows of a deleted project are removed: what refers to an issue or a project goes before it.
@@ -174,7 +174,7 @@ def belongings() -> list[Any]:
 
 
 def setting_lines(*arguments: Any) -> list[Any]:
-    """The lines of every feature on the overview of the settings; takes the arguments of `SettingLines`."""
+    """The lines of every feature on the overview of the settings; takes the arguments of `Hooks.setting_lines`."""
     return [line for lines in _parts("settings") for line in lines(*arguments)]
 
 

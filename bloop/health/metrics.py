@@ -7,9 +7,6 @@ A scrape reads stored sums and a few words of shared memory; values it cannot re
 from __future__ import annotations
 
 import logging
-import os
-import shutil
-from pathlib import Path
 
 import falcon
 from prometheus_client.exposition import choose_encoder
@@ -19,6 +16,7 @@ from bloop.db import errors as db_errors
 from bloop.db.checkpoint import log_path
 from bloop.health.api import CONNECTION_WAIT_S, read_vitals
 from bloop.health.exposition import PROJECTS_MAX, Families, ScrapeData
+from bloop.health.files import disk_free_bytes, file_bytes
 from bloop.health.model import list_reasons
 from bloop.health.read import DatabaseMetrics, read_metrics
 from bloop.site.deps import Deps
@@ -46,9 +44,9 @@ class Metrics:
             ring=deps.ring_stat(),
             meters=ring_sample.meters if ring_sample else None,
             oldest_ms=ring_sample.oldest_ms if ring_sample else None,
-            disk_free_bytes=_disk_free_bytes(path.parent),
-            database_bytes=_size(path),
-            wal_bytes=_size(log_path(path)),
+            disk_free_bytes=disk_free_bytes(path.parent),
+            database_bytes=file_bytes(path),
+            wal_bytes=file_bytes(log_path(path)),
             reasons=list_reasons(vitals, now_ms=now_ms, disk_free_bytes_min=deps.settings.database.disk_free_bytes_min),
             answers=deps.answered.answers(),
             took=deps.answered.took(),
@@ -62,17 +60,3 @@ class Metrics:
         except (BloopError, db_errors.Error) as error:
             log.warning("metrics without the database: %s", error, extra={"action": "metrics_incomplete"})
             return None
-
-
-def _disk_free_bytes(folder: Path) -> int | None:
-    try:
-        return shutil.disk_usage(folder).free
-    except OSError:
-        return None
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return None

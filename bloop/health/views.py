@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import platform
-import shutil
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import falcon
 
@@ -18,6 +15,7 @@ from bloop.db.checkpoint import log_path
 from bloop.db.connection import engine_version
 from bloop.health.api import CONNECTION_WAIT_S, read_vitals
 from bloop.health.checks import SystemValues
+from bloop.health.files import disk_bytes, file_bytes
 from bloop.health.model import Vitals, list_reasons
 from bloop.health.pages import system_page
 from bloop.health.problems import list_problems, make_banners
@@ -63,9 +61,9 @@ def _read_values(deps: Deps, vitals: Vitals) -> SystemValues:
         rows=rows_and_time[0] if rows_and_time else None,
         database_ms=rows_and_time[1] if rows_and_time else None,
         ring=deps.ring_stat(),
-        database_bytes=_size(path),
-        wal_bytes=_size(log_path(path)),
-        disk_bytes=_disk_bytes(path.parent),
+        database_bytes=file_bytes(path),
+        wal_bytes=file_bytes(log_path(path)),
+        disk_bytes=disk_bytes(path.parent),
         backups_enabled=deps.settings.backup.enabled,
     )
 
@@ -94,17 +92,3 @@ def _installation(deps: Deps, *, is_admin: bool) -> Iterator[tuple[str, str]]:
         yield "Email", f"{smtp.host}:{smtp.port}, from {smtp.from_}" if smtp.enabled else "Off: set [smtp]"
         proxies = ", ".join(settings.server.trusted_proxies)
         yield "Trusted proxies", proxies or "None"
-
-
-def _disk_bytes(folder: Path) -> int | None:
-    try:
-        return shutil.disk_usage(folder).total
-    except OSError:
-        return None
-
-
-def _size(path: Path) -> int | None:
-    try:
-        return os.stat(path).st_size
-    except OSError:
-        return None

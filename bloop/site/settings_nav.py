@@ -2,23 +2,19 @@
 
 SETTINGS-1  Every page of the settings is in SECTIONS. The tabs of a page lead to the others of its group.
 SETTINGS-2  A line of the overview (`/settings`) shows the present value, so that most visits end there. Features make
-    their own lines: a function of the shape `SettingLines`, named in bloop/features.py.
+    their own lines: a function of the shape of `Hooks.setting_lines` (site/deps.py), named in bloop/features.py. Lines
+    that the person may not open are left out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple
 
 from bloop.auth.principal import Principal
-from bloop.db.engine import Db
 from bloop.site.contexts import Page, Shell, TabLink
 from bloop.site.look import Look
-
-if TYPE_CHECKING:
-    from bloop.site.deps import Deps
 
 OVERVIEW_HREF = "/settings"
 
@@ -103,12 +99,6 @@ class SettingLine:
     value: str
     href: str
     state: LineState = LineState.NORMAL
-
-
-class SettingLines(Protocol):
-    """The lines of one feature. Lines that the person may not open are left out."""
-
-    def __call__(self, deps: Deps, db: Db, request: SettingsRequest) -> Iterator[SettingLine]: ...
 
 
 def plural(count: int, noun: str) -> str:
