@@ -8,7 +8,6 @@ server keeps a thread for them (routes.PROBE_PATHS), and they read over a connec
 from __future__ import annotations
 
 import logging
-import shutil
 
 import falcon
 import orjson
@@ -17,6 +16,7 @@ from bloop.base.errors import BloopError
 from bloop.base.reasons import STOPS_SERVICE, Reason
 from bloop.db import errors as db_errors
 from bloop.db.pool import DatabasePool
+from bloop.health.files import disk_free_bytes
 from bloop.health.model import Vitals, list_reasons
 from bloop.health.read import check_database
 from bloop.issues.limits.read import LimitUsage, list_usages
@@ -37,7 +37,7 @@ def read_vitals(deps: Deps, database: DatabasePool | None = None) -> Vitals:
         db_ok=background is not None,
         background=background or (),
         limits=limits,
-        disk_free_bytes=_disk_free_bytes(deps),
+        disk_free_bytes=disk_free_bytes(deps.settings.database_path.parent),
         ring_fill=None if ring is None else ring.fill,
         writer_seen_ms=None if ring is None else ring.heartbeat_ms,
         writer_disk_full=ring is not None and ring.writer_state is WriterState.DISK_FULL,
@@ -82,13 +82,6 @@ def _read_database(deps: Deps, database: DatabasePool) -> tuple[tuple[Reason, ..
     except (BloopError, db_errors.Error) as error:
         log.warning("the database does not respond: %s", error, extra={"action": "db_unreachable"})
         return None, ()
-
-
-def _disk_free_bytes(deps: Deps) -> int | None:
-    try:
-        return shutil.disk_usage(deps.settings.database_path.parent).free
-    except OSError:
-        return None
 
 
 def _send(resp: falcon.Response, body: object) -> None:
