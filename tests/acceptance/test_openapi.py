@@ -115,8 +115,10 @@ def named(name: str) -> str:
 def fit(case: schemathesis.Case) -> None:
     """What no schema can say: a slug is taken once, tokens and rules belong to projects that exist, and a search is
     in a language."""
-    if isinstance(case.query, dict):
-        case.query = {name: searchable(value) if name in SEARCHES else value for name, value in case.query.items()}
+    # Only where it changes something: schemathesis then forgets which parameters it made invalid on purpose.
+    searches = {name: case.query[name] for name in SEARCHES if name in case.query} if case.query else {}
+    if any(searchable(value) != value for value in searches.values()):
+        case.query = case.query | {name: searchable(value) for name, value in searches.items()}
     if not isinstance(case.body, dict):
         return
     asked = case.operation.definition.raw.get("operationId")
