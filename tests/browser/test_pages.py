@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.site import Site
@@ -159,3 +160,29 @@ def test_a_question_comes_before_what_cannot_be_undone(visit: Visit) -> None:
     page.keyboard.press("Escape")
 
     expect(page.get_by_role("dialog")).to_have_count(0)
+
+
+@pytest.mark.parametrize("path", ["/?project=web-shop", "/issues/WEB-SHOP-1"])
+def test_paper_has_the_content_in_dark_ink_and_no_frame(visit: Visit, path: str) -> None:
+    page = visit(path, color_scheme="dark")
+
+    page.emulate_media(media="print")
+
+    for hidden in (".rail", ".tabbar", ".actions", ".scope-end"):
+        expect(page.locator(f"{hidden}:visible")).to_have_count(0)
+    expect(page.locator("h1")).to_be_visible()
+    assert lightness(page) > 0.9
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+
+
+def test_right_to_left_text_reorders_nothing_around_it(visit: Visit) -> None:
+    """The message is Arabic: its row still begins with the type, and its number stands at the right end."""
+    page = visit("/?project=web-shop&q=FormatError&t=30d")
+    row = page.locator("li.row")
+    expect(row).to_have_count(1)
+
+    boxes = [row.locator(part).first.bounding_box() for part in (".row-title b", ".row-title bdi", ".figures .num")]
+
+    lefts = [box["x"] for box in boxes if box]
+    assert lefts == sorted(lefts)
+    assert len(lefts) == 3
