@@ -20,7 +20,7 @@ from bloop.site.contexts import Shell
 ENTRIES_MAX = 20  # below an event
 CHARS_MAX = 8000  # of comments below an event: a page has its bounds
 PAGE_ENTRIES = 50  # of the page that has them all
-_ICONS = {
+STATUS_ICONS = {
     Status.RESOLVED: "check",
     Status.MUTED: "mute",
     Status.IGNORED: "cross",
@@ -74,7 +74,7 @@ def _change(change: StatusChangeRow) -> ActivityEntry:
     sentence = history.sentence(change)
     return ActivityEntry(
         at_ms=change.changed_at_ms,
-        icon="user" if change.action == history.ASSIGNED else _ICONS.get(Status(change.new_status), "back"),
+        icon="user" if change.action == history.ASSIGNED else STATUS_ICONS.get(Status(change.new_status), "back"),
         text=sentence.text,
         release=sentence.release,
         person=sentence.person,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -10,7 +11,7 @@ import pytest
 from bloop.base.clock import DAY_MS, HOUR_MS
 from bloop.base.errors import InvalidParameter
 from bloop.issues.detail import event_table, pages
-from bloop.issues.detail.activity import newest_activity
+from bloop.issues.detail.activity import STATUS_ICONS, newest_activity
 from bloop.issues.detail.address import IssueAddress
 from bloop.issues.detail.contexts import EventView, Fact, TagList
 from bloop.issues.detail.event_table import EventTableRows
@@ -18,8 +19,10 @@ from bloop.issues.detail.facts import event_facts, metadata_facts, metadata_of, 
 from bloop.issues.detail.frame import wider_scopes
 from bloop.issues.events.scoped import EventKey, ScopedEvents
 from bloop.issues.search.terms import parse
+from bloop.issues.status.model import Status
 from bloop.issues.tags.model import tag_values
 from bloop.records.event import Parts
+from bloop.site.render import ICONS
 from bloop.site.scope import PageScope
 from tests.unit.site.samples import (
     NOW_MS,
@@ -404,3 +407,10 @@ def test_an_issue_of_no_stored_event_says_what_it_still_knows() -> None:
     assert (page.event, page.nav, page.tags.tags) == (None, None, ())
     assert page.activity.entries
     assert an_issue().first_seen_ms == NOW_MS - HOUR_MS
+
+
+def test_every_change_of_status_has_a_drawing() -> None:
+    drawn = set(re.findall(r'id="i-(\w+)"', ICONS.read_text(encoding="utf-8")))
+
+    assert set(STATUS_ICONS) == set(Status)
+    assert set(STATUS_ICONS.values()) <= drawn

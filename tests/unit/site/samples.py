@@ -201,7 +201,6 @@ def frame_rows(say: Text = plain, *, issue: IssueRow | None = None, has_events: 
     change = StatusChangeRow(
         3, 7, 1, "p1", "f", "unresolved", "resolved", "u1", say("Ada"), say("api"), say("1.0.5"), NOW_MS - 2 * HOUR_MS
     )
-    nameless = change._replace(changed_by=None, changed_by_name=None)
     aggregate = AggregateRow(
         1,
         7,
@@ -236,8 +235,7 @@ def frame_rows(say: Text = plain, *, issue: IssueRow | None = None, has_events: 
         comment_count=40,
         changes=[
             change,
-            nameless._replace(new_status="regressed", changed_via="ingest"),
-            *(nameless._replace(new_status=status) for status in ("ignored", "muted", "unresolved")),
+            change._replace(changed_by=None, changed_by_name=None, new_status="regressed", changed_via="ingest"),
             change._replace(action="assigned", detail=json({"username": say("ada")}), network="192.0.2.0/24"),
             change._replace(detail=json({"after_release": say("1.0.4")})),
         ],
